@@ -1,0 +1,38 @@
+"""What an image-text encoder is."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from PIL import Image
+
+from finegold.arrays import Vectors
+
+
+class Encoder(Protocol):
+    """A pair of towers that put images and texts into one space.
+
+    Attributes:
+        name: As the user wrote it: `offline`, a hub id or a path. Part of table names and messages.
+        dim: Width d of the embeddings.
+    """
+
+    name: str
+    dim: int
+
+    def identity(self) -> dict[str, Any]:
+        """What the numbers depend on (weight hashes, revision, preprocessing, dtype), JSON-able, for fingerprints."""
+
+    def load(self) -> None:
+        """Load weights; raises ModelError if they cannot be had. Cheap to call again."""
+
+    def preprocess(self, image: Image.Image) -> Any:
+        """RGB image to one input tensor. Runs in worker threads, beside the forward pass."""
+
+    def encode_images(self, inputs: Sequence[Any]) -> Vectors:
+        """Preprocessed inputs to raw (un-normalised) embeddings, float32, shape (n, d)."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Texts to raw embeddings, float32, shape (n, d). A text beyond `max_tokens` is cut: see `windows`."""
+
+    def windows(self, text: str) -> list[str]:
+        """Split a text into pieces that each fit the text tower whole, at sentence ends where possible."""

@@ -1,0 +1,27 @@
+"""Optional packages: import them late, and say what to install when one is missing."""
+
+import importlib
+from types import ModuleType
+
+from finegold.errors import MissingExtraError
+
+
+def require(module: str, *, extra: str, why: str) -> ModuleType:
+    """Import an optional module.
+
+    Args:
+        module: Dotted module name, such as `torch`.
+        extra: The finegold extra that brings it, such as `models`.
+        why: What needs it, as the start of the sentence: "the encoder 'offline'".
+
+    Raises:
+        MissingExtraError: If it is not installed; the message names the command that installs it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.split(".")[0] != module.split(".")[0]:
+            raise
+        raise MissingExtraError(
+            f"{why} needs the package '{module}', which is not installed: pip install 'finegold[{extra}]'"
+        ) from error

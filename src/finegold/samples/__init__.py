@@ -1,0 +1,16 @@
+"""Samples: reading and writing datasets of (image, instruction, answer) rows."""
+
+from finegold.samples.dataset import Dataset, WrittenSubset
+from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Problem, Role, Row, Sample, Turn
+
+__all__ = [
+    "IMAGE_PLACEHOLDER",
+    "Dataset",
+    "ImageRef",
+    "Problem",
+    "Role",
+    "Row",
+    "Sample",
+    "Turn",
+    "WrittenSubset",
+]

@@ -1,0 +1,99 @@
+"""The nouns of a dataset: Sample, its turns and images, and the Row and Problem that surround it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant"]
+IMAGE_PLACEHOLDER = "<image>"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message. Image placeholders stay in `text` where the record has them."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """Where one image is; exactly one of `path`, `data` and `url` is set.
+
+    Attributes:
+        name: The reference as the record writes it, or the name inside the shard; for messages.
+        path: A file, already resolved; it may not exist.
+        data: Encoded bytes, from a Parquet cell or a tar member.
+        url: An http(s) address.
+    """
+
+    name: str
+    path: Path | None = None
+    data: bytes | None = field(default=None, repr=False)
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One (images, instruction, answer) row.
+
+    Attributes:
+        id: Unique in its dataset, as text.
+        images: In the order in which the placeholders mean them; empty for a text-only row.
+        turns: Oldest first.
+        record: The row as it was read, untouched: what a written subset holds.
+    """
+
+    id: str
+    images: tuple[ImageRef, ...]
+    turns: tuple[Turn, ...]
+    record: Any = field(repr=False, compare=False)
+
+    @property
+    def instruction(self) -> str:
+        """The user's turns, image placeholders removed, joined by newlines."""
+        return "\n".join(_without_placeholders(self.turns, "user"))
+
+    @property
+    def answer(self) -> str:
+        """The assistant's turns, joined by newlines: what a model would be trained to say."""
+        return "\n".join(_without_placeholders(self.turns, "assistant"))
+
+
+def _without_placeholders(turns: tuple[Turn, ...], role: Role) -> Iterator[str]:
+    for turn in turns:
+        if turn.role == role:
+            yield turn.text.replace(IMAGE_PLACEHOLDER, "").strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a row cannot be used.
+
+    Attributes:
+        code: Short and stable, for programs and counts: `missing-image`.
+        reason: One sentence for a person, naming what was found.
+    """
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record as a reader met it: a sample, or the problem that kept it from being one.
+
+    Attributes:
+        index: 0-based position in the dataset, over all its files.
+        place: Where a person finds it: `pool.json record 12`, `a.jsonl line 7`, `0001.tar member 12.json`.
+        sample: None if the record could not be read as one.
+        problem: Set exactly when `sample` is None.
+        id: The sample's id, or what could be read of it.
+    """
+
+    index: int
+    place: str
+    sample: Sample | None
+    problem: Problem | None
+    id: str
