@@ -1,1 +1,5 @@
-"""engines."""
+"""Engines: who executes. Threads of one machine."""
+
+from finegold.engines.local import default_workers, map_ordered
+
+__all__ = ["default_workers", "map_ordered"]

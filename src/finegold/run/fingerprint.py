@@ -1,0 +1,27 @@
+"""Fingerprints: short names for what a table's numbers depend on."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces, so that equal values give equal text.
+
+    Raises:
+        TypeError: If something in it is not JSON.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def fingerprint(parameters: Mapping[str, Any]) -> str:
+    """First 12 hex digits of the sha256 of the parameters' canonical JSON."""
+    return hashlib.sha256(canonical_json(parameters).encode()).hexdigest()[:12]
+
+
+def file_sha256(path: Path) -> str:
+    """Hex sha256 of a file's bytes, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

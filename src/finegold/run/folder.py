@@ -1,0 +1,168 @@
+"""The run folder: everything that was computed for one dataset, each table named after what it depends on.
+
+RUN/
+  manifest.json                              the data and the options it was opened with
+  samples/ingest-<fingerprint>/              one row a record: usable or excluded, with the reason
+  embeddings/<encoder>-<fingerprint>/        one vector a usable sample
+  scores/<scorer>-<fingerprint>/             sample_id, value, status, reason
+  clusters/<method>-<fingerprint>/           sample_id, cluster
+  selections/<name>.json                     what was chosen and why
+  events.jsonl                               what happened when
+"""
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from finegold import __version__
+from finegold.errors import RunError
+from finegold.run.atomic import write_json
+from finegold.run.fingerprint import canonical_json, fingerprint
+from finegold.run.tables import PartTable, read_parameters
+
+LAYOUT = 1
+"""Version of the folder layout, in manifest.json."""
+
+
+class RunFolder:
+    """A run folder, opened.
+
+    Attributes:
+        path: The folder.
+        manifest: Content of manifest.json: `layout`, `finegold`, `created`, `data` (how the dataset is opened).
+    """
+
+    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+        """Use `RunFolder.create` or `RunFolder.open`."""
+        self.path = path
+        self.manifest = manifest
+
+    @classmethod
+    def create(cls, path: Path, data: Mapping[str, Any]) -> "RunFolder":
+        """Open the folder for this dataset, making it if it is not there.
+
+        Args:
+            path: The folder.
+            data: How the dataset is opened: `path`, `images`, `format` and so on, JSON-able.
+
+        Raises:
+            RunError: If it holds a run of other data, or something else than a run.
+        """
+        path = path.resolve()
+        if (path / "manifest.json").exists():
+            run = cls.open(path)
+            if canonical_json(run.manifest["data"]) != canonical_json(dict(data)):
+                old = {key: value for key, value in run.manifest["data"].items() if value is not None}
+                raise RunError(
+                    f"the run folder {path} belongs to other data or options ({canonical_json(old)}): "
+                    "give --run another folder, or delete this one"
+                )
+            return run
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunError(f"{path} is not empty and not a run folder: give --run a new folder")
+        path.mkdir(parents=True, exist_ok=True)
+        manifest = {"layout": LAYOUT, "finegold": __version__, "created": _now(), "data": dict(data)}
+        write_json(path / "manifest.json", manifest)
+        return cls(path, manifest)
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """Open an existing run folder.
+
+        Raises:
+            RunError: If there is none, or a newer finegold wrote it.
+        """
+        path = path.resolve()
+        try:
+            manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunError(
+                f"{path} is not a run folder: it has no manifest.json; `finegold pick` makes one"
+            ) from None
+        except ValueError as error:
+            raise RunError(
+                f"{path / 'manifest.json'} cannot be read ({error}): start a new run folder"
+            ) from None
+        layout = manifest.get("layout") if isinstance(manifest, dict) else None
+        if layout != LAYOUT:
+            raise RunError(
+                f"{path} has layout {layout}, this finegold ({__version__}) reads layout {LAYOUT}: "
+                "use the finegold that made it, or a new run folder"
+            )
+        return cls(path, manifest)
+
+    def table(self, kind: str, name: str, parameters: Mapping[str, Any], schema: pa.Schema) -> PartTable:
+        """The table of one step, new, half-made or finished, in `<kind>/<name>-<fingerprint>`.
+
+        Args:
+            kind: `samples`, `embeddings`, `scores`, `clusters`, `layout`.
+            name: The scorer's, encoder's or method's name.
+            parameters: All that the numbers depend on, JSON-able; not batch size, workers or engine.
+            schema: Columns of the parts.
+        """
+        folder = self.path / kind / f"{slug(name)}-{fingerprint(parameters)}"
+        return PartTable(folder, schema, {"name": name, **parameters})
+
+    def finished(self, kind: str) -> list[Path]:
+        """Folders of the finished tables of a kind, the one finished last at the end."""
+        marks = (self.path / kind).glob("*/done.json")
+        return [mark.parent for mark in sorted(marks, key=lambda mark: (mark.stat().st_mtime_ns, mark))]
+
+    def parameters(self, folder: Path) -> dict[str, Any]:
+        """What a finished table depends on."""
+        return read_parameters(folder)
+
+    def log(self, event: str, **fields: Any) -> None:
+        """Append one line to events.jsonl: time, event, fields."""
+        line = json.dumps({"time": _now(), "event": event, **fields}, ensure_ascii=False, default=str)
+        with (self.path / "events.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    @contextmanager
+    def step(self, name: str, **fields: Any) -> Iterator[None]:
+        """Log the start, and the end with its seconds or its error, of what the block does."""
+        self.log("start", step=name, **fields)
+        begin = time.perf_counter()
+        try:
+            yield
+        except BaseException as error:
+            self.log("stop", step=name, seconds=round(time.perf_counter() - begin, 3), error=repr(error))
+            raise
+        self.log("end", step=name, seconds=round(time.perf_counter() - begin, 3))
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the folder's lock, so that two processes do not write the same tables; a killed one frees it.
+
+        Raises:
+            RunError: If another process holds it.
+        """
+        try:
+            import fcntl
+        except ImportError:  # no such lock on Windows
+            yield
+            return
+        with (self.path / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise RunError(
+                    f"another process is writing to {self.path}: wait for it, or give --run another folder"
+                ) from None
+            yield
+
+
+def slug(name: str) -> str:
+    """A name as it may stand in a file name: `openai/clip` gives `openai--clip`."""
+    return re.sub(r"[^\w.=+-]", "-", name.replace("/", "--")).strip(".-")[-80:] or "unnamed"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

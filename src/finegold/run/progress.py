@@ -1,0 +1,79 @@
+"""Progress on long steps: a bar with rate and time left in a terminal, a line now and then in a log file."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+LOG_SECONDS = 30.0
+"""Seconds between two lines where the output is no terminal."""
+
+
+@contextmanager
+def progress(label: str, total: int, unit: str, *, done: int = 0) -> Iterator[Callable[[int], None]]:
+    """Show the progress of the block on stderr.
+
+    Args:
+        label: What is done, such as "Reading rows".
+        total: Units in all.
+        unit: Name of the unit, plural: "images".
+        done: Units that an earlier run has done; they do not count towards the rate.
+
+    Yields:
+        A function to call with the number of units just finished.
+    """
+    if sys.stderr.isatty():
+        yield from _bar(label, total, unit, done)
+    else:
+        yield from _lines(label, total, unit, done)
+
+
+def _bar(label: str, total: int, unit: str, done: int) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    begin = time.perf_counter()
+    fresh = 0
+    with Progress(
+        TextColumn("{task.description:<22}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(compact=True),
+        console=Console(stderr=True),
+    ) as bars:
+        task = bars.add_task(label, total=total, completed=done, rate=unit)
+
+        def advance(count: int) -> None:
+            nonlocal fresh
+            fresh += count
+            rate = fresh / max(time.perf_counter() - begin, 1e-9)
+            bars.update(task, advance=count, rate=f"{rate:,.0f} {unit}/s")
+
+        yield advance
+
+
+def _lines(label: str, total: int, unit: str, done: int) -> Iterator[Callable[[int], None]]:
+    begin = last = time.perf_counter()
+    fresh = 0
+
+    def advance(count: int) -> None:
+        nonlocal fresh, last
+        fresh += count
+        now = time.perf_counter()
+        if now - last >= LOG_SECONDS:
+            last = now
+            rate = fresh / (now - begin)
+            left = (total - done - fresh) / max(rate, 1e-9)
+            print(
+                f"{label}: {done + fresh:,} of {total:,} {unit}, {rate:,.1f}/s, {left:,.0f} s left",
+                file=sys.stderr,
+            )
+
+    yield advance
+    seconds = time.perf_counter() - begin
+    if fresh and seconds >= 1:
+        print(
+            f"{label}: {done + fresh:,} {unit} in {seconds:,.1f} s ({fresh / seconds:,.1f}/s)",
+            file=sys.stderr,
+        )

@@ -1,0 +1,58 @@
+"""Threads keep the order, the window and the exceptions."""
+
+import threading
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finegold.engines import map_ordered
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 3), max_size=40), st.integers(1, 5), st.integers(1, 9))
+def test_order_is_kept_whatever_finishes_first(waits: list[int], workers: int, window: int) -> None:
+    def work(item: tuple[int, int]) -> int:
+        time.sleep(item[1] / 1000)
+        return item[0]
+
+    assert list(map_ordered(work, enumerate(waits), workers=workers, window=window)) == list(
+        range(len(waits))
+    )
+
+
+def test_no_more_than_the_window_is_drawn_ahead() -> None:
+    drawn = 0
+
+    def items():  # type: ignore[no-untyped-def]
+        nonlocal drawn
+        for number in range(1000):
+            drawn += 1
+            yield number
+
+    results = map_ordered(lambda number: number, items(), workers=2, window=5)
+    for taken, _ in enumerate(results, start=1):
+        assert drawn <= taken + 5
+        if taken == 50:
+            break
+
+
+def test_an_exception_comes_where_its_result_would() -> None:
+    def work(number: int) -> int:
+        if number == 3:
+            raise ValueError("three")
+        return number
+
+    results = map_ordered(work, range(10), workers=2)
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="three"):
+        next(results)
+
+
+def test_closing_early_leaves_no_thread_behind() -> None:
+    before = threading.active_count()
+    results = map_ordered(lambda number: number, range(1000), workers=3)
+    next(results)
+    results.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before

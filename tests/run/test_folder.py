@@ -1,0 +1,75 @@
+"""The run folder belongs to one dataset, and tables to what they depend on."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from finegold.errors import RunError
+from finegold.run import RunFolder, fingerprint
+
+SCHEMA = pa.schema([("sample_id", pa.string())])
+
+
+def test_a_run_of_other_data_is_refused_with_both_named(tmp_path: Path) -> None:
+    RunFolder.create(tmp_path / "run", {"path": "/data/a.json"})
+    RunFolder.create(tmp_path / "run", {"path": "/data/a.json"})
+    with pytest.raises(RunError, match=r"a\.json.*--run"):
+        RunFolder.create(tmp_path / "run", {"path": "/data/b.json"})
+
+
+def test_a_folder_with_other_things_in_it_is_never_taken_over(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(RunError, match="not empty"):
+        RunFolder.create(tmp_path, {})
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"layout": 99}'])
+def test_a_manifest_that_makes_no_sense_is_one_sentence(tmp_path: Path, content: str) -> None:
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(RunError):
+        RunFolder.open(tmp_path)
+
+
+def test_tables_of_other_parameters_do_not_meet(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {})
+    first = run.table("scores", "openai/clip", {"mode": "paper"}, SCHEMA)
+    second = run.table("scores", "openai/clip", {"mode": "whole"}, SCHEMA)
+    assert first.folder != second.folder
+    assert first.folder.parent == second.folder.parent == run.path / "scores"
+    first.finish(0)
+    assert run.finished("scores") == [first.folder]
+    assert run.parameters(first.folder) == {"name": "openai/clip", "mode": "paper"}
+
+
+def test_fingerprint_ignores_key_order_and_sees_every_value() -> None:
+    assert fingerprint({"a": 1, "b": [2]}) == fingerprint({"b": [2], "a": 1})
+    assert fingerprint({"a": 1, "b": [2]}) != fingerprint({"a": 1, "b": [3]})
+
+
+def test_the_event_log_tells_start_end_and_error(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {})
+    with run.step("fine"):
+        pass
+    with pytest.raises(ZeroDivisionError), run.step("bad"):
+        _ = 1 / 0
+    events = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
+    assert [(event["event"], event["step"]) for event in events] == [
+        ("start", "fine"),
+        ("end", "fine"),
+        ("start", "bad"),
+        ("stop", "bad"),
+    ]
+    assert "ZeroDivisionError" in events[-1]["error"]
+
+
+def test_two_writers_do_not_share_a_run_folder(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {})
+    script = f"from pathlib import Path; from finegold.run import RunFolder\nwith RunFolder.open(Path({str(run.path)!r})).writing(): pass"
+    with run.writing():
+        other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "another process is writing" in other.stderr
+    subprocess.run([sys.executable, "-c", script], check=True)
