@@ -68,7 +68,10 @@ def test_the_event_log_tells_start_end_and_error(tmp_path: Path) -> None:
 
 def test_two_writers_do_not_share_a_run_folder(tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "run", {})
-    script = f"from pathlib import Path; from finegold.run import RunFolder\nwith RunFolder.open(Path({str(run.path)!r})).writing(): pass"
+    script = (
+        "from pathlib import Path; from finegold.run import RunFolder\n"
+        f"with RunFolder.open(Path({str(run.path)!r})).writing(): pass"
+    )
     with run.writing():
         other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert "another process is writing" in other.stderr

@@ -36,7 +36,7 @@ class RunFolder:
 
     Attributes:
         path: The folder.
-        manifest: Content of manifest.json: `layout`, `finegold`, `created`, `data` (how the dataset is opened).
+        manifest: Content of manifest.json: `layout`, `finegold`, `created`, `data` (how it is opened).
     """
 
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
