@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -25,7 +26,7 @@ def test_order_is_kept_whatever_finishes_first(waits: list[int], workers: int, w
 def test_no_more_than_the_window_is_drawn_ahead() -> None:
     drawn = 0
 
-    def items():  # type: ignore[no-untyped-def]
+    def items() -> Iterator[int]:
         nonlocal drawn
         for number in range(1000):
             drawn += 1
@@ -54,5 +55,5 @@ def test_closing_early_leaves_no_thread_behind() -> None:
     before = threading.active_count()
     results = map_ordered(lambda number: number, range(1000), workers=3)
     next(results)
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert threading.active_count() == before

@@ -43,7 +43,7 @@ def test_a_damaged_part_is_named(tmp_path: Path) -> None:
     table.write(0, _part(0))
     table.finish(1)
     table.part_path(0).write_bytes(b"not parquet")
-    with pytest.raises(RunError, match="part-000000.* is damaged"):
+    with pytest.raises(RunError, match=r"part-000000.* is damaged"):
         table.read()
 
 

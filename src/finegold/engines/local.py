@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ def default_workers() -> int:
 
 def map_ordered(
     function: Callable[[T], R], items: Iterable[T], *, workers: int | None = None, window: int | None = None
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """Apply a function to items in threads and yield the results in the items' order.
 
     At most `window` items are in flight, so memory does not grow with the number of items, and the items are
