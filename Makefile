@@ -1,0 +1,50 @@
+# make demo   install into .venv, pick a subset of a small real dataset with the offline models
+# make test   ruff, mypy --strict and the tests
+# make bench  speed and memory, beside a peer or a bound
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Installed first: a bare `torch` would bring the CUDA build on machines without a GPU.
+TORCH ?= torch==2.13.0
+
+.PHONY: demo test lint format bench clean
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.torch: | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check "$(TORCH)"
+	@touch $@
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/.torch
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[offline,demo]"
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/.torch
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[offline,demo,llm,fast,dev]"
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo
+	$(BIN)/python demo/make_dataset.py demo-data
+	$(BIN)/finegold pick demo-data/captions.json --encoder offline --size 20 --out demo-out
+	$(BIN)/python demo/summary.py demo-data demo-out
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check src tests benchmarks demo scripts
+	$(BIN)/ruff check src tests benchmarks demo scripts
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format src tests benchmarks demo scripts
+	$(BIN)/ruff check --fix src tests benchmarks demo scripts
+
+test: lint
+	$(BIN)/python -m pytest -n auto --dist loadfile
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/clip_throughput.py
+	$(BIN)/python benchmarks/clustering.py
+	$(BIN)/python benchmarks/pickers.py
+
+clean:
+	rm -rf demo-data demo-out demo-out.run
