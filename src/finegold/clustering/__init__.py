@@ -1,5 +1,20 @@
 """Clustering: k-NN graph, spectral, k-means."""
 
-from finegold.clustering.graph import KnnGraph
+from finegold.clustering.graph import KnnGraph, Metric
+from finegold.clustering.kmeans import kmeans
+from finegold.clustering.knn import knn_graph
+from finegold.clustering.result import Clustering, canonical
+from finegold.clustering.spectral import spectral
+from finegold.clustering.step import Method, cluster_rows
 
-__all__ = ["KnnGraph"]
+__all__ = [
+    "Clustering",
+    "KnnGraph",
+    "Method",
+    "Metric",
+    "canonical",
+    "cluster_rows",
+    "kmeans",
+    "knn_graph",
+    "spectral",
+]

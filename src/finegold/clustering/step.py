@@ -1,0 +1,80 @@
+"""Cluster the rows of a dataset, in whatever order they come and with or without an image."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from finegold.arrays import Vectors
+from finegold.clustering.graph import KnnGraph, Metric
+from finegold.clustering.kmeans import kmeans
+from finegold.clustering.result import Clustering
+from finegold.clustering.spectral import spectral
+from finegold.errors import ConfigError
+
+Method = Literal["spectral", "kmeans", "spherical-kmeans"]
+
+
+def cluster_rows(
+    ids: Sequence[str],
+    embeddings: Vectors,
+    *,
+    method: Method = "spectral",
+    clusters: int = 10,
+    neighbours: int = 10,
+    metric: Metric = "euclidean",
+    seed: int = 0,
+    graph: KnnGraph | None = None,
+) -> Clustering:
+    """Cluster rows by their image embeddings; the labels do not depend on the order of the rows.
+
+    Args:
+        ids: The n distinct sample ids.
+        embeddings: Shape (n, d); a row with any NaN has no image. Those rows form one cluster of their own,
+            the last.
+        method: `spectral` on the neighbour graph (the paper's), `kmeans`, or `spherical-kmeans` (rows scaled
+            to one).
+        clusters: Number of clusters among the rows with an image.
+        neighbours: Neighbours a row, itself counted; `spectral` only.
+        metric: Of the neighbour graph; `spectral` only.
+        seed: Of everything random.
+        graph: Neighbour graph of the rows that have an image, sorted by id, if it is there already;
+            `spectral` only.
+
+    Returns:
+        Labels in the order of `ids`.
+
+    Raises:
+        ConfigError: If a parameter is out of range or ids repeat.
+    """
+    if len(ids) != len(embeddings):
+        raise ConfigError(f"{len(ids)} ids came with {len(embeddings)} embeddings; one each is expected")
+    if len(set(ids)) != len(ids):
+        raise ConfigError(f"{len(ids) - len(set(ids))} ids are repeated; clustering needs distinct ids")
+    if clusters < 1:
+        raise ConfigError(f"{clusters} clusters were asked for; at least 1 is needed")
+    if method == "spectral" and neighbours < 2:
+        raise ConfigError(
+            f"{neighbours} neighbours were asked for; at least 2 are needed, the row itself counted"
+        )
+    order = np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
+    has_image = np.asarray(np.isfinite(embeddings).all(axis=1))[order]
+    with_image = order[has_image]
+    points = embeddings[with_image]
+    if method == "spectral":
+        inner = spectral(
+            points, clusters=clusters, neighbours=neighbours, metric=metric, seed=seed, graph=graph
+        )
+    else:
+        inner = kmeans(points, clusters, spherical=method == "spherical-kmeans", seed=seed)
+    labels = np.empty(len(ids), dtype=np.int64)
+    labels[with_image] = inner.labels
+    without = order[~has_image]
+    labels[without] = len(inner.sizes)
+    sizes = np.append(inner.sizes, len(without)) if len(without) else inner.sizes
+    note = inner.note
+    if len(without):
+        said = f"{len(without)} rows have no image and form cluster {len(inner.sizes)}."
+        note = f"{note} {said}".strip()
+    return replace(inner, labels=labels, sizes=sizes.astype(np.int64), note=note)

@@ -1,0 +1,87 @@
+"""The run folder's cluster table: one label a sample, made once for its embeddings and parameters."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from finegold.arrays import Vectors
+from finegold.clustering.step import Method, cluster_rows
+from finegold.run import PartTable, RunFolder, fingerprint, write_json
+
+VERSION = "1"
+SCHEMA = pa.schema([("sample_id", pa.string()), ("cluster", pa.int64())])
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterTable:
+    """Labels as the run folder holds them.
+
+    Attributes:
+        labels: Cluster of each sample id.
+        parameters: Method and everything else that the labels depend on.
+        summary: `sizes`, `components`, `eigenvalues`, `note` of the clustering.
+        table: Where they lie.
+    """
+
+    labels: dict[str, int]
+    parameters: dict[str, Any]
+    summary: dict[str, Any]
+    table: PartTable
+
+
+def cluster_run(
+    run: RunFolder,
+    embeddings: PartTable,
+    *,
+    method: Method = "spectral",
+    clusters: int = 10,
+    neighbours: int = 10,
+    seed: int = 0,
+) -> ClusterTable:
+    """Cluster a finished embedding table, or read the labels if that was done before.
+
+    Raises:
+        ConfigError: If a parameter is out of range.
+        RunError: If the embeddings are not finished.
+    """
+    parameters: dict[str, Any] = {"method": method, "clusters": clusters, "seed": seed}
+    if method == "spectral":
+        parameters["neighbours"] = neighbours
+    depends = {**parameters, "version": VERSION, "embeddings": fingerprint(embeddings.parameters)}
+    table = run.table("clusters", method, depends, SCHEMA)
+    if not table.done:
+        with run.step("cluster", folder=table.folder.name):
+            ids, vectors = read_embeddings(embeddings)
+            result = cluster_rows(
+                ids, vectors, method=method, clusters=clusters, neighbours=neighbours, seed=seed
+            )
+            summary = {
+                "sizes": result.sizes.tolist(),
+                "components": result.components,
+                "eigenvalues": [round(float(value), 9) for value in result.eigenvalues],
+                "note": result.note,
+            }
+            table.write(0, {"sample_id": ids, "cluster": result.labels})
+            write_json(table.folder / "summary.json", summary)
+            table.finish(1)
+    return read_clusters(table, parameters)
+
+
+def read_clusters(table: PartTable, parameters: dict[str, Any]) -> ClusterTable:
+    """Read a finished cluster table."""
+    rows = table.read()
+    summary = json.loads((table.folder / "summary.json").read_text(encoding="utf-8"))
+    labels = dict(zip(rows["sample_id"].to_pylist(), rows["cluster"].to_pylist(), strict=True))
+    return ClusterTable(labels, parameters, summary, table)
+
+
+def read_embeddings(table: PartTable) -> tuple[list[str], Vectors]:
+    """Ids and vectors, shape (n, d), of a finished embedding table, in dataset order."""
+    rows = table.read(["sample_id", "embedding"])
+    column = rows["embedding"].combine_chunks()
+    values = column.flatten() if isinstance(column, pa.FixedSizeListArray) else pa.array([], pa.float32())
+    vectors = np.asarray(values, dtype=np.float32).reshape(len(rows), -1)
+    return rows["sample_id"].to_pylist(), vectors
