@@ -1,9 +1,11 @@
-"""Samples: reading and writing datasets of (image, instruction, answer) rows."""
+"""Samples: reading, checking and writing datasets of (image, instruction, answer) rows."""
 
 from finegold.samples.dataset import Dataset, WrittenSubset
+from finegold.samples.detect import FORMATS, open_dataset
 from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Problem, Role, Row, Sample, Turn
 
 __all__ = [
+    "FORMATS",
     "IMAGE_PLACEHOLDER",
     "Dataset",
     "ImageRef",
@@ -13,4 +15,5 @@ __all__ = [
     "Sample",
     "Turn",
     "WrittenSubset",
+    "open_dataset",
 ]

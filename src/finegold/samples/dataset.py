@@ -30,9 +30,9 @@ class Dataset(ABC):
     """A dataset on disk, opened but not loaded.
 
     Attributes:
-        format: The registered name: `minigpt4`, `llava`, `messages`, `parquet`, `huggingface` or `webdataset`.
-        path: What the user named.
-        image_root: Folder that image paths are relative to and may not leave; None if the format holds bytes.
+        format: The registered name: `minigpt4`, `llava`, `messages`, `parquet`, `huggingface` or
+            `webdataset`. path: What the user named. image_root: Folder that image paths are relative to and
+            may not leave; None if the format holds bytes.
     """
 
     format: ClassVar[str]
@@ -43,7 +43,8 @@ class Dataset(ABC):
     def rows(self, start: int = 0) -> Iterator[Row]:
         """Yield every record from position `start` on, in file order, bad ones included.
 
-        Streaming formats hold one record batch at a time. Raises DataError only where nothing more can be read.
+        Streaming formats hold one record batch at a time. Raises DataError only where nothing more can be
+        read.
         """
 
     @abstractmethod

@@ -1,0 +1,206 @@
+"""Datasets in one JSON text: an array, an object around an array, or one object a line."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from finegold.errors import DataError
+from finegold.samples.dataset import Dataset, WrittenSubset
+from finegold.samples.records import Parsed, RowError, hashed_id, kind, parse_record, record_id
+from finegold.samples.roots import ImageRoot, write_images
+from finegold.samples.sample import ImageRef, Problem, Row, Sample
+from finegold.samples.text import Encoding, decode_line, detect_encoding, dump_json, read_json, read_lines
+
+Ids = Literal["record", "row"]
+"""Where ids come from: the record's own (a hash of the record where it has none), or its position."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `open_dataset` was told about reading records.
+
+    Attributes:
+        instruction: The user's turn of rows that have none; None for the recipe's.
+        ids: Where ids come from.
+    """
+
+    instruction: str | None = None
+    ids: Ids = "record"
+
+
+def build_row(
+    index: int,
+    place: str,
+    record: Any,
+    options: Options,
+    parse: Callable[[], tuple[Parsed, tuple[ImageRef, ...]]],
+) -> Row:
+    """One Row from one record: what `parse` returns, or the problem that it raised."""
+    try:
+        parsed, images = parse()
+        row_id = str(index) if options.ids == "row" else parsed.id or hashed_id(record)
+        sample = Sample(row_id, images, parsed.turns, record)
+        return Row(index, place, sample, None, row_id)
+    except RowError as error:
+        return Row(index, place, None, error.problem, _readable_id(index, record, options))
+
+
+def _readable_id(index: int, record: Any, options: Options) -> str:
+    """The id of a record that could not be read whole: its own, or its hash, or its position."""
+    if options.ids == "row":
+        return str(index)
+    try:
+        return (record_id(record) if isinstance(record, dict) else None) or hashed_id(record)
+    except (RowError, TypeError, ValueError, RecursionError):
+        return f"row {index}"
+
+
+@dataclass
+class JsonDataset(Dataset):
+    """Records of one JSON array, or of one JSONL file.
+
+    Attributes:
+        layout: `array`, `lines`, or `annotations` (an object that holds the array under that name).
+        document: The decoded file, None until it is needed; never set for `lines`, which are streamed.
+    """
+
+    format: ClassVar[str]
+    images_folder: ClassVar[str] = "images"
+
+    path: Path
+    file: Path
+    layout: Literal["array", "lines", "annotations"]
+    root: ImageRoot
+    options: Options = field(default_factory=Options)
+    document: Any = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.image_root = self.root.folder
+        self._encoding: Encoding | None = None
+
+    def files(self) -> list[Path]:
+        """The JSON file."""
+        return [self.file]
+
+    def parse(self, record: Any) -> tuple[Parsed, tuple[ImageRef, ...]]:
+        """Read one record and locate its images; raises RowError."""
+        parsed = parse_record(record, self.options.instruction)
+        return parsed, tuple(self.root.ref(image) for image in parsed.images)
+
+    def rows(self, start: int = 0) -> Iterator[Row]:
+        """Yield every record from `start` on. Places are `NAME record N` and `NAME line N`, counted from
+        1.
+        """
+        if self.layout == "lines":
+            yield from self._line_rows(start)
+            return
+        records = self._records()
+        for index in range(start, len(records)):
+            record = records[index]
+            place = f"{self.file.name} record {index + 1}"
+            yield build_row(index, place, record, self.options, partial(self.parse, record))
+
+    def _line_rows(self, start: int) -> Iterator[Row]:
+        for index, (number, line) in enumerate(read_lines(self.file)):
+            if index < start:
+                continue
+            place = f"{self.file.name} line {number}"
+            try:
+                record = decode_line(line, self.encoding)
+            except ValueError as error:
+                yield Row(index, place, None, Problem("malformed-row", str(error)), f"row {index}")
+                continue
+            yield build_row(index, place, record, self.options, partial(self.parse, record))
+
+    @property
+    def encoding(self) -> Encoding:
+        """Of the JSON file."""
+        if self._encoding is None:
+            self._encoding = detect_encoding(self.file)
+        return self._encoding
+
+    def _records(self) -> list[Any]:
+        if self.document is None:
+            self.document = read_json(self.file)
+        records = self.document["annotations"] if self.layout == "annotations" else self.document
+        if not isinstance(records, list):
+            raise DataError(f"{self.file.name} holds {kind(records)}, expected a list of records")
+        return records
+
+    def write(self, out: Path, keep: Sequence[int], *, link: bool = False) -> WrittenSubset:
+        """Write the kept records to `out` under the input's file name, images to `out/images` (`image` for
+        MiniGPT-4).
+
+        Lines are written as they are, byte for byte (from GB18030: as the same text in UTF-8); arrays as
+        equal values. The subset opens without `--images`: absolute paths in it are found through the note
+        that `roots` describes.
+        """
+        target = out / self.file.name
+        if target.exists() and target.samefile(self.file):
+            raise DataError(f"{target} is the dataset itself: choose another folder to write the subset to")
+        wanted = check_positions(keep)
+        if self.layout == "lines":
+            self._write_lines(target, wanted)
+        else:
+            self._write_array(target, wanted)
+        images = out / self.images_folder
+        refs = (
+            ref
+            for row in self.rows(min(wanted, default=0))
+            if row.index in wanted and row.sample is not None
+            for ref in row.sample.images
+        )
+        files = write_images(self.root, refs, images, link=link)
+        return WrittenSubset(target, images if files else None, len(wanted), files)
+
+    def _write_lines(self, target: Path, wanted: set[int]) -> None:
+        written = 0
+        with target.open("wb") as file:
+            for index, (_, line) in enumerate(read_lines(self.file)):
+                if index in wanted:
+                    body = line if self.encoding != "gb18030" else line.decode("gb18030").encode("utf-8")
+                    file.write(body if body.endswith(b"\n") else body + b"\n")
+                    written += 1
+        check_all_written(wanted, written, self.file.name)
+
+    def _write_array(self, target: Path, wanted: set[int]) -> None:
+        records = self._records()
+        kept = [records[index] for index in sorted(wanted) if index < len(records)]
+        check_all_written(wanted, len(kept), self.file.name)
+        whole = {**self.document, "annotations": kept} if self.layout == "annotations" else kept
+        target.write_bytes(dump_json(whole, indent=1) + b"\n")
+
+
+def check_positions(keep: Sequence[int]) -> set[int]:
+    """The positions as a set.
+
+    Raises:
+        DataError: If one is negative or named twice.
+    """
+    wanted = {int(index) for index in keep}
+    if len(wanted) != len(keep) or min(wanted, default=0) < 0:
+        raise DataError(
+            "the positions to keep hold a negative or repeated number, expected distinct positions"
+        )
+    return wanted
+
+
+def check_all_written(wanted: set[int], written: int, name: str) -> None:
+    """Raise DataError if fewer records were found than are wanted."""
+    if written != len(wanted):
+        raise DataError(
+            f"{name} has no record at position {max(wanted)}, expected every kept position to exist"
+        )
+
+
+def first_names(records: Sequence[Any]) -> list[str]:
+    """Relative image paths of some records, to find the image folder by; unreadable records give none."""
+    names = []
+    for record in records:
+        try:
+            names += [image.name for image in parse_record(record).images if image.data is None]
+        except RowError:
+            continue
+    return [name for name in names if not Path(name).is_absolute()]

@@ -1,0 +1,20 @@
+"""Chat data as TRL, LLaMA-Factory and ms-swift take it: JSONL or a JSON array of any shape that `records`
+lists.
+
+Images are in `images` or `image` (path, URL, `{path}`, `{bytes}` in base64, or a list of these) or inside
+the messages' content. How this format is told from `llava`: see `detect`.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from finegold.samples.jsonfile import JsonDataset
+
+
+@dataclass
+class MessagesDataset(JsonDataset):
+    """Messages of `user` and `assistant`, and every other shape of JSON record that has images in
+    fields.
+    """
+
+    format: ClassVar[str] = "messages"

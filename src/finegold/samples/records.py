@@ -1,0 +1,341 @@
+"""From one record to its id, images and turns: the shapes that rows come in, whatever file holds them.
+
+| shape | keys | used by |
+| --- | --- | --- |
+| conversations | `conversations` (or `conversation`) of `{from, value}`, `image` or `images`, `system` | LLaVA, LLaMA-Factory ShareGPT |
+| messages | `messages` (or `conversations`) of `{role, content}`, `image` or `images`, `system` | TRL, ms-swift, LLaMA-Factory |
+| prompt | `prompt` and `completion`, each text or messages | TRL |
+| alpaca | `instruction`, `input`, `output`, `history`, `system` | LLaMA-Factory, LLaVA-Bench |
+| caption | `caption` or `text`, and an image | MiniGPT-4, image-caption sets |
+
+`{from, value}` rows must hold one `<image>` placeholder an image, as LLaVA and LLaMA-Factory demand. In the
+other shapes a row without any placeholder means that the images stand before the first user turn, as TRL
+and ms-swift read it; the sample's turns then get the placeholders, the record does not.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from finegold.samples.sample import IMAGE_PLACEHOLDER, Problem, Role, Turn
+
+DEFAULT_INSTRUCTION = "Describe this image in detail."
+"""What a row without an instruction is asked: the first of MiniGPT-4's stage-2 instructions
+(`prompts/alignment.txt`)."""
+
+ROLES: dict[str, Role] = {
+    "system": "system",
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "assistant": "assistant",
+    "bot": "assistant",
+    "model": "assistant",
+}
+_MEDIA = ("video", "videos", "audio", "audios")
+_ID_KEYS = ("id", "image_id")
+
+
+class RowError(Exception):
+    """A record is not a sample; carries the Problem that its row gets. Never leaves the samples package."""
+
+    def __init__(self, reason: str, code: str = "malformed-row") -> None:
+        super().__init__(reason)
+        self.problem = Problem(code, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class RawImage:
+    """An image as a record refers to it: by name (path or URL), or by its bytes."""
+
+    name: str
+    data: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a record says, before its images are located.
+
+    Attributes:
+        id: None if the record has none.
+        images: In the order of the placeholders.
+        turns: Oldest first, placeholders in place.
+    """
+
+    id: str | None
+    images: tuple[RawImage, ...]
+    turns: tuple[Turn, ...]
+
+
+def parse_record(
+    record: Any, instruction: str | None = None, given: Sequence[RawImage] | None = None
+) -> Parsed:
+    """Read one record in whichever shape it has.
+
+    Args:
+        record: A decoded JSON value or a table row as a dict. instruction: The user's turn of caption rows;
+            None for `DEFAULT_INSTRUCTION`. given: Images that come beside the record and stand for those
+            that it names; None if there are none such.
+
+    Raises:
+        RowError: If it has none of the shapes or a value of a wrong type.
+    """
+    if not isinstance(record, dict):
+        raise RowError(f"the record is {kind(record)}, expected an object with named fields")
+    for key in _MEDIA:
+        if record.get(key):
+            raise RowError(f"the record has '{key}', and only images are read", "unsupported-media")
+    column = named_images(record) if given is None else given
+    images: list[RawImage] = []
+    pending = iter(column)
+    turns, implied = _turns(record, instruction, images, pending)
+    images.extend(pending)
+    if implied and images:
+        turns = place_images(turns, len(images))
+    for turn in turns:
+        check_text(turn.text, "a turn")
+    for image in images:
+        check_text(image.name, "an image name")
+    return Parsed(record_id(record), tuple(images), tuple(turns))
+
+
+def named_images(record: dict[str, Any]) -> list[RawImage]:
+    """The images in the record's own `image` and `images` fields, in that order.
+
+    Raises:
+        RowError: If a field has a type that cannot be an image.
+    """
+    return [image for key in ("image", "images") for image in _images(record.get(key), key)]
+
+
+def record_id(record: dict[str, Any]) -> str | None:
+    """The id that the record carries, as text; None if it is absent, null or empty.
+
+    Raises:
+        RowError: If it is neither text nor a whole number.
+    """
+    for key in _ID_KEYS:
+        value = record.get(key)
+        if value is None or value == "":
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise RowError(f"the field '{key}' is {kind(value)}, expected text or a whole number")
+        return check_text(str(value), f"the field '{key}'")
+    return None
+
+
+def without_id(record: Any) -> Any:
+    """The record less its id, so that rows which differ in nothing else are recognised as duplicates."""
+    if not isinstance(record, dict):
+        return record
+    return {key: value for key, value in record.items() if key not in _ID_KEYS}
+
+
+def canonical(record: Any) -> bytes:
+    """One byte string per record value: JSON with sorted keys, ASCII, no spaces; bytes stand as their
+    sha256.
+    """
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), default=_plain)
+    return text.encode("ascii")
+
+
+def hashed_id(record: Any) -> str:
+    """The id of a row that has none: 16 hex digits of the sha256 of its canonical form, whatever its
+    position.
+    """
+    return hashlib.sha256(canonical(record)).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return {"sha256": hashlib.sha256(value).hexdigest()}
+    return str(value)
+
+
+def check_text(text: str, what: str) -> str:
+    """Return `text`; a lone surrogate (a JSON escape such as `\\ud83d` without its other half) is no
+    text.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise RowError(
+            f"{what} holds {text[error.start]!a}, half of a surrogate pair, expected valid Unicode"
+        ) from None
+    return text
+
+
+def kind(value: Any) -> str:
+    """The type of a decoded value in words, for messages."""
+    if value is None:
+        return "null"
+    names = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list"}
+    return names.get(
+        type(value), "an object" if isinstance(value, dict) else f"of type {type(value).__name__}"
+    )
+
+
+def _turns(
+    record: dict[str, Any], instruction: str | None, images: list[RawImage], column: Iterator[RawImage]
+) -> tuple[list[Turn], bool]:
+    """The turns, and whether a row without placeholders implies them. Appends inline images to `images`."""
+    turns: list[Turn] = []
+    if (system := record.get("system")) is not None and system != "":
+        turns.append(Turn("system", _text(system, "system")))
+    for key in ("messages", "conversations", "conversation"):
+        if record.get(key) is not None:
+            found, placed = _messages(record[key], key, images, column)
+            return turns + found, not placed
+    if record.get("prompt") is not None and record.get("completion") is not None:
+        for key, role in (("prompt", "user"), ("completion", "assistant")):
+            value = record[key]
+            if isinstance(value, str):
+                turns.append(Turn(ROLES[role], value))
+            else:
+                turns += _messages(value, key, images, column)[0]
+        return turns, True
+    if record.get("instruction") is not None and record.get("output") is not None:
+        return turns + list(_alpaca(record)), True
+    for key in ("caption", "text"):
+        if record.get(key) is not None:
+            asked = DEFAULT_INSTRUCTION if instruction is None else instruction
+            return [*turns, Turn("user", asked), Turn("assistant", _text(record[key], key))], True
+    raise RowError(
+        f"the record has the fields {', '.join(map(repr, sorted(map(str, record)))) or 'none'}, expected "
+        "'conversations', 'messages', 'prompt' and 'completion', 'instruction' and 'output', or 'caption'"
+    )
+
+
+def _messages(
+    value: Any, key: str, images: list[RawImage], column: Iterator[RawImage]
+) -> tuple[list[Turn], bool]:
+    """A list of turns; the flag says whether any is `{from, value}`, which must place its images itself."""
+    if not isinstance(value, list) or not value:
+        raise RowError(f"the field '{key}' is {kind(value) if value else 'empty'}, expected a list of turns")
+    turns, placed = [], False
+    for number, item in enumerate(value, 1):
+        where = f"turn {number} of '{key}'"
+        if not isinstance(item, dict):
+            raise RowError(f"{where} is {kind(item)}, expected an object")
+        if item.get("from") is not None:
+            name, text, placed = item["from"], _text(item.get("value"), f"{where}, value"), True
+        elif item.get("role") is not None:
+            name, text = item["role"], _content(item.get("content"), where, images, column)
+        else:
+            raise RowError(f"{where} has neither 'from' nor 'role'")
+        if not isinstance(name, str) or name not in ROLES:
+            raise RowError(f"{where} is by {name!r}, expected one of {', '.join(ROLES)}")
+        turns.append(Turn(ROLES[name], text))
+    return turns, placed
+
+
+def _content(value: Any, where: str, images: list[RawImage], column: Iterator[RawImage]) -> str:
+    """The text of one message; each image item becomes a placeholder and takes its own or the next column
+    image.
+    """
+    if not isinstance(value, list):
+        return _text(value, f"{where}, content")
+    parts = []
+    for item in value:
+        if isinstance(item, str):
+            parts.append(item)
+            continue
+        if not isinstance(item, dict):
+            raise RowError(f"{where} has content with {kind(item)} in it, expected text and image items")
+        kind_of = item.get("type")
+        if kind_of == "text":
+            parts.append(_text(item.get("text"), f"{where}, text"))
+        elif kind_of in ("image", "image_url"):
+            parts.append(IMAGE_PLACEHOLDER)
+            own = _first_of(item, ("image", "image_url", "url", "path"))
+            if isinstance(own, dict) and "url" in own:
+                own = own["url"]
+            images.extend(_images(own, where) if own else _next(column))
+        else:
+            raise RowError(
+                f"{where} has an item of type {kind_of!r}, expected text or image", "unsupported-media"
+            )
+    return "".join(parts)
+
+
+def _next(column: Iterator[RawImage]) -> list[RawImage]:
+    image = next(column, None)
+    return [] if image is None else [image]
+
+
+def _first_of(item: dict[str, Any], keys: tuple[str, ...]) -> Any:
+    return next((item[key] for key in keys if item.get(key)), None)
+
+
+def _alpaca(record: dict[str, Any]) -> Iterator[Turn]:
+    history = record.get("history") or []
+    if not isinstance(history, list):
+        raise RowError(f"the field 'history' is {kind(history)}, expected a list of [question, answer]")
+    for pair in history:
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise RowError("the field 'history' holds something other than [question, answer]")
+        yield Turn("user", _text(pair[0], "history"))
+        yield Turn("assistant", _text(pair[1], "history"))
+    asked = [_text(record["instruction"], "instruction"), _text(record.get("input") or "", "input")]
+    yield Turn("user", "\n".join(filter(None, asked)))
+    yield Turn("assistant", _text(record["output"], "output"))
+
+
+def place_images(turns: list[Turn], count: int) -> list[Turn]:
+    """The turns with `count` placeholders before the first user turn, unless some turn has placeholders
+    already.
+    """
+    if any(IMAGE_PLACEHOLDER in turn.text for turn in turns):
+        return turns
+    placeholders = f"{IMAGE_PLACEHOLDER}\n" * count
+    for position, turn in enumerate(turns):
+        if turn.role == "user":
+            placed = Turn("user", placeholders + turn.text)
+            return [*turns[:position], placed, *turns[position + 1 :]]
+    return turns
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise RowError(f"the field '{what}' is {kind(value)}, expected text")
+    return value
+
+
+def _images(value: Any, key: str) -> list[RawImage]:
+    """Image references in any of their forms: path or URL, data URI, bytes, `{path, bytes}`, or a list of
+    these.
+    """
+    if value is None or value == "":
+        return []
+    if isinstance(value, list):
+        return [image for item in value for image in _images(item, key)]
+    if isinstance(value, bytes):
+        return [RawImage("", value)]
+    if isinstance(value, str):
+        return [_data_uri(value)] if value.startswith("data:") else [RawImage(value)]
+    if isinstance(value, dict):
+        name, data = value.get("path") or value.get("url") or "", value.get("bytes")
+        data = _base64(data, key) if isinstance(data, str) else data
+        if isinstance(name, str) and isinstance(data, bytes | None) and (name or data is not None):
+            return [RawImage(name, None if name and not data else data)]
+    raise RowError(
+        f"the field '{key}' is {kind(value)}, expected a path, a URL, or an object with path or bytes"
+    )
+
+
+def _data_uri(value: str) -> RawImage:
+    head, comma, body = value.partition(",")
+    if not comma or not head.endswith(";base64"):
+        raise RowError("an image is a data URI that is not base64", "unreadable-image")
+    return RawImage("", _base64(body, "image"))
+
+
+def _base64(text: str, key: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise RowError(f"the bytes of '{key}' are not valid base64", "unreadable-image") from None

@@ -1,0 +1,111 @@
+"""JSON text on disk: its encoding, and streaming its lines.
+
+Read: UTF-8, UTF-8 with a byte-order mark, and GB18030 (which holds GBK and GB2312). Written: always UTF-8.
+"""
+
+import codecs
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+from finegold.errors import DataError
+
+Encoding = Literal["utf-8", "utf-8-sig", "gb18030"]
+_CHUNK = 1 << 20
+
+
+def detect_encoding(path: Path) -> Encoding:
+    """The encoding of a text file, from its bytes; reads the file once, a megabyte at a time.
+
+    A file that is not valid UTF-8 is GB18030 if, read as UTF-8, it has more broken than whole non-ASCII
+    characters; otherwise it is UTF-8 with damage, which must not turn every other character into nonsense.
+
+    Raises:
+        DataError: If it is UTF-16 or UTF-32.
+    """
+    with path.open("rb") as file:
+        head = file.read(4)
+        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or head == codecs.BOM_UTF32_BE:
+            raise DataError(
+                f"{path.name} is UTF-16 or UTF-32, expected UTF-8 or GB18030: convert it, for example with "
+                f"iconv -f UTF-16 -t UTF-8"
+            )
+        utf8: Encoding = "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else "utf-8"
+        file.seek(0)
+        broken, whole = _non_ascii(file)
+    return "gb18030" if broken > whole else utf8
+
+
+def _non_ascii(file: BinaryIO) -> tuple[int, int]:
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    broken = whole = 0
+    while chunk := file.read(_CHUNK):
+        if chunk.isascii() and not decoder.getstate()[0]:
+            continue
+        text = decoder.decode(chunk)
+        bad = text.count("\ufffd")
+        broken += bad
+        whole += len(text) - len(text.encode("ascii", "ignore")) - bad
+    return broken + len(decoder.decode(b"", final=True)), whole
+
+
+def read_json(path: Path) -> Any:
+    """Decode a whole JSON file.
+
+    Raises:
+        DataError: If it is not valid text or not valid JSON; names the line.
+    """
+    data, encoding = path.read_bytes(), detect_encoding(path)
+    try:
+        return json.loads(data.decode(encoding))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{path.name} is not valid {encoding} at line {line}, byte {error.start}: expected UTF-8 or GB18030 text"
+        ) from None
+    except json.JSONDecodeError as error:
+        at_end = error.pos >= len(error.doc.rstrip())
+        what = "ends in the middle, it was probably cut off" if at_end else f"is not valid JSON ({error.msg})"
+        raise DataError(
+            f"{path.name} {what} at line {error.lineno}, column {error.colno}: expected one whole JSON array"
+        ) from None
+    except (RecursionError, ValueError) as error:
+        raise DataError(
+            f"{path.name} cannot be decoded as JSON ({error}): expected an array of records"
+        ) from None
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield (1-based line number, bytes with their line end, without a mark) of each line that is not
+    blank.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            body = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+            if body.strip():
+                yield number, body
+
+
+def decode_line(line: bytes, encoding: Encoding) -> Any:
+    """Decode one JSON line.
+
+    Raises:
+        ValueError: If it is not valid text or JSON; the message is a clause for a person.
+    """
+    try:
+        return json.loads(line.decode(encoding.removesuffix("-sig")))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the line is not valid {encoding} at byte {error.start + 1}") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"the line is not valid JSON ({error.msg} at column {error.colno})") from None
+    except RecursionError:
+        raise ValueError("the line is nested too deeply to be read") from None
+
+
+def dump_json(value: Any, indent: int | None = None) -> bytes:
+    """Encode as UTF-8; a value with a lone surrogate, which UTF-8 cannot hold, keeps its `\\u` escapes."""
+    try:
+        return json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent).encode("ascii")
