@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+
+from finegold.errors import ConfigError
+from finegold.selection.reproduce import FEATURES, mm_lima_quality
+
+
+@pytest.fixture
+def columns(replay):
+    scale = {"reward": 10, "length": 10}
+    return {
+        name: replay.published.features[:, column] / scale.get(name, 1)
+        for column, name in enumerate(FEATURES)
+    }
+
+
+def test_the_published_columns_give_the_published_scores(columns, replay, released):
+    quality = mm_lima_quality(columns, released / "selector.pth")
+
+    np.testing.assert_allclose(quality, replay.scores, rtol=1e-9)
+
+
+def test_missing_columns_are_named(released):
+    with pytest.raises(ConfigError, match=r"lacks the columns image_pc1.*, gpt: it needs the 16 columns"):
+        mm_lima_quality({"clip": np.ones(3)}, released / "selector.pth")
+
+
+def test_a_row_without_a_value_is_not_scored_as_if_it_had_one(columns, released):
+    columns["gpt"] = columns["gpt"].copy()
+    columns["gpt"][[3, 8]] = np.nan
+
+    with pytest.raises(ConfigError, match="found 2 rows without a value"):
+        mm_lima_quality(columns, released / "selector.pth")
