@@ -48,6 +48,10 @@ class Dataset(ABC):
         """
 
     @abstractmethod
+    def count(self) -> int:
+        """Number of records, without decoding them."""
+
+    @abstractmethod
     def files(self) -> list[Path]:
         """The data files (not the images), in reading order."""
 

@@ -71,7 +71,7 @@ def open_dataset(
     root = None if images is None else ImageRoot.at(Path(images), allow_urls=allow_urls)
     files = _find_files(named)
     kind = "huggingface" if _is_saved(files[0]) else _kind(files[0])
-    if format is not None and (format in _JSON_FORMATS) != (kind == "json") and kind != format:
+    if format is not None and kind != ("json" if format in _JSON_FORMATS else format):
         raise DataError(
             f"{files[0].name} is {_NAMES[kind]}, expected the format '{format}': leave out --format"
         )

@@ -80,6 +80,10 @@ class JsonDataset(Dataset):
         self.image_root = self.root.folder
         self._encoding: Encoding | None = None
 
+    def count(self) -> int:
+        """Number of records, or of lines that are not blank."""
+        return sum(1 for _ in read_lines(self.file)) if self.layout == "lines" else len(self._records())
+
     def files(self) -> list[Path]:
         """The JSON file."""
         return [self.file]

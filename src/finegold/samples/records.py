@@ -202,6 +202,9 @@ def _turns(
         return turns + list(_alpaca(record)), True
     for key in ("caption", "text"):
         if record.get(key) is not None:
+            images.extend(column)
+            if not images:
+                raise RowError(f"the record has '{key}' and no image", "missing-image")
             asked = DEFAULT_INSTRUCTION if instruction is None else instruction
             return [*turns, Turn("user", asked), Turn("assistant", _text(record[key], key))], True
     raise RowError(

@@ -7,7 +7,8 @@ therefore leaves a file `.moved-from` in the new root that names the former one,
 absolute paths below that are looked up in the new root.
 """
 
-# ruff: noqa: PTH - os.path costs a tenth of pathlib, and this runs once an image
+# os.path costs a tenth of pathlib, and this runs once an image.
+# ruff: noqa: PTH117, PTH118
 import os
 import re
 import shutil

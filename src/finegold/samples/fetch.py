@@ -1,0 +1,158 @@
+"""Fetch a file from an address that a dataset names, without letting the dataset reach into the local network.
+
+Every address that a host name resolves to must be public, at the start and after each redirect. The connection then goes
+to the address that was checked, so a name that resolves differently the second time changes nothing.
+"""
+
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_REDIRECTS = 5
+_CHUNK = 1 << 16
+_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
+"""IPv6 ranges that carry an IPv4 address inside (NAT64, 6to4, Teredo): where they lead cannot be told."""
+
+
+class FetchError(Exception):
+    """A fetch failed or was refused; `code` is a problem code."""
+
+    def __init__(self, reason: str, code: str = "url-failed") -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address is on the public internet: not private, loopback, link-local, multicast or reserved."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return is_public(address.ipv4_mapped)
+        if any(address in network for network in _TRANSLATED):
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def fetch(
+    url: str, *, max_bytes: int, seconds: float, allowed: Callable[[Address], bool] = is_public
+) -> bytes:
+    """Download one file.
+
+    Args:
+        url: http or https.
+        max_bytes: Refused beyond this, whatever the server announces.
+        seconds: For the whole fetch, redirects included.
+        allowed: Which addresses may be connected to.
+
+    Raises:
+        FetchError: `url-not-allowed` if a scheme or address is refused, `large-image` if it is too big, else
+            `url-failed`.
+    """
+    deadline = time.monotonic() + seconds
+    for _ in range(_REDIRECTS + 1):
+        parts = _split(url)
+        address = _resolve(parts, allowed)
+        body, location = _request(parts, address, max_bytes, deadline)
+        if location is None:
+            return body
+        url = urljoin(url, location)
+    raise FetchError(f"the address '{url}' redirects more than {_REDIRECTS} times")
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        port_is_valid = parts.port is None or parts.port > 0
+    except ValueError:
+        raise FetchError(f"'{url}' is not a valid address", "url-not-allowed") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_valid:
+        raise FetchError(f"'{url}' is no http or https address", "url-not-allowed")
+    return parts
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _resolve(parts: SplitResult, allowed: Callable[[Address], bool]) -> str:
+    host = parts.hostname or ""
+    try:
+        found = socket.getaddrinfo(host, _port(parts), type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise FetchError(f"the host '{host}' cannot be resolved ({error})") from None
+    addresses = [str(entry[4][0]) for entry in found]
+    for address in addresses:
+        # A scope id ("fe80::1%eth0") only comes with link-local addresses; ip_address keeps it, and refuses below.
+        if not allowed(ipaddress.ip_address(address)):
+            raise FetchError(
+                f"the host '{host}' is at the address {address}, which is not public", "url-not-allowed"
+            )
+    if not addresses:
+        raise FetchError(f"the host '{host}' has no address")
+    return addresses[0]
+
+
+def _request(parts: SplitResult, address: str, max_bytes: int, deadline: float) -> tuple[bytes, str | None]:
+    """The body, or where the server redirects to."""
+    host, left = parts.hostname or "", deadline - time.monotonic()
+    if left <= 0:
+        raise FetchError(f"'{parts.geturl()}' took too long")
+    connection = http.client.HTTPConnection(host, _port(parts), timeout=left)
+    watch: threading.Timer | None = None
+    try:
+        sock = socket.create_connection((address, _port(parts)), timeout=left)
+        # A timeout bounds each read only; a server that sends a byte now and then must end too.
+        watch = threading.Timer(max(0.0, deadline - time.monotonic()), _shut, [sock])
+        watch.daemon = True
+        watch.start()
+        if parts.scheme == "https":
+            sock = ssl.create_default_context().wrap_socket(sock, server_hostname=host)
+        connection.sock = sock
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request("GET", _quoted(target), headers={"User-Agent": "finegold", "Accept": "image/*"})
+        return _response(connection.getresponse(), parts, max_bytes)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        if time.monotonic() >= deadline:
+            raise FetchError(f"'{parts.geturl()}' took too long") from None
+        raise FetchError(f"'{parts.geturl()}' cannot be fetched ({error})") from None
+    finally:
+        if watch is not None:
+            watch.cancel()
+        connection.close()
+
+
+def _response(
+    response: http.client.HTTPResponse, parts: SplitResult, max_bytes: int
+) -> tuple[bytes, str | None]:
+    if response.status in (301, 302, 303, 307, 308):
+        location = response.getheader("Location")
+        if not location:
+            raise FetchError(f"'{parts.geturl()}' redirects to nowhere")
+        return b"", location
+    if response.status != 200:
+        raise FetchError(f"'{parts.geturl()}' answers {response.status} {response.reason}")
+    body = bytearray()
+    while chunk := response.read(_CHUNK):
+        body += chunk
+        if len(body) > max_bytes:
+            raise FetchError(f"'{parts.geturl()}' has more than {max_bytes:,} bytes", "large-image")
+    if response.length:
+        raise FetchError(f"'{parts.geturl()}' ended {response.length:,} bytes early")
+    return bytes(body), None
+
+
+def _shut(sock: socket.socket) -> None:
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return
+
+
+def _quoted(target: str) -> str:
+    """Escape what may not stand in a request line, so that an address cannot smuggle in a header."""
+    return "".join(c if "!" <= c <= "~" else "".join(f"%{byte:02X}" for byte in c.encode()) for c in target)

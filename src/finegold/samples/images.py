@@ -1,0 +1,269 @@
+"""Images from untrusted files: limits before decoding, and every pixel layout turned into upright 8-bit RGB.
+
+Problem codes: `missing-image`, `empty-image`, `large-image`, `unreadable-image`, `truncated-image`,
+`wrong-extension`, `animated-image`; from addresses also `url-failed` and `url-not-allowed`.
+"""
+
+import hashlib
+import io
+import stat
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from finegold.errors import DataError
+from finegold.samples.fetch import FetchError, fetch
+from finegold.samples.sample import ImageRef, Problem
+
+# Sizes are checked below, against a limit under Pillow's own; its warning would only clutter stderr.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+SUFFIXES: dict[str, frozenset[str]] = {
+    "JPEG": frozenset({".jpg", ".jpeg", ".jpe", ".jfif"}),
+    "MPO": frozenset({".jpg", ".jpeg", ".mpo"}),
+    "PNG": frozenset({".png", ".apng"}),
+    "WEBP": frozenset({".webp"}),
+    "BMP": frozenset({".bmp", ".dib"}),
+    "GIF": frozenset({".gif"}),
+    "TIFF": frozenset({".tif", ".tiff"}),
+}
+"""File formats that are opened, and the extensions that go with each. MPO is what some phones call a JPEG."""
+_KNOWN = frozenset().union(*SUFFIXES.values())
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """What is refused before it is decoded.
+
+    Attributes:
+        pixels: Width times height.
+        file_bytes: Encoded size.
+        seconds: For a fetched image, from connecting to the last byte.
+    """
+
+    pixels: int = 64_000_000
+    file_bytes: int = 256 << 20
+    seconds: float = 30.0
+
+
+DEFAULT_LIMITS = ImageLimits()
+
+
+class ImageError(DataError):
+    """An image cannot be used; `problem` has the code and the sentence."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.problem = Problem(code, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What a check found.
+
+    Attributes:
+        sha256: Of the encoded bytes, hex.
+        width: Pixels, upright.
+        height: Pixels, upright.
+        file_bytes: Encoded size.
+        modified: Modification time in ns of the file that was read; 0 for bytes and addresses.
+    """
+
+    sha256: str
+    width: int
+    height: int
+    file_bytes: int
+    modified: int
+
+
+def decode(ref: ImageRef, *, limits: ImageLimits = DEFAULT_LIMITS) -> Image.Image:
+    """Decode an image to RGB, upright by its EXIF orientation.
+
+    16-bit grey is scaled to 8 bits; transparent pixels are laid on white; CMYK and palettes are converted.
+
+    Raises:
+        ImageError: If it cannot be used.
+    """
+    data, _ = read_bytes(ref, limits)
+    image = _load(ref, _open(ref, data, limits))
+    # Only now: Pillow turns a TIFF itself while it loads, and then forgets the orientation.
+    turn = _UPRIGHT.get(orientation(image))
+    rgb = _to_rgb(ref, image)
+    return rgb if turn is None else rgb.transpose(turn)
+
+
+def check_image(ref: ImageRef, *, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
+    """Find out whether `decode` would succeed, at less cost: a JPEG is decoded at an eighth of its size.
+
+    That still reads the file to its end, so truncation is found.
+
+    Raises:
+        ImageError: If the image cannot be used.
+    """
+    data, modified = read_bytes(ref, limits)
+    image = _open(ref, data, limits)
+    full = image.size if image.format in ("JPEG", "MPO") else None
+    image.draft("RGB", (1, 1))
+    loaded = _load(ref, image)
+    width, height = full or loaded.size
+    if orientation(loaded) >= 5:
+        width, height = height, width
+    if loaded.mode not in ("RGB", "L"):
+        _to_rgb(ref, loaded)
+    return ImageFacts(hashlib.sha256(data).hexdigest(), width, height, len(data), modified)
+
+
+def read_bytes(ref: ImageRef, limits: ImageLimits = DEFAULT_LIMITS) -> tuple[bytes, int]:
+    """The encoded bytes, and the file's modification time in ns (0 for bytes and addresses).
+
+    Raises:
+        ImageError: If there is nothing to read, or too much.
+    """
+    modified = 0
+    if ref.data is not None:
+        data = ref.data
+    elif ref.url is not None:
+        try:
+            data = fetch(ref.url, max_bytes=limits.file_bytes, seconds=limits.seconds)
+        except FetchError as error:
+            raise ImageError(error.code, str(error)) from None
+    elif ref.path is not None:
+        data, modified = _read_file(ref, ref.path, limits)
+    else:
+        raise ImageError("missing-image", "the image has neither path, bytes nor address")
+    if not data:
+        raise ImageError("empty-image", f"the image {_name(ref)} has zero bytes")
+    if len(data) > limits.file_bytes:
+        raise _too_many_bytes(ref, len(data), limits)
+    return data, modified
+
+
+def _read_file(ref: ImageRef, path: Path, limits: ImageLimits) -> tuple[bytes, int]:
+    try:
+        found = path.stat()
+        # Before opening: a named pipe would block, a device would not end.
+        if not stat.S_ISREG(found.st_mode):
+            raise ImageError("unreadable-image", f"the image {_name(ref)} is a folder or device, not a file")
+        if found.st_size > limits.file_bytes:
+            raise _too_many_bytes(ref, found.st_size, limits)
+        return path.read_bytes(), found.st_mtime_ns
+    except (FileNotFoundError, NotADirectoryError):
+        raise ImageError("missing-image", f"the image {_name(ref)} is not there: looked at {path}") from None
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise ImageError("unreadable-image", f"the image {_name(ref)} cannot be read ({why})") from None
+
+
+def _too_many_bytes(ref: ImageRef, size: int, limits: ImageLimits) -> ImageError:
+    return ImageError(
+        "large-image", f"the image {_name(ref)} has {size:,} bytes, expected at most {limits.file_bytes:,}"
+    )
+
+
+def _open(ref: ImageRef, data: bytes, limits: ImageLimits) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(data), formats=list(SUFFIXES))
+    except Image.DecompressionBombError:
+        raise ImageError(
+            "large-image", f"the image {_name(ref)} has more than {limits.pixels:,} pixels"
+        ) from None
+    except Exception:
+        raise _unreadable(ref, data) from None
+    if image.width * image.height > limits.pixels:
+        size = f"{image.width} x {image.height}"
+        raise ImageError(
+            "large-image", f"the image {_name(ref)} is {size}, expected at most {limits.pixels:,} pixels"
+        )
+    suffix, format = Path(ref.name).suffix.lower(), image.format or ""
+    if suffix in _KNOWN and suffix not in SUFFIXES[format] and ref.url is None:
+        raise ImageError("wrong-extension", f"the image {_name(ref)} is a {format} file")
+    if format != "MPO" and getattr(image, "is_animated", False):
+        what = "several pages" if format == "TIFF" else "several frames"
+        raise ImageError("animated-image", f"the image {_name(ref)} has {what}, expected one picture")
+    return image
+
+
+def _unreadable(ref: ImageRef, data: bytes) -> ImageError:
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and int.from_bytes(data[4:8], "little") + 8 > len(data):
+        return _truncated(ref)
+    known = ", ".join(name for name in SUFFIXES if name != "MPO")
+    start = ascii(data[:12].decode("latin-1"))
+    return ImageError(
+        "unreadable-image", f"the image {_name(ref)} is none of {known}: its bytes start with {start}"
+    )
+
+
+def _truncated(ref: ImageRef) -> ImageError:
+    return ImageError("truncated-image", f"the image {_name(ref)} ends before its last pixel: it was cut off")
+
+
+def _load(ref: ImageRef, image: Image.Image) -> Image.Image:
+    try:
+        image.load()
+    except Exception as error:
+        # Decoders raise whatever a damaged file leads them to, from SyntaxError to struct.error.
+        text = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        if "truncated" in text.lower() or isinstance(error, EOFError):
+            raise _truncated(ref) from None
+        if isinstance(error, Image.DecompressionBombError):
+            raise ImageError("large-image", f"the image {_name(ref)} unpacks to too much") from None
+        raise ImageError("unreadable-image", f"the image {_name(ref)} cannot be decoded ({text})") from None
+    return image
+
+
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except Exception:
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _to_rgb(ref: ImageRef, image: Image.Image) -> Image.Image:
+    try:
+        return _convert(image)
+    except ValueError as error:
+        raise ImageError(
+            "unreadable-image", f"the image {_name(ref)} cannot be shown as RGB ({error})"
+        ) from None
+
+
+def _convert(image: Image.Image) -> Image.Image:
+    mode = image.mode
+    if mode == "RGB" and "transparency" not in image.info:
+        return image
+    if mode == "I" or mode.startswith("I;16"):
+        return _from_integers(image).convert("RGB")
+    if mode == "F":
+        raise ValueError("its pixels are floating-point numbers without a range")
+    if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, layered).convert("RGB")
+    return image.convert("RGB")
+
+
+def _from_integers(image: Image.Image) -> Image.Image:
+    """16-bit grey to 8 bits: value / 257, so that 65535 becomes 255."""
+    pixels = np.asarray(image)
+    if pixels.size and (pixels.min() < 0 or pixels.max() > 65535):
+        raise ValueError("its pixels are 32-bit numbers beyond the 16-bit range")
+    return Image.fromarray(((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8))
+
+
+def _name(ref: ImageRef) -> str:
+    return repr(ref.name) if ref.name else "in the record"
