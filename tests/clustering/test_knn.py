@@ -82,3 +82,5 @@ def test_a_restricted_graph_keeps_the_inner_edges_in_order() -> None:
     inner = graph.restrict(np.array([3, 1, 2]))
     assert inner.neighbours.tolist() == [[2, 1], [2, -1], [0, -1]]
     assert inner.distances.tolist() == [[3.0, 4.0], [1.5, np.inf], [3.0, np.inf]]
+    strange = graph.restrict(np.array([-1, 1, 2]))
+    assert strange.neighbours.tolist() == [[-1, -1], [2, -1], [-1, -1]]

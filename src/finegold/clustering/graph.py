@@ -36,15 +36,20 @@ class KnnGraph:
         return KnnGraph(self.neighbours[:, :k], self.distances[:, :k], self.metric, self.method)
 
     def restrict(self, indices: Ints) -> "KnnGraph":
-        """The graph among the rows `indices` (distinct), renumbered in that order.
+        """The graph among the rows `indices`, renumbered in that order.
 
         Edges that leave the set are gone: what is left of a row moves to its front, and -1 and infinity fill
         up.
+
+        Args:
+            indices: Distinct rows; -1, any number of times, stands for a row that is not in this graph and so
+                has no neighbours.
         """
-        renumbered = np.full(len(self), -1, dtype=np.int64)
+        renumbered = np.full(len(self) + 1, -1, dtype=np.int64)
         renumbered[indices] = np.arange(len(indices))
-        old = self.neighbours[indices]
-        neighbours = np.where(old >= 0, renumbered[old], -1)
+        renumbered[-1] = -1
+        known = (indices >= 0)[:, None]
+        neighbours = np.where(known, renumbered[self.neighbours[indices]], -1)
         lost = neighbours < 0
         order = np.argsort(lost, axis=1, kind="stable")
         distances = np.where(lost, np.inf, self.distances[indices])

@@ -83,7 +83,7 @@ def spectral(
         labels, sizes = canonical(_group_pieces(embeddings, membership, pieces, clusters, seed))
         note = (
             f"The graph of {neighbours} neighbours has {components} separate pieces, more than "
-            f"{clusters} clusters, and {pieces} are left with {used}: they were grouped by k-means of their means."
+            f"{clusters} clusters, and {pieces} are left with {used}: they were grouped by k-means of means."
         )
         return Clustering(labels, sizes, "spectral", parameters, components, np.ones(clusters), note)
     note = ""

@@ -1,0 +1,98 @@
+"""Put together the pool that a preset picks from: parts, and what its picker reads."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from finegold.arrays import Floats, Ints, Vectors
+from finegold.clustering import KnnGraph, knn_graph
+from finegold.errors import ConfigError
+from finegold.selection.pickers import PICKERS
+from finegold.selection.pool import Pool
+from finegold.selection.presets import Preset
+from finegold.selection.selection import SelectionInputs
+from finegold.selection.strata import score_strata
+from finegold.selection.weigh import Weighed
+
+GRAPH_NEIGHBOURS = 10
+"""Neighbours a row in a graph that a picker needs and nobody has searched."""
+
+
+def assemble(
+    inputs: SelectionInputs, order: Ints, weighed: Weighed, eligible: Ints, preset: Preset
+) -> tuple[Pool, set[int], tuple[str, ...]]:
+    """Build the pool of the eligible rows.
+
+    Args:
+        inputs: What is known about the rows.
+        order: Their positions, sorted by id.
+        weighed: Their quality.
+        eligible: Positions in `weighed.usable` to choose from, ascending.
+        preset: What it needs is put in.
+
+    Returns:
+        The pool, the parts whose rows have no image and that a picker of images cannot read, and notes.
+
+    Raises:
+        ConfigError: If something that the preset needs is not there.
+    """
+    needs = PICKERS[preset.pick].needs
+    rows = weighed.usable[eligible]
+    quality = np.zeros(len(rows)) if weighed.quality is None else weighed.quality[eligible]
+    indicators = None if weighed.indicators is None else weighed.indicators[eligible]
+    labels = _parts(inputs, rows, quality, preset)
+    pool = Pool(tuple(inputs.ids[i] for i in rows), quality, labels, indicators=indicators)
+    if "indicators" in needs and indicators is None:
+        raise ConfigError(f"preset '{preset.name}' needs indicators, and none counts here; score some first")
+    if "targets" in needs:
+        if inputs.targets is None:
+            raise ConfigError(
+                f"preset '{preset.name}' moves towards target examples; name some with --targets"
+            )
+        pool = replace(pool, targets=inputs.targets)
+    if not needs & {"embeddings", "graph", "targets"}:
+        return pool, set(), ()
+    if inputs.embeddings is None:
+        raise ConfigError(f"preset '{preset.name}' compares images, and none were embedded; embed them first")
+    finite = np.asarray(np.isfinite(inputs.embeddings).all(axis=1))
+    has_image = finite[rows]
+    embeddings = np.where(has_image[:, None], inputs.embeddings[rows], 0).astype(np.float32)
+    pool = replace(pool, embeddings=embeddings, labels=_split(labels, has_image))
+    if "graph" in needs:
+        pool = replace(pool, graph=_graph(inputs, inputs.embeddings, order[finite[order]], rows))
+    if has_image.all():
+        return pool, set(), ()
+    note = f"{int((~has_image).sum())} rows have no image and compete among themselves, by quality."
+    return pool, {int(part) for part in np.unique(pool.labels[~has_image])}, (note,)
+
+
+def _parts(inputs: SelectionInputs, rows: Ints, quality: Floats, preset: Preset) -> Ints:
+    if preset.partition == "none":
+        return np.zeros(len(rows), dtype=np.int64)
+    if preset.partition == "score-strata":
+        return score_strata(quality, preset.strata)
+    if inputs.labels is None:
+        raise ConfigError(f"preset '{preset.name}' picks within clusters, and there are none; cluster first")
+    return inputs.labels[rows]
+
+
+def _split(labels: Ints, has_image: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Ints:
+    """Give the rows without an image parts of their own wherever they share one with images."""
+    parts = int(labels.max(initial=-1)) + 1
+    mixed = np.isin(np.arange(parts), labels[has_image]) & np.isin(np.arange(parts), labels[~has_image])
+    own = parts + np.cumsum(mixed) - 1
+    return np.where(~has_image & mixed[labels], own[labels], labels)
+
+
+def _graph(inputs: SelectionInputs, embeddings: Vectors, with_image: Ints, rows: Ints) -> KnnGraph:
+    graph = inputs.graph
+    if graph is None:
+        graph = knn_graph(embeddings[with_image], GRAPH_NEIGHBOURS)
+    if len(graph) != len(with_image):
+        raise ConfigError(
+            f"the neighbour graph has {len(graph)} rows and {len(with_image)} rows have an image; "
+            "search it again"
+        )
+    place = np.full(len(embeddings), -1, dtype=np.int64)
+    place[with_image] = np.arange(len(with_image))
+    return graph.restrict(place[rows])

@@ -1,0 +1,149 @@
+"""Selection = normalise, quality, allocate, pick: the four functions put together."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from finegold.arrays import Floats, Ints
+from finegold.errors import ConfigError
+from finegold.selection.allocate import ALLOCATORS
+from finegold.selection.assemble import assemble
+from finegold.selection.options import check_budget
+from finegold.selection.pickers import PICKERS, top
+from finegold.selection.pool import Pool, by_quality
+from finegold.selection.presets import Preset
+from finegold.selection.selection import Chosen, ClusterCount, Selection, SelectionInputs
+from finegold.selection.weigh import Weighed, weigh
+
+
+def select(
+    inputs: SelectionInputs,
+    preset: Preset,
+    size: int,
+    *,
+    seed: int = 0,
+    weights: Mapping[str, float] | None = None,
+) -> Selection:
+    """Choose rows as a preset says.
+
+    Rows are sorted by id first, so the answer does not depend on their order and ties go to the smaller id.
+    Where the picker compares images, rows without one are a part of their own, and the best of them are
+    taken.
+
+    Args:
+        inputs: What is known about the rows.
+        preset: The recipe.
+        size: Rows to choose, at least 1.
+        seed: Of everything random; each part of the pool draws from its own stream.
+        weights: Instead of the preset's.
+
+    Raises:
+        BudgetError: If fewer rows can be chosen than are asked for.
+        ConfigError: If something that the preset needs is not there.
+    """
+    ids = inputs.ids
+    if size < 1:
+        raise ConfigError(f"a subset of {size} rows was asked for; at least 1 is needed")
+    if len(set(ids)) != len(ids):
+        raise ConfigError(f"{len(ids) - len(set(ids))} ids are repeated; selection needs distinct ids")
+    order = np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
+    weighed = weigh(inputs, order, preset, weights)
+    check_budget(size, len(weighed.usable))
+    eligible = _eligible(weighed.quality, len(weighed.usable), preset.drop, size)
+    pool, imageless, notes = assemble(inputs, order, weighed, eligible, preset)
+    quotas = ALLOCATORS[preset.allocate](pool, size)
+    chosen = eligible[_pick(pool, quotas, imageless, preset, seed)]
+    if len(eligible) < len(weighed.usable):
+        left = len(weighed.usable) - len(eligible)
+        notes = (*notes, f"The {left} rows of lowest quality were not chosen from.")
+    notes = (*preset.notes, *weighed.notes, *notes)
+    return _result(inputs, weighed, preset, quotas, chosen, seed, notes)
+
+
+def _eligible(quality: Floats | None, n: int, drop: float, size: int) -> Ints:
+    """Positions among the usable rows that are chosen from, ascending."""
+    if quality is None or drop == 0:
+        return np.arange(n)
+    return np.sort(by_quality(quality)[: max(size, n - int(drop * n))])
+
+
+def _pick(pool: Pool, quotas: Ints, imageless: set[int], preset: Preset, seed: int) -> Ints:
+    """Positions in the pool, part by part."""
+    members = np.argsort(pool.labels, kind="stable")
+    ends = np.cumsum(pool.sizes())
+    picked: list[Ints] = []
+    for part, quota in enumerate(quotas):
+        if quota == 0:
+            continue
+        rows = np.sort(members[ends[part] - pool.sizes()[part] : ends[part]])
+        # Streams of their own: how many numbers one part draws changes nothing in another.
+        rng = np.random.default_rng([seed, part])
+        if part in imageless:
+            inner = top(pool.subset(rows), int(quota), rng)
+        else:
+            picker = PICKERS[preset.pick]
+            inner = picker.function(pool.subset(rows), int(quota), rng, **preset.pick_parameters)
+        picked.append(rows[inner])
+    return np.concatenate(picked)
+
+
+def _result(
+    inputs: SelectionInputs,
+    weighed: Weighed,
+    preset: Preset,
+    quotas: Ints,
+    chosen: Ints,
+    seed: int,
+    notes: tuple[str, ...],
+) -> Selection:
+    quality = weighed.quality
+    chosen = np.sort(chosen)
+    if quality is not None:
+        chosen = chosen[by_quality(quality[chosen])]
+    labels = inputs.labels
+    rows = []
+    for rank, at in enumerate(chosen, start=1):
+        position = int(weighed.usable[at])
+        scores = {
+            name: float(values[position]) if np.isfinite(values[position]) else None
+            for name, values in inputs.indicators.items()
+        }
+        rows.append(
+            Chosen(
+                inputs.ids[position],
+                None if labels is None else int(labels[position]),
+                None if quality is None else float(quality[at]),
+                scores,
+                rank,
+            )
+        )
+    return Selection(
+        preset,
+        weighed.weights,
+        len(rows),
+        seed,
+        tuple(rows),
+        tuple(inputs.ids[i] for i in weighed.usable),
+        quality,
+        () if labels is None else _counts(labels, weighed.usable, chosen, quotas, preset),
+        {inputs.ids[i]: reason for i, reason in sorted(weighed.excluded.items())},
+        notes,
+    )
+
+
+def _counts(
+    labels: Ints, usable: Ints, chosen: Ints, quotas: Ints, preset: Preset
+) -> tuple[ClusterCount, ...]:
+    clusters = int(labels.max(initial=-1)) + 1
+    sizes = np.bincount(labels[usable], minlength=clusters)
+    selected = np.bincount(labels[usable[chosen]], minlength=clusters)
+    by_cluster = preset.partition == "clusters"
+    return tuple(
+        ClusterCount(
+            c,
+            int(sizes[c]),
+            (int(quotas[c]) if c < len(quotas) else 0) if by_cluster else None,
+            int(selected[c]),
+        )
+        for c in range(clusters)
+    )
