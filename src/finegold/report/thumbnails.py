@@ -1,0 +1,60 @@
+"""Small pictures inside the HTML file."""
+
+from base64 import b64encode
+from io import BytesIO
+
+from PIL import Image
+
+from finegold.errors import ConfigError
+
+SIDE = 168
+MAX_BYTES = 8_000
+
+
+def thumbnail(image: Image.Image, *, side: int = SIDE, max_bytes: int = MAX_BYTES) -> bytes:
+    """Shrink an image to WebP bytes of bounded size, keeping its aspect ratio and no metadata.
+
+    Args:
+        image: Decoded; transparent parts turn white. Left unchanged.
+        side: Longest side in pixels; a smaller image is not enlarged.
+        max_bytes: Quality, then size, is lowered until the result fits.
+
+    Raises:
+        ConfigError: If `max_bytes` is under 200, which no image is sure to fit.
+    """
+    if max_bytes < 200:
+        raise ConfigError(f"a thumbnail was limited to {max_bytes} bytes; allow at least 200")
+    small = _flattened(image)
+    while True:
+        # Copies: `thumbnail` works in place and would leave the next, smaller try with a twice-shrunk image.
+        candidate = small.copy()
+        candidate.thumbnail((side, side), Image.Resampling.LANCZOS)
+        for quality in (72, 55, 35, 15):
+            encoded = BytesIO()
+            candidate.save(encoded, "WEBP", quality=quality, method=4)
+            if encoded.tell() <= max_bytes:
+                return encoded.getvalue()
+        side = max(side // 2, 1)
+
+
+def data_uri(encoded: bytes) -> str:
+    """A WebP or JPEG file as a `data:` address.
+
+    Raises:
+        ConfigError: If the bytes are neither.
+    """
+    if encoded[:4] == b"RIFF" and encoded[8:12] == b"WEBP":
+        kind = "webp"
+    elif encoded[:3] == b"\xff\xd8\xff":
+        kind = "jpeg"
+    else:
+        raise ConfigError(f"a thumbnail starts with {encoded[:4]!r}; make it with finegold.report.thumbnails")
+    return f"data:image/{kind};base64,{b64encode(encoded).decode('ascii')}"
+
+
+def _flattened(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layers = image.convert("RGBA")
+    background = Image.new("RGBA", layers.size, "white")
+    return Image.alpha_composite(background, layers).convert("RGB")
