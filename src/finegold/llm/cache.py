@@ -1,0 +1,92 @@
+"""Replies that were paid for, in SQLite: written before anything else happens with them."""
+
+import json
+import os
+import secrets
+import sqlite3
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from finegold.errors import RunError
+from finegold.llm.reply import ChatReply
+from finegold.llm.request import ChatRequest, marker_of
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS replies (
+    key TEXT PRIMARY KEY, model TEXT NOT NULL, template TEXT NOT NULL, created TEXT NOT NULL, reply TEXT NOT
+    NULL
+) WITHOUT ROWID;
+"""
+
+
+def default_cache() -> Path:
+    """`llm.sqlite3` in FINEGOLD_CACHE, else in the user's cache folder."""
+    root = os.environ.get("FINEGOLD_CACHE")
+    if root is None:
+        root = str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finegold")
+    return Path(root) / "llm.sqlite3"
+
+
+class Cache:
+    """One SQLite file in WAL mode; several processes may share it.
+
+    A commit survives the end of the process at any point. It also holds the secret from which the markers of
+    untrusted text are made, so that a resumed run sends what it would have sent.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file, readable by its owner only.
+
+        Raises:
+            RunError: If it cannot be opened as a cache.
+        """
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.executescript(_SCHEMA)
+            self._db.execute(
+                "INSERT OR IGNORE INTO settings VALUES ('secret', ?)", (secrets.token_bytes(32),)
+            )
+            row = self._db.execute("SELECT value FROM settings WHERE name = 'secret'").fetchone()
+        except (sqlite3.Error, OSError) as error:
+            raise RunError(
+                f"the reply cache {path} cannot be used ({error}): name another file, or move this one away"
+            ) from error
+        self._secret: bytes = row[0]
+
+    def marker(self, request: ChatRequest) -> str:
+        """The marker that delimits the untrusted text of a request."""
+        return marker_of(self._secret, request.key())
+
+    def get(self, key: str) -> ChatReply | None:
+        """The reply that was paid for, marked as cached; None if there is none."""
+        row = self._db.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
+        return replace(ChatReply(**json.loads(row[0])), cached=True) if row is not None else None
+
+    def put(self, key: str, request: ChatRequest, reply: ChatReply) -> None:
+        """Keep a reply; on disk when this returns. The first reply of a key stays.
+
+        Raises:
+            RunError: If it cannot be written: going on would lose calls that were paid.
+        """
+        row = (key, request.model, request.template, reply.created, json.dumps(asdict(reply)))
+        try:
+            self._db.execute("INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?, ?)", row)
+        except sqlite3.Error as error:
+            raise RunError(
+                f"the reply cache {self.path} cannot be written ({error}): free some space"
+            ) from error
+
+    def __len__(self) -> int:
+        """Number of replies kept."""
+        count: int = self._db.execute("SELECT count(*) FROM replies").fetchone()[0]
+        return count
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()

@@ -1,0 +1,220 @@
+"""The client: cache, pace, budget, breaker and retries around one transport."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from finegold.llm.audit import Audit, utc_now
+from finegold.llm.backoff import Breaker, wait_before
+from finegold.llm.budget import Budget, Limits, estimate_tokens
+from finegold.llm.cache import Cache
+from finegold.llm.endpoint import Endpoint
+from finegold.llm.limits import Rate
+from finegold.llm.reply import CallFailed, ChatReply, Halted, Trouble, read_body
+from finegold.llm.request import ChatRequest
+from finegold.llm.transport import Transport
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class CachedClient:
+    """A ChatClient that pays for no reply twice. Must be made inside the event loop that will use it.
+
+    A reply is in the cache before anything else happens with it. Equal requests in flight are one call.
+
+    Attributes:
+        budget: What was spent.
+        notes: What was not done as asked, for the user: structured output refused, say.
+        halted: Why nothing is sent any more; None while calls go on.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        transport: Transport,
+        cache: Cache,
+        audit: Audit,
+        limits: Limits,
+        *,
+        seed: int = 0,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            endpoint: Pace and patience.
+            transport: The wire.
+            cache: Of replies.
+            audit: Of exchanges.
+            limits: Of calls and dollars.
+            seed: Of the jitter between retries.
+        """
+        self.budget = Budget(limits)
+        self.notes: list[str] = []
+        self._endpoint = endpoint
+        self._transport = transport
+        self._cache = cache
+        self._audit = audit
+        self._rng = random.Random(seed)
+        self._breaker = Breaker(endpoint)
+        self._slots = asyncio.Semaphore(endpoint.concurrency)
+        self._requests = Rate(endpoint.requests_per_minute)
+        self._tokens = Rate(endpoint.tokens_per_minute)
+        self._in_flight: dict[str, asyncio.Task[ChatReply]] = {}
+        self._schemas = True
+        self._length_field = "max_tokens"
+
+    @property
+    def halted(self) -> str | None:
+        """Why nothing is sent any more."""
+        return self._breaker.halted
+
+    async def complete(self, request: ChatRequest) -> ChatReply:
+        """The reply to a request, from the cache if it was paid for.
+
+        Raises:
+            CallFailed: With the reason, if there is none after all retries.
+            Halted: If it was not sent and no later one will be.
+        """
+        for candidate in (request, request.plain):
+            key = candidate.key() if candidate is not None else ""
+            reply = self._cache.get(key) if candidate is not None else None
+            if candidate is not None and reply is not None:
+                self._audit.reply(candidate, key, self._cache.marker(candidate), reply, 0.0)
+                return reply
+        key = request.key()
+        task = self._in_flight.get(key)
+        if task is None:
+            task = asyncio.ensure_future(self._ask(request))
+            self._in_flight[key] = task
+            task.add_done_callback(lambda _: self._in_flight.pop(key, None))
+        return await task
+
+    async def close(self) -> None:
+        """Close connections, cache and audit."""
+        await self._transport.close()
+        self._cache.close()
+        self._audit.close()
+
+    async def _ask(self, request: ChatRequest) -> ChatReply:
+        """One question until it is answered, refused or given up."""
+        retry = 0
+        while True:
+            if request.plain is not None and not self._schemas:
+                request = request.plain
+            try:
+                async with self._slots:
+                    await self._breaker.admit()
+                    return await self._try(request)
+            except Halted as stop:
+                self._breaker.halt(str(stop).removeprefix("not asked: "))
+                raise
+            except Trouble as trouble:
+                if self._adapted(request, trouble):
+                    continue
+                self._judge(trouble)
+                if trouble.kind in ("refused", "locked"):
+                    raise CallFailed(trouble.reason) from None
+                too_long = (trouble.retry_after or 0.0) > self._endpoint.longest_wait
+                if retry >= self._endpoint.retries or too_long:
+                    raise CallFailed(self._given_up(trouble, retry + 1, too_long)) from None
+                await asyncio.sleep(wait_before(retry, trouble.retry_after, self._endpoint, self._rng))
+                retry += 1
+
+    async def _try(self, request: ChatRequest) -> ChatReply:
+        key, marker = request.key(), self._cache.marker(request)
+        prompt = estimate_tokens(request)
+        await self._requests.take(1)
+        await self._tokens.take(prompt + request.max_tokens)
+        if self._breaker.halted is not None:
+            raise Halted(f"not asked: {self._breaker.halted}")
+        async with self.budget.hold(prompt, request.max_tokens) as hold:
+            body = request.payload(marker)
+            if self._length_field != "max_tokens":
+                body[self._length_field] = body.pop("max_tokens")
+            started = time.monotonic()
+            try:
+                reply = read_body(await self._transport.send(body, f"finegold-{key}"), utc_now())
+                # Before anything else: from here on, no kill can make this call be paid again.
+                self._cache.put(key, request, reply)
+            except Trouble as trouble:
+                if trouble.charged:
+                    hold.lost()
+                self._audit.trouble(request, key, marker, trouble, time.monotonic() - started)
+                raise
+            hold.paid(reply)
+            self._tokens.correct(sum(hold.charge) - prompt - request.max_tokens)
+            self._audit.reply(request, key, marker, reply, time.monotonic() - started)
+            self._breaker.success()
+            return reply
+
+    def _adapted(self, request: ChatRequest, trouble: Trouble) -> bool:
+        """Whether an endpoint that lacks a feature can be asked without it; says so once."""
+        if trouble.kind != "refused" and trouble.status != 501:
+            return False
+        said = trouble.reason.lower()
+        if "max_completion_tokens" in said and trouble.status == 400:
+            changed = self._length_field == "max_tokens"
+            self._length_field = "max_completion_tokens"
+            return changed
+        if request.plain is None or trouble.status not in (400, 404, 415, 422, 501):
+            return False
+        if self._schemas and any(
+            word in said for word in ("response_format", "schema", "structured", "extra")
+        ):
+            self._schemas = False
+            self.notes.append(f"plain replies are read: structured output was refused ({trouble.reason})")
+        return not self._schemas
+
+    def _judge(self, trouble: Trouble) -> None:
+        """Tell the breaker what a failed try means for the others."""
+        if trouble.kind in ("down", "lost"):
+            self._breaker.failure(trouble.reason)
+        elif trouble.kind == "locked":
+            self._breaker.halt(trouble.reason)
+        elif trouble.kind == "refused":
+            self._breaker.refusal(trouble.reason)
+        else:
+            self._breaker.alive()
+
+    def _given_up(self, trouble: Trouble, tries: int, too_long: bool) -> str:
+        if too_long:
+            return (
+                f"{trouble.reason}, to be tried again in {trouble.retry_after:.0f} s, more than the longest "
+                f"wait of {self._endpoint.longest_wait:g} s"
+            )
+        return f"no reply in {tries} tries; the last: {trouble.reason}"
+
+
+async def map_bounded(
+    function: Callable[[T], Awaitable[R]], items: Iterable[T], *, concurrency: int
+) -> AsyncIterator[tuple[int, R]]:
+    """Apply a coroutine function with bounded concurrency and yield (position, result) as they finish.
+
+    Items are drawn when a worker is free, so memory does not grow with their number. A worker that waits to
+    retry draws nothing, so an endpoint that says "too many requests" is asked less.
+    """
+    numbered = enumerate(items)
+    done: asyncio.Queue[tuple[int, R] | None] = asyncio.Queue(maxsize=concurrency)
+
+    async def work() -> None:
+        for position, item in numbered:
+            await done.put((position, await function(item)))
+
+    async def work_all() -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(concurrency):
+                    group.create_task(work())
+        finally:
+            await done.put(None)
+
+    runner = asyncio.ensure_future(work_all())
+    try:
+        while (result := await done.get()) is not None:
+            yield result
+        await runner
+    finally:
+        runner.cancel()

@@ -1,0 +1,198 @@
+"""What is asked: a chat request of trusted text, marked untrusted text and pictures, and its cache key."""
+
+import base64
+import hashlib
+import hmac
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from PIL import Image
+
+from finegold.run import canonical_json
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Stands, inside trusted text, for the request's marker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Untrusted:
+    """Text that somebody else wrote: data between lines with the request's marker, never an instruction.
+
+    Attributes:
+        label: What it is, in capitals: `ANSWER`.
+        text: As it came.
+    """
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image to show.
+
+    Attributes:
+        jpeg: What is sent.
+        sha256: Of the decoded pixels and the size, so that another JPEG encoder does not change the cache
+            key.
+        size: Width and height in pixels.
+    """
+
+    jpeg: bytes = field(repr=False)
+    sha256: str
+    size: tuple[int, int]
+
+    @classmethod
+    def of(cls, image: Image.Image, *, longest_side: int = 1024) -> "Picture":
+        """An RGB image, shrunk so that its longest side fits, as JPEG of quality 90."""
+        digest = hashlib.sha256(f"{image.size}/{longest_side}/".encode() + image.tobytes()).hexdigest()
+        shown = image.copy()
+        shown.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
+        buffer = io.BytesIO()
+        shown.save(buffer, "JPEG", quality=90)
+        return cls(buffer.getvalue(), digest, shown.size)
+
+
+Part = str | Mark | Untrusted | Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a request; its parts are joined without separators."""
+
+    role: Literal["system", "user"]
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One call. What its cache key covers is what the reply depends on.
+
+    Attributes:
+        model: As the endpoint names it.
+        messages: The rendered template.
+        template: Name and version of the template, such as `rating-text/1`.
+        temperature: None leaves it to the endpoint.
+        max_tokens: Longest reply.
+        schema: JSON schema that the reply must follow, where the endpoint has structured output.
+        attempt: 0 for the first ask; asking again after an unreadable reply is another call.
+        plain: The same question without a schema, for an endpoint that refuses schemas.
+        tags: Written to the audit beside the exchange; not part of the key.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    template: str
+    temperature: float | None = 0.0
+    max_tokens: int = 256
+    schema: Mapping[str, Any] | None = None
+    attempt: int = 0
+    plain: "ChatRequest | None" = field(default=None, compare=False)
+    tags: Mapping[str, str | int] = field(default_factory=dict, compare=False)
+
+    def again(self, attempt: int) -> "ChatRequest":
+        """The same question asked once more, under a key of its own."""
+        plain = self.plain.again(attempt) if self.plain else None
+        return replace(self, attempt=attempt, plain=plain)
+
+    def key(self) -> str:
+        """Hex sha256 of model, parameters, template version and content with image hashes.
+
+        The marker is left out: it is derived from this key.
+        """
+        content = {
+            "model": self.model,
+            "template": self.template,
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            "schema": self.schema,
+            "attempt": self.attempt,
+            "messages": [[m.role, [_identity(part) for part in m.parts]] for m in self.messages],
+        }
+        return hashlib.sha256(canonical_json(content).encode("utf-8", "surrogatepass")).hexdigest()
+
+    def payload(self, marker: str) -> dict[str, Any]:
+        """Body of the HTTP request in the Chat Completions format."""
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": [{"role": m.role, "content": _content(m, marker)} for m in self.messages],
+            "max_tokens": self.max_tokens,
+        }
+        if self.temperature is not None:
+            body["temperature"] = self.temperature
+        if self.schema is not None:
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "reply", "strict": True, "schema": dict(self.schema)},
+            }
+        return body
+
+    def transcript(self, marker: str) -> list[dict[str, str]]:
+        """The messages as text for the audit, each picture as its hash."""
+        return [{"role": m.role, "text": "".join(_text(p, marker) for p in m.parts)} for m in self.messages]
+
+    @property
+    def pictures(self) -> int:
+        """Number of images shown."""
+        return sum(isinstance(part, Picture) for m in self.messages for part in m.parts)
+
+
+def marker_of(secret: bytes, key: str) -> str:
+    """A request's marker: 16 hex digits, unforeseeable without the secret, the same on every resume."""
+    return hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+# What chat templates and tokenizers of common models read as the end of a turn, even inside a message.
+_CONTROL = re.compile(
+    r"<(?=[|｜])|<(?=/?s>)|<(?=(?:start|end)_of_turn>)|<(?=/?(?:bos|eos|pad|unk|image|im_start|im_end|think)>)"
+    r"|\[(?=/?INST\])|<(?=</?SYS>>)",
+    re.IGNORECASE,
+)
+
+
+def holds_control_tokens(text: str) -> bool:
+    """Whether a text has look-alikes of control tokens, which are shown with a space inside."""
+    return _CONTROL.search(text) is not None
+
+
+def _block(part: Untrusted, marker: str) -> str:
+    shown = _CONTROL.sub(lambda found: found.group() + " ", part.text)
+    # A lone surrogate cannot be sent as UTF-8.
+    shown = shown.encode("utf-8", "replace").decode("utf-8")
+    return f"<<<{part.label} {marker}\n{shown}\n{marker} END {part.label}>>>"
+
+
+def _text(part: Part, marker: str) -> str:
+    if isinstance(part, Untrusted):
+        return _block(part, marker)
+    if isinstance(part, Mark):
+        return marker
+    return f"[image sha256:{part.sha256}]" if isinstance(part, Picture) else part
+
+
+def _identity(part: Part) -> Any:
+    if isinstance(part, Untrusted):
+        return {"untrusted": part.label, "text": part.text}
+    if isinstance(part, Mark):
+        return {"mark": True}
+    return {"image": part.sha256} if isinstance(part, Picture) else part
+
+
+def _content(message: Message, marker: str) -> str | list[dict[str, Any]]:
+    if not any(isinstance(part, Picture) for part in message.parts):
+        return "".join(_text(part, marker) for part in message.parts)
+    content: list[dict[str, Any]] = []
+    for part in message.parts:
+        if isinstance(part, Picture):
+            url = "data:image/jpeg;base64," + base64.b64encode(part.jpeg).decode()
+            content.append({"type": "image_url", "image_url": {"url": url}})
+        elif content and content[-1]["type"] == "text":
+            content[-1]["text"] += _text(part, marker)
+        else:
+            content.append({"type": "text", "text": _text(part, marker)})
+    return content

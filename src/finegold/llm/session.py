@@ -1,0 +1,69 @@
+"""One place that puts a client together from paths and settings."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from finegold.llm.audit import Audit
+from finegold.llm.budget import Limits, Plan, estimate_tokens
+from finegold.llm.cache import Cache, default_cache
+from finegold.llm.client import CachedClient
+from finegold.llm.endpoint import Endpoint
+from finegold.llm.request import ChatRequest
+from finegold.llm.transport import OpenAITransport
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Everything about calls that does not change a reply.
+
+    Attributes:
+        endpoint: Where and how fast.
+        limits: Of calls and dollars.
+        cache: SQLite file of replies; the user's cache folder by default, so that runs share it.
+        audit: JSONL file; None keeps none.
+    """
+
+    endpoint: Endpoint
+    limits: Limits = field(default_factory=Limits)
+    cache: Path = field(default_factory=default_cache)
+    audit: Path | None = None
+
+    async def open(self) -> CachedClient:
+        """A client in the running event loop; close it after use.
+
+        Raises:
+            MissingExtraError: If the openai package is missing.
+            RunError: If the cache or the audit cannot be used.
+        """
+        transport = OpenAITransport(self.endpoint)
+        return CachedClient(self.endpoint, transport, Cache(self.cache), Audit(self.audit), self.limits)
+
+
+class Planner:
+    """Adds up what requests would cost; counts a request once and one that was paid for as free."""
+
+    def __init__(self, cache: Path, limits: Limits) -> None:
+        self._cache = Cache(cache) if cache.exists() else None
+        self._limits = limits
+        self._seen: set[str] = set()
+        self._calls = self._cached = self._prompt = self._completion = 0
+
+    def add(self, request: ChatRequest) -> None:
+        """Count one request."""
+        key = request.key()
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        keys = [key, *([request.plain.key()] if request.plain else [])]
+        if self._cache is not None and any(self._cache.get(k) is not None for k in keys):
+            self._cached += 1
+            return
+        self._calls += 1
+        self._prompt += estimate_tokens(request)
+        self._completion += request.max_tokens
+
+    def plan(self) -> Plan:
+        """The sum so far."""
+        prices = self._limits.prices
+        usd = prices.usd(self._prompt, self._completion) if prices is not None else None
+        return Plan(self._calls, self._cached, self._prompt, self._completion, usd)
