@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from finegold.errors import ConfigError, DataError
-from finegold.samples.dataset import Dataset
-from finegold.samples.jsonfile import Ids, JsonDataset, Options, first_names
+from finegold.samples.dataset import Dataset, Ids, Options
+from finegold.samples.jsonfile import JsonDataset, first_names
 from finegold.samples.llava import LlavaDataset
 from finegold.samples.messages import MessagesDataset
 from finegold.samples.minigpt4 import MiniGPT4Dataset
@@ -67,7 +67,7 @@ def open_dataset(
         raise ConfigError(f"the format '{format}' is unknown, expected one of {', '.join(FORMATS)}")
     if ids not in ("record", "row"):
         raise ConfigError(f"ids are taken from '{ids}', expected 'record' or 'row'")
-    named, options = Path(path), Options(instruction, ids)
+    named, options = Path(path), Options(instruction, ids, allow_urls)
     root = None if images is None else ImageRoot.at(Path(images), allow_urls=allow_urls)
     files = _find_files(named)
     kind = "huggingface" if _is_saved(files[0]) else _kind(files[0])
@@ -76,8 +76,8 @@ def open_dataset(
             f"{files[0].name} is {_NAMES[kind]}, expected the format '{format}': leave out --format"
         )
     if kind == "json":
-        return _open_json(named, files[0], root, format, options, allow_urls)
-    return _open_table(named, files, kind, root, options, allow_urls)
+        return _open_json(named, files[0], root, format, options)
+    return _open_table(named, files, kind, root, options)
 
 
 _NAMES = {
@@ -89,7 +89,7 @@ _NAMES = {
 
 
 def _open_table(
-    named: Path, files: list[Path], kind: str, root: ImageRoot | None, options: Options, allow_urls: bool
+    named: Path, files: list[Path], kind: str, root: ImageRoot | None, options: Options
 ) -> Dataset:
     from finegold.samples.huggingface import HuggingFaceDataset
     from finegold.samples.parquet import ParquetDataset
@@ -98,8 +98,8 @@ def _open_table(
     if kind == "webdataset":
         return WebDataset(named, files, options)
     if kind == "huggingface":
-        return HuggingFaceDataset.open(named, files[0], root, options, allow_urls)
-    return ParquetDataset.open(named, files, root, options, allow_urls)
+        return HuggingFaceDataset.open(named, files[0], root, options)
+    return ParquetDataset.open(named, files, root, options)
 
 
 def _find_files(path: Path) -> list[Path]:
@@ -192,14 +192,14 @@ _ELSEWHERE = {
 
 
 def _open_json(
-    named: Path, file: Path, root: ImageRoot | None, format: str | None, options: Options, allow_urls: bool
+    named: Path, file: Path, root: ImageRoot | None, format: str | None, options: Options
 ) -> Dataset:
     layout, document, leading = _leading_records(file)
     name = format or _recognise(file, leading)
     if root is None:
         names = _image_names(name, leading)
         order = ("image", "images") if name == "minigpt4" else ("images", "image")
-        root = ImageRoot.at(choose_root(file.absolute().parent, names, order), allow_urls=allow_urls)
+        root = ImageRoot.at(choose_root(file.absolute().parent, names, order), allow_urls=options.allow_urls)
     return _JSON_FORMATS[name](named, file, layout, root, options, document)
 
 

@@ -107,12 +107,17 @@ def _request(parts: SplitResult, address: str, max_bytes: int, deadline: float) 
     try:
         sock = socket.create_connection((address, _port(parts)), timeout=left)
         # A timeout bounds each read only; a server that sends a byte now and then must end too.
-        watch = threading.Timer(max(0.0, deadline - time.monotonic()), _shut, [sock])
+        current = [sock]
+        watch = threading.Timer(max(0.0, deadline - time.monotonic()), _shut, [current])
         watch.daemon = True
         watch.start()
         if parts.scheme == "https":
-            sock = ssl.create_default_context().wrap_socket(sock, server_hostname=host)
-        connection.sock = sock
+            secure = ssl.create_default_context().wrap_socket(
+                sock, server_hostname=host, do_handshake_on_connect=False
+            )
+            current[0] = secure
+            secure.do_handshake()
+        connection.sock = current[0]
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("GET", _quoted(target), headers={"User-Agent": "finegold", "Accept": "image/*"})
         return _response(connection.getresponse(), parts, max_bytes)
@@ -146,9 +151,9 @@ def _response(
     return bytes(body), None
 
 
-def _shut(sock: socket.socket) -> None:
+def _shut(current: list[socket.socket]) -> None:
     try:
-        sock.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(current[0], socket.SHUT_RDWR)
     except OSError:
         return
 

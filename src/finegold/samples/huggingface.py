@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from finegold.errors import DataError
-from finegold.samples.dataset import WrittenSubset
-from finegold.samples.jsonfile import Options, check_all_written, check_positions
+from finegold.samples.dataset import Options, WrittenSubset
+from finegold.samples.jsonfile import check_all_written, check_positions
 from finegold.samples.roots import ImageRoot, write_images
 from finegold.samples.tables import TableDataset, find_root, kept_refs
 from finegold.samples.text import dump_json, read_json
@@ -30,9 +30,7 @@ class HuggingFaceDataset(TableDataset):
     format: ClassVar[str] = "huggingface"
 
     @classmethod
-    def open(
-        cls, path: Path, folder: Path, root: ImageRoot | None, options: Options, allow_urls: bool
-    ) -> "HuggingFaceDataset":
+    def open(cls, path: Path, folder: Path, root: ImageRoot | None, options: Options) -> "HuggingFaceDataset":
         """Open the files that `state.json` names.
 
         Raises:
@@ -40,8 +38,8 @@ class HuggingFaceDataset(TableDataset):
         """
         shards = _data_files(folder)
         counts = tuple(sum(batch.num_rows for batch in _stream(shard)) for shard in shards)
-        probe = cls(path, shards, counts, root or ImageRoot(None, allow_urls), options)
-        return probe if root else cls(path, shards, counts, find_root(probe, folder, allow_urls), options)
+        probe = cls(path, shards, counts, root or ImageRoot(None, options.allow_urls), options)
+        return probe if root else cls(path, shards, counts, find_root(probe, folder), options)
 
     @property
     def folder(self) -> Path:

@@ -7,27 +7,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from finegold.errors import DataError
-from finegold.samples.dataset import Dataset, WrittenSubset
+from finegold.samples.dataset import Dataset, Options, WrittenSubset
 from finegold.samples.records import Parsed, RowError, hashed_id, kind, parse_record, record_id
 from finegold.samples.roots import ImageRoot, write_images
 from finegold.samples.sample import ImageRef, Problem, Row, Sample
 from finegold.samples.text import Encoding, decode_line, detect_encoding, dump_json, read_json, read_lines
-
-Ids = Literal["record", "row"]
-"""Where ids come from: the record's own (a hash of the record where it has none), or its position."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What `open_dataset` was told about reading records.
-
-    Attributes:
-        instruction: The user's turn of rows that have none; None for the recipe's.
-        ids: Where ids come from.
-    """
-
-    instruction: str | None = None
-    ids: Ids = "record"
 
 
 def build_row(

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from finegold.errors import DataError
-from finegold.samples.dataset import Dataset, WrittenSubset
-from finegold.samples.jsonfile import Options, build_row, check_all_written, check_positions
+from finegold.samples.dataset import Dataset, Options, WrittenSubset
+from finegold.samples.jsonfile import build_row, check_all_written, check_positions
 from finegold.samples.records import Parsed, RawImage, RowError, check_text, named_images, parse_record
 from finegold.samples.sample import ImageRef, Problem, Row
 from finegold.samples.shards import output_names
