@@ -79,9 +79,9 @@ def _environment() -> Environment:
 
 
 def _percent(share: float) -> str:
-    """Two digits are enough to compare by, and a share of a few rows is not zero."""
+    """One decimal; a share of a few rows of many is not zero."""
     percent = share * 100
-    return "<0.1%" if 0 < percent < 0.1 else f"{percent:.{0 if percent >= 10 else 1}f}%"
+    return "<0.1%" if 0 < percent < 0.1 else f"{percent:.1f}%"
 
 
 def _read(name: str) -> str:
