@@ -120,7 +120,11 @@ def _request(parts: SplitResult, address: str, max_bytes: int, deadline: float) 
         connection.sock = current[0]
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("GET", _quoted(target), headers={"User-Agent": "finegold", "Accept": "image/*"})
-        return _response(connection.getresponse(), parts, max_bytes)
+        found = _response(connection.getresponse(), parts, max_bytes)
+        if time.monotonic() >= deadline:
+            # A connection that was shut reads like one that ended, and its body may be cut.
+            raise TimeoutError
+        return found
     except (OSError, http.client.HTTPException, ValueError) as error:
         if time.monotonic() >= deadline:
             raise FetchError(f"'{parts.geturl()}' took too long") from None

@@ -32,6 +32,8 @@ SUFFIXES: dict[str, frozenset[str]] = {
 }
 """File formats that are opened, and the extensions that go with each. MPO is what some phones call a JPEG."""
 _KNOWN = frozenset().union(*SUFFIXES.values())
+_OPENED = tuple(format for format in SUFFIXES if format != "MPO")
+"""Pillow's JPEG reader makes the MPO image itself."""
 _ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -158,7 +160,7 @@ def _read_file(ref: ImageRef, path: Path, limits: ImageLimits) -> bytes:
             raise _too_many_bytes(ref, found.st_size, limits)
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise ImageError("missing-image", f"the image {_name(ref)} is not there: looked at {path}") from None
+        raise ImageError("missing-image", f"the image {_name(ref)} is not at {path}: --images names the folder that images are in") from None
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise ImageError("unreadable-image", f"the image {_name(ref)} cannot be read ({why})") from None
@@ -172,7 +174,7 @@ def _too_many_bytes(ref: ImageRef, size: int, limits: ImageLimits) -> ImageError
 
 def _open(ref: ImageRef, data: bytes, limits: ImageLimits) -> Image.Image:
     try:
-        image = Image.open(io.BytesIO(data), formats=list(SUFFIXES))
+        image = Image.open(io.BytesIO(data), formats=_OPENED)
     except Image.DecompressionBombError:
         raise ImageError(
             "large-image", f"the image {_name(ref)} has more than {limits.pixels:,} pixels"
@@ -196,7 +198,7 @@ def _open(ref: ImageRef, data: bytes, limits: ImageLimits) -> Image.Image:
 def _unreadable(ref: ImageRef, data: bytes) -> ImageError:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and int.from_bytes(data[4:8], "little") + 8 > len(data):
         return _truncated(ref)
-    known = ", ".join(name for name in SUFFIXES if name != "MPO")
+    known = ", ".join(_OPENED)
     start = ascii(data[:12].decode("latin-1"))
     return ImageError(
         "unreadable-image", f"the image {_name(ref)} is none of {known}: its bytes start with {start}"
