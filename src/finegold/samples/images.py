@@ -18,8 +18,10 @@ from finegold.errors import DataError
 from finegold.samples.fetch import FetchError, fetch
 from finegold.samples.sample import ImageRef, Problem
 
-# Sizes are checked below, against a limit under Pillow's own; its warning would only clutter stderr.
+# Sizes are checked below, against a limit under Pillow's own, and damage is a problem of its row: Pillow's warnings
+# about either would only clutter stderr.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 SUFFIXES: dict[str, frozenset[str]] = {
     "JPEG": frozenset({".jpg", ".jpeg", ".jpe", ".jfif"}),
@@ -34,6 +36,7 @@ SUFFIXES: dict[str, frozenset[str]] = {
 _KNOWN = frozenset().union(*SUFFIXES.values())
 _OPENED = tuple(format for format in SUFFIXES if format != "MPO")
 """Pillow's JPEG reader makes the MPO image itself."""
+_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
 _ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -198,6 +201,9 @@ def _open(ref: ImageRef, data: bytes, limits: ImageLimits) -> Image.Image:
 def _unreadable(ref: ImageRef, data: bytes) -> ImageError:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and int.from_bytes(data[4:8], "little") + 8 > len(data):
         return _truncated(ref)
+    if data.startswith(_MAGIC):
+        reason = f"the image {_name(ref)} has a damaged or cut-off header"
+        return ImageError("unreadable-image", reason)
     known = ", ".join(_OPENED)
     start = ascii(data[:12].decode("latin-1"))
     return ImageError(

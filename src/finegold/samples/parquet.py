@@ -1,6 +1,7 @@
 """Parquet: one file, a folder or a pattern of files, with the columns of any shape that `records` lists.
 
-Images are `struct{bytes, path}` as Hugging Face stores them, binary, path strings, or lists of these.
+Images are `struct{bytes, path}` as Hugging Face stores them, binary, path strings, or lists of these. Of a file, one
+page of a column is in memory at a time, which is at most a row group, however many there are.
 """
 
 from collections.abc import Iterator, Sequence
