@@ -1,5 +1,6 @@
 """Compute what a selection needs, or find it in the run folder: samples, scores, embeddings, clusters."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ from finegold.clustering.table import SCHEMA as CLUSTER_SCHEMA
 from finegold.clustering.table import ClusterTable, cluster_run, read_clusters
 from finegold.encoders import load_encoder
 from finegold.encoders.step import embed
-from finegold.errors import RunError
+from finegold.errors import DataError, RunError
 from finegold.run import PartTable, RunFolder
 from finegold.samples import Dataset
 from finegold.samples.step import dataset_fingerprint, ingest
@@ -81,22 +82,32 @@ def read_rows(
     table = ingest(run, dataset, strict=strict, workers=machine.workers if machine else None)
     columns = table.read(["sample_id", "status", "content_hash"])
     usable = np.array([status == "ok" for status in columns["status"].to_pylist()], dtype=np.bool_)
+    if not usable.any():
+        raise DataError(_nothing_usable(table))
     return Rows(table, usable, dataset_fingerprint(columns))
+
+
+def _nothing_usable(table: PartTable) -> str:
+    codes = Counter(table.read(["code"])["code"].to_pylist())
+    if not codes:
+        return "the dataset has no rows: name another file or folder"
+    code, number = codes.most_common(1)[0]
+    hint = "check --images" if "image" in code or code == "outside-root" else "`finegold inspect` lists them"
+    return f"none of the {sum(codes.values()):,} rows can be used, {number:,} of them for {code}: {hint}"
 
 
 def compute(
     run: RunFolder,
     dataset: Dataset,
+    rows: Rows,
     preset: Preset,
     *,
     weights: Mapping[str, float] | None,
     encoder: str,
     clusters: int | None,
     machine: Machine,
-    strict: bool = False,
 ) -> Computed:
-    """Score, embed and cluster as far as a preset needs it."""
-    rows = read_rows(run, dataset, machine, strict=strict)
+    """Score, embed and cluster the rows as far as a preset needs it."""
     scores = existing_scores(run, rows)
     for name in AUTOMATIC:
         if name in (preset.weights if weights is None else weights):

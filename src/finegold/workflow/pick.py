@@ -7,10 +7,10 @@ from pathlib import Path
 from finegold.run import RunFolder, write_text
 from finegold.samples import Dataset, WrittenSubset
 from finegold.selection.manifest import Manifest, manifest_text
-from finegold.selection.options import parse_weights
+from finegold.selection.options import parse_size, parse_weights
 from finegold.selection.presets import find_preset
 from finegold.workflow.choose import Choice, choose
-from finegold.workflow.compute import Machine, compute
+from finegold.workflow.compute import Machine, compute, read_rows
 from finegold.workflow.output import MANIFEST, REPORT, check_free, output_folder, relocated, subset_names
 from finegold.workflow.source import DataSource, start_run
 
@@ -74,16 +74,20 @@ def pick(
     out = Path(out).resolve()
     folder, dataset = start_run(source, Path(run) if run else out.with_name(out.name + ".run"))
     check_free(out, subset_names(dataset))
+    machine = machine or Machine()
     with folder.writing():
+        rows = read_rows(folder, dataset, machine, strict=strict)
+        # Before the hours of scoring, not after.
+        parse_size(str(size), int(rows.usable.sum()))
         computed = compute(
             folder,
             dataset,
+            rows,
             recipe,
             weights=own,
             encoder=encoder,
             clusters=clusters,
-            machine=machine or Machine(),
-            strict=strict,
+            machine=machine,
         )
         choice = choose(folder, dataset, computed, recipe, str(size), weights=own, seed=seed)
         return deliver(folder, dataset, choice, out, link=link)
