@@ -70,8 +70,9 @@ def build(count: int = 400, size: int = 90, seed: int = 0, **changes: Any) -> Re
         "selection": SelectionFacts(
             "instructiongpt4",
             "1",
-            "the best rows by quality inside each cluster",
+            "The best rows by quality inside each cluster.",
             {"clip": 1.0, "length": 0.5},
+            "min-max",
             notes=("The indicator reward was left out.",),
         ),
         "rows": pool,

@@ -62,7 +62,7 @@ def hostile(made: Made) -> ReportInputs:
         inputs,
         dataset=replace(inputs.dataset, name=ATTACK, fingerprint=ATTACK),
         selection=replace(
-            inputs.selection, preset=ATTACK, description=ATTACK, notes=(ATTACK,), weights={ATTACK: 1.0}
+            inputs.selection, preset=ATTACK, summary=ATTACK, notes=(ATTACK,), weights={ATTACK: 1.0}
         ),
         rows=rows,
         contents=contents,
