@@ -2,6 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finegold.arrays import Floats, Ints
 from finegold.selection.pickers.lazy import lazy_greedy
 
 
@@ -20,24 +21,19 @@ def test_equals_plain_greedy_when_values_only_fall(n: int, seed: int) -> None:
         value -= falls[row]
 
     now = start.copy()
-    asked = []
-
-    def look(row: int) -> float:
-        asked.append(row)
-        return float(now[row])
 
     def take(row: int) -> None:
         np.subtract(now, falls[row], out=now)
 
-    assert lazy_greedy(start, look, take, budget) == slow
+    assert lazy_greedy(start, lambda rows: now[rows], take, budget).tolist() == slow
 
 
 def test_rows_that_cannot_win_are_not_looked_at() -> None:
-    asked = []
+    asked: list[int] = []
 
-    def look(row: int) -> float:
-        asked.append(row)
-        return float(-row)
+    def look(rows: Ints) -> Floats:
+        asked.extend(rows.tolist())
+        return -rows.astype(np.float64)
 
     lazy_greedy(-np.arange(1000.0), look, lambda row: None, 10)
-    assert len(asked) == 10
+    assert asked == list(range(10))

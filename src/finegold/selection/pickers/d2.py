@@ -40,4 +40,4 @@ def d2_pruning(
         near, weight = neighbours_of(discount, row)
         value[near] -= weight * max(value[row], 0.0)
 
-    return np.array(lazy_greedy(value.copy(), lambda row: float(value[row]), take, budget), dtype=np.int64)
+    return lazy_greedy(value.copy(), lambda rows: value[rows], take, budget)

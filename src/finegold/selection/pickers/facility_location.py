@@ -6,7 +6,7 @@ Greedy choice is within 1 - 1/e of the best (Nemhauser et al. 1978), and lazy ev
 
 import numpy as np
 
-from finegold.arrays import Ints
+from finegold.arrays import Floats, Ints
 from finegold.selection.pickers.edges import kernel_edges, need_graph, neighbours_of, unit_quality
 from finegold.selection.pickers.lazy import lazy_greedy
 from finegold.selection.pool import Pool
@@ -42,6 +42,9 @@ def facility_location(
         others = np.maximum(quality[row] * weight - covered[near], 0).sum()
         return round(float(others + max(quality[row] - covered[row], 0.0)), DIGITS)
 
+    def gains(rows: Ints) -> Floats:
+        return np.array([gain(row) for row in rows])
+
     def take(row: int) -> None:
         near, weight = neighbours_of(similarity, row)
         covered[near] = np.maximum(covered[near], quality[row] * weight)
@@ -49,4 +52,4 @@ def facility_location(
 
     # A hair above, so that a start is a bound in spite of rounding.
     start = quality * (similarity.sum(axis=0) + 1) + 10.0 ** (1 - DIGITS)
-    return np.array(lazy_greedy(start, gain, take, budget), dtype=np.int64)
+    return lazy_greedy(start, gains, take, budget)

@@ -69,9 +69,10 @@ def mig(
     held = np.zeros(len(learnt.spread))
     value = np.zeros(len(held))
 
-    def gain(row: int) -> float:
-        after = held + quality[row] * learnt.information(np.array([row]))[0]
-        return round(float((after**power - value).sum()), 10)
+    def gains(rows: Ints) -> Floats:
+        after = held + quality[rows, None] * learnt.information(rows)
+        result: Floats = (after**power - value).sum(axis=1).round(10)
+        return result
 
     def take(row: int) -> None:
         held[:] += quality[row] * learnt.information(np.array([row]))[0]
@@ -82,7 +83,7 @@ def mig(
         rows = np.arange(at, min(at + BLOCK, len(units)))
         start[rows] = ((quality[rows, None] * learnt.information(rows)) ** power).sum(axis=1)
     # A hair above, so that a start is a bound in spite of rounding.
-    return np.array(lazy_greedy(start + 1e-9, gain, take, budget), dtype=np.int64)
+    return lazy_greedy(start + 1e-9, gains, take, budget)
 
 
 def learn_concepts(

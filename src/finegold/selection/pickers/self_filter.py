@@ -40,4 +40,4 @@ def self_filter(
         near, cosine = neighbours_of(edges, row)
         value[near] -= gamma * max(value[row], 0.0) * np.square(cosine)
 
-    return np.array(lazy_greedy(value.copy(), lambda row: float(value[row]), take, budget), dtype=np.int64)
+    return lazy_greedy(value.copy(), lambda rows: value[rows], take, budget)
