@@ -15,7 +15,10 @@ NOT_IN_FINGERPRINT: Mapping[str, bool] = {"fingerprint": False}
 """Metadata of a scorer's field on which the numbers do not depend, such as a device."""
 _BUILT_IN = {
     "clip": "finegold.scorers.clip:Clip",
+    "ifd": "finegold.scorers.ifd:Ifd",
     "length": "finegold.scorers.length:Length",
+    "perplexity": "finegold.scorers.perplexity:Perplexity",
+    "reward": "finegold.scorers.reward:Reward",
 }
 
 
