@@ -35,14 +35,17 @@ def write_dataset(folder: Path, format: str, captions: Sequence[str], ids: Seque
     folder.mkdir(parents=True, exist_ok=True)
     images = [picture(seed) for seed in range(len(captions))]
     talks = [
-        [{"from": "human", "value": "<image>\nWhat is it?"}, {"from": "gpt", "value": text}] for text in captions
+        [{"from": "human", "value": "<image>\nWhat is it?"}, {"from": "gpt", "value": text}]
+        for text in captions
     ]
     if format == "minigpt4":
         save(folder / "image", ids, images)
         rows: list[dict[str, Any]] = [
             {"image_id": i, "caption": t} for i, t in zip(ids, captions, strict=True)
         ]
-        (folder / "filter_cap.json").write_text(json.dumps({"annotations": rows}, ensure_ascii=False), "utf-8")
+        (folder / "filter_cap.json").write_text(
+            json.dumps({"annotations": rows}, ensure_ascii=False), "utf-8"
+        )
         return folder
     if format in ("llava", "messages"):
         save(folder / "images", ids, images)
@@ -119,9 +122,12 @@ def save_to_disk(table: pa.Table, folder: Path) -> Path:
     folder.mkdir(parents=True)
     for shard, start in enumerate((0, table.num_rows // 2)):
         part = table.slice(start, None if shard else table.num_rows // 2)
-        with pa.OSFile(str(folder / f"data-{shard}.arrow"), "wb") as sink, pa.ipc.new_stream(sink, part.schema) as out:
+        with (
+            pa.OSFile(str(folder / f"data-{shard}.arrow"), "wb") as sink,
+            pa.ipc.new_stream(sink, part.schema) as out,
+        ):
             out.write_table(part, max_chunksize=3)
-    state = {
+    state: dict[str, Any] = {
         "_data_files": [{"filename": f"data-{shard}.arrow"} for shard in range(2)],
         "_fingerprint": "0" * 16,
         "_format_columns": None,

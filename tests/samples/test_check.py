@@ -28,11 +28,11 @@ def judge(data: Dataset) -> list[Checked]:
 
 
 def codes(data: Dataset) -> list[str | None]:
-    return [row.problem and row.problem.code for row in judge(data)]
+    return [row.problem.code if row.problem else None for row in judge(data)]
 
 
 def test_placeholders_must_fit_the_images(tmp_path: Path, picture: Picture) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"image": "a.jpg", "conversations": talk()},
         {"image": "a.jpg", "conversations": talk("What?")},
         {"image": "a.jpg", "conversations": talk("<image><image>")},
@@ -94,8 +94,8 @@ def test_the_same_caption_of_another_picture_is_no_duplicate(tmp_path: Path, pic
 
 
 def test_the_content_hash_covers_record_and_pixels_but_not_the_id(tmp_path: Path, picture: Picture) -> None:
-    row = {"id": "x", "image": "a.jpg", "conversations": talk()}
-    variants = [
+    row: dict[str, Any] = {"id": "x", "image": "a.jpg", "conversations": talk()}
+    variants: list[dict[str, Any]] = [
         row,
         {**row, "id": "y"},
         {"conversations": talk(), "image": "a.jpg"},
@@ -112,14 +112,16 @@ def test_the_content_hash_covers_record_and_pixels_but_not_the_id(tmp_path: Path
 
 
 def test_every_image_of_a_row_counts(tmp_path: Path, picture: Picture) -> None:
-    rows = [{"image": ["a.jpg", name], "conversations": talk("<image><image>")} for name in ("b.jpg", "none.jpg")]
+    rows: list[dict[str, Any]] = [
+        {"image": ["a.jpg", name], "conversations": talk("<image><image>")} for name in ("b.jpg", "none.jpg")
+    ]
     found = judge(dataset(tmp_path, picture, rows))
     assert [row.problem and row.problem.code for row in found] == [None, "missing-image"]
     assert [(image.width, image.height) for image in found[0].images] == [(24, 16), (24, 16)]
 
 
 def test_ids_of_anonymous_rows_follow_them_when_rows_move(tmp_path: Path, picture: Picture) -> None:
-    rows = [{"image": f"{name}.jpg", "conversations": talk()} for name in "abc"]
+    rows: list[dict[str, Any]] = [{"image": f"{name}.jpg", "conversations": talk()} for name in "abc"]
     forward = [row.id for row in dataset(tmp_path, picture, rows).rows()]
     assert [row.id for row in dataset(tmp_path, picture, rows[::-1]).rows()] == forward[::-1]
     assert all(len(name) == 16 for name in forward)

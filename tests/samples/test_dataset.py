@@ -14,7 +14,9 @@ from finegold.samples import FORMATS, Dataset, Sample, open_dataset
 from finegold.samples.images import decode
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
-IDS = st.lists(st.from_regex(r"[A-Za-z0-9_\-]{1,8}", fullmatch=True), min_size=2, max_size=7, unique_by=str.lower)
+IDS = st.lists(
+    st.from_regex(r"[A-Za-z0-9_\-]{1,8}", fullmatch=True), min_size=2, max_size=7, unique_by=str.lower
+)
 Maker = Callable[..., Path]
 
 
@@ -57,7 +59,9 @@ def test_a_subset_reads_back_as_the_rows_that_were_kept(
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_reading_can_start_anywhere(write_dataset: Maker, tmp_path: Path, format: str) -> None:
-    dataset = open_dataset(write_dataset(tmp_path / "in", format, [f"text {n}" for n in range(9)], [f"i{n}" for n in range(9)]))
+    dataset = open_dataset(
+        write_dataset(tmp_path / "in", format, [f"text {n}" for n in range(9)], [f"i{n}" for n in range(9)])
+    )
     rows = list(dataset.rows())
     for start in range(10):
         assert list(dataset.rows(start)) == rows[start:]

@@ -31,7 +31,9 @@ CHAT = [{"role": "user", "content": "What?"}, {"role": "assistant", "content": "
     ],
 )
 @pytest.mark.parametrize("layout", ["array", "indented", "lines"])
-def test_json_formats_are_told_by_their_records(tmp_path: Path, record: Any, format: str, layout: str) -> None:
+def test_json_formats_are_told_by_their_records(
+    tmp_path: Path, record: Any, format: str, layout: str
+) -> None:
     text = {
         "array": json.dumps([record, record]),
         "indented": json.dumps([record, record], indent=2),
@@ -50,8 +52,6 @@ def test_the_first_readable_record_decides(tmp_path: Path) -> None:
     (tmp_path / "data.json").write_text(json.dumps(rows))
     found = list(open_dataset(tmp_path / "data.json").rows())
     assert [row.problem.code if row.problem else None for row in found] == ["malformed-row"] * 3 + [None]
-
-
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,9 @@ def test_the_first_readable_record_decides(tmp_path: Path) -> None:
         ("a.arrow", b"ARROW1\x00\x00", "save_to_disk"),
     ],
 )
-def test_what_is_no_dataset_is_explained_in_a_sentence(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_what_is_no_dataset_is_explained_in_a_sentence(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=said) as error:
         list(open_dataset(tmp_path / name).rows())
@@ -104,7 +106,7 @@ def test_options_that_do_not_fit(tmp_path: Path) -> None:
     (tmp_path / "data.json").write_text(json.dumps([{"image": "a.jpg", "conversations": TALK}]))
     with pytest.raises(ConfigError, match="'coco'"):
         open_dataset(tmp_path, format="coco")
-    with pytest.raises(DataError, match="JSON text.*'parquet'"):
+    with pytest.raises(DataError, match=r"JSON text.*'parquet'"):
         open_dataset(tmp_path, format="parquet")
     with pytest.raises(DataError, match="--images"):
         open_dataset(tmp_path, images=tmp_path / "none")
@@ -131,7 +133,9 @@ def test_patterns_name_shards(tmp_path: Path, write_dataset: Callable[..., Path]
         open_dataset(str(tmp_path / "*.parquet"))
 
 
-def test_the_image_folder_is_the_one_that_has_the_images(tmp_path: Path, picture: Callable[..., bytes]) -> None:
+def test_the_image_folder_is_the_one_that_has_the_images(
+    tmp_path: Path, picture: Callable[..., bytes]
+) -> None:
     for name, folder in (("a.jpg", "images"), ("images/a.jpg", "."), ("x/a.jpg", "image")):
         case = tmp_path / name.replace("/", "-")
         for made in ("images", "image"):
@@ -153,4 +157,3 @@ def test_the_pool_of_real_photos_opens(shared: Path) -> None:
     rows = list(dataset.rows())
     assert (dataset.format, len(rows)) == ("llava", 3439)
     assert all(row.problem is None for row in rows)
-

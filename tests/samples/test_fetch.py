@@ -20,7 +20,7 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/slow":
             self.send_response(200)
             self.end_headers()
-            for _ in range(100):
+            for _ in range(30):
                 try:
                     self.wfile.write(b"x")
                     self.wfile.flush()
@@ -70,9 +70,18 @@ def refusal(url: str) -> FetchError:
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1"]
-    + ["255.255.255.255", "240.0.0.1", "192.0.2.1", "::1", "::", "fe80::1", "fc00::1", "ff02::1"]
-    + ["::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:0:1::"],
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        *("255.255.255.255", "240.0.0.1", "192.0.2.1", "::1", "::", "fe80::1", "fc00::1", "ff02::1"),
+        *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:0:1::"),
+    ],
 )
 def test_addresses_inside_are_not_public(address: str) -> None:
     assert not is_public(ipaddress.ip_address(address))
@@ -83,7 +92,9 @@ def test_addresses_outside_are_public(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1"]
+)
 def test_local_hosts_are_refused_however_they_are_written(server: int, host: str) -> None:
     with pytest.raises(ImageError) as error:
         decode(ImageRef("x", url=f"http://{host}:{server}/image.jpg"))
@@ -102,20 +113,26 @@ def test_redirects_are_checked_like_the_first_address(server: int) -> None:
     assert refusal(f"{base}/to?http://127.0.0.2:{server}/").code == "url-not-allowed"
     assert refusal(f"{base}/to?file:///etc/passwd").code == "url-not-allowed"
     assert refusal(f"{base}/to?ftp://127.0.0.1/").code == "url-not-allowed"
-    assert "more than" in str(refusal(f"{base}/to?{base}/to?{base}/to?{base}/to?{base}/to?{base}/to?{base}/to?/x"))
+    assert "more than" in str(
+        refusal(f"{base}/to?{base}/to?{base}/to?{base}/to?{base}/to?{base}/to?{base}/to?/x")
+    )
 
 
 def test_a_name_with_one_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
 
-    entries = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)) for address in ("1.1.1.1", "10.0.0.1")]
+    entries = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)) for address in ("1.1.1.1", "10.0.0.1")
+    ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: entries)
     with pytest.raises(FetchError) as error:
         fetch("http://example.org/a.jpg", max_bytes=10, seconds=1)
     assert error.value.code == "url-not-allowed"
 
 
-def test_the_connection_goes_to_the_address_that_was_checked(server: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_connection_goes_to_the_address_that_was_checked(
+    server: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import socket
 
     real, asked = socket.getaddrinfo, []

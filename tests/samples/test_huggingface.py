@@ -22,14 +22,17 @@ def test_what_the_library_saves_is_read_and_what_we_write_it_loads(
         {
             "id": datasets.Value("int64"),
             "images": datasets.List(datasets.Image()),
-            "messages": datasets.List({"role": datasets.Value("string"), "content": datasets.Value("string")}),
+            "messages": datasets.List(
+                {"role": datasets.Value("string"), "content": datasets.Value("string")}
+            ),
         }
     )
     rows = {
         "id": list(range(6)),
         "images": [[image] for image in images],
         "messages": [
-            [{"role": "user", "content": "What?"}, {"role": "assistant", "content": f"Noise {n}."}] for n in range(6)
+            [{"role": "user", "content": "What?"}, {"role": "assistant", "content": f"Noise {n}."}]
+            for n in range(6)
         ],
     }
     made = datasets.Dataset.from_dict(rows, features=features)

@@ -14,7 +14,11 @@ def test_the_figures_are_of_the_usable_rows(tmp_path: Path, picture: Callable[..
         (tmp_path / f"images/{name}.jpg").write_bytes(picture(seed, "JPEG", size))
     (tmp_path / "images/empty.jpg").touch()
     rows = [
-        {"id": f"{n}", "image": image, "conversations": [{"from": "human", "value": question}, {"from": "gpt", "value": answer}]}
+        {
+            "id": f"{n}",
+            "image": image,
+            "conversations": [{"from": "human", "value": question}, {"from": "gpt", "value": answer}],
+        }
         for n, (image, question, answer) in enumerate(
             [
                 ("a.jpg", "<image>", "x" * 10),

@@ -59,7 +59,11 @@ def test_symbolic_links_out_of_the_root_are_refused(world: Path) -> None:
     (world / "data/images/link.jpg").symlink_to(world / "secret.jpg")
     (world / "data/images/folder").symlink_to(world)
     (world / "data/images/inner.jpg").symlink_to("sub/a.jpg")
-    assert codes(dataset(world, "link.jpg", "folder/secret.jpg", "inner.jpg")) == ["outside-root", "outside-root", None]
+    assert codes(dataset(world, "link.jpg", "folder/secret.jpg", "inner.jpg")) == [
+        "outside-root",
+        "outside-root",
+        None,
+    ]
 
 
 def test_dots_inside_of_the_root_are_fine(world: Path) -> None:
@@ -74,7 +78,9 @@ def test_null_characters_and_long_names_are_problems_of_their_row(world: Path) -
     ]
 
 
-@pytest.mark.parametrize("name", ["http://example.org/a.jpg", "HTTPS://example.org/a.jpg", "s3://bucket/a.jpg"])
+@pytest.mark.parametrize(
+    "name", ["http://example.org/a.jpg", "HTTPS://example.org/a.jpg", "s3://bucket/a.jpg"]
+)
 def test_addresses_need_permission(world: Path, name: str) -> None:
     assert codes(dataset(world, name)) == ["url-not-allowed"]
 

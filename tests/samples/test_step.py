@@ -10,7 +10,7 @@ import pytest
 from finegold.errors import DataError
 from finegold.run import PART_ROWS, RunFolder
 from finegold.samples import open_dataset
-from finegold.samples.check import Checked
+from finegold.samples.check import Checked, check
 from finegold.samples.step import SCHEMA, dataset_fingerprint, ingest, stamp
 
 Picture = Callable[..., bytes]
@@ -41,7 +41,10 @@ def record(number: int, name: int) -> dict[str, Any]:
     return {
         "id": f"row {name}",
         "image": f"{number % 20}.jpg" if number != 7 else "none.jpg",
-        "conversations": [{"from": "human", "value": "<image>"}, {"from": "gpt", "value": f"Number {number}."}],
+        "conversations": [
+            {"from": "human", "value": "<image>"},
+            {"from": "gpt", "value": f"Number {number}."},
+        ],
     }
 
 
@@ -75,7 +78,7 @@ def test_a_stopped_run_ends_as_an_uninterrupted_one(
     whole = read(data, tmp_path / "whole")
     from finegold.samples import step
 
-    real, seen = step.check, []
+    real, seen = check, []
 
     def dying(row: Any, **options: Any) -> Checked:
         if row.index == stop:
@@ -99,7 +102,9 @@ def test_nothing_is_checked_twice(data: Path, tmp_path: Path, monkeypatch: pytes
     assert read(data, tmp_path / "run").equals(whole)
 
 
-@pytest.mark.parametrize("change", ["other picture", "picture gone", "picture appears", "data", "instruction"])
+@pytest.mark.parametrize(
+    "change", ["other picture", "picture gone", "picture appears", "data", "instruction"]
+)
 def test_what_changed_is_noticed(data: Path, tmp_path: Path, pictures: list[bytes], change: str) -> None:
     before = read(data, tmp_path / "run")
     options: dict[str, Any] = {}
@@ -121,7 +126,25 @@ def test_what_changed_is_noticed(data: Path, tmp_path: Path, pictures: list[byte
     assert after.equals(read(data, tmp_path / "fresh", **options))
 
 
-def test_a_minigpt4_image_that_appears_with_another_extension_is_noticed(tmp_path: Path, picture: Picture) -> None:
+def test_a_subset_with_absolute_paths_is_checked_once(
+    tmp_path: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/a.jpg").write_bytes(picture(0))
+    row = {**record(1, 1), "image": str(tmp_path / "images/a.jpg")}
+    (tmp_path / "data.json").write_text(json.dumps([row]))
+    (tmp_path / "out").mkdir()
+    open_dataset(tmp_path).write(tmp_path / "out", [0])
+    whole = read(tmp_path / "out", tmp_path / "run")
+    from finegold.samples import step
+
+    monkeypatch.setattr(step, "check", None)
+    assert read(tmp_path / "out", tmp_path / "run").equals(whole)
+
+
+def test_a_minigpt4_image_that_appears_with_another_extension_is_noticed(
+    tmp_path: Path, picture: Picture
+) -> None:
     (tmp_path / "data/image").mkdir(parents=True)
     (tmp_path / "data/filter_cap.json").write_text(json.dumps([{"image_id": "1.5", "caption": "A cat."}]))
     assert read(tmp_path / "data", tmp_path / "run")["code"].to_pylist() == ["missing-image"]
@@ -137,7 +160,9 @@ def test_strict_stops_at_the_first_bad_row(data: Path, tmp_path: Path) -> None:
         ingest(run, open_dataset(data))
 
 
-def test_the_fingerprint_is_of_the_rows_not_their_order(data: Path, tmp_path: Path, pictures: list[bytes]) -> None:
+def test_the_fingerprint_is_of_the_rows_not_their_order(
+    data: Path, tmp_path: Path, pictures: list[bytes]
+) -> None:
     table = read(data, tmp_path / "run")
     one = dataset_fingerprint(table)
     assert dataset_fingerprint(table.take(list(range(table.num_rows))[::-1])) == one
@@ -147,5 +172,5 @@ def test_the_fingerprint_is_of_the_rows_not_their_order(data: Path, tmp_path: Pa
 
 
 def test_the_stamp_is_json_and_tells_datasets_apart(data: Path) -> None:
-    stamps = {json.dumps(stamp(open_dataset(data, ids=ids))) for ids in ("row", "record")}  # type: ignore[arg-type]
+    stamps = {json.dumps(stamp(open_dataset(data, ids=ids))) for ids in ("row", "record")}
     assert len(stamps) == 2

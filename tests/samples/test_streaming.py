@@ -34,11 +34,16 @@ def make(folder: Path, format: str, images: int) -> Path:
                 image = {"bytes": base64.b64encode(data).decode()}
                 file.write(json.dumps({"images": [image], "prompt": "What?", "completion": "Noise."}) + "\n")
     else:
-        table = pa.table({"image": [{"bytes": data, "path": None} for data in noise], "text": ["Noise."] * images})
+        table = pa.table(
+            {"image": [{"bytes": data, "path": None} for data in noise], "text": ["Noise."] * images}
+        )
         if format == "parquet":
             pq.write_table(table, folder / "a.parquet", row_group_size=20)
         else:
-            with pa.OSFile(str(folder / "a.arrow"), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as out:
+            with (
+                pa.OSFile(str(folder / "a.arrow"), "wb") as sink,
+                pa.ipc.new_stream(sink, table.schema) as out,
+            ):
                 out.write_table(table, max_chunksize=images)
             (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": "a.arrow"}]}))
             (folder / "dataset_info.json").write_text("{}")

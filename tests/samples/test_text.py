@@ -8,7 +8,10 @@ from finegold.samples import open_dataset
 
 CHINESE = "一只猫坐在窗台上，看着外面的雨。"
 ROWS = [
-    {"id": str(n), "conversations": [{"from": "human", "value": f"{n}？"}, {"from": "gpt", "value": CHINESE * 3}]}
+    {
+        "id": str(n),
+        "conversations": [{"from": "human", "value": f"{n}？"}, {"from": "gpt", "value": CHINESE * 3}],
+    }
     for n in range(3)
 ]
 ARRAY = json.dumps(ROWS, ensure_ascii=False)
@@ -26,7 +29,10 @@ def test_every_encoding_reads_the_same_and_is_written_as_utf8(
     (tmp_path / "out").mkdir()
     written = dataset.write(tmp_path / "out", [2, 0])
     assert CHINESE in written.data.read_text("utf-8")
-    assert [row.sample.record for row in open_dataset(written.data).rows() if row.sample] == [ROWS[0], ROWS[2]]
+    assert [row.sample.record for row in open_dataset(written.data).rows() if row.sample] == [
+        ROWS[0],
+        ROWS[2],
+    ]
 
 
 def test_lines_are_written_byte_for_byte(tmp_path: Path) -> None:
@@ -74,4 +80,7 @@ def test_half_characters_are_a_problem_of_their_row_alone(tmp_path: Path) -> Non
     assert [row.problem is None for row in read] == [True, False, True]
     (tmp_path / "out").mkdir()
     written = open_dataset(tmp_path / "data.json").write(tmp_path / "out", [0, 2])
-    assert [row.sample.record for row in open_dataset(written.data).rows() if row.sample] == [rows[0], rows[2]]
+    assert [row.sample.record for row in open_dataset(written.data).rows() if row.sample] == [
+        rows[0],
+        rows[2],
+    ]

@@ -36,7 +36,17 @@ def test_members_are_grouped_by_the_name_before_the_first_dot(tmp_path: Path, pi
             ("dir.x/0.txt", b"A cat."),
             ("1.0.png", picture(1, "PNG")),
             ("1.1.png", picture(2, "PNG")),
-            ("1.json", json.dumps({"messages": [{"role": "user", "content": "Compare <image> <image>"}, {"role": "assistant", "content": "Alike."}]}).encode()),
+            (
+                "1.json",
+                json.dumps(
+                    {
+                        "messages": [
+                            {"role": "user", "content": "Compare <image> <image>"},
+                            {"role": "assistant", "content": "Alike."},
+                        ]
+                    }
+                ).encode(),
+            ),
             ("2.jpg", picture(3)),
             ("2.json", json.dumps({"id": 7, "image": "elsewhere/2.jpg", "conversations": TALK}).encode()),
         ],
@@ -90,7 +100,11 @@ def test_bad_groups_are_problems_of_their_own(tmp_path: Path, picture: Picture) 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar", "w") as tar:
-        for name, kind in (("0.jpg", tarfile.SYMTYPE), ("1.jpg", tarfile.LNKTYPE), ("2.jpg", tarfile.FIFOTYPE)):
+        for name, kind in (
+            ("0.jpg", tarfile.SYMTYPE),
+            ("1.jpg", tarfile.LNKTYPE),
+            ("2.jpg", tarfile.FIFOTYPE),
+        ):
             member = tarfile.TarInfo(name)
             member.type = kind
             member.linkname = "/etc/passwd"
@@ -99,8 +113,12 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", [1100, 5000, -3000])
-def test_a_shard_that_was_cut_off_says_so_and_the_next_is_read(tmp_path: Path, picture: Picture, cut: int) -> None:
-    members = [(f"{n}.{kind}", data) for n in range(9) for kind, data in (("jpg", picture(n)), ("txt", b"A cat."))]
+def test_a_shard_that_was_cut_off_says_so_and_the_next_is_read(
+    tmp_path: Path, picture: Picture, cut: int
+) -> None:
+    members = [
+        (f"{n}.{kind}", data) for n in range(9) for kind, data in (("jpg", picture(n)), ("txt", b"A cat."))
+    ]
     shard(tmp_path / "a.tar", members)
     size = sum(512 + -(-len(data) // 512) * 512 for _, data in members)
     data = (tmp_path / "a.tar").read_bytes()[:size]
@@ -114,7 +132,10 @@ def test_a_shard_that_was_cut_off_says_so_and_the_next_is_read(tmp_path: Path, p
 
 
 def test_a_damaged_header_is_not_taken_for_the_end(tmp_path: Path, picture: Picture) -> None:
-    shard(tmp_path / "a.tar", [("0.jpg", picture(0)), ("0.txt", b"A cat."), ("1.jpg", picture(1)), ("1.txt", b"B.")])
+    shard(
+        tmp_path / "a.tar",
+        [("0.jpg", picture(0)), ("0.txt", b"A cat."), ("1.jpg", picture(1)), ("1.txt", b"B.")],
+    )
     data = bytearray((tmp_path / "a.tar").read_bytes())
     at = data.index(b"1.jpg\0")
     data[at : at + 512] = b"x" * 512

@@ -22,7 +22,8 @@ class Checked:
         row: As the reader gave it.
         problem: Why it cannot be used; None if it can.
         images: Facts of the images that were read, in order; fewer than the sample has if one is bad.
-        content_hash: Hex sha256 of the canonical record without its id and of the images' bytes; None unless usable.
+        content_hash: Hex sha256 of the canonical record without its id and of the images' bytes; None
+            unless usable.
     """
 
     row: Row
@@ -54,12 +55,17 @@ def check(row: Row, *, limits: ImageLimits = DEFAULT_LIMITS) -> Checked:
         except ImageError as error:
             problem = error.problem
             break
-    content = content_hash(sample, images) if problem is None else None
+    content = None
+    if problem is None:
+        try:
+            content = content_hash(sample, images)
+        except RecursionError:
+            problem = Problem("malformed-row", "the record is nested too deeply to be hashed")
     return Checked(row, problem, tuple(images), stamps, content)
 
 
 def file_stamp(path: Path | None) -> str:
-    """What tells cheaply that a file has changed: `SIZE:MTIME_NS`, `-` if it is not there, empty for no path."""
+    """Tells cheaply that a file has changed: `SIZE:MTIME_NS`, `-` if it is not there, empty for no path."""
     if path is None:
         return ""
     try:
@@ -107,7 +113,8 @@ class Repeats:
         if sample_id in self.ids:
             return Problem(
                 "repeated-id",
-                f"the id '{sample_id}' is also that of another row, at {self.ids[sample_id]}: --ids row numbers rows",
+                f"the id '{sample_id}' is also that of another row, at {self.ids[sample_id]}: "
+                "--ids row numbers the rows instead",
             )
         self.ids[sample_id] = place
         self.contents[content] = place

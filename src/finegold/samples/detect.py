@@ -19,12 +19,13 @@ from typing import Any, Literal
 
 from finegold.errors import ConfigError, DataError
 from finegold.samples.dataset import Dataset, Ids, Options
-from finegold.samples.jsonfile import JsonDataset, first_names
+from finegold.samples.jsonfile import JsonDataset
 from finegold.samples.llava import LlavaDataset
 from finegold.samples.messages import MessagesDataset
 from finegold.samples.minigpt4 import MiniGPT4Dataset
 from finegold.samples.records import RowError, parse_record
 from finegold.samples.roots import ImageRoot, choose_root
+from finegold.samples.rows import first_names
 from finegold.samples.text import decode_line, detect_encoding, read_json, read_lines
 
 FORMATS = ("minigpt4", "llava", "messages", "parquet", "huggingface", "webdataset")
@@ -51,13 +52,15 @@ def open_dataset(
     """Open a dataset without loading it.
 
     Args:
-        path: A file, a folder, or a glob pattern of Parquet or tar files. images: Folder that image paths
-            are relative to and may not leave. Default: the folder `images` or `image`
-            beside the data in which the first records' images are, else the data's own folder.
-        format: One of `FORMATS`; None to find out. instruction: The user's turn of rows that have none;
-            None for MiniGPT-4's `Describe this image in detail.` ids: `record` takes each row's own id, or
-            a hash of the record where it has none; `row` numbers the rows from 0. allow_urls: Whether
-            images may be fetched from http(s) addresses.
+        path: A file, a folder, or a glob pattern of Parquet or tar files.
+        images: Folder that image paths are relative to and may not leave. Default: the folder `images` or
+            `image` beside the data in which the first records' images are, else the data's own folder.
+        format: One of `FORMATS`; None to find out.
+        instruction: The user's turn of rows that have none; None for MiniGPT-4's
+            `Describe this image in detail.`
+        ids: `record` takes each row's own id, or a hash of the record where it has none; `row` numbers the
+            rows from 0.
+        allow_urls: Whether images may be fetched from http(s) addresses.
 
     Raises:
         ConfigError: If `format` or `ids` is unknown.
@@ -142,8 +145,8 @@ def _in_folder(folder: Path) -> list[Path]:
 def _one_kind(files: list[Path], where: Path) -> list[Path]:
     if not files:
         raise DataError(
-            f"{where} holds no dataset, expected a .json, .jsonl, .parquet or .tar file or a saved Hugging Face "
-            "dataset: name the file or folder that holds it"
+            f"{where} holds no dataset, expected a .json, .jsonl, .parquet or .tar file or a saved Hugging "
+            "Face dataset: name the file or folder that holds it"
         )
     kinds = {".parquet" if file.suffix.lower() == ".parquet" else ".tar" for file in files}
     shards = all(file.suffix.lower() in (".parquet", ".tar") for file in files) and len(kinds) == 1
@@ -247,15 +250,13 @@ def _recognise(file: Path, records: Sequence[Any]) -> str:
     sample = next((record for record in records if isinstance(record, dict)), None)
     found = "no objects" if sample is None else f"objects with {', '.join(map(repr, list(sample)[:8]))}"
     raise DataError(
-        f"{file.name} holds {found}, expected 'conversations', 'messages', 'prompt' and 'completion', 'instruction' "
-        "and 'output', or 'image_id' and 'caption': name the format with --format"
+        f"{file.name} holds {found}, expected 'conversations', 'messages', 'prompt' and 'completion', "
+        "'instruction' and 'output', or 'image_id' and 'caption': name the format with --format"
     )
 
 
 def recognise_record(record: Any) -> str | None:
-    """The JSON format that a record belongs to, by the rule in the module's head; None if it has no known
-    shape.
-    """
+    """The JSON format that a record belongs to, by the module's rule; None without a known shape."""
     if not isinstance(record, dict):
         return None
     if "image_id" in record and "caption" in record:

@@ -1,4 +1,4 @@
-"""A folder that `datasets.Dataset.save_to_disk` left: `state.json`, `dataset_info.json` and Arrow stream files.
+"""A folder that `datasets` saved to disk: `state.json`, `dataset_info.json` and Arrow stream files.
 
 Read with pyarrow alone. The subset is such a folder too and opens with `datasets.load_from_disk`.
 """
@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from finegold.errors import DataError
 from finegold.samples.dataset import Options, WrittenSubset
-from finegold.samples.jsonfile import check_all_written, check_positions
 from finegold.samples.roots import ImageRoot, write_images
+from finegold.samples.rows import check_all_written, check_positions
 from finegold.samples.tables import TableDataset, find_root, kept_refs
 from finegold.samples.text import dump_json, read_json
 
@@ -34,7 +34,8 @@ class HuggingFaceDataset(TableDataset):
         """Open the files that `state.json` names.
 
         Raises:
-            DataError: If a file is missing, damaged, or outside of the folder, or the columns have no known shape.
+            DataError: If a file is missing, damaged, or outside of the folder, or the columns have no known
+                shape.
         """
         shards = _data_files(folder)
         counts = tuple(sum(batch.num_rows for batch in _stream(shard)) for shard in shards)
@@ -99,7 +100,8 @@ def _info(folder: Path) -> dict[str, Any]:
 def _data_files(folder: Path) -> list[Path]:
     state = read_json(folder / "state.json")
     entries = state.get("_data_files") if isinstance(state, dict) else None
-    names = [entry.get("filename") for entry in entries or [] if isinstance(entry, dict)]
+    listed = entries if isinstance(entries, list) else []
+    names = [entry.get("filename") for entry in listed if isinstance(entry, dict)]
     if not names or not all(isinstance(name, str) for name in names):
         raise DataError(f"{folder / 'state.json'} names no data files, expected what save_to_disk writes")
     if state.get("_indices_data_files"):

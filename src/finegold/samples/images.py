@@ -18,8 +18,8 @@ from finegold.errors import DataError
 from finegold.samples.fetch import FetchError, fetch
 from finegold.samples.sample import ImageRef, Problem
 
-# Sizes are checked below, against a limit under Pillow's own, and damage is a problem of its row: Pillow's warnings
-# about either would only clutter stderr.
+# Sizes are checked below, against a limit under Pillow's own, and damage is a problem of its row: Pillow's
+# warnings about either would only clutter stderr.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -163,7 +163,10 @@ def _read_file(ref: ImageRef, path: Path, limits: ImageLimits) -> bytes:
             raise _too_many_bytes(ref, found.st_size, limits)
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise ImageError("missing-image", f"the image {_name(ref)} is not at {path}: --images names the folder that images are in") from None
+        raise ImageError(
+            "missing-image",
+            f"the image {_name(ref)} is not at {path}: --images names the folder that images are in",
+        ) from None
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise ImageError("unreadable-image", f"the image {_name(ref)} cannot be read ({why})") from None

@@ -13,7 +13,7 @@ from finegold.samples.check import Checked
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Smallest, middle and largest of some numbers; the median is the mean of the two middle ones if they differ."""
+    """Smallest, middle and largest of some numbers; of two middle ones the median is the mean."""
 
     min: int
     median: float
@@ -136,9 +136,9 @@ def stop_at_bad(checked: Iterable[Checked]) -> Iterator[Checked]:
 def as_json(found: Inspection, format: str, files: Sequence[str]) -> dict[str, Any]:
     """The object that `finegold inspect --json` prints.
 
-    Its keys: `format`; `files`; `rows`; `usable`; `images`; `text_only`; `image_bytes`; `turns`, `answer_chars`,
-    `width` and `height`, each `{min, median, max}` or null; `excluded`, the number of bad rows by code; `bad`, each bad
-    row as `{row, id, place, code, reason}` with `row` counted from 0.
+    Its keys: `format`; `files`; `rows`; `usable`; `images`; `text_only`; `image_bytes`; `turns`,
+    `answer_chars`, `width` and `height`, each `{min, median, max}` or null; `excluded`, the number of bad
+    rows by code; `bad`, each bad row as `{row, id, place, code, reason}` with `row` counted from 0.
     """
     return {
         "format": format,

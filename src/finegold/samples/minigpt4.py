@@ -1,8 +1,8 @@
-"""MiniGPT-4 stage 2: `filter_cap.json` with `{"annotations": [{image_id, caption}]}`, `image/{image_id}.jpg`.
-`image/{image_id}.jpg`.
+"""MiniGPT-4's stage-2 folder: `filter_cap.json` and `image/{image_id}.jpg`.
 
-The list may also stand bare. An image that has another extension is found too. The rows have no
-instruction: the user's turn is the one given, or MiniGPT-4's own `Describe this image in detail.`
+The JSON is `{"annotations": [{image_id, caption}]}`; the list may also stand bare. An image that has another
+extension is found too. The rows have no instruction: the user's turn is the one given, or MiniGPT-4's own
+`Describe this image in detail.`
 """
 
 from dataclasses import dataclass

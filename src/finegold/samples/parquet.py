@@ -1,7 +1,7 @@
 """Parquet: one file, a folder or a pattern of files, with the columns of any shape that `records` lists.
 
-Images are `struct{bytes, path}` as Hugging Face stores them, binary, path strings, or lists of these. Of a file, one
-page of a column is in memory at a time, which is at most a row group, however many there are.
+Images are `struct{bytes, path}` as Hugging Face stores them, binary, path strings, or lists of these. Of a
+file, one page of a column is in memory at a time, which is at most a row group, however many there are.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from finegold.errors import DataError
 from finegold.samples.dataset import Options, WrittenSubset
-from finegold.samples.jsonfile import check_all_written, check_positions
 from finegold.samples.roots import ImageRoot, write_images
+from finegold.samples.rows import check_all_written, check_positions
 from finegold.samples.shards import output_names
 from finegold.samples.tables import BATCH, TableDataset, find_root, kept_refs
 

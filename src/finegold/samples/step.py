@@ -41,9 +41,10 @@ SCHEMA = pa.schema(
 )
 """One row a record, in dataset order.
 
-`status` is `ok` or `excluded`; `code` and `reason` are null for `ok`. What could not be read of an excluded row is null.
-`turns` counts user and assistant turns; `width` and `height` are of the first image, upright; `answer_chars` counts
-Unicode characters of `answer`; `image_bytes` adds up the encoded images; `image_stamps` is as in `check.Checked`.
+`status` is `ok` or `excluded`; `code` and `reason` are null for `ok`. What could not be read of an excluded
+row is null. `turns` counts user and assistant turns; `width` and `height` are of the first image, upright;
+`answer_chars` counts Unicode characters of `answer`; `image_bytes` adds up the encoded images;
+`image_stamps` is as in `check.Checked`.
 """
 
 
@@ -57,9 +58,9 @@ def ingest(
 ) -> PartTable:
     """Check every row and write the samples table, or find that an earlier one still holds.
 
-    A table holds if the data files have the same size and time, and the image files too: both are looked at again
-    each time. From the first part with a changed image on, the parts are made anew, since which of two equal rows is
-    the later one may have changed. Images behind addresses are not looked at again.
+    A table holds if the data files have the same size and time, and the image files too: both are looked at
+    again each time. From the first part with a changed image on, the parts are made anew, since which of
+    two equal rows is the later one may have changed. Images behind addresses are not looked at again.
 
     Args:
         run: Where the table goes.
@@ -197,7 +198,7 @@ def _images_same(dataset: Dataset, rows: list[dict[str, Any]]) -> bool:
 
 
 def _discard(table: PartTable, first: int) -> None:
-    """Delete the parts from `first` on; the mark that the table is whole goes first, the earliest part last."""
+    """Delete the parts from `first` on: the mark of a whole table first, the earliest part last."""
     (table.folder / "done.json").unlink(missing_ok=True)
     for path in reversed(table.paths()):
         if path >= table.part_path(first):
@@ -205,7 +206,7 @@ def _discard(table: PartTable, first: int) -> None:
 
 
 def stamp(dataset: Dataset) -> dict[str, Any]:
-    """What tells cheaply whether a dataset is the same: its options, and each data file's name, size and time.
+    """Tells cheaply whether a dataset is the same: its options, and each data file's name, size and time.
 
     JSON-able. Image files are not part of it: `ingest` compares those that the rows name.
     """

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from finegold.errors import DataError
 from finegold.samples.dataset import Dataset, Options
-from finegold.samples.jsonfile import build_row, first_names
 from finegold.samples.records import Parsed, RowError, parse_record
 from finegold.samples.roots import ImageRoot, choose_root
+from finegold.samples.rows import build_row, first_names
 from finegold.samples.sample import ImageRef, Row
 
 BATCH = 16
@@ -80,6 +80,10 @@ class TableDataset(Dataset):
             raise DataError(
                 f"{file} cannot be read after row {position} ({reason}): check that it was fully copied"
             ) from None
+
+    def locate(self, name: str) -> Path | None:
+        """The file below the image root that a name means."""
+        return self.root.find(name)
 
     def parse(self, record: Any) -> tuple[Parsed, tuple[ImageRef, ...]]:
         """Read one row and locate its images; raises RowError."""
