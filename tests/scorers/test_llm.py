@@ -16,9 +16,11 @@ from pydantic import SecretStr
 from tests.llm.server import Answer, Ask, FakeServer, Script, completion, error
 
 from finegold.llm import Endpoint, Limits, Prices, Session
+from finegold.run import fingerprint
 from finegold.samples import ImageRef, Sample, Turn
 from finegold.scorers.base import Batch, Score, Scorer
 from finegold.scorers.llm import LlmImageScorer, LlmScorer
+from finegold.scorers.registry import scorer_parameters
 
 PRICES = Prices(prompt=100.0, completion=100.0)
 
@@ -32,7 +34,7 @@ def sample(number: int | str, answer: str | None = None) -> Sample:
 def scorer(url: str, folder: Path, limits: Limits | None = None, **fields: Any) -> LlmScorer:
     endpoint = Endpoint(url, SecretStr("k" * 20), timeout=5, backoff=0.01, retries=12)
     session = Session(endpoint, limits or Limits(), folder / "llm.sqlite3", folder / "audit.jsonl")
-    return LlmScorer("m", session, **fields)
+    return LlmScorer("m", session=session, **fields)
 
 
 def rate(
@@ -68,9 +70,12 @@ def test_it_is_a_scorer() -> None:
 
 def test_connection_settings_do_not_change_what_the_numbers_depend_on(tmp_path: Path) -> None:
     first = scorer("http://a/v1", tmp_path)
-    assert first.identity() == scorer("http://b/v1", tmp_path / "x", retry=True, asks=9).identity()
-    assert first.identity() != scorer("http://a/v1", tmp_path, temperature=1.0).identity()
-    assert first.identity() != LlmImageScorer("m", first.session).identity()
+    same = scorer("http://b/v1", tmp_path / "x", retry=True, asks=9)
+    warm = scorer("http://a/v1", tmp_path, temperature=1.0)
+    seeing = LlmImageScorer("m", session=first.session)
+    prints = [fingerprint(scorer_parameters(made)) for made in (first, same, warm, seeing)]
+    assert prints[0] == prints[1]
+    assert len(set(prints)) == 3
     assert "kkkk" not in repr(first)
 
 
@@ -149,7 +154,7 @@ def test_with_the_image_the_model_sees_it_and_a_row_without_one_is_skipped(tmp_p
         return completion("90" if any(part["type"] == "image_url" for part in parts) else "1")
 
     with FakeServer(script) as server:
-        made = LlmImageScorer("m", scorer(server.url, tmp_path).session)
+        made = LlmImageScorer("m", session=scorer(server.url, tmp_path).session)
         images = [Image.new("RGB", (32, 24), "red"), None, Image.new("RGB", (32, 24), "blue")]
         same_text = [sample(i, "A plain colour.") for i in range(3)]
         scores = made.score(Batch(same_text, images=images))
@@ -219,7 +224,7 @@ CHILD = textwrap.dedent(
 
     url, folder, rows = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     endpoint = Endpoint(url, SecretStr("k" * 20), concurrency=8, timeout=0.5, backoff=0.01, retries=20)
-    scorer = LlmScorer("m", Session(endpoint, cache=folder / "llm.sqlite3", audit=folder / "audit.jsonl"))
+    scorer = LlmScorer("m", session=Session(endpoint, cache=folder / "llm.sqlite3", audit=folder / "a.jsonl"))
     turn = Turn("user", "Describe.")
     samples = [Sample(str(i), (), (turn, Turn("assistant", f"Caption {i} here.")), {}) for i in range(rows)]
     scores = scorer.score(Batch(samples))
@@ -272,7 +277,7 @@ def test_kill_9_and_resume_lose_nothing_and_pay_for_nothing_twice(tmp_path: Path
 
 
 def _replies(folder: Path) -> Iterator[dict[str, Any]]:
-    for line in (folder / "audit.jsonl").read_text().splitlines():
+    for line in (folder / "a.jsonl").read_text().splitlines():
         try:
             found = json.loads(line)
         except ValueError:
