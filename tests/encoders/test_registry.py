@@ -31,5 +31,5 @@ def test_options_that_the_offline_encoder_lacks_are_refused() -> None:
         load_encoder("offline", dtype="float16")
     with pytest.raises(ConfigError, match="names no file"):
         load_encoder("offline:")
-    with pytest.raises(ModelError, match="no heads at nowhere.safetensors"):
+    with pytest.raises(ModelError, match=r"no heads at nowhere\.safetensors"):
         load_encoder("offline:nowhere.safetensors")

@@ -40,7 +40,13 @@ def test_joined_windows_are_as_few_as_reading_in_order_allows() -> None:
 
 
 def test_sentences_end_at_marks_and_lines_but_not_inside_numbers() -> None:
-    assert sentences("It costs 3.50. Really?! Yes\nno。好") == ["It costs 3.50.", "Really?!", "Yes", "no。", "好"]
+    assert sentences("It costs 3.50. Really?! Yes\nno。好") == [
+        "It costs 3.50.",
+        "Really?!",
+        "Yes",
+        "no。",
+        "好",
+    ]
 
 
 class Recorder:

@@ -135,19 +135,26 @@ class HuggingFaceEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Text projections, shape (n, d); a text beyond `max_tokens` is cut there."""
-        import torch
+        return self.text_projections(self.tokenize(texts))
 
+    def tokenize(self, texts: Sequence[str]) -> "dict[str, torch.Tensor]":
+        """One padded batch of tokens on the model's device."""
         self.load()
         # SigLIP was trained on texts padded to full length without a mask, and reads others wrongly.
         padding = "max_length" if self._type == "siglip" else True
         tokens = self._tokenizer(
             list(texts), padding=padding, truncation=True, max_length=self.max_tokens, return_tensors="pt"
         )
-        tokens = {
+        return {
             name: tokens[name].to(self._device)
             for name in ("input_ids", "attention_mask")
             if name in tokens and (name == "input_ids" or self._type == "clip")
         }
+
+    def text_projections(self, tokens: "dict[str, torch.Tensor]") -> Vectors:
+        """The forward pass over what `tokenize` returned."""
+        import torch
+
         with torch.inference_mode():
             return _vectors(self._model.get_text_features(**tokens))
 

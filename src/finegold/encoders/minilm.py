@@ -46,24 +46,32 @@ class MiniLm:
 
     def __init__(self, tokenizer: Any, model: Any, device: str = "cpu") -> None:
         """Wrap a `transformers` tokenizer and model, the model in evaluation mode."""
-        self.tokenizer = tokenizer
+        self._tokenizer = tokenizer
         self._model = model
         self._device = device
 
     def __call__(self, texts: Sequence[str]) -> TokenStates:
         """Token states of one padded batch; a text beyond 256 tokens is cut there."""
+        return self.states(self.tokenize(texts))
+
+    def tokenize(self, texts: Sequence[str]) -> "dict[str, torch.Tensor]":
+        """One padded batch of tokens on the model's device."""
+        tokens = self._tokenizer(
+            list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+        )
+        return dict(tokens.to(self._device))
+
+    def states(self, tokens: "dict[str, torch.Tensor]") -> TokenStates:
+        """The forward pass over what `tokenize` returned."""
         import torch
 
-        tokens = self.tokenizer(
-            list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
-        ).to(self._device)
         with torch.inference_mode():
             states = self._model(**tokens).last_hidden_state
         return TokenStates(states, tokens["attention_mask"].to(torch.float32))
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a text, the two markers included."""
-        return len(self.tokenizer(text, truncation=False, verbose=False)["input_ids"])
+        return len(self._tokenizer(text, truncation=False, verbose=False)["input_ids"])
 
 
 @cache

@@ -12,7 +12,6 @@ ENTRY_POINTS = "finegold.encoders"
 OFFLINE = "offline"
 
 
-@cache
 def load_encoder(name: str, *, device: str = "auto", dtype: str = "auto") -> Encoder:
     """The encoder of a name; the same object for the same arguments, its weights not loaded yet.
 
@@ -28,6 +27,11 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "auto") -> Enc
         MissingExtraError: If a package that it needs is not installed.
         ModelError: If the model cannot be had.
     """
+    return _loaded(name, device, dtype)
+
+
+@cache
+def _loaded(name: str, device: str, dtype: str) -> Encoder:
     kind, _, rest = name.partition(":")
     if kind == OFFLINE:
         from finegold.encoders.offline import OfflineEncoder

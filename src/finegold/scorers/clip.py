@@ -105,7 +105,9 @@ class Clip:
 
 
 def _unit(vectors: Floats) -> Floats:
-    unit: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    """Rows of length 1; of a row of zeros, which has no direction, NaN."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Floats = vectors / np.where(lengths > 0, lengths, np.nan)
     return unit
 
 

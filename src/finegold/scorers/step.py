@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from finegold.encoders import load_encoder
+from finegold.encoders import Encoder, load_encoder
 from finegold.encoders.step import embed, embeddings_of, samples_of_parts
 from finegold.engines import map_ordered
 from finegold.errors import ConfigError, FinegoldError, RunError
@@ -83,7 +83,7 @@ def score(
     return table
 
 
-def _encoder_of(scorer: Scorer):  # type: ignore[no-untyped-def]
+def _encoder_of(scorer: Scorer) -> Encoder:
     name = getattr(scorer, "encoder", None)
     if not isinstance(name, str):
         raise ConfigError(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 HEADS = Path(__file__).with_name("heads.safetensors")
-HEADS_SHA256 = ""
+HEADS_SHA256 = "f8ef78966eef9821e2581fee9b4f0638d56f5f8d94580ea818af9151391ffc80"
 """Of the heads that finegold carries; docs/offline-encoder.md is their model card."""
 VERSION = 1
 """Raised when the towers or heads would give other numbers from the same weights."""
@@ -88,12 +88,18 @@ class OfflineEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Raw embeddings, shape (n, d); a text beyond 256 tokens is cut there."""
+        return self.text_projections(self.tokenize(texts))
+
+    def tokenize(self, texts: Sequence[str]) -> "dict[str, torch.Tensor]":
+        """One padded batch of tokens on the encoder's device."""
+        return minilm.load(self._device).tokenize([plain(text) for text in texts])
+
+    def text_projections(self, tokens: "dict[str, torch.Tensor]") -> Vectors:
+        """The forward pass over what `tokenize` returned."""
         import torch
 
         with torch.inference_mode():
-            return _vectors(
-                text_head(self._weights, minilm.load(self._device)([plain(text) for text in texts]))
-            )
+            return _vectors(text_head(self._weights, minilm.load(self._device).states(tokens)))
 
     def cuts(self, text: str) -> bool:
         """Whether the text has more than 256 tokens."""
