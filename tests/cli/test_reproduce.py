@@ -1,5 +1,7 @@
 import hashlib
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,11 +13,11 @@ torch = pytest.importorskip("torch")
 
 
 @pytest.fixture
-def released(shared):
+def released(shared: Path) -> Any:
     return shared / "reference" / "instructiongpt4"
 
 
-def test_ids_txt_has_the_published_hash(released, tmp_path):
+def test_ids_txt_has_the_published_hash(released: Path, tmp_path: Path) -> None:
     reproduce("instructiongpt4", released, tmp_path / "out", ids_only=True)
 
     ids = (tmp_path / "out" / "ids.txt").read_bytes()
@@ -25,7 +27,9 @@ def test_ids_txt_has_the_published_hash(released, tmp_path):
     assert len(ids.split(b"\n")) == 200
 
 
-def test_findings_are_printed_and_written(released, tmp_path, capsys, monkeypatch):
+def test_findings_are_printed_and_written(
+    released: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Computing all of them takes a minute and is tested beside them.
     monkeypatch.setattr(
         "finegold.cli.reproduce.replay_findings",
@@ -45,7 +49,9 @@ def test_findings_are_printed_and_written(released, tmp_path, capsys, monkeypatc
     assert ["training", "loss", "1.09"] in lines
 
 
-def test_other_files_than_the_released_ones_are_an_error_that_names_both_hashes(released, tmp_path):
+def test_other_files_than_the_released_ones_are_an_error_that_names_both_hashes(
+    released: Path, tmp_path: Path
+) -> None:
     source = tmp_path / "source"
     source.mkdir()
     for file in released.iterdir():

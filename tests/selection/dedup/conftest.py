@@ -1,13 +1,15 @@
 """The definition that all passes share, in a double loop."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 
-def direct(order, near: Callable[[int, int], bool]) -> dict[int, int]:
+def direct(order: Any, near: Callable[[int, int], bool]) -> dict[int, int]:
     """Removed row to the best row that stays and is near."""
-    kept, removed = [], {}
+    kept: list[int] = []
+    removed: dict[int, int] = {}
     for row in order:
         better = next((one for one in kept if near(one, row)), None)
         if better is None:
@@ -18,5 +20,5 @@ def direct(order, near: Callable[[int, int], bool]) -> dict[int, int]:
 
 
 @pytest.fixture(scope="session")
-def greedy():
+def greedy() -> Any:
     return direct

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,19 +9,19 @@ from finegold.errors import DataError
 from finegold.selection.dedup import best_first, deduplicate, exact_duplicates
 
 
-def test_best_first_breaks_ties_by_id_whatever_the_order():
+def test_best_first_breaks_ties_by_id_whatever_the_order() -> None:
     assert best_first(np.array([1.0, 2.0, 2.0]), ["a", "c", "b"]).tolist() == [2, 1, 0]
     assert best_first(None, ["b", "a"]).tolist() == [1, 0]
 
 
-def test_a_missing_quality_or_a_repeated_id_is_an_error():
+def test_a_missing_quality_or_a_repeated_id_is_an_error() -> None:
     with pytest.raises(DataError, match="1 rows have no quality"):
         best_first(np.array([1.0, np.nan]), ["a", "b"])
     with pytest.raises(DataError, match="an id occurs twice"):
         best_first(None, ["a", "a"])
 
 
-def test_groups_name_the_row_that_stays_across_passes():
+def test_groups_name_the_row_that_stays_across_passes() -> None:
     # 0 and 1 have one text, and 0 looks like the better 2: in the end 2 stands for both.
     outcome = deduplicate(np.array([2, 0, 1]), keys=["x", "x", "y"], hashes=[0b0, 0b0, 0b1], radius=1)
 
@@ -34,7 +36,7 @@ def test_groups_name_the_row_that_stays_across_passes():
 
 
 @given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=12), st.data())
-def test_restoring_undoes_a_removal_and_nothing_else(keys, data):
+def test_restoring_undoes_a_removal_and_nothing_else(keys: Any, data: Any) -> None:
     outcome = exact_duplicates(keys, np.arange(len(keys)))
     back = data.draw(st.sets(st.sampled_from(outcome.removed.tolist()))) if len(outcome.removed) else set()
 
@@ -47,6 +49,6 @@ def test_restoring_undoes_a_removal_and_nothing_else(keys, data):
     assert everything.groups() == {}
 
 
-def test_a_row_that_was_not_removed_cannot_be_restored():
+def test_a_row_that_was_not_removed_cannot_be_restored() -> None:
     with pytest.raises(DataError, match="row 0 was not removed as a duplicate"):
         exact_duplicates(["a", "a"], np.array([0, 1])).restore([0])

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +8,7 @@ from finegold.selection.dedup import content_key, exact_duplicates
 
 
 @given(st.lists(st.sampled_from("abcde"), max_size=30), st.randoms())
-def test_each_key_keeps_its_best_row(greedy, keys, random):
+def test_each_key_keeps_its_best_row(greedy: Any, keys: Any, random: Any) -> None:
     order = list(range(len(keys)))
     random.shuffle(order)
 
@@ -17,12 +19,12 @@ def test_each_key_keeps_its_best_row(greedy, keys, random):
     assert len(outcome.kept) == len(set(keys))
 
 
-def test_case_spacing_and_unicode_form_do_not_tell_answers_apart():
+def test_case_spacing_and_unicode_form_do_not_tell_answers_apart() -> None:
     assert content_key("photo", "A dog\n runs. ") == content_key("photo", "a DOG runs.")
     assert content_key("photo", "ﬁne caf\u00e9") == content_key("photo", "fine cafe\u0301")
 
 
-def test_other_content_has_another_key():
+def test_other_content_has_another_key() -> None:
     keys = [
         content_key("photo", "a dog"),
         content_key("other", "a dog"),
@@ -35,5 +37,5 @@ def test_other_content_has_another_key():
     assert len(set(keys)) == len(keys)
 
 
-def test_text_with_a_lone_surrogate_has_a_key():
+def test_text_with_a_lone_surrogate_has_a_key() -> None:
     assert content_key("photo", "\ud800") != content_key("photo", "")

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,14 +8,16 @@ from hypothesis import strategies as st
 from finegold.selection.dedup import semantic, semantic_cells, semantic_duplicates
 
 
-def bundles(rng, rows, spread):
+def bundles(rng: Any, rows: int, spread: float) -> Any:
     centres = rng.normal(size=(4, 8))
     return (centres[rng.integers(4, size=rows)] + spread * rng.normal(size=(rows, 8))).astype(np.float32)
 
 
 @settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 60), st.floats(0.05, 0.6), st.integers(1, 3))
-def test_blocks_within_cells_equal_comparing_all_pairs(greedy, seed, rows, spread, cells):
+def test_blocks_within_cells_equal_comparing_all_pairs(
+    greedy: Any, seed: int, rows: int, spread: float, cells: int
+) -> None:
     rng = np.random.default_rng(seed)
     embeddings = bundles(rng, rows, spread)
     labels = rng.integers(cells, size=rows)
@@ -35,7 +39,7 @@ def test_blocks_within_cells_equal_comparing_all_pairs(greedy, seed, rows, sprea
 
 
 @pytest.mark.parametrize("similarities", [1, 300, 5000])
-def test_block_size_changes_nothing(monkeypatch, similarities):
+def test_block_size_changes_nothing(monkeypatch: pytest.MonkeyPatch, similarities: int) -> None:
     embeddings = bundles(np.random.default_rng(0), 300, 0.3)
     order, cells = np.arange(300), np.zeros(300, dtype=np.int64)
     whole = semantic_duplicates(embeddings, cells, order, 0.9)
@@ -49,7 +53,7 @@ def test_block_size_changes_nothing(monkeypatch, similarities):
     )
 
 
-def test_rows_without_a_direction_stay():
+def test_rows_without_a_direction_stay() -> None:
     embeddings = np.array([[0, 0], [0, 0], [np.nan, 1], [np.nan, 1], [1, 1], [2, 2]], dtype=np.float32)
     cells = semantic_cells(embeddings, tuple("abcdef"))
 
@@ -59,7 +63,7 @@ def test_rows_without_a_direction_stay():
     assert outcome.groups() == {4: [5]}
 
 
-def test_cells_do_not_depend_on_the_order_of_the_rows():
+def test_cells_do_not_depend_on_the_order_of_the_rows() -> None:
     rng = np.random.default_rng(0)
     embeddings = bundles(rng, 400, 0.5)
     ids = tuple(f"{row:03}" for row in range(400))

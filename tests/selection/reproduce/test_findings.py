@@ -1,12 +1,14 @@
 """The figures that a replay of the released selector is known to give, each within its rounding."""
 
+from typing import Any
+
 import pytest
 
 from finegold.selection.reproduce import replay_findings, retraining_findings
 
 
 @pytest.fixture(scope="module")
-def figures(replay):
+def figures(replay: Any) -> Any:
     found = replay_findings(replay.published, replay.scores, flips=1)
     return {(one.topic, one.measure): one.value for one in found}
 
@@ -56,15 +58,15 @@ KNOWN = [
 
 
 @pytest.mark.parametrize(("topic", "measure", "value", "tolerance"), KNOWN)
-def test_figure(figures, topic, measure, value, tolerance):
+def test_figure(figures: Any, topic: str, measure: str, value: Any, tolerance: Any) -> None:
     assert figures[topic, measure] == pytest.approx(value, abs=tolerance)
 
 
-def test_subset_means_of_the_axes_carry_no_signal_since_pca_was_fitted_per_subset(figures):
+def test_subset_means_of_the_axes_carry_no_signal_since_pca_was_fitted_per_subset(figures: Any) -> None:
     assert figures["the 30 labels", "largest subset mean of an image or text axis (PCA per subset)"] < 2e-6
 
 
-def test_what_is_chosen_hangs_on_the_seed_more_than_on_the_labels(replay, retrained):
+def test_what_is_chosen_hangs_on_the_seed_more_than_on_the_labels(replay: Any, retrained: Any) -> None:
     found = retraining_findings(replay.published, retrained, replay.chosen, other_seeds=[43])
     shared = {one.measure: one.value for one in found}
 
