@@ -25,7 +25,7 @@ from finegold.selection.manifest import Manifest
 from finegold.selection.pickers import PICKERS
 from finegold.selection.preset import Preset
 
-AUTOMATIC = ("clip", "length")
+AUTOMATIC = ("clip", "length", "support", "detail", "phrasing")
 """Indicators that `pick` computes without being asked, where the preset or the weights name them."""
 
 
@@ -114,7 +114,7 @@ def compute(
     scores = existing_scores(run, rows)
     for name in AUTOMATIC:
         if name in (preset.weights if weights is None else weights):
-            own = {"encoder": encoder, "device": machine.device} if name == "clip" else {}
+            own = {"encoder": encoder, "device": machine.device} if name in ("clip", "support") else {}
             scores[name] = score_rows(run, dataset, rows, make_scorer(name, **own), machine)
     if preset.clustering is None and not PICKERS[preset.pick].needs & {"embeddings", "graph", "targets"}:
         return Computed(rows, scores)
