@@ -34,7 +34,9 @@ LEAST = 0.2
 
 @dataclass(frozen=True)
 class Phrasing:
-    """0 for a gain of 0 or less, rising to 1 at 45 % of the dataset's median gain.
+    """How likely the order of the words is, 0 (shuffled) to 1 (as in most answers of the dataset).
+
+    0 for a gain of 0 or less, rising to 1 at 45 % of the dataset's median gain.
 
     1 for every row, with a remark, where the dataset's answers have too little in common to tell.
     """

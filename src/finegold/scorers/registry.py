@@ -19,6 +19,7 @@ _BUILT_IN = {
     "ifd": "finegold.scorers.ifd:Ifd",
     "length": "finegold.scorers.length:Length",
     "llm": "finegold.scorers.llm:LlmScorer",
+    "llm-image": "finegold.scorers.llm:LlmImageScorer",
     "perplexity": "finegold.scorers.perplexity:Perplexity",
     "phrasing": "finegold.scorers.phrasing:Phrasing",
     "reward": "finegold.scorers.reward:Reward",
