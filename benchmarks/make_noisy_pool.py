@@ -2,12 +2,18 @@
 
     python benchmarks/make_noisy_pool.py --captions TSV --out DIR --noise 0.3 [--only NAMES] [--seed 0]
 
-The kinds of noise are not those that the preset `sound` was chosen on: `padded` (one true sentence, then talk that
-says nothing), `echoed` (one true sentence five times, begun at another word each time), `shuffled` (the words of
-true sentences in random order), `refusal`, `near-miss` (the captions of a photo whose captions share most words),
-`one-right` (one true sentence, four of another photo), `listed` (frequent words of the captions). Good rows are
-`detailed` (four or five true captions) or `brief` (one). Writes `pool.json` (LLaVA conversations) and
-`labels.json` (id to label).
+The kinds of noise are not those that the preset `sound` was chosen on:
+
+- `padded`: one true sentence, then talk that says nothing
+- `echoed`: one true sentence five times, begun at another word each time
+- `shuffled`: the words of true sentences in random order
+- `listed`: frequent words of the captions
+- `refusal`: a model that says it cannot see
+- `near-miss`: the captions of a photo whose captions share most words with the right ones
+- `one-right`: one true sentence, four of another photo
+
+Good rows are `detailed` (four or five true captions) or `brief` (one). Writes `pool.json` (LLaVA
+conversations) and `labels.json` (id to label).
 """
 
 import argparse

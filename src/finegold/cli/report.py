@@ -14,9 +14,12 @@ def report(
         Path, typer.Option("--selection", help="A selection.json made from this run folder.")
     ],
     out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")],
+    judge: Annotated[
+        Path | None, typer.Option("--judge", help="The audit.jsonl of a `finegold judge` to show as well.")
+    ] = None,
 ) -> None:
-    """Write the HTML report of a selection from its run folder."""
+    """Write the HTML report of a selection from its run folder, with what was compared and judged."""
     from finegold.cli.show import shown
     from finegold.workflow import report_run
 
-    print(f"Report  {shown(report_run(run, selection, out))}")
+    print(f"Report  {shown(report_run(run, selection, out, judge))}")

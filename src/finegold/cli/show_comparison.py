@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sys
 
 from finegold.report.comparison import figure_text
 from finegold.selection.compare import Comparison
@@ -21,7 +22,8 @@ def show_comparison(result: Comparison) -> None:
     for entry in result.presets:
         label = entry.preset if entry.seeds == 1 else f"{entry.preset} ({entry.seeds} seeds)"
         table.add_row(label, *(figure_text(name, entry.figures.get(name)) for name in names))
-    console = Console()
+    # Wide enough for every figure where the output is a file or a pipe.
+    console = Console() if sys.stdout.isatty() else Console(width=220)
     console.print(table)
     if len(result.presets) > 1:
         shared = Table(title="Rows in common", box=None, title_justify="left", pad_edge=False)

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from markupsafe import Markup
 
 from finegold.arrays import Ints, Vectors
 from finegold.clustering.table import read_embeddings
 from finegold.engines import map_ordered
 from finegold.errors import RunError
+from finegold.judging import replay as replay_verdicts
+from finegold.judging import section as judge_section
 from finegold.report import (
     Cluster,
     DatasetFacts,
@@ -61,13 +64,18 @@ LABELS = {
 LAYOUT_SCHEMA = pa.schema([("sample_id", pa.string()), ("x", pa.float64()), ("y", pa.float64())])
 
 
-def write_report(run: RunFolder, dataset: Dataset, choice: Choice, path: Path) -> None:
-    """Draw the report of a choice to a file."""
+def write_report(
+    run: RunFolder, dataset: Dataset, choice: Choice, path: Path, judged: Path | None = None
+) -> None:
+    """Draw the report of a choice to a file; with `judged`, a comparison's audit is shown too."""
     with run.step("report", path=str(path)):
-        write(report_inputs(run, dataset, choice), path)
+        sections = [*_comparisons(run, choice.manifest), *_judgement(judged)]
+        write(report_inputs(run, dataset, choice, tuple(sections)), path)
 
 
-def report_inputs(run: RunFolder, dataset: Dataset, choice: Choice) -> ReportInputs:
+def report_inputs(
+    run: RunFolder, dataset: Dataset, choice: Choice, sections: tuple[Section, ...] = ()
+) -> ReportInputs:
     """Everything that the report shows."""
     candidates, selection, manifest = choice.candidates, choice.selection, choice.manifest
     rows = _pool_rows(run, choice)
@@ -108,7 +116,7 @@ def report_inputs(run: RunFolder, dataset: Dataset, choice: Choice) -> ReportInp
             for row in listed
         ),
         excluded_counts=manifest.counts.excluded,
-        sections=tuple(_comparisons(run, manifest)),
+        sections=sections,
     )
 
 
@@ -232,6 +240,12 @@ def _comparisons(run: RunFolder, manifest: Manifest) -> Iterator[Section]:
             yield comparison_section(found)
 
 
+def _judgement(audit: Path | None) -> Iterator[Section]:
+    """The comparison of two sets of answers that an audit holds."""
+    if audit is not None:
+        yield Section("judged", "Answers judged", Markup(judge_section(replay_verdicts(audit))))
+
+
 def _provenance(run: RunFolder, manifest: Manifest) -> Provenance:
     data, configuration = run.manifest["data"], manifest.configuration
     images = ["--images", data["images"]] if data["images"] else []
@@ -243,7 +257,7 @@ def _provenance(run: RunFolder, manifest: Manifest) -> Provenance:
     )
 
 
-def report_run(run: str | Path, selection: str | Path, out: str | Path) -> Path:
+def report_run(run: str | Path, selection: str | Path, out: str | Path, judged: Path | None = None) -> Path:
     """Draw the report of a selection again from its run folder.
 
     Raises:
@@ -269,5 +283,5 @@ def report_run(run: str | Path, selection: str | Path, out: str | Path) -> Path:
                 f"{folder.path} gives another selection than {selection} holds: "
                 "scores or clusters were computed anew since; select again with `finegold select`"
             )
-        write_report(folder, dataset, choice, Path(out))
+        write_report(folder, dataset, choice, Path(out), judged)
     return Path(out)
