@@ -11,7 +11,7 @@ from finegold.selection.assemble import assemble
 from finegold.selection.options import check_budget
 from finegold.selection.pickers import PICKERS, top
 from finegold.selection.pool import Pool, by_quality
-from finegold.selection.presets import Preset
+from finegold.selection.preset import Preset
 from finegold.selection.selection import Chosen, ClusterCount, Selection, SelectionInputs
 from finegold.selection.weigh import Weighed, weigh
 
