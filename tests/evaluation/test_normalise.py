@@ -1,5 +1,7 @@
 """LVLM-eHub's answer test, case by case, slips included, as its published code answers when it is run."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,12 +34,12 @@ from finegold.evaluation.normalise import contains_answer, normalise
         ("It is\nthe\tred one", "red 1", True),
     ],
 )
-def test_an_answer_is_right_if_it_contains_the_accepted_one(answer, accepted, right):
+def test_an_answer_is_right_if_it_contains_the_accepted_one(answer: str, accepted: str, right: Any) -> None:
     assert contains_answer(answer, accepted) is right
 
 
 @pytest.mark.parametrize("number", range(1, 10))
-def test_counting_to_nine_is_always_right(number):
+def test_counting_to_nine_is_always_right(number: Any) -> None:
     assert contains_answer("1 2 3 4 5 6 7 8 9", str(number))
 
 
@@ -56,15 +58,15 @@ def test_counting_to_nine_is_always_right(number):
         ("he'd", "he'd"),
     ],
 )
-def test_normalisation(text, normalised):
+def test_normalisation(text: str, normalised: str) -> None:
     assert normalise(text) == normalised
 
 
-def test_only_the_first_32_stops_are_deleted():
+def test_only_the_first_32_stops_are_deleted() -> None:
     assert normalise("." * 40) == "." * 8
 
 
-def test_words_with_two_apostrophes_get_the_missing_one():
+def test_words_with_two_apostrophes_get_the_missing_one() -> None:
     assert CONTRACTIONS["couldnt've"] == CONTRACTIONS["couldn'tve"] == "couldn't've"
     assert CONTRACTIONS["yall'd've"] == "y'all'd've"
     assert CONTRACTIONS["twas"] == "'twas"
@@ -73,5 +75,5 @@ def test_words_with_two_apostrophes_get_the_missing_one():
 
 
 @given(st.text())
-def test_any_text_is_normalised_to_single_spaced_words(text):
+def test_any_text_is_normalised_to_single_spaced_words(text: str) -> None:
     assert normalise(text) == " ".join(normalise(text).split())

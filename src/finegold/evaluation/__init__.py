@@ -1,1 +1,1 @@
-"""x."""
+"""Evaluation: the paper's seven benchmarks, as LVLM-eHub ran them and read strictly."""

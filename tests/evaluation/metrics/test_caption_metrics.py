@@ -6,6 +6,8 @@ an entry a row. CIDEr without clipping and penalty is not in that package; for c
 occurs more often than in a reference that has it, clipping does nothing, and `Cider(sigma=1e9)` is CIDEr.
 """
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -41,11 +43,11 @@ REFERENCES = [
 ]
 
 
-def split(captions, references):
+def split(captions: Any, references: Any) -> Any:
     return [raw_tokens(c) for c in captions], [[raw_tokens(r) for r in group] for group in references]
 
 
-def test_cider_d_equals_pycocoevalcap():
+def test_cider_d_equals_pycocoevalcap() -> None:
     assert cider_d(*split(CAPTIONS, REFERENCES)) == pytest.approx(
         [
             2.016108391007686,
@@ -59,7 +61,7 @@ def test_cider_d_equals_pycocoevalcap():
     )
 
 
-def test_cider_equals_pycocoevalcap_where_clipping_does_nothing():
+def test_cider_equals_pycocoevalcap_where_clipping_does_nothing() -> None:
     keep = [0, 2, 4, 5]
     captions = ["a man rides the brown horse", *(CAPTIONS[row] for row in keep[1:])]
 
@@ -70,7 +72,7 @@ def test_cider_equals_pycocoevalcap_where_clipping_does_nothing():
     )
 
 
-def test_bleu_equals_pycocoevalcap_on_the_set_and_on_each_caption():
+def test_bleu_equals_pycocoevalcap_on_the_set_and_on_each_caption() -> None:
     captions, references = split(CAPTIONS, REFERENCES)
     assert bleu4(captions, references).value == pytest.approx(0.437955934812723, abs=1e-9)
 
@@ -87,7 +89,7 @@ def test_bleu_equals_pycocoevalcap_on_the_set_and_on_each_caption():
     assert alone == pytest.approx(recorded, rel=1e-6)
 
 
-def test_rouge_equals_pycocoevalcap():
+def test_rouge_equals_pycocoevalcap() -> None:
     assert rouge_l(*split(CAPTIONS, REFERENCES)) == pytest.approx(
         [
             0.7393939393939394,
@@ -101,7 +103,7 @@ def test_rouge_equals_pycocoevalcap():
     )
 
 
-def test_raw_strings_are_scored_with_case_and_punctuation():
+def test_raw_strings_are_scored_with_case_and_punctuation() -> None:
     two = ["Two men at a window .", "Men look out of a Window."]
     references = [["A dog runs through grass .", "The dog is running ."], two, two]
 
@@ -110,7 +112,7 @@ def test_raw_strings_are_scored_with_case_and_punctuation():
     assert found == pytest.approx([2.3004613410598966, 3.1887315660633933, 2.5347839085342554], abs=1e-9)
 
 
-def test_a_repeated_word_gains_in_cider_and_not_in_cider_d():
+def test_a_repeated_word_gains_in_cider_and_not_in_cider_d() -> None:
     references = [["dogs run in grass"], ["a cat sits on a mat"]]
     once = split(["dogs run", "a cat"], references)
     thrice = split(["dogs dogs dogs run", "a cat"], references)
@@ -120,12 +122,12 @@ def test_a_repeated_word_gains_in_cider_and_not_in_cider_d():
 
 
 @pytest.mark.parametrize("metric", [cider, cider_d, rouge_l])
-def test_an_empty_caption_has_zero(metric):
+def test_an_empty_caption_has_zero(metric: Any) -> None:
     assert metric([[], ["a", "dog"]], [[["a", "cat"]], [["a", "dog"]]])[0] == 0
 
 
 @pytest.mark.parametrize("metric", [cider, cider_d, rouge_l, bleu4])
-def test_a_caption_without_reference_is_an_error(metric):
+def test_a_caption_without_reference_is_an_error(metric: Any) -> None:
     with pytest.raises(DataError, match="at least one reference"):
         metric([["a"], ["b"]], [[["a"]], []])
 
@@ -134,7 +136,7 @@ sentences = st.lists(st.sampled_from(["a", "dog", "cat", "runs", "on", "grass"])
 
 
 @given(st.lists(st.tuples(sentences, st.lists(sentences, min_size=1, max_size=3)), min_size=2, max_size=6))
-def test_scores_stay_in_range_and_do_not_depend_on_the_order_of_images(rows):
+def test_scores_stay_in_range_and_do_not_depend_on_the_order_of_images(rows: Any) -> None:
     captions = [caption for caption, _ in rows]
     references = [group for _, group in rows]
 

@@ -26,5 +26,5 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("text", EXPECTED)
-def test_tokens_are_those_of_the_penn_treebank(text):
+def test_tokens_are_those_of_the_penn_treebank(text: str) -> None:
     assert " ".join(caption_tokens(text)) == EXPECTED[text]

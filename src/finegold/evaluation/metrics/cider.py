@@ -93,7 +93,8 @@ def check_references(candidates: Sequence[Tokens], references: Sequence[Sequence
     if len(candidates) != len(references) or not all(references):
         raise DataError(
             f"{len(candidates)} captions cannot be scored against {len(references)} lists of references, "
-            f"of which {sum(not group for group in references)} are empty: each caption needs at least one reference"
+            f"of which {sum(not group for group in references)} are empty: each caption needs at least one "
+            "reference"
         )
 
 
