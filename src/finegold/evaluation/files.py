@@ -20,9 +20,10 @@ def records(path: Path, *keys: str) -> list[Any]:
     """
     value = read_json(path)
     for key in keys:
-        value = field(value, key, (list[Any] if key == keys[-1] else dict[str, Any]), path.name)
+        value = value.get(key) if isinstance(value, dict) else None
     if not isinstance(value, list):
-        raise DataError(f"{path.name} holds no list of records: it is not the published file")
+        where = f" at '{keys[-1]}'" if keys else ""
+        raise DataError(f"{path.name} holds no list of records{where}: it is not the published file")
     return value
 
 
@@ -53,7 +54,7 @@ def field(record: Any, key: str, kind: type[T], place: str) -> T:
         raise DataError(
             f"{place} has {found} at '{key}', expected {plain.__name__}: it is not the published file"
         )
-    return value  # type: ignore[return-value]
+    return value
 
 
 def image_at(folder: Path, name: str, place: str) -> ImageRef:

@@ -46,7 +46,7 @@ def _statistics(candidate: Tokens, references: Sequence[Tokens]) -> list[float]:
 
 def _combine(sums: Floats) -> Floats:
     matches, grams = sums[:, :ORDERS], sums[:, ORDERS : 2 * ORDERS]
-    precision = np.prod((matches + _TINY) / (grams + _SMALL), axis=1) ** (1 / ORDERS)
+    precision: Floats = np.prod((matches + _TINY) / (grams + _SMALL), axis=1) ** (1 / ORDERS)
     ratio = (sums[:, -2] + _TINY) / (sums[:, -1] + _SMALL)
     brevity: Floats = np.exp(np.minimum(0.0, 1 - 1 / ratio))
     return precision * brevity

@@ -1,0 +1,145 @@
+"""Any Hugging Face vision-language model that `AutoModelForImageTextToText` loads."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from finegold.errors import ModelError
+from finegold.evaluation.generators.base import Profile
+from finegold.extras import require
+
+
+class HuggingFaceGenerator:
+    """Answers in batches with left padding; the chat template of the processor is used where it has one.
+
+    Of the model's own generation settings only the end, padding and start tokens are taken: a repetition
+    penalty or a temperature in them would make two models answer under different rules.
+    """
+
+    blind = False
+
+    def __init__(
+        self, model: str, profile: Profile, *, seed: int = 0, device: str = "auto", dtype: str = "auto"
+    ) -> None:
+        """Take the settings; `generate` loads the weights.
+
+        Args:
+            model: Folder or hub id.
+            profile: How tokens are chosen.
+            seed: Of draws; each batch draws from a generator of its own, seeded by this and the batch.
+            device: `auto`, `cpu`, `cuda`...
+            dtype: `auto` for the checkpoint's, else `float32`, `bfloat16` or `float16`.
+        """
+        self.name = model
+        self._profile = profile
+        self._seed = seed
+        self._device = device
+        self._dtype = dtype
+        self._loaded: tuple[Any, Any] | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """See `Generator`: the commit of a hub model, the sizes and times of a folder's weights."""
+        config = self._load()[0].config
+        folder = Path(self.name)
+        weights = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+        return {
+            "kind": "huggingface",
+            "model": self.name,
+            "commit": getattr(config, "_commit_hash", None),
+            "files": {file.name: [file.stat().st_size, file.stat().st_mtime_ns] for file in weights},
+            "dtype": str(self._load()[0].dtype).removeprefix("torch."),
+        }
+
+    def generate(
+        self, images: Sequence[Image.Image], prompts: Sequence[str], max_new_tokens: int
+    ) -> list[str]:
+        """See `Generator`."""
+        import torch
+
+        model, processor = self._load()
+        texts = [self._format(processor, prompt) for prompt in prompts]
+        inputs = processor(
+            images=[[image] for image in images] if _nested(processor) else list(images),
+            text=texts,
+            padding=True,
+            return_tensors="pt",
+        ).to(model.device, dtype=model.dtype)
+        with torch.inference_mode(), torch.random.fork_rng():
+            torch.manual_seed(self._batch_seed(prompts, images))
+            ids = model.generate(**inputs, generation_config=self._settings(model, processor, max_new_tokens))
+        prompt = inputs["input_ids"]
+        # An encoder-decoder, and some models that generate from embeddings, return the answer alone.
+        if ids.shape[1] >= prompt.shape[1] and bool((ids[:, : prompt.shape[1]] == prompt).all()):
+            ids = ids[:, prompt.shape[1] :]
+        return [text.strip() for text in processor.batch_decode(ids, skip_special_tokens=True)]
+
+    def _load(self) -> tuple[Any, Any]:
+        if self._loaded is None:
+            transformers = require("transformers", extra="models", why=f"the model '{self.name}'")
+            from finegold.encoders.devices import resolve_device
+
+            try:
+                processor = transformers.AutoProcessor.from_pretrained(self.name)
+                model = transformers.AutoModelForImageTextToText.from_pretrained(self.name, dtype=self._dtype)
+            except (OSError, ValueError, KeyError, ImportError) as error:
+                reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+                raise ModelError(
+                    f"the vision-language model '{self.name}' cannot be loaded ({reason}): give a folder or a "
+                    "hub id that transformers' AutoModelForImageTextToText knows"
+                ) from error
+            tokenizer = getattr(processor, "tokenizer", None)
+            if tokenizer is None:
+                raise ModelError(
+                    f"the processor of '{self.name}' has no tokenizer: it is no image-text model"
+                )
+            tokenizer.padding_side = "left"
+            if tokenizer.pad_token_id is None:
+                tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+            self._loaded = model.eval().to(resolve_device(self._device)), processor
+        return self._loaded
+
+    @staticmethod
+    def _format(processor: Any, prompt: str) -> str:
+        if getattr(processor, "chat_template", None):
+            content = [{"type": "image"}, {"type": "text", "text": prompt}]
+            text: str = processor.apply_chat_template(
+                [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+            )
+            return text
+        # BLIP-2 and its kin put the image tokens in by themselves.
+        token = getattr(processor, "image_token", None) if _has_placeholder(processor) else None
+        return f"{token}\n{prompt}" if token else prompt
+
+    def _settings(self, model: Any, processor: Any, max_new_tokens: int) -> Any:
+        from transformers import GenerationConfig
+
+        own, tokenizer = model.generation_config, processor.tokenizer
+        drawing = {"temperature": self._profile.temperature, "top_p": self._profile.top_p, "top_k": 0}
+        return GenerationConfig(
+            max_new_tokens=max_new_tokens,
+            num_beams=1,
+            do_sample=self._profile.temperature > 0,
+            eos_token_id=own.eos_token_id if own.eos_token_id is not None else tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id if own.pad_token_id is None else own.pad_token_id,
+            bos_token_id=own.bos_token_id,
+            decoder_start_token_id=own.decoder_start_token_id,
+            **(drawing if self._profile.temperature > 0 else {}),
+        )
+
+    def _batch_seed(self, prompts: Sequence[str], images: Sequence[Image.Image]) -> int:
+        digest = hashlib.sha256(str(self._seed).encode())
+        for prompt, image in zip(prompts, images, strict=True):
+            digest.update(prompt.encode("utf-8", "surrogatepass") + b"\0" + image.tobytes())
+        return int.from_bytes(digest.digest()[:6], "big")
+
+
+def _has_placeholder(processor: Any) -> bool:
+    return not type(processor).__name__.lower().startswith(("blip2", "instructblip"))
+
+
+def _nested(processor: Any) -> bool:
+    """Whether the processor wants a list of images a text."""
+    return type(processor).__name__.lower().startswith(("idefics", "smolvlm", "mllama"))
