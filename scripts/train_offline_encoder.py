@@ -269,7 +269,7 @@ def main() -> None:
     parser.add_argument("--weight-decay", type=float, default=0.05)
     parser.add_argument("--dropout", type=float, default=0.5)
     parser.add_argument("--queries", type=int, default=2)
-    parser.add_argument("--hidden", type=int, default=384)
+    parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--dim", type=int, default=256)
     options = parser.parse_args()
 

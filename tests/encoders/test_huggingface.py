@@ -5,6 +5,7 @@ import pytest
 import torch
 import transformers
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from finegold.encoders.huggingface import HuggingFaceEncoder
 from finegold.encoders.texts import sentences
@@ -91,6 +92,16 @@ def test_an_unreachable_hub_is_said_with_the_way_out(monkeypatch: pytest.MonkeyP
 def test_a_folder_without_weights_is_said(tiny_clip: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_bytes((tiny_clip / "config.json").read_bytes())
     with pytest.raises(ModelError, match="--encoder offline"):
+        HuggingFaceEncoder(str(tmp_path), device="cpu").load()
+
+
+def test_missing_weights_are_not_made_up(tiny_clip: Path, tmp_path: Path) -> None:
+    for file in tiny_clip.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    tensors = load_file(tiny_clip / "model.safetensors")
+    del tensors["visual_projection.weight"]
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"lacks 1 weights, among them visual_projection\.weight"):
         HuggingFaceEncoder(str(tmp_path), device="cpu").load()
 
 

@@ -6,7 +6,7 @@ import sys
 import typer
 
 from finegold import __version__
-from finegold.cli import cluster, inspect, pick, presets, replay, report, score, select
+from finegold.cli import cluster, compare, inspect, pick, presets, replay, report, score, select
 from finegold.errors import FinegoldError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command(rich_help_panel="One step on a run folder")(score.score)
 app.command(rich_help_panel="One step on a run folder")(cluster.cluster)
 app.command(rich_help_panel="One step on a run folder")(select.select)
 app.command(rich_help_panel="One step on a run folder")(report.report)
+app.command(rich_help_panel="Is it any better?")(compare.compare)
 
 
 def _version(show: bool) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from finegold.arrays import Vectors
 from finegold.encoders.devices import resolve_device
+from finegold.encoders.quiet import quiet_transformers
 from finegold.encoders.texts import split_windows
 from finegold.encoders.weights import sha256_of
 from finegold.errors import ConfigError, ModelError
@@ -98,9 +99,19 @@ class HuggingFaceEncoder:
         self._processor = self._had(
             transformers.AutoImageProcessor.from_pretrained, revision=revision, backend="pil"
         )
-        model = self._had(
-            transformers.AutoModel.from_pretrained, revision=revision, dtype=getattr(torch, self._dtype)
-        )
+        with quiet_transformers():
+            model, report = self._had(
+                transformers.AutoModel.from_pretrained,
+                revision=revision,
+                dtype=getattr(torch, self._dtype),
+                output_loading_info=True,
+            )
+        if lacking := sorted(report["missing_keys"]):
+            # The library fills such gaps with random numbers.
+            raise ModelError(
+                f"the model '{self.name}' lacks {len(lacking)} weights, among them {lacking[0]}: "
+                "give --encoder a whole CLIP or SigLIP, or offline"
+            )
         self._model = model.eval().to(self._device)
 
     def _had(self, from_pretrained: Callable[..., Any], **options: Any) -> Any:

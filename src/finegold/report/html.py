@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from finegold.report.charts import number
@@ -58,6 +58,11 @@ def embedded_json(value: Any) -> Markup:
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
+
+
+def template(name: str) -> Template:
+    """A template of this package, with escaping on."""
+    return _environment().get_template(name)
 
 
 @lru_cache(maxsize=1)

@@ -69,13 +69,12 @@ def _eligible(quality: Floats | None, n: int, drop: float, size: int) -> Ints:
 
 def _pick(pool: Pool, quotas: Ints, imageless: set[int], preset: Preset, seed: int) -> Ints:
     """Positions in the pool, part by part."""
-    members = np.argsort(pool.labels, kind="stable")
-    ends = np.cumsum(pool.sizes())
+    parts = np.split(np.argsort(pool.labels, kind="stable"), np.cumsum(pool.sizes())[:-1])
     picked: list[Ints] = []
     for part, quota in enumerate(quotas):
         if quota == 0:
             continue
-        rows = np.sort(members[ends[part] - pool.sizes()[part] : ends[part]])
+        rows = parts[part]
         # Streams of their own: how many numbers one part draws changes nothing in another.
         rng = np.random.default_rng([seed, part])
         if part in imageless:

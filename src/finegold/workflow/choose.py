@@ -10,7 +10,7 @@ from finegold.run import RunFolder
 from finegold.samples import Dataset
 from finegold.selection.manifest import DatasetInfo, Manifest, ScorerInfo, build_manifest
 from finegold.selection.options import parse_size
-from finegold.selection.presets import Preset
+from finegold.selection.preset import Preset
 from finegold.selection.select import select
 from finegold.selection.selection import Selection, SelectionInputs
 from finegold.selection.table import Candidates, gather

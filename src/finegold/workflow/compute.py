@@ -23,7 +23,7 @@ from finegold.scorers.registry import make_scorer
 from finegold.scorers.step import SCHEMA, score, scores_table
 from finegold.selection.manifest import Manifest
 from finegold.selection.pickers import PICKERS
-from finegold.selection.presets import Preset
+from finegold.selection.preset import Preset
 
 AUTOMATIC = ("clip", "length")
 """Indicators that `pick` computes without being asked, where the preset or the weights name them."""

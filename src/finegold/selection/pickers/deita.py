@@ -31,35 +31,39 @@ def deita(
         threshold: Cosine from which two rows are too alike.
         block: Rows compared at once.
     """
-    units = unit_rows(need_embeddings(pool))
+    embeddings = need_embeddings(pool)
     ranked = by_quality(pool.quality)
     taken: list[int] = []
     passed: list[int] = []
+    kept = np.empty((budget, embeddings.shape[1]), dtype=np.float32)
     for start in range(0, len(ranked), block):
         rows = ranked[start : start + block]
+        units = unit_rows(embeddings[rows])
+        before = len(taken)
         alike = np.zeros(len(rows), dtype=bool)
-        for at in range(0, len(taken), 16 * block):
-            alike |= _alike(units, rows, np.array(taken[at : at + 16 * block]), threshold).any(axis=1)
-        inside = _alike(units, rows, rows, threshold)
+        for at in range(0, before, 16 * block):
+            alike |= _alike(units, kept[at : min(at + 16 * block, before)], threshold).any(axis=1)
+        inside = _alike(units, units, threshold)
         new: list[int] = []
         for i in range(len(rows)):
             if alike[i] or inside[i, new].any():
                 passed.append(int(rows[i]))
-            else:
-                new.append(i)
-                taken.append(int(rows[i]))
-                if len(taken) == budget:
-                    return np.array(taken, dtype=np.int64)
+                continue
+            kept[len(taken)] = units[i]
+            new.append(i)
+            taken.append(int(rows[i]))
+            if len(taken) == budget:
+                return np.array(taken, dtype=np.int64)
     return np.array((taken + passed)[:budget], dtype=np.int64)
 
 
-def _alike(units: Vectors, rows: Ints, others: Ints, threshold: float) -> npt.NDArray[np.bool_]:
-    """Which of `rows` (m) are too like which of `others` (k), shape (m, k)."""
-    cosines = units[rows] @ units[others].T
+def _alike(units: Vectors, others: Vectors, threshold: float) -> npt.NDArray[np.bool_]:
+    """Which of the unit rows (m, d) are too like which others (k, d); shape (m, k)."""
+    cosines = units @ others.T
     alike: npt.NDArray[np.bool_] = cosines >= threshold
     close_rows, close_others = np.nonzero(np.abs(cosines - threshold) <= MARGIN)
     for start in range(0, len(close_rows), 2**14):
         i, j = close_rows[start : start + 2**14], close_others[start : start + 2**14]
-        pairs = np.einsum("id,id->i", units[rows[i]], units[others[j]], dtype=np.float64)
+        pairs = np.einsum("id,id->i", units[i], others[j], dtype=np.float64)
         alike[i, j] = pairs >= threshold
     return alike

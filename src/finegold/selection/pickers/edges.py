@@ -72,7 +72,7 @@ def edge_cosines(graph: KnnGraph, embeddings: Vectors) -> Floats:
 def unit_rows(embeddings: Vectors) -> Vectors:
     """Scale rows to length one; a row of zeros stays."""
     norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    units: Vectors = (embeddings / np.where(norms > 0, norms, 1)).astype(np.float32)
+    units: Vectors = (embeddings / np.where(norms > 0, norms, 1)).astype(np.float32, copy=False)
     return units
 
 
