@@ -26,7 +26,7 @@ from finegold.llm.request import ChatRequest
 _CAPTION = "A brown dog runs over wet sand beside the sea while a child in a red coat watches it. " * 4
 _BODY = json.dumps({
     "model": "fixed",
-    "choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": '{"score": 88, "reason": ""}'}}],
+    "choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": '{"score": 88}'}}],
     "usage": {"prompt_tokens": 400, "completion_tokens": 12},
 }).encode()  # fmt: skip
 _RESPONSE = (

@@ -1,8 +1,53 @@
 """Fixtures that the whole suite shares."""
 
+import json
+import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw
+
+COLOURS = ("red", "green", "blue", "orange", "purple", "black")
+SHAPES = ("circle", "square", "line")
+
+MakeDataset = Callable[..., Path]
+
+
+def _picture(colour: str, shape: str, shift: int) -> Image.Image:
+    image = Image.new("RGB", (96, 80), "white")
+    draw = ImageDraw.Draw(image)
+    box = (10 + shift, 10, 60 + shift, 60)
+    if shape == "circle":
+        draw.ellipse(box, fill=colour)
+    elif shape == "square":
+        draw.rectangle(box, fill=colour)
+    else:
+        draw.line(box, fill=colour, width=7)
+    return image
+
+
+@pytest.fixture
+def make_dataset(tmp_path: Path) -> MakeDataset:
+    """A function that writes `rows` LLaVA rows to a folder and returns the JSON file."""
+
+    def make(rows: int = 40, *, name: str = "data", seed: int = 0) -> Path:
+        folder = tmp_path / name
+        (folder / "images").mkdir(parents=True)
+        rng = random.Random(seed)
+        records = []
+        for number in range(rows):
+            colour, shape = rng.choice(COLOURS), rng.choice(SHAPES)
+            file = f"{number:04d}.png"
+            _picture(colour, shape, rng.randrange(30)).save(folder / "images" / file)
+            words = " ".join(["There is nothing else to see."] * rng.randrange(4))
+            answer = f"A {colour} {shape} number {number} on a white ground. {words}".strip()
+            turns = [{"from": "human", "value": "<image>\nWhat is this?"}, {"from": "gpt", "value": answer}]
+            records.append({"id": f"r{number:04d}", "image": file, "conversations": turns})
+        (folder / "data.json").write_text(json.dumps(records))
+        return folder / "data.json"
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,19 @@ def test_same_partition_as_scikit_learn_on_one_graph_with_repeated_rows() -> Non
     assert adjusted_rand_score(theirs, spectral(points).labels) >= 0.99
 
 
+@pytest.mark.parametrize("pieces", [2, 9, 10])
+def test_same_partition_as_scikit_learn_on_a_graph_in_pieces(pieces: int) -> None:
+    """Every piece repeats the eigenvalue 1, which Lanczos alone does not find again."""
+    points, truth = blobs(pieces, 150, apart=60)
+    result = spectral(points)
+    assert result.components == pieces
+    assert result.note == ""
+    assert (result.eigenvalues > 0.999).sum() == pieces
+    assert agreement_with_scikit_learn(points) >= 0.99
+    if pieces == 10:
+        assert adjusted_rand_score(truth, result.labels) == 1
+
+
 def test_same_partition_as_scikit_learn_on_published_image_features(shared: Path) -> None:
     torch = pytest.importorskip("torch")
     file = shared / "reference" / "instructiongpt4" / "all_image_matrix.pt"

@@ -44,13 +44,20 @@ class Ask:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server does with a request; `cut` closes the connection after that many bytes of the body."""
+    """What the server does with a request.
+
+    Attributes:
+        delay: Seconds before the answer.
+        cut: Close the connection after that many bytes of the body.
+        bills: Whether an endpoint would charge for it.
+    """
 
     body: bytes
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
     cut: int | None = None
+    bills: bool = False
 
 
 Script = Callable[[Ask], Answer]
@@ -67,7 +74,7 @@ def completion(text: str | None, *, finish: str = "stop", delay: float = 0.0, us
     }
     if usage:
         body["usage"] = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
-    return Answer(json.dumps(body).encode(), delay=delay)
+    return Answer(json.dumps(body).encode(), delay=delay, bills=True)
 
 
 def error(status: int, message: str = "no", **headers: str) -> Answer:
@@ -81,14 +88,17 @@ class FakeServer:
 
     Attributes:
         asks: Every request, in order of arrival.
-        charged: Whole 200 replies delivered, by idempotency key: what an endpoint would bill.
+        peak: Most requests that were being answered at once.
+        charged: Whole replies delivered, by idempotency key: what an endpoint would bill.
     """
 
     def __init__(self, script: Script) -> None:
         self.script = script
         self.asks: list[Ask] = []
         self.charged: Counter[str] = Counter()
+        self.peak = 0
         self.url = ""
+        self._live = 0
         self._tries: Counter[str] = Counter()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -138,12 +148,16 @@ class FakeServer:
         self._tries[key] += 1
         self.asks.append(ask)
         answer = self.script(ask)
-        if answer.delay:
+        self._live += 1
+        self.peak = max(self.peak, self._live)
+        try:
             await asyncio.sleep(answer.delay)
+        finally:
+            self._live -= 1
         lines = [f"HTTP/1.1 {answer.status} X", f"content-length: {len(answer.body)}"]
         lines += ["content-type: application/json", *(f"{n}: {v}" for n, v in answer.headers.items())]
         writer.write("\r\n".join([*lines, "", ""]).encode() + answer.body[: answer.cut])
         await writer.drain()
-        if answer.cut is None and answer.status == 200:
+        if answer.bills:
             self.charged[key] += 1
         return answer.cut is None

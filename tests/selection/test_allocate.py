@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from finegold.arrays import Ints
 from finegold.selection import ALLOCATORS, Pool
-from finegold.selection.allocate import share_out
+from finegold.selection.shares import share_out
 
 PUBLISHED_SIZES = [1234, 880, 325, 300, 286, 177, 85, 80, 59, 13]
 PUBLISHED_QUOTAS = [73, 52, 19, 17, 16, 10, 5, 4, 3, 1]
@@ -15,8 +15,10 @@ PUBLISHED_QUOTAS = [73, 52, 19, 17, 16, 10, 5, 4, 3, 1]
 
 def pool_of(sizes: list[int], seed: int = 0) -> Pool:
     labels = np.repeat(np.arange(len(sizes), dtype=np.int64), sizes)
-    quality = np.random.default_rng(seed).normal(size=len(labels))
-    return Pool(tuple(f"{i:05}" for i in range(len(labels))), quality, labels)
+    random = np.random.default_rng(seed)
+    quality = random.normal(size=len(labels))
+    points = random.normal(size=(len(labels), 3)).astype(np.float32)
+    return Pool(tuple(f"{i:05}" for i in range(len(labels))), quality, labels, points)
 
 
 def slow_floor(pool: Pool, budget: int) -> Ints:
@@ -75,6 +77,18 @@ def test_equal_passes_on_what_small_parts_cannot_use() -> None:
 
 def test_square_root_lies_between() -> None:
     assert ALLOCATORS["square-root"](pool_of([100, 25]), 15).tolist() == [10, 5]
+
+
+def test_smallest_first_leaves_odd_rows_to_the_largest() -> None:
+    assert ALLOCATORS["smallest-first"](pool_of([50, 2, 40, 60]), 33).tolist() == [10, 2, 10, 11]
+
+
+def test_clusters_plus_best() -> None:
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    quality = np.array([5.0, 4, 3, 1, 0, 2])
+    pool = Pool(tuple("abcdef"), quality, labels)
+    assert ALLOCATORS["clusters-plus-best"](pool, 4).tolist() == [2, 1, 1]
+    assert ALLOCATORS["clusters-plus-best"](pool, 2).tolist() == [1, 0, 1]
 
 
 def test_parts_of_share_zero_come_last() -> None:

@@ -26,7 +26,9 @@ def manifest() -> Manifest:
         selection,
         finegold="0.1.0",
         libraries={"numpy": "2.0"},
-        dataset=DatasetInfo(fingerprint="f", format="llava", name="pool.json"),
+        dataset=DatasetInfo(
+            fingerprint="f", format="llava", name="pool.json", instruction=None, ids="record"
+        ),
         encoder={"name": "offline"},
         scorers=[ScorerInfo(name="clip", version="1", fingerprint="g", parameters={"mode": "paper"})],
         clustering=None,

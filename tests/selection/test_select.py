@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from finegold.arrays import Ints
 from finegold.errors import BudgetError, ConfigError
-from finegold.selection import PRESETS, SelectionInputs, find_preset, select
+from finegold.selection import SelectionInputs, find_preset, select
 
 NAN = float("nan")
 SIMPLE = ["instructiongpt4", "no-clusters", "random", "stratified", "clip-only", "length-only"]
@@ -149,8 +149,3 @@ def test_what_is_missing_is_named() -> None:
         find_preset("best")
     with pytest.raises(ConfigError, match="at least 1"):
         select(inputs, find_preset("random"), 0)
-
-
-def test_every_preset_has_what_it_names() -> None:
-    for preset in PRESETS.values():
-        assert (preset.clustering is not None) == (preset.partition == "clusters")

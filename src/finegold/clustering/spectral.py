@@ -92,7 +92,7 @@ def spectral(
             f"The graph of {neighbours} neighbours has {components} separate pieces, more than "
             f"{clusters} clusters, so {used} neighbours were used."
         )
-    eigenvalues, assigned = _partition(affinity, clusters, seed)
+    eigenvalues, assigned = _partition(affinity, membership, clusters, seed)
     labels, sizes = canonical(assigned)
     return Clustering(labels, sizes, "spectral", parameters, components, eigenvalues, note)
 
@@ -110,10 +110,9 @@ def _affinity(graph: KnnGraph) -> tuple[Any, int, Ints]:
     return affinity, int(components), membership.astype(np.int64)
 
 
-def _partition(affinity: Any, clusters: int, seed: int) -> tuple[Floats, Ints]:
+def _partition(affinity: Any, membership: Ints, clusters: int, seed: int) -> tuple[Floats, Ints]:
     """Leading eigenvalues of the normalised affinity, and k-means of the rows of its eigenvectors."""
     from scipy.sparse import diags_array
-    from scipy.sparse.linalg import eigsh
     from sklearn.cluster import k_means
 
     n = affinity.shape[0]
@@ -126,7 +125,7 @@ def _partition(affinity: Any, clusters: int, seed: int) -> tuple[Floats, Ints]:
         values, vectors = np.linalg.eigh(normalised.toarray())
         values, vectors = values[-clusters:], vectors[:, -clusters:]
     else:
-        values, vectors = eigsh(normalised, k=clusters, which="LA", v0=start)
+        values, vectors = _largest(normalised, degrees, membership, clusters, start)
     order = np.argsort(-values)
     values, vectors = values[order], vectors[:, order]
     rows = vectors / degrees[:, None]
@@ -134,6 +133,36 @@ def _partition(affinity: Any, clusters: int, seed: int) -> tuple[Floats, Ints]:
     rows = rows * np.sign(rows[largest, np.arange(clusters)])
     _, assigned, _ = k_means(rows, clusters, random_state=random, n_init=10)
     return values, assigned.astype(np.int64)
+
+
+def _largest(
+    normalised: Any, degrees: Floats, membership: Ints, count: int, start: Floats
+) -> tuple[Floats, Floats]:
+    """The `count` largest eigenvalues and their vectors, of which there are at least as many as components.
+
+    Lanczos sees one vector of a repeated eigenvalue and finds the others late or never, and every component
+    repeats the eigenvalue 1. Their vectors are known, so they are taken out: D^1/2 on a component, 0
+    elsewhere.
+    """
+    from scipy.sparse import csr_array
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    n = len(degrees)
+    pieces = int(membership.max()) + 1
+    known = csr_array((degrees, (np.arange(n), membership)), shape=(n, pieces))
+    lengths = np.sqrt(np.bincount(membership, weights=degrees**2))
+    known = csr_array(known / lengths)
+    if pieces == count:
+        return np.ones(pieces), known.toarray()
+
+    def without_known(x: Floats) -> Floats:
+        # Moves the eigenvalue 1 to -1, the lowest there can be.
+        result: Floats = normalised @ x - 2 * (known @ (known.T @ x))
+        return result
+
+    operator = LinearOperator((n, n), matvec=without_known, dtype=np.float64)
+    values, vectors = eigsh(operator, k=count - pieces, which="LA", v0=start - known @ (known.T @ start))
+    return np.append(np.ones(pieces), values), np.hstack([known.toarray(), vectors])
 
 
 def _group_pieces(embeddings: Vectors, membership: Ints, pieces: int, clusters: int, seed: int) -> Ints:

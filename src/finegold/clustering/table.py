@@ -4,14 +4,16 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from finegold.arrays import Vectors
 from finegold.clustering.step import Method, cluster_rows
-from finegold.run import PartTable, RunFolder, fingerprint, write_json
+from finegold.encoders.step import embeddings_of
+from finegold.run import PartTable, RunFolder, write_json
 
-VERSION = "1"
+VERSION = 1
+"""Raised when the same embeddings and parameters would give other labels."""
+PARAMETERS = ("method", "clusters", "neighbours", "seed")
 SCHEMA = pa.schema([("sample_id", pa.string()), ("cluster", pa.int64())])
 
 
@@ -50,7 +52,12 @@ def cluster_run(
     parameters: dict[str, Any] = {"method": method, "clusters": clusters, "seed": seed}
     if method == "spectral":
         parameters["neighbours"] = neighbours
-    depends = {**parameters, "version": VERSION, "embeddings": fingerprint(embeddings.parameters)}
+    depends = {
+        **parameters,
+        "version": VERSION,
+        "data": embeddings.parameters["data"],
+        "embeddings": embeddings.fingerprint,
+    }
     table = run.table("clusters", method, depends, SCHEMA)
     if not table.done:
         with run.step("cluster", folder=table.folder.name):
@@ -67,12 +74,13 @@ def cluster_run(
             table.write(0, {"sample_id": ids, "cluster": result.labels})
             write_json(table.folder / "summary.json", summary)
             table.finish(1)
-    return read_clusters(table, parameters)
+    return read_clusters(table)
 
 
-def read_clusters(table: PartTable, parameters: dict[str, Any]) -> ClusterTable:
+def read_clusters(table: PartTable) -> ClusterTable:
     """Read a finished cluster table."""
     rows = table.read()
+    parameters = {name: table.parameters[name] for name in PARAMETERS if name in table.parameters}
     summary = json.loads((table.folder / "summary.json").read_text(encoding="utf-8"))
     labels = dict(zip(rows["sample_id"].to_pylist(), rows["cluster"].to_pylist(), strict=True))
     return ClusterTable(labels, parameters, summary, table)
@@ -81,7 +89,4 @@ def read_clusters(table: PartTable, parameters: dict[str, Any]) -> ClusterTable:
 def read_embeddings(table: PartTable) -> tuple[list[str], Vectors]:
     """Ids and vectors, shape (n, d), of a finished embedding table, in dataset order."""
     rows = table.read(["sample_id", "embedding"])
-    column = rows["embedding"].combine_chunks()
-    values = column.flatten() if isinstance(column, pa.FixedSizeListArray) else pa.array([], pa.float32())
-    vectors = np.asarray(values, dtype=np.float32).reshape(len(rows), -1)
-    return rows["sample_id"].to_pylist(), vectors
+    return rows["sample_id"].to_pylist(), embeddings_of(rows)

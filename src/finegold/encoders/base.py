@@ -20,7 +20,7 @@ class Encoder(Protocol):
     dim: int
 
     def identity(self) -> dict[str, Any]:
-        """What the numbers depend on (weight hashes, revision, preprocessing, dtype), JSON-able, for fingerprints."""
+        """What the numbers depend on (weight hashes, revision, dtype), JSON-able, for fingerprints."""
 
     def load(self) -> None:
         """Load weights; raises ModelError if they cannot be had. Cheap to call again."""
@@ -32,7 +32,10 @@ class Encoder(Protocol):
         """Preprocessed inputs to raw (un-normalised) embeddings, float32, shape (n, d)."""
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Texts to raw embeddings, float32, shape (n, d). A text beyond `max_tokens` is cut: see `windows`."""
+        """Texts to raw embeddings, float32, shape (n, d). Too long a text is cut: see `cuts`, `windows`."""
+
+    def cuts(self, text: str) -> bool:
+        """Whether the text is longer than the text tower reads, so that `encode_texts` would cut it."""
 
     def windows(self, text: str) -> list[str]:
         """Split a text into pieces that each fit the text tower whole, at sentence ends where possible."""

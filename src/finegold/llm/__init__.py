@@ -8,7 +8,7 @@ from finegold.llm.endpoint import Endpoint, endpoint_from, model_from
 from finegold.llm.parse import Reading, echoes, parse_rating
 from finegold.llm.reply import CallFailed, ChatClient, ChatReply, Halted
 from finegold.llm.request import ChatRequest, Mark, Message, Picture, Untrusted, holds_control_tokens
-from finegold.llm.session import Planner, Session
+from finegold.llm.session import Planner, Session, session_from
 
 __all__ = [
     "Cache",
@@ -39,4 +39,5 @@ __all__ = [
     "model_from",
     "parse_rating",
     "prices_from",
+    "session_from",
 ]

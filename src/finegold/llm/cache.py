@@ -59,9 +59,9 @@ class Cache:
             ) from error
         self._secret: bytes = row[0]
 
-    def marker(self, request: ChatRequest) -> str:
-        """The marker that delimits the untrusted text of a request."""
-        return marker_of(self._secret, request.key())
+    def marker(self, key: str) -> str:
+        """The marker that delimits the untrusted text of the request with this key."""
+        return marker_of(self._secret, key)
 
     def get(self, key: str) -> ChatReply | None:
         """The reply that was paid for, marked as cached; None if there is none."""

@@ -78,16 +78,16 @@ class CachedClient:
             CallFailed: With the reason, if there is none after all retries.
             Halted: If it was not sent and no later one will be.
         """
-        for candidate in (request, request.plain):
-            key = candidate.key() if candidate is not None else ""
-            reply = self._cache.get(key) if candidate is not None else None
-            if candidate is not None and reply is not None:
-                self._audit.reply(candidate, key, self._cache.marker(candidate), reply, 0.0)
+        keyed = {r.key(): r for r in (request, request.plain) if r is not None}
+        for key, candidate in keyed.items():
+            reply = self._cache.get(key)
+            if reply is not None:
+                self._audit.reply(candidate, key, self._cache.marker(key), reply, 0.0)
                 return reply
-        key = request.key()
+        key = next(iter(keyed))
         task = self._in_flight.get(key)
         if task is None:
-            task = asyncio.ensure_future(self._ask(request))
+            task = asyncio.ensure_future(self._ask(keyed))
             self._in_flight[key] = task
             task.add_done_callback(lambda _: self._in_flight.pop(key, None))
         return await task
@@ -98,21 +98,22 @@ class CachedClient:
         self._cache.close()
         self._audit.close()
 
-    async def _ask(self, request: ChatRequest) -> ChatReply:
-        """One question until it is answered, refused or given up."""
+    async def _ask(self, keyed: dict[str, ChatRequest]) -> ChatReply:
+        """One question, after a schema and then perhaps plain, until it is answered, refused or given up."""
         retry = 0
+        forms = list(keyed.items())
         while True:
-            if request.plain is not None and not self._schemas:
-                request = request.plain
+            key, request = forms[0] if self._schemas else forms[-1]
+            length_field = self._length_field
             try:
                 async with self._slots:
                     await self._breaker.admit()
-                    return await self._try(request)
+                    return await self._try(key, request)
             except Halted as stop:
                 self._breaker.halt(str(stop).removeprefix("not asked: "))
                 raise
             except Trouble as trouble:
-                if self._adapted(request, trouble):
+                if self._adapted(request, trouble, length_field):
                     continue
                 self._judge(trouble)
                 if trouble.kind in ("refused", "locked"):
@@ -123,8 +124,8 @@ class CachedClient:
                 await asyncio.sleep(wait_before(retry, trouble.retry_after, self._endpoint, self._rng))
                 retry += 1
 
-    async def _try(self, request: ChatRequest) -> ChatReply:
-        key, marker = request.key(), self._cache.marker(request)
+    async def _try(self, key: str, request: ChatRequest) -> ChatReply:
+        marker = self._cache.marker(key)
         prompt = estimate_tokens(request)
         await self._requests.take(1)
         await self._tokens.take(prompt + request.max_tokens)
@@ -150,15 +151,14 @@ class CachedClient:
             self._breaker.success()
             return reply
 
-    def _adapted(self, request: ChatRequest, trouble: Trouble) -> bool:
+    def _adapted(self, request: ChatRequest, trouble: Trouble, length_field: str) -> bool:
         """Whether an endpoint that lacks a feature can be asked without it; says so once."""
         if trouble.kind != "refused" and trouble.status != 501:
             return False
         said = trouble.reason.lower()
         if "max_completion_tokens" in said and trouble.status == 400:
-            changed = self._length_field == "max_tokens"
             self._length_field = "max_completion_tokens"
-            return changed
+            return length_field == "max_tokens"
         if request.plain is None or trouble.status not in (400, 404, 415, 422, 501):
             return False
         if self._schemas and any(

@@ -44,7 +44,7 @@ def parse_rating(text: str, *, cut: bool = False) -> Reading:
         text: The reply, with or without an explanation after the score.
         cut: Whether the reply ended because it was too long: then a number at its very end may lack digits.
     """
-    body = _THINKING.sub("", text).lstrip("\ufeff \t\r\n")
+    body = _THINKING.sub("", text).lstrip("\ufeff").lstrip()
     if not body:
         return Reading(None, "", "the reply is empty")
     fenced = _FENCE.match(body)

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from finegold.llm.audit import Audit
-from finegold.llm.budget import Limits, Plan, estimate_tokens
+from finegold.llm.budget import Limits, Plan, estimate_tokens, prices_from
 from finegold.llm.cache import Cache, default_cache
 from finegold.llm.client import CachedClient
-from finegold.llm.endpoint import Endpoint
+from finegold.llm.endpoint import Endpoint, endpoint_from
 from finegold.llm.request import ChatRequest
 from finegold.llm.transport import OpenAITransport
 
@@ -37,6 +37,40 @@ class Session:
         """
         transport = OpenAITransport(self.endpoint)
         return CachedClient(self.endpoint, transport, Cache(self.cache), Audit(self.audit), self.limits)
+
+
+def session_from(
+    *,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    concurrency: int | None = None,
+    requests_per_minute: float | None = None,
+    tokens_per_minute: float | None = None,
+    timeout: float | None = None,
+    max_calls: int | None = None,
+    max_usd: float | None = None,
+    usd_per_m_prompt: float | None = None,
+    usd_per_m_completion: float | None = None,
+    cache: Path | None = None,
+    audit: Path | None = None,
+) -> Session:
+    """A session from flags, and from the environment where a flag is None.
+
+    Raises:
+        ConfigError: If no endpoint is set, a value makes no sense, or dollars are limited at an unknown
+            price.
+    """
+    url, key = endpoint_from(base_url, api_key)
+    pace = {"concurrency": concurrency, "timeout": timeout}
+    endpoint = Endpoint(
+        url,
+        key,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+        **{name: value for name, value in pace.items() if value is not None},  # type: ignore[arg-type]
+    )
+    limits = Limits(max_calls, max_usd, prices_from(usd_per_m_prompt, usd_per_m_completion))
+    return Session(endpoint, limits, cache or default_cache(), audit)
 
 
 class Planner:

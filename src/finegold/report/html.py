@@ -1,20 +1,20 @@
 """ReportInputs to one HTML file that loads nothing and sends nothing."""
 
 import json
-import os
 from base64 import b64encode
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from finegold.report.charts import number
 from finegold.report.inputs import ReportInputs
 from finegold.report.thumbnails import data_uri
 from finegold.report.view import FIRST, page
+from finegold.run import atomic_path
 
 
 def render(inputs: ReportInputs) -> str:
@@ -48,9 +48,8 @@ def write(inputs: ReportInputs, path: Path) -> None:
     """
     # A lone surrogate, which JSON can hold and UTF-8 cannot, is shown as its escape rather than lost.
     encoded = render(inputs).encode("utf-8", "backslashreplace")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(encoded)
-    temporary.replace(path)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(encoded)
 
 
 def embedded_json(value: Any) -> Markup:
@@ -59,6 +58,11 @@ def embedded_json(value: Any) -> Markup:
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
+
+
+def template(name: str) -> Template:
+    """A template of this package, with escaping on."""
+    return _environment().get_template(name)
 
 
 @lru_cache(maxsize=1)
@@ -79,9 +83,9 @@ def _environment() -> Environment:
 
 
 def _percent(share: float) -> str:
-    """Two digits are enough to compare by, and a share of a few rows is not zero."""
+    """One decimal; a share of a few rows of many is not zero."""
     percent = share * 100
-    return "<0.1%" if 0 < percent < 0.1 else f"{percent:.{0 if percent >= 10 else 1}f}%"
+    return "<0.1%" if 0 < percent < 0.1 else f"{percent:.1f}%"
 
 
 def _read(name: str) -> str:

@@ -45,17 +45,18 @@ class SelectionFacts:
     Attributes:
         preset: Its name.
         version: Its version.
-        description: What the preset does, as a clause that can follow a colon: "the best rows of each image
-            cluster, in proportion to its size"; no full stop.
+        summary: What the preset does, in one sentence.
         weights: Indicator name to weight in the quality; empty if the quality is not a weighted sum.
+        normalise: How indicators were made comparable before weighting, such as "min-max"; may be empty.
         seed: None if nothing was random.
         notes: Sentences a reader must know: indicators left out, a disconnected graph, a cluster too small.
     """
 
     preset: str
     version: str
-    description: str
+    summary: str
     weights: Mapping[str, float] = field(default_factory=dict)
+    normalise: str = ""
     seed: int | None = None
     notes: tuple[str, ...] = ()
 
@@ -111,12 +112,12 @@ class Cluster:
 
     Attributes:
         size: Usable rows in it.
-        quota: Rows it was given.
+        quota: Rows it was to give; None if the preset did not pick by cluster.
         examples: Ids to show; those without a thumbnail in `ReportInputs.contents` are left out.
     """
 
     size: int
-    quota: int
+    quota: int | None
     examples: tuple[str, ...] = ()
 
 

@@ -11,7 +11,7 @@ def near_misses(rows: PoolRows, clusters: tuple[Cluster, ...], limit: int) -> tu
     """The rows that lost by least: their quality lies highest above, or least below, the last one taken.
 
     Each row is compared with the lowest quality that was taken from its own cluster, so a row of a cluster
-    that gave nothing cannot be one.
+    that gave nothing cannot be one. Where no cluster had a quota, the pool is one cluster.
 
     Args:
         rows: With or without labels; without a quality nothing is near.
@@ -23,7 +23,11 @@ def near_misses(rows: PoolRows, clusters: tuple[Cluster, ...], limit: int) -> tu
     """
     if rows.quality is None:
         return ()
-    labels = rows.labels if rows.labels is not None else np.zeros(len(rows.ids), dtype=np.int64)
+    quotas = [cluster.quota for cluster in clusters]
+    by_cluster = rows.labels is not None and None not in quotas
+    labels = (
+        rows.labels if by_cluster and rows.labels is not None else np.zeros(len(rows.ids), dtype=np.int64)
+    )
     known = np.isfinite(rows.quality)
     found: list[tuple[float, str, str]] = []
     for label in np.unique(labels):
@@ -32,8 +36,8 @@ def near_misses(rows: PoolRows, clusters: tuple[Cluster, ...], limit: int) -> tu
         if len(taken) == 0 or len(left) == 0:
             continue
         lowest = float(rows.quality[taken].min())
-        where = f"cluster {label + 1}" if rows.labels is not None else "the pool"
-        quota = clusters[label].quota if rows.labels is not None else len(taken)
+        where = f"cluster {label + 1}" if by_cluster else "the pool"
+        quota = (quotas[label] if by_cluster else None) or len(taken)
         for row in left[np.lexsort((_ids_order(rows, left), -rows.quality[left]))][:limit]:
             mine = float(rows.quality[row])
             better = int((rows.quality[members] > mine).sum())

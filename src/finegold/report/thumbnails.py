@@ -31,7 +31,7 @@ def thumbnail(image: Image.Image, *, side: int = SIDE, max_bytes: int = MAX_BYTE
         candidate.thumbnail((side, side), Image.Resampling.LANCZOS)
         for quality in (72, 55, 35, 15):
             encoded = BytesIO()
-            candidate.save(encoded, "WEBP", quality=quality, method=4)
+            candidate.save(encoded, "WEBP", quality=quality, method=2)
             if encoded.tell() <= max_bytes:
                 return encoded.getvalue()
         side = max(side // 2, 1)

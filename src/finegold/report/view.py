@@ -71,6 +71,7 @@ class Page:
     """Everything that the template computes nothing about."""
 
     size: int
+    summary: str
     panels: tuple[Panel, ...]
     clusters: tuple[ClusterRow, ...]
     cards: tuple[Card, ...]
@@ -108,6 +109,7 @@ def page(inputs: ReportInputs) -> Page:
     chosen = chosen[np.argsort(rows.rank[chosen], kind="stable")]
     return Page(
         size=len(chosen),
+        summary=_inside_a_sentence(inputs.selection.summary),
         panels=tuple(_panel(column, inputs) for column in columns),
         clusters=_cluster_rows(inputs, position),
         cards=tuple(card(rows.ids[row]) for row in chosen if rows.ids[row] in inputs.contents),
@@ -213,6 +215,11 @@ def _by_code(inputs: ReportInputs) -> tuple[tuple[str, int, tuple[ExcludedRow, .
         (code, inputs.excluded_counts.get(code, len(found)), tuple(found)) for code, found in groups.items()
     ]
     return tuple(sorted(counted, key=lambda group: (-group[1], group[0])))
+
+
+def _inside_a_sentence(sentence: str) -> str:
+    """As it stands after a colon: "The best" begins small, "CLIP alone" does not."""
+    return sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() else sentence
 
 
 def _pieces(answer: str) -> tuple[str, str, int]:

@@ -1,7 +1,7 @@
 """Tables that grow part by part, so that a killed run goes on at its last whole part."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,11 @@ class PartTable:
         self.folder = folder
         self.schema = schema
         self.parameters = dict(parameters)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of what the numbers depend on; the end of the folder's name."""
+        return self.folder.name.rpartition("-")[2]
 
     def part_path(self, part: int) -> Path:
         """File of the part with number `part`."""
@@ -61,6 +66,12 @@ class PartTable:
         for leftover in self.folder.glob(".*.tmp"):
             leftover.unlink(missing_ok=True)
         write_json(self.folder / "done.json", {"parts": parts})
+
+    def drop(self, parts: Iterable[int]) -> None:
+        """Delete parts, so that the step makes them again; the table is no longer whole."""
+        (self.folder / "done.json").unlink(missing_ok=True)
+        for part in parts:
+            self.part_path(part).unlink(missing_ok=True)
 
     @property
     def done(self) -> bool:

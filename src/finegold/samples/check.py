@@ -5,7 +5,9 @@ Codes of the problems, beside those of `images`: `malformed-row`, `unsupported-m
 """
 
 import hashlib
+import os
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from finegold.samples.images import DEFAULT_LIMITS, ImageError, ImageFacts, ImageLimits, check_image
 from finegold.samples.records import canonical, without_id
@@ -20,12 +22,14 @@ class Checked:
         row: As the reader gave it.
         problem: Why it cannot be used; None if it can.
         images: Facts of the images that were read, in order; fewer than the sample has if one is bad.
-        content_hash: Hex sha256 of the canonical record without its id and of the images' bytes; None unless usable.
+        content_hash: Hex sha256 of the canonical record without its id and of the images' bytes; None
+            unless usable.
     """
 
     row: Row
     problem: Problem | None
     images: tuple[ImageFacts, ...] = ()
+    stamps: tuple[str, ...] = ()
     content_hash: str | None = None
 
     @property
@@ -43,6 +47,7 @@ def check(row: Row, *, limits: ImageLimits = DEFAULT_LIMITS) -> Checked:
     if sample is None:
         return Checked(row, row.problem)
     problem = _text_problem(sample)
+    stamps = tuple(file_stamp(ref.path) for ref in sample.images)
     images: list[ImageFacts] = []
     for ref in sample.images:
         try:
@@ -50,8 +55,24 @@ def check(row: Row, *, limits: ImageLimits = DEFAULT_LIMITS) -> Checked:
         except ImageError as error:
             problem = error.problem
             break
-    content = content_hash(sample, images) if problem is None else None
-    return Checked(row, problem, tuple(images), content)
+    content = None
+    if problem is None:
+        try:
+            content = content_hash(sample, images)
+        except RecursionError:
+            problem = Problem("malformed-row", "the record is nested too deeply to be hashed")
+    return Checked(row, problem, tuple(images), stamps, content)
+
+
+def file_stamp(path: Path | None) -> str:
+    """Tells cheaply that a file has changed: `SIZE:MTIME_NS`, `-` if it is not there, empty for no path."""
+    if path is None:
+        return ""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - once an image, and half the time of pathlib
+    except (OSError, ValueError):
+        return "-"
+    return f"{found.st_size}:{found.st_mtime_ns}"
 
 
 def content_hash(sample: Sample, images: list[ImageFacts]) -> str:
@@ -92,7 +113,8 @@ class Repeats:
         if sample_id in self.ids:
             return Problem(
                 "repeated-id",
-                f"the id '{sample_id}' is also that of another row, at {self.ids[sample_id]}: --ids row numbers rows",
+                f"the id '{sample_id}' is also that of another row, at {self.ids[sample_id]}: "
+                "--ids row numbers the rows instead",
             )
         self.ids[sample_id] = place
         self.contents[content] = place

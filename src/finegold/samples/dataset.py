@@ -4,9 +4,27 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from finegold.samples.sample import Row
+
+Ids = Literal["record", "row"]
+"""Where ids come from: the record's own (a hash of the record where it has none), or its position."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How records are read.
+
+    Attributes:
+        instruction: The user's turn of rows that have none; None for the recipe's.
+        ids: Where ids come from.
+        allow_urls: Whether images may be fetched from http(s) addresses.
+    """
+
+    instruction: str | None = None
+    ids: Ids = "record"
+    allow_urls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +48,16 @@ class Dataset(ABC):
     """A dataset on disk, opened but not loaded.
 
     Attributes:
-        format: The registered name: `minigpt4`, `llava`, `messages`, `parquet`, `huggingface` or
-            `webdataset`. path: What the user named. image_root: Folder that image paths are relative to and
-            may not leave; None if the format holds bytes.
+        format: The registered name: `minigpt4`, `llava`, `messages`, `parquet`, `huggingface`, `webdataset`.
+        path: What the user named.
+        options: How its records are read.
+        image_root: Folder that image paths are relative to and may not leave; None if the format holds bytes.
     """
 
     format: ClassVar[str]
     path: Path
     image_root: Path | None
+    options: Options
 
     @abstractmethod
     def rows(self, start: int = 0) -> Iterator[Row]:
@@ -54,6 +74,15 @@ class Dataset(ABC):
     @abstractmethod
     def files(self) -> list[Path]:
         """The data files (not the images), in reading order."""
+
+    def locate(self, name: str) -> Path | None:
+        """The file that an image name of this dataset means now; None if it names none.
+
+        Args:
+            name: `ImageRef.name` of one of its samples.
+        """
+        del name
+        return None
 
     @abstractmethod
     def write(self, out: Path, keep: Sequence[int], *, link: bool = False) -> WrittenSubset:

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from finegold.errors import ConfigError, DataError
-from finegold.samples.dataset import Dataset
-from finegold.samples.jsonfile import Ids, JsonDataset, Options, first_names
+from finegold.samples.dataset import Dataset, Ids, Options
+from finegold.samples.jsonfile import JsonDataset
 from finegold.samples.llava import LlavaDataset
 from finegold.samples.messages import MessagesDataset
 from finegold.samples.minigpt4 import MiniGPT4Dataset
 from finegold.samples.records import RowError, parse_record
 from finegold.samples.roots import ImageRoot, choose_root
+from finegold.samples.rows import first_names
 from finegold.samples.text import decode_line, detect_encoding, read_json, read_lines
 
 FORMATS = ("minigpt4", "llava", "messages", "parquet", "huggingface", "webdataset")
@@ -51,13 +52,15 @@ def open_dataset(
     """Open a dataset without loading it.
 
     Args:
-        path: A file, a folder, or a glob pattern of Parquet or tar files. images: Folder that image paths
-            are relative to and may not leave. Default: the folder `images` or `image`
-            beside the data in which the first records' images are, else the data's own folder.
-        format: One of `FORMATS`; None to find out. instruction: The user's turn of rows that have none;
-            None for MiniGPT-4's `Describe this image in detail.` ids: `record` takes each row's own id, or
-            a hash of the record where it has none; `row` numbers the rows from 0. allow_urls: Whether
-            images may be fetched from http(s) addresses.
+        path: A file, a folder, or a glob pattern of Parquet or tar files.
+        images: Folder that image paths are relative to and may not leave. Default: the folder `images` or
+            `image` beside the data in which the first records' images are, else the data's own folder.
+        format: One of `FORMATS`; None to find out.
+        instruction: The user's turn of rows that have none; None for MiniGPT-4's
+            `Describe this image in detail.`
+        ids: `record` takes each row's own id, or a hash of the record where it has none; `row` numbers the
+            rows from 0.
+        allow_urls: Whether images may be fetched from http(s) addresses.
 
     Raises:
         ConfigError: If `format` or `ids` is unknown.
@@ -67,7 +70,7 @@ def open_dataset(
         raise ConfigError(f"the format '{format}' is unknown, expected one of {', '.join(FORMATS)}")
     if ids not in ("record", "row"):
         raise ConfigError(f"ids are taken from '{ids}', expected 'record' or 'row'")
-    named, options = Path(path), Options(instruction, ids)
+    named, options = Path(path), Options(instruction, ids, allow_urls)
     root = None if images is None else ImageRoot.at(Path(images), allow_urls=allow_urls)
     files = _find_files(named)
     kind = "huggingface" if _is_saved(files[0]) else _kind(files[0])
@@ -76,8 +79,8 @@ def open_dataset(
             f"{files[0].name} is {_NAMES[kind]}, expected the format '{format}': leave out --format"
         )
     if kind == "json":
-        return _open_json(named, files[0], root, format, options, allow_urls)
-    return _open_table(named, files, kind, root, options, allow_urls)
+        return _open_json(named, files[0], root, format, options)
+    return _open_table(named, files, kind, root, options)
 
 
 _NAMES = {
@@ -89,7 +92,7 @@ _NAMES = {
 
 
 def _open_table(
-    named: Path, files: list[Path], kind: str, root: ImageRoot | None, options: Options, allow_urls: bool
+    named: Path, files: list[Path], kind: str, root: ImageRoot | None, options: Options
 ) -> Dataset:
     from finegold.samples.huggingface import HuggingFaceDataset
     from finegold.samples.parquet import ParquetDataset
@@ -98,8 +101,8 @@ def _open_table(
     if kind == "webdataset":
         return WebDataset(named, files, options)
     if kind == "huggingface":
-        return HuggingFaceDataset.open(named, files[0], root, options, allow_urls)
-    return ParquetDataset.open(named, files, root, options, allow_urls)
+        return HuggingFaceDataset.open(named, files[0], root, options)
+    return ParquetDataset.open(named, files, root, options)
 
 
 def _find_files(path: Path) -> list[Path]:
@@ -142,8 +145,8 @@ def _in_folder(folder: Path) -> list[Path]:
 def _one_kind(files: list[Path], where: Path) -> list[Path]:
     if not files:
         raise DataError(
-            f"{where} holds no dataset, expected a .json, .jsonl, .parquet or .tar file or a saved Hugging Face "
-            "dataset: name the file or folder that holds it"
+            f"{where} holds no dataset, expected a .json, .jsonl, .parquet or .tar file or a saved Hugging "
+            "Face dataset: name the file or folder that holds it"
         )
     kinds = {".parquet" if file.suffix.lower() == ".parquet" else ".tar" for file in files}
     shards = all(file.suffix.lower() in (".parquet", ".tar") for file in files) and len(kinds) == 1
@@ -192,14 +195,14 @@ _ELSEWHERE = {
 
 
 def _open_json(
-    named: Path, file: Path, root: ImageRoot | None, format: str | None, options: Options, allow_urls: bool
+    named: Path, file: Path, root: ImageRoot | None, format: str | None, options: Options
 ) -> Dataset:
     layout, document, leading = _leading_records(file)
     name = format or _recognise(file, leading)
     if root is None:
         names = _image_names(name, leading)
         order = ("image", "images") if name == "minigpt4" else ("images", "image")
-        root = ImageRoot.at(choose_root(file.absolute().parent, names, order), allow_urls=allow_urls)
+        root = ImageRoot.at(choose_root(file.absolute().parent, names, order), allow_urls=options.allow_urls)
     return _JSON_FORMATS[name](named, file, layout, root, options, document)
 
 
@@ -247,15 +250,13 @@ def _recognise(file: Path, records: Sequence[Any]) -> str:
     sample = next((record for record in records if isinstance(record, dict)), None)
     found = "no objects" if sample is None else f"objects with {', '.join(map(repr, list(sample)[:8]))}"
     raise DataError(
-        f"{file.name} holds {found}, expected 'conversations', 'messages', 'prompt' and 'completion', 'instruction' "
-        "and 'output', or 'image_id' and 'caption': name the format with --format"
+        f"{file.name} holds {found}, expected 'conversations', 'messages', 'prompt' and 'completion', "
+        "'instruction' and 'output', or 'image_id' and 'caption': name the format with --format"
     )
 
 
 def recognise_record(record: Any) -> str | None:
-    """The JSON format that a record belongs to, by the rule in the module's head; None if it has no known
-    shape.
-    """
+    """The JSON format that a record belongs to, by the module's rule; None without a known shape."""
     if not isinstance(record, dict):
         return None
     if "image_id" in record and "caption" in record:

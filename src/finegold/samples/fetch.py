@@ -1,7 +1,8 @@
-"""Fetch a file from an address that a dataset names, without letting the dataset reach into the local network.
+"""Fetch a file from an address that a dataset names, without letting it reach into the local network.
 
-Every address that a host name resolves to must be public, at the start and after each redirect. The connection then goes
-to the address that was checked, so a name that resolves differently the second time changes nothing.
+Every address that a host name resolves to must be public, at the start and after each redirect. The
+connection then goes to the address that was checked, so a name that resolves differently the second time
+changes nothing.
 """
 
 import http.client
@@ -29,7 +30,7 @@ class FetchError(Exception):
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is on the public internet: not private, loopback, link-local, multicast or reserved."""
+    """Whether an address is public: not private, loopback, link-local, multicast or reserved."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)
@@ -87,7 +88,6 @@ def _resolve(parts: SplitResult, allowed: Callable[[Address], bool]) -> str:
         raise FetchError(f"the host '{host}' cannot be resolved ({error})") from None
     addresses = [str(entry[4][0]) for entry in found]
     for address in addresses:
-        # A scope id ("fe80::1%eth0") only comes with link-local addresses; ip_address keeps it, and refuses below.
         if not allowed(ipaddress.ip_address(address)):
             raise FetchError(
                 f"the host '{host}' is at the address {address}, which is not public", "url-not-allowed"
@@ -107,15 +107,24 @@ def _request(parts: SplitResult, address: str, max_bytes: int, deadline: float) 
     try:
         sock = socket.create_connection((address, _port(parts)), timeout=left)
         # A timeout bounds each read only; a server that sends a byte now and then must end too.
-        watch = threading.Timer(max(0.0, deadline - time.monotonic()), _shut, [sock])
+        current = [sock]
+        watch = threading.Timer(max(0.0, deadline - time.monotonic()), _shut, [current])
         watch.daemon = True
         watch.start()
         if parts.scheme == "https":
-            sock = ssl.create_default_context().wrap_socket(sock, server_hostname=host)
-        connection.sock = sock
+            secure = ssl.create_default_context().wrap_socket(
+                sock, server_hostname=host, do_handshake_on_connect=False
+            )
+            current[0] = secure
+            secure.do_handshake()
+        connection.sock = current[0]
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("GET", _quoted(target), headers={"User-Agent": "finegold", "Accept": "image/*"})
-        return _response(connection.getresponse(), parts, max_bytes)
+        found = _response(connection.getresponse(), parts, max_bytes)
+        if time.monotonic() >= deadline:
+            # A connection that was shut reads like one that ended, and its body may be cut.
+            raise TimeoutError
+        return found
     except (OSError, http.client.HTTPException, ValueError) as error:
         if time.monotonic() >= deadline:
             raise FetchError(f"'{parts.geturl()}' took too long") from None
@@ -137,7 +146,7 @@ def _response(
     if response.status != 200:
         raise FetchError(f"'{parts.geturl()}' answers {response.status} {response.reason}")
     body = bytearray()
-    while chunk := response.read(_CHUNK):
+    while chunk := response.read1(_CHUNK):
         body += chunk
         if len(body) > max_bytes:
             raise FetchError(f"'{parts.geturl()}' has more than {max_bytes:,} bytes", "large-image")
@@ -146,9 +155,9 @@ def _response(
     return bytes(body), None
 
 
-def _shut(sock: socket.socket) -> None:
+def _shut(current: list[socket.socket]) -> None:
     try:
-        sock.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(current[0], socket.SHUT_RDWR)
     except OSError:
         return
 

@@ -1,4 +1,4 @@
-"""A folder that `datasets.Dataset.save_to_disk` left: `state.json`, `dataset_info.json` and Arrow stream files.
+"""A folder that `datasets` saved to disk: `state.json`, `dataset_info.json` and Arrow stream files.
 
 Read with pyarrow alone. The subset is such a folder too and opens with `datasets.load_from_disk`.
 """
@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from finegold.errors import DataError
-from finegold.samples.dataset import WrittenSubset
-from finegold.samples.jsonfile import Options, check_all_written, check_positions
+from finegold.samples.dataset import Options, WrittenSubset
 from finegold.samples.roots import ImageRoot, write_images
+from finegold.samples.rows import check_all_written, check_positions
 from finegold.samples.tables import TableDataset, find_root, kept_refs
 from finegold.samples.text import dump_json, read_json
 
@@ -30,18 +30,17 @@ class HuggingFaceDataset(TableDataset):
     format: ClassVar[str] = "huggingface"
 
     @classmethod
-    def open(
-        cls, path: Path, folder: Path, root: ImageRoot | None, options: Options, allow_urls: bool
-    ) -> "HuggingFaceDataset":
+    def open(cls, path: Path, folder: Path, root: ImageRoot | None, options: Options) -> "HuggingFaceDataset":
         """Open the files that `state.json` names.
 
         Raises:
-            DataError: If a file is missing, damaged, or outside of the folder, or the columns have no known shape.
+            DataError: If a file is missing, damaged, or outside of the folder, or the columns have no known
+                shape.
         """
         shards = _data_files(folder)
         counts = tuple(sum(batch.num_rows for batch in _stream(shard)) for shard in shards)
-        probe = cls(path, shards, counts, root or ImageRoot(None, allow_urls), options)
-        return probe if root else cls(path, shards, counts, find_root(probe, folder, allow_urls), options)
+        probe = cls(path, shards, counts, root or ImageRoot(None, options.allow_urls), options)
+        return probe if root else cls(path, shards, counts, find_root(probe, folder), options)
 
     @property
     def folder(self) -> Path:
@@ -101,7 +100,8 @@ def _info(folder: Path) -> dict[str, Any]:
 def _data_files(folder: Path) -> list[Path]:
     state = read_json(folder / "state.json")
     entries = state.get("_data_files") if isinstance(state, dict) else None
-    names = [entry.get("filename") for entry in entries or [] if isinstance(entry, dict)]
+    listed = entries if isinstance(entries, list) else []
+    names = [entry.get("filename") for entry in listed if isinstance(entry, dict)]
     if not names or not all(isinstance(name, str) for name in names):
         raise DataError(f"{folder / 'state.json'} names no data files, expected what save_to_disk writes")
     if state.get("_indices_data_files"):

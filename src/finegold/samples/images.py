@@ -18,8 +18,10 @@ from finegold.errors import DataError
 from finegold.samples.fetch import FetchError, fetch
 from finegold.samples.sample import ImageRef, Problem
 
-# Sizes are checked below, against a limit under Pillow's own; its warning would only clutter stderr.
+# Sizes are checked below, against a limit under Pillow's own, and damage is a problem of its row: Pillow's
+# warnings about either would only clutter stderr.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 SUFFIXES: dict[str, frozenset[str]] = {
     "JPEG": frozenset({".jpg", ".jpeg", ".jpe", ".jfif"}),
@@ -32,6 +34,9 @@ SUFFIXES: dict[str, frozenset[str]] = {
 }
 """File formats that are opened, and the extensions that go with each. MPO is what some phones call a JPEG."""
 _KNOWN = frozenset().union(*SUFFIXES.values())
+_OPENED = tuple(format for format in SUFFIXES if format != "MPO")
+"""Pillow's JPEG reader makes the MPO image itself."""
+_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
 _ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -79,14 +84,12 @@ class ImageFacts:
         width: Pixels, upright.
         height: Pixels, upright.
         file_bytes: Encoded size.
-        modified: Modification time in ns of the file that was read; 0 for bytes and addresses.
     """
 
     sha256: str
     width: int
     height: int
     file_bytes: int
-    modified: int
 
 
 def decode(ref: ImageRef, *, limits: ImageLimits = DEFAULT_LIMITS) -> Image.Image:
@@ -97,7 +100,7 @@ def decode(ref: ImageRef, *, limits: ImageLimits = DEFAULT_LIMITS) -> Image.Imag
     Raises:
         ImageError: If it cannot be used.
     """
-    data, _ = read_bytes(ref, limits)
+    data = read_bytes(ref, limits)
     image = _load(ref, _open(ref, data, limits))
     # Only now: Pillow turns a TIFF itself while it loads, and then forgets the orientation.
     turn = _UPRIGHT.get(orientation(image))
@@ -113,7 +116,7 @@ def check_image(ref: ImageRef, *, limits: ImageLimits = DEFAULT_LIMITS) -> Image
     Raises:
         ImageError: If the image cannot be used.
     """
-    data, modified = read_bytes(ref, limits)
+    data = read_bytes(ref, limits)
     image = _open(ref, data, limits)
     full = image.size if image.format in ("JPEG", "MPO") else None
     image.draft("RGB", (1, 1))
@@ -123,16 +126,15 @@ def check_image(ref: ImageRef, *, limits: ImageLimits = DEFAULT_LIMITS) -> Image
         width, height = height, width
     if loaded.mode not in ("RGB", "L"):
         _to_rgb(ref, loaded)
-    return ImageFacts(hashlib.sha256(data).hexdigest(), width, height, len(data), modified)
+    return ImageFacts(hashlib.sha256(data).hexdigest(), width, height, len(data))
 
 
-def read_bytes(ref: ImageRef, limits: ImageLimits = DEFAULT_LIMITS) -> tuple[bytes, int]:
-    """The encoded bytes, and the file's modification time in ns (0 for bytes and addresses).
+def read_bytes(ref: ImageRef, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
+    """The encoded bytes of an image.
 
     Raises:
         ImageError: If there is nothing to read, or too much.
     """
-    modified = 0
     if ref.data is not None:
         data = ref.data
     elif ref.url is not None:
@@ -141,17 +143,17 @@ def read_bytes(ref: ImageRef, limits: ImageLimits = DEFAULT_LIMITS) -> tuple[byt
         except FetchError as error:
             raise ImageError(error.code, str(error)) from None
     elif ref.path is not None:
-        data, modified = _read_file(ref, ref.path, limits)
+        data = _read_file(ref, ref.path, limits)
     else:
         raise ImageError("missing-image", "the image has neither path, bytes nor address")
     if not data:
         raise ImageError("empty-image", f"the image {_name(ref)} has zero bytes")
     if len(data) > limits.file_bytes:
         raise _too_many_bytes(ref, len(data), limits)
-    return data, modified
+    return data
 
 
-def _read_file(ref: ImageRef, path: Path, limits: ImageLimits) -> tuple[bytes, int]:
+def _read_file(ref: ImageRef, path: Path, limits: ImageLimits) -> bytes:
     try:
         found = path.stat()
         # Before opening: a named pipe would block, a device would not end.
@@ -159,9 +161,12 @@ def _read_file(ref: ImageRef, path: Path, limits: ImageLimits) -> tuple[bytes, i
             raise ImageError("unreadable-image", f"the image {_name(ref)} is a folder or device, not a file")
         if found.st_size > limits.file_bytes:
             raise _too_many_bytes(ref, found.st_size, limits)
-        return path.read_bytes(), found.st_mtime_ns
+        return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise ImageError("missing-image", f"the image {_name(ref)} is not there: looked at {path}") from None
+        raise ImageError(
+            "missing-image",
+            f"the image {_name(ref)} is not at {path}: --images names the folder that images are in",
+        ) from None
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise ImageError("unreadable-image", f"the image {_name(ref)} cannot be read ({why})") from None
@@ -175,7 +180,7 @@ def _too_many_bytes(ref: ImageRef, size: int, limits: ImageLimits) -> ImageError
 
 def _open(ref: ImageRef, data: bytes, limits: ImageLimits) -> Image.Image:
     try:
-        image = Image.open(io.BytesIO(data), formats=list(SUFFIXES))
+        image = Image.open(io.BytesIO(data), formats=_OPENED)
     except Image.DecompressionBombError:
         raise ImageError(
             "large-image", f"the image {_name(ref)} has more than {limits.pixels:,} pixels"
@@ -187,7 +192,7 @@ def _open(ref: ImageRef, data: bytes, limits: ImageLimits) -> Image.Image:
         raise ImageError(
             "large-image", f"the image {_name(ref)} is {size}, expected at most {limits.pixels:,} pixels"
         )
-    suffix, format = Path(ref.name).suffix.lower(), image.format or ""
+    suffix, format = (ref.path or Path(ref.name)).suffix.lower(), image.format or ""
     if suffix in _KNOWN and suffix not in SUFFIXES[format] and ref.url is None:
         raise ImageError("wrong-extension", f"the image {_name(ref)} is a {format} file")
     if format != "MPO" and getattr(image, "is_animated", False):
@@ -199,7 +204,10 @@ def _open(ref: ImageRef, data: bytes, limits: ImageLimits) -> Image.Image:
 def _unreadable(ref: ImageRef, data: bytes) -> ImageError:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and int.from_bytes(data[4:8], "little") + 8 > len(data):
         return _truncated(ref)
-    known = ", ".join(name for name in SUFFIXES if name != "MPO")
+    if data.startswith(_MAGIC):
+        reason = f"the image {_name(ref)} has a damaged or cut-off header"
+        return ImageError("unreadable-image", reason)
+    known = ", ".join(_OPENED)
     start = ascii(data[:12].decode("latin-1"))
     return ImageError(
         "unreadable-image", f"the image {_name(ref)} is none of {known}: its bytes start with {start}"

@@ -1,60 +1,18 @@
 """Datasets in one JSON text: an array, an object around an array, or one object a line."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from finegold.errors import DataError
-from finegold.samples.dataset import Dataset, WrittenSubset
-from finegold.samples.records import Parsed, RowError, hashed_id, kind, parse_record, record_id
+from finegold.samples.dataset import Dataset, Options, WrittenSubset
+from finegold.samples.records import Parsed, kind, parse_record
 from finegold.samples.roots import ImageRoot, write_images
-from finegold.samples.sample import ImageRef, Problem, Row, Sample
+from finegold.samples.rows import build_row, check_all_written, check_positions
+from finegold.samples.sample import ImageRef, Problem, Row
 from finegold.samples.text import Encoding, decode_line, detect_encoding, dump_json, read_json, read_lines
-
-Ids = Literal["record", "row"]
-"""Where ids come from: the record's own (a hash of the record where it has none), or its position."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What `open_dataset` was told about reading records.
-
-    Attributes:
-        instruction: The user's turn of rows that have none; None for the recipe's.
-        ids: Where ids come from.
-    """
-
-    instruction: str | None = None
-    ids: Ids = "record"
-
-
-def build_row(
-    index: int,
-    place: str,
-    record: Any,
-    options: Options,
-    parse: Callable[[], tuple[Parsed, tuple[ImageRef, ...]]],
-) -> Row:
-    """One Row from one record: what `parse` returns, or the problem that it raised."""
-    try:
-        parsed, images = parse()
-        row_id = str(index) if options.ids == "row" else parsed.id or hashed_id(record)
-        sample = Sample(row_id, images, parsed.turns, record)
-        return Row(index, place, sample, None, row_id)
-    except RowError as error:
-        return Row(index, place, None, error.problem, _readable_id(index, record, options))
-
-
-def _readable_id(index: int, record: Any, options: Options) -> str:
-    """The id of a record that could not be read whole: its own, or its hash, or its position."""
-    if options.ids == "row":
-        return str(index)
-    try:
-        return (record_id(record) if isinstance(record, dict) else None) or hashed_id(record)
-    except (RowError, TypeError, ValueError, RecursionError):
-        return f"row {index}"
 
 
 @dataclass
@@ -88,15 +46,17 @@ class JsonDataset(Dataset):
         """The JSON file."""
         return [self.file]
 
+    def locate(self, name: str) -> Path | None:
+        """The file below the image root that a name means."""
+        return self.root.find(name)
+
     def parse(self, record: Any) -> tuple[Parsed, tuple[ImageRef, ...]]:
         """Read one record and locate its images; raises RowError."""
         parsed = parse_record(record, self.options.instruction)
         return parsed, tuple(self.root.ref(image) for image in parsed.images)
 
     def rows(self, start: int = 0) -> Iterator[Row]:
-        """Yield every record from `start` on. Places are `NAME record N` and `NAME line N`, counted from
-        1.
-        """
+        """Yield every record from `start` on. Places are `NAME record N` or `NAME line N`, from 1."""
         if self.layout == "lines":
             yield from self._line_rows(start)
             return
@@ -134,9 +94,9 @@ class JsonDataset(Dataset):
         return records
 
     def write(self, out: Path, keep: Sequence[int], *, link: bool = False) -> WrittenSubset:
-        """Write the kept records to `out` under the input's file name, images to `out/images` (`image` for
-        MiniGPT-4).
+        """Write the kept records to `out` under the input's file name.
 
+        Images go to `out/images`, for MiniGPT-4 to `out/image`.
         Lines are written as they are, byte for byte (from GB18030: as the same text in UTF-8); arrays as
         equal values. The subset opens without `--images`: absolute paths in it are found through the note
         that `roots` describes.
@@ -175,36 +135,3 @@ class JsonDataset(Dataset):
         check_all_written(wanted, len(kept), self.file.name)
         whole = {**self.document, "annotations": kept} if self.layout == "annotations" else kept
         target.write_bytes(dump_json(whole, indent=1) + b"\n")
-
-
-def check_positions(keep: Sequence[int]) -> set[int]:
-    """The positions as a set.
-
-    Raises:
-        DataError: If one is negative or named twice.
-    """
-    wanted = {int(index) for index in keep}
-    if len(wanted) != len(keep) or min(wanted, default=0) < 0:
-        raise DataError(
-            "the positions to keep hold a negative or repeated number, expected distinct positions"
-        )
-    return wanted
-
-
-def check_all_written(wanted: set[int], written: int, name: str) -> None:
-    """Raise DataError if fewer records were found than are wanted."""
-    if written != len(wanted):
-        raise DataError(
-            f"{name} has no record at position {max(wanted)}, expected every kept position to exist"
-        )
-
-
-def first_names(records: Sequence[Any]) -> list[str]:
-    """Relative image paths of some records, to find the image folder by; unreadable records give none."""
-    names = []
-    for record in records:
-        try:
-            names += [image.name for image in parse_record(record).images if image.data is None]
-        except RowError:
-            continue
-    return [name for name in names if not Path(name).is_absolute()]

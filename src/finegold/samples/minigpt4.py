@@ -1,11 +1,12 @@
-"""MiniGPT-4 stage 2: `filter_cap.json` with `{"annotations": [{image_id, caption}]}`, `image/{image_id}.jpg`.
-`image/{image_id}.jpg`.
+"""MiniGPT-4's stage-2 folder: `filter_cap.json` and `image/{image_id}.jpg`.
 
-The list may also stand bare. An image that has another extension is found too. The rows have no
-instruction: the user's turn is the one given, or MiniGPT-4's own `Describe this image in detail.`
+The JSON is `{"annotations": [{image_id, caption}]}`; the list may also stand bare. An image that has another
+extension is found too. The rows have no instruction: the user's turn is the one given, or MiniGPT-4's own
+`Describe this image in detail.`
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from finegold.samples.jsonfile import JsonDataset
@@ -44,6 +45,15 @@ class MiniGPT4Dataset(JsonDataset):
         asked = Turn("user", DEFAULT_INSTRUCTION if instruction is None else instruction)
         turns = place_images([asked, Turn("assistant", check_text(caption, "the field 'caption'"))], 1)
         return Parsed(name, (RawImage(name),), tuple(turns)), (self._find(name),)
+
+    def locate(self, name: str) -> Path | None:
+        """The image file, whatever its extension is now."""
+        try:
+            return self._find(
+                Path(name).with_suffix("").as_posix() if Path(name).suffix in SUFFIXES else name
+            ).path
+        except RowError:
+            return None
 
     def _find(self, name: str) -> ImageRef:
         first = self.root.ref(RawImage(name + SUFFIXES[0]))

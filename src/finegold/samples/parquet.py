@@ -1,6 +1,7 @@
 """Parquet: one file, a folder or a pattern of files, with the columns of any shape that `records` lists.
 
-Images are `struct{bytes, path}` as Hugging Face stores them, binary, path strings, or lists of these.
+Images are `struct{bytes, path}` as Hugging Face stores them, binary, path strings, or lists of these. Of a
+file, one page of a column is in memory at a time, which is at most a row group, however many there are.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finegold.errors import DataError
-from finegold.samples.dataset import WrittenSubset
-from finegold.samples.jsonfile import Options, check_all_written, check_positions
+from finegold.samples.dataset import Options, WrittenSubset
 from finegold.samples.roots import ImageRoot, write_images
+from finegold.samples.rows import check_all_written, check_positions
 from finegold.samples.shards import output_names
 from finegold.samples.tables import BATCH, TableDataset, find_root, kept_refs
 
@@ -31,7 +32,7 @@ class ParquetDataset(TableDataset):
 
     @classmethod
     def open(
-        cls, path: Path, files: list[Path], root: ImageRoot | None, options: Options, allow_urls: bool
+        cls, path: Path, files: list[Path], root: ImageRoot | None, options: Options
     ) -> "ParquetDataset":
         """Open the files and check that their columns have a known shape.
 
@@ -39,12 +40,8 @@ class ParquetDataset(TableDataset):
             DataError: If a file is damaged or the columns have no known shape.
         """
         counts = tuple(_open(file).metadata.num_rows for file in files)
-        probe = cls(path, files, counts, root or ImageRoot(None, allow_urls), options)
-        return (
-            probe
-            if root
-            else cls(path, files, counts, find_root(probe, files[0].parent, allow_urls), options)
-        )
+        probe = cls(path, files, counts, root or ImageRoot(None, options.allow_urls), options)
+        return probe if root else cls(path, files, counts, find_root(probe, files[0].parent), options)
 
     def batches(self, shard: int, skip: int) -> Iterator[pa.RecordBatch]:
         """Record batches of one file from row `skip` on."""

@@ -2,11 +2,13 @@
 
 | shape | keys | used by |
 | --- | --- | --- |
-| conversations | `conversations` (or `conversation`) of `{from, value}`, `image` or `images`, `system` | LLaVA, LLaMA-Factory ShareGPT |
-| messages | `messages` (or `conversations`) of `{role, content}`, `image` or `images`, `system` | TRL, ms-swift, LLaMA-Factory |
+| conversations | `conversations` of `{from, value}` | LLaVA, LLaMA-Factory ShareGPT |
+| messages | `messages` (or `conversations`) of `{role, content}` | TRL, ms-swift, LLaMA-Factory |
 | prompt | `prompt` and `completion`, each text or messages | TRL |
-| alpaca | `instruction`, `input`, `output`, `history`, `system` | LLaMA-Factory, LLaVA-Bench |
+| alpaca | `instruction`, `input`, `output`, `history` | LLaMA-Factory, LLaVA-Bench |
 | caption | `caption` or `text`, and an image | MiniGPT-4, image-caption sets |
+
+Beside these stand `id`, `image` or `images`, and `system`.
 
 `{from, value}` rows must hold one `<image>` placeholder an image, as LLaVA and LLaMA-Factory demand. In the
 other shapes a row without any placeholder means that the images stand before the first user turn, as TRL
@@ -77,9 +79,9 @@ def parse_record(
     """Read one record in whichever shape it has.
 
     Args:
-        record: A decoded JSON value or a table row as a dict. instruction: The user's turn of caption rows;
-            None for `DEFAULT_INSTRUCTION`. given: Images that come beside the record and stand for those
-            that it names; None if there are none such.
+        record: A decoded JSON value or a table row as a dict.
+        instruction: The user's turn of caption rows; None for `DEFAULT_INSTRUCTION`.
+        given: Images that come beside the record and stand for those that it names; None if none do.
 
     Raises:
         RowError: If it has none of the shapes or a value of a wrong type.
@@ -136,17 +138,13 @@ def without_id(record: Any) -> Any:
 
 
 def canonical(record: Any) -> bytes:
-    """One byte string per record value: JSON with sorted keys, ASCII, no spaces; bytes stand as their
-    sha256.
-    """
+    """One byte string per record value: ASCII JSON, keys sorted, no spaces; bytes stand as their sha256."""
     text = json.dumps(record, sort_keys=True, separators=(",", ":"), default=_plain)
     return text.encode("ascii")
 
 
 def hashed_id(record: Any) -> str:
-    """The id of a row that has none: 16 hex digits of the sha256 of its canonical form, whatever its
-    position.
-    """
+    """The id of a row that has none: 16 hex digits of the sha256 of its canonical form."""
     return hashlib.sha256(canonical(record)).hexdigest()[:16]
 
 
@@ -157,9 +155,7 @@ def _plain(value: Any) -> Any:
 
 
 def check_text(text: str, what: str) -> str:
-    """Return `text`; a lone surrogate (a JSON escape such as `\\ud83d` without its other half) is no
-    text.
-    """
+    """Return `text`; a lone surrogate, as a JSON escape without its other half gives, is no text."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -237,9 +233,7 @@ def _messages(
 
 
 def _content(value: Any, where: str, images: list[RawImage], column: Iterator[RawImage]) -> str:
-    """The text of one message; each image item becomes a placeholder and takes its own or the next column
-    image.
-    """
+    """The text of one message; an image item becomes a placeholder and takes its own or the next image."""
     if not isinstance(value, list):
         return _text(value, f"{where}, content")
     parts = []
@@ -289,9 +283,7 @@ def _alpaca(record: dict[str, Any]) -> Iterator[Turn]:
 
 
 def place_images(turns: list[Turn], count: int) -> list[Turn]:
-    """The turns with `count` placeholders before the first user turn, unless some turn has placeholders
-    already.
-    """
+    """The turns with `count` placeholders before the first user turn, unless some turn has one already."""
     if any(IMAGE_PLACEHOLDER in turn.text for turn in turns):
         return turns
     placeholders = f"{IMAGE_PLACEHOLDER}\n" * count
@@ -309,9 +301,7 @@ def _text(value: Any, what: str) -> str:
 
 
 def _images(value: Any, key: str) -> list[RawImage]:
-    """Image references in any of their forms: path or URL, data URI, bytes, `{path, bytes}`, or a list of
-    these.
-    """
+    """Image references: path or URL, data URI, bytes, `{path, bytes}`, or a list of these."""
     if value is None or value == "":
         return []
     if isinstance(value, list):

@@ -1,5 +1,4 @@
-"""The image root: where the images that records name by path are, which they may not leave, and how they
-are copied.
+"""The image root: where the images are that records name by path, and how they are copied.
 
 Relative paths are relative to the root. An absolute path is allowed inside the root only. A written subset
 holds its records unchanged, so an absolute path in it still names the original file; `write_images`
@@ -52,7 +51,7 @@ class ImageRoot:
             found = "a file" if folder.exists() else "nothing"
             raise DataError(f"the image folder {folder} is {found}, expected a folder: check --images")
         note = folder / MOVED_FROM
-        former = note.read_text("utf-8").splitlines() if note.is_file() else []
+        former = note.read_text("utf-8", "replace").splitlines() if note.is_file() else []
         return cls(folder.resolve(), allow_urls, (*former, str(folder.absolute())))
 
     def ref(self, image: RawImage) -> ImageRef:
@@ -89,11 +88,26 @@ class ImageRoot:
         path = os.path.normpath(path)
         if not _inside(path, root) or not _inside(os.path.realpath(path), root):
             raise RowError(
-                f"the image path '{name}' leaves the image folder {root}: images are read from inside it only, "
-                "and --images names another",
+                f"the image path '{name}' leaves the image folder {root}: images are read from inside "
+                "it only, and --images names another",
                 "outside-root",
             )
         return Path(path)
+
+    def find(self, name: str) -> Path | None:
+        """Like `locate`, and cheaper for relative paths: links that leave the root are not looked for.
+
+        Returns:
+            None if the name cannot be a file of the root.
+        """
+        if self.folder is None or "\0" in name:
+            return None
+        if name.startswith(("file://", os.sep)):
+            try:
+                return self.locate(name)
+            except RowError:
+                return None
+        return Path(os.path.normpath(f"{self.folder}{os.sep}{name}"))
 
     def _url(self, url: str) -> ImageRef:
         try:
@@ -127,8 +141,9 @@ def choose_root(beside: Path, names: Sequence[str], folders: Sequence[str] = ("i
 
 
 def write_images(root: ImageRoot, refs: Iterable[ImageRef], target: Path, *, link: bool) -> int:
-    """Copy the files that `refs` name to the same place below `target`, each once; bytes and URLs need no
-    copy.
+    """Copy the files that `refs` name to the same place below `target`, each once.
+
+    Bytes and URLs need no copy.
 
     Args:
         root: The root that the refs were located in.

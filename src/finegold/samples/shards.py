@@ -8,7 +8,7 @@ from finegold.errors import DataError
 
 
 def output_names(files: Sequence[Path], out: Path) -> list[Path]:
-    """Where each input file's kept part goes: its own name in `out`, with its folders before it if names repeat.
+    """Where each input file's kept part goes: its own name in `out`, after its folders' if names repeat.
 
     Raises:
         DataError: If one of them is its own input file.

@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 
 from finegold.errors import DataError
-from finegold.samples.dataset import Dataset
-from finegold.samples.jsonfile import Options, build_row, first_names
+from finegold.samples.dataset import Dataset, Options
 from finegold.samples.records import Parsed, RowError, parse_record
 from finegold.samples.roots import ImageRoot, choose_root
+from finegold.samples.rows import build_row, first_names
 from finegold.samples.sample import ImageRef, Row
 
 BATCH = 16
@@ -81,6 +81,10 @@ class TableDataset(Dataset):
                 f"{file} cannot be read after row {position} ({reason}): check that it was fully copied"
             ) from None
 
+    def locate(self, name: str) -> Path | None:
+        """The file below the image root that a name means."""
+        return self.root.find(name)
+
     def parse(self, record: Any) -> tuple[Parsed, tuple[ImageRef, ...]]:
         """Read one row and locate its images; raises RowError."""
         parsed = parse_record(record, self.options.instruction)
@@ -111,10 +115,10 @@ def leading_records(dataset: TableDataset) -> list[Any]:
     raise DataError(f"{dataset.path} cannot be understood: {problem}")
 
 
-def find_root(dataset: TableDataset, beside: Path, allow_urls: bool) -> ImageRoot:
+def find_root(dataset: TableDataset, beside: Path) -> ImageRoot:
     """The image root of a table whose images may be bytes: none is needed then, and any is harmless."""
     names = first_names(leading_records(dataset))
-    return ImageRoot.at(choose_root(beside.absolute(), names), allow_urls=allow_urls)
+    return ImageRoot.at(choose_root(beside.absolute(), names), allow_urls=dataset.options.allow_urls)
 
 
 def kept_refs(dataset: Dataset, wanted: set[int]) -> Iterator[ImageRef]:

@@ -62,7 +62,8 @@ def read_json(path: Path) -> Any:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DataError(
-            f"{path.name} is not valid {encoding} at line {line}, byte {error.start}: expected UTF-8 or GB18030 text"
+            f"{path.name} is not valid {encoding} at line {line}, byte {error.start}: "
+            "expected UTF-8 or GB18030 text"
         ) from None
     except json.JSONDecodeError as error:
         at_end = error.pos >= len(error.doc.rstrip())
@@ -77,9 +78,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield (1-based line number, bytes with their line end, without a mark) of each line that is not
-    blank.
-    """
+    """Yield (1-based number, bytes with the line end, without a mark) of each line that is not blank."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             body = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
@@ -104,7 +103,7 @@ def decode_line(line: bytes, encoding: Encoding) -> Any:
 
 
 def dump_json(value: Any, indent: int | None = None) -> bytes:
-    """Encode as UTF-8; a value with a lone surrogate, which UTF-8 cannot hold, keeps its `\\u` escapes."""
+    """Encode as UTF-8; a lone surrogate, which UTF-8 cannot hold, makes it ASCII with escapes."""
     try:
         return json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8")
     except UnicodeEncodeError:

@@ -1,8 +1,8 @@
 """WebDataset: tar shards whose members are grouped by key, the name up to the first dot.
 
-Neighbouring members of one key are one row: images, and what is said about them in a `.json` member (any shape that
-`records` lists) or a caption in a `.txt` or `.caption` member. Other members are carried along. Nothing is unpacked, so
-names in a shard cannot write anywhere; links in a shard are not followed.
+Neighbouring members of one key are one row: images, and what is said about them in a `.json` member (any
+shape that `records` lists) or a caption in a `.txt` or `.caption` member. Other members are carried along.
+Nothing is unpacked, so names in a shard cannot write anywhere; links in a shard are not followed.
 """
 
 import json
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from finegold.errors import DataError
-from finegold.samples.dataset import Dataset, WrittenSubset
-from finegold.samples.jsonfile import Options, build_row, check_all_written, check_positions
+from finegold.samples.dataset import Dataset, Options, WrittenSubset
 from finegold.samples.records import Parsed, RawImage, RowError, check_text, named_images, parse_record
+from finegold.samples.rows import build_row, check_all_written, check_positions
 from finegold.samples.sample import ImageRef, Problem, Row
 from finegold.samples.shards import output_names
 
@@ -62,10 +62,10 @@ class WebDataset(Dataset):
         return list(self.shards)
 
     def rows(self, start: int = 0) -> Iterator[Row]:
-        """Yield every group from `start` on. Places are `SHARD member NAME`, the name of the group's first member.
+        """Yield every group from `start` on. Places are `SHARD member NAME`, of the group's first member.
 
-        A record is `{"__key__": key, "members": {extension: bytes}}`. A shard that ends in the middle gives a row with
-        the problem `unreadable-shard`, after which the next shard is read.
+        A record is `{"__key__": key, "members": {extension: bytes}}`. A shard that ends in the middle gives
+        a row with the problem `unreadable-shard`, after which the next shard is read.
         """
         index = 0
         for shard in self.shards:
@@ -104,7 +104,7 @@ class WebDataset(Dataset):
         return Parsed(parsed.id or key, parsed.images, parsed.turns), refs
 
     def write(self, out: Path, keep: Sequence[int], *, link: bool = False) -> WrittenSubset:  # noqa: ARG002
-        """Write the kept groups, member for member with the same headers and bytes, under the shards' own names.
+        """Write the kept groups, member for member the same, under the shards' own names.
 
         A shard of which nothing is kept is not written.
         """
@@ -136,7 +136,7 @@ def _open(shard: Path) -> tarfile.TarFile:
 
 
 def _groups(tar: tarfile.TarFile) -> Iterator[_Group]:
-    """The groups of one shard. A member without extension, and the end of a damaged shard, are groups of their own."""
+    """The groups of one shard; a member without extension and the end of a damaged shard are their own."""
     group: _Group | None = None
     problem = None
     while True:
@@ -211,7 +211,7 @@ def _unread(tar: tarfile.TarFile) -> Problem | None:
 
 
 def _description(members: dict[str, bytes]) -> dict[str, Any]:
-    """The record that a group's text members make: its JSON object, with the caption if it has no turns itself."""
+    """The record that a group's text members make: its JSON object, and the caption beside it."""
     described: dict[str, Any] = {}
     for extension, data in members.items():
         last = extension.rpartition(".")[2].lower()
@@ -233,7 +233,7 @@ def _description(members: dict[str, bytes]) -> dict[str, Any]:
 
 
 def _ordered(described: dict[str, Any], images: list[RawImage]) -> list[RawImage]:
-    """The image members in the order in which the JSON member names them; in the shard's order if it names none."""
+    """The image members as the JSON member orders them; in the shard's order if it names none."""
     named = [Path(image.name).name for image in named_images(described)]
     if not named:
         return images

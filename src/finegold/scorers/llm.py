@@ -25,11 +25,14 @@ from finegold.llm import (
     echoes,
     holds_control_tokens,
     map_bounded,
+    model_from,
     parse_rating,
+    session_from,
 )
 from finegold.llm.rating import IMAGE_TEMPLATE, TEXT_TEMPLATE, rating_request
 from finegold.samples import Sample
 from finegold.scorers.base import Batch, Column, Score
+from finegold.scorers.registry import NOT_IN_FINGERPRINT
 
 
 @dataclass(frozen=True)
@@ -40,15 +43,15 @@ class LlmScorer:
     threads.
 
     Attributes:
-        model: As the endpoint names it.
-        session: Endpoint, limits, cache and audit: nothing that changes a number, so no part of the
-            fingerprint.
+        model: As the endpoint names it; FINEGOLD_LLM_MODEL if empty.
         temperature: 0 by default, the paper used 1; None for models that accept none.
         max_tokens: Longest reply; raise it for models that think aloud.
         structured: Ask for output after a JSON schema; an endpoint that refuses is asked for plain replies.
         asks: Times that a row is asked until a reply can be read.
         retry: Ask rows whose replies could not be read `asks` times more, instead of reading the same
             replies.
+        session: Endpoint, limits, cache and audit, none of which changes a number; from the environment if
+            not given.
     """
 
     name: ClassVar[str] = "llm"
@@ -56,33 +59,32 @@ class LlmScorer:
     template: ClassVar[str] = TEXT_TEMPLATE
     requires: ClassVar[frozenset[Column]] = frozenset({"answer", "instruction"})
 
-    model: str
-    session: Session = field(compare=False, repr=False)
+    model: str = ""
     temperature: float | None = 0.0
     max_tokens: int = 256
     structured: bool = True
-    asks: int = field(default=3, compare=False)
-    retry: bool = field(default=False, compare=False)
-    _live: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    asks: int = field(default=3, compare=False, metadata=NOT_IN_FINGERPRINT)
+    retry: bool = field(default=False, compare=False, metadata=NOT_IN_FINGERPRINT)
+    session: Session = field(
+        default_factory=session_from, compare=False, repr=False, metadata=NOT_IN_FINGERPRINT
+    )
+    _live: dict[str, Any] = field(
+        default_factory=dict, init=False, compare=False, repr=False, metadata=NOT_IN_FINGERPRINT
+    )
 
     def __post_init__(self) -> None:
-        """Check the parameters.
+        """Name the model and check the parameters.
 
         Raises:
-            ConfigError: If a number is not positive.
+            ConfigError: If no model is named, or a number is not positive.
         """
+        object.__setattr__(self, "model", model_from(self.model))
         if self.max_tokens < 1 or self.asks < 1:
             raise ConfigError("the llm scorer needs max_tokens and asks of at least 1")
 
     def identity(self) -> dict[str, Any]:
-        """What the numbers depend on, for fingerprints."""
-        return {
-            "model": self.model,
-            "template": self.template,
-            "temperature": self.temperature,
-            "max_tokens": self.max_tokens,
-            "structured": self.structured,
-        }
+        """What the numbers depend on beside the fields, for fingerprints."""
+        return {"template": self.template}
 
     def load(self) -> None:
         """Open cache, audit and connections. Sends nothing.

@@ -13,7 +13,8 @@ from finegold.selection.normalise import NORMALISERS, Normaliser
 from finegold.selection.options import parse_size, parse_weights
 from finegold.selection.pickers import PICKERS, Picker
 from finegold.selection.pool import Pool
-from finegold.selection.presets import PRESETS, ClusteringSpec, Preset, find_preset
+from finegold.selection.preset import ClusteringSpec, Preset
+from finegold.selection.presets import PRESETS, find_preset
 from finegold.selection.quality import weighted_sum
 from finegold.selection.select import select
 from finegold.selection.selection import Chosen, ClusterCount, Selection, SelectionInputs

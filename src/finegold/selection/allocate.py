@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from finegold.arrays import Floats, Ints
+from finegold.arrays import Ints
+from finegold.selection.density import density_transferability
 from finegold.selection.pool import Pool, by_quality
+from finegold.selection.shares import share_out
 
 Allocator = Callable[[Pool, int], Ints]
 """(pool, budget) -> quotas, shape (parts,)."""
@@ -68,38 +70,31 @@ def square_root(pool: Pool, budget: int) -> Ints:
     return share_out(np.sqrt(sizes), sizes, budget)
 
 
-def share_out(shares: Floats, sizes: Ints, budget: int) -> Ints:
-    """Split a budget in proportion to shares, no part beyond its size.
+def smallest_first(pool: Pool, budget: int) -> Ints:
+    """An equal share a part, the smallest first; what it cannot use passes on (XMAS, arXiv 2510.01454).
 
-    Parts that would get more than they have are filled and leave; the rest is split again among the others.
-    Whole numbers come from rounding down and giving what is left to the largest remainders, ties to the lower
-    part.
-
-    Args:
-        shares: Shape (parts,), not negative. Parts of share 0 get rows only when all others are full.
-        sizes: Shape (parts,), summing to at least the budget.
-        budget: Rows to share out.
+    The same as `equal` but for the odd rows that do not divide: here they end in the largest parts.
     """
-    ideal = np.zeros(len(sizes))
-    full = sizes == 0
-    while not full.all():
-        open_shares = np.where(full, 0.0, shares)
-        if open_shares.sum() <= 0:
-            open_shares = (~full).astype(np.float64)
-        left = budget - sizes[full].sum()
-        ideal = np.where(full, sizes, left * open_shares / open_shares.sum())
-        over = ~full & (ideal > sizes)
-        if not over.any():
-            break
-        full |= over
-    quotas = np.minimum(np.floor(ideal + 1e-9).astype(np.int64), sizes)
-    while (missing := budget - int(quotas.sum())) > 0:
-        remainder = np.where(quotas < sizes, ideal - quotas, -np.inf)
-        # Rounded, so that remainders that are equal on paper tie.
-        order = np.argsort(-np.round(remainder, 9), kind="stable")
-        takers = order[: min(missing, int((quotas < sizes).sum()))]
-        quotas[takers] += 1
+    sizes = pool.sizes()
+    quotas = np.zeros(len(sizes), dtype=np.int64)
+    left = budget
+    order = np.argsort(sizes, kind="stable")
+    for done, part in enumerate(order):
+        quotas[part] = min(int(sizes[part]), left // (len(order) - done))
+        left -= int(quotas[part])
     return quotas
+
+
+def clusters_plus_best(pool: Pool, budget: int) -> Ints:
+    """One row for every part and the rest to the best rows wherever they are (CaR, arXiv 2402.18191).
+
+    With fewer rows than parts, the parts with the best rows have one each.
+    """
+    sizes = pool.sizes()
+    ranked = by_quality(pool.quality)
+    first = _place_in_part(pool.labels[ranked], sizes) == 0
+    kept = np.concatenate([ranked[first], ranked[~first]])[:budget]
+    return np.bincount(pool.labels[kept], minlength=len(sizes)).astype(np.int64)
 
 
 ALLOCATORS: dict[str, Allocator] = {
@@ -107,4 +102,9 @@ ALLOCATORS: dict[str, Allocator] = {
     "largest-remainder": largest_remainder,
     "equal": equal,
     "square-root": square_root,
+    "smallest-first": smallest_first,
+    "clusters-plus-best": clusters_plus_best,
+    "density-transferability": density_transferability,
 }
+NEEDS_EMBEDDINGS = frozenset({"density-transferability"})
+"""Allocators that compare images."""

@@ -7,9 +7,10 @@ import numpy as np
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering import KnnGraph, knn_graph
 from finegold.errors import ConfigError
+from finegold.selection.allocate import NEEDS_EMBEDDINGS
 from finegold.selection.pickers import PICKERS
 from finegold.selection.pool import Pool
-from finegold.selection.presets import Preset
+from finegold.selection.preset import Preset
 from finegold.selection.selection import SelectionInputs
 from finegold.selection.strata import score_strata
 from finegold.selection.weigh import Weighed
@@ -37,6 +38,8 @@ def assemble(
         ConfigError: If something that the preset needs is not there.
     """
     needs = PICKERS[preset.pick].needs
+    if preset.allocate in NEEDS_EMBEDDINGS:
+        needs |= {"embeddings"}
     rows = weighed.usable[eligible]
     quality = np.zeros(len(rows)) if weighed.quality is None else weighed.quality[eligible]
     indicators = None if weighed.indicators is None else weighed.indicators[eligible]

@@ -26,6 +26,12 @@ class DatasetInfo(_Model):
     fingerprint: str = Field(description="Hash of the records and images, in whatever order they are stored")
     format: str = Field(description="minigpt4, llava, messages, parquet, huggingface or webdataset")
     name: str = Field(description="File or folder name, without its path")
+    instruction: str | None = Field(
+        description="What rows without an instruction were given; null for the recipe's"
+    )
+    ids: Literal["record", "row"] = Field(
+        description="Where ids come from: the records, or the rows' positions"
+    )
 
 
 class ScorerInfo(_Model):

@@ -1,74 +1,18 @@
-"""Presets: named, versioned fillings of the four slots normalise, quality, allocate and pick."""
+"""The presets that come with finegold."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from math import isqrt
-from typing import Literal
 
-from finegold.clustering import Method
 from finegold.errors import ConfigError
+from finegold.selection.preset import ClusteringSpec, Preset
 
-Partition = Literal["clusters", "none", "score-strata"]
-
-
-@dataclass(frozen=True, slots=True)
-class ClusteringSpec:
-    """The clusters that a preset picks within.
-
-    Attributes:
-        method: As `cluster_rows` names it.
-        clusters: Their number; None for sqrt(rows / 2), which CaR takes (arXiv 2402.18191).
-        neighbours: Of the graph, a row itself counted; `spectral` only.
-    """
-
-    method: Method = "spectral"
-    clusters: int | None = 10
-    neighbours: int = 10
-
-    def count(self, rows: int) -> int:
-        """Number of clusters for that many rows."""
-        return max(1, isqrt(rows // 2)) if self.clusters is None else self.clusters
-
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """A named way to select. A change in what it chooses is a new version.
-
-    Attributes:
-        name: As the user writes it.
-        version: Counts up.
-        summary: What it does, in a sentence.
-        weights: Indicator to weight. Indicators that a run does not have are left out, and that is said.
-            Empty for a preset that looks at no indicator.
-        normalise: A name of `NORMALISERS`.
-        partition: Pick within clusters, within strata of quality, or from the whole pool at once.
-        clustering: Which clusters; None if it uses none.
-        allocate: A name of `ALLOCATORS`.
-        pick: A name of `PICKERS`.
-        pick_parameters: For the picker; its own defaults otherwise.
-        strata: Number of equally wide quality strata, for `score-strata`.
-        drop: Share of the rows, those of lowest quality, that is not chosen from while enough are left.
-        notes: What a reader of the result must know.
-    """
-
-    name: str
-    version: str
-    summary: str
-    weights: Mapping[str, float] = field(default_factory=dict)
-    normalise: str = "minmax"
-    partition: Partition = "clusters"
-    clustering: ClusteringSpec | None = field(default_factory=ClusteringSpec)
-    allocate: str = "largest-remainder"
-    pick: str = "top"
-    pick_parameters: Mapping[str, float] = field(default_factory=dict)
-    strata: int = 50
-    drop: float = 0.0
-    notes: tuple[str, ...] = ()
-
+__all__ = ["PRESETS", "ClusteringSpec", "Preset", "find_preset"]
 
 OUR_WEIGHTS: Mapping[str, float] = {"clip": 1.0, "length": 0.5, "reward": 1.0, "llm": 1.0}
 """The paper's own weights are in a table that we could not obtain. Length counts half: padding earns it."""
 OUR_WEIGHTS_NOTE = "The weights are finegold's own: the paper's were not available."
+FLOOR_NOTE = "The method itself ignores quality; leaving out the worse half is finegold's addition."
+FINE = ClusteringSpec("kmeans", None)
+SPHERICAL = ClusteringSpec("spherical-kmeans", None)
 
 _BUILT_IN = (
     Preset(
@@ -105,6 +49,179 @@ _BUILT_IN = (
         weights={"length": 1.0},
         partition="none",
         clustering=None,
+    ),
+    Preset(
+        "deita",
+        "1",
+        "The best by the weighted sum, skipping images like one already taken (arXiv 2312.15685).",
+        weights=OUR_WEIGHTS,
+        partition="none",
+        clustering=None,
+        pick="deita",
+        notes=(OUR_WEIGHTS_NOTE,),
+    ),
+    Preset(
+        "d2",
+        "1",
+        "Good rows in good company and far from one another on the neighbour graph (arXiv 2310.07931).",
+        weights=OUR_WEIGHTS,
+        partition="none",
+        clustering=None,
+        pick="d2",
+        notes=(OUR_WEIGHTS_NOTE,),
+    ),
+    Preset(
+        "facility-location",
+        "1",
+        "Good rows such that every image has one near it on the neighbour graph.",
+        weights=OUR_WEIGHTS,
+        partition="none",
+        clustering=None,
+        pick="facility-location",
+        notes=(OUR_WEIGHTS_NOTE,),
+    ),
+    Preset(
+        "mig",
+        "1",
+        "Rows that add most to what the chosen ones tell about a hundred image concepts (arXiv 2504.13835).",
+        weights=OUR_WEIGHTS,
+        partition="none",
+        clustering=None,
+        pick="mig",
+        notes=(OUR_WEIGHTS_NOTE,),
+    ),
+    Preset(
+        "self-filter",
+        "1",
+        "The best by the weighted sum, each penalising its neighbours (arXiv 2402.12501, step 3).",
+        weights=OUR_WEIGHTS,
+        partition="none",
+        clustering=None,
+        pick="self-filter",
+        notes=(OUR_WEIGHTS_NOTE,),
+    ),
+    Preset(
+        "dpp",
+        "1",
+        "Good and unlike rows by determinant, within ten spectral clusters (arXiv 1709.05135).",
+        weights=OUR_WEIGHTS,
+        pick="dpp",
+        notes=(OUR_WEIGHTS_NOTE,),
+    ),
+    Preset(
+        "votes",
+        "1",
+        "Rows that most indicators put near the top (arXiv 2501.00654, step 4).",
+        weights=OUR_WEIGHTS,
+        normalise="rank",
+        partition="none",
+        clustering=None,
+        pick="votes",
+        notes=(OUR_WEIGHTS_NOTE,),
+    ),
+    Preset(
+        "car",
+        "1",
+        "The best row of each of sqrt(n/2) k-means clusters, then the best of all (arXiv 2402.18191).",
+        weights=OUR_WEIGHTS,
+        clustering=FINE,
+        allocate="clusters-plus-best",
+        notes=(OUR_WEIGHTS_NOTE,),
+    ),
+    Preset(
+        "smallest-first",
+        "1",
+        "The best rows of sqrt(n/2) k-means clusters, an equal share each (allocator of arXiv 2510.01454).",
+        weights=OUR_WEIGHTS,
+        clustering=FINE,
+        allocate="smallest-first",
+        notes=(OUR_WEIGHTS_NOTE,),
+    ),
+    Preset(
+        "ccs",
+        "1",
+        "Rows at random from fifty strata of the weighted sum, an equal share each (arXiv 2210.15809).",
+        weights=OUR_WEIGHTS,
+        partition="score-strata",
+        clustering=None,
+        allocate="smallest-first",
+        pick="random",
+        drop=0.1,
+        notes=(OUR_WEIGHTS_NOTE,),
+    ),
+    Preset(
+        "coincide",
+        "1",
+        "More from transferable and less from dense clusters, each matched by herding (arXiv 2406.10995).",
+        weights=OUR_WEIGHTS,
+        clustering=SPHERICAL,
+        allocate="density-transferability",
+        pick="herding",
+        drop=0.5,
+        notes=(OUR_WEIGHTS_NOTE, FLOOR_NOTE),
+    ),
+    Preset(
+        "herding",
+        "1",
+        "Rows whose mean image is the mean of their cluster (arXiv 1203.3472), from the better half.",
+        weights=OUR_WEIGHTS,
+        pick="herding",
+        drop=0.5,
+        notes=(OUR_WEIGHTS_NOTE, FLOOR_NOTE),
+    ),
+    Preset(
+        "typicality",
+        "1",
+        "Images with others close by in each of sqrt(n/2) clusters (arXiv 2503.07591), from the better half.",
+        weights=OUR_WEIGHTS,
+        clustering=FINE,
+        pick="typicality",
+        drop=0.5,
+        notes=(OUR_WEIGHTS_NOTE, FLOOR_NOTE),
+    ),
+    Preset(
+        "prism",
+        "1",
+        "The images least like all others (arXiv 2502.12119), from the better half.",
+        weights=OUR_WEIGHTS,
+        partition="none",
+        clustering=None,
+        pick="prism",
+        drop=0.5,
+        notes=(OUR_WEIGHTS_NOTE, FLOOR_NOTE),
+    ),
+    Preset(
+        "leverage",
+        "1",
+        "The images of highest statistical leverage (arXiv 2602.11636), from the better half.",
+        weights=OUR_WEIGHTS,
+        partition="none",
+        clustering=None,
+        pick="leverage",
+        drop=0.5,
+        notes=(OUR_WEIGHTS_NOTE, FLOOR_NOTE),
+    ),
+    Preset(
+        "k-center",
+        "1",
+        "Images that leave no other far from a chosen one (arXiv 1708.00489), from the better half.",
+        weights=OUR_WEIGHTS,
+        partition="none",
+        clustering=None,
+        pick="k-center",
+        drop=0.5,
+        notes=(OUR_WEIGHTS_NOTE, FLOOR_NOTE),
+    ),
+    Preset(
+        "rds",
+        "1",
+        "The images nearest to target examples, which take turns (arXiv 2503.01807), from the better half.",
+        weights=OUR_WEIGHTS,
+        partition="none",
+        clustering=None,
+        pick="rds",
+        drop=0.5,
+        notes=(OUR_WEIGHTS_NOTE, FLOOR_NOTE),
     ),
 )
 PRESETS: dict[str, Preset] = {preset.name: preset for preset in _BUILT_IN}

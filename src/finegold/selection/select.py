@@ -11,7 +11,7 @@ from finegold.selection.assemble import assemble
 from finegold.selection.options import check_budget
 from finegold.selection.pickers import PICKERS, top
 from finegold.selection.pool import Pool, by_quality
-from finegold.selection.presets import Preset
+from finegold.selection.preset import Preset
 from finegold.selection.selection import Chosen, ClusterCount, Selection, SelectionInputs
 from finegold.selection.weigh import Weighed, weigh
 
@@ -69,13 +69,12 @@ def _eligible(quality: Floats | None, n: int, drop: float, size: int) -> Ints:
 
 def _pick(pool: Pool, quotas: Ints, imageless: set[int], preset: Preset, seed: int) -> Ints:
     """Positions in the pool, part by part."""
-    members = np.argsort(pool.labels, kind="stable")
-    ends = np.cumsum(pool.sizes())
+    parts = np.split(np.argsort(pool.labels, kind="stable"), np.cumsum(pool.sizes())[:-1])
     picked: list[Ints] = []
     for part, quota in enumerate(quotas):
         if quota == 0:
             continue
-        rows = np.sort(members[ends[part] - pool.sizes()[part] : ends[part]])
+        rows = parts[part]
         # Streams of their own: how many numbers one part draws changes nothing in another.
         rng = np.random.default_rng([seed, part])
         if part in imageless:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering import KnnGraph
-from finegold.selection.presets import Preset
+from finegold.selection.preset import Preset
 
 
 @dataclass(frozen=True, slots=True)

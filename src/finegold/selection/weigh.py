@@ -9,7 +9,7 @@ from finegold.arrays import Floats, Ints
 from finegold.errors import ConfigError
 from finegold.selection.normalise import NORMALISERS
 from finegold.selection.options import check_weights
-from finegold.selection.presets import Preset
+from finegold.selection.preset import Preset
 from finegold.selection.quality import weighted_sum
 from finegold.selection.selection import SelectionInputs
 

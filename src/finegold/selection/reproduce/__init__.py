@@ -1,7 +1,7 @@
 """Replay of the published InstructionGPT-4 selector (MM-LIMA, arXiv 2308.12067) from its released files."""
 
 from finegold.selection.reproduce.findings import Finding, replay_findings, retraining_findings
-from finegold.selection.reproduce.published import FEATURES, Published, read_published
+from finegold.selection.reproduce.published import FEATURES, INDICATORS, Published, read_published
 from finegold.selection.reproduce.quality import mm_lima_quality
 from finegold.selection.reproduce.rule import PUBLISHED_SHA256, ids_sha256, published_quotas, select_rows
 from finegold.selection.reproduce.selector import Selector, read_selector
@@ -9,6 +9,7 @@ from finegold.selection.reproduce.training import Retrained, train_selector
 
 __all__ = [
     "FEATURES",
+    "INDICATORS",
     "PUBLISHED_SHA256",
     "Finding",
     "Published",

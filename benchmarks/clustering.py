@@ -1,0 +1,126 @@
+"""Seconds and memory of the neighbour graph and of spectral clustering, beside scikit-learn.
+
+    python benchmarks/clustering.py [--cases graph-exact:10000x128,...] [--threads 2]
+
+Each case runs in a process of its own, on rows around 200 planted centres. `agreement` is the adjusted Rand
+index with scikit-learn's labels for clusterings, and the share of exact neighbours found for graphs.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+import warnings
+
+import numpy as np
+
+from finegold.arrays import Vectors
+from finegold.clustering import kmeans, knn_graph, spectral
+
+CASES = (
+    "graph-exact:3439x1280",
+    "graph-scikit-learn:3439x1280",
+    "graph-exact:20000x128",
+    "graph-scikit-learn:20000x128",
+    "graph-faiss:20000x128",
+    "graph-faiss:100000x128",
+    "graph-exact:100000x128",
+    "spectral:3439x1280",
+    "spectral-scikit-learn:3439x1280",
+    "spectral:10000x128",
+    "spectral-scikit-learn:10000x128",
+    "spectral:100000x128",
+    "kmeans:100000x128",
+)
+SAMPLE = 500
+"""Rows whose neighbours are checked against an exact search."""
+
+
+def rows_of(n: int, width: int) -> Vectors:
+    rng = np.random.default_rng(0)
+    centres = rng.standard_normal((200, width), dtype=np.float32)
+    spread = rng.standard_normal((n, width), dtype=np.float32)
+    return np.asarray(centres[rng.integers(0, 200, n)] + spread, dtype=np.float32)
+
+
+def scikit_learn_labels(points: Vectors) -> list[int]:
+    from sklearn.cluster import SpectralClustering
+
+    warnings.simplefilter("ignore")
+    model = SpectralClustering(10, affinity="nearest_neighbors", n_neighbors=10, random_state=0)
+    return [int(label) for label in model.fit_predict(points)]
+
+
+def share_found(points: Vectors, found: list[list[int]]) -> float:
+    rows = np.arange(0, len(points), max(1, len(points) // SAMPLE))
+    hits = 0
+    for row in rows:
+        gaps = np.square(points - points[row]).sum(axis=1)
+        gaps[row] = np.inf
+        hits += len(set(np.argpartition(gaps, 10)[:10].tolist()) & set(found[row]))
+    return hits / (10 * len(rows))
+
+
+def run_case(case: str) -> None:
+    what, _, shape = case.partition(":")
+    n, width = (int(number) for number in shape.split("x"))
+    points = rows_of(n, width)
+    start = time.perf_counter()
+    agreement: float | None = None
+    if what == "graph-scikit-learn":
+        from sklearn.neighbors import NearestNeighbors
+
+        nearest = NearestNeighbors(n_neighbors=10, n_jobs=-1).fit(points).kneighbors(return_distance=False)
+        seconds = time.perf_counter() - start
+        agreement = share_found(points, nearest.tolist())
+    elif what.startswith("graph"):
+        graph = knn_graph(points, 10, method="faiss" if what == "graph-faiss" else "exact")
+        seconds = time.perf_counter() - start
+        agreement = share_found(points, graph.neighbours.tolist())
+    elif what == "spectral-scikit-learn":
+        scikit_learn_labels(points)
+        seconds = time.perf_counter() - start
+    elif what == "spectral":
+        labels = spectral(points).labels
+        seconds = time.perf_counter() - start
+        if n <= 10_000:
+            from sklearn.metrics import adjusted_rand_score
+
+            agreement = float(adjusted_rand_score(scikit_learn_labels(points), labels))
+    else:
+        kmeans(points, 10)
+        seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "agreement": agreement, "peak": peak}))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.case:
+        run_case(arguments.case)
+        return
+    environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads)}
+    print("| case | seconds | agreement | peak MB |")
+    print("| --- | ---: | ---: | ---: |")
+    for case in arguments.cases.split(","):
+        command = [sys.executable, __file__, "--case", case]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(f"| {case} | failed: {done.stderr.strip().splitlines()[-1]} | | |")
+            continue
+        result = json.loads(done.stdout)
+        agreement = "" if result["agreement"] is None else f"{result['agreement']:.3f}"
+        print(f"| {case} | {result['seconds']:.2f} | {agreement} | {result['peak']:,.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

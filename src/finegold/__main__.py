@@ -1,0 +1,5 @@
+"""`python -m finegold`."""
+
+from finegold.cli import main
+
+main()

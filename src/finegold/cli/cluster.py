@@ -1,0 +1,45 @@
+"""`finegold cluster`: group a run folder's rows by their images."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from finegold.cli import options
+
+
+class Method(StrEnum):
+    """Clustering methods, as `--method` takes them."""
+
+    spectral = "spectral"
+    kmeans = "kmeans"
+    spherical_kmeans = "spherical-kmeans"
+
+
+def cluster(
+    run: options.RunPath,
+    method: Annotated[Method, typer.Option("--method", help="How to group the images.")] = Method.spectral,
+    clusters: Annotated[int, typer.Option("--clusters", min=1, help="Number of clusters.")] = 10,
+    neighbours: Annotated[
+        int, typer.Option("--neighbours", min=2, help="Of the graph, a row itself counted; `spectral` only.")
+    ] = 10,
+    encoder: options.Encoder = options.DEFAULT_ENCODER,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    batch_size: options.BatchSize = 32,
+    workers: options.Workers = None,
+) -> None:
+    """Cluster the images of a run folder; `finegold select` uses the clusters made last."""
+    from finegold.cli.show import show_clusters
+    from finegold.workflow import Machine, cluster_run_folder
+
+    table = cluster_run_folder(
+        run,
+        method=method.value,
+        clusters=clusters,
+        neighbours=neighbours,
+        encoder=encoder,
+        seed=seed,
+        machine=Machine(device, batch_size, workers),
+    )
+    show_clusters(table)

@@ -1,0 +1,49 @@
+"""`finegold compare`: presets side by side on one run folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from finegold.cli import options
+
+
+def compare(
+    run: options.RunPath,
+    size: options.Size,
+    presets: Annotated[
+        str, typer.Option("--presets", help="Names, separated by commas; `all` for every one.")
+    ],
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds of presets that draw at random.")] = 5,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="JSON object of id to label, for measuring only.")
+    ] = None,
+    good: Annotated[str, typer.Option("--good", help="Labels that are no defect, separated by commas.")] = "",
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write the figures to this CSV file too.")] = None,
+    encoder: options.Encoder = options.DEFAULT_ENCODER,
+    device: options.Device = "auto",
+    batch_size: options.BatchSize = 32,
+    workers: options.Workers = None,
+) -> None:
+    """Select with several presets and show what each chose: overlap, indicators, coverage, repeats, time.
+
+    With --labels, also the share of bad rows. Presets that draw at random run over several seeds, with 95 %
+    intervals. The next report of the run folder shows the comparison.
+    """
+    from finegold.cli.show_comparison import comparison_csv, show_comparison
+    from finegold.workflow import Machine
+    from finegold.workflow.compare import compare_run, preset_names, read_labels
+
+    known = None if labels is None else read_labels(labels, [name for name in good.split(",") if name])
+    result = compare_run(
+        run,
+        preset_names(presets),
+        size,
+        seeds=seeds,
+        encoder=encoder,
+        labels=known,
+        machine=Machine(device, batch_size, workers),
+    )
+    show_comparison(result)
+    if csv is not None:
+        csv.write_text(comparison_csv(result), encoding="utf-8")

@@ -1,0 +1,136 @@
+"""`finegold judge`: two sets of answers compared by a language model, in both orders."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from finegold.judging import AnswerSet, Judgement, JudgeSettings, Question
+    from finegold.llm import Session
+
+
+def judge(
+    out: Annotated[Path, typer.Option("--out", help="Folder for judge.json, judge.html and audit.jsonl.")],
+    a: Annotated[Path | None, typer.Argument(metavar="A.jsonl", help="Answers; wins are theirs.")] = None,
+    b: Annotated[Path | None, typer.Argument(metavar="B.jsonl", help="The answers to compare with.")] = None,
+    questions: Annotated[
+        Path | None, typer.Option("--questions", help="LLaVA-Bench questions.jsonl; joined on question_id.")
+    ] = None,
+    context: Annotated[
+        Path | None,
+        typer.Option("--context", help="What the judge is told about each image (context.jsonl)."),
+    ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            "--replay", help="Count the verdicts of this audit again, without a call; needs no A and B."
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Judge; else FINEGOLD_LLM_MODEL.")] = None,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", help="Endpoint; else FINEGOLD_LLM_BASE_URL, else OpenAI.")
+    ] = None,
+    api_key: Annotated[
+        str | None, typer.Option("--api-key", help="Better set FINEGOLD_LLM_API_KEY (or OPENAI_API_KEY).")
+    ] = None,
+    temperature: Annotated[
+        float, typer.Option("--temperature", help="Of the judge; negative leaves it to the endpoint.")
+    ] = 0.0,
+    max_tokens: Annotated[int, typer.Option("--max-tokens", min=1, help="Longest reply.")] = 512,
+    show_plan: Annotated[
+        bool, typer.Option("--plan", help="Print calls, tokens and price, and send nothing.")
+    ] = False,
+    max_calls: Annotated[int | None, typer.Option("--max-calls", help="Stop after so many requests.")] = None,
+    max_usd: Annotated[float | None, typer.Option("--max-usd", help="Stop before this is passed.")] = None,
+    usd_per_m_prompt: Annotated[
+        float | None, typer.Option("--usd-per-m-prompt", help="Dollars per million prompt tokens.")
+    ] = None,
+    usd_per_m_completion: Annotated[
+        float | None, typer.Option("--usd-per-m-completion", help="Dollars per million reply tokens.")
+    ] = None,
+    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Calls in flight.")] = 16,
+    requests_per_minute: Annotated[float | None, typer.Option("--requests-per-minute")] = None,
+    tokens_per_minute: Annotated[float | None, typer.Option("--tokens-per-minute")] = None,
+    cache: Annotated[
+        Path | None, typer.Option("--cache", help="SQLite file of replies; else in the user's cache folder.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
+    max_invalid: Annotated[
+        float,
+        typer.Option("--max-invalid", min=0, max=1, help="Share of invalid questions that is a failure."),
+    ] = 0.1,
+) -> None:
+    """Ask a judge which of two answers to each question is better, once in either order.
+
+    A win is two wins, or a win and a tie; a win and a loss is a tie. Verdicts that cannot be read are asked
+    for again and then reported apart. A call that was paid for is never paid for again.
+    """
+    from finegold.errors import ConfigError
+    from finegold.judging import JudgeSettings, plan, read_answers, read_questions
+    from finegold.judging import replay as replay_verdicts
+    from finegold.llm import model_from, session_from
+
+    if replay is not None:
+        _show(replay_verdicts(replay, seed=seed), out, max_invalid)
+        return
+    if a is None or b is None or questions is None:
+        raise ConfigError(
+            "two files of answers and --questions are needed, or --replay with an earlier audit"
+        )
+    asked = read_questions(questions, context)
+    sets = (read_answers(a, asked), read_answers(b, asked))
+    settings = JudgeSettings(
+        model_from(model), None if temperature < 0 else temperature, max_tokens, seed=seed
+    )
+    session = session_from(
+        base_url=base_url,
+        api_key=api_key,
+        concurrency=concurrency,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+        max_calls=max_calls,
+        max_usd=max_usd,
+        usd_per_m_prompt=usd_per_m_prompt,
+        usd_per_m_completion=usd_per_m_completion,
+        cache=cache,
+        audit=out / "audit.jsonl",
+    )
+    if show_plan:
+        for name, value in plan(*sets, asked, session, settings).lines():
+            print(f"{name:<24} {value}")
+        return
+    _show(asyncio.run(_ask(*sets, asked, session, settings)), out, max_invalid)
+
+
+async def _ask(
+    a: "AnswerSet", b: "AnswerSet", questions: "list[Question]", session: "Session", settings: "JudgeSettings"
+) -> "Judgement":
+    from dataclasses import replace
+
+    from finegold.judging import judge as compare
+
+    client = await session.open()
+    try:
+        found = await compare(a, b, questions, client, settings, concurrency=session.endpoint.concurrency)
+        return replace(found, notes=tuple(client.notes))
+    finally:
+        await client.close()
+
+
+def _show(result: "Judgement", out: Path, max_invalid: float) -> None:
+    from rich.console import Console
+
+    from finegold.judging import section, table
+    from finegold.run import write_json, write_text
+
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "judge.json", result.as_json())
+    page = f'<!doctype html><meta charset="utf-8"><title>finegold judge</title>{section(result)}'
+    write_text(out / "judge.html", page)
+    Console().print(table(result))
+    invalid = result.overall().invalid
+    if invalid > max_invalid * len(result.comparisons):
+        print(f"{invalid} of {len(result.comparisons)} questions have no readable verdict in both orders")
+        raise typer.Exit(1)

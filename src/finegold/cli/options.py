@@ -1,0 +1,74 @@
+"""Options that several verbs share."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_ENCODER = "openai/clip-vit-large-patch14"
+DEFAULT_PRESET = "instructiongpt4"
+
+
+class Format(StrEnum):
+    """Dataset formats, as `--format` takes them."""
+
+    minigpt4 = "minigpt4"
+    llava = "llava"
+    messages = "messages"
+    parquet = "parquet"
+    huggingface = "huggingface"
+    webdataset = "webdataset"
+
+
+class Ids(StrEnum):
+    """Where sample ids come from."""
+
+    record = "record"
+    row = "row"
+
+
+Data = Annotated[Path, typer.Argument(help="Dataset: a file, a folder or a pattern of shards.")]
+Images = Annotated[
+    Path | None,
+    typer.Option("--images", help="Folder that image paths are relative to; they may not leave it."),
+]
+DataFormat = Annotated[
+    Format | None, typer.Option("--format", help="Read the dataset as this format instead of looking.")
+]
+Instruction = Annotated[
+    str | None, typer.Option("--instruction", help="Instruction of rows that have only a caption.")
+]
+IdsFrom = Annotated[
+    Ids, typer.Option("--ids", help="Take ids from the records, or number the rows where ids repeat.")
+]
+AllowUrls = Annotated[
+    bool, typer.Option("--allow-urls", help="Fetch images that are given as URLs (public addresses only).")
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Stop at the first bad row instead of excluding and counting it.")
+]
+Link = Annotated[bool, typer.Option("--link", help="Hard-link image files instead of copying them.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
+Encoder = Annotated[
+    str,
+    typer.Option(
+        "--encoder",
+        help="Image-text model: a Hugging Face CLIP or SigLIP by id or folder; `offline` needs only PyPI.",
+    ),
+]
+Device = Annotated[str, typer.Option("--device", help="`auto`, `cpu`, `cuda`, `cuda:1` or `mps`.")]
+BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Images a forward pass.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Threads that decode images; all cores if not given.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Of every random choice.")]
+Size = Annotated[str, typer.Option("--size", help="Rows to pick: a number, or a share such as 6%.")]
+Preset = Annotated[str, typer.Option("--preset", help="How to select; `finegold presets` lists them.")]
+Weights = Annotated[
+    str | None,
+    typer.Option("--weights", help="Indicator weights instead of the preset's, such as clip=1,length=0.5."),
+]
+Clusters = Annotated[
+    int | None, typer.Option("--clusters", min=1, help="Number of image clusters instead of the preset's.")
+]

@@ -1,0 +1,88 @@
+"""What the verbs print when they are done: a few lines, the same in a terminal and in a log file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from finegold.clustering.table import ClusterTable
+    from finegold.run import PartTable
+    from finegold.selection.manifest import Manifest
+    from finegold.workflow import Picked
+
+SHOWN_CODES = 12
+"""Reasons for exclusion that are listed one by one."""
+
+
+def show_pick(result: "Picked") -> None:
+    """Say what was picked, what was not, and where everything lies."""
+    show_selection(result.manifest)
+    print(
+        f"Subset      {shown(result.subset.data)}  "
+        f"({result.subset.rows:,} rows, {result.subset.files:,} image files)"
+    )
+    print(f"Manifest    {shown(result.manifest_path)}")
+    print(f"Report      {shown(result.report)}")
+    print(f"Run folder  {shown(result.run)}")
+
+
+def show_selection(manifest: "Manifest") -> None:
+    """The selection in a few lines: counts, clusters, what was left out and what to know."""
+    counts = manifest.counts
+    out = sum(counts.excluded.values())
+    print(
+        f"Picked {counts.selected:,} of {counts.rows_in:,} rows with preset {manifest.configuration.preset}"
+        f" (seed {manifest.seed}); {counts.not_selected:,} not picked, {out:,} excluded."
+    )
+    for code, number in sorted(counts.excluded.items(), key=lambda item: (-item[1], item[0]))[:SHOWN_CODES]:
+        print(f"  excluded: {number:>6,}  {code}")
+    if len(counts.excluded) > SHOWN_CODES:
+        print(f"  excluded for {len(counts.excluded) - SHOWN_CODES} other reasons: see the report")
+    if manifest.clusters:
+        print("  from clusters: " + ", ".join(f"{c.selected} of {c.size:,}" for c in manifest.clusters))
+    if manifest.configuration.weights:
+        print(
+            "  weights: "
+            + ", ".join(f"{name}={value:g}" for name, value in manifest.configuration.weights.items())
+        )
+    for note in manifest.notes:
+        print(f"  note: {note}")
+
+
+def show_scores(name: str, table: "PartTable") -> None:
+    """How many rows got a number, how many did not and why, and the range."""
+    from collections import Counter
+
+    rows = table.read()
+    statuses = Counter(rows["status"].to_pylist())
+    values = sorted(value for value in rows["value"].to_pylist() if value is not None)
+    print(
+        ", ".join(f"{statuses[status]:,} {status}" for status in ("ok", "skipped", "failed")) + f" by {name}"
+    )
+    if values:
+        middle = values[len(values) // 2]
+        print(f"  from {values[0]:.4g} to {values[-1]:.4g}, median {middle:.4g}")
+    failures = Counter(
+        reason
+        for status, reason in zip(rows["status"].to_pylist(), rows["reason"].to_pylist(), strict=True)
+        if status == "failed"
+    )
+    for reason, number in failures.most_common(SHOWN_CODES):
+        print(f"  failed: {number:>6,}  {reason}")
+
+
+def show_clusters(clusters: "ClusterTable") -> None:
+    """Sizes of the clusters and what was noticed."""
+    sizes = clusters.summary["sizes"]
+    print(f"{sum(sizes):,} rows in {len(sizes)} clusters: {', '.join(f'{size:,}' for size in sizes)}")
+    if clusters.summary["components"] is not None:
+        print(f"  the neighbour graph has {clusters.summary['components']} connected parts")
+    if clusters.summary["note"]:
+        print(f"  note: {clusters.summary['note']}")
+
+
+def shown(path: Path) -> str:
+    """A path as a person would type it from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

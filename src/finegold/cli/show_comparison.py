@@ -1,0 +1,55 @@
+"""A comparison as a table in the terminal and as CSV."""
+
+import csv
+import io
+
+from finegold.report.comparison import figure_text
+from finegold.selection.compare import Comparison
+
+
+def show_comparison(result: Comparison) -> None:
+    """Print one line a preset, the pool's own figures first, and how much the selections have in common."""
+    from rich.console import Console
+    from rich.table import Table
+
+    names = [name for name in result.names() if not name.startswith("is ")]
+    table = Table(title=f"{result.size:,} rows each", box=None, title_justify="left", pad_edge=False)
+    table.add_column("preset")
+    for name in names:
+        table.add_column(name, justify="right")
+    table.add_row("(whole pool)", *(figure_text(name, result.pool.get(name)) for name in names))
+    for entry in result.presets:
+        label = entry.preset if entry.seeds == 1 else f"{entry.preset} ({entry.seeds} seeds)"
+        table.add_row(label, *(figure_text(name, entry.figures.get(name)) for name in names))
+    console = Console()
+    console.print(table)
+    if len(result.presets) > 1:
+        shared = Table(title="Rows in common", box=None, title_justify="left", pad_edge=False)
+        shared.add_column("preset")
+        for entry in result.presets:
+            shared.add_column(entry.preset, justify="right")
+        for entry, row in zip(result.presets, result.overlap, strict=True):
+            shared.add_row(entry.preset, *(f"{value:.0%}" for value in row))
+        console.print(shared)
+
+
+def comparison_csv(result: Comparison) -> str:
+    """One line a preset and figure: preset, version, size, seeds, figure, mean, low, high."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["preset", "version", "size", "seeds", "figure", "mean", "low", "high"])
+    for entry in result.presets:
+        for name, value in entry.figures.items():
+            writer.writerow(
+                [
+                    entry.preset,
+                    entry.version,
+                    result.size,
+                    entry.seeds,
+                    name,
+                    value.mean,
+                    value.low,
+                    value.high,
+                ]
+            )
+    return text.getvalue()

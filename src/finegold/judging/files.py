@@ -1,0 +1,138 @@
+"""LLaVA-Bench files: questions, answers and contexts, joined on `question_id` and never on line order."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finegold.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question of a comparison.
+
+    Attributes:
+        id: `question_id` as text.
+        text: The question.
+        category: `conv`, `detail`, `complex`, or as the file says; `all` if it says nothing.
+        context: What the judge is told about the image; empty if there is no context file.
+    """
+
+    id: str
+    text: str
+    category: str
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSet:
+    """One model's answers.
+
+    Attributes:
+        name: `model_id` of the records if they agree, else the file's name.
+        texts: Answer by question id.
+    """
+
+    name: str
+    texts: dict[str, str]
+
+
+def read_questions(path: Path, context: Path | None = None) -> list[Question]:
+    """Read questions (`question_id`, `text`, `image`, `category`) and, joined on `image`, their contexts.
+
+    A context record has `image` and `caption` or `captions` (text or list); `instances` of COCO (a category
+    and a box each) are appended as lines.
+
+    Raises:
+        DataError: If a file cannot be read, a field is missing, an id repeats, or a question has no context.
+    """
+    contexts = _contexts(context) if context is not None else {}
+    questions: dict[str, Question] = {}
+    for place, record in _records(path):
+        number = _id(record, place)
+        if number in questions:
+            raise DataError(f"{place} repeats question_id {number}: each question needs an id of its own")
+        known = ""
+        if context is not None:
+            image = str(record.get("image"))
+            if image not in contexts:
+                raise DataError(
+                    f"{place} asks about image {image!r}, of which {context} says nothing: add it there"
+                )
+            known = contexts[image]
+        questions[number] = Question(
+            number, _text(record, place), str(record.get("category") or "all"), known
+        )
+    if not questions:
+        raise DataError(f"{path} holds no questions: expected one JSON object a line")
+    return list(questions.values())
+
+
+def read_answers(path: Path, questions: list[Question]) -> AnswerSet:
+    """Read answers (`question_id`, `text`, perhaps `model_id`).
+
+    Raises:
+        DataError: If the file cannot be read, an id repeats, or a question has no answer.
+    """
+    texts: dict[str, str] = {}
+    names = set()
+    for place, record in _records(path):
+        number = _id(record, place)
+        if number in texts:
+            raise DataError(f"{place} answers question_id {number} again: keep one answer a question")
+        texts[number] = _text(record, place)
+        names.add(record.get("model_id"))
+    missing = [question.id for question in questions if question.id not in texts]
+    if missing:
+        raise DataError(
+            f"{path} has no answer to {len(missing)} of {len(questions)} questions, the first is question_id "
+            f"{missing[0]}: both files must answer every question"
+        )
+    name = names.pop() if len(names) == 1 else None
+    return AnswerSet(str(name or path.stem), {question.id: texts[question.id] for question in questions})
+
+
+def _contexts(path: Path) -> dict[str, str]:
+    contexts = {}
+    for place, record in _records(path):
+        found = record.get("caption", record.get("captions"))
+        captions = [found] if isinstance(found, str) else found
+        if not isinstance(captions, list) or not all(isinstance(caption, str) for caption in captions):
+            raise DataError(f"{place} has no 'caption' that is a text or a list of texts")
+        boxes = [f"{box.get('category')}: {box.get('bbox')}" for box in record.get("instances") or []]
+        contexts[str(record.get("image"))] = "\n".join([*captions, *boxes])
+    return contexts
+
+
+def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        lines = path.read_text("utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read as UTF-8 text ({error}): give a JSONL file") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        place = f"{path} line {number}"
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            raise DataError(f"{place} is not JSON: expected one object a line") from None
+        if not isinstance(record, dict):
+            raise DataError(f"{place} holds {type(record).__name__} instead of an object")
+        yield place, record
+
+
+def _id(record: dict[str, Any], place: str) -> str:
+    found = record.get("question_id")
+    if isinstance(found, bool) or not isinstance(found, int | str):
+        raise DataError(f"{place} has no 'question_id' that is a number or a text")
+    return str(found)
+
+
+def _text(record: dict[str, Any], place: str) -> str:
+    found = record.get("text")
+    if not isinstance(found, str):
+        raise DataError(f"{place} has no 'text'")
+    return found

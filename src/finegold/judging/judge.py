@@ -1,0 +1,175 @@
+"""Pairwise judging: every question in both orders, unreadable verdicts asked again, then reported apart."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from finegold.judging.files import AnswerSet, Question
+from finegold.judging.prompt import TEMPLATE, Order, judge_request
+from finegold.judging.result import Comparison, Judgement, OrderVerdict
+from finegold.judging.verdict import parse_verdict
+from finegold.llm import (
+    CallFailed,
+    ChatClient,
+    ChatReply,
+    ChatRequest,
+    Halted,
+    Plan,
+    Planner,
+    Session,
+    map_bounded,
+)
+
+ORDERS: tuple[Order, Order] = ("ab", "ba")
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSettings:
+    """How the judge is asked.
+
+    Attributes:
+        model: As the endpoint names it.
+        temperature: None leaves it to the endpoint.
+        max_tokens: Longest reply.
+        structured: Ask for JSON after a schema where the endpoint has it.
+        asks: Times that one order is asked until a verdict can be read.
+        seed: Of the bootstrap.
+    """
+
+    model: str
+    temperature: float | None = 0.0
+    max_tokens: int = 512
+    structured: bool = True
+    asks: int = 3
+    seed: int = 0
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the replies say about the judge."""
+
+    models: set[str] = field(default_factory=set)
+    days: set[str] = field(default_factory=set)
+    stopped: str | None = None
+
+
+async def judge(
+    a: AnswerSet,
+    b: AnswerSet,
+    questions: Sequence[Question],
+    client: ChatClient,
+    settings: JudgeSettings,
+    *,
+    concurrency: int = 16,
+) -> Judgement:
+    """Compare two sets of answers with a judge that sees each pair in both orders.
+
+    Args:
+        a: The first set; wins are its wins.
+        b: The second set.
+        questions: With their contexts.
+        client: Answers the calls, two a question and more where a verdict cannot be read.
+        settings: How the judge is asked.
+        concurrency: Calls in flight.
+    """
+    seen = _Seen()
+
+    async def one(task: tuple[Question, Order]) -> OrderVerdict:
+        return await _verdict(*task, a, b, client, settings, seen)
+
+    tasks = [(question, order) for question in questions for order in ORDERS]
+    verdicts: dict[int, OrderVerdict] = {}
+    async for position, verdict in map_bounded(one, tasks, concurrency=concurrency):
+        verdicts[position] = verdict
+    comparisons = tuple(
+        Comparison(
+            question.id,
+            question.category,
+            len(a.texts[question.id]),
+            len(b.texts[question.id]),
+            (verdicts[2 * row], verdicts[2 * row + 1]),
+        )
+        for row, question in enumerate(questions)
+    )
+    days = sorted(seen.days)
+    return Judgement(
+        a=a.name,
+        b=b.name,
+        model=settings.model,
+        answered_by=tuple(sorted(seen.models)),
+        dates=(days[0], days[-1]) if days else (),
+        template=TEMPLATE,
+        seed=settings.seed,
+        comparisons=comparisons,
+        stopped=seen.stopped,
+    )
+
+
+def plan(
+    a: AnswerSet, b: AnswerSet, questions: Sequence[Question], session: Session, settings: JudgeSettings
+) -> Plan:
+    """What judging would send and cost, if every verdict can be read at once. Sends nothing."""
+    planner = Planner(session.cache, session.limits)
+    for question in questions:
+        for order in ORDERS:
+            planner.add(next(_asks(question, order, a, b, settings)))
+    return planner.plan()
+
+
+def _asks(
+    question: Question, order: Order, a: AnswerSet, b: AnswerSet, settings: JudgeSettings
+) -> Iterator[ChatRequest]:
+    answers = (a.texts[question.id], b.texts[question.id])
+    for attempt in range(settings.asks):
+        yield judge_request(
+            question,
+            answers,
+            order,
+            model=settings.model,
+            temperature=settings.temperature,
+            max_tokens=settings.max_tokens,
+            structured=settings.structured,
+            attempt=attempt,
+            tags={
+                "question_id": question.id,
+                "order": order,
+                "category": question.category,
+                "a": a.name,
+                "b": b.name,
+                "a_length": len(answers[0]),
+                "b_length": len(answers[1]),
+            },
+        )
+
+
+async def _verdict(
+    question: Question,
+    order: Order,
+    a: AnswerSet,
+    b: AnswerSet,
+    client: ChatClient,
+    settings: JudgeSettings,
+    seen: _Seen,
+) -> OrderVerdict:
+    reason, replies = "", 0
+    answers = (a.texts[question.id], b.texts[question.id])
+    for request in _asks(question, order, a, b, settings):
+        try:
+            reply: ChatReply = await client.complete(request)
+        except CallFailed as failure:
+            if isinstance(failure, Halted):
+                seen.stopped = str(failure).removeprefix("not asked: ")
+            return OrderVerdict(order, None, None, str(failure), replies)
+        replies += 1
+        seen.models.add(reply.model)
+        seen.days.add(reply.created[:10])
+        verdict = parse_verdict(reply.text, answers, cut=reply.finish_reason == "length")
+        if verdict.scores is not None:
+            return in_order(order, verdict.scores, replies)
+        reason = verdict.reason
+    return OrderVerdict(order, None, None, reason, replies)
+
+
+def in_order(order: Order, scores: tuple[float, float], replies: int) -> OrderVerdict:
+    """Scores as shown turned into scores of A and B."""
+    first, second = scores
+    return OrderVerdict(order, *((first, second) if order == "ab" else (second, first)), "", replies)

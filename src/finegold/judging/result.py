@@ -1,0 +1,198 @@
+"""What a comparison found: per question, per category, overall, and about the judge itself."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from finegold.judging.intervals import Estimate, bootstrap_net, proportion, sign_test
+from finegold.judging.prompt import Order
+
+Outcome = Literal["win", "tie", "lose", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderVerdict:
+    """What the judge said of one question in one order.
+
+    Attributes:
+        order: `ab` if A was shown first.
+        a: Score of A's answer, 1 to 10; None if no reply could be read.
+        b: Likewise of B's.
+        reason: Why there are no scores; empty if there are.
+        replies: Replies that were read, unreadable ones included.
+    """
+
+    order: Order
+    a: float | None
+    b: float | None
+    reason: str
+    replies: int
+
+    @property
+    def preferred(self) -> int | None:
+        """1 for A, -1 for B, 0 for equal scores, None if unreadable."""
+        return None if self.a is None or self.b is None else (self.a > self.b) - (self.a < self.b)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One question in both orders.
+
+    Attributes:
+        question_id: As text.
+        category: Of the question.
+        a_length: Characters of A's answer; None if a replayed file does not say.
+        b_length: Likewise of B's.
+        orders: `ab`, then `ba`.
+    """
+
+    question_id: str
+    category: str
+    a_length: int | None
+    b_length: int | None
+    orders: tuple[OrderVerdict, OrderVerdict]
+
+    @property
+    def outcome(self) -> Outcome:
+        """The paper's rule, for A: two wins or a win and a tie win; a win and a loss, or two ties, tie."""
+        first, second = (verdict.preferred for verdict in self.orders)
+        if first is None or second is None:
+            return "invalid"
+        total = first + second
+        return "win" if total > 0 else "lose" if total < 0 else "tie"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts for A over some questions, with what they are worth.
+
+    Attributes:
+        wins: By the paper's rule, as are `ties` and `losses`.
+        invalid: Questions without a readable verdict in both orders; in none of the numbers below.
+        win_rate: wins / (wins + ties + losses), exact binomial interval.
+        net: (wins - losses) / (wins + ties + losses), bootstrap interval; the literature's winning score is
+            this plus 1.
+        p_value: Exact sign test of wins against losses.
+    """
+
+    wins: int
+    ties: int
+    losses: int
+    invalid: int
+    win_rate: Estimate
+    net: Estimate
+    p_value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bias:
+    """What the judge's verdicts follow beside the answers' worth. Shares are of verdicts that are no draw.
+
+    Attributes:
+        order_consistency: Share of valid questions on which both orders agree.
+        first_position: Share of verdicts for the answer shown first; 0.5 is fair.
+        longer: Share of verdicts for the longer answer.
+        draws: Verdicts with equal scores.
+    """
+
+    order_consistency: Estimate
+    first_position: Estimate
+    longer: Estimate
+    draws: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A comparison of two sets of answers.
+
+    Attributes:
+        a: Name of the first set; wins are its wins.
+        b: Name of the second.
+        model: Judge as asked for.
+        answered_by: Models that the endpoint says answered, sorted.
+        dates: First and last day (UTC) of the replies; empty if a replayed file does not say.
+        template: Name and version of the prompt.
+        seed: Of the bootstrap.
+        comparisons: One a question, in the order of the questions.
+        stopped: Why not all was asked; None if it was.
+        notes: What was not done as asked.
+    """
+
+    a: str
+    b: str
+    model: str
+    answered_by: tuple[str, ...]
+    dates: tuple[str, ...]
+    template: str
+    seed: int
+    comparisons: tuple[Comparison, ...]
+    stopped: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def overall(self) -> Tally:
+        """All questions."""
+        return tally(self.comparisons, self.seed)
+
+    def by_category(self) -> dict[str, Tally]:
+        """Each category, in order of first appearance."""
+        names = dict.fromkeys(comparison.category for comparison in self.comparisons)
+        return {name: tally([c for c in self.comparisons if c.category == name], self.seed) for name in names}
+
+    def bias(self) -> Bias:
+        """What the verdicts say about the judge."""
+        return bias(self.comparisons)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything as JSON."""
+        return {
+            "a": self.a,
+            "b": self.b,
+            "judge": {
+                "model": self.model,
+                "answered_by": list(self.answered_by),
+                "dates": list(self.dates),
+                "template": self.template,
+            },
+            "seed": self.seed,
+            "stopped": self.stopped,
+            "notes": list(self.notes),
+            "overall": asdict(self.overall()),
+            "categories": {name: asdict(found) for name, found in self.by_category().items()},
+            "bias": asdict(self.bias()),
+            "questions": [{**asdict(c), "outcome": c.outcome} for c in self.comparisons],
+        }
+
+
+def tally(comparisons: Sequence[Comparison], seed: int) -> Tally:
+    """Count outcomes and put intervals on them."""
+    outcomes = [comparison.outcome for comparison in comparisons]
+    wins, ties, losses = (outcomes.count(name) for name in ("win", "tie", "lose"))
+    return Tally(
+        wins,
+        ties,
+        losses,
+        outcomes.count("invalid"),
+        proportion(wins, wins + ties + losses),
+        bootstrap_net(wins, ties, losses, seed=seed),
+        sign_test(wins, losses),
+    )
+
+
+def bias(comparisons: Sequence[Comparison]) -> Bias:
+    """Position and length preference, and agreement between the orders."""
+    first = decided = longer = unequal = draws = agree = valid = 0
+    for comparison in comparisons:
+        preferences = [verdict.preferred for verdict in comparison.orders]
+        if None not in preferences:
+            valid += 1
+            agree += preferences[0] == preferences[1]
+        for verdict, preferred in zip(comparison.orders, preferences, strict=True):
+            if preferred is None or preferred == 0:
+                draws += preferred == 0
+                continue
+            decided += 1
+            first += (preferred == 1) == (verdict.order == "ab")
+            if comparison.a_length is not None and comparison.b_length is not None:
+                unequal += comparison.a_length != comparison.b_length
+                longer += preferred * (comparison.a_length - comparison.b_length) > 0
+    return Bias(proportion(agree, valid), proportion(first, decided), proportion(longer, unequal), draws)

@@ -1,0 +1,234 @@
+"""The step that checks every row once and keeps what it found: the samples table of a run folder."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+
+from finegold.engines.local import map_ordered
+from finegold.errors import DataError
+from finegold.run import PART_ROWS, PartTable, RunFolder, progress
+from finegold.samples.check import Checked, Repeats, check, file_stamp
+from finegold.samples.dataset import Dataset
+from finegold.samples.images import DEFAULT_LIMITS, ImageLimits
+
+VERSION = 1
+"""Of this step's code: raised whenever the same data would give another table."""
+SCHEMA = pa.schema(
+    [
+        ("row", pa.int64()),
+        ("sample_id", pa.string()),
+        ("place", pa.string()),
+        ("status", pa.string()),
+        ("code", pa.string()),
+        ("reason", pa.string()),
+        ("instruction", pa.string()),
+        ("answer", pa.string()),
+        ("turns", pa.int32()),
+        ("n_images", pa.int32()),
+        ("images", pa.list_(pa.string())),
+        ("image_stamps", pa.list_(pa.string())),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("answer_chars", pa.int64()),
+        ("content_hash", pa.string()),
+        ("image_bytes", pa.int64()),
+    ]
+)
+"""One row a record, in dataset order.
+
+`status` is `ok` or `excluded`; `code` and `reason` are null for `ok`. What could not be read of an excluded
+row is null. `turns` counts user and assistant turns; `width` and `height` are of the first image, upright;
+`answer_chars` counts Unicode characters of `answer`; `image_bytes` adds up the encoded images;
+`image_stamps` is as in `check.Checked`.
+"""
+
+
+def ingest(
+    run: RunFolder,
+    dataset: Dataset,
+    *,
+    limits: ImageLimits = DEFAULT_LIMITS,
+    strict: bool = False,
+    workers: int | None = None,
+) -> PartTable:
+    """Check every row and write the samples table, or find that an earlier one still holds.
+
+    A table holds if the data files have the same size and time, and the image files too: both are looked at
+    again each time. From the first part with a changed image on, the parts are made anew, since which of
+    two equal rows is the later one may have changed. Images behind addresses are not looked at again.
+
+    Args:
+        run: Where the table goes.
+        dataset: The rows.
+        limits: What images are refused.
+        strict: Stop at the first bad row.
+        workers: Threads that check images; None for all cores.
+
+    Returns:
+        The finished table, with `SCHEMA`.
+
+    Raises:
+        DataError: If `strict` and a row is bad, or the dataset cannot be read on.
+    """
+    parameters = {"version": VERSION, "source": stamp(dataset), "limits": asdict(limits)}
+    table = run.table("samples", "ingest", parameters, SCHEMA)
+    repeats = Repeats()
+    held = _held_parts(table, dataset, repeats, strict)
+    if table.done and held == len(table.paths()):
+        return table
+    _discard(table, held)
+    with run.step("ingest", rows_done=held * PART_ROWS):
+        parts = _check_rows(run, table, dataset, repeats, held, limits=limits, strict=strict, workers=workers)
+        table.finish(parts)
+    return table
+
+
+def _check_rows(
+    run: RunFolder,
+    table: PartTable,
+    dataset: Dataset,
+    repeats: Repeats,
+    part: int,
+    *,
+    limits: ImageLimits,
+    strict: bool,
+    workers: int | None,
+) -> int:
+    """Write the parts from number `part` on; returns how many there are in all."""
+    start = part * PART_ROWS
+    checked = map_ordered(partial(check, limits=limits), dataset.rows(start), workers=workers)
+    judged = map(repeats.judge, checked)
+    with progress("Checking rows", dataset.count(), "rows", done=start) as advance:
+        while rows := list(islice(_advancing(judged, advance, strict), PART_ROWS)):
+            table.write(part, pa.Table.from_pylist([_table_row(row) for row in rows], schema=SCHEMA))
+            for row in rows:
+                if row.problem is not None:
+                    _log(run, row)
+            part += 1
+    return part
+
+
+def _advancing(judged: Iterator[Checked], advance: Any, strict: bool) -> Iterator[Checked]:
+    for row in judged:
+        if strict and row.problem is not None:
+            raise strict_error(row.row.place, row.row.id, row.problem.reason)
+        advance(1)
+        yield row
+
+
+def strict_error(place: str, sample_id: str, reason: str) -> DataError:
+    """What `--strict` stops with."""
+    return DataError(
+        f"{place} (id '{sample_id}') cannot be used: {reason}; without --strict it is excluded and counted"
+    )
+
+
+def _log(run: RunFolder, row: Checked) -> None:
+    assert row.problem is not None
+    run.log(
+        "excluded",
+        row=row.row.index,
+        id=_printable(row.row.id),
+        place=_printable(row.row.place),
+        code=row.problem.code,
+        reason=_printable(row.problem.reason),
+    )
+
+
+def _table_row(checked: Checked) -> dict[str, Any]:
+    row, sample, problem = checked.row, checked.row.sample, checked.problem
+    found: dict[str, Any] = {
+        "row": row.index,
+        "sample_id": _printable(row.id),
+        "place": _printable(row.place),
+        "status": "ok" if problem is None else "excluded",
+        "code": problem and problem.code,
+        "reason": problem and _printable(problem.reason),
+    }
+    if sample is not None:
+        found |= {
+            "instruction": sample.instruction,
+            "answer": sample.answer,
+            "turns": sum(turn.role != "system" for turn in sample.turns),
+            "n_images": len(sample.images),
+            "images": [image.name for image in sample.images],
+            "image_stamps": list(checked.stamps),
+            "answer_chars": len(sample.answer),
+            "content_hash": checked.content_hash,
+            "image_bytes": sum(image.file_bytes for image in checked.images),
+        }
+    if checked.images:
+        found |= {"width": checked.images[0].width, "height": checked.images[0].height}
+    return found
+
+
+def _printable(text: str) -> str:
+    """Text of a bad row may hold half characters, which no file can."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _held_parts(table: PartTable, dataset: Dataset, repeats: Repeats, strict: bool) -> int:
+    """How many leading parts still hold; their usable rows are fed to `repeats`."""
+    columns = ["sample_id", "place", "status", "reason", "content_hash", "images", "image_stamps"]
+    part = 0
+    for expected, found in zip(table.paths(), table.parts(columns), strict=False):
+        rows = found.to_pylist()
+        if expected != table.part_path(part) or not _images_same(dataset, rows):
+            break
+        for row in rows:
+            if row["status"] == "ok":
+                repeats.add(row["sample_id"], row["content_hash"], row["place"])
+            elif strict:
+                raise strict_error(row["place"], row["sample_id"], row["reason"])
+        part += 1
+    return part
+
+
+def _images_same(dataset: Dataset, rows: list[dict[str, Any]]) -> bool:
+    return all(
+        not stamped or file_stamp(dataset.locate(name)) == stamped
+        for row in rows
+        for name, stamped in zip(row["images"] or (), row["image_stamps"] or (), strict=True)
+    )
+
+
+def _discard(table: PartTable, first: int) -> None:
+    """Delete the parts from `first` on: the mark of a whole table first, the earliest part last."""
+    (table.folder / "done.json").unlink(missing_ok=True)
+    for path in reversed(table.paths()):
+        if path >= table.part_path(first):
+            path.unlink()
+
+
+def stamp(dataset: Dataset) -> dict[str, Any]:
+    """Tells cheaply whether a dataset is the same: its options, and each data file's name, size and time.
+
+    JSON-able. Image files are not part of it: `ingest` compares those that the rows name.
+    """
+    return {
+        "format": dataset.format,
+        "options": asdict(dataset.options),
+        "image_root": None if dataset.image_root is None else str(dataset.image_root),
+        "files": [[file.name, file_stamp(file)] for file in dataset.files()],
+    }
+
+
+def dataset_fingerprint(table: pa.Table) -> str:
+    """Hex sha256 over the sorted (id, content hash) pairs of the usable rows: the same in any row order.
+
+    Args:
+        table: With the columns `sample_id`, `status` and `content_hash` of `SCHEMA`.
+    """
+    columns = (table[name].to_pylist() for name in ("sample_id", "status", "content_hash"))
+    pairs = sorted(
+        (sample_id, content) for sample_id, status, content in zip(*columns, strict=True) if status == "ok"
+    )
+    digest = hashlib.sha256()
+    for sample_id, content in pairs:
+        digest.update(f"{len(sample_id)}:{sample_id}={content}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,168 @@
+"""The step that scores a dataset into the run folder."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from finegold.encoders import Encoder, load_encoder
+from finegold.encoders.step import embed, embeddings_of, samples_of_parts
+from finegold.engines import map_ordered
+from finegold.errors import ConfigError, FinegoldError, RunError
+from finegold.run import PART_ROWS, PartTable, RunFolder, progress
+from finegold.samples import Dataset, Sample
+from finegold.samples.images import decode
+from finegold.scorers.base import Batch, Score, Scorer
+from finegold.scorers.registry import scorer_parameters
+
+SCHEMA = pa.schema(
+    [("sample_id", pa.string()), ("value", pa.float64()), ("status", pa.string()), ("reason", pa.string())]
+)
+"""Columns of a score table; `value` is null unless `status` is `ok`."""
+
+
+def scores_table(run: RunFolder, scorer: Scorer, data: str) -> PartTable:
+    """The run's table of this scorer, finished or not."""
+    return run.table("scores", scorer.name, {"data": data, **scorer_parameters(scorer)}, SCHEMA)
+
+
+def score(
+    run: RunFolder,
+    dataset: Dataset,
+    scorer: Scorer,
+    *,
+    usable: npt.NDArray[np.bool_],
+    data: str,
+    workers: int | None = None,
+) -> PartTable:
+    """Score the usable rows, a part at a time, going on where an earlier run stopped.
+
+    A scorer that requires `image_embedding` makes the run embed the images first. A scorer that raises on a
+    batch is asked again for each of its samples, and those it raises on are `failed`.
+
+    Args:
+        run: Where the table is written.
+        dataset: Read from the first row that is missing.
+        scorer: Loaded here if there is something to do.
+        usable: One flag a dataset row, by `Row.index`; other rows are left out.
+        data: Fingerprint of the dataset.
+        workers: Decoding threads; the cores of the process if None.
+
+    Raises:
+        ModelError: If a model cannot be loaded.
+        ConfigError: If the scorer requires embeddings and names no encoder.
+        DataError: If the dataset cannot be read on.
+    """
+    table = scores_table(run, scorer, data)
+    if table.done:
+        return table
+    embeddings = None
+    if "image_embedding" in scorer.requires:
+        embeddings = embed(run, dataset, _encoder_of(scorer), usable=usable, data=data, workers=workers)
+    parts = -(-len(usable) // PART_ROWS)
+    missing = [part for part in range(parts) if not table.has(part)]
+    rows = int(usable.sum())
+    left = sum(int(usable[part * PART_ROWS : (part + 1) * PART_ROWS].sum()) for part in missing)
+    with run.step("score", scorer=scorer.name, rows=left, table=table.folder.name):
+        if missing:
+            scorer.load()
+        with progress(f"Scoring {scorer.name}", rows, "rows", done=rows - left) as advance:
+            samples: list[Sample] = []
+            for part, sample in samples_of_parts(dataset, usable, missing):
+                if sample is not None:
+                    samples.append(sample)
+                    continue
+                scores = _score_part(scorer, samples, embeddings, part, workers)
+                table.write(part, _columns(samples, scores))
+                advance(len(samples))
+                samples = []
+        table.finish(parts)
+    return table
+
+
+def _encoder_of(scorer: Scorer) -> Encoder:
+    name = getattr(scorer, "encoder", None)
+    if not isinstance(name, str):
+        raise ConfigError(
+            f"the scorer '{scorer.name}' requires image embeddings and has no field 'encoder': add one"
+        )
+    return load_encoder(
+        name, device=getattr(scorer, "device", "auto"), dtype=getattr(scorer, "dtype", "auto")
+    )
+
+
+def _score_part(
+    scorer: Scorer, samples: Sequence[Sample], embeddings: PartTable | None, part: int, workers: int | None
+) -> list[Score]:
+    """Scores of one part's samples; those whose images failed are not shown to the scorer."""
+    failures: dict[int, str] = {}
+    vectors = images = None
+    if embeddings is not None:
+        stored = pq.read_table(embeddings.part_path(part))
+        if stored["sample_id"].to_pylist() != [sample.id for sample in samples]:
+            raise RunError(f"{embeddings.part_path(part)} is of other rows: delete its folder and run again")
+        vectors = embeddings_of(stored)
+        reasons = stored["reason"].to_pylist()
+        failures |= {row: reason for row, reason in enumerate(reasons) if reason is not None}
+    if "image" in scorer.requires:
+        images = list(map_ordered(_first_image, samples, workers=workers))
+        failures |= {row: image for row, image in enumerate(images) if isinstance(image, str)}
+    kept = [row for row in range(len(samples)) if row not in failures]
+    batch = Batch(
+        [samples[row] for row in kept],
+        None if images is None else [images[row] for row in kept],  # type: ignore[misc]
+        None if vectors is None else vectors[kept],
+    )
+    scores = dict(zip(kept, _score_batch(scorer, batch), strict=True))
+    return [Score.failed(failures[row]) if row in failures else scores[row] for row in range(len(samples))]
+
+
+def _first_image(sample: Sample) -> Image.Image | str | None:
+    """The decoded image, None if the sample has none, or why it cannot be used."""
+    if not sample.images:
+        return None
+    try:
+        return decode(sample.images[0])
+    except Exception as error:
+        return str(error) or type(error).__name__
+
+
+def _score_batch(scorer: Scorer, batch: Batch) -> list[Score]:
+    if not batch.samples:
+        return []
+    try:
+        scores = scorer.score(batch)
+    except FinegoldError:
+        raise
+    except Exception as error:
+        if len(batch.samples) == 1:
+            return [Score.failed(f"the scorer raised {type(error).__name__}: {error}")]
+        return [
+            score for row in range(len(batch.samples)) for score in _score_batch(scorer, _single(batch, row))
+        ]
+    if len(scores) != len(batch.samples):
+        raise RunError(
+            f"the scorer '{scorer.name}' returned {len(scores)} scores for {len(batch.samples)} samples: "
+            "repair it to return one a sample"
+        )
+    return scores
+
+
+def _single(batch: Batch, row: int) -> Batch:
+    return Batch(
+        [batch.samples[row]],
+        None if batch.images is None else [batch.images[row]],
+        None if batch.image_embeddings is None else batch.image_embeddings[row : row + 1],
+    )
+
+
+def _columns(samples: Sequence[Sample], scores: Sequence[Score]) -> dict[str, list[object]]:
+    return {
+        "sample_id": [sample.id for sample in samples],
+        "value": [score.value for score in scores],
+        "status": [score.status for score in scores],
+        "reason": [score.reason for score in scores],
+    }

@@ -1,0 +1,175 @@
+"""What tells one selection from another: pure functions on arrays."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from finegold.arrays import Floats, Ints, Vectors
+
+NEAR_DUPLICATE = 0.95
+"""Cosine above which two chosen images count as near duplicates."""
+CHUNK = 2_048
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean over seeds with a 95 % interval.
+
+    Attributes:
+        mean: Over the seeds.
+        low: Lower end; the mean itself where there is one value only.
+        high: Upper end.
+        n: Number of values.
+    """
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class PresetFigures:
+    """One preset, over its seeds.
+
+    Attributes:
+        preset: Its name.
+        version: Its version.
+        seeds: How many ran; one for a preset that draws nothing at random.
+        figures: Interval of each figure: `mean <indicator>`, `cluster coverage`, `distance`,
+            `near duplicates`, `seconds`, and with labels `bad` and `is <label>`, shares from 0 to 1.
+        chosen: Ids of the first seed's selection, by rank.
+    """
+
+    preset: str
+    version: str
+    seeds: int
+    figures: Mapping[str, Interval]
+    chosen: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Presets side by side on one dataset.
+
+    Attributes:
+        fingerprint: Of the dataset.
+        size: Rows each chose.
+        presets: In the order asked for.
+        overlap: Shape (presets, presets): share of rows in common, first seeds.
+        pool: Figures of the whole pool that make sense for it: indicator means, label shares.
+    """
+
+    fingerprint: str
+    size: int
+    presets: tuple[PresetFigures, ...]
+    overlap: tuple[tuple[float, ...], ...]
+    pool: Mapping[str, float]
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Comparison":
+        """The comparison that `dataclasses.asdict` turned into JSON."""
+        presets = tuple(
+            PresetFigures(
+                entry["preset"],
+                entry["version"],
+                entry["seeds"],
+                {name: Interval(**figure) for name, figure in entry["figures"].items()},
+                tuple(entry["chosen"]),
+            )
+            for entry in value["presets"]
+        )
+        overlap = tuple(tuple(row) for row in value["overlap"])
+        return cls(value["fingerprint"], value["size"], presets, overlap, value["pool"])
+
+    def names(self) -> list[str]:
+        """Every figure that a preset has, in order."""
+        return list(dict.fromkeys(name for entry in self.presets for name in entry.figures))
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """Student's t interval of the mean (95 %); one value, or equal values, give an interval of no width."""
+    array = np.asarray(values, dtype=np.float64)
+    mean = float(array.mean())
+    if len(array) < 2 or np.ptp(array) == 0:
+        return Interval(mean, mean, mean, len(array))
+    from scipy.stats import t
+
+    half = float(t.ppf(0.975, len(array) - 1) * array.std(ddof=1) / np.sqrt(len(array)))
+    return Interval(mean, mean - half, mean + half, len(array))
+
+
+def overlap(first: Collection[str], second: Collection[str]) -> float:
+    """Share of the smaller selection that is in the other, 0 to 1."""
+    smaller = min(len(first), len(second))
+    return len(set(first) & set(second)) / smaller if smaller else 0.0
+
+
+def indicator_means(indicators: Mapping[str, Floats], chosen: Ints) -> dict[str, float]:
+    """Mean of each indicator over the chosen rows to which it applies; NaN if to none."""
+    found = {}
+    for name, values in indicators.items():
+        there = values[chosen][np.isfinite(values[chosen])]
+        found[name] = float(there.mean()) if len(there) else float("nan")
+    return found
+
+
+def cluster_coverage(labels: Ints, chosen: Ints) -> float:
+    """How evenly clusters are covered: exp of the entropy of the chosen rows' clusters, over their number.
+
+    1 when each cluster gives the same number of rows, 1 / clusters when one gives all.
+    """
+    clusters = len(np.unique(labels))
+    shares = np.bincount(labels[chosen]) / max(1, len(chosen))
+    shares = shares[shares > 0]
+    return float(np.exp(-(shares * np.log(shares)).sum()) / clusters)
+
+
+def embedding_distance(embeddings: Vectors, chosen: Ints) -> float:
+    """Mean cosine distance from each pool row to the nearest chosen one: lower covers the pool better.
+
+    Args:
+        embeddings: Shape (n, d), raw; rows with NaN have no image and do not count.
+        chosen: Row indices.
+
+    Returns:
+        0 (every row is chosen or equals a chosen one) to 2; NaN if no chosen row has an image.
+    """
+    finite = np.asarray(np.isfinite(embeddings).all(axis=1))
+    picked = _unit(embeddings[chosen[finite[chosen]]])
+    if not len(picked):
+        return float("nan")
+    pool = _unit(embeddings[finite])
+    nearest = [
+        1 - (pool[start : start + CHUNK] @ picked.T).max(axis=1) for start in range(0, len(pool), CHUNK)
+    ]
+    return float(np.maximum(np.concatenate(nearest), 0).mean())
+
+
+def near_duplicates(embeddings: Vectors, chosen: Ints) -> int:
+    """Chosen rows whose image is a near duplicate of that of an earlier chosen row."""
+    finite = np.asarray(np.isfinite(embeddings).all(axis=1))
+    picked = _unit(embeddings[chosen[finite[chosen]]])
+    count = 0
+    for start in range(0, len(picked), CHUNK):
+        block = np.asarray(picked[start : start + CHUNK] @ picked[: start + CHUNK].T)
+        earlier = np.arange(block.shape[1])[None, :] < start + np.arange(len(block))[:, None]
+        count += int(((block > NEAR_DUPLICATE) & earlier).any(axis=1).sum())
+    return count
+
+
+def shares(labels: Mapping[str, str], chosen: Collection[str]) -> dict[str, float]:
+    """Share of the chosen rows under each label, by label; rows without a label count under `unlabelled`."""
+    names = sorted({*labels.values()})
+    given = [labels.get(key, "unlabelled") for key in chosen]
+    if "unlabelled" in given:
+        names.append("unlabelled")
+    return {name: given.count(name) / max(1, len(given)) for name in names}
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Vectors = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
+    return unit

@@ -1,0 +1,78 @@
+"""The file of (subset, measured result) pairs: JSON lines, one subset a line (docs/learned-quality.md)."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+
+from finegold.errors import DataError
+from finegold.run.atomic import write_text
+
+SampleId = Annotated[str, Field(min_length=1)]
+
+
+class MeasuredSubset(BaseModel):
+    """One subset that a model was trained on, and how well that model did.
+
+    Attributes:
+        sample_ids: The subset's rows, each once.
+        result: The measured result, higher is better. Negate a loss.
+        metric: What the result is: "mean VQA accuracy". All pairs of a file have the same.
+        name: Of the subset, for people: "random, seed 3".
+        seed: Of the training run.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sample_ids: tuple[SampleId, ...] = Field(min_length=1)
+    result: FiniteFloat
+    metric: str
+    name: str | None = None
+    seed: int | None = None
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "MeasuredSubset":
+        if len(set(self.sample_ids)) < len(self.sample_ids):
+            raise ValueError("sample_ids names a row twice")
+        return self
+
+
+def read_pairs(path: Path) -> list[MeasuredSubset]:
+    """Read a file of measured subsets.
+
+    Raises:
+        DataError: If the file cannot be read, a line is not a measured subset, or the metrics differ.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path} cannot be read as text ({error}): give a JSON lines file of pairs"
+        ) from error
+    pairs: list[MeasuredSubset] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            pairs.append(MeasuredSubset.model_validate_json(line))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the line"
+            raise DataError(
+                f"{path} line {number} is not a measured subset: {where}: {first['msg']} (format: "
+                "docs/learned-quality.md)"
+            ) from error
+        if pairs[-1].metric != pairs[0].metric:
+            raise DataError(
+                f"{path} line {number} measures '{pairs[-1].metric}' where the first line measures "
+                f"'{pairs[0].metric}': keep one metric a file"
+            )
+    if not pairs:
+        raise DataError(f"{path} holds no pair: each line must be one measured subset")
+    return pairs
+
+
+def write_pairs(path: Path, pairs: Iterable[MeasuredSubset]) -> None:
+    """Write a file that `read_pairs` reads back, atomically."""
+    write_text(path, "".join(pair.model_dump_json(exclude_none=True) + "\n" for pair in pairs))

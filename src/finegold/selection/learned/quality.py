@@ -1,0 +1,202 @@
+"""`learned`: weights of the indicators from measured subsets, and how far they can be believed.
+
+The repaired form of what InstructionGPT-4 (arXiv 2308.12067) and Instruction Mining (arXiv 2307.06290)
+do: regress the measured result of a subset on what its rows score on average, then score single rows with
+the same weights.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from finegold.arrays import Floats
+from finegold.errors import ConfigError, DataError
+from finegold.selection.learned.pairs import MeasuredSubset
+from finegold.selection.learned.ridge import fit_ridge, nested_predictions
+
+MIN_SUBSETS = 5
+_PERMUTATIONS = 999
+_LEVEL = 0.05
+
+
+class Evidence(BaseModel):
+    """How well held-out subsets are predicted.
+
+    Attributes:
+        subsets: Different subsets measured.
+        error: Mean squared error of the nested leave-one-out predictions.
+        constant_error: The same for the mean of the other subsets.
+        r2: 1 - error / constant_error; above 0 the indicators tell more than a constant, and a ridge that has
+            shrunk to a constant gives 0 or a little less.
+        p_value: Share of permutations of the results with an r2 at least as high.
+        seed: Of the permutations.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    subsets: int
+    error: float
+    constant_error: float
+    r2: float
+    p_value: float
+    seed: int
+
+    @property
+    def signal(self) -> bool:
+        """Whether the indicators predict the result of a held-out subset better than chance does."""
+        return self.r2 > 0 and self.p_value <= _LEVEL
+
+
+class LearnedQuality(BaseModel):
+    """Weights of the indicators; `model_dump_json` keeps them for another pool.
+
+    Attributes:
+        indicators: Column names in order.
+        intercept: In units of the measured result.
+        weights: Of the raw indicators, in units of the result per unit of the indicator.
+        alpha: Ridge penalty.
+        evidence: How far to believe it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    indicators: tuple[str, ...]
+    intercept: float
+    weights: tuple[float, ...]
+    alpha: float
+    evidence: Evidence
+
+    def score(self, values: Floats) -> Floats:
+        """Quality of rows, each from its own indicators alone.
+
+        Args:
+            values: Shape (n, p), columns in the order of `indicators`.
+
+        Returns:
+            Shape (n,): the result that a subset of such rows would be expected to give.
+
+        Raises:
+            DataError: If a value is missing, or the columns are not as many as the indicators.
+        """
+        if values.ndim != 2 or values.shape[1] != len(self.weights):
+            raise DataError(
+                f"found values of shape {values.shape} for the indicators {', '.join(self.indicators)}"
+            )
+        bad = int((~np.isfinite(values)).any(axis=1).sum())
+        if bad:
+            raise DataError(
+                f"{bad} rows lack one of {', '.join(self.indicators)}: exclude them before scoring"
+            )
+        result: Floats = self.intercept + (values * np.array(self.weights)).sum(axis=1)
+        return result
+
+    def warning(self) -> str | None:
+        """One sentence if the measured subsets give no reason to use these weights, else None."""
+        evidence = self.evidence
+        if evidence.signal:
+            return None
+        return (
+            f"no signal: over {evidence.subsets} measured subsets the means of {', '.join(self.indicators)} "
+            f"predict a held-out result with mean squared error {evidence.error:.3g} where a constant has "
+            f"{evidence.constant_error:.3g} (R² {evidence.r2:.2f}, permutation p {evidence.p_value:.2f}), so "
+            "this quality may rank rows by noise: measure more subsets or use the preset 'sound'"
+        )
+
+
+def fit_learned(
+    pairs: Sequence[MeasuredSubset], ids: Sequence[str], columns: Mapping[str, Floats], *, seed: int = 0
+) -> LearnedQuality:
+    """Learn a quality from measured subsets of a scored pool.
+
+    Several results of one subset (other training seeds) are averaged first, so that it is left out as one.
+
+    Args:
+        pairs: Measured subsets; at least five different ones.
+        ids: The n sample ids of the pool.
+        columns: Indicator name to shape (n,); NaN where a row has no score.
+        seed: Of the permutation test.
+
+    Raises:
+        DataError: If a pair names a row that the pool lacks, or no row of a subset has an indicator.
+        ConfigError: If there are fewer than five different subsets or no indicator.
+    """
+    measured: dict[frozenset[str], list[float]] = {}
+    for pair in pairs:
+        measured.setdefault(frozenset(pair.sample_ids), []).append(pair.result)
+    values = np.column_stack([columns[name] for name in columns]) if columns else np.empty((len(ids), 0))
+    means = subset_means(list(measured), ids, values, list(columns))
+    results = np.array([np.mean(found) for found in measured.values()])
+    return fit_subset_means(means, results, tuple(columns), seed=seed)
+
+
+def subset_means(
+    subsets: Sequence[frozenset[str]], ids: Sequence[str], values: Floats, indicators: Sequence[str]
+) -> Floats:
+    """Mean indicators of each subset over the rows that have one, shape (subsets, p).
+
+    Raises:
+        DataError: If a subset names a row that the pool lacks, or no row of a subset has an indicator.
+    """
+    row_of = {one: row for row, one in enumerate(ids)}
+    means = np.empty((len(subsets), values.shape[1]))
+    for number, subset in enumerate(subsets):
+        unknown = sorted(subset - row_of.keys())
+        if unknown:
+            raise DataError(
+                f"a measured subset names {len(unknown)} rows that the pool lacks, such as '{unknown[0]}': "
+                "score the pool that the subsets were drawn from"
+            )
+        chosen = values[sorted(row_of[one] for one in subset)]
+        there = np.isfinite(chosen)
+        if not there.any(axis=0).all():
+            lacking = indicators[int(np.argmin(there.any(axis=0)))]
+            raise DataError(
+                f"no row of a measured subset of {len(subset)} rows has a score '{lacking}': score it"
+            )
+        means[number] = np.where(there, chosen, 0).sum(axis=0) / there.sum(axis=0)
+    return means
+
+
+def fit_subset_means(
+    means: Floats, results: Floats, indicators: tuple[str, ...], *, seed: int = 0
+) -> LearnedQuality:
+    """Fit ridge on subset means and test it on held-out subsets.
+
+    Args:
+        means: Shape (m, p): mean indicators of each subset.
+        results: Shape (m,).
+        indicators: Names of the p columns.
+        seed: Of the permutation test.
+
+    Raises:
+        ConfigError: If there are fewer than five subsets or no indicator.
+    """
+    count = len(results)
+    if count < MIN_SUBSETS or not indicators:
+        raise ConfigError(
+            f"the quality 'learned' found {count} different measured subsets and {len(indicators)} "
+            f"indicators: it needs at least {MIN_SUBSETS} subsets and one indicator"
+        )
+    rng = np.random.default_rng(seed)
+    shuffled = np.stack([rng.permutation(results) for _ in range(_PERMUTATIONS)], axis=1)
+    targets = np.column_stack([results, shuffled])
+    errors = ((nested_predictions(means, targets) - targets) ** 2).mean(axis=0)
+    # The mean of the others misses by n / (n - 1) times the deviation; it is the same for every permutation.
+    constant_error = float(results.var() * (count / (count - 1)) ** 2)
+    ridge = fit_ridge(means, results[:, None])
+    evidence = Evidence(
+        subsets=count,
+        error=float(errors[0]),
+        constant_error=constant_error,
+        r2=float(1 - errors[0] / constant_error) if constant_error > 0 else 0.0,
+        p_value=float((1 + (errors[1:] <= errors[0] * (1 + 1e-12)).sum()) / (1 + _PERMUTATIONS)),
+        seed=seed,
+    )
+    return LearnedQuality(
+        indicators=indicators,
+        intercept=float(ridge.intercept[0]),
+        weights=tuple(ridge.coefficients[:, 0].tolist()),
+        alpha=float(ridge.alpha[0]),
+        evidence=evidence,
+    )

@@ -1,0 +1,50 @@
+"""Leverage: keep the rows that the pool's leading directions depend on (ScalSelect, arXiv 2602.11636)."""
+
+import numpy as np
+
+from finegold.arrays import Floats, Ints, Vectors
+from finegold.selection.pickers.edges import need_embeddings, unit_rows
+from finegold.selection.pool import Pool, by_quality
+
+
+def leverage(
+    pool: Pool,
+    budget: int,
+    rng: np.random.Generator,  # noqa: ARG001
+    *,
+    energy: float = 0.9,
+) -> Ints:
+    """The rows of highest leverage. Outliers are among them: leave the worst rows out of the pool first.
+
+    Args:
+        pool: With embeddings.
+        budget: Rows to choose.
+        rng: Not used.
+        energy: As in `leverage_scores`.
+    """
+    return by_quality(leverage_scores(need_embeddings(pool), energy))[:budget]
+
+
+def leverage_scores(embeddings: Vectors, energy: float = 0.9) -> Floats:
+    """Squared length of each row of U_k, from the SVD of the standardised unit rows; O(n · d²).
+
+    Args:
+        embeddings: Shape (n, d).
+        energy: k is the least number of singular values whose squares hold this share of the sum of squares.
+
+    Returns:
+        Shape (n,), in [0, 1], summing to k; all 0 if every row is the same.
+    """
+    spread = embeddings.std(axis=0, dtype=np.float64)
+    centred = embeddings - embeddings.mean(axis=0, dtype=np.float64)
+    rows = unit_rows((centred / np.where(spread > 0, spread, 1)).astype(np.float32))
+    # The Gram matrix has the squared singular values: (d, d) is small where (n, d) is not.
+    squares, vectors = np.linalg.eigh((rows.T @ rows).astype(np.float64))
+    squares, vectors = np.maximum(squares[::-1], 0), vectors[:, ::-1]
+    if squares[0] == 0:
+        return np.zeros(len(rows))
+    share = np.cumsum(squares) / squares.sum()
+    k = min(int(np.searchsorted(share, energy - 1e-9)) + 1, int((squares > squares[0] * 1e-6).sum()))
+    left = rows @ (vectors[:, :k] / np.sqrt(squares[:k])).astype(np.float32)
+    scores: Floats = np.einsum("ik,ik->i", left, left, dtype=np.float64)
+    return scores

@@ -1,0 +1,32 @@
+"""PRISM: keep the rows that are least like all the others (arXiv 2502.12119)."""
+
+import numpy as np
+
+from finegold.arrays import Floats, Ints, Vectors
+from finegold.selection.pickers.edges import need_embeddings, unit_rows
+from finegold.selection.pool import Pool, by_quality
+
+
+def prism(pool: Pool, budget: int, rng: np.random.Generator) -> Ints:  # noqa: ARG001
+    """The rows of lowest redundancy. Outliers are among them: leave the worst rows out of the pool first."""
+    return by_quality(-redundancy(need_embeddings(pool)))[:budget]
+
+
+def redundancy(embeddings: Vectors) -> Floats:
+    """Mean cosine of each centred row with all others, exactly and in O(n · d).
+
+    u_i = (x_i - mean) / |x_i - mean|;  R_i = (u_i · sum_j u_j - u_i · u_i) / (n - 1).
+
+    Args:
+        embeddings: Shape (n, d).
+
+    Returns:
+        Shape (n,), in [-1, 1]; 0 for a row that equals the mean, and for a row alone.
+    """
+    centred = embeddings - embeddings.mean(axis=0, dtype=np.float64).astype(np.float32)
+    units = unit_rows(centred)
+    total = units.sum(axis=0, dtype=np.float64)
+    own = np.einsum("id,id->i", units, units, dtype=np.float64)
+    together = np.einsum("id,d->i", units, total, dtype=np.float64)
+    result: Floats = (together - own) / max(len(units) - 1, 1)
+    return result

@@ -1,0 +1,65 @@
+"""The folder that a selection is written to: whole, or not there."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from finegold.errors import ConfigError
+from finegold.samples import Dataset, WrittenSubset
+
+MANIFEST = "selection.json"
+REPORT = "report.html"
+
+
+@contextmanager
+def output_folder(out: Path, made_here: set[str]) -> Iterator[Path]:
+    """Give a folder to fill; it takes the place of `out` when the block ends well.
+
+    Args:
+        out: Must not exist, be empty, or hold nothing but what an earlier selection left there.
+        made_here: Names that a selection of this dataset writes, besides the manifest and the report.
+
+    Raises:
+        ConfigError: If `out` holds other things.
+    """
+    out = out.resolve()
+    check_free(out, made_here)
+    filling = out.with_name(f".{out.name}.filling")
+    shutil.rmtree(filling, ignore_errors=True)
+    filling.mkdir(parents=True)
+    try:
+        yield filling
+        old = out.with_name(f".{out.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        if out.exists():
+            out.rename(old)
+        filling.rename(out)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(filling, ignore_errors=True)
+
+
+def check_free(out: Path, made_here: set[str]) -> None:
+    """Raise ConfigError unless `out` can be (over)written without losing anything of the user's."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise ConfigError(f"{out} is a file: give --out a new folder")
+    names = {entry.name for entry in out.iterdir()}
+    others = names - made_here - {MANIFEST, REPORT}
+    if names and (others or MANIFEST not in names):
+        found = ", ".join(sorted(others or names)[:4])
+        raise ConfigError(f"{out} holds other files ({found}): give --out a new folder, or empty this one")
+
+
+def relocated(subset: WrittenSubset, filled: Path, out: Path) -> WrittenSubset:
+    """The subset that was written to the filling folder, where it lies now."""
+    images = None if subset.images is None else out / subset.images.relative_to(filled)
+    return replace(subset, data=out / subset.data.relative_to(filled), images=images)
+
+
+def subset_names(dataset: Dataset) -> set[str]:
+    """Top-level names that a subset of this dataset may write."""
+    return {file.name for file in dataset.files()} | {"images", "image", "state.json", "dataset_info.json"}

@@ -1,0 +1,82 @@
+"""Make a subset again from its manifest, or say what differs."""
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from finegold.engines import map_ordered
+from finegold.run import write_text
+from finegold.samples import Dataset, Row, WrittenSubset
+from finegold.samples.check import check
+from finegold.selection.manifest import Manifest, manifest_text
+from finegold.workflow.output import MANIFEST, check_free, output_folder, relocated, subset_names
+from finegold.workflow.source import DataSource
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The outcome of a replay.
+
+    Attributes:
+        differences: A sentence for each chosen row that is missing, unusable or changed; empty if none is.
+        subset: The written subset; None if something differs or no folder was given.
+    """
+
+    differences: tuple[str, ...]
+    subset: WrittenSubset | None
+
+
+def replay(
+    manifest: Manifest,
+    source: DataSource,
+    out: Path | None,
+    *,
+    link: bool = False,
+    workers: int | None = None,
+) -> Replayed:
+    """Find the rows of a manifest in a dataset by id, hold their content against its hashes, and write them.
+
+    The dataset may have been shuffled or extended since. Only the chosen rows are read in full.
+
+    Args:
+        manifest: Of the selection to make again.
+        source: The dataset.
+        out: Folder for the subset and `selection.json`; nothing is written if None or if anything differs.
+        link: Hard-link image files instead of copying them.
+        workers: Threads that read images.
+
+    Raises:
+        DataError: If the dataset cannot be understood.
+    """
+    dataset = source.open()
+    names = subset_names(dataset)
+    if out is not None:
+        check_free(out.resolve(), names)
+    wanted = {row.id: row for row in manifest.rows}
+    found: dict[str, int] = {}
+    unlike: dict[str, str] = {}
+    for checked in map_ordered(check, _rows_of(dataset, wanted), workers=workers):
+        row = checked.row
+        if row.id in found:
+            continue
+        if checked.problem is not None:
+            unlike[row.id] = f"row {row.id} cannot be used: {checked.problem.reason} ({row.place})"
+        elif checked.content_hash != wanted[row.id].content_hash:
+            unlike[row.id] = f"row {row.id} has other content than when it was chosen ({row.place})"
+        else:
+            found[row.id] = row.index
+    differences = tuple(
+        unlike.get(key, f"row {key} is not in the dataset; it was at {row.place}")
+        for key, row in wanted.items()
+        if key not in found
+    )
+    if differences or out is None:
+        return Replayed(differences, None)
+    with output_folder(out, names) as folder:
+        subset = dataset.write(folder, sorted(found.values()), link=link)
+        write_text(folder / MANIFEST, manifest_text(manifest))
+    return Replayed((), relocated(subset, folder, out.resolve()))
+
+
+def _rows_of(dataset: Dataset, ids: Container[str]) -> Iterator[Row]:
+    return (row for row in dataset.rows() if row.id in ids)

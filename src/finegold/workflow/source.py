@@ -1,0 +1,71 @@
+"""Where the rows come from, and the run folder that belongs to them."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from finegold.errors import ConfigError
+from finegold.run import RunFolder
+from finegold.samples import Dataset, open_dataset
+from finegold.samples.dataset import Ids
+
+
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """How a dataset is opened: the arguments of `open_dataset`, as a run folder remembers them."""
+
+    path: str
+    images: str | None = None
+    format: str | None = None
+    instruction: str | None = None
+    ids: Ids = "record"
+    allow_urls: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        path: str | Path,
+        images: str | Path | None = None,
+        format: str | None = None,
+        instruction: str | None = None,
+        ids: str = "record",
+        allow_urls: bool = False,
+    ) -> "DataSource":
+        """The same with absolute paths, so that a run folder can be used from anywhere."""
+        if ids not in ("record", "row"):
+            raise ConfigError(f"ids come from 'record' or 'row', not from '{ids}'")
+        return cls(
+            str(Path(path).absolute()),
+            None if images is None else str(Path(images).absolute()),
+            None if format is None else str(format),
+            instruction,
+            "row" if ids == "row" else "record",
+            allow_urls,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """What `run/manifest.json` holds under `data`."""
+        return asdict(self)
+
+    def open(self) -> Dataset:
+        """Open the dataset; raises DataError if there is none that can be understood."""
+        return open_dataset(
+            self.path,
+            images=self.images,
+            format=self.format,
+            instruction=self.instruction,
+            ids=self.ids,
+            allow_urls=self.allow_urls,
+        )
+
+
+def start_run(source: DataSource, path: Path) -> tuple[RunFolder, Dataset]:
+    """Open the run folder of a dataset, making it if it is not there; raises RunError if it is another's."""
+    dataset = source.open()
+    return RunFolder.create(path, source.to_json()), dataset
+
+
+def continue_run(path: Path) -> tuple[RunFolder, Dataset]:
+    """Open a run folder and the dataset that it was made for."""
+    run = RunFolder.open(path)
+    return run, DataSource(**run.manifest["data"]).open()

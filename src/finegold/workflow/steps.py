@@ -1,0 +1,103 @@
+"""One step on a run folder: score, cluster, select, report."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from finegold.clustering import Method
+from finegold.clustering.table import ClusterTable, cluster_run
+from finegold.errors import ConfigError
+from finegold.run import PartTable
+from finegold.scorers.from_text import scorer_from_text
+from finegold.selection.options import parse_weights
+from finegold.selection.presets import find_preset
+from finegold.workflow.choose import choose
+from finegold.workflow.compute import (
+    Machine,
+    embed_rows,
+    existing,
+    read_rows,
+    score_rows,
+)
+from finegold.workflow.output import check_free, subset_names
+from finegold.workflow.pick import Picked, deliver
+from finegold.workflow.source import DataSource, continue_run, start_run
+
+
+def score_run(
+    run: str | Path,
+    scorer: str,
+    parameters: Mapping[str, str] | None = None,
+    *,
+    source: DataSource | None = None,
+    encoder: str,
+    retry_failed: bool = False,
+    strict: bool = False,
+    machine: Machine | None = None,
+) -> PartTable:
+    """Score a run folder's rows with one scorer.
+
+    Args:
+        run: The run folder.
+        scorer: A registered name, or `module:Class`.
+        parameters: The scorer's, as text; converted to the types of its fields.
+        source: The dataset, if the run folder is yet to be made.
+        encoder: For a scorer with a field of that name that is not among the parameters; likewise the device.
+        retry_failed: Score the rows again on which it failed.
+        strict: Stop at the first bad row.
+        machine: Device, batch size and workers.
+    """
+    machine = machine or Machine()
+    folder, dataset = start_run(source, Path(run)) if source else continue_run(Path(run))
+    made = scorer_from_text(scorer, parameters or {}, {"encoder": encoder, "device": machine.device})
+    with folder.writing():
+        rows = read_rows(folder, dataset, machine, strict=strict)
+        return score_rows(folder, dataset, rows, made, machine, retry_failed=retry_failed)
+
+
+def cluster_run_folder(
+    run: str | Path,
+    *,
+    method: Method = "spectral",
+    clusters: int = 10,
+    neighbours: int = 10,
+    encoder: str,
+    seed: int = 0,
+    machine: Machine | None = None,
+) -> ClusterTable:
+    """Embed a run folder's images, if that was not done, and cluster them."""
+    machine = machine or Machine()
+    folder, dataset = continue_run(Path(run))
+    with folder.writing():
+        rows = read_rows(folder, dataset, machine)
+        embeddings, _ = embed_rows(folder, dataset, rows, encoder, machine)
+        return cluster_run(
+            folder, embeddings, method=method, clusters=clusters, neighbours=neighbours, seed=seed
+        )
+
+
+def select_run(
+    run: str | Path,
+    *,
+    size: int | str,
+    out: str | Path,
+    preset: str,
+    weights: Mapping[str, float] | str | None = None,
+    seed: int = 0,
+    link: bool = False,
+) -> Picked:
+    """Choose rows by what the run folder holds: the last scores of each scorer, and the last clusters.
+
+    Raises:
+        ConfigError: If something that the preset needs was not computed.
+    """
+    recipe = find_preset(preset)
+    out = Path(out).resolve()
+    folder, dataset = continue_run(Path(run))
+    check_free(out, subset_names(dataset))
+    with folder.writing():
+        computed = existing(folder, read_rows(folder, dataset))
+        if not computed.scores and recipe.weights:
+            raise ConfigError(f"{folder.path} holds no scores of these rows: run `finegold score` first")
+        own = parse_weights(weights) if isinstance(weights, str) else weights
+        choice = choose(folder, dataset, computed, recipe, str(size), weights=own, seed=seed)
+        return deliver(folder, dataset, choice, out, link=link)

@@ -1,0 +1,127 @@
+"""The command line as a person meets it: a fresh process each time."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from finegold.workflow import pick
+
+MakeDataset = Callable[..., Path]
+
+
+def finegold(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command; nothing on its environment asks for colours or a wide terminal."""
+    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "finegold", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=cwd)
+
+
+def test_help_names_every_verb() -> None:
+    shown = finegold("--help")
+    assert shown.returncode == 0
+    for verb in ("pick", "inspect", "score", "cluster", "select", "report", "replay", "compare", "presets"):
+        assert verb in shown.stdout
+
+
+@pytest.mark.parametrize("statement", ["import finegold", "from finegold.cli import main"])
+def test_importing_loads_no_model_library(statement: str) -> None:
+    program = (
+        f"{statement}\nimport sys\n"
+        "heavy = ('torch', 'transformers', 'sklearn', 'pyarrow', 'PIL', 'openai')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment
+    )
+    assert found.stdout.strip() == "[]"
+
+
+def test_every_verb_explains_itself() -> None:
+    for verb in ("pick", "inspect", "score", "cluster", "select", "report", "replay", "compare", "presets"):
+        shown = finegold(verb, "--help")
+        assert shown.returncode == 0, shown.stderr
+        assert "Usage" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["pick", "nowhere.json", "--size", "3", "--out", "out"], ["nowhere.json", "expected"]),
+        (["pick", "data.json", "--size", "many", "--out", "out", "--preset", "length-only"], ["many", "6%"]),
+        (
+            ["pick", "data.json", "--size", "3", "--out", "out", "--preset", "best"],
+            ["best", "instructiongpt4"],
+        ),
+        (["pick", "data.json", "--size", "3", "--out", "out", "--weights", "clip"], ["clip", "clip=1"]),
+        (["select", "no-run", "--size", "3", "--out", "out"], ["no-run", "manifest.json"]),
+        (["score", "no-run", "--scorer", "length"], ["no-run"]),
+        (["replay", "data.json", "--data", "data.json"], ["data.json", "selection.json"]),
+    ],
+)
+def test_a_mistake_is_one_sentence_without_a_traceback(
+    make_dataset: MakeDataset, arguments: list[str], words: list[str]
+) -> None:
+    folder = make_dataset(6).parent
+    failed = finegold(*arguments, cwd=folder)
+    assert failed.returncode == 2
+    assert "Traceback" not in failed.stderr
+    lines = failed.stderr.strip().splitlines()
+    assert lines[-1].startswith("finegold: ")
+    for word in words:
+        assert word in lines[-1]
+    assert "Traceback" in finegold("--debug", *arguments, cwd=folder).stderr
+
+
+def test_the_steps_one_by_one_give_what_pick_gives(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    data = make_dataset(24)
+    picked = pick(data, size=6, out=tmp_path / "whole", encoder="offline", clusters=3)
+    for arguments in (
+        ["score", "run", "--data", data, "--scorer", "length"],
+        ["score", "run", "--scorer", "clip", "--encoder", "offline"],
+        ["cluster", "run", "--encoder", "offline", "--clusters", 3],
+        ["select", "run", "--size", 6, "--out", "steps"],
+        ["report", "run", "--selection", "steps/selection.json", "--out", "again.html"],
+    ):
+        done = finegold(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    chosen = json.loads((tmp_path / "steps" / "selection.json").read_text())["rows"]
+    assert [row["id"] for row in chosen] == [row.id for row in picked.manifest.rows]
+    assert [row["quality"] for row in chosen] == [row.quality for row in picked.manifest.rows]
+    assert "r0001" in (tmp_path / "again.html").read_text()
+
+
+def test_a_scorer_from_a_file_beside_the_data(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    """The scorer of the README, taken from there."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    code = readme.split("```python\n")[1].split("```")[0]
+    (tmp_path / "my_scorers.py").write_text(code)
+    done = finegold(
+        "score", "run", "--data", make_dataset(8), "--scorer", "my_scorers:Questions", "--param", "limit=5",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "8 ok" in done.stdout
+    chosen = finegold(
+        "select", "run", "--size", 3, "--out", "out", "--preset", "no-clusters", "--weights", "questions=1",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert chosen.returncode == 0, chosen.stderr
+
+
+def test_replay_exits_with_one_when_a_row_is_gone(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    data = make_dataset(10)
+    picked = pick(data, size=3, out=tmp_path / "out", preset="length-only")
+    command = ["replay", picked.manifest_path, "--data", data, "--out", tmp_path / "again"]
+    assert finegold(*command).returncode == 0
+    data.write_text(
+        json.dumps([r for r in json.loads(data.read_text()) if r["id"] != picked.manifest.rows[0].id])
+    )
+    gone = finegold(*command[:-1], tmp_path / "third")
+    assert gone.returncode == 1
+    assert picked.manifest.rows[0].id in gone.stdout

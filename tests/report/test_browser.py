@@ -1,0 +1,195 @@
+"""The report in a real browser: silent, alone, readable on a phone and in the dark."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from finegold.report import ReportInputs, RowContent, write
+
+SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    playwright = pytest.importorskip("playwright.sync_api")
+    if path is None:
+        message = "no Chromium on PATH: apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def report(made: Callable[..., ReportInputs], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made rows, among them words and ids that are hard to wrap and one that would like to run."""
+    inputs = made()
+    first, second, third = (
+        inputs.rows.ids[int(np.flatnonzero(inputs.rows.rank == rank)[0])] for rank in (1, 2, 3)
+    )
+    contents = {
+        **inputs.contents,
+        first: RowContent("a/" * 60 + "b.json record 1", "", "w" * 900, inputs.contents[first].thumbnail),
+        second: RowContent("pool.json record 2", "", "</p><script>document.title = 'taken'</script>" * 3),
+        third: RowContent("pool.json record 3", "اوصف الصورة", "كلب يجري على الشاطئ " * 20),
+    }
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    write(replace(inputs, contents=contents), path)
+    return path
+
+
+class Visit:
+    """One opened report, and everything that the page said or asked for meanwhile."""
+
+    def __init__(self, browser: Any, report: Path, size: str = "desktop", scheme: str = "light") -> None:
+        width, height = SIZES[size]
+        self.context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            has_touch=size == "phone",
+            reduced_motion="reduce",
+        )
+        self.page = self.context.new_page()
+        self.noise: list[str] = []
+        self.page.on("console", lambda message: self.noise.append(message.text))
+        self.page.on("pageerror", lambda error: self.noise.append(str(error)))
+        self.page.on("request", lambda request: self._asked(request.url, report.as_uri()))
+        self.page.goto(report.as_uri())
+
+    def _asked(self, url: str, own: str) -> None:
+        if not url.startswith("data:") and url.partition("#")[0] != own:
+            self.noise.append(f"request for {url}")
+
+    def __enter__(self) -> "Visit":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.context.close()
+
+    def background(self) -> int:
+        """Sum of red, green and blue of the page's background."""
+        colour = self.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        return sum(int(part) for part in colour[4:-1].split(","))
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "light"), ("desktop", "dark")])
+def test_page_is_silent_and_fits(browser: Any, report: Path, size: str, scheme: str, tmp_path: Path) -> None:
+    with Visit(browser, report, size, scheme) as visit:
+        visit.page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+        visit.page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
+        width = visit.page.evaluate("document.documentElement.scrollWidth")
+        assert width == SIZES[size][0]
+        broken = "[...document.images].filter((image) => image.complete && !image.naturalWidth).length"
+        assert visit.page.evaluate(broken) == 0
+        assert "picked by finegold" in visit.page.title()
+        shot = tmp_path / f"{size}-{scheme}.png"
+        visit.page.screenshot(path=shot)
+        assert shot.stat().st_size > 20_000
+        assert (visit.background() < 150) == (scheme == "dark")
+        assert visit.noise == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_has_contrast(browser: Any, report: Path, scheme: str) -> None:
+    """Every text is at least 4.5 to 1 against what lies behind it (WCAG 2.2, 1.4.3)."""
+    script = """() => {
+      const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+      const over = (colours) => {
+        probe.clearRect(0, 0, 1, 1);
+        for (const colour of colours) { probe.fillStyle = colour; probe.fillRect(0, 0, 1, 1); }
+        return [...probe.getImageData(0, 0, 1, 1).data];
+      };
+      const light = (rgb) => rgb.slice(0, 3).map((v) => v / 255)
+        .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+      const failures = new Set();
+      const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+      while (walker.nextNode()) {
+        const element = walker.currentNode.parentElement;
+        if (!walker.currentNode.data.trim() || element.closest("script, noscript, title, option")) continue;
+        const behind = [];
+        for (let up = element; up; up = up.parentElement) {
+          behind.unshift(getComputedStyle(up).backgroundColor);
+        }
+        const css = getComputedStyle(element);
+        const front = element.closest("svg") ? css.fill : css.color;
+        const a = light(over(behind)), b = light(over([...behind, front]));
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (ratio < 4.5) failures.add(`${element.tagName}.${element.className} ${ratio.toFixed(2)}`);
+      }
+      return [...failures];
+    }"""
+    with Visit(browser, report, scheme=scheme) as visit:
+        assert visit.page.evaluate(script) == []
+
+
+def test_gallery_orders_filters_and_finds(browser: Any, report: Path) -> None:
+    with Visit(browser, report) as visit:
+        page = visit.page
+        cards = page.locator("#first > .card")
+        assert cards.count() == 60
+        assert page.locator("#others").text_content() == "Show the other 30"
+        page.select_option("#order", label="Answer length, lowest first")
+        lengths = [float(card.get_attribute("data-values").split()[3]) for card in cards.all()]
+        assert lengths == sorted(lengths)
+        page.select_option("#cluster", label="2")
+        assert {card.get_attribute("data-cluster") for card in cards.all()} == {"1"}
+        page.select_option("#cluster", label="all")
+        wanted = cards.nth(7).locator(".id bdi").first.text_content()
+        page.fill("#find", wanted.upper())
+        assert cards.count() == 1
+        assert not page.locator(".rest").is_visible()
+        page.fill("#find", "")
+        page.select_option("#order", label="as picked")
+        assert [card.locator(".rank").text_content() for card in cards.all()] == [
+            str(n) for n in range(1, 61)
+        ]
+        assert page.title().startswith("pool.json")
+        assert visit.noise == []
+
+
+def test_map_answers_to_pointer_keyboard_and_filter(browser: Any, report: Path) -> None:
+    with Visit(browser, report) as visit:
+        page, tip = visit.page, visit.page.locator("#tip")
+        page.locator("#points").focus()
+        page.keyboard.press("ArrowRight")
+        assert "picked, rank 1" in tip.inner_text()
+        assert tip.locator("img").count() == 1
+        page.keyboard.press("ArrowLeft")
+        assert "picked, rank 90" in tip.inner_text()
+        page.keyboard.press("Escape")
+        assert not tip.is_visible()
+        data = page.evaluate("JSON.parse(document.getElementById('data').textContent)")
+        last = len(data["x"]) - 1
+        side = page.locator("#points").bounding_box()["width"]
+        spot = {axis: 15 + data[axis][last] / data["grid"] * (side - 30) for axis in ("x", "y")}
+        page.locator("#points").hover(position=spot)
+        assert "picked, rank 90" in tip.inner_text()
+        page.locator(".filters button").nth(2).click()
+        page.locator("#points").focus()
+        page.keyboard.press("ArrowRight")
+        assert "cluster 3" in tip.inner_text()
+        assert visit.noise == []
+
+
+def test_without_scripts_every_row_can_still_be_read(browser: Any, report: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    assert page.locator(".controls").count() == 1
+    assert not page.locator(".controls").is_visible()
+    page.locator(".rest > summary").click()
+    assert page.locator("#rest > .card").nth(29).is_visible()
+    context.close()

@@ -1,0 +1,143 @@
+import json
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from finegold.samples import Dataset, open_dataset
+from finegold.samples.check import check
+
+Picture = Callable[..., bytes]
+Members = list[tuple[str, bytes]]
+TALK = [{"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "A cat."}]
+
+
+def shard(path: Path, members: Members) -> Dataset:
+    import io
+
+    with tarfile.open(path, "w") as tar:
+        for name, data in members:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return open_dataset(path)
+
+
+def codes(dataset: Dataset) -> list[str | None]:
+    return [problem.code if (problem := check(row).problem) else None for row in dataset.rows()]
+
+
+def test_members_are_grouped_by_the_name_before_the_first_dot(tmp_path: Path, picture: Picture) -> None:
+    dataset = shard(
+        tmp_path / "a.tar",
+        [
+            ("dir.x/0.jpg", picture(0)),
+            ("dir.x/0.txt", b"A cat."),
+            ("1.0.png", picture(1, "PNG")),
+            ("1.1.png", picture(2, "PNG")),
+            (
+                "1.json",
+                json.dumps(
+                    {
+                        "messages": [
+                            {"role": "user", "content": "Compare <image> <image>"},
+                            {"role": "assistant", "content": "Alike."},
+                        ]
+                    }
+                ).encode(),
+            ),
+            ("2.jpg", picture(3)),
+            ("2.json", json.dumps({"id": 7, "image": "elsewhere/2.jpg", "conversations": TALK}).encode()),
+        ],
+    )
+    rows = list(dataset.rows())
+    assert codes(dataset) == [None, None, None]
+    assert [row.id for row in rows] == ["dir.x/0", "1", "7"]
+    assert [[image.name for image in row.sample.images] for row in rows if row.sample] == [
+        ["dir.x/0.jpg"],
+        ["1.0.png", "1.1.png"],
+        ["2.jpg"],
+    ]
+    assert [row.sample.answer for row in rows if row.sample] == ["A cat.", "Alike.", "A cat."]
+
+
+def test_bad_groups_are_problems_of_their_own(tmp_path: Path, picture: Picture) -> None:
+    dataset = shard(
+        tmp_path / "a.tar",
+        [
+            ("0.jpg", picture(0)),
+            ("1.txt", b"A cat without an image."),
+            ("2.jpg", picture(0)),
+            ("2.json", b"{broken"),
+            ("3.jpg", picture(0)),
+            ("3.json", b"[]"),
+            ("README", b"hello"),
+            ("4.jpg", picture(0)[:-100]),
+            ("4.txt", b"A cat."),
+            ("5.jpg", picture(0)),
+            ("5.txt", b"\xff\xfe broken"),
+            ("6.png", picture(0)),
+            ("6.txt", b"A JPEG."),
+            ("7.json", json.dumps({"image": "7.jpg", "conversations": TALK}).encode()),
+            ("8.jpg", picture(0)),
+            ("8.txt", b"Fine."),
+        ],
+    )
+    assert codes(dataset) == [
+        "malformed-row",
+        "missing-image",
+        "malformed-row",
+        "malformed-row",
+        "malformed-row",
+        "truncated-image",
+        "malformed-row",
+        "wrong-extension",
+        "missing-image",
+        None,
+    ]
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for name, kind in (
+            ("0.jpg", tarfile.SYMTYPE),
+            ("1.jpg", tarfile.LNKTYPE),
+            ("2.jpg", tarfile.FIFOTYPE),
+        ):
+            member = tarfile.TarInfo(name)
+            member.type = kind
+            member.linkname = "/etc/passwd"
+            tar.addfile(member)
+    assert codes(open_dataset(tmp_path / "a.tar")) == ["malformed-row"] * 3
+
+
+@pytest.mark.parametrize("cut", [1100, 5000, -3000])
+def test_a_shard_that_was_cut_off_says_so_and_the_next_is_read(
+    tmp_path: Path, picture: Picture, cut: int
+) -> None:
+    members = [
+        (f"{n}.{kind}", data) for n in range(9) for kind, data in (("jpg", picture(n)), ("txt", b"A cat."))
+    ]
+    shard(tmp_path / "a.tar", members)
+    size = sum(512 + -(-len(data) // 512) * 512 for _, data in members)
+    data = (tmp_path / "a.tar").read_bytes()[:size]
+    (tmp_path / "a.tar").write_bytes(data[:cut])
+    shard(tmp_path / "b.tar", [("z.jpg", picture(99)), ("z.txt", b"Last.")])
+    rows = list(open_dataset(tmp_path).rows())
+    assert rows[-1].id == "z"
+    assert rows[-1].problem is None
+    assert "unreadable-shard" in [row.problem.code for row in rows if row.problem]
+    assert [row.index for row in rows] == list(range(len(rows)))
+
+
+def test_a_damaged_header_is_not_taken_for_the_end(tmp_path: Path, picture: Picture) -> None:
+    shard(
+        tmp_path / "a.tar",
+        [("0.jpg", picture(0)), ("0.txt", b"A cat."), ("1.jpg", picture(1)), ("1.txt", b"B.")],
+    )
+    data = bytearray((tmp_path / "a.tar").read_bytes())
+    at = data.index(b"1.jpg\0")
+    data[at : at + 512] = b"x" * 512
+    (tmp_path / "a.tar").write_bytes(data)
+    assert codes(open_dataset(tmp_path / "a.tar")) == [None, "unreadable-shard"]

@@ -1,0 +1,125 @@
+import pytest
+
+from finegold.errors import ModelError
+from finegold.samples import Sample, Turn
+from finegold.scorers.base import Batch, Scorer
+from finegold.scorers.reward import Reward
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+TEXTS = [
+    ("Describe the image.", "A dog runs over the grass."),
+    ("Describe the image.", "Two men stand beside a wall."),
+    ("What?", "A bus."),
+    ("", "No instruction came with this answer."),
+    ("Describe the image.", "word " * 40),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A random DeBERTa-v2 of width 32 over characters, with room for 128 tokens."""
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
+
+    letters = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", *map(chr, range(32, 127))]
+    characters = Tokenizer(
+        models.WordLevel({letter: row for row, letter in enumerate(letters)}, unk_token="[UNK]")
+    )
+    characters.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    characters.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 1), ("[SEP]", 2)],
+    )
+    place = tmp_path_factory.mktemp("tiny-deberta")
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=characters,
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        unk_token="[UNK]",
+        model_max_length=128,
+    ).save_pretrained(place)
+    torch.manual_seed(0)
+    config = transformers.DebertaV2Config(
+        vocab_size=len(letters),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=128,
+        relative_attention=True,
+        position_buckets=16,
+        pos_att_type=["p2c", "c2p"],
+        norm_rel_ebd="layer_norm",
+        share_att_key=True,
+        type_vocab_size=0,
+        initializer_range=0.5,
+        num_labels=1,
+    )
+    transformers.DebertaV2ForSequenceClassification(config).save_pretrained(place)
+    return str(place)
+
+
+def one_at_a_time(folder, instruction, answer):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    network = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    tokens = tokenizer(instruction, answer, truncation=True, max_length=128, return_tensors="pt")
+    with torch.no_grad():
+        return network(**tokens).logits[0, 0].item()
+
+
+def samples(texts):
+    return Batch(
+        [
+            Sample(str(row), (), (Turn("user", instruction), Turn("assistant", answer)), None)
+            for row, (instruction, answer) in enumerate(texts)
+        ]
+    )
+
+
+def test_batched_rewards_equal_the_one_at_a_time_loop(folder):
+    texts = TEXTS * 9  # several padded batches
+    scorer = Reward(model=folder, device="cpu")
+    scorer.load()
+
+    scores = scorer.score(samples(texts))
+
+    expected = {text: one_at_a_time(folder, *text) for text in TEXTS}
+    assert len(set(expected.values())) == len(TEXTS)
+    for text, score in zip(texts, scores, strict=True):
+        assert score.value == pytest.approx(expected[text], abs=1e-4)
+
+
+def test_truncation_is_said(folder):
+    scores = Reward(model=folder, device="cpu").score(samples(TEXTS))
+
+    assert [score.reason for score in scores] == [None] * 4 + ["cut to 128 of 221 tokens"]
+    assert Reward(model=folder, device="cpu", max_tokens=20).score(samples(TEXTS))[0].reason == (
+        "cut to 20 of 48 tokens"
+    )
+
+
+def test_a_row_without_an_answer_is_skipped_in_place(folder):
+    scores = Reward(model=folder, device="cpu").score(samples([TEXTS[0], ("Why?", " "), TEXTS[1]]))
+
+    assert [score.status for score in scores] == ["ok", "skipped", "ok"]
+    assert scores[1].reason == "the row has no answer"
+
+
+def test_a_model_without_a_trained_head_is_refused(folder, tmp_path):
+    transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(tmp_path)
+    transformers.AutoModelForSequenceClassification.from_pretrained(folder).deberta.save_pretrained(tmp_path)
+
+    with pytest.raises(ModelError, match=r"lacks trained weights for classifier.*which would be random"):
+        Reward(model=str(tmp_path), device="cpu").load()
+
+
+def test_a_missing_model_is_an_error_in_one_sentence(tmp_path):
+    with pytest.raises(ModelError, match=r"the reward model '.*' cannot be loaded"):
+        Reward(model=str(tmp_path / "nothing"), device="cpu").load()
+
+
+def test_it_is_a_scorer():
+    assert isinstance(Reward(), Scorer)

@@ -1,0 +1,65 @@
+"""The figures of a comparison against direct, slow computations."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finegold.arrays import Vectors
+from finegold.selection import compare
+
+
+def _points(n: int, seed: int) -> Vectors:
+    return np.random.default_rng(seed).normal(size=(n, 6)).astype(np.float32)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 60), st.integers(0, 10_000), st.data())
+def test_distance_and_duplicates_equal_a_double_loop(n: int, seed: int, data: st.DataObject) -> None:
+    points = _points(n, seed)
+    points[n // 2] = 2 * points[0]
+    chosen = np.array(data.draw(st.lists(st.integers(0, n - 1), min_size=1, unique=True)), dtype=np.int64)
+
+    def cosine(i: int, j: int) -> float:
+        a, b = points[i].astype(float), points[j].astype(float)
+        return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+
+    nearest = [max(0.0, min(1 - cosine(i, j) for j in chosen)) for i in range(n)]
+    assert compare.embedding_distance(points, chosen) == pytest.approx(np.mean(nearest), abs=1e-5)
+    repeats = sum(
+        any(cosine(int(chosen[a]), int(chosen[b])) > compare.NEAR_DUPLICATE for b in range(a))
+        for a in range(len(chosen))
+    )
+    assert compare.near_duplicates(points, chosen) == repeats
+
+
+def test_rows_without_an_image_do_not_count_for_coverage() -> None:
+    points = _points(10, 1)
+    points[3] = np.nan
+    assert compare.embedding_distance(points, np.delete(np.arange(10), 3)) == pytest.approx(0, abs=1e-6)
+    assert np.isnan(compare.embedding_distance(points, np.array([3])))
+
+
+def test_cluster_coverage_goes_from_one_cluster_to_all_alike() -> None:
+    labels = np.repeat(np.arange(4), 5)
+    assert compare.cluster_coverage(labels, np.arange(5)) == pytest.approx(1 / 4)
+    assert compare.cluster_coverage(labels, np.array([0, 5, 10, 15])) == pytest.approx(1)
+
+
+def test_shares_count_rows_that_nobody_labelled() -> None:
+    labels = {"a": "good", "b": "bad", "c": "good"}
+    assert compare.shares(labels, ["a", "b", "x", "c"]) == {"bad": 0.25, "good": 0.5, "unlabelled": 0.25}
+
+
+def test_overlap_is_a_share_of_the_smaller() -> None:
+    assert compare.overlap(["a", "b"], ["b", "c", "d"]) == 0.5
+
+
+def test_the_interval_covers_the_true_mean_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    inside = 0
+    for _ in range(2_000):
+        found = compare.interval(rng.normal(3, 2, size=5).tolist())
+        inside += found.low <= 3 <= found.high
+    assert 0.93 < inside / 2_000 < 0.97
+    assert compare.interval([2.0]) == compare.Interval(2, 2, 2, 1)

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+from finegold.clustering import cluster_rows
+from finegold.errors import ConfigError
+from finegold.selection import ALLOCATORS, NORMALISERS, PICKERS, PRESETS, SelectionInputs, find_preset, select
+
+NAMES = sorted(PRESETS)
+
+
+def inputs_for(name: str, order: list[int] | None = None) -> SelectionInputs:
+    """120 rows, 15 of them without an image, in a given order."""
+    random = np.random.default_rng(5)
+    n = 120
+    points = (random.normal(size=(n, 6)) + 2 * np.repeat(random.normal(size=(6, 6)), 20, axis=0)).astype(
+        np.float32
+    )
+    points[::8] = np.nan
+    clip, length = random.normal(size=n), random.exponential(size=n)
+    clip[::8] = np.nan
+    ids = [f"row {i}" for i in range(n)]
+    order = list(range(n)) if order is None else order
+    ids = [ids[i] for i in order]
+    points = points[order]
+    spec = find_preset(name).clustering
+    labels = None
+    if spec is not None:
+        labels = cluster_rows(
+            ids, points, method=spec.method, clusters=spec.count(n), neighbours=spec.neighbours
+        ).labels
+    return SelectionInputs(
+        ids,
+        {"clip": clip[order], "length": length[order]},
+        labels,
+        points,
+        targets=np.random.default_rng(6).normal(size=(4, 6)).astype(np.float32),
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_preset_keeps_every_promise(name: str) -> None:
+    """Exactly the size, nothing lost, row order without effect, the same seed the same rows."""
+    inputs = inputs_for(name)
+    shuffled = inputs_for(name, [int(i) for i in np.random.default_rng(1).permutation(120)])
+    for size in (1, 7, 40, 100):
+        result = select(inputs, find_preset(name), size, seed=3)
+        assert len(set(result.ids)) == size
+        assert size + result.not_selected + len(result.excluded) == 120
+        assert result.rows == select(inputs, find_preset(name), size, seed=3).rows
+        assert [r.id for r in result.rows] == [
+            r.id for r in select(shuffled, find_preset(name), size, seed=3).rows
+        ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_preset_names_what_there_is(name: str) -> None:
+    preset = PRESETS[name]
+    assert preset.normalise in NORMALISERS
+    assert preset.allocate in ALLOCATORS
+    assert preset.pick in PICKERS
+    assert (preset.clustering is not None) == (preset.partition == "clusters")
+    assert bool(preset.weights) == (name not in ("random", "stratified"))
+
+
+def test_rows_without_an_image_are_chosen_by_quality_among_themselves() -> None:
+    result = select(inputs_for("d2"), find_preset("d2"), 40)
+    without = [row for row in result.rows if row.scores["clip"] is None]
+    assert len(without) == 5
+    assert any("15 rows have no image" in note for note in result.notes)
+    assert result.quality is not None
+    quality = dict(zip(result.pool_ids, result.quality, strict=True))
+    best = sorted((f"row {i}" for i in range(0, 120, 8)), key=lambda i: (-quality[i], i))[:5]
+    assert sorted(row.id for row in without) == sorted(best)
+
+
+def test_the_worse_half_is_left_out_while_it_is_not_needed() -> None:
+    inputs = inputs_for("prism")
+    result = select(inputs, find_preset("prism"), 30)
+    assert result.quality is not None
+    middle = np.median(result.quality)
+    assert all(row.quality is not None and row.quality >= middle for row in result.rows)
+    assert any("60 rows of lowest quality" in note for note in result.notes)
+    assert len(select(inputs, find_preset("prism"), 100).rows) == 100
+
+
+def test_what_a_picker_needs_is_named() -> None:
+    inputs = inputs_for("d2")
+    with pytest.raises(ConfigError, match="'d2' compares images, and none were embedded"):
+        select(SelectionInputs(inputs.ids, inputs.indicators), find_preset("d2"), 5)
+    with pytest.raises(ConfigError, match="'rds' moves towards target examples"):
+        select(
+            SelectionInputs(inputs.ids, inputs.indicators, embeddings=inputs.embeddings),
+            find_preset("rds"),
+            5,
+        )
