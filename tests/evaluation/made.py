@@ -106,7 +106,6 @@ def scienceqa_problems(data: Path) -> None:
         if shown:
             picture(folder / split / str(number) / shown)
     write(folder / "problems.json", json.dumps(problems))
-    (folder / "data").mkdir()
 
 
 def scienceqa_parquet(data: Path) -> None:

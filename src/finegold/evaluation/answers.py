@@ -104,6 +104,9 @@ class Shard:
         return out / "answers" / f"{task}{part}.jsonl"
 
 
+ALL_ITEMS = Shard()
+
+
 def keep_settings(out: Path, task: str, settings: dict[str, Any]) -> None:
     """Write the settings of a task's answers, or check them against those of earlier answers.
 
@@ -117,8 +120,8 @@ def keep_settings(out: Path, task: str, settings: dict[str, Any]) -> None:
         for key in sorted(keys):
             if canonical_json(earlier.get(key)) != canonical_json(settings[key]):
                 raise RunError(
-                    f"{out} holds answers to {name} with {key} {canonical_json(earlier.get(key))}, and now it "
-                    f"is {canonical_json(settings[key])}: name another folder"
+                    f"{out} holds answers to {name} with {key} {canonical_json(earlier.get(key))}, "
+                    f"and now it is {canonical_json(settings[key])}: name another folder"
                 )
         if name == task:
             settings = settings | {"items": max(settings["items"], earlier["items"])}

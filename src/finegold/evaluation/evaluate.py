@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from finegold.errors import DataError
-from finegold.evaluation.answers import Shard, keep_settings, read_all_answers
+from finegold.evaluation.answers import ALL_ITEMS, Shard, keep_settings, read_all_answers
 from finegold.evaluation.generate import Asked, Asking, ask
 from finegold.evaluation.generators import Generator, Profile
 from finegold.evaluation.task import DEFAULT_PROMPTS, Item, Prompt, Split, Task
@@ -37,7 +37,7 @@ class Options:
     splits: tuple[tuple[str, str], ...] = ()
     limit: int | None = None
     half: Half | None = None
-    shard: Shard = Shard()
+    shard: Shard = ALL_ITEMS
     max_new_tokens: int | None = None
     seed: int = 0
     batch_size: int = 16

@@ -93,8 +93,8 @@ def _check(earlier: dict[str, Answer], items: Sequence[Item], prompt: Prompt, pa
         answer = earlier.get(item.id)
         if answer is not None and not answer.answers(item, prompt.render(item)):
             raise RunError(
-                f"{path} holds an answer to another question with the id {item.id}: the task's files changed, "
-                "so name another folder"
+                f"{path} holds an answer to another question with the id {item.id}: the task's "
+                "files changed, so name another folder"
             )
 
 

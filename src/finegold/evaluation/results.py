@@ -110,13 +110,13 @@ def _of_category(measure: Measure, category: str, rows: Sequence[Answer], bootst
 def table_rows(results: dict[str, Any]) -> list[tuple[str, ...]]:
     """The results as text, a row a metric, numbers times 100 as papers print them.
 
-    Columns: task, split, scoring, metric, value, interval, n, failed, used to fit.
+    See `COLUMNS`.
     """
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, task in results["tasks"].items():
         failed = sum(task["failed"].values())
         shown = f"{task['answered']:,}" if task["complete"] else f"{task['answered']:,} of {task['items']:,}"
-        head = (TASKS[name].title, f"{task['split']}, {task['prompts']}")
+        head = (name, f"{task['split']}, {task['half']} half" if task["half"] else task["split"])
         tail = (shown, f"{failed:,}", ", ".join(task["used_to_fit"]))
         if not task["scores"]:
             rows.append(
@@ -130,7 +130,7 @@ def table_rows(results: dict[str, Any]) -> list[tuple[str, ...]]:
 
 COLUMNS = (
     "task",
-    "split and prompts",
+    "split",
     "scoring",
     "metric",
     "value",
@@ -149,7 +149,7 @@ def number(value: float) -> str:
 
 def interval(score: dict[str, Any]) -> str:
     """The interval of an estimate times 100; empty if there is none."""
-    return "" if score["low"] is None else f"{100 * score['low']:.1f} to {100 * score['high']:.1f}"
+    return "" if score["low"] is None else f"{100 * score['low']:.1f} … {100 * score['high']:.1f}"
 
 
 def markdown(results: dict[str, Any]) -> str:

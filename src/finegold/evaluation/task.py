@@ -72,12 +72,20 @@ class Source:
         url: Where to get it.
         terms: Under which terms.
         images: Whether it holds the images, which a model that sees none can do without.
+        instead: Another published form of the same, which does as well.
     """
 
     path: str
     url: str
     terms: str
     images: bool = False
+    instead: str | None = None
+
+    def below(self, folder: Path) -> bool:
+        """Whether it is there."""
+        return (folder / self.path).exists() or (
+            self.instead is not None and (folder / self.instead).exists()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +160,7 @@ class Task:
     def locate(self, data: Path, split: Split) -> Path:
         """The task's folder: below the data folder, or the data folder itself if the files lie there."""
         below = data / self.folder
-        direct = any((data / source.path).exists() for source in split.sources)
+        direct = any(source.below(data) for source in split.sources)
         return data if direct and not below.is_dir() else below
 
     def missing(self, data: Path, split: Split, *, blind: bool = False) -> list[Source]:
@@ -165,9 +173,7 @@ class Task:
         """
         folder = self.locate(data, split)
         return [
-            source
-            for source in split.sources
-            if not (blind and source.images) and not (folder / source.path).exists()
+            source for source in split.sources if not (blind and source.images) and not source.below(folder)
         ]
 
     def items(self, data: Path, split: Split, *, limit: int | None = None) -> list[Item]:

@@ -1,7 +1,6 @@
 """Generators: the models that can be evaluated, by the name that a user gives."""
 
 from collections.abc import Callable
-from importlib.util import find_spec
 
 from finegold.errors import ConfigError
 from finegold.evaluation.generators.base import PROFILES, Generator, Profile, find_profile

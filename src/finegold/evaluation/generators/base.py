@@ -11,15 +11,15 @@ from finegold.samples import Problem
 
 
 class Generator(Protocol):
-    """A model behind one function.
+    """A model behind one function."""
 
-    Attributes:
-        name: As the user wrote it; for tables and messages.
-        blind: Whether it answers without looking, so that images are neither needed nor read.
-    """
+    @property
+    def name(self) -> str:
+        """As the user wrote it; for tables and messages."""
 
-    name: str
-    blind: bool
+    @property
+    def blind(self) -> bool:
+        """Whether it answers without looking, so that images are neither needed nor read."""
 
     def identity(self) -> dict[str, Any]:
         """What its answers depend on, JSON-able: answers of two identities are never mixed."""

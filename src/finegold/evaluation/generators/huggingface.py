@@ -10,6 +10,10 @@ from PIL import Image
 from finegold.errors import ModelError
 from finegold.evaluation.generators.base import Profile
 from finegold.extras import require
+from finegold.run import file_sha256
+
+_FILES = frozenset({".safetensors", ".bin", ".json", ".jinja", ".model", ".txt"})
+"""Weights, settings, tokenizer and chat template: what answers of a folder depend on."""
 
 
 class HuggingFaceGenerator:
@@ -41,15 +45,15 @@ class HuggingFaceGenerator:
         self._loaded: tuple[Any, Any] | None = None
 
     def identity(self) -> dict[str, Any]:
-        """See `Generator`: the commit of a hub model, the sizes and times of a folder's weights."""
+        """See `Generator`: the commit of a hub model, the hashes of a folder's files."""
         config = self._load()[0].config
         folder = Path(self.name)
-        weights = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+        files = sorted(file for file in folder.glob("*") if file.suffix in _FILES) if folder.is_dir() else []
         return {
             "kind": "huggingface",
             "model": self.name,
             "commit": getattr(config, "_commit_hash", None),
-            "files": {file.name: [file.stat().st_size, file.stat().st_mtime_ns] for file in weights},
+            "files": {file.name: file_sha256(file)[:16] for file in files},
             "dtype": str(self._load()[0].dtype).removeprefix("torch."),
         }
 
@@ -87,8 +91,8 @@ class HuggingFaceGenerator:
             except (OSError, ValueError, KeyError, ImportError) as error:
                 reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
                 raise ModelError(
-                    f"the vision-language model '{self.name}' cannot be loaded ({reason}): give a folder or a "
-                    "hub id that transformers' AutoModelForImageTextToText knows"
+                    f"the vision-language model '{self.name}' cannot be loaded ({reason}): give a "
+                    "folder or a hub id that transformers' AutoModelForImageTextToText knows"
                 ) from error
             tokenizer = getattr(processor, "tokenizer", None)
             if tokenizer is None:

@@ -17,7 +17,9 @@ from finegold.samples.text import read_json
 
 _TERMS = "CC BY-NC-SA 4.0"
 _PROBLEMS = "problems.json"
-_PARQUET = Source("data/", "https://huggingface.co/datasets/derek-thomas/ScienceQA", _TERMS)
+_PARQUET = Source(
+    "data/", "https://huggingface.co/datasets/derek-thomas/ScienceQA", _TERMS, instead=_PROBLEMS
+)
 
 
 def _read(folder: Path, split: Split) -> list[Item]:
