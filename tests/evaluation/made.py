@@ -190,7 +190,7 @@ def vcr_images(data: Path, names: Sequence[str]) -> None:
         picture(data / "vcr" / "vcr1images" / name)
 
 
-def vcr_oc(data: Path, counts: Sequence[int]) -> None:
+def vcr_oc(data: Path, counts: Sequence[int], *, images: bool = True) -> None:
     rows = [
         {
             "image_id": f"lsmdc_0001_American_Beauty/{number}.jpg",
@@ -201,10 +201,11 @@ def vcr_oc(data: Path, counts: Sequence[int]) -> None:
         for number, count in enumerate(counts)
     ]
     write(data / "vcr" / "vcr1_oc.json", json.dumps(rows))
-    vcr_images(data, [str(row["image_id"]) for row in rows])
+    if images:
+        vcr_images(data, [str(row["image_id"]) for row in rows])
 
 
-def vcr_mci(data: Path, answers: Sequence[bool]) -> None:
+def vcr_mci(data: Path, answers: Sequence[bool], *, images: bool = True) -> None:
     rows = [
         {
             "image_id": f"movieclips_A/{number}@23.jpg",
@@ -215,7 +216,8 @@ def vcr_mci(data: Path, answers: Sequence[bool]) -> None:
         for number, yes in enumerate(answers)
     ]
     write(data / "vcr" / "vcr1_mci.json", json.dumps(rows))
-    vcr_images(data, [str(row["image_id"]) for row in rows])
+    if images:
+        vcr_images(data, [str(row["image_id"]) for row in rows])
 
 
 def llava_bench(data: Path) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from finegold.evaluation.contractions import CONTRACTIONS
@@ -74,6 +74,7 @@ def test_words_with_two_apostrophes_get_the_missing_one() -> None:
     assert len(CONTRACTIONS) == 120
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.text())
 def test_any_text_is_normalised_to_single_spaced_words(text: str) -> None:
     assert normalise(text) == " ".join(normalise(text).split())

@@ -116,9 +116,8 @@ def keep_settings(out: Path, task: str, settings: dict[str, Any]) -> None:
         RunError: If the folder holds answers of another model or under other settings.
     """
     for name, earlier in read_settings(out).items():
-        keys = settings.keys() - {"items"} if name == task else {"model"}
-        for key in sorted(keys):
-            if canonical_json(earlier.get(key)) != canonical_json(settings[key]):
+        for key in settings if name == task else ("model",):
+            if key != "items" and canonical_json(earlier.get(key)) != canonical_json(settings[key]):
                 raise RunError(
                     f"{out} holds answers to {name} with {key} {canonical_json(earlier.get(key))}, "
                     f"and now it is {canonical_json(settings[key])}: name another folder"

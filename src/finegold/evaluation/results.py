@@ -42,7 +42,7 @@ def score_folder(out: Path, bootstrap: Bootstrap) -> dict[str, Any]:
         "model": next(iter(known.values()))["model"],
         "bootstrap": asdict(bootstrap) | {"unit": "image"},
         "tokeniser": TOKENISER,
-        "selection": asdict(hygiene),
+        "selection": {"preset": hygiene.preset, "fitted_on": list(hygiene.fitted_on)},
         "tasks": {
             name: _task(name, read_all_answers(out, name), one, bootstrap)
             | {"used_to_fit": fitted_with(TASKS[name], hygiene)}

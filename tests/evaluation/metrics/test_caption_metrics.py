@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from finegold.errors import DataError
@@ -135,6 +135,7 @@ def test_a_caption_without_reference_is_an_error(metric: Any) -> None:
 sentences = st.lists(st.sampled_from(["a", "dog", "cat", "runs", "on", "grass"]), min_size=1, max_size=8)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
 @given(st.lists(st.tuples(sentences, st.lists(sentences, min_size=1, max_size=3)), min_size=2, max_size=6))
 def test_scores_stay_in_range_and_do_not_depend_on_the_order_of_images(rows: Any) -> None:
     captions = [caption for caption, _ in rows]

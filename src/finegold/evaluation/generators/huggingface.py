@@ -73,7 +73,7 @@ class HuggingFaceGenerator:
         ).to(model.device, dtype=model.dtype)
         with torch.inference_mode(), torch.random.fork_rng():
             torch.manual_seed(self._batch_seed(prompts, images))
-            ids = model.generate(**inputs, generation_config=self._settings(model, processor, max_new_tokens))
+            ids = model.generate(**inputs, max_new_tokens=max_new_tokens, **self._drawing())
         prompt = inputs["input_ids"]
         # An encoder-decoder, and some models that generate from embeddings, return the answer alone.
         if ids.shape[1] >= prompt.shape[1] and bool((ids[:, : prompt.shape[1]] == prompt).all()):
@@ -102,6 +102,7 @@ class HuggingFaceGenerator:
             tokenizer.padding_side = "left"
             if tokenizer.pad_token_id is None:
                 tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+            _keep_token_ids_only(model, tokenizer)
             self._loaded = model.eval().to(resolve_device(self._device)), processor
         return self._loaded
 
@@ -117,27 +118,34 @@ class HuggingFaceGenerator:
         token = getattr(processor, "image_token", None) if _has_placeholder(processor) else None
         return f"{token}\n{prompt}" if token else prompt
 
-    def _settings(self, model: Any, processor: Any, max_new_tokens: int) -> Any:
-        from transformers import GenerationConfig
-
-        own, tokenizer = model.generation_config, processor.tokenizer
-        drawing = {"temperature": self._profile.temperature, "top_p": self._profile.top_p, "top_k": 0}
-        return GenerationConfig(
-            max_new_tokens=max_new_tokens,
-            num_beams=1,
-            do_sample=self._profile.temperature > 0,
-            eos_token_id=own.eos_token_id if own.eos_token_id is not None else tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id if own.pad_token_id is None else own.pad_token_id,
-            bos_token_id=own.bos_token_id,
-            decoder_start_token_id=own.decoder_start_token_id,
-            **(drawing if self._profile.temperature > 0 else {}),
-        )
+    def _drawing(self) -> dict[str, Any]:
+        if not self._profile.temperature:
+            return {"do_sample": False}
+        return {
+            "do_sample": True,
+            "temperature": self._profile.temperature,
+            "top_p": self._profile.top_p,
+            "top_k": 0,
+        }
 
     def _batch_seed(self, prompts: Sequence[str], images: Sequence[Image.Image]) -> int:
         digest = hashlib.sha256(str(self._seed).encode())
         for prompt, image in zip(prompts, images, strict=True):
             digest.update(prompt.encode("utf-8", "surrogatepass") + b"\0" + image.tobytes())
         return int.from_bytes(digest.digest()[:6], "big")
+
+
+def _keep_token_ids_only(model: Any, tokenizer: Any) -> None:
+    """Replace the checkpoint's generation settings: what a call leaves open would come from them."""
+    from transformers import GenerationConfig
+
+    own = model.generation_config
+    model.generation_config = GenerationConfig(
+        eos_token_id=own.eos_token_id if own.eos_token_id is not None else tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id if own.pad_token_id is None else own.pad_token_id,
+        bos_token_id=own.bos_token_id,
+        decoder_start_token_id=own.decoder_start_token_id,
+    )
 
 
 def _has_placeholder(processor: Any) -> bool:
