@@ -61,7 +61,9 @@ class Answer:
 
     def line(self) -> str:
         """As a JSON line."""
-        return dump_json(asdict(self)).decode() + "\n"
+        record = {name: getattr(self, name) for name in self.__slots__}
+        problem = None if self.problem is None else asdict(self.problem)
+        return dump_json(record | {"problem": problem}).decode() + "\n"
 
     def answers(self, item: Item, prompt: str) -> bool:
         """Whether it was made for this item as it is now."""
