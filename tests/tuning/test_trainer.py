@@ -1,8 +1,6 @@
 import os
 import signal
 import socket
-import traceback
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 from tests.tuning.conftest import tiny_model
+from tests.tuning.forks import fork
 
 from finegold.errors import RunError
 from finegold.samples import open_dataset
@@ -61,20 +60,6 @@ def test_the_loss_falls(pool: Path, tmp_path: Path) -> None:
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
 
 
-def _fork(work: Callable[[], object]) -> int:
-    """Start `work` in a child; returns its id. One thread: those of the parent do not survive a fork."""
-    child = os.fork()
-    if child == 0:
-        torch.set_num_threads(1)
-        try:
-            work()
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-    return child
-
-
 def test_killed_twice_the_projection_is_the_same_bit_for_bit(pool: Path, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     whole = _train(pool, tmp_path / "whole", _recipe())
@@ -91,7 +76,7 @@ def test_killed_twice_the_projection_is_the_same_bit_for_bit(pool: Path, tmp_pat
         _train(pool, out, _recipe())
 
     for last in (4, 7):
-        _, status = os.waitpid(_fork(partial(train_until, last)), 0)
+        _, status = os.waitpid(fork(partial(train_until, last)), 0)
         assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
     resumed = _train(pool, out, _recipe())
     assert torch.equal(resumed.projection.weight, whole.projection.weight)
@@ -152,7 +137,7 @@ def test_two_processes_learn_what_one_learns(pool: Path, tmp_path: Path) -> None
         cache = _cache(pool.parent / "cache", model, rows)
         train_prefix(model, rows, _recipe(), tmp_path / "two", cache, processes=processes)
 
-    children = [_fork(partial(work, rank)) for rank in (0, 1)]
+    children = [fork(partial(work, rank)) for rank in (0, 1)]
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
     learnt = load_file(tmp_path / "two" / "checkpoint.safetensors")["parameter/projection.weight"]
     torch.testing.assert_close(learnt, whole.projection.weight.detach(), rtol=1e-5, atol=1e-6)

@@ -67,8 +67,10 @@ def read_rows(dataset: Dataset, tokenizer: Any, template: Template, longest: int
         turns = [turn.role for turn in sample.turns]
         if len(sample.images) != 1 or turns.count("assistant") != 1 or turns.count("user") > 1:
             raise DataError(
-                f"row '{row.id}' ({row.place}) has {len(sample.images)} images, {turns.count('user')} questions "
-                f"and {turns.count('assistant')} answers, expected one of each: tune a Hugging Face model on them"
+                f"row '{row.id}' ({row.place}) has {len(sample.images)} images, {turns.count('user')} "
+                "questions "
+                f"and {turns.count('assistant')} answers, expected one of each: tune a Hugging Face "
+                "model on them"
             )
         if sample.id in places:
             raise DataError(f"row '{row.id}' ({row.place}) has the id of {places[sample.id]}: use --ids row")
