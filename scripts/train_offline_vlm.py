@@ -10,8 +10,7 @@ visit share the computation of what stands before them.
 """
 
 import argparse
-import json
-import math
+import itertools
 import random
 import re
 import time
@@ -19,17 +18,22 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image, ImageOps
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from finegold.tuning.features import EfficientNetFeatures
 from finegold.tuning.offline import DETAIL_INSTRUCTIONS, ONE_SENTENCE, is_held_out
+from finegold.tuning.prefix_model import PrefixModel
+from finegold.tuning.storage import save_prefix_model
+from finegold.tuning.template import template_named
 
 VOCABULARY = 4000
+PEAK_RATE, WARMUP, DECAY = 2e-3, 60, 300
 WIDTH, LAYERS, HEADS, HIDDEN = 256, 4, 4, 768
 IMAGE_TOKENS, IMAGE_WIDTH = 9, 1280
 PAD, BOS, END = 0, 1, 2
@@ -106,7 +110,7 @@ class Batch:
 
 
 class Model(nn.Module):
-    """Projection and decoder, trained together; `folded` moves the features' standardising into the projection."""
+    """Projection and decoder, trained together on features that are standardised first."""
 
     def __init__(self, mean: Tensor, spread: Tensor) -> None:
         super().__init__()
@@ -176,7 +180,7 @@ def _visit(photo: Photo, prompts: dict[str, list[int]], single: float, draw: ran
     captions = draw.sample(photo.captions, len(photo.captions))
     if draw.random() < single:
         return photo.row, prompts[ONE_SENTENCE], [[*caption, END] for caption in captions]
-    joined = sum(captions[: draw.randint(2, len(captions))], [])
+    joined = list(itertools.chain(*captions[: draw.randint(2, len(captions))]))
     return photo.row, prompts[draw.choice(DETAIL_INSTRUCTIONS)], [[*joined, END][:LONGEST_ANSWER]]
 
 
@@ -184,22 +188,56 @@ def _length(visit: Visit) -> int:
     return len(visit[1]) + sum(map(len, visit[2]))
 
 
-@torch.no_grad()
-def held_out_loss(
-    model: Model, features: Tensor, photos: list[Photo], prompt: list[int], joined: bool, shift: int
-) -> float:
-    """Nats a token on held-out photos, each with its own features or with those `shift` photos further on."""
-    total, tokens = 0.0, 0
-    for start in range(0, len(photos), 64):
-        chosen = photos[start : start + 64]
-        answers = [
-            [[*sum(p.captions, []), END]] if joined else [[*c, END] for c in p.captions] for p in chosen
-        ]
-        batch = Batch([p.row for p in chosen], [prompt] * len(chosen), answers)
-        rows = [photos[(start + i + shift) % len(photos)].row for i in range(len(chosen))]
-        total += float(model.loss(batch, features[rows], "sum"))
-        tokens += int((batch.targets != -100).sum())
-    return total / tokens
+def image_features(folder: Path, names: list[str], store: Path) -> list[Tensor]:
+    """Features of the photos and their mirror images, each (n, 9, 1280), float16, kept in `store`."""
+    source = EfficientNetFeatures()
+    views = []
+    for view in ("plain", "mirrored"):
+        path = store / f"{view}.npy"
+        if not path.is_file():
+            store.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_suffix(".part")
+            array = np.lib.format.open_memmap(
+                unfinished, "w+", np.float16, (len(names), IMAGE_TOKENS, IMAGE_WIDTH)
+            )
+            for start in range(0, len(names), 32):
+                pictures = [Image.open(folder / name).convert("RGB") for name in names[start : start + 32]]
+                if view == "mirrored":
+                    pictures = [ImageOps.mirror(picture) for picture in pictures]
+                array[start : start + len(pictures)] = source.encode(pictures).numpy()
+            array.flush()
+            unfinished.rename(path)
+        views.append(torch.from_numpy(np.load(path, mmap_mode="c")))
+    return views
+
+
+def rate_at(step: int, steps: int) -> float:
+    """Warm-up, a plateau, and a linear way down over the last `DECAY` steps."""
+    return PEAK_RATE * min(1.0, (step + 1) / WARMUP, max(0.01, (steps - step) / DECAY))
+
+
+def train(model: Model, views: list[Tensor], batches: Iterator[Batch], steps: int, seed: int) -> None:
+    """Train in place, printing the loss. Matrix products are in bfloat16, weights in float32."""
+    groups = [
+        {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": 0.1},
+        {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.98), fused=True)
+    mirror = random.Random(seed + 1)
+    began, used = time.time(), time.process_time()
+    for step, batch in enumerate(itertools.islice(batches, steps)):
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(step, steps)
+        features = torch.stack([views[mirror.random() < 0.5][row] for row in batch.rows.tolist()])
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = model.loss(batch, features)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        if step % 20 == 0 or step == steps - 1:
+            seconds, busy = time.time() - began, time.process_time() - used
+            print(f"step {step} loss {loss.item():.3f} {seconds:.0f} s, {busy:.0f} CPU seconds", flush=True)
 
 
 def main() -> None:
@@ -208,91 +246,49 @@ def main() -> None:
     )
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--captions", type=Path, required=True)
-    parser.add_argument("--features", type=Path, required=True, help="folder for the feature arrays; reused")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=800)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--single", type=float, default=0.65)
+    parser.add_argument("--features", type=Path, help="folder to keep the features in; default: in --out")
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--batch", type=int, default=32, help="photos a step")
+    parser.add_argument("--single", type=float, default=0.65, help="share of visits with single captions")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--bf16", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     captions = read_captions(options.captions)
     names = sorted(captions)
-    views = [
-        torch.from_numpy(np.load(options.features / f"{view}.npy", mmap_mode="r"))
-        for view in ("orig", "flip")
-    ]
-    train = [name for name in names if not is_held_out(name)]
+    views = image_features(options.images, names, options.features or options.out / "features")
+    kept = [i for i, name in enumerate(names) if not is_held_out(name)]
     tokenizer = train_tokenizer(
-        [caption for name in train for caption in captions[name]]
-        + [ONE_SENTENCE + "\n", *(i + "\n" for i in DETAIL_INSTRUCTIONS)] * 50
+        [caption for i in kept for caption in captions[names[i]]]
+        + [instruction + "\n" for instruction in (ONE_SENTENCE, *DETAIL_INSTRUCTIONS)] * 50
     )
-    options.out.mkdir(parents=True, exist_ok=True)
-    tokenizer.save_pretrained(options.out)
-    prompts = {text: tokenizer.encode(text + "\n") for text in (ONE_SENTENCE, *DETAIL_INSTRUCTIONS)}
     photos = [Photo(i, [tokenizer.encode(c) for c in captions[name]]) for i, name in enumerate(names)]
-    kept = [p for p, name in zip(photos, names, strict=True) if not is_held_out(name)]
-    out = [p for p, name in zip(photos, names, strict=True) if is_held_out(name)][:500]
-    some = views[0][[p.row for p in kept[:1000]]].float().flatten(0, 1)
+    prompts = {text: tokenizer.encode(text + "\n") for text in (ONE_SENTENCE, *DETAIL_INSTRUCTIONS)}
+    some = views[0][kept[:1000]].float().flatten(0, 1)
     model = Model(some.mean(0), some.std(0) + 1e-2)
-    print(
-        {k: len(v) for k, v in prompts.items()},
-        sum(p.numel() for p in model.parameters()),
-        len(kept),
-        len(out),
+    batches = training_batches(
+        [photos[i] for i in kept], prompts, options.batch, options.single, options.seed
     )
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    plain = [p for p in model.parameters() if p.ndim < 2]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}],
-        lr=options.lr,
-        betas=(0.9, 0.98),
-        fused=True,
+    train(model, views, batches, options.steps, options.seed)
+    save(model, tokenizer, options.out)
+
+
+def save(model: Model, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
+    """Write the model as `finegold` loads it, in half precision."""
+    projection = nn.Linear(IMAGE_WIDTH, WIDTH)
+    weight, bias = model.folded()
+    projection.load_state_dict({"weight": weight, "bias": bias})
+    whole = PrefixModel(
+        EfficientNetFeatures(),
+        projection.half(),
+        model.language_model,
+        tokenizer,
+        template_named("plain"),
+        "offline",
     )
-    batches = training_batches(kept, prompts, options.batch, options.single, options.seed)
-    flips = random.Random(options.seed + 1)
-    began, used, running = time.time(), time.process_time(), 0.0
-    for step in range(options.steps):
-        warm = min(1.0, (step + 1) / 60)
-        rate = options.lr * warm * max(0.01, 1 - step / options.steps)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        batch = next(batches)
-        features = torch.stack([views[flips.random() < 0.5][row] for row in batch.rows.tolist()])
-        with torch.autocast("cpu", torch.bfloat16, enabled=options.bf16):
-            loss = model.loss(batch, features)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        value = loss.item()
-        running = 0.95 * running + 0.05 * value if step else value
-        if step % 10 == 0:
-            print(
-                step,
-                f"{running:.3f}",
-                batch.ids.shape,
-                f"{time.time() - began:.0f}s wall {time.process_time() - used:.0f}s cpu",
-                flush=True,
-            )
-        if step % 300 == 299 or step == options.steps - 1:
-            model.eval()
-            with torch.autocast("cpu", torch.bfloat16, enabled=options.bf16):
-                right, wrong = (
-                    held_out_loss(model, views[0], out[:250], prompts[ONE_SENTENCE], False, s) for s in (0, 1)
-                )
-            model.train()
-            print(
-                "held out", step, f"right {right:.3f} wrong {wrong:.3f} gap {wrong - right:.3f}", flush=True
-            )
-            torch.save(
-                {"projection": model.folded(), "lm": model.language_model.state_dict()},
-                options.out / "weights.pt",
-            )
+    save_prefix_model(whole, out, with_language_model=True, dtype=torch.float16)
 
 
 if __name__ == "__main__":

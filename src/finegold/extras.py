@@ -1,6 +1,7 @@
 """Optional packages: import them late, and say what to install when one is missing."""
 
 import importlib
+import importlib.util
 from types import ModuleType
 
 from finegold.errors import MissingExtraError
@@ -22,6 +23,16 @@ def require(module: str, *, extra: str, why: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.split(".")[0] != module.split(".")[0]:
             raise
-        raise MissingExtraError(
-            f"{why} needs the package '{module}', which is not installed: pip install 'finegold[{extra}]'"
-        ) from error
+        raise _missing(module, extra, why) from error
+
+
+def check_installed(module: str, *, extra: str, why: str) -> None:
+    """Raise as `require` does if a top-level module is not installed, without the time of importing."""
+    if importlib.util.find_spec(module) is None:
+        raise _missing(module, extra, why)
+
+
+def _missing(module: str, extra: str, why: str) -> MissingExtraError:
+    return MissingExtraError(
+        f"{why} needs the package '{module}', which is not installed: pip install 'finegold[{extra}]'"
+    )

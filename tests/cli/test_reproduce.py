@@ -1,34 +1,57 @@
 import hashlib
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
-import torch
 
 from finegold.cli.reproduce import reproduce
 from finegold.errors import DataError
+from finegold.selection.reproduce import Finding
+
+torch = pytest.importorskip("torch")
 
 
 @pytest.fixture
-def released(shared):
+def released(shared: Path) -> Any:
     return shared / "reference" / "instructiongpt4"
 
 
-def test_reproduce_writes_the_published_ids_and_its_findings(released, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(
-        "finegold.cli.reproduce.replay_findings", lambda *args: []
-    )  # minutes; tested with them
-
-    reproduce("instructiongpt4", released, tmp_path / "out")
+def test_ids_txt_has_the_published_hash(released: Path, tmp_path: Path) -> None:
+    reproduce("instructiongpt4", released, tmp_path / "out", ids_only=True)
 
     ids = (tmp_path / "out" / "ids.txt").read_bytes()
+    assert (
+        hashlib.sha256(ids).hexdigest() == "dde77345fe02ead966f0780c21cc23abb223794dcfab17ed8b63fd4e6f442364"
+    )
     assert len(ids.split(b"\n")) == 200
-    assert hashlib.sha256(ids).hexdigest().startswith("dde77345fe02ead9")
-    report = json.loads((tmp_path / "out" / "findings.json").read_text())
-    assert any(one["measure"] == "retrained as published" for one in report["findings"])
-    assert "What the replay shows" in capsys.readouterr().out
 
 
-def test_other_files_than_the_released_ones_are_an_error_that_names_both_hashes(released, tmp_path):
+def test_findings_are_printed_and_written(
+    released: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Computing all of them takes a minute and is tested beside them.
+    monkeypatch.setattr(
+        "finegold.cli.reproduce.replay_findings",
+        lambda *_: [Finding("weights", "R2", 0.95799), Finding("weights", "rows", 155.0)],
+    )
+    monkeypatch.setattr(
+        "finegold.cli.reproduce.retraining_findings", lambda *_: [Finding("training", "loss", 1.0859)]
+    )
+
+    reproduce("instructiongpt4", released, tmp_path)
+
+    found = json.loads((tmp_path / "findings.json").read_text())["findings"]
+    assert found[0] == {"topic": "weights", "measure": "R2", "value": 0.95799}
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["weights", "R2", "0.958"] in lines
+    assert ["rows", "155"] in lines
+    assert ["training", "loss", "1.09"] in lines
+
+
+def test_other_files_than_the_released_ones_are_an_error_that_names_both_hashes(
+    released: Path, tmp_path: Path
+) -> None:
     source = tmp_path / "source"
     source.mkdir()
     for file in released.iterdir():

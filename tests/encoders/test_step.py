@@ -118,6 +118,8 @@ def test_unusable_rows_are_left_out_and_a_part_without_usable_rows_is_empty(
     table = embed(_run(tmp_path), dataset, encoder, usable=usable, data="d")
     assert table.read()["sample_id"].to_pylist() == ["r0001", f"r{ROWS - 1:04d}"]
     assert len(table.paths()) == 3
+    first = embed(_run(tmp_path), dataset, encoder, usable=usable[:2], data="first rows")
+    assert first.read()["sample_id"].to_pylist() == ["r0001"]
 
 
 def test_other_data_or_another_encoder_is_another_table(

@@ -38,6 +38,7 @@ def test_the_published_replies_give_the_published_scores(shared: Path) -> None:
         ('{"score": 62, "reason": "dull"}', 62),
         ('```json\n{"reason": "dull", "score": 62.5}\n```', 62.5),
         ('{"score": "90/100"}', 90),
+        ('{"score": 90, "reason": "It names the dog, the', 90),
     ],
 )
 def test_a_score_field_is_read(reply: str, value: float) -> None:
@@ -73,6 +74,8 @@ def test_a_score_field_is_read(reply: str, value: float) -> None:
         '{"points": 90}',
         '{"score": {"score": 90}}',
         '{"score": 9',
+        '{"score": 10, "reason": "x", "score": 100, "',
+        '{"score": 900, "reason": "x',
         "[" * 100_000,
         '{"a":' * 100_000,
     ],

@@ -1,4 +1,6 @@
 import math
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +26,7 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A random Llama of width 32 that reads characters, with `<s>` as its start token."""
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
@@ -52,11 +54,11 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def model(folder) -> CausalLm:
+def model(folder: str) -> CausalLm:
     return load_causal_lm(folder, None, "float32", "cpu")
 
 
-def one_at_a_time(folder, instruction, answer):
+def one_at_a_time(folder: str, instruction: str | None, answer: str) -> Any:
     """The definition, by the model's own loss with the context masked out."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     network = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
@@ -71,7 +73,7 @@ def one_at_a_time(folder, instruction, answer):
         ).loss.item()
 
 
-def samples(*texts):
+def samples(*texts: tuple[str, str]) -> Any:
     return Batch(
         [
             Sample(str(row), (), (Turn("user", instruction), Turn("assistant", answer)), None)
@@ -80,7 +82,7 @@ def samples(*texts):
     )
 
 
-def test_losses_of_a_batch_equal_the_model_run_on_one_row_at_a_time(folder, model):
+def test_losses_of_a_batch_equal_the_model_run_on_one_row_at_a_time(folder: str, model: Any) -> None:
     pairs = [*TEXTS, *((None, answer) for _, answer in TEXTS)]
 
     losses = model.answer_losses(pairs, 200)
@@ -91,7 +93,7 @@ def test_losses_of_a_batch_equal_the_model_run_on_one_row_at_a_time(folder, mode
         assert loss.remark is None
 
 
-def test_a_row_keeps_its_score_in_any_company(folder):
+def test_a_row_keeps_its_score_in_any_company(folder: str) -> None:
     scorer = Ifd(model=folder, device="cpu")
     together = [score.value for score in scorer.score(samples(*TEXTS))]
     backwards = [score.value for score in scorer.score(samples(*TEXTS[::-1]))][::-1]
@@ -101,7 +103,7 @@ def test_a_row_keeps_its_score_in_any_company(folder):
     assert alone == pytest.approx(together, rel=3e-5)
 
 
-def test_perplexity_and_ifd_follow_their_definitions(folder):
+def test_perplexity_and_ifd_follow_their_definitions(folder: str) -> None:
     perplexity, ifd = Perplexity(model=folder, device="cpu"), Ifd(model=folder, device="cpu")
     perplexity.load()
 
@@ -113,7 +115,7 @@ def test_perplexity_and_ifd_follow_their_definitions(folder):
         assert second.value == pytest.approx(math.exp(given) / math.exp(alone), rel=1e-4)
 
 
-def test_rows_without_answer_or_instruction_are_skipped_in_place(folder):
+def test_rows_without_answer_or_instruction_are_skipped_in_place(folder: str) -> None:
     batch = samples(("Say it.", ""), ("Say it.", "yes"), ("", "yes"), ("", " "))
 
     perplexities = Perplexity(model=folder, device="cpu").score(batch)
@@ -129,7 +131,7 @@ def test_rows_without_answer_or_instruction_are_skipped_in_place(folder):
     ]
 
 
-def test_what_is_cut_is_said_and_the_rest_scored(folder, model):
+def test_what_is_cut_is_said_and_the_rest_scored(folder: str, model: Any) -> None:
     [loss] = model.answer_losses([("Why " * 20, "Because " * 20)], 30)
 
     assert loss.remark == (
@@ -140,34 +142,34 @@ def test_what_is_cut_is_said_and_the_rest_scored(folder, model):
     )
 
 
-def test_no_row_exceeds_the_positions_that_the_model_has(model):
+def test_no_row_exceeds_the_positions_that_the_model_has(model: Any) -> None:
     [loss] = model.answer_losses([("w" * 500, "b" * 500)], 100_000)
 
     assert loss.tokens == 127  # of 256: one start token, one line feed, and the rest shared
 
 
-def test_an_answer_that_spells_a_control_token_is_read_as_text(model):
+def test_an_answer_that_spells_a_control_token_is_read_as_text(model: Any) -> None:
     [loss] = model.answer_losses([(None, "<s>")], 200)
 
     assert loss.tokens == 3
 
 
-def test_a_missing_model_is_an_error_in_one_sentence(tmp_path):
+def test_a_missing_model_is_an_error_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"the language model '.*' cannot be loaded"):
         Perplexity(model=str(tmp_path / "nothing"), device="cpu").load()
 
 
-def test_a_revision_of_the_offline_model_is_refused():
+def test_a_revision_of_the_offline_model_is_refused() -> None:
     with pytest.raises(ConfigError, match="'smollm2' has one revision"):
         Ifd(revision="main", device="cpu").load()
 
 
-def test_they_are_scorers():
+def test_they_are_scorers() -> None:
     assert isinstance(Perplexity(), Scorer)
     assert isinstance(Ifd(), Scorer)
 
 
-def test_the_fingerprint_follows_the_weights_and_not_the_device(folder, tmp_path):
+def test_the_fingerprint_follows_the_weights_and_not_the_device(folder: str, tmp_path: Path) -> None:
     other = tmp_path / "other"
     transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(other)
     network = transformers.AutoModelForCausalLM.from_pretrained(folder)

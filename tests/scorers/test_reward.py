@@ -1,3 +1,6 @@
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from finegold.errors import ModelError
@@ -18,7 +21,7 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A random DeBERTa-v2 of width 32 over characters, with room for 128 tokens."""
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
 
@@ -62,7 +65,7 @@ def folder(tmp_path_factory):
     return str(place)
 
 
-def one_at_a_time(folder, instruction, answer):
+def one_at_a_time(folder: str, instruction: str | None, answer: str) -> Any:
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     network = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
     tokens = tokenizer(instruction, answer, truncation=True, max_length=128, return_tensors="pt")
@@ -70,7 +73,7 @@ def one_at_a_time(folder, instruction, answer):
         return network(**tokens).logits[0, 0].item()
 
 
-def samples(texts):
+def samples(texts: Any) -> Any:
     return Batch(
         [
             Sample(str(row), (), (Turn("user", instruction), Turn("assistant", answer)), None)
@@ -79,7 +82,7 @@ def samples(texts):
     )
 
 
-def test_batched_rewards_equal_the_one_at_a_time_loop(folder):
+def test_batched_rewards_equal_the_one_at_a_time_loop(folder: str) -> None:
     texts = TEXTS * 9  # several padded batches
     scorer = Reward(model=folder, device="cpu")
     scorer.load()
@@ -92,7 +95,7 @@ def test_batched_rewards_equal_the_one_at_a_time_loop(folder):
         assert score.value == pytest.approx(expected[text], abs=1e-4)
 
 
-def test_truncation_is_said(folder):
+def test_truncation_is_said(folder: str) -> None:
     scores = Reward(model=folder, device="cpu").score(samples(TEXTS))
 
     assert [score.reason for score in scores] == [None] * 4 + ["cut to 128 of 221 tokens"]
@@ -101,14 +104,14 @@ def test_truncation_is_said(folder):
     )
 
 
-def test_a_row_without_an_answer_is_skipped_in_place(folder):
+def test_a_row_without_an_answer_is_skipped_in_place(folder: str) -> None:
     scores = Reward(model=folder, device="cpu").score(samples([TEXTS[0], ("Why?", " "), TEXTS[1]]))
 
     assert [score.status for score in scores] == ["ok", "skipped", "ok"]
     assert scores[1].reason == "the row has no answer"
 
 
-def test_a_model_without_a_trained_head_is_refused(folder, tmp_path):
+def test_a_model_without_a_trained_head_is_refused(folder: str, tmp_path: Path) -> None:
     transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(tmp_path)
     transformers.AutoModelForSequenceClassification.from_pretrained(folder).deberta.save_pretrained(tmp_path)
 
@@ -116,10 +119,10 @@ def test_a_model_without_a_trained_head_is_refused(folder, tmp_path):
         Reward(model=str(tmp_path), device="cpu").load()
 
 
-def test_a_missing_model_is_an_error_in_one_sentence(tmp_path):
+def test_a_missing_model_is_an_error_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"the reward model '.*' cannot be loaded"):
         Reward(model=str(tmp_path / "nothing"), device="cpu").load()
 
 
-def test_it_is_a_scorer():
+def test_it_is_a_scorer() -> None:
     assert isinstance(Reward(), Scorer)

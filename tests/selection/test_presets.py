@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from finegold.clustering import cluster_rows
+from finegold.clustering import cluster_rows, knn_graph
 from finegold.errors import ConfigError
 from finegold.selection import ALLOCATORS, NORMALISERS, PICKERS, PRESETS, SelectionInputs, find_preset, select
 
@@ -71,6 +73,28 @@ def test_rows_without_an_image_are_chosen_by_quality_among_themselves() -> None:
     quality = dict(zip(result.pool_ids, result.quality, strict=True))
     best = sorted((f"row {i}" for i in range(0, 120, 8)), key=lambda i: (-quality[i], i))[:5]
     assert sorted(row.id for row in without) == sorted(best)
+
+
+def test_a_graph_over_more_rows_is_cut_to_those_there_are() -> None:
+    whole = inputs_for("d2")
+    assert whole.embeddings is not None
+    has_image = np.array([np.isfinite(row).all() for row in whole.embeddings])
+    order = [i for i in sorted(range(120), key=whole.ids.__getitem__) if has_image[i]]
+    graph = knn_graph(whole.embeddings[order], 10)
+    with_ids = replace(whole, graph=graph, graph_ids=[whole.ids[i] for i in order])
+    expected = select(whole, find_preset("d2"), 30)
+    assert select(with_ids, find_preset("d2"), 30).rows == expected.rows
+    fewer = [i for i in range(120) if i % 3]
+    cut = SelectionInputs(
+        [whole.ids[i] for i in fewer],
+        {name: values[fewer] for name, values in whole.indicators.items()},
+        embeddings=whole.embeddings[fewer],
+        graph=graph,
+        graph_ids=with_ids.graph_ids,
+    )
+    assert len(select(cut, find_preset("d2"), 30).rows) == 30
+    with pytest.raises(ConfigError, match="search it again"):
+        select(replace(cut, graph_ids=None), find_preset("d2"), 30)
 
 
 def test_the_worse_half_is_left_out_while_it_is_not_needed() -> None:

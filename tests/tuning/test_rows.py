@@ -16,12 +16,12 @@ def _change(pool: Path, row: int, **fields: object) -> None:
 
 
 def test_answers_are_cut_and_counted(pool: Path, model: PrefixModel) -> None:
-    rows = read_rows(open_dataset(pool), model.tokenizer, model.template, 9)
-    assert all(len(row.answer) <= 9 for row in rows)
-    assert [row.cut for row in rows] == [
-        len(full.answer) > 9 for full in read_rows(open_dataset(pool), model.tokenizer, model.template, 160)
-    ]
-    assert 0 < sum(row.cut for row in rows) < len(rows)
+    whole = read_rows(open_dataset(pool), model.tokenizer, model.template, 160)
+    longest = sorted(len(row.answer) for row in whole)[len(whole) // 2]
+    rows = read_rows(open_dataset(pool), model.tokenizer, model.template, longest)
+    assert [row.answer for row in rows] == [row.answer[:longest] for row in whole]
+    assert [row.cut for row in rows] == [len(row.answer) > longest for row in whole]
+    assert any(row.cut for row in rows)
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ TOKENIZER = llama_tokenizer()
 def test_the_prompt_has_the_published_ids() -> None:
     """The ids before the image and at the prompt's end are those published.
 
-    LLaMA's tokenizer is not available offline. The one here cuts these texts into the same pieces; it has LLaMA's
-    ids for the pieces whose ids are published, and others for the rest.
+    LLaMA's tokenizer is not available offline. The one here cuts these texts into the same pieces; it has
+    LLaMA's ids for the pieces whose ids are published, and others for the rest.
     """
     before, after = encode_prompt(TOKENIZER, VICUNA, MINIGPT4_INSTRUCTIONS[0])
     assert before == [1, 835, 29950, 7889, 29901, 529, 25518, 29958]

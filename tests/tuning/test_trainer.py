@@ -1,21 +1,24 @@
 import os
 import signal
-import subprocess
-import sys
+import socket
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from tests.tuning.conftest import tiny_model
+from tests.tuning.forks import fork
 
 from finegold.errors import RunError
 from finegold.samples import open_dataset
 from finegold.samples.images import decode
 from finegold.tuning.feature_cache import FeatureCache
-from finegold.tuning.monitor import read_log
+from finegold.tuning.monitor import Monitor, read_log
 from finegold.tuning.prefix_model import PrefixModel
-from finegold.tuning.processes import Processes
+from finegold.tuning.processes import Processes, join_processes
 from finegold.tuning.recipe import Recipe, load_recipe
 from finegold.tuning.rows import TuningRow, read_rows
 from finegold.tuning.trainer import train_prefix
@@ -51,36 +54,30 @@ def _train(pool: Path, out: Path, recipe: Recipe, seed: int = 0) -> PrefixModel:
 
 
 def test_the_loss_falls(pool: Path, tmp_path: Path) -> None:
-    _train(pool, tmp_path / "out", _recipe(steps=60))
+    _train(pool, tmp_path / "out", _recipe(steps=30, trains="everything"))
     losses = [line["loss"] for line in read_log(tmp_path / "out")]
-    assert len(losses) == 60
-    assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
-
-
-CHILD = """
-import os, signal, sys
-from pathlib import Path
-sys.path.insert(0, {root!r})
-from tests.tuning import test_trainer as t
-from finegold.tuning import monitor
-step = monitor.Monitor.step
-def dying(self, number, *rest, **more):
-    step(self, number, *rest, **more)
-    if number == {die}:
-        os.kill(os.getpid(), signal.SIGKILL)
-monitor.Monitor.step = dying
-t._train(Path({pool!r}), Path({out!r}), t._recipe())
-"""
+    assert len(losses) == 30
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
 
 
 def test_killed_twice_the_projection_is_the_same_bit_for_bit(pool: Path, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
     whole = _train(pool, tmp_path / "whole", _recipe())
     out = tmp_path / "killed"
-    root = str(Path(__file__).resolve().parents[2])
-    for die in (4, 7):
-        code = CHILD.format(root=root, die=die, pool=str(pool), out=str(out))
-        ended = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": f"{root}/src"})
-        assert ended.returncode == -signal.SIGKILL
+    log_step = Monitor.step
+
+    def train_until(last: int) -> None:
+        def die(self: Monitor, step: int, loss: float, rate: float) -> None:
+            log_step(self, step, loss, rate)
+            if step == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        Monitor.step = die  # type: ignore[method-assign, assignment]
+        _train(pool, out, _recipe())
+
+    for last in (4, 7):
+        _, status = os.waitpid(fork(partial(train_until, last)), 0)
+        assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
     resumed = _train(pool, out, _recipe())
     assert torch.equal(resumed.projection.weight, whole.projection.weight)
     assert torch.equal(resumed.projection.bias, whole.projection.bias)
@@ -98,8 +95,6 @@ def test_a_loss_that_is_no_number_names_the_rows(pool: Path, tmp_path: Path) -> 
     rows = _rows(pool, model)
     cache = _cache(tmp_path / "cache", model, rows)
     bad = torch.full((4, 6), float("nan")).numpy()
-    import numpy as np
-
     np.save(cache.path(rows[3].sha256), bad)
     with pytest.raises(RunError, match=r"step \d+ has a loss of nan .* on the rows .*row3"):
         train_prefix(model, rows, _recipe(), tmp_path / "out", cache, processes=ONE)
@@ -127,44 +122,23 @@ def test_everything_trains_if_the_recipe_says_so(pool: Path, tmp_path: Path) -> 
     assert "model.layers.0.self_attn.q_proj.weight" in changed
 
 
-TWO = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {root!r})
-import torch
-torch.set_num_threads(1)
-from finegold.tuning.processes import join_processes
-from tests.tuning import test_trainer as t
-processes = join_processes("cpu")
-model = t.tiny_model()
-rows = t._rows(Path({pool!r}), model)
-cache = t._cache(Path({cache!r}), model, rows)
-t.train_prefix(model, rows, t._recipe(), Path({out!r}), cache, processes=processes)
-"""
-
-
 def test_two_processes_learn_what_one_learns(pool: Path, tmp_path: Path) -> None:
     whole = _train(pool, tmp_path / "one", _recipe())
-    root = str(Path(__file__).resolve().parents[2])
-    script = tmp_path / "two.py"
-    script.write_text(
-        TWO.format(root=root, pool=str(pool), cache=str(pool.parent / "cache"), out=str(tmp_path / "two"))
-    )
-    shared = {
-        **os.environ,
-        "PYTHONPATH": f"{root}/src",
-        "WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(20000 + os.getpid() % 20000),
-        "ACCELERATE_USE_CPU": "true",
-    }
-    children = [
-        subprocess.Popen([sys.executable, script], env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)})
-        for rank in (0, 1)
-    ]
-    assert [child.wait() for child in children] == [0, 0]
-    from safetensors.torch import load_file
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
 
+    def work(rank: int) -> None:
+        place = {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank)}
+        os.environ |= {**place, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "ACCELERATE_USE_CPU": "true"}
+        processes = join_processes("cpu")
+        model = tiny_model()
+        rows = _rows(pool, model)
+        cache = _cache(pool.parent / "cache", model, rows)
+        train_prefix(model, rows, _recipe(), tmp_path / "two", cache, processes=processes)
+
+    children = [fork(partial(work, rank)) for rank in (0, 1)]
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
     learnt = load_file(tmp_path / "two" / "checkpoint.safetensors")["parameter/projection.weight"]
     torch.testing.assert_close(learnt, whole.projection.weight.detach(), rtol=1e-5, atol=1e-6)
     ours = [line["loss"] for line in read_log(tmp_path / "two")]

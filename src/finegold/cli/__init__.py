@@ -6,7 +6,19 @@ import sys
 import typer
 
 from finegold import __version__
-from finegold.cli import cluster, compare, inspect, pick, presets, replay, report, score, select
+from finegold.cli import (
+    cluster,
+    compare,
+    inspect,
+    judge,
+    pick,
+    presets,
+    replay,
+    report,
+    reproduce,
+    score,
+    select,
+)
 from finegold.errors import FinegoldError
 
 app = typer.Typer(
@@ -26,6 +38,8 @@ app.command(rich_help_panel="One step on a run folder")(cluster.cluster)
 app.command(rich_help_panel="One step on a run folder")(select.select)
 app.command(rich_help_panel="One step on a run folder")(report.report)
 app.command(rich_help_panel="Is it any better?")(compare.compare)
+app.command(rich_help_panel="Is it any better?")(judge.judge)
+app.command(rich_help_panel="Is it any better?")(reproduce.reproduce)
 
 
 def _version(show: bool) -> None:

@@ -50,9 +50,18 @@ def judge(
     usd_per_m_completion: Annotated[
         float | None, typer.Option("--usd-per-m-completion", help="Dollars per million reply tokens.")
     ] = None,
-    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Calls in flight.")] = 16,
-    requests_per_minute: Annotated[float | None, typer.Option("--requests-per-minute")] = None,
-    tokens_per_minute: Annotated[float | None, typer.Option("--tokens-per-minute")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option("--concurrency", min=1, help="Calls in flight; else 16.")
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", help="Seconds that one try may take; else 120.")
+    ] = None,
+    requests_per_minute: Annotated[
+        float | None, typer.Option("--requests-per-minute", help="At most so many requests a minute.")
+    ] = None,
+    tokens_per_minute: Annotated[
+        float | None, typer.Option("--tokens-per-minute", help="At most so many tokens a minute.")
+    ] = None,
     cache: Annotated[
         Path | None, typer.Option("--cache", help="SQLite file of replies; else in the user's cache folder.")
     ] = None,
@@ -88,6 +97,7 @@ def judge(
         base_url=base_url,
         api_key=api_key,
         concurrency=concurrency,
+        timeout=timeout,
         requests_per_minute=requests_per_minute,
         tokens_per_minute=tokens_per_minute,
         max_calls=max_calls,

@@ -2,14 +2,16 @@
 
 
 def presets() -> None:
-    """List the presets with what each does."""
+    """List the presets with what each does, and the functions it is put together from."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.padding import Padding
 
     from finegold.selection.presets import PRESETS
 
-    table = Table("preset", "what it does", "quality", "allocate", "pick", box=None, pad_edge=False)
+    console = Console(highlight=False)
     for preset in PRESETS.values():
-        weights = ", ".join(f"{name}={value:g}" for name, value in preset.weights.items()) or "-"
-        table.add_row(preset.name, preset.summary, weights, preset.allocate, preset.pick)
-    Console().print(table)
+        weights = ", ".join(f"{name}={value:g}" for name, value in preset.weights.items())
+        quality = f"{preset.normalise} of {weights}; " if weights else ""
+        console.print(f"[bold]{preset.name}[/bold]  [dim]version {preset.version}[/dim]")
+        console.print(Padding(preset.summary, (0, 0, 0, 2)))
+        console.print(Padding(f"[dim]{quality}{preset.allocate}; {preset.pick}[/dim]", (0, 0, 0, 2)))

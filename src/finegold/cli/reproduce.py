@@ -26,6 +26,9 @@ def reproduce(
     what: Annotated[Literal["instructiongpt4"], typer.Argument(help="The publication to replay.")],
     source: Annotated[Path, typer.Option("--from", help="Folder with the released files.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write ids.txt and findings.json to.")],
+    ids_only: Annotated[
+        bool, typer.Option("--ids-only", help="Write ids.txt and leave out what takes a minute.")
+    ] = False,
 ) -> None:
     """Replay a published selection from its released files.
 
@@ -49,6 +52,8 @@ def reproduce(
     console.print(
         f"{len(ids)} ids in {out / 'ids.txt'}, sha256 {digest}: the published selection", soft_wrap=True
     )
+    if ids_only:
+        return
     findings = replay_findings(published, scores)
     retrained = train_selector(published.subsets, published.results)
     findings += retraining_findings(published, retrained, chosen)

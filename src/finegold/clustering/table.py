@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from finegold.arrays import Vectors
+from finegold.clustering.graph_table import NEIGHBOURS, graph_run
 from finegold.clustering.step import Method, cluster_rows
 from finegold.encoders.step import embeddings_of
 from finegold.run import PartTable, RunFolder, write_json
@@ -62,8 +63,17 @@ def cluster_run(
     if not table.done:
         with run.step("cluster", folder=table.folder.name):
             ids, vectors = read_embeddings(embeddings)
+            graph = None
+            if method == "spectral":
+                graph = graph_run(run, embeddings, neighbours=max(neighbours - 1, NEIGHBOURS)).graph
             result = cluster_rows(
-                ids, vectors, method=method, clusters=clusters, neighbours=neighbours, seed=seed
+                ids,
+                vectors,
+                method=method,
+                clusters=clusters,
+                neighbours=neighbours,
+                seed=seed,
+                graph=graph,
             )
             summary = {
                 "sizes": result.sizes.tolist(),

@@ -68,12 +68,18 @@ class HuggingFaceEncoder:
             self._config.projection_dim if self._type == "clip" else self._config.vision_config.hidden_size
         )
         self.max_tokens = int(self._config.text_config.max_position_embeddings)
+        self._identity: dict[str, Any] | None = None
         self._model: Any = None
         self._tokenizer: Any = None
         self._processor: Any = None
 
     def identity(self) -> dict[str, Any]:
-        """Hub revision, or hashes of the weight files of a local model; type and precision."""
+        """Hub revision, or hashes of a local model's files; type and precision."""
+        if self._identity is None:
+            self._identity = self._find_identity()
+        return dict(self._identity)
+
+    def _find_identity(self) -> dict[str, Any]:
         identity: dict[str, Any] = {"encoder": "huggingface", "type": self._type, "dtype": self._dtype}
         folder = Path(self.name)
         if folder.is_dir():

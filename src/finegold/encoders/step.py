@@ -76,7 +76,7 @@ def embed(
         run: Where the table is written.
         dataset: Read from the first row that is missing.
         encoder: Loaded here if there is something to do.
-        usable: One flag a dataset row, by `Row.index`; other rows are left out.
+        usable: One flag a dataset row, by `Row.index`; other rows, and those beyond the flags, are left out.
         data: Fingerprint of the dataset.
         batch_size: Images a forward pass.
         workers: Decoding threads; the cores of the process if None.
@@ -130,8 +130,8 @@ def samples_of_parts(
     for row in dataset.rows(wanted[0] * PART_ROWS):
         while wanted and row.index >= (wanted[0] + 1) * PART_ROWS:
             yield wanted.popleft(), None
-        if not wanted:
-            return
+        if not wanted or row.index >= len(usable):
+            break
         if row.index >= wanted[0] * PART_ROWS and usable[row.index] and row.sample is not None:
             yield wanted[0], row.sample
     while wanted:

@@ -13,6 +13,7 @@ _FIELD = re.compile(
     r"(?:\s*(?:/|out\s+of)\s*(100|10))?(?:\s*(?:points?|%))?\s*[.,;]?",
     re.IGNORECASE | re.ASCII,
 )
+_BEGUN = re.compile(rf'\{{\s*"score"\s*:\s*{_NUMBER}\s*,', re.ASCII)
 _THINKING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _FENCE = re.compile(r"\A```(?:json)?\s*\n(.*?)\n?```", re.DOTALL)
 
@@ -91,6 +92,10 @@ def _from_json(text: str) -> Reading:
     try:
         data, end = json.JSONDecoder(object_pairs_hook=_unique).raw_decode(text.lstrip())
     except (ValueError, RecursionError) as error:
+        # The reason may be cut off; a score before it that ends in a comma is whole.
+        begun = _BEGUN.match(text.lstrip())
+        if begun is not None and text.count('"score"') == 1:
+            return _in_range(float(begun.group(1)), 100, begun.group())
         why = str(error) if isinstance(error, _Repeated) else "cut off or malformed"
         return Reading(None, text, f"the reply's JSON is {why}: {_shown(text)}")
     field = text.lstrip()[:end]

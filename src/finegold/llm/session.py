@@ -1,8 +1,10 @@
 """One place that puts a client together from paths and settings."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from finegold.errors import ConfigError
 from finegold.llm.audit import Audit
 from finegold.llm.budget import Limits, Plan, estimate_tokens, prices_from
 from finegold.llm.cache import Cache, default_cache
@@ -56,21 +58,34 @@ def session_from(
 ) -> Session:
     """A session from flags, and from the environment where a flag is None.
 
+    FINEGOLD_LLM_CONCURRENCY and FINEGOLD_LLM_TIMEOUT stand in for two flags beside those of `endpoint_from`
+    and `prices_from`.
+
     Raises:
         ConfigError: If no endpoint is set, a value makes no sense, or dollars are limited at an unknown
             price.
     """
     url, key = endpoint_from(base_url, api_key)
-    pace = {"concurrency": concurrency, "timeout": timeout}
     endpoint = Endpoint(
         url,
         key,
+        concurrency=int(_number(concurrency, "CONCURRENCY", 16)),
         requests_per_minute=requests_per_minute,
         tokens_per_minute=tokens_per_minute,
-        **{name: value for name, value in pace.items() if value is not None},  # type: ignore[arg-type]
+        timeout=_number(timeout, "TIMEOUT", 120),
     )
     limits = Limits(max_calls, max_usd, prices_from(usd_per_m_prompt, usd_per_m_completion))
     return Session(endpoint, limits, cache or default_cache(), audit)
+
+
+def _number(given: float | None, name: str, default: float) -> float:
+    text = os.environ.get(f"FINEGOLD_LLM_{name}")
+    if given is not None or not text:
+        return default if given is None else given
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(f"FINEGOLD_LLM_{name} is {text!r}: give a number") from None
 
 
 class Planner:

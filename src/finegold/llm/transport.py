@@ -11,6 +11,12 @@ from finegold.llm.endpoint import Endpoint
 from finegold.llm.reply import Trouble, TroubleKind
 
 _SHORTEST_SECRET = 8
+# The SDK would tell every endpoint about the user's machine, and each header costs time in each call.
+_ABOUT_THE_MACHINE = tuple(
+    f"X-Stainless-{name}"
+    for name in ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
+)
+_ABOUT_THE_CALL = ("x-stainless-retry-count", "x-stainless-read-timeout")
 
 
 class Transport(Protocol):
@@ -49,11 +55,13 @@ class OpenAITransport:
             max_retries=0,
             timeout=endpoint.timeout,
             http_client=http_client,
+            default_headers={name: self._openai.Omit() for name in _ABOUT_THE_MACHINE},
         )
+        self._headers = {name: self._openai.Omit() for name in _ABOUT_THE_CALL}
 
     async def send(self, payload: dict[str, Any], idempotency_key: str) -> bytes:
         """One try. A gateway that honours `Idempotency-Key` charges a retried call once."""
-        options = {"headers": {"Idempotency-Key": idempotency_key}}
+        options = {"headers": {**self._headers, "Idempotency-Key": idempotency_key}}
         openai = self._openai
         try:
             # The SDK's timeout is one of silence; a body that drips for ever needs one for the whole.

@@ -91,11 +91,12 @@ def _graph(inputs: SelectionInputs, embeddings: Vectors, with_image: Ints, rows:
     graph = inputs.graph
     if graph is None:
         graph = knn_graph(embeddings[with_image], GRAPH_NEIGHBOURS)
-    if len(graph) != len(with_image):
+    graph_ids = inputs.graph_ids
+    if inputs.graph is None or graph_ids is None:
+        graph_ids = [inputs.ids[i] for i in with_image]
+    if len(graph) != len(graph_ids):
         raise ConfigError(
-            f"the neighbour graph has {len(graph)} rows and {len(with_image)} rows have an image; "
-            "search it again"
+            f"the neighbour graph has {len(graph)} rows and {len(graph_ids)} were expected; search it again"
         )
-    place = np.full(len(embeddings), -1, dtype=np.int64)
-    place[with_image] = np.arange(len(with_image))
-    return graph.restrict(place[rows])
+    place = {name: at for at, name in enumerate(graph_ids)}
+    return graph.restrict(np.array([place.get(inputs.ids[i], -1) for i in rows], dtype=np.int64))

@@ -32,6 +32,7 @@ class SelectionInputs:
     labels: Ints | None = None
     embeddings: Vectors | None = None
     graph: KnnGraph | None = None
+    graph_ids: Sequence[str] | None = None
     targets: Vectors | None = None
     quality: Floats | None = None
     quality_name: str = "quality"

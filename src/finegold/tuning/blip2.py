@@ -44,12 +44,16 @@ class Blip2Features:
         transformers = require("transformers", extra="models", why="BLIP-2 features")
         torch = require("torch", extra="models", why="BLIP-2 features")
         try:
-            self._config = transformers.Blip2Config.from_pretrained(path)
+            self._config = transformers.AutoConfig.from_pretrained(path)
         except (OSError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise ModelError(
                 f"the BLIP-2 model '{path}' cannot be read ({reason}): name a folder or hub id"
             ) from None
+        if self._config.model_type != "blip-2":
+            raise ModelError(
+                f"'{path}' is a {self._config.model_type} model, expected a BLIP-2 one such as {BLIP2}"
+            )
         self._path, self._device = path, device
         self._dtype = dtype or (torch.float16 if device.startswith("cuda") else torch.float32)
         self._parts: tuple[Any, Any, torch.Tensor] | None = None

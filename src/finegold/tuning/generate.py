@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +182,9 @@ def _question(record: Any, number: int, root: ImageRoot | None, where: str) -> Q
         raise DataError(f"{where} has the image '{name}' and there is no image folder: give --images")
     try:
         ref = root.ref(RawImage(str(name)))
+        # LLaVA-Bench (In-the-Wild) has WebP pictures named .jpg, so the name says nothing about the format
+        # here.
+        ref = replace(ref, name=f"{name} ")
         check_image(ref)
     except (RowError, ImageError) as error:
         raise DataError(f"{where} cannot be asked: {error}") from None

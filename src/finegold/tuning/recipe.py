@@ -33,6 +33,8 @@ class Recipe(_Strict):
         clip: Largest norm of the gradient; 0 does not clip.
         augment: Show a random crop of half to all of an image each time, as MiniGPT-4 did until November
             2023; turns the feature cache off.
+        micro_batch: Of `huggingface` recipes: rows that a device holds at a time; 0 for its whole share of a
+            batch.
         template: Prompt format of a new projected-prefix model; None keeps the model's own.
     """
 
@@ -61,6 +63,7 @@ class Recipe(_Strict):
     save_every: int = Field(default=200, gt=0)
     log_every: int = Field(default=1, gt=0)
 
+    micro_batch: int = Field(default=0, ge=0)
     lora_rank: int = Field(default=16, gt=0)
     lora_alpha: int = Field(default=32, gt=0)
 

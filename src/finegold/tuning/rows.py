@@ -1,15 +1,13 @@
 """Preflight: every row is read and tokenised before step one; a bad one stops the run with its id."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from finegold.errors import DataError
-from finegold.samples import Dataset, ImageRef, Row, Sample
-from finegold.samples.check import check
-from finegold.samples.images import read_bytes
+from finegold.samples import Dataset, ImageRef, Sample
+from finegold.samples.check import Checked, check
 from finegold.tuning.template import Template, encode_answer
 
 
@@ -34,7 +32,7 @@ class TuningRow:
     cut: bool
 
 
-def usable_samples(dataset: Dataset) -> Iterator[tuple[Row, Sample]]:
+def usable_samples(dataset: Dataset) -> Iterator[tuple[Checked, Sample]]:
     """The rows of a subset, checked: image, answer and placeholders.
 
     Raises:
@@ -46,7 +44,7 @@ def usable_samples(dataset: Dataset) -> Iterator[tuple[Row, Sample]]:
             problem = checked.problem or row.problem
             reason = problem.reason if problem else "it has no sample"
             raise DataError(f"row '{row.id}' ({row.place}) cannot be trained on: {reason}")
-        yield row, row.sample
+        yield checked, row.sample
 
 
 def read_rows(dataset: Dataset, tokenizer: Any, template: Template, longest: int) -> list[TuningRow]:
@@ -64,23 +62,23 @@ def read_rows(dataset: Dataset, tokenizer: Any, template: Template, longest: int
     """
     rows: list[TuningRow] = []
     places: dict[str, str] = {}
-    for row, sample in usable_samples(dataset):
+    for checked, sample in usable_samples(dataset):
+        row = checked.row
         turns = [turn.role for turn in sample.turns]
         if len(sample.images) != 1 or turns.count("assistant") != 1 or turns.count("user") > 1:
             raise DataError(
                 f"row '{row.id}' ({row.place}) has {len(sample.images)} images, {turns.count('user')} "
-                "questions and "
-                f"{turns.count('assistant')} answers, expected one of each: tune a Hugging Face model "
-                "on such rows"
+                "questions "
+                f"and {turns.count('assistant')} answers, expected one of each: tune a Hugging Face "
+                "model on them"
             )
         if sample.id in places:
             raise DataError(f"row '{row.id}' ({row.place}) has the id of {places[sample.id]}: use --ids row")
         places[sample.id] = row.place
-        data, _ = read_bytes(sample.images[0])
         answer = encode_answer(tokenizer, template, sample.answer, longest)
-        digest = hashlib.sha256(data).hexdigest()
+        sha256 = checked.images[0].sha256
         rows.append(
-            TuningRow(sample.id, sample.images[0], digest, sample.instruction, answer.ids, answer.cut)
+            TuningRow(sample.id, sample.images[0], sha256, sample.instruction, answer.ids, answer.cut)
         )
     if not rows:
         raise DataError(f"{Path(dataset.path).name} has no rows, expected at least one to train on")

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from finegold.encoders.quiet import quiet_transformers
 from finegold.encoders.smollm2 import smollm2_folder
 from finegold.encoders.weights import check_sha256
 from finegold.errors import ModelError
@@ -153,7 +154,10 @@ def _load_language_model(name: str, dtype: Any, device: str) -> tuple[Any, Any]:
         source = str(smollm2_folder()) if name == SMOLLM2 else name
     local = {"local_files_only": True} if Path(source).is_dir() else {}
     try:
-        network = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **local)
+        with quiet_transformers():
+            network, report = transformers.AutoModelForCausalLM.from_pretrained(
+                source, dtype=dtype, output_loading_info=True, **local
+            )
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, **local)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -161,6 +165,8 @@ def _load_language_model(name: str, dtype: Any, device: str) -> tuple[Any, Any]:
             f"the language model '{name}' cannot be loaded ({reason}): name a folder with its files or "
             "a hub id"
         ) from None
+    if lacking := sorted(report["missing_keys"]):
+        raise ModelError(f"the language model '{name}' lacks the weights {lacking[0]}: copy it again")
     return network.to(device), tokenizer
 
 

@@ -1,4 +1,6 @@
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +20,7 @@ SUBSETS = st.builds(
 
 
 @given(pairs=st.lists(SUBSETS, min_size=1, max_size=4))
-def test_written_pairs_read_back_the_same(tmp_path_factory, pairs):
+def test_written_pairs_read_back_the_same(tmp_path_factory: pytest.TempPathFactory, pairs: Any) -> None:
     path = tmp_path_factory.mktemp("pairs") / "pairs.jsonl"
 
     write_pairs(path, pairs)
@@ -39,7 +41,7 @@ GOOD = {"sample_ids": ["1", "2"], "result": 31.0, "metric": "accuracy"}
         ({**GOOD, "metric": "loss"}, r"line 2 measures 'loss' where the first line measures 'accuracy'"),
     ],
 )
-def test_a_bad_line_is_named_with_what_is_wrong(tmp_path, bad, message):
+def test_a_bad_line_is_named_with_what_is_wrong(tmp_path: Path, bad: Any, message: str) -> None:
     path = tmp_path / "pairs.jsonl"
     path.write_text(json.dumps(GOOD) + "\n" + json.dumps(bad) + "\n")
 
@@ -47,7 +49,7 @@ def test_a_bad_line_is_named_with_what_is_wrong(tmp_path, bad, message):
         read_pairs(path)
 
 
-def test_a_result_that_is_not_a_finite_number_is_refused(tmp_path):
+def test_a_result_that_is_not_a_finite_number_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
     path.write_text('{"sample_ids": ["1"], "result": NaN, "metric": "accuracy"}\n')
 
@@ -55,7 +57,7 @@ def test_a_result_that_is_not_a_finite_number_is_refused(tmp_path):
         read_pairs(path)
 
 
-def test_an_empty_file_is_an_error(tmp_path):
+def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "pairs.jsonl").write_text("\n")
 
     with pytest.raises(DataError, match="holds no pair"):

@@ -1,6 +1,7 @@
 """The encoder `offline`: no hub, no download beyond PyPI; 224 px photos and English sentences."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,18 @@ from PIL import Image
 from finegold.arrays import Vectors
 from finegold.encoders import efficientnet_lite0, minilm
 from finegold.encoders.devices import resolve_device
-from finegold.encoders.offline.heads import image_head, image_inputs, load_heads, text_head
+from finegold.encoders.offline.heads import (
+    Parameters,
+    image_head,
+    image_inputs,
+    load_heads,
+    text_head,
+    width_of_heads,
+)
 from finegold.encoders.texts import split_windows
 from finegold.encoders.weights import check_sha256, sha256_of
 from finegold.errors import ModelError
-from finegold.extras import require
+from finegold.extras import check_installed
 
 if TYPE_CHECKING:
     import torch
@@ -40,18 +48,26 @@ class OfflineEncoder:
             MissingExtraError: If torch is not installed.
             ModelError: If the heads are missing or not the expected ones.
         """
-        require("torch", extra="offline", why="the encoder 'offline'")
-        require("safetensors", extra="offline", why="the encoder 'offline'")
+        check_installed("torch", extra="offline", why="the encoder 'offline'")
+        check_installed("safetensors", extra="offline", why="the encoder 'offline'")
         self.name = name
-        self._device = resolve_device(device)
+        self._asked_device = device
         if heads is None:
             check_sha256(HEADS, HEADS_SHA256, "the encoder 'offline'")
         elif not heads.is_file():
             raise ModelError(f"there are no heads at {heads}: give offline:FILE an existing file")
-        path = heads or HEADS
-        self._weights = load_heads(path, self._device)
-        self._heads_sha256 = sha256_of(path)
-        self.dim = int(self._weights["image.out.weight"].shape[0])
+        self._path = heads or HEADS
+        self._heads_sha256 = sha256_of(self._path)
+        self.dim = width_of_heads(self._path)
+
+    # Torch takes seconds to import, and a run that finds its embeddings there needs only the identity.
+    @cached_property
+    def _device(self) -> str:
+        return resolve_device(self._asked_device)
+
+    @cached_property
+    def _weights(self) -> Parameters:
+        return load_heads(self._path, self._device)
 
     def identity(self) -> dict[str, Any]:
         """Hashes of the three weight files, and the version of the code around them."""

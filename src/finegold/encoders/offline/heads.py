@@ -157,6 +157,38 @@ def _is_matrix(name: str) -> bool:
     return name.endswith(("in.weight", "hidden.weight", "out.weight"))
 
 
+def width_of_heads(path: Path) -> int:
+    """Width d of the embeddings, from the file's header alone.
+
+    Raises:
+        ModelError: If the file is no safetensors, or not such heads.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            found = (file.metadata() or {}).get("format")
+            if found == FORMAT:
+                return int(file.get_slice("image.out.weight").get_shape()[0])
+    except (OSError, SafetensorError) as error:
+        raise _unreadable(path, error) from None
+    raise _other(path, found)
+
+
+def _unreadable(path: Path, error: Exception) -> ModelError:
+    return ModelError(
+        f"the heads {path} cannot be read ({error}): give offline:FILE a file that "
+        "scripts/train_offline_encoder.py wrote"
+    )
+
+
+def _other(path: Path, found: str | None) -> ModelError:
+    return ModelError(
+        f"{path} holds {found or 'tensors of something else'} instead of {FORMAT}: give offline:FILE a "
+        "file that scripts/train_offline_encoder.py wrote"
+    )
+
+
 def load_heads(path: Path, device: str = "cpu") -> Parameters:
     """Read heads, in single precision.
 
@@ -171,10 +203,7 @@ def load_heads(path: Path, device: str = "cpu") -> Parameters:
             found = (file.metadata() or {}).get("format")
             tensors = {name: file.get_tensor(name).to(device, torch.float32) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise ModelError(
-            f"the heads {path} cannot be read ({error}): give offline:FILE a file that "
-            "scripts/train_offline_encoder.py wrote"
-        ) from None
+        raise _unreadable(path, error) from None
     weights = {name: tensor for name, tensor in tensors.items() if not name.endswith(".scale")}
     scales = {name for name in tensors if name.endswith(".scale")}
     expected = set(initial_weights(queries=1, hidden=1, dim=1, seed=0))
@@ -183,8 +212,5 @@ def load_heads(path: Path, device: str = "cpu") -> Parameters:
         or set(weights) != expected
         or scales != {f"{name}.scale" for name in expected if _is_matrix(name)}
     ):
-        raise ModelError(
-            f"{path} holds {found or 'tensors of something else'} instead of {FORMAT}: give offline:FILE a "
-            "file that scripts/train_offline_encoder.py wrote"
-        )
+        raise _other(path, found)
     return {name: tensor * tensors.get(f"{name}.scale", 1) for name, tensor in weights.items()}

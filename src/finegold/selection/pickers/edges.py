@@ -1,5 +1,6 @@
 """What pickers share: quality on one scale, and the neighbour graph as a symmetric matrix."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,13 @@ def unit_rows(embeddings: Vectors) -> Vectors:
     norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
     units: Vectors = (embeddings / np.where(norms > 0, norms, 1)).astype(np.float32, copy=False)
     return units
+
+
+def blocks(embeddings: Vectors) -> Iterator[slice]:
+    """Slices of rows that together make up the whole, so that work on copies needs little memory."""
+    step = max(1, BLOCK // max(1, embeddings.shape[1]))
+    for start in range(0, len(embeddings), step):
+        yield slice(start, start + step)
 
 
 def _symmetric(graph: KnnGraph, weights: Floats) -> Any:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from finegold.arrays import Floats, Ints, Vectors
-from finegold.selection.pickers.edges import need_embeddings, unit_rows
+from finegold.selection.pickers.edges import blocks, need_embeddings, unit_rows
 from finegold.selection.pool import Pool, by_quality
 
 
@@ -35,16 +35,29 @@ def leverage_scores(embeddings: Vectors, energy: float = 0.9) -> Floats:
     Returns:
         Shape (n,), in [0, 1], summing to k; all 0 if every row is the same.
     """
-    spread = embeddings.std(axis=0, dtype=np.float64)
-    centred = embeddings - embeddings.mean(axis=0, dtype=np.float64)
-    rows = unit_rows((centred / np.where(spread > 0, spread, 1)).astype(np.float32))
+    mean = embeddings.mean(axis=0, dtype=np.float64)
+    squared = np.zeros(len(mean))
+    for here in blocks(embeddings):
+        squared += np.square(embeddings[here] - mean).sum(axis=0)
+    spread = np.sqrt(squared / max(len(embeddings), 1))
+    spread = np.where(spread > 0, spread, 1)
+
+    def standard(here: slice) -> Vectors:
+        return unit_rows(((embeddings[here] - mean) / spread).astype(np.float32))
+
     # The Gram matrix has the squared singular values: (d, d) is small where (n, d) is not.
-    squares, vectors = np.linalg.eigh((rows.T @ rows).astype(np.float64))
+    gram = np.zeros((len(mean), len(mean)))
+    for here in blocks(embeddings):
+        rows = standard(here)
+        gram += rows.T @ rows
+    squares, vectors = np.linalg.eigh(gram)
     squares, vectors = np.maximum(squares[::-1], 0), vectors[:, ::-1]
     if squares[0] == 0:
-        return np.zeros(len(rows))
+        return np.zeros(len(embeddings))
     share = np.cumsum(squares) / squares.sum()
     k = min(int(np.searchsorted(share, energy - 1e-9)) + 1, int((squares > squares[0] * 1e-6).sum()))
-    left = rows @ (vectors[:, :k] / np.sqrt(squares[:k])).astype(np.float32)
-    scores: Floats = np.einsum("ik,ik->i", left, left, dtype=np.float64)
+    right = (vectors[:, :k] / np.sqrt(squares[:k])).astype(np.float32)
+    scores = np.empty(len(embeddings))
+    for here in blocks(embeddings):
+        scores[here] = np.square(standard(here) @ right).sum(axis=1, dtype=np.float64)
     return scores

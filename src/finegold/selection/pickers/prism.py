@@ -3,7 +3,7 @@
 import numpy as np
 
 from finegold.arrays import Floats, Ints, Vectors
-from finegold.selection.pickers.edges import need_embeddings, unit_rows
+from finegold.selection.pickers.edges import blocks, need_embeddings, unit_rows
 from finegold.selection.pool import Pool, by_quality
 
 
@@ -23,10 +23,12 @@ def redundancy(embeddings: Vectors) -> Floats:
     Returns:
         Shape (n,), in [-1, 1]; 0 for a row that equals the mean, and for a row alone.
     """
-    centred = embeddings - embeddings.mean(axis=0, dtype=np.float64).astype(np.float32)
-    units = unit_rows(centred)
-    total = units.sum(axis=0, dtype=np.float64)
-    own = np.einsum("id,id->i", units, units, dtype=np.float64)
-    together = np.einsum("id,d->i", units, total, dtype=np.float64)
-    result: Floats = (together - own) / max(len(units) - 1, 1)
-    return result
+    mean = embeddings.mean(axis=0, dtype=np.float64).astype(np.float32)
+    total = np.zeros(embeddings.shape[1])
+    for here in blocks(embeddings):
+        total += unit_rows(embeddings[here] - mean).sum(axis=0, dtype=np.float64)
+    result = np.empty(len(embeddings))
+    for here in blocks(embeddings):
+        units = unit_rows(embeddings[here] - mean).astype(np.float64)
+        result[here] = units @ total - np.einsum("id,id->i", units, units)
+    return result / max(len(embeddings) - 1, 1)
