@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from tests.evaluation import made
 from tests.evaluation.models import Colour, answer, records
 
@@ -169,6 +170,17 @@ def test_bad_images_and_failed_calls_are_counted_and_not_scored(tmp_path: Path) 
     assert [len(call) for call in retried.calls] == [2]
     assert score_folder(tmp_path / "out", QUICK)["tasks"]["vsr"]["answered"] == 2
     assert [row["id"] for row in records(tmp_path / "out", "vsr")] == [item.id for item in items]
+
+
+def test_an_image_is_what_it_holds_and_not_what_its_name_says(tmp_path: Path) -> None:
+    made.vsr(tmp_path, [1])
+    path = tmp_path / "vsr" / "images" / f"{0:012d}.jpg"
+    with Image.open(path) as image:
+        image.save(path, "PNG")
+
+    answer(tmp_path, tmp_path / "out", task="vsr")
+
+    assert "(24, 16)" in records(tmp_path / "out", "vsr")[0]["answer"]
 
 
 def test_a_folder_keeps_to_one_model_and_one_setting(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from PIL import Image
 
@@ -14,8 +14,8 @@ from finegold.evaluation.crop import random_crop
 from finegold.evaluation.generators.base import Generator, Profile
 from finegold.evaluation.task import Item, Prompt
 from finegold.run import progress, write_text
-from finegold.samples import Problem
-from finegold.samples.images import ImageError, decode
+from finegold.samples import ImageRef, Problem
+from finegold.samples.images import ImageError, decode, read_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _with_pictures(
 
     def load(item: Item) -> Image.Image | Problem:
         try:
-            image = decode(item.image)
+            image = _decode(item.image)
         except ImageError as error:
             return error.problem
         return random_crop(image, seed=asking.seed, item=item.id) if asking.profile.random_crop else image
@@ -129,6 +129,12 @@ def _with_pictures(
             yield batch, [next(pictures) for _ in batch]
     finally:
         pictures.close()
+
+
+def _decode(ref: ImageRef) -> Image.Image:
+    """Decode by content: published sets hold PNG and WebP files that are named `.jpg` (LLaVA-Bench does)."""
+    data, _modified = read_bytes(ref)
+    return decode(ImageRef(str(PurePath(ref.name).with_suffix("")), data=data))
 
 
 def _answer(

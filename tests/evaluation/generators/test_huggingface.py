@@ -159,5 +159,5 @@ def test_identity_follows_the_weights_and_not_the_date(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_model_is_an_error_of_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"cannot be loaded .* give a folder or a hub id"):
+    with pytest.raises(ModelError, match=r"cannot be loaded .* name a folder or hub id"):
         generator(tmp_path).generate(pictures(), PROMPTS, 4)

@@ -7,11 +7,12 @@ from typing import Any
 
 from PIL import Image
 
-from finegold.errors import ModelError
+from finegold.errors import ConfigError, ModelError
 from finegold.evaluation.generators.base import Profile
 from finegold.extras import require
 from finegold.run import file_sha256
 
+_DTYPES = ("float32", "bfloat16", "float16")
 _FILES = frozenset({".safetensors", ".bin", ".json", ".jinja", ".model", ".txt"})
 """Weights, settings, tokenizer and chat template: what answers of a folder depend on."""
 
@@ -35,7 +36,7 @@ class HuggingFaceGenerator:
             profile: How tokens are chosen.
             seed: Of draws; each batch draws from a generator of its own, seeded by this and the batch.
             device: `auto`, `cpu`, `cuda`...
-            dtype: `auto` for the checkpoint's, else `float32`, `bfloat16` or `float16`.
+            dtype: `float32`, `bfloat16` or `float16`; `auto` is bfloat16 on a GPU and float32 elsewhere.
         """
         self.name = model
         self._profile = profile
@@ -65,10 +66,13 @@ class HuggingFaceGenerator:
 
         model, processor = self._load()
         texts = [self._format(processor, prompt) for prompt in prompts]
+        bos = processor.tokenizer.bos_token
         inputs = processor(
             images=[[image] for image in images] if _nested(processor) else list(images),
             text=texts,
             padding=True,
+            # A chat template that writes the start token itself must not get a second one.
+            add_special_tokens=not (bos and texts[0].startswith(bos)),
             return_tensors="pt",
         ).to(model.device, dtype=model.dtype)
         with torch.inference_mode(), torch.random.fork_rng():
@@ -83,16 +87,24 @@ class HuggingFaceGenerator:
     def _load(self) -> tuple[Any, Any]:
         if self._loaded is None:
             transformers = require("transformers", extra="models", why=f"the model '{self.name}'")
-            from finegold.encoders.devices import resolve_device
+            import torch
 
+            from finegold.encoders.devices import resolve_device
+            from finegold.tuning.huggingface.loading import load_model
+
+            device = resolve_device(self._device)
+            dtype = "float32" if self._dtype == "auto" and not device.startswith("cuda") else self._dtype
+            dtype = "bfloat16" if dtype == "auto" else dtype
+            if dtype not in _DTYPES:
+                raise ConfigError(f"the dtype is '{dtype}', expected auto or one of {', '.join(_DTYPES)}")
+            model = load_model(self.name, device, getattr(torch, dtype)).eval()
             try:
                 processor = transformers.AutoProcessor.from_pretrained(self.name)
-                model = transformers.AutoModelForImageTextToText.from_pretrained(self.name, dtype=self._dtype)
             except (OSError, ValueError, KeyError, ImportError) as error:
                 reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
                 raise ModelError(
-                    f"the vision-language model '{self.name}' cannot be loaded ({reason}): give a "
-                    "folder or a hub id that transformers' AutoModelForImageTextToText knows"
+                    f"the processor of '{self.name}' cannot be loaded ({reason}): give a folder or a hub "
+                    "id of an image-text model"
                 ) from error
             tokenizer = getattr(processor, "tokenizer", None)
             if tokenizer is None:
@@ -103,7 +115,7 @@ class HuggingFaceGenerator:
             if tokenizer.pad_token_id is None:
                 tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
             _keep_token_ids_only(model, tokenizer)
-            self._loaded = model.eval().to(resolve_device(self._device)), processor
+            self._loaded = model, processor
         return self._loaded
 
     @staticmethod

@@ -37,11 +37,11 @@ class PrefixGenerator:
     def identity(self) -> dict[str, Any]:
         """See `Generator`: the hashes of a folder's files."""
         folder = MODEL_FOLDER if self.name == "offline" else Path(self.name)
-        files = sorted(file for file in folder.glob("*") if file.suffix in (".safetensors", ".json", ".toml"))
+        files = sorted(file for file in folder.rglob("*") if file.suffix in (".safetensors", ".json"))
         return {
             "kind": "projected-prefix",
             "model": self.name,
-            "files": {file.name: file_sha256(file)[:16] for file in files},
+            "files": {str(file.relative_to(folder)): file_sha256(file)[:16] for file in files},
         }
 
     def generate(
