@@ -133,7 +133,7 @@ def _with_pictures(
 
 def _decode(ref: ImageRef) -> Image.Image:
     """Decode by content: published sets hold PNG and WebP files that are named `.jpg` (LLaVA-Bench does)."""
-    data, _modified = read_bytes(ref)
+    data = read_bytes(ref)
     return decode(ImageRef(str(PurePath(ref.name).with_suffix("")), data=data))
 
 
