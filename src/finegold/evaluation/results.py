@@ -143,13 +143,14 @@ COLUMNS = (
 
 
 def number(value: float) -> str:
-    """A metric times 100."""
-    return f"{100 * value:.1f}"
+    """A metric times 100; no minus before a zero."""
+    shown = f"{100 * value:.1f}"
+    return "0.0" if shown == "-0.0" else shown
 
 
 def interval(score: dict[str, Any]) -> str:
     """The interval of an estimate times 100; empty if there is none."""
-    return "" if score["low"] is None else f"{100 * score['low']:.1f} … {100 * score['high']:.1f}"
+    return "" if score["low"] is None else f"{number(score['low'])} … {number(score['high'])}"
 
 
 def markdown(results: dict[str, Any]) -> str:
