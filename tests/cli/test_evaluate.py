@@ -21,8 +21,12 @@ def test_evaluate_answers_scores_and_compares(tmp_path: Path, capsys: pytest.Cap
     assert "75.0" in said
 
     (yes / "results.json").unlink()
-    evaluate(yes, rescore=True, draws=100, fitted_on="vsr")
-    assert "this selection" in capsys.readouterr().out
+    lmms = tmp_path / "lmms_results.json"
+    lmms.write_text(json.dumps({"results": {"ok_vqa_val2014": {"exact_match,none": 0.337}}}))
+    evaluate(yes, rescore=True, draws=100, fitted_on="vsr", lmms_eval=lmms)
+    said = capsys.readouterr().out
+    assert "this selection" in said
+    assert "33.7" in said
     results = json.loads((yes / "results.json").read_text())
     assert results["tasks"]["vsr"]["scores"]["strict"][0]["value"] == 0.75
 

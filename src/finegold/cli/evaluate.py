@@ -82,6 +82,10 @@ def evaluate(
     fitted_on: Annotated[
         str | None, typer.Option("--fitted-on", help="Tasks whose results the selection was fitted on.")
     ] = None,
+    lmms_eval: Annotated[
+        Path | None,
+        typer.Option("--lmms-eval", help="*_results.json of lmms-eval for this model, to show beside."),
+    ] = None,
     draws: Annotated[int, _DRAWS] = 1000,
     bootstrap_seed: Annotated[int, _BOOTSTRAP_SEED] = 0,
     base_url: Annotated[
@@ -101,9 +105,11 @@ def evaluate(
     from finegold.evaluation.generators import find_profile, open_generator
     from finegold.evaluation.hygiene import keep_hygiene
     from finegold.evaluation.metrics import Bootstrap
-    from finegold.evaluation.results import score_folder
+    from finegold.evaluation.results import keep_lmms_results, score_folder
 
     keep_hygiene(out, selection, [] if fitted_on is None else fitted_on.split(","))
+    if lmms_eval is not None:
+        keep_lmms_results(out, lmms_eval)
     bootstrap = Bootstrap(draws, bootstrap_seed)
     if rescore:
         _show(score_folder(out, bootstrap))

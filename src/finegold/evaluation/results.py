@@ -9,10 +9,12 @@ from finegold import __version__
 from finegold.errors import RunError
 from finegold.evaluation.answers import Answer, read_all_answers, read_settings
 from finegold.evaluation.hygiene import fitted_with, read_hygiene
+from finegold.evaluation.lmms_results import read_lmms_results
 from finegold.evaluation.metrics import TOKENISER, Bootstrap, Estimate, Measure, estimate
 from finegold.evaluation.scoring import SCORINGS, Answered, measures
 from finegold.evaluation.tasks import TASKS
 from finegold.run import write_json, write_text
+from finegold.samples.text import read_json
 
 SCHEMA = "finegold/evaluation/1"
 RESULTS = "results.json"
@@ -48,10 +50,25 @@ def score_folder(out: Path, bootstrap: Bootstrap) -> dict[str, Any]:
             | {"used_to_fit": fitted_with(TASKS[name], hygiene)}
             for name, one in known.items()
         },
+        "lmms_eval": _lmms(out),
     }
     write_json(out / RESULTS, results)
     write_text(out / "results.md", markdown(results))
     return results
+
+
+def keep_lmms_results(out: Path, path: Path) -> None:
+    """Keep scores that lmms-eval gave the same model, to be shown beside ours.
+
+    Raises:
+        DataError: If the file holds none of a task that both know.
+    """
+    write_json(out / "lmms_eval.json", read_lmms_results(path))
+
+
+def _lmms(out: Path) -> list[dict[str, Any]]:
+    path = out / "lmms_eval.json"
+    return list(read_json(path)) if path.exists() else []
 
 
 def answered(rows: Sequence[Answer]) -> list[Answered]:
@@ -125,6 +142,11 @@ def table_rows(results: dict[str, Any]) -> list[tuple[str, ...]]:
         for scoring, scores in task["scores"].items():
             for score in scores:
                 rows.append((*head, scoring, score["metric"], number(score["value"]), interval(score), *tail))
+    for score in results["lmms_eval"]:
+        error = score["standard_error"]
+        spread = "" if error is None else f"± {number(1.96 * error)}"
+        cells = (score["task"], "", "lmms-eval", score["metric"], number(score["value"]), spread)
+        rows.append((*cells, "", "", ", ".join(TASKS[score["task"]].fitted_by)))
     return rows
 
 
