@@ -194,3 +194,14 @@ def test_every_preset_picks_the_number_it_was_asked_for(
     assert chosen[0] == chosen[1]
     if preset in ("random", "stratified"):
         assert chosen[0] != chosen[2]
+
+
+def test_a_reordered_file_in_the_same_run_folder_gives_the_same_choice(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    data = make_dataset(20)
+    first = pick(data, size=6, out=tmp_path / "a", preset="length-only", run=tmp_path / "run")
+    data.write_text(json.dumps(json.loads(data.read_text())[::-1]))
+    second = pick(data, size=6, out=tmp_path / "b", preset="length-only", run=tmp_path / "run")
+    assert [row.id for row in first.manifest.rows] == [row.id for row in second.manifest.rows]
+    assert first.manifest.dataset.fingerprint == second.manifest.dataset.fingerprint

@@ -39,7 +39,7 @@ def pick(
     *,
     size: int | str,
     out: str | Path,
-    preset: str = "instructiongpt4",
+    preset: str = "sound",
     weights: Mapping[str, float] | str | None = None,
     encoder: str = "openai/clip-vit-large-patch14",
     clusters: int | None = None,
