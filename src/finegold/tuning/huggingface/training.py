@@ -53,8 +53,10 @@ def tune_huggingface(
     if recipe.batch % processes.count:
         raise ConfigError(f"batches of {recipe.batch} rows cannot be shared by {processes.count} processes")
     checkpoint = _last_checkpoint(out / TRAINER)
-    # A full checkpoint is a model of its own. The trainer would read it back by its raw tensor names, which newer
-    # versions of transformers have renamed for many models, and go on from the untuned weights with a warning.
+    # A full checkpoint is a model of its own. The trainer would read it back by its raw tensor names,
+    # which newer
+    # versions of transformers have renamed for many models, and go on from the untuned weights with a
+    # warning.
     source = str(checkpoint) if checkpoint and recipe.trains == "everything" else name
     model = load_model(source, processes.device, _dtype(recipe, processes.device))
     trainer = _trainer(trl, model, processor, rows, recipe, out, processes.device, processes.count)
