@@ -7,7 +7,7 @@ import yaml
 
 from finegold.errors import ConfigError, DataError
 from finegold.samples import open_dataset
-from finegold.tuning.export import export
+from finegold.tuning.export import write_export
 from finegold.tuning.recipe import load_recipe
 
 MODEL = "Qwen/Qwen2-VL-2B-Instruct"
@@ -22,7 +22,7 @@ def _yaml(path: Path) -> dict[str, Any]:
 def test_llama_factory(recipe: str, pool: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     dataset = open_dataset(pool)
-    assert export(dataset, "llama-factory", MODEL, load_recipe(recipe), out, template="qwen2_vl") == 10
+    assert write_export(dataset, "llama-factory", MODEL, load_recipe(recipe), out, template="qwen2_vl") == 10
     info = json.loads((out / "dataset_info.json").read_text())
     config = _yaml(out / "train.yaml")
     rows = json.loads((out / info[config["dataset"]]["file_name"]).read_text())
@@ -37,7 +37,7 @@ def test_llama_factory(recipe: str, pool: Path, tmp_path: Path) -> None:
 
 def test_ms_swift(pool: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    export(open_dataset(pool), "ms-swift", MODEL, load_recipe("hf-lora"), out)
+    write_export(open_dataset(pool), "ms-swift", MODEL, load_recipe("hf-lora"), out)
     config = _yaml(out / "train.yaml")
     rows = [json.loads(line) for line in (out / config["dataset"][0]).read_text().splitlines()]
     assert len(rows) == 10
@@ -48,14 +48,14 @@ def test_ms_swift(pool: Path, tmp_path: Path) -> None:
 def test_a_bad_row_stops_with_its_id(pool: Path, tmp_path: Path) -> None:
     (pool.parent / "images" / "6.png").write_bytes(b"x")
     with pytest.raises(DataError, match="row 'row6'"):
-        export(open_dataset(pool), "ms-swift", MODEL, load_recipe("hf-lora"), tmp_path / "out")
+        write_export(open_dataset(pool), "ms-swift", MODEL, load_recipe("hf-lora"), tmp_path / "out")
 
 
 def test_what_cannot_be_exported_is_said(pool: Path, tmp_path: Path) -> None:
     dataset = open_dataset(pool)
     with pytest.raises(ConfigError, match="--template"):
-        export(dataset, "llama-factory", MODEL, load_recipe("hf-lora"), tmp_path / "a")
+        write_export(dataset, "llama-factory", MODEL, load_recipe("hf-lora"), tmp_path / "a")
     with pytest.raises(ConfigError, match="expected hf-lora or hf-full"):
-        export(dataset, "ms-swift", MODEL, load_recipe("minigpt4-stage2"), tmp_path / "b")
+        write_export(dataset, "ms-swift", MODEL, load_recipe("minigpt4-stage2"), tmp_path / "b")
     with pytest.raises(ConfigError, match="not empty"):
-        export(dataset, "ms-swift", MODEL, load_recipe("hf-lora"), pool.parent)
+        write_export(dataset, "ms-swift", MODEL, load_recipe("hf-lora"), pool.parent)

@@ -18,7 +18,7 @@ Framework = Literal["llama-factory", "ms-swift"]
 DATASET = "finegold"
 
 
-def export(
+def write_export(
     dataset: Dataset,
     framework: Framework,
     model: str,

@@ -160,7 +160,7 @@ def _named_trainer(trl: Any, rows: Sequence[ChatRow]) -> Any:
 
         return isinstance(model, PeftModel)
 
-    class NamedTrainer(trl.SFTTrainer):  # type: ignore[misc, name-defined]
+    class NamedTrainer(trl.SFTTrainer):  # type: ignore[misc]
         finegold_monitor: Monitor
 
         def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **named: Any) -> Any:
