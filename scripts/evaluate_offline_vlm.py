@@ -1,6 +1,6 @@
 """Measure a projected-prefix model on the photos that the offline model never saw.
 
-    python scripts/evaluate_offline_vlm.py --images DIR --captions captions.tsv [--model offline]
+    python -m scripts.evaluate_offline_vlm --images DIR --captions captions.tsv [--model offline]
 
 Prints the loss of the held-out captions with the right and with a wrong photo, CIDEr-D of greedy one-
 sentence captions of 500 held-out photos (five references, idf over these 500), and captions to look at, from
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from train_offline_vlm import read_captions
+from scripts.train_offline_vlm import read_captions
 
 from finegold.tuning import Sampling, load_named_model
 from finegold.tuning.answering import PrefixAnswerer

@@ -33,7 +33,7 @@ from finegold.tuning.storage import save_prefix_model
 from finegold.tuning.template import template_named
 
 VOCABULARY = 4000
-PEAK_RATE, WARMUP, DECAY = 2e-3, 60, 300
+PEAK_RATE, WARMUP, DECAY = 2e-3, 60, 150
 WIDTH, LAYERS, HEADS, HIDDEN = 256, 4, 4, 768
 IMAGE_TOKENS, IMAGE_WIDTH = 9, 1280
 PAD, BOS, END = 0, 1, 2
@@ -65,8 +65,8 @@ def read_captions(path: Path) -> dict[str, list[str]]:
 def train_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
     """Byte-level BPE of 4,000 tokens, so that any text can be written; ids 0, 1, 2 are pad, start and end."""
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)  # type: ignore[assignment]
-    tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
         special_tokens=["<pad>", "<s>", "</s>"],
@@ -212,18 +212,19 @@ def image_features(folder: Path, names: list[str], store: Path) -> list[Tensor]:
 
 
 def rate_at(step: int, steps: int) -> float:
-    """Warm-up, a plateau, and a linear way down over the last `DECAY` steps."""
+    """Of a cycle: warm-up, a plateau, and a linear way down over the last `DECAY` steps."""
     return PEAK_RATE * min(1.0, (step + 1) / WARMUP, max(0.01, (steps - step) / DECAY))
 
 
-def train(model: Model, views: list[Tensor], batches: Iterator[Batch], steps: int, seed: int) -> None:
-    """Train in place, printing the loss. Matrix products are in bfloat16, weights in float32."""
+def train(
+    model: Model, views: list[Tensor], batches: Iterator[Batch], steps: int, mirror: random.Random
+) -> None:
+    """One cycle: a new optimiser, trained in place. Matrix products are in bfloat16, weights in float32."""
     groups = [
         {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": 0.1},
         {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.98), fused=True)
-    mirror = random.Random(seed + 1)
     began, used = time.time(), time.process_time()
     for step, batch in enumerate(itertools.islice(batches, steps)):
         for group in optimizer.param_groups:
@@ -232,7 +233,7 @@ def train(model: Model, views: list[Tensor], batches: Iterator[Batch], steps: in
         with torch.autocast("cpu", torch.bfloat16):
             loss = model.loss(batch, features)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         if step % 20 == 0 or step == steps - 1:
@@ -248,7 +249,7 @@ def main() -> None:
     parser.add_argument("--captions", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--features", type=Path, help="folder to keep the features in; default: in --out")
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, nargs="+", default=[1000], help="of each cycle")
     parser.add_argument("--batch", type=int, default=32, help="photos a step")
     parser.add_argument("--single", type=float, default=0.65, help="share of visits with single captions")
     parser.add_argument("--seed", type=int, default=0)
@@ -271,7 +272,9 @@ def main() -> None:
     batches = training_batches(
         [photos[i] for i in kept], prompts, options.batch, options.single, options.seed
     )
-    train(model, views, batches, options.steps, options.seed)
+    mirror = random.Random(options.seed + 1)
+    for steps in options.steps:
+        train(model, views, batches, steps, mirror)
     save(model, tokenizer, options.out)
 
 

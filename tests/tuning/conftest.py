@@ -1,6 +1,7 @@
 """Tiny models of the real classes, made here: no weights are needed."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +79,8 @@ def llama_tokenizer() -> PreTrainedTokenizerFast:
             if end > 1 and piece not in ("<unk>", "<s>", "</s>") and pair not in merges:
                 merges.append(pair)
     tokenizer = Tokenizer(BPE(vocabulary, merges, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(  # type: ignore[assignment]
-        replacement="▁", prepend_scheme="first", split=False
-    )
-    tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="first")  # type: ignore[assignment]
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="first", split=False)
+    tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="first")
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="$$"
     )
@@ -101,7 +100,7 @@ class ColourFeatures:
     def describe(self) -> dict[str, Any]:
         return {"source": "colour"}
 
-    def encode(self, images: list[Image.Image]) -> torch.Tensor:
+    def encode(self, images: Sequence[Image.Image]) -> torch.Tensor:
         self.encoded += len(images)
         rows = []
         for image in images:

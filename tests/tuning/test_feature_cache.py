@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ IMAGES = {"a" * 64: Image.new("RGB", (8, 8), "red"), "b" * 64: Image.new("RGB", 
 def test_an_image_is_encoded_once_for_all_runs(tmp_path: Path) -> None:
     first, second = ColourFeatures(), ColourFeatures()
     hashes = [*IMAGES, "a" * 64]
-    assert sum(FeatureCache(tmp_path, first).fill(hashes, IMAGES.__getitem__)) == 2
+    assert list(FeatureCache(tmp_path, first).fill(hashes, IMAGES.__getitem__)) == [2]
     cache = FeatureCache(tmp_path, second)
     assert list(cache.fill(hashes, IMAGES.__getitem__)) == []
     assert (first.encoded, second.encoded) == (2, 0)
@@ -23,7 +24,7 @@ def test_an_image_is_encoded_once_for_all_runs(tmp_path: Path) -> None:
 
 def test_another_source_has_its_own_features(tmp_path: Path) -> None:
     class Other(ColourFeatures):
-        def identity(self) -> dict[str, object]:
+        def identity(self) -> dict[str, Any]:
             return {"source": "other"}
 
     list(FeatureCache(tmp_path, ColourFeatures()).fill(list(IMAGES), IMAGES.__getitem__))

@@ -53,6 +53,13 @@ def tune(
     cache: Annotated[
         Path | None, typer.Option("--cache", help="Folder of image features, shared by all runs.")
     ] = None,
+    export: Annotated[
+        Literal["llama-factory", "ms-swift"] | None,
+        typer.Option("--export", help="Write data and a configuration for that trainer; train nothing."),
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option("--template", help="LLaMA-Factory's name of the model's chat format.")
+    ] = None,
     track: Annotated[
         list[str] | None, typer.Option("--track", help="tensorboard or wandb; may be given twice.")
     ] = None,
@@ -61,9 +68,18 @@ def tune(
 
     On several GPUs: `accelerate launch --no_python finegold tune ...`.
     """
-    from finegold.tuning import Parts
+    from finegold.tuning import Parts, load_recipe, write_export
     from finegold.tuning import tune as run
 
+    if export is not None:
+        from finegold.samples import open_dataset
+
+        plan = load_recipe(recipe or "hf-lora", steps=steps, batch=batch, seed=seed)
+        count = write_export(
+            open_dataset(subset, images=images, ids=ids), export, model, plan, out, template=template
+        )
+        print(f"{count:,} rows with a configuration for {export} in {out}")
+        return
     parts = Parts(language_model, vision_model, projection)
     result = run(
         subset,

@@ -1,6 +1,7 @@
 """Tuning projected-prefix models and Hugging Face vision-language models on a subset, and asking them."""
 
 from finegold.tuning.answering import Answerer, Sampling
+from finegold.tuning.export import write_export
 from finegold.tuning.generate import Question, generate, load_answerer, open_picture, read_questions
 from finegold.tuning.models import Parts, load_named_model
 from finegold.tuning.recipe import Recipe, load_recipe, recipe_names
@@ -21,4 +22,5 @@ __all__ = [
     "read_questions",
     "recipe_names",
     "tune",
+    "write_export",
 ]

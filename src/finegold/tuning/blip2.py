@@ -56,7 +56,7 @@ class Blip2Features:
             )
         self._path, self._device = path, device
         self._dtype = dtype or (torch.float16 if device.startswith("cuda") else torch.float32)
-        self._parts: tuple[Any, Any, torch.Tensor] | None = None
+        self._parts: tuple[Any, Any, Any] | None = None
         self.tokens = int(self._config.num_query_tokens)
         self.width = int(self._config.qformer_config.hidden_size)
 
@@ -85,7 +85,7 @@ class Blip2Features:
             ).last_hidden_state
         return out.float().cpu()  # type: ignore[no-any-return]
 
-    def _load(self) -> "tuple[Any, Any, torch.Tensor]":
+    def _load(self) -> tuple[Any, Any, Any]:
         if self._parts is None:
             from transformers import Blip2QFormerModel, Blip2VisionModel
 

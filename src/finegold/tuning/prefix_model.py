@@ -80,7 +80,8 @@ class PrefixModel:
         table = self.language_model.get_input_embeddings()
         embedded = table(batch.input_ids)
         image = self.projection(features.to(self.projection.weight)).to(embedded.dtype)
-        return embedded.masked_scatter(batch.image_places[..., None], image)
+        filled: torch.Tensor = embedded.masked_scatter(batch.image_places[..., None], image)
+        return filled
 
     def loss_sum(self, batch: PrefixBatch, features: "torch.Tensor") -> "torch.Tensor":
         """Sum of the answer tokens' negative log likelihoods, nats, float32.

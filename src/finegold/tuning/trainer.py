@@ -16,7 +16,7 @@ from finegold.tuning.feature_cache import FeatureCache
 from finegold.tuning.monitor import Monitor
 from finegold.tuning.optimizer import adamw
 from finegold.tuning.order import Order
-from finegold.tuning.prefix_model import PrefixModel
+from finegold.tuning.prefix_model import PrefixModel, Trains
 from finegold.tuning.processes import Processes
 from finegold.tuning.recipe import Recipe
 from finegold.tuning.rows import TuningRow
@@ -67,7 +67,7 @@ def train_prefix(
             f"{processes.count} processes cannot share batches of {recipe.batch} rows: use fewer"
         )
     torch.manual_seed(recipe.seed)
-    trains = "everything" if recipe.trains == "everything" else "projection"
+    trains: Trains = "everything" if recipe.trains == "everything" else "projection"
     parameters = model.train_only(trains)
     identity = _identity(model, rows, recipe, cache)
     optimizer = adamw(parameters, recipe)

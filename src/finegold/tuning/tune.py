@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from PIL import Image
 
@@ -24,9 +24,6 @@ from finegold.tuning.recipe import Recipe, load_recipe
 from finegold.tuning.rows import TuningRow, read_rows
 from finegold.tuning.storage import save_prefix_model
 from finegold.tuning.trainer import train_prefix
-
-if TYPE_CHECKING:
-    pass
 
 SUMMARY = "tuning.json"
 
@@ -129,7 +126,7 @@ def _tune_prefix(
     # A language model that learns keeps float32 master weights; a frozen one is held in half precision on
     # a GPU.
     on_gpu = processes.device.startswith("cuda") and recipe.trains == "projection"
-    dtype: torch.dtype = (half if on_gpu else None) or torch.float32
+    dtype = (half if on_gpu else None) or torch.float32
     model = load_named_model(
         name, parts=parts, template=recipe.template, seed=recipe.seed, device=processes.device, dtype=dtype
     )

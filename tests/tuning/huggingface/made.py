@@ -20,9 +20,9 @@ def tokenizer(*special: str) -> transformers.PreTrainedTokenizerFast:
     names = ["<pad>", "<s>", "</s>", "<|user|>", "<|assistant|>", "<|system|>", *special]
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     made = Tokenizer(BPE({token: i for i, token in enumerate([*names, *letters])}, []))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # type: ignore[assignment]
-    made.decoder = decoders.ByteLevel()  # type: ignore[assignment]
-    made.post_processor = processors.ByteLevel(trim_offsets=False)  # type: ignore[assignment]
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    made.post_processor = processors.ByteLevel(trim_offsets=False)
     return transformers.PreTrainedTokenizerFast(
         tokenizer_object=made,
         pad_token="<pad>",

@@ -53,8 +53,10 @@ def tune_huggingface(
     if recipe.batch % processes.count:
         raise ConfigError(f"batches of {recipe.batch} rows cannot be shared by {processes.count} processes")
     checkpoint = _last_checkpoint(out / TRAINER)
-    # A full checkpoint is a model of its own. The trainer would read it back by its raw tensor names, which newer
-    # versions of transformers have renamed for many models, and go on from the untuned weights with a warning.
+    # A full checkpoint is a model of its own. The trainer would read it back by its raw tensor names,
+    # which newer
+    # versions of transformers have renamed for many models, and go on from the untuned weights with a
+    # warning.
     source = str(checkpoint) if checkpoint and recipe.trains == "everything" else name
     model = load_model(source, processes.device, _dtype(recipe, processes.device))
     trainer = _trainer(trl, model, processor, rows, recipe, out, processes.device, processes.count)
@@ -158,7 +160,7 @@ def _named_trainer(trl: Any, rows: Sequence[ChatRow]) -> Any:
 
         return isinstance(model, PeftModel)
 
-    class NamedTrainer(trl.SFTTrainer):  # type: ignore[misc, name-defined]
+    class NamedTrainer(trl.SFTTrainer):  # type: ignore[misc]
         finegold_monitor: Monitor
 
         def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **named: Any) -> Any:
