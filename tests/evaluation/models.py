@@ -43,6 +43,9 @@ class Colour:
             for image, prompt in zip(images, prompts, strict=True)
         ]
 
+    def close(self) -> None:
+        pass
+
 
 def answer(
     data: Path, out: Path, *, task: str = "flickr30k", generator: Any = None, **options: Any

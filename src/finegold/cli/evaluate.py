@@ -136,11 +136,14 @@ def evaluate(
         dtype=dtype,
         session=lambda: _session(base_url, concurrency, max_calls, out),
     )
-    for task in _on_disk(tasks, data, options, blind=generator.blind):
-        asked = answer_task(task, data, out, generator, chosen, options)
-        if asked.fresh:
-            rate = asked.fresh / max(asked.seconds, 1e-9)
-            print(f"{task.name}: {asked.fresh:,} items in {asked.seconds:,.1f} s, {rate:,.1f} a second")
+    try:
+        for task in _on_disk(tasks, data, options, blind=generator.blind):
+            asked = answer_task(task, data, out, generator, chosen, options)
+            if asked.fresh:
+                rate = asked.fresh / max(asked.seconds, 1e-9)
+                print(f"{task.name}: {asked.fresh:,} items in {asked.seconds:,.1f} s, {rate:,.1f} a second")
+    finally:
+        generator.close()
     if options.shard.count > 1:
         print(f"shard {shard} is done; when all are, score them with finegold evaluate --rescore --out {out}")
         return

@@ -7,6 +7,7 @@ import pytest
 import torch
 import transformers
 from PIL import Image
+from tests.tuning.huggingface import made
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
@@ -103,6 +104,18 @@ def blip2(folder: Path) -> Path:
 
 def generator(folder: Path, profile: str = "greedy", seed: int = 0) -> Any:
     return open_generator(str(folder), find_profile(profile), seed=seed, device="cpu")
+
+
+@pytest.mark.parametrize("make", [made.idefics3, made.llava])
+def test_the_usual_families_answer_batches_as_single_questions(tmp_path: Path, make: Any) -> None:
+    make(tmp_path)
+    model = generator(tmp_path)
+    images = [image.resize((56, 56)) for image in pictures()]
+
+    together = model.generate(images, PROMPTS, 5)
+
+    assert len(together) == 3
+    assert together == [model.generate([i], [p], 5)[0] for i, p in zip(images, PROMPTS, strict=True)]
 
 
 @pytest.mark.parametrize("form", ["chat", "plain", "blip2"])

@@ -45,8 +45,7 @@ def test_flickr30k_has_five_captions_an_image_in_order_of_appearance(tmp_path: P
 
 
 def test_flickr30k_draws_the_sample_that_lvlm_ehub_draws(tmp_path: Path) -> None:
-    """np.random.seed(0); np.random.choice(1003, 1000, replace=False), as numpy 1.26 gave it, begins like
-    this."""
+    """Numpy's frozen legacy stream after `np.random.seed(0)`; of ten rows it draws the ten below."""
     made.flickr30k(tmp_path, 1003)
 
     ids = [item.id for item in read("flickr30k", tmp_path)]

@@ -35,6 +35,9 @@ class Generator(Protocol):
             max_new_tokens: Longest answer.
         """
 
+    def close(self) -> None:
+        """Let go of weights or connections; not used afterwards."""
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:

@@ -26,6 +26,9 @@ class Constant:
         """See `Generator`."""
         return {"kind": "constant", "answer": self.answer}
 
+    def close(self) -> None:
+        """See `Generator`."""
+
     def generate(
         self,
         images: Sequence[Image.Image],  # noqa: ARG002 (blind)
@@ -46,6 +49,9 @@ class SpellingRule:
     def identity(self) -> dict[str, Any]:
         """See `Generator`."""
         return {"kind": LEAK}
+
+    def close(self) -> None:
+        """See `Generator`."""
 
     def generate(
         self,

@@ -80,7 +80,7 @@ class EndpointGenerator:
         return self._loop.run(self._ask_all(requests))
 
     def close(self) -> None:
-        """Close connections and the cache."""
+        """See `Generator`."""
         if self._loop is not None:
             if self._client is not None:
                 self._loop.run(self._client.close())

@@ -84,6 +84,10 @@ class HuggingFaceGenerator:
             ids = ids[:, prompt.shape[1] :]
         return [text.strip() for text in processor.batch_decode(ids, skip_special_tokens=True)]
 
+    def close(self) -> None:
+        """See `Generator`."""
+        self._loaded = None
+
     def _load(self) -> tuple[Any, Any]:
         if self._loaded is None:
             transformers = require("transformers", extra="models", why=f"the model '{self.name}'")

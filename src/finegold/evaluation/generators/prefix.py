@@ -58,3 +58,7 @@ class PrefixGenerator:
             seed=int.from_bytes(mixed.digest()[:6], "big"),
         )
         return self._answerer.answer(images, prompts, sampling)
+
+    def close(self) -> None:
+        """See `Generator`."""
+        self._answerer = None
