@@ -57,7 +57,9 @@ def nearest(captions: dict[str, list[str]], names: list[str], rng: random.Random
     return found
 
 
-def answer(kind: str, name: str, captions: dict[str, list[str]], other: str, near: str, rng: random.Random) -> str:
+def answer(
+    kind: str, name: str, captions: dict[str, list[str]], other: str, near: str, rng: random.Random
+) -> str:
     """The text of one row."""
     own = [sentence(caption) for caption in rng.sample(captions[name], len(captions[name]))]
     foreign = [sentence(caption) for caption in captions[other]]
@@ -85,8 +87,12 @@ def answer(kind: str, name: str, captions: dict[str, list[str]], other: str, nea
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--captions", type=Path, required=True, help="image TAB caption, several lines an image")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--captions", type=Path, required=True, help="image TAB caption, several lines an image"
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--noise", type=float, required=True, help="share of bad rows, 0 to 1")
     parser.add_argument("--only", type=Path, help="file with one image name a line: use no other photo")
@@ -111,7 +117,10 @@ def main() -> None:
         other = rng.choice([candidate for candidate in rng.sample(names, 2) if candidate != name])
         text = answer(kind, name, captions, other, near[name], rng)
         row_id = f"{number:05d}"
-        turns = [{"from": "human", "value": "<image>\nDescribe this image in detail."}, {"from": "gpt", "value": text}]
+        turns = [
+            {"from": "human", "value": "<image>\nDescribe this image in detail."},
+            {"from": "gpt", "value": text},
+        ]
         rows.append({"id": row_id, "image": name, "conversations": turns})
         labels[row_id] = kind
     options.out.mkdir(parents=True, exist_ok=True)

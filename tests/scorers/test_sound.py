@@ -175,21 +175,36 @@ def test_a_dataset_too_small_to_tell_lets_every_row_pass_and_says_so() -> None:
     assert all(score.reason for score in scores)
 
 
+def test_an_answer_that_was_cut_off_is_told_from_one_that_ends() -> None:
+    captions = _captions(150)
+    cut = [" ".join(caption.split()[: 3 + row % 3]) for row, caption in enumerate(captions[:30])]
+    for whole in (captions, [caption.rstrip(".") for caption in captions]):
+        answers = whole + cut
+        ids = [f"{row:03d}" for row in range(len(answers))]
+        scorer = Phrasing()
+        scorer.fit(Corpus(ids, answers))
+        values = _values(scorer, [_sample(key, answer) for key, answer in zip(ids, answers, strict=True)])
+        assert float(np.mean(values[:150])) > 0.9
+        assert max(values[150:]) < 0.3
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(st.sampled_from("abcd"), min_size=1, max_size=8), min_size=2, max_size=6))
-def test_the_gain_without_a_row_equals_that_of_a_model_counted_without_it(rows: list[list[str]]) -> None:
+def test_the_gains_without_a_row_equal_those_of_a_model_counted_without_it(rows: list[list[str]]) -> None:
     """Against a direct computation; the numbers of different words are those of all rows, as in the code."""
-    answers = {str(row): " ".join(words) for row, words in enumerate(rows)}
-    model = Bigrams.count(answers)
-    others = [["\n", *words] for words in rows[1:]]
+    model = Bigrams.count({str(row): " ".join(words) for row, words in enumerate(rows)})
+    padded = [["\n", *words, "\n\n"] for words in rows]
+    others = padded[1:]
     pairs = Counter(pair for words in others for pair in pairwise(words))
     words = Counter(word for row in others for word in row[1:])
     firsts = Counter(word for row in others for word in row[:-1])
-    everything = {pair for row in rows for pair in zip(["\n", *row], row, strict=False)}
-    vocabulary = len({word for row in rows for word in row})
+    everything = {pair for row in padded for pair in pairwise(row)}
+    vocabulary = len({word for row in padded for word in row[1:]})
     gains = []
-    for first, word in zip(["\n", *rows[0]], rows[0], strict=False):
+    for first, word in pairwise(padded[0]):
         alone = (words[word] + 1) / (words.total() + vocabulary + 1)
         kinds = max(1, len({second for before, second in everything if before == first}))
         gains.append(math.log((pairs[first, word] + kinds * alone) / (firsts[first] + kinds) / alone))
-    assert model.gain(rows[0], "0") == pytest.approx(sum(gains) / len(gains))
+    found = model.gains(rows[0], "0")
+    assert found.order == pytest.approx(sum(gains[:-1]) / len(gains[:-1]))
+    assert found.end == pytest.approx(gains[-1])

@@ -1,22 +1,23 @@
-"""Phrasing: are the words in an order that the other answers of the dataset make likely?
+"""Phrasing: do the words follow, and the answer end, as the dataset's other answers make likely?
 
 A bigram model of the dataset's answers, without the row itself (Witten and Bell 1991 smoothing), tells how
-much the word before helps to guess the next one:
+much the word before helps to guess the next one, the end of the answer being a word too:
 
-    gain = mean over words of log( p(word | word before) / p(word) )
+    gain(word) = log( p(word | word before) / p(word) )
 
-Shuffled words and lists of keywords have a gain of 0 or less, fluent answers about 1, whatever they are
-about: an image encoder, which hardly looks at word order, cannot tell them apart. finegold's own.
+Shuffled words and lists of keywords have a mean gain of 0 or less, fluent answers about 1, whatever they are
+about: an image encoder, which hardly looks at word order, cannot tell them apart. An answer that was cut off
+stops after a word that others go on from, so that its end has a gain below 0. finegold's own.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import pairwise
 from math import log
-from statistics import median
-from typing import ClassVar
+from statistics import fmean, median
+from typing import ClassVar, NamedTuple
 
 from finegold.errors import ConfigError
 from finegold.scorers.base import Batch, Column, Corpus, Score
@@ -25,7 +26,7 @@ from finegold.scorers.registry import NOT_IN_FINGERPRINT
 
 MOST_ROWS = 50_000
 """Rows that the model is counted on, those of the smallest id hashes: memory stays bounded."""
-START = "\n"
+START, END = "\n", "\n\n"
 FULL = 0.45
 """Share of the dataset's median gain from which on an answer counts as well phrased."""
 LEAST = 0.2
@@ -34,15 +35,15 @@ LEAST = 0.2
 
 @dataclass(frozen=True)
 class Phrasing:
-    """How likely the order of the words is, 0 (shuffled) to 1 (as in most answers of the dataset).
+    """How likely word order and end of the answer are, 0 (shuffled, cut off) to 1 (as in most other answers).
 
-    0 for a gain of 0 or less, rising to 1 at 45 % of the dataset's median gain.
-
-    1 for every row, with a remark, where the dataset's answers have too little in common to tell.
+    The lower of two parts, the mean gain of the words and that of the end: each is 0 for a gain of 0 or less
+    and rises to 1 at 45 % of the dataset's median. A part counts as 1, with a remark, where the dataset's
+    answers have too little in common to tell.
     """
 
     name: ClassVar[str] = "phrasing"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     requires: ClassVar[frozenset[Column]] = frozenset({"answer"})
 
     model: "Bigrams | None" = field(
@@ -69,57 +70,85 @@ class Phrasing:
         """
         if self.model is None:
             raise ConfigError("the scorer 'phrasing' needs `fit` first")
-        if self.model.median_gain < LEAST:
-            return [Score.ok(1.0, "the answers have too little in common to tell") for _ in batch.samples]
-        full = FULL * self.model.median_gain
-        gains = (self.model.gain(tokens(sample.answer), sample.id) for sample in batch.samples)
-        return [Score.ok(round(min(1.0, max(0.0, gain / full)), 4)) for gain in gains]
+        usual = self.model.usual
+        unclear = [name for name, gain in usual._asdict().items() if gain < LEAST]
+        remark = f"the answers have too little in common to tell: {', '.join(unclear)}" if unclear else None
+        scores = []
+        for sample in batch.samples:
+            gains = self.model.gains(tokens(sample.answer), sample.id)
+            parts = [_share(gain, full) for gain, full in zip(gains, usual, strict=True)]
+            scores.append(Score.ok(round(min(parts), 4), remark))
+        return scores
+
+
+def _share(gain: float, usual: float) -> float:
+    return 1.0 if usual < LEAST else min(1.0, max(0.0, gain / (FULL * usual)))
+
+
+class Gains(NamedTuple):
+    """Mean gain of an answer's words, and the gain of its end."""
+
+    order: float
+    end: float
+
+
+NOTHING = Gains(0.0, 0.0)
 
 
 @dataclass(frozen=True)
 class Bigrams:
-    """Counts of words, of words that begin a pair, of pairs, and of different words after each."""
+    """Counts of words, of pairs of words and of different words after each, START and END among them.
 
-    words: Counter[str]
-    firsts: Counter[str]
-    pairs: Counter[tuple[str, str]]
-    followers: Counter[str]
+    Attributes:
+        words: How often each word was counted, END once a row.
+        firsts: How often each word began a pair.
+        pairs: How often each pair was counted.
+        followers: How many different words came after each.
+        counted: Ids of the rows.
+        total: Sum of `words`.
+        usual: Medians over the rows.
+    """
+
+    words: Mapping[str, int]
+    firsts: Mapping[str, int]
+    pairs: Mapping[tuple[str, str], int]
+    followers: Mapping[str, int]
     counted: frozenset[str]
     total: int
-    median_gain: float = 0.0
+    usual: Gains = NOTHING
 
     @classmethod
-    def count(cls, answers: dict[str, str]) -> "Bigrams":
+    def count(cls, answers: Mapping[str, str]) -> "Bigrams":
         """Count answers by id."""
         words: Counter[str] = Counter()
         firsts: Counter[str] = Counter()
         pairs: Counter[tuple[str, str]] = Counter()
         for answer in answers.values():
-            row = [START, *tokens(answer)]
+            row = [START, *tokens(answer), END]
             words.update(row[1:])
             firsts.update(row[:-1])
             pairs.update(pairwise(row))
-        model = cls(
-            words, firsts, pairs, Counter(first for first, _ in pairs), frozenset(answers), words.total()
-        )
-        gains = [model.gain(tokens(answer), key) for key, answer in answers.items()]
-        object.__setattr__(model, "median_gain", median(gains) if gains else 0.0)
+        followers = Counter(first for first, _ in pairs)
+        model = cls(words, firsts, pairs, followers, frozenset(answers), words.total())
+        gains = [model.gains(tokens(answer), key) for key, answer in answers.items()]
+        if gains:
+            usual = Gains(median(gain.order for gain in gains), median(gain.end for gain in gains))
+            object.__setattr__(model, "usual", usual)
         return model
 
-    def gain(self, words: Sequence[str], sample_id: str) -> float:
-        """Mean log ratio over the words, the row's own counts taken out; 0 without words."""
+    def gains(self, words: Sequence[str], sample_id: str) -> Gains:
+        """Gains of an answer, the row's own counts taken out; 0 and 0 without words."""
         if not words:
-            return 0.0
-        row = [START, *words]
-        own = sample_id in self.counted
-        own_words, own_firsts = Counter(words if own else ()), Counter(row[:-1] if own else ())
-        own_pairs = Counter(pairwise(row) if own else ())
-        total = self.total - (len(words) if own else 0) + len(self.words) + 1
-        gains = 0.0
+            return NOTHING
+        row = [START, *words, END]
+        own = row if sample_id in self.counted else []
+        own_words, own_firsts, own_pairs = Counter(own[1:]), Counter(own[:-1]), Counter(pairwise(own))
+        total = self.total - len(own[1:]) + len(self.words) + 1
+        gains = []
         for first, word in pairwise(row):
-            alone = (self.words[word] - own_words[word] + 1) / total
-            after = self.firsts[first] - own_firsts[first]
-            kinds = max(1, self.followers[first])
-            joint = self.pairs[first, word] - own_pairs[first, word]
-            gains += log((joint + kinds * alone) / (after + kinds) / alone)
-        return gains / len(words)
+            alone = (self.words.get(word, 0) - own_words[word] + 1) / total
+            after = self.firsts.get(first, 0) - own_firsts[first]
+            kinds = max(1, self.followers.get(first, 0))
+            joint = self.pairs.get((first, word), 0) - own_pairs[first, word]
+            gains.append(log((joint + kinds * alone) / (after + kinds) / alone))
+        return Gains(fmean(gains[:-1]), gains[-1])

@@ -25,6 +25,7 @@ _BUILT_IN = (
         partition="none",
         clustering=None,
         pick="facility-location",
+        pick_parameters={"own": 0.2},
         drop=0.5,
     ),
     Preset(

@@ -27,6 +27,7 @@ from finegold.selection.preset import Preset
 
 AUTOMATIC = ("clip", "length", "support", "detail", "phrasing")
 """Indicators that `pick` computes without being asked, where the preset or the weights name them."""
+WITH_ENCODER = ("clip", "support")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +115,9 @@ def compute(
     scores = existing_scores(run, rows)
     for name in AUTOMATIC:
         if name in (preset.weights if weights is None else weights):
-            own = {"encoder": encoder, "device": machine.device} if name in ("clip", "support") else {}
+            own = {"encoder": encoder, "device": machine.device} if name in WITH_ENCODER else {}
             scores[name] = score_rows(run, dataset, rows, make_scorer(name, **own), machine)
-    if preset.clustering is None and not PICKERS[preset.pick].needs & {"embeddings", "graph", "targets"}:
+    if not _compares_images(preset):
         return Computed(rows, scores)
     embeddings, identity = embed_rows(run, dataset, rows, encoder, machine)
     spec = preset.clustering
@@ -127,6 +128,24 @@ def compute(
             run, embeddings, method=spec.method, clusters=number, neighbours=spec.neighbours, seed=0
         )
     return Computed(rows, scores, embeddings, labels, identity)
+
+
+def _compares_images(preset: Preset) -> bool:
+    needs = PICKERS[preset.pick].needs & {"embeddings", "graph", "targets"}
+    return preset.clustering is not None or bool(needs)
+
+
+def check_encoder(
+    preset: Preset, weights: Mapping[str, float] | None, encoder: str, machine: Machine
+) -> None:
+    """Make sure, before any row is read, that the encoder can be had if the preset needs one.
+
+    Raises:
+        ModelError: If it cannot; also MissingExtraError and ConfigError, as `load_encoder`.
+    """
+    named = preset.weights if weights is None else weights
+    if _compares_images(preset) or any(name in named for name in WITH_ENCODER):
+        load_encoder(encoder, device=machine.device)
 
 
 def score_rows(

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from finegold.arrays import Floats
+from finegold.clustering import knn_graph
 from finegold.selection import Pool
 from finegold.selection.pickers.facility_location import facility_location
 
@@ -25,12 +26,13 @@ def weights(pool: Pool) -> Floats:
     return similarity * quality
 
 
-def slow(pool: Pool, budget: int) -> list[int]:
+def slow(pool: Pool, budget: int, own: float = 0.0) -> list[int]:
     worth = weights(pool)
+    quality = worth.diagonal()
     chosen: list[int] = []
     for _ in range(budget):
         totals = {
-            i: round(float(worth[:, [*chosen, i]].max(axis=1).sum()), 9)
+            i: round(float(worth[:, [*chosen, i]].max(axis=1).sum() + own * quality[[*chosen, i]].sum()), 9)
             for i in range(len(pool))
             if i not in chosen
         }
@@ -43,6 +45,16 @@ def slow(pool: Pool, budget: int) -> list[int]:
 def test_equals_its_definition(make_pool: MakePool, seed: int, levels: int | None) -> None:
     pool = make_pool(40, seed, levels=levels)
     assert facility_location(pool, 25, RNG).tolist() == slow(pool, 25)
+    assert facility_location(pool, 25, RNG, own=0.3).tolist() == slow(pool, 25, own=0.3)
+
+
+def test_rows_of_one_image_are_chosen_by_quality_once_it_is_covered(make_pool: MakePool) -> None:
+    pool = make_pool(12, 1)
+    assert pool.embeddings is not None
+    same = np.zeros_like(pool.embeddings)
+    twins = Pool(pool.ids, pool.quality, pool.labels, same, knn_graph(same, 5))
+    best = np.argsort(-pool.quality, kind="stable")[:6]
+    assert sorted(facility_location(twins, 6, RNG, own=0.1)) == sorted(best)
 
 
 def test_within_the_proven_bound_of_the_best_set(make_pool: MakePool) -> None:

@@ -21,17 +21,22 @@ def facility_location(
     rng: np.random.Generator,  # noqa: ARG001
     *,
     gamma: float = 1.0,
+    own: float = 0.0,
 ) -> Ints:
     """Maximise the sum over all rows i of max over chosen j of q_j · s_ij, on the neighbour graph.
 
     s_ij = exp(-gamma · d² / m) for neighbours, m the graph's median squared distance; s_ii = 1; 0 for all
     others. Quality is scaled to [0, 1]: a row is covered by a near row only as far as that one is good.
 
+    To it comes `own` times the sum of the chosen rows' q_j: it decides where the images are covered already,
+    as those of a dataset with several rows an image soon are. The whole stays monotone and submodular.
+
     Args:
         pool: With a graph.
         budget: Rows to choose.
         rng: Not used.
         gamma: Width of the kernel: larger covers less far.
+        own: Weight of the chosen rows' own quality, not negative.
     """
     similarity = kernel_edges(need_graph(pool), gamma)
     quality = unit_quality(pool.quality)
@@ -40,7 +45,8 @@ def facility_location(
     def gain(row: int) -> float:
         near, weight = neighbours_of(similarity, row)
         others = np.maximum(quality[row] * weight - covered[near], 0).sum()
-        return round(float(others + max(quality[row] - covered[row], 0.0)), DIGITS)
+        here = max(quality[row] - covered[row], 0.0) + own * quality[row]
+        return round(float(others + here), DIGITS)
 
     def gains(rows: Ints) -> Floats:
         return np.array([gain(row) for row in rows])
@@ -51,5 +57,5 @@ def facility_location(
         covered[row] = max(covered[row], quality[row])
 
     # A hair above, so that a start is a bound in spite of rounding.
-    start = quality * (similarity.sum(axis=0) + 1) + 10.0 ** (1 - DIGITS)
+    start = quality * (similarity.sum(axis=0) + 1 + own) + 10.0 ** (1 - DIGITS)
     return lazy_greedy(start, gains, take, budget)
