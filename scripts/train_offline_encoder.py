@@ -200,7 +200,7 @@ def train(data: Captioned, features: Features, rows: np.ndarray, options: argpar
             tokens = features.texts(captions.reshape(-1))
             text = normalize(text_head(weights, tokens, dropout=options.dropout))
             loss = torch.zeros(())
-            for part in text.split(options.batch):
+            for part in torch.split(text, options.batch):
                 logits = image @ part.T * scale.exp().clamp(max=100)
                 loss = loss + (cross_entropy(logits, target) + cross_entropy(logits.T, target)) / 2
             loss = loss / options.captions_per_photo
@@ -218,7 +218,9 @@ def _some_captions(
     data: Captioned, row: int, options: argparse.Namespace, rng: np.random.Generator
 ) -> np.ndarray:
     own = np.arange(data.starts[row], data.starts[row + 1])
-    return rng.choice(own, options.captions_per_photo, replace=len(own) < options.captions_per_photo)
+    count = options.captions_per_photo
+    chosen: np.ndarray = rng.choice(own, count, replace=len(own) < count)
+    return chosen
 
 
 def measure(

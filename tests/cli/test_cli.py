@@ -79,13 +79,13 @@ def test_a_mistake_is_one_sentence_without_a_traceback(
 
 
 def test_the_steps_one_by_one_give_what_pick_gives(make_dataset: MakeDataset, tmp_path: Path) -> None:
-    data = make_dataset(24)
-    picked = pick(data, size=6, out=tmp_path / "whole", encoder="offline", clusters=3)
+    data, preset = make_dataset(24), "instructiongpt4"
+    picked = pick(data, size=6, out=tmp_path / "whole", encoder="offline", clusters=3, preset=preset)
     for arguments in (
         ["score", "run", "--data", data, "--scorer", "length"],
         ["score", "run", "--scorer", "clip", "--encoder", "offline"],
         ["cluster", "run", "--encoder", "offline", "--clusters", 3],
-        ["select", "run", "--size", 6, "--out", "steps"],
+        ["select", "run", "--size", 6, "--out", "steps", "--preset", preset],
         ["report", "run", "--selection", "steps/selection.json", "--out", "again.html"],
     ):
         done = finegold(*arguments, cwd=tmp_path)

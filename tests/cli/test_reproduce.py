@@ -32,11 +32,11 @@ def test_findings_are_printed_and_written(
 ) -> None:
     # Computing all of them takes a minute and is tested beside them.
     monkeypatch.setattr(
-        "finegold.cli.reproduce.replay_findings",
+        "finegold.selection.reproduce.replay_findings",
         lambda *_: [Finding("weights", "R2", 0.95799), Finding("weights", "rows", 155.0)],
     )
     monkeypatch.setattr(
-        "finegold.cli.reproduce.retraining_findings", lambda *_: [Finding("training", "loss", 1.0859)]
+        "finegold.selection.reproduce.retraining_findings", lambda *_: [Finding("training", "loss", 1.0859)]
     )
 
     reproduce("instructiongpt4", released, tmp_path)

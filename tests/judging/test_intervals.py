@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finegold.judging.intervals import bootstrap_net, proportion, sign_test
@@ -32,6 +32,7 @@ def test_the_bootstrap_is_seeded_and_as_wide_as_theory_says() -> None:
     assert found.high == pytest.approx(13 / 60 + half, abs=0.03)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30))
 def test_an_interval_holds_its_value_and_mirrors(wins: int, ties: int, losses: int) -> None:
     found = bootstrap_net(wins, ties, losses, seed=0, resamples=200)

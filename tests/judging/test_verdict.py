@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finegold.judging import parse_verdict
@@ -88,6 +88,7 @@ def test_a_verdict_that_repeats_an_answer_is_not_the_judges(answer: str, reply: 
     assert parse_verdict(reply, [answer, "A cat."]).scores is None
 
 
+@settings(deadline=None)
 @given(st.text(max_size=100))
 def test_no_text_breaks_the_parser_or_leaves_the_range(text: str) -> None:
     scores = parse_verdict(text).scores

@@ -105,7 +105,8 @@ def test_every_call_ends_with_its_own_reply_whatever_the_server_does(tmp_path: P
     tries = Counter(line["outcome"] for line in lines(tmp_path))
     assert tries["reply"] == 100
     assert all(tries[kind] > 5 for kind in ("busy", "down", "lost", "garbled"))
-    assert sum(tries.values()) == client.budget.spent.calls == len(server.asks)
+    # A try that timed out before the server read it is a call that the server has not seen.
+    assert sum(tries.values()) == client.budget.spent.calls >= len(server.asks) > 100
 
     again, second, _ = run(misbehave, tmp_path, requests)
     assert [r.text for r in again if isinstance(r, ChatReply)] == [f"reply to row {i}" for i in range(100)]

@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finegold.llm import echoes, parse_rating
@@ -93,12 +93,14 @@ def test_a_reply_cut_inside_its_number_is_not_read() -> None:
     assert parse_rating("85\nIt names", cut=True).value == 85
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_no_text_breaks_the_parser_or_leaves_the_range(text: str) -> None:
     value = parse_rating(text).value
     assert value is None or 0 <= value <= 100
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 100),
     st.sampled_from(["{}", "Score: {}", "{}/100", '{{"score": {}}}', "**{}**"]),

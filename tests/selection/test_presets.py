@@ -21,9 +21,12 @@ def inputs_for(name: str, order: list[int] | None = None) -> SelectionInputs:
     clip, length = random.normal(size=n), random.exponential(size=n)
     clip[::8] = np.nan
     ids = [f"row {i}" for i in range(n)]
+    support = np.where(np.isfinite(clip), random.uniform(-1, 2.5, size=n), np.nan)
+    sound = {"support": support, "detail": length + 1, "phrasing": random.uniform(size=n)}
     order = list(range(n)) if order is None else order
     ids = [ids[i] for i in order]
     points = points[order]
+    sound = {name: values[order] for name, values in sound.items()}
     spec = find_preset(name).clustering
     labels = None
     if spec is not None:
@@ -32,7 +35,7 @@ def inputs_for(name: str, order: list[int] | None = None) -> SelectionInputs:
         ).labels
     return SelectionInputs(
         ids,
-        {"clip": clip[order], "length": length[order]},
+        {"clip": clip[order], "length": length[order]} | sound,
         labels,
         points,
         targets=np.random.default_rng(6).normal(size=(4, 6)).astype(np.float32),

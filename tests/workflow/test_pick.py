@@ -23,7 +23,9 @@ def test_a_pick_leaves_subset_manifest_and_report_that_agree(
     make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
     data = make_dataset(40)
-    picked = pick(data, size=10, out=tmp_path / "out", encoder="offline", clusters=4)
+    picked = pick(
+        data, size=10, out=tmp_path / "out", encoder="offline", clusters=4, preset="instructiongpt4"
+    )
     manifest = picked.manifest
     assert manifest.counts.rows_in == 40
     assert manifest.counts.selected == len(manifest.rows) == 10
@@ -68,7 +70,7 @@ def test_a_second_pick_reuses_what_was_computed(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, run = make_dataset(30), tmp_path / "run"
-    pick(data, size=5, out=tmp_path / "a", encoder="offline", clusters=3, run=run)
+    pick(data, size=5, out=tmp_path / "a", encoder="offline", clusters=3, run=run, preset="instructiongpt4")
     before = {path: path.stat().st_mtime_ns for path in run.glob("*/*/part-*.parquet")}
 
     def no_model(*_: object, **__: object) -> None:
@@ -77,7 +79,14 @@ def test_a_second_pick_reuses_what_was_computed(
     monkeypatch.setattr("finegold.encoders.offline.OfflineEncoder.encode_images", no_model)
     monkeypatch.setattr("finegold.encoders.offline.OfflineEncoder.encode_texts", no_model)
     other = pick(
-        data, size=5, out=tmp_path / "b", encoder="offline", clusters=3, run=run, weights="clip=0,length=1"
+        data,
+        size=5,
+        out=tmp_path / "b",
+        encoder="offline",
+        clusters=3,
+        run=run,
+        preset="instructiongpt4",
+        weights="clip=0,length=1",
     )
     assert dict(other.manifest.configuration.weights) == {"length": 1.0}
     assert {path: path.stat().st_mtime_ns for path in run.glob("*/*/part-*.parquet")} == before
@@ -113,17 +122,20 @@ def test_bad_rows_are_excluded_with_a_reason_and_counted(make_dataset: MakeDatas
         pick(data, size=4, out=tmp_path / "other", preset="length-only", strict=True)
 
 
-def test_rows_without_an_image_take_part(make_dataset: MakeDataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("preset", "indicator"), [("instructiongpt4", "clip"), ("sound", "support")])
+def test_rows_without_an_image_take_part(
+    make_dataset: MakeDataset, tmp_path: Path, preset: str, indicator: str
+) -> None:
     data = make_dataset(24)
     records = json.loads(data.read_text())
     for record in records[:8]:
         del record["image"]
         record["conversations"][0]["value"] = "Tell me something."
     data.write_text(json.dumps(records))
-    picked = pick(data, size=12, out=tmp_path / "out", encoder="offline", clusters=2)
+    picked = pick(data, size=12, out=tmp_path / "out", encoder="offline", clusters=2, preset=preset)
     text_only = [row for row in picked.manifest.rows if row.id < "r0008"]
     assert text_only
-    assert all(row.scores["clip"] is None and row.quality is not None for row in text_only)
+    assert all(row.scores[indicator] is None and row.quality is not None for row in text_only)
     assert picked.manifest.counts.excluded == {}
 
 
@@ -172,7 +184,7 @@ def test_images_that_are_all_missing_point_to_the_option(make_dataset: MakeDatas
         pick(alone, size=2, out=tmp_path / "out", preset="length-only")
 
 
-@pytest.mark.parametrize("preset", ["random", "stratified", "no-clusters", "clip-only", "instructiongpt4"])
+@pytest.mark.parametrize("preset", ["random", "stratified", "clip-only", "instructiongpt4", "sound"])
 def test_every_preset_picks_the_number_it_was_asked_for(
     make_dataset: MakeDataset, tmp_path: Path, preset: str
 ) -> None:
@@ -194,3 +206,14 @@ def test_every_preset_picks_the_number_it_was_asked_for(
     assert chosen[0] == chosen[1]
     if preset in ("random", "stratified"):
         assert chosen[0] != chosen[2]
+
+
+def test_a_reordered_file_in_the_same_run_folder_gives_the_same_choice(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    data = make_dataset(20)
+    first = pick(data, size=6, out=tmp_path / "a", preset="length-only", run=tmp_path / "run")
+    data.write_text(json.dumps(json.loads(data.read_text())[::-1]))
+    second = pick(data, size=6, out=tmp_path / "b", preset="length-only", run=tmp_path / "run")
+    assert [row.id for row in first.manifest.rows] == [row.id for row in second.manifest.rows]
+    assert first.manifest.dataset.fingerprint == second.manifest.dataset.fingerprint

@@ -17,6 +17,7 @@ from finegold.cli import (
     report,
     reproduce,
     score,
+    scorers,
     select,
 )
 from finegold.errors import FinegoldError
@@ -33,6 +34,7 @@ app.command(rich_help_panel="From data to subset")(pick.pick)
 app.command(rich_help_panel="From data to subset")(inspect.inspect)
 app.command(rich_help_panel="From data to subset")(replay.replay)
 app.command(rich_help_panel="From data to subset")(presets.presets)
+app.command(rich_help_panel="From data to subset")(scorers.scorers)
 app.command(rich_help_panel="One step on a run folder")(score.score)
 app.command(rich_help_panel="One step on a run folder")(cluster.cluster)
 app.command(rich_help_panel="One step on a run folder")(select.select)

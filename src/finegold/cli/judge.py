@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from finegold.cli import llm_options as llm
+
 if TYPE_CHECKING:
     from finegold.judging import AnswerSet, Judgement, JudgeSettings, Question
     from finegold.llm import Session
@@ -28,43 +30,23 @@ def judge(
             "--replay", help="Count the verdicts of this audit again, without a call; needs no A and B."
         ),
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", help="Judge; else FINEGOLD_LLM_MODEL.")] = None,
-    base_url: Annotated[
-        str | None, typer.Option("--base-url", help="Endpoint; else FINEGOLD_LLM_BASE_URL, else OpenAI.")
-    ] = None,
-    api_key: Annotated[
-        str | None, typer.Option("--api-key", help="Better set FINEGOLD_LLM_API_KEY (or OPENAI_API_KEY).")
-    ] = None,
+    model: llm.Model = None,
+    base_url: llm.BaseUrl = None,
+    api_key: llm.ApiKey = None,
     temperature: Annotated[
         float, typer.Option("--temperature", help="Of the judge; negative leaves it to the endpoint.")
     ] = 0.0,
     max_tokens: Annotated[int, typer.Option("--max-tokens", min=1, help="Longest reply.")] = 512,
-    show_plan: Annotated[
-        bool, typer.Option("--plan", help="Print calls, tokens and price, and send nothing.")
-    ] = False,
-    max_calls: Annotated[int | None, typer.Option("--max-calls", help="Stop after so many requests.")] = None,
-    max_usd: Annotated[float | None, typer.Option("--max-usd", help="Stop before this is passed.")] = None,
-    usd_per_m_prompt: Annotated[
-        float | None, typer.Option("--usd-per-m-prompt", help="Dollars per million prompt tokens.")
-    ] = None,
-    usd_per_m_completion: Annotated[
-        float | None, typer.Option("--usd-per-m-completion", help="Dollars per million reply tokens.")
-    ] = None,
-    concurrency: Annotated[
-        int | None, typer.Option("--concurrency", min=1, help="Calls in flight; else 16.")
-    ] = None,
-    timeout: Annotated[
-        float | None, typer.Option("--timeout", help="Seconds that one try may take; else 120.")
-    ] = None,
-    requests_per_minute: Annotated[
-        float | None, typer.Option("--requests-per-minute", help="At most so many requests a minute.")
-    ] = None,
-    tokens_per_minute: Annotated[
-        float | None, typer.Option("--tokens-per-minute", help="At most so many tokens a minute.")
-    ] = None,
-    cache: Annotated[
-        Path | None, typer.Option("--cache", help="SQLite file of replies; else in the user's cache folder.")
-    ] = None,
+    show_plan: llm.ShowPlan = False,
+    max_calls: llm.MaxCalls = None,
+    max_usd: llm.MaxUsd = None,
+    usd_per_m_prompt: llm.UsdPerMPrompt = None,
+    usd_per_m_completion: llm.UsdPerMCompletion = None,
+    concurrency: llm.Concurrency = None,
+    timeout: llm.Timeout = None,
+    requests_per_minute: llm.RequestsPerMinute = None,
+    tokens_per_minute: llm.TokensPerMinute = None,
+    cache: llm.CacheFile = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
     max_invalid: Annotated[
         float,
@@ -76,6 +58,7 @@ def judge(
     A win is two wins, or a win and a tie; a win and a loss is a tie. Verdicts that cannot be read are asked
     for again and then reported apart. A call that was paid for is never paid for again.
     """
+    from finegold.cli.show import show_plan_lines
     from finegold.errors import ConfigError
     from finegold.judging import JudgeSettings, plan, read_answers, read_questions
     from finegold.judging import replay as replay_verdicts
@@ -108,8 +91,7 @@ def judge(
         audit=out / "audit.jsonl",
     )
     if show_plan:
-        for name, value in plan(*sets, asked, session, settings).lines():
-            print(f"{name:<24} {value}")
+        show_plan_lines(plan(*sets, asked, session, settings).lines())
         return
     _show(asyncio.run(_ask(*sets, asked, session, settings)), out, max_invalid)
 

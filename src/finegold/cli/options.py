@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 DEFAULT_ENCODER = "openai/clip-vit-large-patch14"
-DEFAULT_PRESET = "instructiongpt4"
+DEFAULT_PRESET = "sound"
 
 
 class Format(StrEnum):

@@ -2,24 +2,14 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from finegold.errors import ConfigError, DataError
-from finegold.run.atomic import write_json, write_text
-from finegold.selection.reproduce import (
-    PUBLISHED_SHA256,
-    Finding,
-    ids_sha256,
-    read_published,
-    replay_findings,
-    retraining_findings,
-    select_rows,
-    train_selector,
-)
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from finegold.selection.reproduce import Finding
 
 
 def reproduce(
@@ -35,6 +25,20 @@ def reproduce(
     Writes `ids.txt` (the 200 ids, one a line, sorted as integers, so that `sha256sum ids.txt` gives the
     published hash) and `findings.json`, and prints what the replay shows.
     """
+    from rich.console import Console
+
+    from finegold.errors import ConfigError, DataError
+    from finegold.run import write_json, write_text
+    from finegold.selection.reproduce import (
+        PUBLISHED_SHA256,
+        ids_sha256,
+        read_published,
+        replay_findings,
+        retraining_findings,
+        select_rows,
+        train_selector,
+    )
+
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file: name a folder")
     published = read_published(source)
@@ -64,7 +68,9 @@ def reproduce(
     console.print(_table(findings))
 
 
-def _table(findings: list[Finding]) -> Table:
+def _table(findings: "list[Finding]") -> "Table":
+    from rich.table import Table
+
     table = Table(title="What the replay shows", box=None, show_header=False)
     table.add_column(ratio=2)
     table.add_column(ratio=5)

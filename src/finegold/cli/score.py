@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
+from finegold.cli import llm_options as llm
 from finegold.cli import options
 
 
 def score(
     run: options.RunPath,
     scorer: Annotated[
-        str, typer.Option("--scorer", help="`clip`, `length`, ..., an installed one's name, or module:Class.")
+        str, typer.Option("--scorer", help="A name that `finegold scorers` lists, or module:Class.")
     ],
     param: Annotated[
         list[str] | None,
@@ -33,23 +34,71 @@ def score(
     device: options.Device = "auto",
     batch_size: options.BatchSize = 32,
     workers: options.Workers = None,
+    with_image: Annotated[
+        bool, typer.Option("--with-image", help="For `llm`: show the model the row's first image.")
+    ] = False,
+    model: llm.Model = None,
+    base_url: llm.BaseUrl = None,
+    api_key: llm.ApiKey = None,
+    show_plan: llm.ShowPlan = False,
+    max_calls: llm.MaxCalls = None,
+    max_usd: llm.MaxUsd = None,
+    usd_per_m_prompt: llm.UsdPerMPrompt = None,
+    usd_per_m_completion: llm.UsdPerMCompletion = None,
+    concurrency: llm.Concurrency = None,
+    timeout: llm.Timeout = None,
+    requests_per_minute: llm.RequestsPerMinute = None,
+    tokens_per_minute: llm.TokensPerMinute = None,
+    cache: llm.CacheFile = None,
 ) -> None:
-    """Compute one indicator for every usable row and keep it in the run folder."""
-    from finegold.cli.show import show_scores
-    from finegold.workflow import DataSource, Machine, score_run
+    """Compute one indicator for every usable row and keep it in the run folder.
+
+    The options from --with-image on are for `--scorer llm`, which asks an OpenAI-compatible endpoint: a call
+    that was paid for is never paid for again.
+    """
+    from finegold.cli.show import show_llm, show_plan_lines, show_scores
+    from finegold.workflow import DataSource, Machine, plan_run, score_run
 
     source = None if data is None else DataSource.of(data, images, format, instruction, ids, allow_urls)
-    table = score_run(
+    machine = Machine(device, batch_size, workers)
+    parameters = dict(_parameter(text) for text in param or ())
+    defaults: dict[str, object] = {"encoder": encoder, "device": device}
+    if scorer == "llm":
+        from finegold.llm import session_from
+
+        scorer = "llm-image" if with_image else "llm"
+        defaults |= {"model": model or "", "retry": retry_failed}
+        defaults["session"] = session_from(
+            base_url=base_url,
+            api_key=api_key,
+            concurrency=concurrency,
+            timeout=timeout,
+            requests_per_minute=requests_per_minute,
+            tokens_per_minute=tokens_per_minute,
+            max_calls=max_calls,
+            max_usd=max_usd,
+            usd_per_m_prompt=usd_per_m_prompt,
+            usd_per_m_completion=usd_per_m_completion,
+            cache=cache,
+            audit=None if show_plan else run / "audit-llm.jsonl",
+        )
+    elif show_plan or with_image:
+        raise typer.BadParameter("--plan and --with-image are for --scorer llm")
+    if show_plan:
+        show_plan_lines(plan_run(run, scorer, parameters, defaults, source=source, machine=machine))
+        return
+    made, table = score_run(
         run,
         scorer,
-        dict(_parameter(text) for text in param or ()),
+        parameters,
+        defaults,
         source=source,
-        encoder=encoder,
         retry_failed=retry_failed,
         strict=strict,
-        machine=Machine(device, batch_size, workers),
+        machine=machine,
     )
-    show_scores(scorer, table)
+    show_scores(made.name, table)
+    show_llm(made)
 
 
 def _parameter(text: str) -> tuple[str, str]:

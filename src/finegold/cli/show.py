@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from finegold.clustering.table import ClusterTable
     from finegold.run import PartTable
+    from finegold.scorers import Scorer
     from finegold.selection.manifest import Manifest
     from finegold.workflow import Picked
 
@@ -68,6 +69,30 @@ def show_scores(name: str, table: "PartTable") -> None:
     )
     for reason, number in failures.most_common(SHOWN_CODES):
         print(f"  failed: {number:>6,}  {reason}")
+
+
+def show_llm(scorer: "Scorer") -> None:
+    """What an LLM scorer used, where it stopped, and what it could not do as asked."""
+    from finegold.scorers.llm import LlmScorer
+
+    if not isinstance(scorer, LlmScorer):
+        return
+    spent = scorer.spent
+    print(
+        f"  calls: {spent.calls:,}; "
+        f"tokens: {spent.prompt_tokens:,} sent, {spent.completion_tokens:,} received"
+    )
+    if scorer.halted:
+        print(f"  stopped: {scorer.halted}; --retry-failed goes on")
+    for note in scorer.notes:
+        print(f"  note: {note}")
+    scorer.close()
+
+
+def show_plan_lines(lines: list[tuple[str, str]]) -> None:
+    """A plan, a line each."""
+    for name, value in lines:
+        print(f"{name:<24} {value}")
 
 
 def show_clusters(clusters: "ClusterTable") -> None:

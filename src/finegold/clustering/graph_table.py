@@ -1,4 +1,4 @@
-"""The run folder's neighbour graph: searched once for its embeddings, read by clustering and by every picker."""
+"""The run folder's neighbour graph: searched once for its embeddings, read by clustering and every picker."""
 
 import json
 from dataclasses import dataclass

@@ -47,6 +47,7 @@ class SelectionFacts:
         version: Its version.
         summary: What the preset does, in one sentence.
         weights: Indicator name to weight in the quality; empty if the quality is not a weighted sum.
+        quality: `weighted-sum` or `product`: how the weights are meant.
         normalise: How indicators were made comparable before weighting, such as "min-max"; may be empty.
         seed: None if nothing was random.
         notes: Sentences a reader must know: indicators left out, a disconnected graph, a cluster too small.
@@ -56,9 +57,18 @@ class SelectionFacts:
     version: str
     summary: str
     weights: Mapping[str, float] = field(default_factory=dict)
+    quality: str = "weighted-sum"
     normalise: str = ""
     seed: int | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def formula(self) -> str:
+        """The quality as a person writes it: `1 × clip + 0.5 × length`, or `support^4 × detail^2`."""
+        if self.quality == "product":
+            powers = (name if power == 1 else f"{name}^{power:g}" for name, power in self.weights.items())
+            return " × ".join(powers)
+        return " + ".join(f"{weight:g} × {name}" for name, weight in self.weights.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,7 @@ def _columns(inputs: ReportInputs) -> list[Indicator]:
     quality = inputs.rows.quality
     if quality is None:
         return list(inputs.indicators)
-    made_of = " + ".join(f"{number(weight)} × {name}" for name, weight in inputs.selection.weights.items())
+    made_of = inputs.selection.formula
     return [Indicator("quality", "Quality", made_of, quality), *inputs.indicators]
 
 

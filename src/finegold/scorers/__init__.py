@@ -1,5 +1,5 @@
 """Scorers: one file an indicator."""
 
-from finegold.scorers.base import Batch, Score, Scorer
+from finegold.scorers.base import Batch, Corpus, Score, Scorer
 
-__all__ = ["Batch", "Score", "Scorer"]
+__all__ = ["Batch", "Corpus", "Score", "Scorer"]

@@ -51,7 +51,7 @@ class Batch:
 
     Attributes:
         samples: In dataset order.
-        images: Only if `image` is required: the first image of each sample, decoded to RGB; None if it has none.
+        images: Only if `image` is required: each sample's first image, decoded to RGB; None if it has none.
         image_embeddings: Only if `image_embedding` is required: shape (n, d), un-normalised, the mean over a
             sample's images; a row of NaN where the sample has no image.
     """
@@ -61,9 +61,28 @@ class Batch:
     image_embeddings: Vectors | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """All usable rows of a dataset, for a scorer that judges a row beside the others.
+
+    Attributes:
+        ids: The n sample ids, in dataset order; what such a scorer learns may not depend on the order.
+        answers: Of each row.
+        image_embeddings: Only if `image_embedding` is required: as in `Batch`, shape (n, d).
+    """
+
+    ids: Sequence[str]
+    answers: Sequence[str]
+    image_embeddings: Vectors | None = None
+
+
 @runtime_checkable
 class Scorer(Protocol):
-    """One indicator. Implementations are frozen dataclasses: their fields are the scorer's parameters and its fingerprint.
+    """One indicator: a frozen dataclass whose fields are its parameters and its fingerprint.
+
+    Optional methods: `fit(corpus: Corpus) -> None`, called once before the first batch, for a scorer that
+    judges a row beside the others; `identity() -> dict`, what the numbers depend on besides the fields, such
+    as hashes of weights.
 
     Attributes:
         name: The column's name in tables, weights and reports.

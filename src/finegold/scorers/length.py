@@ -14,8 +14,13 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _TOKEN = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+|[^\w\s]")
 
 
+def tokens(text: str) -> list[str]:
+    """Words in lower case, punctuation marks and single Chinese or Japanese characters; no model's tokens."""
+    return _TOKEN.findall(text.lower())
+
+
 def count_tokens(text: str) -> int:
-    """Words, punctuation marks and single Chinese or Japanese characters in a text; no model's tokens."""
+    """How many `tokens` a text has."""
     return sum(1 for _ in _TOKEN.finditer(text))
 
 

@@ -197,7 +197,7 @@ class LlmScorer:
 
 @dataclass(frozen=True)
 class LlmImageScorer(LlmScorer):
-    """The same with the row's first image shown; for models that see."""
+    """Rating of an answer by a language model that is shown the row's first image, 0 to 100."""
 
     template: ClassVar[str] = IMAGE_TEMPLATE
     requires: ClassVar[frozenset[Column]] = LlmScorer.requires | {"image"}

@@ -15,10 +15,15 @@ NOT_IN_FINGERPRINT: Mapping[str, bool] = {"fingerprint": False}
 """Metadata of a scorer's field on which the numbers do not depend, such as a device."""
 _BUILT_IN = {
     "clip": "finegold.scorers.clip:Clip",
+    "detail": "finegold.scorers.detail:Detail",
     "ifd": "finegold.scorers.ifd:Ifd",
     "length": "finegold.scorers.length:Length",
+    "llm": "finegold.scorers.llm:LlmScorer",
+    "llm-image": "finegold.scorers.llm:LlmImageScorer",
     "perplexity": "finegold.scorers.perplexity:Perplexity",
+    "phrasing": "finegold.scorers.phrasing:Phrasing",
     "reward": "finegold.scorers.reward:Reward",
+    "support": "finegold.scorers.support:Support",
 }
 
 

@@ -15,7 +15,7 @@ from finegold.errors import ConfigError, FinegoldError, RunError
 from finegold.run import PART_ROWS, PartTable, RunFolder, progress
 from finegold.samples import Dataset, Sample
 from finegold.samples.images import decode
-from finegold.scorers.base import Batch, Score, Scorer
+from finegold.scorers.base import Batch, Corpus, Score, Scorer
 from finegold.scorers.registry import scorer_parameters
 
 SCHEMA = pa.schema(
@@ -68,6 +68,9 @@ def score(
     left = sum(int(usable[part * PART_ROWS : (part + 1) * PART_ROWS].sum()) for part in missing)
     with run.step("score", scorer=scorer.name, rows=left, table=table.folder.name):
         if missing:
+            fit = getattr(scorer, "fit", None)
+            if fit is not None:
+                fit(_corpus(dataset, usable, embeddings))
             scorer.load()
         with progress(f"Scoring {scorer.name}", rows, "rows", done=rows - left) as advance:
             samples: list[Sample] = []
@@ -81,6 +84,18 @@ def score(
                 samples = []
         table.finish(parts)
     return table
+
+
+def _corpus(dataset: Dataset, usable: npt.NDArray[np.bool_], embeddings: PartTable | None) -> Corpus:
+    """Every usable row, for a scorer that judges one beside the others."""
+    ids: list[str] = []
+    answers: list[str] = []
+    for row in dataset.rows():
+        if usable[row.index] and row.sample is not None:
+            ids.append(row.sample.id)
+            answers.append(row.sample.answer)
+    vectors = None if embeddings is None else embeddings_of(embeddings.read(["embedding"]))
+    return Corpus(ids, answers, vectors)
 
 
 def _encoder_of(scorer: Scorer) -> Encoder:

@@ -54,6 +54,7 @@ class Configuration(_Model):
     scorers: list[ScorerInfo]
     weights: dict[str, float] = Field(description="Weights that counted, by indicator")
     normalise: str
+    quality: str = Field(description="How normalised indicators become one number: weighted-sum or product")
     partition: Literal["clusters", "none", "score-strata"]
     clustering: dict[str, Any] | None = Field(description="Method and parameters; null without clusters")
     allocate: str
@@ -149,6 +150,7 @@ def build_manifest(
             scorers=list(scorers),
             weights=dict(selection.weights),
             normalise=preset.normalise,
+            quality=preset.quality,
             partition=preset.partition,
             clustering=None if clustering is None else dict(clustering),
             allocate=preset.allocate,

@@ -40,6 +40,7 @@ class Preset:
         weights: Indicator to weight. Indicators that a run does not have are left out, and that is said.
             Empty for a preset that looks at no indicator.
         normalise: A name of `NORMALISERS`.
+        quality: A name of `QUALITIES`: how normalised indicators become one number.
         partition: Pick within clusters, within strata of quality, or from the whole pool at once.
         clustering: Which clusters; None if it uses none.
         allocate: A name of `ALLOCATORS`.
@@ -55,6 +56,7 @@ class Preset:
     summary: str
     weights: Mapping[str, float] = field(default_factory=dict)
     normalise: str = "minmax"
+    quality: str = "weighted-sum"
     partition: Partition = "clusters"
     clustering: ClusteringSpec | None = field(default_factory=ClusteringSpec)
     allocate: str = "largest-remainder"

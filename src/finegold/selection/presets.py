@@ -16,6 +16,18 @@ SPHERICAL = ClusteringSpec("spherical-kmeans", None)
 
 _BUILT_IN = (
     Preset(
+        "sound",
+        "1",
+        "Rows whose every sentence the image bears out, that say much in good order, near all images.",
+        weights={"support": 6.0, "detail": 3.0, "phrasing": 1.0},
+        normalise="none",
+        quality="product",
+        partition="none",
+        clustering=None,
+        pick="facility-location",
+        drop=0.5,
+    ),
+    Preset(
         "instructiongpt4",
         "1",
         "The best by a weighted sum of indicators within ten spectral clusters (arXiv 2308.12067).",

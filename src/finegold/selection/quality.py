@@ -1,8 +1,11 @@
 """Turn normalised indicators into one number a row."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from finegold.arrays import Floats
+from finegold.errors import ConfigError
 
 
 def weighted_sum(columns: Floats, weights: Floats) -> Floats:
@@ -28,3 +31,36 @@ def weighted_sum(columns: Floats, weights: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         quality: Floats = np.where(there > 0, total * (size.sum() / there), np.nan)
     return quality
+
+
+def product(columns: Floats, weights: Floats) -> Floats:
+    """Multiply the indicators, each to the power of its weight: a row must be good in all of them.
+
+    An indicator of 0 or less makes the quality 0. Where an indicator does not apply to a row, the powers of
+    the row's other indicators are raised in proportion, so that they sum to the same.
+
+    Args:
+        columns: Shape (n, m), comparable, NaN where an indicator does not apply.
+        weights: Shape (m,), not negative; an indicator of weight 0 does not count.
+
+    Returns:
+        Shape (n,); NaN for a row to which no indicator with a weight applies.
+
+    Raises:
+        ConfigError: If a weight is negative.
+    """
+    if (weights < 0).any():
+        raise ConfigError(
+            "a weight is negative and the preset multiplies indicators; give weights of 0 or more"
+        )
+    used = weights != 0
+    columns, weights = columns[:, used], weights[used]
+    present = np.isfinite(columns)
+    there = present @ weights
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.where(present, np.log(np.maximum(columns, 0)) * weights, 0.0).sum(axis=1)
+        quality: Floats = np.where(there > 0, np.exp(logs * (weights.sum() / there)), np.nan)
+    return quality
+
+
+QUALITIES: dict[str, Callable[[Floats, Floats], Floats]] = {"weighted-sum": weighted_sum, "product": product}

@@ -10,7 +10,7 @@ from finegold.errors import ConfigError
 from finegold.selection.normalise import NORMALISERS
 from finegold.selection.options import check_weights
 from finegold.selection.preset import Preset
-from finegold.selection.quality import weighted_sum
+from finegold.selection.quality import QUALITIES
 from finegold.selection.selection import SelectionInputs
 
 
@@ -52,7 +52,7 @@ def weigh(
         return Weighed(order, None, None, weights, {}, notes)
     columns = np.stack([inputs.indicators[name][order] for name in weights], axis=1)
     indicators = NORMALISERS[preset.normalise](columns)
-    quality = weighted_sum(indicators, np.array(list(weights.values())))
+    quality = QUALITIES[preset.quality](indicators, np.array(list(weights.values())))
     has_quality = np.isfinite(quality)
     reason = f"none of the indicators {', '.join(weights)} applies to the row"
     excluded = {int(i): reason for i in order[~has_quality]}

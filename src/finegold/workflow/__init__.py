@@ -5,7 +5,7 @@ from finegold.workflow.pick import Picked, pick
 from finegold.workflow.replay import Replayed, replay
 from finegold.workflow.report import report_run
 from finegold.workflow.source import DataSource
-from finegold.workflow.steps import cluster_run_folder, score_run, select_run
+from finegold.workflow.steps import cluster_run_folder, plan_run, score_run, select_run
 
 __all__ = [
     "DataSource",
@@ -14,6 +14,7 @@ __all__ = [
     "Replayed",
     "cluster_run_folder",
     "pick",
+    "plan_run",
     "replay",
     "report_run",
     "score_run",

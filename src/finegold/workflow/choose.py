@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from finegold import __version__
+from finegold.clustering.graph_table import graph_run
 from finegold.run import RunFolder
 from finegold.samples import Dataset
 from finegold.selection.manifest import DatasetInfo, Manifest, ScorerInfo, build_manifest
 from finegold.selection.options import parse_size
+from finegold.selection.pickers import PICKERS
 from finegold.selection.preset import Preset
 from finegold.selection.select import select
 from finegold.selection.selection import Selection, SelectionInputs
@@ -53,11 +55,16 @@ def choose(
     """
     with run.step("select", preset=preset.name, size=size, seed=seed):
         candidates = gather(computed.rows.table, computed.scores, computed.clusters, computed.embeddings)
+        graph = None
+        if "graph" in PICKERS[preset.pick].needs and computed.embeddings is not None:
+            graph = graph_run(run, computed.embeddings)
         inputs = SelectionInputs(
             candidates.ids,
             candidates.indicators,
             labels=candidates.labels,
             embeddings=candidates.embeddings,
+            graph=None if graph is None else graph.graph,
+            graph_ids=None if graph is None else graph.ids,
         )
         selection = select(inputs, preset, parse_size(size, len(candidates.ids)), seed=seed, weights=weights)
     return Choice(selection, candidates, computed, _manifest(dataset, computed, candidates, selection))

@@ -15,7 +15,7 @@ from finegold.clustering.table import ClusterTable, cluster_run, read_clusters
 from finegold.encoders import load_encoder
 from finegold.encoders.step import embed
 from finegold.errors import DataError, RunError
-from finegold.run import PartTable, RunFolder
+from finegold.run import PartTable, RunFolder, fingerprint
 from finegold.samples import Dataset
 from finegold.samples.step import dataset_fingerprint, ingest
 from finegold.scorers.base import Scorer
@@ -25,8 +25,9 @@ from finegold.selection.manifest import Manifest
 from finegold.selection.pickers import PICKERS
 from finegold.selection.preset import Preset
 
-AUTOMATIC = ("clip", "length")
+AUTOMATIC = ("clip", "length", "support", "detail", "phrasing")
 """Indicators that `pick` computes without being asked, where the preset or the weights name them."""
+WITH_ENCODER = ("clip", "support")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,13 @@ class Rows:
         table: Finished samples table.
         usable: Shape (rows,), by position in the dataset.
         fingerprint: Of the usable rows, in whatever order they are.
+        sequence: Of the same rows in this order; tables depend on it, since their parts go by position.
     """
 
     table: PartTable
     usable: npt.NDArray[np.bool_]
     fingerprint: str
+    sequence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,8 @@ def read_rows(
     usable = np.array([status == "ok" for status in columns["status"].to_pylist()], dtype=np.bool_)
     if not usable.any():
         raise DataError(_nothing_usable(table))
-    return Rows(table, usable, dataset_fingerprint(columns))
+    sequence = fingerprint({name: columns[name].to_pylist() for name in columns.column_names})
+    return Rows(table, usable, dataset_fingerprint(columns), sequence)
 
 
 def _nothing_usable(table: PartTable) -> str:
@@ -111,9 +115,9 @@ def compute(
     scores = existing_scores(run, rows)
     for name in AUTOMATIC:
         if name in (preset.weights if weights is None else weights):
-            own = {"encoder": encoder, "device": machine.device} if name == "clip" else {}
+            own = {"encoder": encoder, "device": machine.device} if name in WITH_ENCODER else {}
             scores[name] = score_rows(run, dataset, rows, make_scorer(name, **own), machine)
-    if preset.clustering is None and not PICKERS[preset.pick].needs & {"embeddings", "graph", "targets"}:
+    if not _compares_images(preset):
         return Computed(rows, scores)
     embeddings, identity = embed_rows(run, dataset, rows, encoder, machine)
     spec = preset.clustering
@@ -124,6 +128,24 @@ def compute(
             run, embeddings, method=spec.method, clusters=number, neighbours=spec.neighbours, seed=0
         )
     return Computed(rows, scores, embeddings, labels, identity)
+
+
+def _compares_images(preset: Preset) -> bool:
+    needs = PICKERS[preset.pick].needs & {"embeddings", "graph", "targets"}
+    return preset.clustering is not None or bool(needs)
+
+
+def check_encoder(
+    preset: Preset, weights: Mapping[str, float] | None, encoder: str, machine: Machine
+) -> None:
+    """Make sure, before any row is read, that the encoder can be had if the preset needs one.
+
+    Raises:
+        ModelError: If it cannot; also MissingExtraError and ConfigError, as `load_encoder`.
+    """
+    named = preset.weights if weights is None else weights
+    if _compares_images(preset) or any(name in named for name in WITH_ENCODER):
+        load_encoder(encoder, device=machine.device)
 
 
 def score_rows(
@@ -140,12 +162,12 @@ def score_rows(
     With `retry_failed` the parts that hold a failed row are made again.
     """
     if retry_failed:
-        table = scores_table(run, scorer, rows.fingerprint)
+        table = scores_table(run, scorer, rows.sequence)
         table.drop([part for part in _part_numbers(table) if _has_failed(table, part)])
     if "image_embedding" in scorer.requires:
         # First, so that the batch size is the one that was asked for.
         embed_rows(run, dataset, rows, scorer.encoder, machine)  # type: ignore[attr-defined]
-    return score(run, dataset, scorer, usable=rows.usable, data=rows.fingerprint, workers=machine.workers)
+    return score(run, dataset, scorer, usable=rows.usable, data=rows.sequence, workers=machine.workers)
 
 
 def embed_rows(
@@ -158,7 +180,7 @@ def embed_rows(
         dataset,
         model,
         usable=rows.usable,
-        data=rows.fingerprint,
+        data=rows.sequence,
         batch_size=machine.batch_size,
         workers=machine.workers,
     )
@@ -222,7 +244,7 @@ def _scores(run: RunFolder, rows: Rows) -> list[tuple[str, PartTable]]:
     return [
         (parameters["scorer"], PartTable(folder, SCHEMA, parameters))
         for folder, parameters in found
-        if parameters["data"] == rows.fingerprint
+        if parameters["data"] == rows.sequence
     ]
 
 
@@ -231,5 +253,5 @@ def _clusters(run: RunFolder, rows: Rows) -> list[PartTable]:
     return [
         PartTable(folder, CLUSTER_SCHEMA, parameters)
         for folder, parameters in found
-        if parameters["data"] == rows.fingerprint
+        if parameters["data"] == rows.sequence
     ]

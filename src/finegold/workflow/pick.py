@@ -10,7 +10,7 @@ from finegold.selection.manifest import Manifest, manifest_text
 from finegold.selection.options import parse_size, parse_weights
 from finegold.selection.presets import find_preset
 from finegold.workflow.choose import Choice, choose
-from finegold.workflow.compute import Machine, compute, read_rows
+from finegold.workflow.compute import Machine, check_encoder, compute, read_rows
 from finegold.workflow.output import MANIFEST, REPORT, check_free, output_folder, relocated, subset_names
 from finegold.workflow.source import DataSource, start_run
 
@@ -39,7 +39,7 @@ def pick(
     *,
     size: int | str,
     out: str | Path,
-    preset: str = "instructiongpt4",
+    preset: str = "sound",
     weights: Mapping[str, float] | str | None = None,
     encoder: str = "openai/clip-vit-large-patch14",
     clusters: int | None = None,
@@ -75,6 +75,7 @@ def pick(
     folder, dataset = start_run(source, Path(run) if run else out.with_name(out.name + ".run"))
     check_free(out, subset_names(dataset))
     machine = machine or Machine()
+    check_encoder(recipe, own, encoder, machine)
     with folder.writing():
         rows = read_rows(folder, dataset, machine, strict=strict)
         # Before the hours of scoring, not after.

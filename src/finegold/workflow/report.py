@@ -49,7 +49,14 @@ EXCLUDED = 24
 EXAMPLES = 7
 """Thumbnails a cluster."""
 NORMALISE = {"none": "", "minmax": "min-max", "zscore": "z-score", "rank": "rank"}
-LABELS = {"clip": ("CLIP score", ""), "length": ("Length score", ""), "llm": ("LLM rating", "")}
+LABELS = {
+    "clip": ("CLIP score", ""),
+    "length": ("Length score", ""),
+    "llm": ("LLM rating", ""),
+    "support": ("Support of the weakest sentence", "spreads"),
+    "detail": ("Detail", ""),
+    "phrasing": ("Phrasing", ""),
+}
 """Label and unit of the indicators that are not called by their name."""
 LAYOUT_SCHEMA = pa.schema([("sample_id", pa.string()), ("x", pa.float64()), ("y", pa.float64())])
 
@@ -85,6 +92,7 @@ def report_inputs(run: RunFolder, dataset: Dataset, choice: Choice) -> ReportInp
             version=selection.preset.version,
             summary=selection.preset.summary,
             weights=selection.weights,
+            quality=selection.preset.quality,
             normalise=NORMALISE[selection.preset.normalise] if selection.weights else "",
             seed=selection.seed if PICKERS[selection.preset.pick].seeded else None,
             notes=tuple(manifest.notes),

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from finegold.clustering import Method
 from finegold.clustering.table import ClusterTable, cluster_run
 from finegold.errors import ConfigError
 from finegold.run import PartTable
+from finegold.samples.images import decode
+from finegold.scorers import Scorer
 from finegold.scorers.from_text import scorer_from_text
+from finegold.scorers.llm import LlmScorer
 from finegold.selection.options import parse_weights
 from finegold.selection.presets import find_preset
 from finegold.workflow.choose import choose
@@ -27,31 +31,58 @@ def score_run(
     run: str | Path,
     scorer: str,
     parameters: Mapping[str, str] | None = None,
+    defaults: Mapping[str, Any] | None = None,
     *,
     source: DataSource | None = None,
-    encoder: str,
     retry_failed: bool = False,
     strict: bool = False,
     machine: Machine | None = None,
-) -> PartTable:
+) -> tuple[Scorer, PartTable]:
     """Score a run folder's rows with one scorer.
 
     Args:
         run: The run folder.
         scorer: A registered name, or `module:Class`.
         parameters: The scorer's, as text; converted to the types of its fields.
+        defaults: Values for fields of the scorer that `parameters` does not set; others are passed over.
         source: The dataset, if the run folder is yet to be made.
-        encoder: For a scorer with a field of that name that is not among the parameters; likewise the device.
         retry_failed: Score the rows again on which it failed.
         strict: Stop at the first bad row.
         machine: Device, batch size and workers.
+
+    Returns:
+        The scorer as it was made, and its finished table.
     """
     machine = machine or Machine()
+    made = scorer_from_text(scorer, parameters or {}, defaults or {})
     folder, dataset = start_run(source, Path(run)) if source else continue_run(Path(run))
-    made = scorer_from_text(scorer, parameters or {}, {"encoder": encoder, "device": machine.device})
     with folder.writing():
         rows = read_rows(folder, dataset, machine, strict=strict)
-        return score_rows(folder, dataset, rows, made, machine, retry_failed=retry_failed)
+        return made, score_rows(folder, dataset, rows, made, machine, retry_failed=retry_failed)
+
+
+def plan_run(
+    run: str | Path,
+    scorer: str,
+    parameters: Mapping[str, str] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    *,
+    source: DataSource | None = None,
+    machine: Machine | None = None,
+) -> list[tuple[str, str]]:
+    """What an LLM scorer would send for the usable rows and its price, as names and values; sends nothing."""
+    made = scorer_from_text(scorer, parameters or {}, defaults or {})
+    assert isinstance(made, LlmScorer)
+    folder, dataset = start_run(source, Path(run)) if source else continue_run(Path(run))
+    with folder.writing():
+        rows = read_rows(folder, dataset, machine)
+    usable = (row.sample for row in dataset.rows() if rows.usable[row.index] and row.sample is not None)
+    if "image" not in made.requires:
+        return made.plan(usable).lines()
+    samples = list(usable)
+    return made.plan(
+        samples, (decode(sample.images[0]) if sample.images else None for sample in samples)
+    ).lines()
 
 
 def cluster_run_folder(

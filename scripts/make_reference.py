@@ -1,0 +1,91 @@
+"""Write the generated parts of the docs: docs/selection-json.md and docs/presets.md.
+
+python scripts/make_reference.py [--check]
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from finegold.selection.manifest import Manifest
+from finegold.selection.presets import PRESETS
+
+DOCS = Path(__file__).parents[1] / "docs"
+MADE = "<!-- made by scripts/make_reference.py -->\n\n"
+
+
+def selection_json() -> str:
+    """The schema of `selection.json`, model by model."""
+    schema = Manifest.model_json_schema(by_alias=True)
+    lines = [
+        "# selection.json\n",
+        "What was chosen, from what, how, and why each row is in it. A missing number is null.\n",
+    ]
+    for name, model in {"Manifest": schema, **schema["$defs"]}.items():
+        title = "The file" if name == "Manifest" else name
+        lines += [f"## {title}\n", f"{' '.join(model.get('description', '').split())}\n"]
+        lines += ["| field | type | meaning |", "| --- | --- | --- |"]
+        for field, entry in model["properties"].items():
+            lines.append(f"| `{field}` | {_type(entry)} | {entry.get('description', '')} |")
+        lines.append("")
+    return MADE + "\n".join(lines)
+
+
+def _type(entry: dict[str, Any]) -> str:
+    if "$ref" in entry:
+        name = entry["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "const" in entry:
+        return f"`{entry['const']}`"
+    if "enum" in entry:
+        return " or ".join(f"`{value}`" for value in entry["enum"])
+    if "anyOf" in entry:
+        return " or ".join(_type(part) for part in entry["anyOf"])
+    if entry.get("type") == "array":
+        return f"list of {_type(entry['items'])}"
+    if entry.get("type") == "object" and isinstance(entry.get("additionalProperties"), dict):
+        return f"object of {_type(entry['additionalProperties'])}"
+    return str(entry.get("type", "any"))
+
+
+def presets() -> str:
+    """Every preset with the functions it is put together from."""
+    lines = [
+        "# Presets\n",
+        "`finegold presets` prints the same. How a selection is put together: [pick](pick.md).\n",
+    ]
+    lines += [
+        "| preset | what it does | quality | within | allocate | pick |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for preset in PRESETS.values():
+        weights = ", ".join(f"{name} {value:g}" for name, value in preset.weights.items())
+        quality = f"{preset.quality} of {weights} ({preset.normalise})" if weights else "-"
+        within: str = "whole pool" if preset.partition == "none" else preset.partition
+        if preset.partition == "clusters" and preset.clustering is not None:
+            number = preset.clustering.clusters or "sqrt(n/2)"
+            within = f"{number} {preset.clustering.method} clusters"
+        drop = f", best {1 - preset.drop:.0%} only" if preset.drop else ""
+        lines.append(
+            f"| `{preset.name}` {preset.version} | {preset.summary} | {quality} | {within}{drop} "
+            f"| {preset.allocate} | {preset.pick} |"
+        )
+    return MADE + "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Write, or with --check compare, every generated page."""
+    stale = []
+    for name, text in {"selection-json.md": selection_json(), "presets.md": presets()}.items():
+        path = DOCS / name
+        if "--check" in sys.argv:
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                stale.append(name)
+        else:
+            path.write_text(text, encoding="utf-8")
+    if stale:
+        sys.exit(f"{', '.join(stale)} are not what the code says: python scripts/make_reference.py")
+
+
+if __name__ == "__main__":
+    main()
