@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from PIL import Image
 from finegold.errors import ConfigError, DataError
 from finegold.run import fingerprint, progress
 from finegold.samples import ImageRef
-from finegold.samples.images import ImageError, check_image, decode
+from finegold.samples.images import ImageError, check_image, decode, read_bytes
 from finegold.samples.records import RawImage, RowError
 from finegold.samples.roots import ImageRoot
 from finegold.samples.text import decode_line, detect_encoding, read_lines
@@ -146,7 +146,9 @@ def generate(
 
 
 def _answers(answerer: Answerer, model: str, group: Sequence[Question], sampling: Sampling) -> Iterator[str]:
-    pictures: list[Image.Image | None] = [None if q.image is None else decode(q.image) for q in group]
+    pictures: list[Image.Image | None] = [
+        None if q.image is None else decode(_whatever_its_name(q.image)) for q in group
+    ]
     mixed = hashlib.sha256(json.dumps([sampling.seed, *(q.id for q in group)]).encode()).digest()
     drawn = Sampling(sampling.longest, sampling.temperature, sampling.top_p, int.from_bytes(mixed[:6], "big"))
     for question, text in zip(group, answerer.answer(pictures, [q.text for q in group], drawn), strict=True):
@@ -182,13 +184,15 @@ def _question(record: Any, number: int, root: ImageRoot | None, where: str) -> Q
         raise DataError(f"{where} has the image '{name}' and there is no image folder: give --images")
     try:
         ref = root.ref(RawImage(str(name)))
-        # LLaVA-Bench (In-the-Wild) has WebP pictures named .jpg, so the name says nothing about the format
-        # here.
-        ref = replace(ref, name=f"{name} ")
-        check_image(ref)
+        check_image(_whatever_its_name(ref))
     except (RowError, ImageError) as error:
         raise DataError(f"{where} cannot be asked: {error}") from None
     return Question(identifier, text, ref)
+
+
+def _whatever_its_name(ref: ImageRef) -> ImageRef:
+    # LLaVA-Bench (In-the-Wild) has WebP pictures named .jpg, which a dataset's row may not have.
+    return ImageRef(f"{ref.name} of the question", data=read_bytes(ref))
 
 
 def _fingerprint(model: str, asked: Sequence[Question], sampling: Sampling, batch: int) -> str:

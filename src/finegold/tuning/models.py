@@ -5,12 +5,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finegold.encoders.devices import resolve_device
+from finegold.encoders.weights import check_sha256
 from finegold.errors import ConfigError
 from finegold.tuning.blip2 import BLIP2, Blip2Features
 from finegold.tuning.features import EfficientNetFeatures
-from finegold.tuning.offline import MODEL_FOLDER
+from finegold.tuning.offline import MODEL_FOLDER, SHA256
 from finegold.tuning.prefix_model import PrefixModel
-from finegold.tuning.storage import SMOLLM2, assemble, is_prefix_model, load_prefix_model
+from finegold.tuning.storage import (
+    LANGUAGE_MODEL,
+    OFFLINE,
+    SMOLLM2,
+    assemble,
+    is_prefix_model,
+    load_prefix_model,
+)
 from finegold.tuning.template import template_named
 
 if TYPE_CHECKING:
@@ -81,8 +89,9 @@ def load_named_model(
             raise ConfigError(
                 f"the model '{model}' has its own parts: give them only with {' or '.join(NEW_MODELS)}"
             )
-        folder = MODEL_FOLDER if model == "offline" else Path(model)
-        loaded = load_prefix_model(folder, device=where, dtype=dtype)
+        loaded = load_prefix_model(_folder(model), device=where, dtype=dtype)
+        if model == "offline":
+            loaded.language_model_name = OFFLINE
         if template is not None:
             loaded.template = template_named(template)
         return loaded
@@ -106,3 +115,10 @@ def load_named_model(
         device=where,
         dtype=dtype,
     )
+
+
+def _folder(model: str) -> Path:
+    if model != "offline":
+        return Path(model)
+    check_sha256(MODEL_FOLDER / LANGUAGE_MODEL / "model.safetensors", SHA256, "the offline model")
+    return MODEL_FOLDER
