@@ -21,7 +21,7 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/.torch
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.torch
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[offline,demo,llm,fast,dev]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[offline,demo,llm,fast,tune,dev]"
 	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo

@@ -7,8 +7,11 @@ import typer
 
 from finegold import __version__
 from finegold.cli import (
+    chat,
     cluster,
     compare,
+    evaluate,
+    generate,
     inspect,
     judge,
     pick,
@@ -19,6 +22,8 @@ from finegold.cli import (
     score,
     scorers,
     select,
+    tasks,
+    tune,
 )
 from finegold.errors import FinegoldError
 
@@ -40,6 +45,12 @@ app.command(rich_help_panel="One step on a run folder")(cluster.cluster)
 app.command(rich_help_panel="One step on a run folder")(select.select)
 app.command(rich_help_panel="One step on a run folder")(report.report)
 app.command(rich_help_panel="Is it any better?")(compare.compare)
+app.command(rich_help_panel="What it does to a model")(tune.tune)
+app.command(rich_help_panel="What it does to a model")(generate.generate)
+app.command(rich_help_panel="What it does to a model")(chat.chat)
+app.command(rich_help_panel="What it does to a model")(evaluate.evaluate)
+app.command("compare-results", rich_help_panel="What it does to a model")(evaluate.compare_results)
+app.command(rich_help_panel="What it does to a model")(tasks.tasks)
 app.command(rich_help_panel="Is it any better?")(judge.judge)
 app.command(rich_help_panel="Is it any better?")(reproduce.reproduce)
 

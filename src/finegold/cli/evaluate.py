@@ -1,0 +1,248 @@
+"""`finegold evaluate` and `finegold compare-results`: benchmarks answered, scored and compared."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from finegold.cli.options import Device
+
+if TYPE_CHECKING:
+    from finegold.evaluation.task import Task
+
+_DRAWS = typer.Option("--draws", min=100, help="Bootstrap draws behind each interval.")
+_BOOTSTRAP_SEED = typer.Option("--bootstrap-seed", help="Of the bootstrap.")
+
+
+class HalfName(StrEnum):
+    """Halves of the images, as `--half` takes them."""
+
+    a = "a"
+    b = "b"
+
+
+def evaluate(
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for answers and results; a rerun goes on in it.")
+    ],
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="`offline`, a folder that `finegold tune` wrote, a Hugging Face folder or hub id, "
+            "`endpoint:NAME`, or blind: `constant:TEXT`, `spelling-rule`.",
+        ),
+    ] = None,
+    tasks: Annotated[
+        str, typer.Option("--tasks", help="Names with commas, or `all` for all that are on disk.")
+    ] = "all",
+    data: Annotated[Path | None, typer.Option("--data", help="Folder with a folder a task.")] = None,
+    prompts: Annotated[
+        str, typer.Option("--prompts", help="Wording: `ehub-2023-07`, `ehub-2023-04` or `direct`.")
+    ] = "ehub-2023-07",
+    split: Annotated[
+        list[str] | None,
+        typer.Option("--split", help="TASK=SPLIT, such as vsr=zeroshot-test; can be repeated."),
+    ] = None,
+    profile: Annotated[
+        str, typer.Option("--profile", help="`greedy`, or `ehub-2023` to sample as LVLM-eHub did.")
+    ] = "greedy",
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Only the first items of a task.")
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option("--shard", help="I/N: only this part of the items; --rescore joins them.")
+    ] = None,
+    half: Annotated[
+        HalfName | None,
+        typer.Option("--half", help="Only half of the images: fit a selection on a, report b."),
+    ] = None,
+    max_new_tokens: Annotated[
+        int | None, typer.Option("--max-new-tokens", min=1, help="Instead of 16 for captions, 256 otherwise.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Items a forward pass.")] = 16,
+    device: Device = "auto",
+    dtype: Annotated[
+        str, typer.Option("--dtype", help="Of a Hugging Face model, such as bfloat16.")
+    ] = "auto",
+    seed: Annotated[int, typer.Option("--seed", help="Of a sampling profile.")] = 0,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Ask again where an earlier run got no answer.")
+    ] = False,
+    rescore: Annotated[
+        bool, typer.Option("--rescore", help="Score the answers in --out again; nothing is generated.")
+    ] = False,
+    selection: Annotated[
+        Path | None,
+        typer.Option(
+            "--selection", help="selection.json of the training rows: marks tasks it was fitted on."
+        ),
+    ] = None,
+    fitted_on: Annotated[
+        str | None, typer.Option("--fitted-on", help="Tasks whose results the selection was fitted on.")
+    ] = None,
+    lmms_eval: Annotated[
+        Path | None,
+        typer.Option("--lmms-eval", help="*_results.json of lmms-eval for this model, to show beside."),
+    ] = None,
+    draws: Annotated[int, _DRAWS] = 1000,
+    bootstrap_seed: Annotated[int, _BOOTSTRAP_SEED] = 0,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", help="Endpoint; else FINEGOLD_LLM_BASE_URL, else OpenAI.")
+    ] = None,
+    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Calls in flight.")] = 16,
+    max_calls: Annotated[int | None, typer.Option("--max-calls", help="Stop after so many requests.")] = None,
+) -> None:
+    """Answer benchmarks and score them twice: as LVLM-eHub published, and read strictly.
+
+    Answers are saved as they come, so the same command goes on where a killed one stopped. `finegold tasks`
+    lists the benchmarks, what is missing on disk, and where to get it.
+    """
+    from finegold.errors import ConfigError
+    from finegold.evaluation.answers import Shard
+    from finegold.evaluation.evaluate import Options, answer_task
+    from finegold.evaluation.generators import find_profile, open_generator
+    from finegold.evaluation.hygiene import keep_hygiene
+    from finegold.evaluation.metrics import Bootstrap
+    from finegold.evaluation.results import keep_lmms_results, score_folder
+
+    keep_hygiene(out, selection, [] if fitted_on is None else fitted_on.split(","))
+    if lmms_eval is not None:
+        keep_lmms_results(out, lmms_eval)
+    bootstrap = Bootstrap(draws, bootstrap_seed)
+    if rescore:
+        _show(score_folder(out, bootstrap))
+        return
+    if model is None or data is None:
+        raise ConfigError("a MODEL and --data are needed, or --rescore to score what --out holds")
+    options = Options(
+        prompts=prompts,
+        splits=tuple(_pair(text) for text in split or ()),
+        limit=limit,
+        half=None if half is None else half.value,
+        shard=Shard.parse(shard),
+        max_new_tokens=max_new_tokens,
+        seed=seed,
+        batch_size=batch_size,
+        retry_failed=retry_failed,
+    )
+    chosen = find_profile(profile)
+    generator = open_generator(
+        model,
+        chosen,
+        seed=seed,
+        device=device,
+        dtype=dtype,
+        session=lambda: _session(base_url, concurrency, max_calls, out),
+    )
+    try:
+        for task in _on_disk(tasks, data, options, blind=generator.blind):
+            asked = answer_task(task, data, out, generator, chosen, options)
+            if asked.fresh:
+                rate = asked.fresh / max(asked.seconds, 1e-9)
+                print(f"{task.name}: {asked.fresh:,} items in {asked.seconds:,.1f} s, {rate:,.1f} a second")
+    finally:
+        generator.close()
+    if options.shard.count > 1:
+        print(f"shard {shard} is done; when all are, score them with finegold evaluate --rescore --out {out}")
+        return
+    _show(score_folder(out, bootstrap))
+
+
+def compare_results(
+    first: Annotated[Path, typer.Argument(metavar="FIRST", help="Folder of finegold evaluate.")],
+    others: Annotated[list[Path], typer.Argument(metavar="OTHER...", help="Folders compared with it.")],
+    out: Annotated[Path | None, typer.Option("--out", help="JSON file for the comparison.")] = None,
+    draws: Annotated[int, _DRAWS] = 1000,
+    bootstrap_seed: Annotated[int, _BOOTSTRAP_SEED] = 0,
+) -> None:
+    """Compare the answers of two or more models to the same items, with paired bootstrap intervals."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from finegold.evaluation.compare import compare_folders
+    from finegold.evaluation.metrics import Bootstrap
+    from finegold.evaluation.results import interval, number
+    from finegold.run import write_json
+
+    found = compare_folders(first, others, Bootstrap(draws, bootstrap_seed))
+    if out is not None:
+        write_json(out, found)
+    console = Console(width=max(100, Console().width))
+    for comparison in found["comparisons"]:
+        table = Table(title=f"{comparison['second']['folder']} minus {found['first']['folder']}", box=None)
+        heads = (
+            "task",
+            "scoring",
+            "metric",
+            "first",
+            "second",
+            "second - first",
+            "95 % interval",
+            "n",
+            "left out",
+        )
+        for head in heads:
+            table.add_column(head, no_wrap=True)
+        for name, task in comparison["tasks"].items():
+            left_out = sum(task["left_out"].values())
+            for scoring, scores in task["scores"].items():
+                for score in scores:
+                    values = [number(score[key]) for key in ("first", "second", "value")]
+                    tail = (interval(score), f"{task['items']:,}", f"{left_out:,}")
+                    table.add_row(name, scoring, score["metric"], *values, *tail)
+            for key, (one, two) in task["differing_settings"].items():
+                console.print(f"{name}: {key} differs: {one} and {two}", markup=False)
+        console.print(table)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    from finegold.errors import ConfigError
+
+    task, equals, name = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--split is '{text}', expected TASK=SPLIT such as vsr=zeroshot-test")
+    return task, name
+
+
+def _on_disk(names: str, data: Path, options: Any, *, blind: bool) -> "list[Task]":
+    """The named tasks; of `all`, those whose files are there, and a line for each other."""
+    from finegold.errors import DataError
+    from finegold.evaluation.evaluate import missing_error, missing_files
+    from finegold.evaluation.tasks import find_tasks
+
+    tasks = find_tasks([name.strip() for name in names.split(",")])
+    missing = missing_files(tasks, data, options, blind=blind)
+    if names != "all" and missing:
+        raise missing_error(missing, data)
+    for name, files in missing.items():
+        print(f"{name}: left out, it lacks {files}")
+    if len(missing) == len(tasks):
+        raise DataError(f"no benchmark has its files below {data}: finegold tasks says where to get them")
+    return [task for task in tasks if task.name not in missing]
+
+
+def _session(base_url: str | None, concurrency: int, max_calls: int | None, out: Path) -> Any:
+    from finegold.llm import session_from
+
+    return session_from(
+        base_url=base_url, concurrency=concurrency, max_calls=max_calls, audit=out / "audit.jsonl"
+    )
+
+
+def _show(results: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from finegold.evaluation.results import COLUMNS, table_rows
+
+    table = Table(
+        title=f"{results['model']['name']} (values times 100, 95 % intervals over images)", box=None
+    )
+    for head in COLUMNS:
+        table.add_column(head, no_wrap=True)
+    for row in table_rows(results):
+        table.add_row(*row)
+    # A table cut to a narrow terminal would hide numbers.
+    Console(width=max(100, Console().width)).print(table)

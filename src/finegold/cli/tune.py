@@ -1,0 +1,104 @@
+"""`finegold tune`: fine-tune a model on a subset."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def tune(
+    subset: Annotated[Path, typer.Argument(help="A subset: any dataset that finegold reads.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            help="offline, offline-smollm2, minigpt4-7b, a folder that tune wrote, or a Hugging Face "
+            "vision-language model by folder or hub id.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the tuned model, its log and checkpoint.")],
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe",
+            help="minigpt4-stage1, minigpt4-stage2, offline-stage1, offline-stage2, hf-lora, hf-full, "
+            "or a .toml file. [default: the model's usual one]",
+        ),
+    ] = None,
+    images: Annotated[Path | None, typer.Option("--images", help="Folder of the subset's images.")] = None,
+    ids: Annotated[
+        Literal["record", "row"], typer.Option("--ids", help="Each row's own id, or its number.")
+    ] = "record",
+    steps: Annotated[int | None, typer.Option("--steps", help="In place of the recipe's.")] = None,
+    batch: Annotated[int | None, typer.Option("--batch", help="In place of the recipe's.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="In place of the recipe's.")] = None,
+    augment: Annotated[
+        bool | None,
+        typer.Option(
+            "--augment/--no-augment", help="Random crops, as MiniGPT-4 had; no cached features then."
+        ),
+    ] = None,
+    language_model: Annotated[
+        str | None,
+        typer.Option("--language-model", help="Of minigpt4-7b or offline-smollm2: folder or hub id."),
+    ] = None,
+    vision_model: Annotated[
+        str | None, typer.Option("--vision-model", help="Of minigpt4-7b: BLIP-2, folder or hub id.")
+    ] = None,
+    projection: Annotated[
+        Path | None,
+        typer.Option("--projection", help="To start from: a MiniGPT-4 .pth file or .safetensors."),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, ...")] = "auto",
+    cache: Annotated[
+        Path | None, typer.Option("--cache", help="Folder of image features, shared by all runs.")
+    ] = None,
+    export: Annotated[
+        Literal["llama-factory", "ms-swift"] | None,
+        typer.Option("--export", help="Write data and a configuration for that trainer; train nothing."),
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option("--template", help="LLaMA-Factory's name of the model's chat format.")
+    ] = None,
+    track: Annotated[
+        list[str] | None, typer.Option("--track", help="tensorboard or wandb; may be given twice.")
+    ] = None,
+) -> None:
+    """Tune a model on a subset. The same command again goes on where a killed one stopped.
+
+    On several GPUs: `accelerate launch --no_python finegold tune ...`.
+    """
+    from finegold.tuning import Parts, load_recipe, write_export
+    from finegold.tuning import tune as run
+
+    if export is not None:
+        from finegold.samples import open_dataset
+
+        plan = load_recipe(recipe or "hf-lora", steps=steps, batch=batch, seed=seed)
+        count = write_export(
+            open_dataset(subset, images=images, ids=ids), export, model, plan, out, template=template
+        )
+        print(f"{count:,} rows with a configuration for {export} in {out}")
+        return
+    parts = Parts(language_model, vision_model, projection)
+    result = run(
+        subset,
+        model=model,
+        out=out,
+        recipe=recipe,
+        images=images,
+        ids=ids,
+        steps=steps,
+        batch=batch,
+        seed=seed,
+        augment=augment,
+        parts=None if parts == Parts() else parts,
+        device=device,
+        cache=cache,
+        trackers=track or (),
+    )
+    cut = f", {result.cut} answers cut" if result.cut else ""
+    print(
+        f"{result.rows:,} rows{cut}, {result.steps:,} steps in {result.seconds:,.0f} s: "
+        f"loss {result.first_loss:.3f} -> {result.last_loss:.3f}; the model is in {result.out}"
+    )

@@ -1,0 +1,101 @@
+"""Two or more folders of answers on the same items: differences with paired intervals."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from finegold.errors import DataError, RunError
+from finegold.evaluation.answers import Answer, read_all_answers, read_settings
+from finegold.evaluation.metrics import Bootstrap, paired_difference
+from finegold.evaluation.results import answered
+from finegold.evaluation.scoring import SCORINGS, measures
+from finegold.evaluation.tasks import TASKS
+
+
+def compare_folders(first: Path, others: list[Path], bootstrap: Bootstrap) -> dict[str, Any]:
+    """Each other folder minus the first, task by task, over the items that both answered.
+
+    CIDEr's document frequencies come from these items, so its values can differ a little from those of the
+    folders alone.
+
+    Args:
+        first: The folder to compare with.
+        others: The folders compared.
+        bootstrap: Of the intervals; both models see the same draws.
+
+    Raises:
+        RunError: If two folders have no task in common.
+        DataError: If they hold different questions under the same id.
+    """
+    return {
+        "schema": "finegold/comparison/1",
+        "bootstrap": asdict(bootstrap) | {"unit": "image"},
+        "first": _name(first),
+        "comparisons": [
+            {"second": _name(other), "tasks": _compare(first, other, bootstrap)} for other in others
+        ],
+    }
+
+
+def _name(folder: Path) -> dict[str, Any]:
+    settings = read_settings(folder)
+    if not settings:
+        raise RunError(f"{folder} holds no answers: name a folder that finegold evaluate wrote")
+    return {"folder": str(folder), "model": next(iter(settings.values()))["model"]}
+
+
+def _compare(first: Path, second: Path, bootstrap: Bootstrap) -> dict[str, Any]:
+    one, two = read_settings(first), read_settings(second)
+    common = [name for name in TASKS if name in one and name in two]
+    if not common:
+        raise RunError(f"{first} and {second} have no task in common: {_list(one)} and {_list(two)}")
+    return {
+        name: {
+            "differing_settings": {
+                key: [one[name].get(key), two[name].get(key)]
+                for key in sorted(one[name].keys() | two[name].keys())
+                if key != "model" and one[name].get(key) != two[name].get(key)
+            },
+            **_task(name, read_all_answers(first, name), read_all_answers(second, name), bootstrap),
+        }
+        for name in common
+    }
+
+
+def _list(settings: dict[str, Any]) -> str:
+    return ", ".join(settings)
+
+
+def _task(name: str, first: list[Answer], second: list[Answer], bootstrap: Bootstrap) -> dict[str, Any]:
+    theirs = {row.id: row for row in second}
+    pairs = [(row, theirs[row.id]) for row in first if row.id in theirs]
+    for one, two in pairs:
+        if (one.image, one.references, one.choices) != (two.image, two.references, two.choices):
+            raise DataError(
+                f"the item {one.id} of {name} is another one in each folder: compare answers to the same "
+                "files"
+            )
+    both = [pair for pair in pairs if pair[0].problem is None and pair[1].problem is None]
+    left, right = [one for one, _ in both], [two for _, two in both]
+    images = [row.image for row in left]
+    scores: dict[str, list[dict[str, Any]]] = {}
+    for scoring in SCORINGS:
+        if not both:
+            break
+        kind = TASKS[name].kind
+        pairs_of_measures = zip(
+            measures(scoring, kind, answered(left)), measures(scoring, kind, answered(right)), strict=True
+        )
+        for a, b in pairs_of_measures:
+            difference = paired_difference(a, b, images, bootstrap)
+            scores.setdefault(scoring, []).append(
+                {"metric": a.name, "unit": a.unit, "first": a.value, "second": b.value, **asdict(difference)}
+            )
+    return {
+        "items": len(both),
+        "left_out": {
+            "only in one": len(first) + len(second) - 2 * len(pairs),
+            "failed in one": len(pairs) - len(both),
+        },
+        "scores": scores,
+    }

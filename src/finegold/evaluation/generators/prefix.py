@@ -1,0 +1,64 @@
+"""The projected-prefix models that `finegold tune` makes, and `offline`."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from finegold.evaluation.generators.base import Profile
+from finegold.run import file_sha256
+from finegold.tuning.answering import Answerer, Sampling
+from finegold.tuning.generate import load_answerer
+from finegold.tuning.offline import MODEL_FOLDER
+
+
+class PrefixGenerator:
+    """Answers with a model that `finegold generate` knows."""
+
+    blind = False
+
+    def __init__(self, model: str, profile: Profile, *, seed: int = 0, device: str = "auto") -> None:
+        """Take the settings; `generate` loads the weights.
+
+        Args:
+            model: `offline`, `offline-smollm2`, `minigpt4-7b`, or a folder that `tune` wrote.
+            profile: How tokens are chosen.
+            seed: Of draws; each batch draws from a generator seeded by this and its prompts.
+            device: `auto`, `cpu`, `cuda`...
+        """
+        self.name = model
+        self._profile = profile
+        self._seed = seed
+        self._device = device
+        self._answerer: Answerer | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """See `Generator`: the hashes of a folder's files."""
+        folder = MODEL_FOLDER if self.name == "offline" else Path(self.name)
+        files = sorted(file for file in folder.rglob("*") if file.suffix in (".safetensors", ".json"))
+        return {
+            "kind": "projected-prefix",
+            "model": self.name,
+            "files": {str(file.relative_to(folder)): file_sha256(file)[:16] for file in files},
+        }
+
+    def generate(
+        self, images: Sequence[Image.Image], prompts: Sequence[str], max_new_tokens: int
+    ) -> list[str]:
+        """See `Generator`."""
+        if self._answerer is None:
+            self._answerer = load_answerer(self.name, device=self._device)
+        mixed = hashlib.sha256("\0".join((str(self._seed), *prompts)).encode("utf-8", "surrogatepass"))
+        sampling = Sampling(
+            longest=max_new_tokens,
+            temperature=self._profile.temperature,
+            top_p=self._profile.top_p,
+            seed=int.from_bytes(mixed.digest()[:6], "big"),
+        )
+        return self._answerer.answer(images, prompts, sampling)
+
+    def close(self) -> None:
+        """See `Generator`."""
+        self._answerer = None

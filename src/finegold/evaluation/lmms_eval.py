@@ -1,0 +1,129 @@
+"""finegold's models inside lmms-eval 0.7, through its entry point for models.
+
+lmms-eval finds `manifest` in the entry-point group `lmms_eval.models`, so that in an environment with both
+
+    lmms_eval --model finegold --model_args pretrained=offline --tasks flickr30k_test
+
+runs. Written after lmms-eval's documented interface for simple models; it needs an environment of its own,
+because lmms-eval brings torchvision and 50 packages more.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from PIL import Image
+
+from finegold.errors import ConfigError, ModelError
+from finegold.evaluation.generators import Generator, find_profile, open_generator
+from finegold.extras import require
+from finegold.samples import IMAGE_PLACEHOLDER, Problem
+
+_WHY = "the lmms-eval bridge"
+_LONGEST = 1024
+"""New tokens where a task names no limit; what lmms-eval's own models take."""
+
+
+def manifest() -> Any:
+    """The `ModelManifest` that registers the model `finegold`.
+
+    Raises:
+        MissingExtraError: If lmms-eval is not installed.
+    """
+    registry = require("lmms_eval.models.registry_v2", extra="lmms-eval", why=_WHY)
+    return registry.ModelManifest(model_id="finegold", simple_class_path=f"{__name__}.FinegoldModel")
+
+
+def __getattr__(name: str) -> Any:
+    """`FinegoldModel`, made when lmms-eval asks for it: its base class is lmms-eval's."""
+    if name != "FinegoldModel":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    base: Any = require("lmms_eval.api.model", extra="lmms-eval", why=_WHY).lmms
+
+    class FinegoldModel(base):  # type: ignore[misc]
+        """A finegold generator as a simple model of lmms-eval."""
+
+        is_simple = True
+
+        def __init__(
+            self,
+            pretrained: str = "offline",
+            batch_size: int | str = 16,
+            device: str | None = None,
+            dtype: str = "auto",
+            profile: str = "greedy",
+            seed: int = 0,
+            **other: Any,
+        ) -> None:
+            super().__init__()
+            unknown = sorted(other.keys() - {"max_batch_size"})
+            if unknown:
+                raise ConfigError(
+                    f"--model_args has {', '.join(unknown)}, expected pretrained, dtype, profile, seed"
+                )
+            self._batch_size = int(batch_size)
+            self._generator = open_generator(
+                pretrained, find_profile(profile), seed=int(seed), device=device or "auto", dtype=dtype
+            )
+
+        def generate_until(self, requests: Sequence[Any]) -> list[str]:
+            return answer_requests(self._generator, requests, self.task_dict, self._batch_size)
+
+        def loglikelihood(self, requests: Sequence[Any]) -> Any:
+            raise NotImplementedError("finegold's models answer; they give no likelihoods to lmms-eval")
+
+        def generate_until_multi_round(self, requests: Sequence[Any]) -> Any:
+            raise NotImplementedError("finegold's models answer single questions")
+
+    return FinegoldModel
+
+
+def answer_requests(
+    generator: Generator, requests: Sequence[Any], documents: Any, batch_size: int
+) -> list[str]:
+    """Answers to lmms-eval's requests, in order.
+
+    Args:
+        generator: What answers.
+        requests: Each with `args` = (context, settings, images of a document, document id, task, split).
+        documents: By task, split and id.
+        batch_size: Questions a call.
+
+    Raises:
+        ModelError: If a question has not exactly one image, or gets no answer: lmms-eval would score a gap as
+            wrong.
+    """
+    answers = []
+    for longest, group in groupby((request.args for request in requests), key=_longest):
+        for batch in _batches(list(group), batch_size):
+            images = [_image(arguments, documents) for arguments in batch]
+            prompts = [arguments[0].replace(IMAGE_PLACEHOLDER, "").strip() for arguments in batch]
+            given = generator.generate(images, prompts, longest)
+            for arguments, answer in zip(batch, given, strict=True):
+                if isinstance(answer, Problem):
+                    raise ModelError(f"{arguments[4]} document {arguments[3]} has no answer: {answer.reason}")
+                answers.append(_until(answer, arguments[1].get("until")))
+    return answers
+
+
+def _longest(arguments: Any) -> int:
+    return int(arguments[1].get("max_new_tokens") or _LONGEST)
+
+
+def _batches(items: list[Any], size: int) -> Iterator[list[Any]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _image(arguments: Any, documents: Any) -> Image.Image:
+    _, _, visual, document, task, split = arguments
+    images = visual(documents[task][split][document])
+    if len(images) != 1 or not isinstance(images[0], Image.Image):
+        raise ModelError(f"{task} document {document} has {len(images)} images, expected one picture")
+    return images[0].convert("RGB")
+
+
+def _until(answer: str, ends: str | Sequence[str] | None) -> str:
+    for end in [ends] if isinstance(ends, str) else ends or []:
+        answer = answer.split(end)[0] if end else answer
+    return answer.strip()

@@ -1,0 +1,65 @@
+"""LLaVA-Bench, COCO and In-the-Wild (Liu et al. 2023, arXiv 2304.08485): answers for a judge."""
+
+from pathlib import Path
+
+from finegold.evaluation.files import field, image_at, json_lines
+from finegold.evaluation.task import Item, Prompt, Source, Split, Task
+
+_PROMPTS = {version: Prompt("{question}", 256) for version in ("ehub-2023-07", "ehub-2023-04", "direct")}
+_LLAVA = "https://github.com/haotian-liu/LLaVA/tree/main/playground/data"
+_WILD_SITE = "https://huggingface.co/datasets/liuhaotian/llava-bench-in-the-wild"
+_COCO = Source("coco2014_val_gpt4_qa_30x3.jsonl", _LLAVA, "CC BY-NC 4.0, OpenAI's terms")
+_COCO_IMAGES = Source(
+    "val2014/", "http://images.cocodataset.org/zips/val2014.zip", "COCO: Flickr's terms", images=True
+)
+_WILD = Source("questions.jsonl", _WILD_SITE, "research")
+_WILD_IMAGES = Source("images/", _WILD_SITE, "research", images=True)
+
+
+def _read_coco(folder: Path, _: Split) -> list[Item]:
+    return [
+        Item(
+            # The file's own id is the image's; LLaVA numbers the questions by their position.
+            id=str(position),
+            image=image_at(folder / _COCO_IMAGES.path, field(record, "image", str, place), place),
+            question=field(record, "instruction", str, place),
+            references=(),
+            category=field(record, "type", str, place),
+        )
+        for position, (place, record) in enumerate(json_lines(folder / _COCO.path))
+    ]
+
+
+def _read_wild(folder: Path, _: Split) -> list[Item]:
+    return [
+        Item(
+            id=str(field(record, "question_id", int, place)),
+            image=image_at(folder / _WILD_IMAGES.path, field(record, "image", str, place), place),
+            question=field(record, "text", str, place),
+            references=(),
+            category=field(record, "category", str, place),
+        )
+        for place, record in json_lines(folder / _WILD.path)
+    ]
+
+
+LLAVA_BENCH_COCO = Task(
+    name="llava-bench-coco",
+    title="LLaVA-Bench (COCO)",
+    kind="free",
+    version=1,
+    folder="llava-bench-coco",
+    splits=(Split("all", 90, (_COCO, _COCO_IMAGES), "30 images with three questions each"),),
+    prompts=_PROMPTS,
+    read=_read_coco,
+)
+LLAVA_BENCH_WILD = Task(
+    name="llava-bench-wild",
+    title="LLaVA-Bench (In-the-Wild)",
+    kind="free",
+    version=1,
+    folder="llava-bench-wild",
+    splits=(Split("all", 60, (_WILD, _WILD_IMAGES), "24 images, 60 questions"),),
+    prompts=_PROMPTS,
+    read=_read_wild,
+)

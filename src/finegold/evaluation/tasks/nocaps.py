@@ -1,0 +1,61 @@
+"""NoCaps captions of novel objects (Agrawal et al. 2019, arXiv 1812.08658)."""
+
+from pathlib import Path
+
+from finegold.errors import DataError
+from finegold.evaluation.files import field, image_at, records
+from finegold.evaluation.task import Item, Source, Split, Task
+from finegold.evaluation.tasks.prompts import CAPTION
+
+_CAPTIONS = "nocaps_val_4500_captions.json"
+_IMAGES = "val_imgs/"
+
+
+def _read(folder: Path, _: Split) -> list[Item]:
+    captions: dict[int, list[str]] = {}
+    for row, record in enumerate(records(folder / _CAPTIONS, "annotations")):
+        place = f"{_CAPTIONS} annotation {row}"
+        caption = field(record, "caption", str, place)
+        captions.setdefault(field(record, "image_id", int, place), []).append(caption)
+    items = []
+    for row, record in enumerate(records(folder / _CAPTIONS, "images")):
+        place = f"{_CAPTIONS} image {row}"
+        number = field(record, "id", int, place)
+        if number not in captions:
+            raise DataError(f"{place} (id {number}) has no caption: it is not the published file")
+        items.append(
+            Item(
+                id=str(number),
+                image=image_at(folder / _IMAGES, field(record, "file_name", str, place), place),
+                references=tuple(captions[number]),
+                category=str(record.get("domain", "all")),
+            )
+        )
+    return items
+
+
+NOCAPS = Task(
+    name="nocaps",
+    title="NoCaps",
+    kind="caption",
+    version=1,
+    folder="nocaps",
+    splits=(
+        Split(
+            "val",
+            4500,
+            (
+                Source(_CAPTIONS, "https://nocaps.org/download", "CC BY 2.0"),
+                Source(
+                    _IMAGES,
+                    "https://nocaps.org/download (the coco_url of each image)",
+                    "Open Images: CC BY 2.0",
+                    images=True,
+                ),
+            ),
+            "the validation images, ten captions each; the test captions are not public",
+        ),
+    ),
+    prompts=CAPTION,
+    read=_read,
+)

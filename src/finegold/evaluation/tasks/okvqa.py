@@ -1,0 +1,71 @@
+"""OK-VQA (Marino et al. 2019, arXiv 1906.00067): questions that need knowledge from outside of the image."""
+
+from pathlib import Path
+
+from finegold.errors import DataError
+from finegold.evaluation.files import field, image_at, records
+from finegold.evaluation.task import Item, Source, Split, Task
+from finegold.evaluation.tasks.prompts import question_prompts
+from finegold.samples.text import read_json
+
+_QUESTIONS = "OpenEnded_mscoco_val2014_questions.json"
+_ANNOTATIONS = "mscoco_val2014_annotations.json"
+_IMAGES = "val2014/"
+_SITE = "https://okvqa.allenai.org/download.html"
+
+
+def _read(folder: Path, _: Split) -> list[Item]:
+    names = read_json(folder / _ANNOTATIONS).get("question_types", {})
+    annotations: dict[int, tuple[tuple[str, ...], str]] = {}
+    for row, record in enumerate(records(folder / _ANNOTATIONS, "annotations")):
+        place = f"{_ANNOTATIONS} annotation {row}"
+        answers = tuple(field(a, "answer", str, place) for a in field(record, "answers", list, place))
+        kind = record.get("question_type", "all")
+        annotations[field(record, "question_id", int, place)] = answers, str(names.get(kind, kind))
+    items = []
+    for row, record in enumerate(records(folder / _QUESTIONS, "questions")):
+        place = f"{_QUESTIONS} question {row}"
+        number = field(record, "question_id", int, place)
+        if not annotations.get(number, ((), ""))[0]:
+            raise DataError(f"{place} (id {number}) has no answers in {_ANNOTATIONS}: expected ten")
+        answers, category = annotations[number]
+        name = f"COCO_val2014_{field(record, 'image_id', int, place):012d}.jpg"
+        items.append(
+            Item(
+                id=str(number),
+                image=image_at(folder / _IMAGES, name, place),
+                question=field(record, "question", str, place),
+                references=answers,
+                category=category,
+            )
+        )
+    return items
+
+
+OKVQA = Task(
+    name="okvqa",
+    title="OKVQA",
+    kind="open",
+    version=1,
+    folder="okvqa",
+    splits=(
+        Split(
+            "val",
+            5046,
+            (
+                Source(_QUESTIONS, _SITE, "none stated; VQA's are CC BY 4.0"),
+                Source(_ANNOTATIONS, _SITE, "none stated; VQA's are CC BY 4.0"),
+                Source(
+                    _IMAGES,
+                    "http://images.cocodataset.org/zips/val2014.zip",
+                    "COCO: Flickr's terms",
+                    images=True,
+                ),
+            ),
+            "val2014, which papers call the test set",
+        ),
+    ),
+    prompts=question_prompts("{question}", "{question}\nAnswer with a single word or phrase."),
+    read=_read,
+    fitted_by=("mm-lima",),
+)

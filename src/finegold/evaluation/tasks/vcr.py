@@ -1,0 +1,77 @@
+"""Counting and identification on VCR images, of GVT-Bench (Wang et al. 2023, arXiv 2305.12223).
+
+In the published identification file each question whose answer is yes asks "Does X exist" and each whose
+answer is no asks "Does X exis": the spelling gives the answer away. `vcr-mci` is the file as published,
+`vcr-mci-repaired` has "exist" in all questions.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from finegold.evaluation.files import field, image_at, records
+from finegold.evaluation.task import Item, Kind, Source, Split, Task
+from finegold.evaluation.tasks.prompts import question_prompts
+
+_IMAGES = Source(
+    "vcr1images/",
+    "https://visualcommonsense.com/download/ (vcr1images.zip)",
+    "VCR's agreement: non-commercial research, no passing on",
+    images=True,
+)
+_SITE = "https://github.com/OpenGVLab/Multi-Modality-Arena (LVLM_evaluation/utils_data/GVT)"
+
+
+def _bin(objects: int) -> str:
+    """GVT's groups by number of objects in the image."""
+    return "1-9 objects" if objects < 10 else "10-19 objects" if objects < 20 else "20 objects and more"
+
+
+def _reader(repair: Callable[[str], str]) -> Callable[[Path, Split], list[Item]]:
+    def read(folder: Path, split: Split) -> list[Item]:
+        file = split.sources[0].path
+        items = []
+        for row, record in enumerate(records(folder / file)):
+            place = f"{file} record {row}"
+            name = field(record, "image_id", str, place)
+            items.append(
+                Item(
+                    # Questions repeat, so only the position tells the items apart.
+                    id=f"{row:05d}",
+                    image=image_at(folder / _IMAGES.path, name, place),
+                    question=repair(field(record, "text_in", str, place)),
+                    references=(field(record, "text_out", str, place),),
+                    category=_bin(field(record, "n_obj_exist", int, place)),
+                )
+            )
+        return items
+
+    return read
+
+
+def _as_published(question: str) -> str:
+    return question
+
+
+def _repaired(question: str) -> str:
+    return question.replace(" exis in ", " exist in ")
+
+
+def _task(name: str, title: str, kind: Kind, file: str, hint: str, repair: Callable[[str], str]) -> Task:
+    return Task(
+        name=name,
+        title=title,
+        kind=kind,
+        version=1,
+        folder="vcr",
+        splits=(Split("all", 10000, (Source(file, _SITE, "none stated"), _IMAGES), "the published file"),),
+        prompts=question_prompts("{question}", f"{{question}}\n{hint}"),
+        read=_reader(repair),
+    )
+
+
+_NUMBER, _YES_NO = "Answer with a number.", "Answer with yes or no."
+VCR_OC = _task("vcr-oc", "VCR counting", "count", "vcr1_oc.json", _NUMBER, _as_published)
+VCR_MCI = _task("vcr-mci", "VCR identification (leaks)", "yes-no", "vcr1_mci.json", _YES_NO, _as_published)
+VCR_MCI_REPAIRED = _task(
+    "vcr-mci-repaired", "VCR identification (repaired)", "yes-no", "vcr1_mci.json", _YES_NO, _repaired
+)

@@ -1,0 +1,173 @@
+"""BLIP-2's vision tower and Q-Former: the image side of MiniGPT-4 (arXiv 2301.12597, 2304.10592).
+
+`Salesforce/blip2-flan-t5-xxl` holds the Q-Former that MiniGPT-4 uses; other BLIP-2 checkpoints hold others.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from finegold.errors import ModelError
+from finegold.extras import require
+
+if TYPE_CHECKING:
+    import torch
+
+BLIP2 = "Salesforce/blip2-flan-t5-xxl"
+LN_VISION_EPS = 1e-5
+"""Of the norm behind the vision tower in MiniGPT-4 and LAVIS; Hugging Face's config says 1e-6."""
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STD = (0.26862954, 0.26130258, 0.27577711)
+_PARTS = ("vision_model.", "qformer.", "query_tokens")
+_INDEX, _SINGLE = "model.safetensors.index.json", "model.safetensors"
+
+
+class Blip2Features:
+    """Q-Former outputs, 32 tokens of 768 for the published checkpoint."""
+
+    def __init__(self, path: str = BLIP2, *, device: str = "cpu", dtype: "torch.dtype | None" = None) -> None:
+        """Read the configuration; weights load at the first image.
+
+        Args:
+            path: Folder or hub id of a BLIP-2 model in safetensors.
+            device: Where the tower runs.
+            dtype: Of the vision tower; None for float16 on a GPU, as MiniGPT-4 has it, and float32 on a CPU.
+                The Q-Former runs in float32.
+
+        Raises:
+            ModelError: If there is no BLIP-2 configuration at `path`.
+        """
+        transformers = require("transformers", extra="models", why="BLIP-2 features")
+        torch = require("torch", extra="models", why="BLIP-2 features")
+        try:
+            self._config = transformers.AutoConfig.from_pretrained(path)
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ModelError(
+                f"the BLIP-2 model '{path}' cannot be read ({reason}): name a folder or hub id"
+            ) from None
+        if self._config.model_type != "blip-2":
+            raise ModelError(
+                f"'{path}' is a {self._config.model_type} model, expected a BLIP-2 one such as {BLIP2}"
+            )
+        self._path, self._device = path, device
+        self._dtype = dtype or (torch.float16 if device.startswith("cuda") else torch.float32)
+        self._parts: tuple[Any, Any, Any] | None = None
+        self.tokens = int(self._config.num_query_tokens)
+        self.width = int(self._config.qformer_config.hidden_size)
+
+    def identity(self) -> dict[str, Any]:
+        """Checkpoint, precision and the norm's epsilon."""
+        return {**self.describe(), "dtype": str(self._dtype), "eps": LN_VISION_EPS, "version": 1}
+
+    def describe(self) -> dict[str, Any]:
+        """Name and path."""
+        return {"source": "blip2", "path": self._path}
+
+    def encode(self, images: Sequence[Image.Image]) -> "torch.Tensor":
+        """Shape (n, 32, 768), float32."""
+        import torch
+
+        vision, qformer, queries = self._load()
+        size = self._config.vision_config.image_size
+        pixels = torch.stack([preprocess(image, size) for image in images])
+        with torch.inference_mode():
+            seen = vision(pixel_values=pixels.to(self._device, self._dtype)).last_hidden_state.float()
+            mask = torch.ones(seen.shape[:2], dtype=torch.long, device=seen.device)
+            out = qformer(
+                query_embeds=queries.expand(len(images), -1, -1),
+                encoder_hidden_states=seen,
+                encoder_attention_mask=mask,
+            ).last_hidden_state
+        return out.float().cpu()  # type: ignore[no-any-return]
+
+    def _load(self) -> tuple[Any, Any, Any]:
+        if self._parts is None:
+            from transformers import Blip2QFormerModel, Blip2VisionModel
+
+            tensors = read_parts(self._path)
+            vision = Blip2VisionModel(self._config.vision_config)
+            vision.post_layernorm.eps = LN_VISION_EPS
+            qformer = Blip2QFormerModel(self._config.qformer_config)
+            _fill(vision, tensors, "vision_model.", self._path)
+            _fill(qformer, tensors, "qformer.", self._path)
+            self._parts = (
+                vision.eval().to(self._device, self._dtype),
+                qformer.eval().float().to(self._device),
+                tensors["query_tokens"].float().to(self._device),
+            )
+        return self._parts
+
+
+def preprocess(image: Image.Image, size: int = 224) -> "torch.Tensor":
+    """RGB image to shape (3, size, size): squeezed to a square (bicubic), normalised as CLIP does."""
+    import torch
+
+    pixels = np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC), dtype=np.float32)
+    scaled = (pixels / 255.0 - np.array(MEAN, np.float32)) / np.array(STD, np.float32)
+    return torch.from_numpy(scaled).permute(2, 0, 1).contiguous()
+
+
+def read_parts(path: str) -> "dict[str, torch.Tensor]":
+    """The tensors of vision tower, Q-Former and queries; the hub is asked only for the shards that hold them.
+
+    Raises:
+        ModelError: If the model is not there, not in safetensors, or lacks them.
+    """
+    from safetensors import safe_open
+
+    tensors: dict[str, torch.Tensor] = {}
+    for shard in _shards(path):
+        with safe_open(shard, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 - it is no mapping
+                if name.startswith(_PARTS):
+                    tensors[name] = file.get_tensor(name)
+    if not all(any(name.startswith(part) for name in tensors) for part in _PARTS):
+        raise ModelError(
+            f"'{path}' has no vision tower with a Q-Former, expected a BLIP-2 model such as {BLIP2}"
+        )
+    return tensors
+
+
+def _shards(path: str) -> list[Path]:
+    index = _file(path, _INDEX)
+    if index is None:
+        single = _file(path, _SINGLE)
+        if single is None:
+            raise ModelError(
+                f"'{path}' has neither {_INDEX} nor {_SINGLE}, expected BLIP-2 weights in safetensors"
+            )
+        return [single]
+    names = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+    found = [_file(path, shard) for shard in sorted({s for n, s in names.items() if n.startswith(_PARTS)})]
+    if None in found:
+        raise ModelError(f"'{path}' lacks a shard that its {_INDEX} names: copy it again")
+    return [shard for shard in found if shard is not None]
+
+
+def _file(path: str, name: str) -> Path | None:
+    if Path(path).is_dir():
+        local = Path(path) / name
+        return local if local.is_file() else None
+    hub = require("huggingface_hub", extra="models", why="a model from the hub")
+    try:
+        return Path(hub.hf_hub_download(path, name))
+    except hub.errors.EntryNotFoundError:
+        return None
+    except Exception as error:
+        raise ModelError(
+            f"'{path}' cannot be fetched from the hub ({error}): name a folder with its files"
+        ) from None
+
+
+def _fill(module: Any, tensors: "dict[str, torch.Tensor]", prefix: str, path: str) -> None:
+    state = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    wrong = module.load_state_dict(state, strict=False)
+    if wrong.missing_keys:
+        raise ModelError(
+            f"'{path}' lacks {prefix}{wrong.missing_keys[0]}: it is not the BLIP-2 model that was expected"
+        )

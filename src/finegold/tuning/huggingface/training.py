@@ -1,0 +1,238 @@
+"""LoRA or full fine-tuning of a vision-language model through TRL, with the loss on answers only."""
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finegold.encoders.devices import resolve_device
+from finegold.errors import ConfigError, DataError, RunError
+from finegold.extras import require
+from finegold.run import progress
+from finegold.samples import Dataset
+from finegold.samples.images import decode
+from finegold.tuning.huggingface.loading import load_model, load_processor
+from finegold.tuning.huggingface.rows import ChatRow, chat_rows
+from finegold.tuning.monitor import Monitor
+from finegold.tuning.processes import join_processes
+from finegold.tuning.recipe import Recipe
+from finegold.tuning.rows import usable_samples
+
+if TYPE_CHECKING:
+    import torch
+
+TRAINER = "trainer"
+"""Folder of TRL's own checkpoints, inside the run's folder."""
+ROW = "finegold_row"
+
+
+def tune_huggingface(
+    dataset: Dataset, name: str, recipe: Recipe, out: Path, *, device: str, trackers: Sequence[str]
+) -> tuple[int, float]:
+    """Tune a model and write it, or its adapters, to `out`; goes on from TRL's last checkpoint.
+
+    Returns:
+        Number of answers learnt from, and seconds of the steps done now.
+
+    Raises:
+        DataError: If a row is bad or cannot be encoded; names it.
+        ConfigError: If the batch cannot be shared by the processes.
+        RunError: If a loss is not finite; names the rows.
+    """
+    trl = require("trl", extra="tune", why="tuning a Hugging Face model")
+    if recipe.trains == "lora":
+        require("peft", extra="tune", why="the recipe with low-rank adapters")
+    processes = join_processes(resolve_device(device))
+    processor = load_processor(name)
+    rows = [row for _, sample in usable_samples(dataset) for row in chat_rows(sample)]
+    if not rows:
+        raise DataError(f"{dataset.path.name} has no rows, expected at least one to train on")
+    if processes.index == 0:
+        _encode_all(rows, _collator(processor))
+    if recipe.batch % processes.count:
+        raise ConfigError(f"batches of {recipe.batch} rows cannot be shared by {processes.count} processes")
+    checkpoint = _last_checkpoint(out / TRAINER)
+    # A full checkpoint is a model of its own. The trainer would read it back by its raw tensor names,
+    # which newer
+    # versions of transformers have renamed for many models, and go on from the untuned weights with a
+    # warning.
+    source = str(checkpoint) if checkpoint and recipe.trains == "everything" else name
+    model = load_model(source, processes.device, _dtype(recipe, processes.device))
+    trainer = _trainer(trl, model, processor, rows, recipe, out, processes.device, processes.count)
+    done = 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
+    began = time.perf_counter()
+    with Monitor(
+        out, recipe.steps, done=done, trackers=trackers, every=recipe.log_every, quiet=processes.index > 0
+    ) as monitor:
+        trainer.finegold_monitor = monitor
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    seconds = time.perf_counter() - began
+    trainer.save_model(str(out))
+    processor.save_pretrained(out)
+    return len(rows), seconds
+
+
+def _trainer(
+    trl: Any,
+    model: Any,
+    processor: Any,
+    rows: Sequence[ChatRow],
+    recipe: Recipe,
+    out: Path,
+    device: str,
+    processes: int,
+) -> Any:
+    datasets = require("datasets", extra="tune", why="tuning a Hugging Face model")
+    import torch
+
+    micro = min(recipe.micro_batch or recipe.batch, recipe.batch // processes)
+    half = _dtype(recipe, device) if device.startswith("cuda") else torch.float32
+    options = trl.SFTConfig(
+        output_dir=str(out / TRAINER),
+        max_steps=recipe.steps,
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=max(1, recipe.batch // processes // micro),
+        learning_rate=recipe.rate,
+        lr_scheduler_type="cosine_with_min_lr",
+        lr_scheduler_kwargs={"min_lr": recipe.rate_floor},
+        warmup_steps=recipe.warmup_steps,
+        weight_decay=recipe.weight_decay,
+        adam_beta1=recipe.betas[0],
+        adam_beta2=recipe.betas[1],
+        max_grad_norm=recipe.clip or math.inf,
+        bf16=half is torch.bfloat16,
+        fp16=half is torch.float16,
+        use_cpu=device == "cpu",
+        gradient_checkpointing=device.startswith("cuda"),
+        seed=recipe.seed,
+        save_steps=recipe.save_every,
+        save_total_limit=1,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        disable_tqdm=True,
+        report_to=[],
+        remove_unused_columns=False,
+        completion_only_loss=True,
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+    )
+
+    def show(columns: dict[str, list[int]]) -> dict[str, list[Any]]:
+        chosen = [rows[i] for i in columns[ROW]]
+        examples = [_example(row) for row in chosen]
+        return {ROW: columns[ROW], **{key: [e[key] for e in examples] for key in examples[0]}}
+
+    data = datasets.Dataset.from_dict({ROW: list(range(len(rows)))}).with_transform(show)
+    adapters = None
+    if recipe.trains == "lora":
+        import peft
+
+        adapters = peft.LoraConfig(
+            r=recipe.lora_rank,
+            lora_alpha=recipe.lora_alpha,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        )
+    trainer = _named_trainer(trl, rows)(
+        model=model,
+        args=options,
+        train_dataset=data,
+        processing_class=processor,
+        data_collator=_collator(processor),
+        peft_config=adapters,
+    )
+    # TRL prints each log; ours are in the JSONL file and on one line.
+    for callback in list(trainer.callback_handler.callbacks):
+        if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
+            trainer.remove_callback(callback)
+    return trainer
+
+
+def _named_trainer(trl: Any, rows: Sequence[ChatRow]) -> Any:
+    """TRL's trainer, which also knows the rows of a batch, so that a loss that is no number can name them."""
+    from transformers.utils import is_peft_available
+
+    def adapted(model: Any) -> bool:
+        if not is_peft_available():
+            return False
+        from peft import PeftModel
+
+        return isinstance(model, PeftModel)
+
+    class NamedTrainer(trl.SFTTrainer):  # type: ignore[misc]
+        finegold_monitor: Monitor
+
+        def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **named: Any) -> Any:
+            numbers = inputs.pop(ROW)
+            result = super().compute_loss(model, inputs, *arguments, **named)
+            loss = result[0] if isinstance(result, tuple) else result
+            if not math.isfinite(value := float(loss.detach())):
+                names = ", ".join(rows[i].id for i in numbers.tolist())
+                raise RunError(
+                    f"step {self.state.global_step} has a loss of {value} on the rows {names}: "
+                    "look at these, "
+                    "or lower the rate"
+                )
+            return result
+
+        def _load_from_checkpoint(self, checkpoint: str, model: Any = None) -> None:
+            if adapted(self.model):
+                super()._load_from_checkpoint(checkpoint, model)
+
+        def log(self, logs: dict[str, float], *arguments: Any, **named: Any) -> None:
+            if "loss" in logs:
+                step = self.state.global_step - 1
+                self.finegold_monitor.step(step, float(logs["loss"]), float(logs.get("learning_rate", 0.0)))
+            super().log(logs, *arguments, **named)
+
+    return NamedTrainer
+
+
+def _collator(processor: Any) -> Any:
+    """TRL's collator for prompts and completions, which keeps the rows' numbers."""
+    import torch
+    from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
+
+    inner = DataCollatorForVisionLanguageModeling(processor, completion_only_loss=True)
+
+    def collate(examples: list[dict[str, Any]]) -> dict[str, Any]:
+        numbers = [example.pop(ROW, 0) for example in examples]
+        batch: dict[str, Any] = dict(inner([dict(example) for example in examples]))
+        batch[ROW] = torch.tensor(numbers)
+        return batch
+
+    return collate
+
+
+def _example(row: ChatRow) -> dict[str, Any]:
+    images = [decode(image) for image in row.images]
+    return {"images": images, "prompt": list(row.prompt), "completion": list(row.completion)}
+
+
+def _encode_all(rows: Sequence[ChatRow], collator: Any) -> None:
+    with progress("Encoding rows", len(rows), "rows") as advance:
+        for row in rows:
+            try:
+                labels = collator([_example(row)])["labels"]
+            except Exception as error:
+                reason = str(error).strip().splitlines()[0]
+                raise DataError(
+                    f"row '{row.id}' cannot be encoded by the model's processor: {reason}"
+                ) from error
+            if not bool((labels != -100).any()):
+                raise DataError(f"row '{row.id}' has no token to learn after encoding, expected an answer")
+            advance(1)
+
+
+def _dtype(recipe: Recipe, device: str) -> "torch.dtype":
+    import torch
+
+    if not device.startswith("cuda") or recipe.precision == "float32" or recipe.trains != "lora":
+        return torch.float32
+    return torch.bfloat16 if recipe.precision == "bfloat16" else torch.float16
+
+
+def _last_checkpoint(folder: Path) -> Path | None:
+    found = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)

@@ -1,0 +1,124 @@
+"""Recipes: short TOML files that say how to train; finegold's own are in this package's folder `recipes`."""
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from finegold.errors import ConfigError
+from finegold.tuning.schedule import Schedule
+
+Precision = Literal["float32", "bfloat16", "float16"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Recipe(_Strict):
+    """How to train. Steps count optimiser updates; a batch is all devices' together.
+
+    Attributes:
+        kind: `prefix` for projected-prefix models, `huggingface` for any other vision-language model.
+        trains: `projection`, `everything`, or for `huggingface` also `lora`.
+        steps: Optimiser steps.
+        batch: Rows a step.
+        instructions: One of these is drawn for each batch, in place of the rows' own; empty: the rows' own.
+        longest_answer: Tokens of an answer with its end symbol; longer ones are cut, and counted.
+        weight_decay: Of matrices; biases and norms have none.
+        save_every: Steps between checkpoints.
+        precision: `float16` and `bfloat16` by autocast on GPUs; on a CPU float32 is used.
+        clip: Largest norm of the gradient; 0 does not clip.
+        augment: Show a random crop of half to all of an image each time, as MiniGPT-4 did until November
+            2023; turns the feature cache off.
+        micro_batch: Of `huggingface` recipes: rows that a device holds at a time; 0 for its whole share of a
+            batch.
+        template: Prompt format of a new projected-prefix model; None keeps the model's own.
+    """
+
+    name: str
+    about: str
+    kind: Literal["prefix", "huggingface"]
+    trains: Literal["projection", "everything", "lora"]
+    steps: int = Field(gt=0)
+    batch: int = Field(gt=0)
+    seed: int = 42
+    precision: Precision = "float32"
+    longest_answer: int = Field(default=160, gt=0)
+    instructions: tuple[str, ...] = ()
+    template: str | None = None
+    augment: bool = False
+
+    rate: float = Field(gt=0)
+    rate_floor: float = Field(default=0.0, ge=0)
+    warmup_rate: float = Field(default=0.0, ge=0)
+    warmup_steps: int = Field(default=0, ge=0)
+    epoch_steps: int = Field(default=0, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    clip: float = Field(default=0.0, ge=0)
+
+    save_every: int = Field(default=200, gt=0)
+    log_every: int = Field(default=1, gt=0)
+
+    micro_batch: int = Field(default=0, ge=0)
+    lora_rank: int = Field(default=16, gt=0)
+    lora_alpha: int = Field(default=32, gt=0)
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Recipe":
+        if self.kind == "prefix" and self.trains == "lora":
+            raise ValueError("a projected-prefix recipe trains 'projection' or 'everything', not 'lora'")
+        if self.kind == "huggingface" and self.trains == "projection":
+            raise ValueError("a huggingface recipe trains 'lora' or 'everything', not 'projection'")
+        return self
+
+    @property
+    def schedule(self) -> Schedule:
+        """The learning rate's course."""
+        return Schedule(self.rate, self.rate_floor, self.warmup_rate, self.warmup_steps, self.epoch_steps)
+
+
+def recipe_names() -> list[str]:
+    """Names of finegold's own recipes."""
+    folder = resources.files("finegold.tuning") / "recipes"
+    return sorted(
+        entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")
+    )
+
+
+def load_recipe(name: str, **changes: object) -> Recipe:
+    """Read a recipe by name, or from a file of one's own (`my.toml`).
+
+    Args:
+        name: One of `recipe_names()`, or a path ending in `.toml`.
+        changes: Fields to set otherwise; None leaves a field as it is.
+
+    Raises:
+        ConfigError: If there is no such recipe, or a field is unknown or out of range.
+    """
+    if name.endswith(".toml"):
+        path = Path(name)
+        if not path.is_file():
+            raise ConfigError(f"there is no recipe at {name}")
+        text, stem = path.read_text(encoding="utf-8"), path.stem
+    else:
+        if name not in recipe_names():
+            raise ConfigError(
+                f"the recipe '{name}' is unknown, expected one of {', '.join(recipe_names())}, or a "
+                ".toml file"
+            )
+        source = resources.files("finegold.tuning") / "recipes" / f"{name}.toml"
+        text, stem = source.read_text(encoding="utf-8"), name
+    try:
+        fields = tomllib.loads(text)
+        set_ = {key: value for key, value in changes.items() if value is not None}
+        return Recipe.model_validate({"name": stem, **fields, **set_})
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"the recipe {name} is not valid TOML ({error})") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the recipe"
+        raise ConfigError(f"the recipe {name} has a wrong field: {where}: {first['msg']}") from None

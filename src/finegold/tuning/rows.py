@@ -1,0 +1,85 @@
+"""Preflight: every row is read and tokenised before step one; a bad one stops the run with its id."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finegold.errors import DataError
+from finegold.samples import Dataset, ImageRef, Sample
+from finegold.samples.check import Checked, check
+from finegold.tuning.template import Template, encode_answer
+
+
+@dataclass(frozen=True, slots=True)
+class TuningRow:
+    """A row ready to train on.
+
+    Attributes:
+        id: The sample's.
+        image: Where its image is.
+        sha256: Of the encoded image.
+        instruction: The row's own.
+        answer: Token ids with the end symbol, at most as many as the recipe allows.
+        cut: Whether the answer was longer.
+    """
+
+    id: str
+    image: ImageRef
+    sha256: str
+    instruction: str
+    answer: list[int]
+    cut: bool
+
+
+def usable_samples(dataset: Dataset) -> Iterator[tuple[Checked, Sample]]:
+    """The rows of a subset, checked: image, answer and placeholders.
+
+    Raises:
+        DataError: At the first bad row; the message has its id and its place.
+    """
+    for row in dataset.rows():
+        checked = check(row)
+        if checked.problem is not None or row.sample is None:
+            problem = checked.problem or row.problem
+            reason = problem.reason if problem else "it has no sample"
+            raise DataError(f"row '{row.id}' ({row.place}) cannot be trained on: {reason}")
+        yield checked, row.sample
+
+
+def read_rows(dataset: Dataset, tokenizer: Any, template: Template, longest: int) -> list[TuningRow]:
+    """Read and tokenise a subset for a projected-prefix model.
+
+    Args:
+        dataset: What to train on.
+        tokenizer: Of the language model.
+        template: The prompt format.
+        longest: Tokens of an answer with its end symbol.
+
+    Raises:
+        DataError: If there is no row, or one is bad, has not exactly one image, question and answer, or an
+            id twice.
+    """
+    rows: list[TuningRow] = []
+    places: dict[str, str] = {}
+    for checked, sample in usable_samples(dataset):
+        row = checked.row
+        turns = [turn.role for turn in sample.turns]
+        if len(sample.images) != 1 or turns.count("assistant") != 1 or turns.count("user") > 1:
+            raise DataError(
+                f"row '{row.id}' ({row.place}) has {len(sample.images)} images, {turns.count('user')} "
+                "questions "
+                f"and {turns.count('assistant')} answers, expected one of each: tune a Hugging Face "
+                "model on them"
+            )
+        if sample.id in places:
+            raise DataError(f"row '{row.id}' ({row.place}) has the id of {places[sample.id]}: use --ids row")
+        places[sample.id] = row.place
+        answer = encode_answer(tokenizer, template, sample.answer, longest)
+        sha256 = checked.images[0].sha256
+        rows.append(
+            TuningRow(sample.id, sample.images[0], sha256, sample.instruction, answer.ids, answer.cut)
+        )
+    if not rows:
+        raise DataError(f"{Path(dataset.path).name} has no rows, expected at least one to train on")
+    return rows

@@ -1,0 +1,182 @@
+"""The training loop of projected-prefix models."""
+
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finegold.errors import ConfigError, RunError
+from finegold.run import fingerprint
+from finegold.samples.images import decode
+from finegold.tuning.augment import random_crop
+from finegold.tuning.batch import PrefixBatch
+from finegold.tuning.checkpoint import load_checkpoint, save_checkpoint
+from finegold.tuning.feature_cache import FeatureCache
+from finegold.tuning.monitor import Monitor
+from finegold.tuning.optimizer import adamw
+from finegold.tuning.order import Order
+from finegold.tuning.prefix_model import PrefixModel, Trains
+from finegold.tuning.processes import Processes
+from finegold.tuning.recipe import Recipe
+from finegold.tuning.rows import TuningRow
+from finegold.tuning.template import encode_prompt
+
+if TYPE_CHECKING:
+    import torch
+
+
+def train_prefix(
+    model: PrefixModel,
+    rows: Sequence[TuningRow],
+    recipe: Recipe,
+    out: Path,
+    cache: FeatureCache,
+    *,
+    processes: Processes,
+    trackers: Sequence[str] = (),
+) -> int:
+    """Train until the recipe's last step, going on from a checkpoint in `out` if there is one.
+
+    The order of rows, the instructions and the crops depend on seed and step alone, so a run that was killed
+    goes on to the same losses, on a CPU to the same bits. With `float16` on a GPU gradients are scaled and
+    steps with
+    overflow skipped, as MiniGPT-4 does.
+
+    Args:
+        model: Trained in place.
+        rows: From `read_rows`.
+        recipe: Of the kind `prefix`.
+        out: Folder for log and checkpoint.
+        cache: Holds the features of all rows already, unless the recipe augments.
+        processes: This process among those that train together.
+        trackers: See `Monitor`.
+
+    Returns:
+        Number of steps done now, less than the recipe's if a checkpoint had some.
+
+    Raises:
+        ConfigError: If there are more processes than rows a batch.
+        RunError: If a loss or gradient is not finite (names the step and the rows), or the checkpoint is
+            another run's.
+    """
+    import torch
+
+    if processes.count > recipe.batch:
+        raise ConfigError(
+            f"{processes.count} processes cannot share batches of {recipe.batch} rows: use fewer"
+        )
+    torch.manual_seed(recipe.seed)
+    trains: Trains = "everything" if recipe.trains == "everything" else "projection"
+    parameters = model.train_only(trains)
+    identity = _identity(model, rows, recipe, cache)
+    optimizer = adamw(parameters, recipe)
+    scaled = _half(recipe, model.device) is torch.float16
+    scaler = torch.amp.GradScaler(model.device.type, enabled=scaled)
+    start = load_checkpoint(out, identity, parameters, optimizer, scaler)
+    order = Order(len(rows), recipe.batch, recipe.seed)
+    with Monitor(
+        out, recipe.steps, done=start, trackers=trackers, every=recipe.log_every, quiet=processes.index > 0
+    ) as monitor:
+        for step in range(start, recipe.steps):
+            rate = recipe.schedule.rate(step, recipe.steps)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            chosen = [rows[i] for i in order.at(step)]
+            loss = _backward(
+                model, chosen, step, recipe, order, cache, processes, scaler, list(parameters.values())
+            )
+            scaler.unscale_(optimizer)
+            norm = torch.nn.utils.clip_grad_norm_(parameters.values(), recipe.clip or math.inf)
+            if not math.isfinite(loss) or not (scaled or torch.isfinite(norm)):
+                raise RunError(
+                    f"step {step} has a loss of {loss} and a gradient of norm {float(norm)} on the rows "
+                    f"{', '.join(row.id for row in chosen)}: look at these, or lower the rate"
+                )
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad(set_to_none=True)
+            monitor.step(step, loss, rate)
+            ended = step + 1
+            if processes.index == 0 and (ended % recipe.save_every == 0 or ended == recipe.steps):
+                save_checkpoint(out, ended, identity, parameters, optimizer, scaler)
+    processes.wait()
+    return recipe.steps - start
+
+
+def batch_of(
+    model: PrefixModel, rows: Sequence[TuningRow], recipe: Recipe, order: Order, step: int
+) -> PrefixBatch:
+    """The token side of a step's rows: the recipe's instruction for all of them, or each row's own."""
+    common = order.instruction(step, recipe.instructions) if recipe.instructions else None
+    prompts = [
+        encode_prompt(model.tokenizer, model.template, row.instruction if common is None else common)
+        for row in rows
+    ]
+    return model.collate(prompts, [row.answer for row in rows])
+
+
+def _backward(
+    model: PrefixModel,
+    chosen: Sequence[TuningRow],
+    step: int,
+    recipe: Recipe,
+    order: Order,
+    cache: FeatureCache,
+    processes: Processes,
+    scaler: Any,
+    parameters: "list[torch.nn.Parameter]",
+) -> float:
+    """Leave the gradient of the batch's mean loss in the parameters; returns that loss."""
+    import torch
+
+    mine = processes.share(list(range(len(chosen))))
+    part = [chosen[i] for i in mine]
+    batch = batch_of(model, part, recipe, order, step)
+    features = _features(part, step, recipe, cache).to(model.device)
+    tokens = sum(len(row.answer) for row in chosen)
+    with _autocast(recipe, model.device):
+        loss = model.loss_sum(batch, features) / tokens
+    scaler.scale(loss).backward()
+    value = loss.detach().clone()
+    processes.sum([value, *(p.grad for p in parameters if p.grad is not None)])
+    return float(torch.as_tensor(value))
+
+
+def _features(rows: Sequence[TuningRow], step: int, recipe: Recipe, cache: FeatureCache) -> "torch.Tensor":
+    if not recipe.augment:
+        return cache.read([row.sha256 for row in rows])
+    images = [random_crop(decode(row.image), f"{recipe.seed}-{step}-{row.id}") for row in rows]
+    return cache.source.encode(images)
+
+
+def _half(recipe: Recipe, device: "torch.device") -> "torch.dtype | None":
+    import torch
+
+    if device.type != "cuda" or recipe.precision == "float32":
+        return None
+    return torch.float16 if recipe.precision == "float16" else torch.bfloat16
+
+
+def _autocast(recipe: Recipe, device: "torch.device") -> AbstractContextManager[Any]:
+    import torch
+
+    half = _half(recipe, device)
+    return nullcontext() if half is None else torch.autocast(device.type, half)
+
+
+def _identity(model: PrefixModel, rows: Sequence[TuningRow], recipe: Recipe, cache: FeatureCache) -> str:
+    fields = recipe.model_dump(mode="json", exclude={"save_every", "log_every", "about", "name"})
+    projection = model.projection.weight.detach().double()
+    return fingerprint(
+        {
+            "recipe": fields,
+            "rows": fingerprint(
+                {"rows": [[row.id, row.sha256, row.instruction, row.answer] for row in rows]}
+            ),
+            "features": cache.source.identity(),
+            "language_model": model.language_model_name,
+            "template": model.template.name,
+            "projection": [float(projection.sum()), float(projection.square().sum())],
+        }
+    )

@@ -1,0 +1,170 @@
+"""Tune a model on a subset: the one entry point behind `finegold tune`."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image
+
+from finegold.encoders.devices import resolve_device
+from finegold.encoders.smollm2 import cache_folder
+from finegold.errors import ConfigError
+from finegold.extras import require
+from finegold.run import progress, write_json
+from finegold.samples import Dataset, open_dataset
+from finegold.samples.images import decode
+from finegold.tuning.feature_cache import FeatureCache
+from finegold.tuning.models import Parts, default_recipe, is_prefix_name, load_named_model
+from finegold.tuning.monitor import read_log
+from finegold.tuning.processes import join_processes
+from finegold.tuning.projection import write_pth
+from finegold.tuning.recipe import Recipe, load_recipe
+from finegold.tuning.rows import TuningRow, read_rows
+from finegold.tuning.storage import save_prefix_model
+from finegold.tuning.trainer import train_prefix
+
+SUMMARY = "tuning.json"
+
+
+@dataclass(frozen=True, slots=True)
+class TuneResult:
+    """What a training left.
+
+    Attributes:
+        out: Folder of the model; `finegold chat` and `finegold generate` take it as MODEL.
+        rows: Rows of the subset.
+        cut: Answers that were longer than the recipe allows, and so lost their end.
+        steps: Steps in all.
+        seconds: Of the steps done now.
+        first_loss: Mean of the first tenth of the steps' losses, nats a token.
+        last_loss: Of the last tenth.
+    """
+
+    out: Path
+    rows: int
+    cut: int
+    steps: int
+    seconds: float
+    first_loss: float
+    last_loss: float
+
+
+def tune(
+    subset: str | Path,
+    *,
+    model: str,
+    out: str | Path,
+    recipe: str | None = None,
+    images: str | Path | None = None,
+    ids: Literal["record", "row"] = "record",
+    steps: int | None = None,
+    batch: int | None = None,
+    seed: int | None = None,
+    augment: bool | None = None,
+    parts: Parts | None = None,
+    device: str = "auto",
+    cache: str | Path | None = None,
+    trackers: Sequence[str] = (),
+) -> TuneResult:
+    """Tune a model on a subset. The same call again goes on from the last checkpoint in `out`.
+
+    Args:
+        subset: Anything that `open_dataset` reads.
+        model: `offline`, `offline-smollm2`, `minigpt4-7b`, a folder that `tune` wrote, or a Hugging Face
+            vision-language model by folder or hub id.
+        out: Folder for the tuned model, its log and checkpoint.
+        recipe: A recipe's name or `.toml` file; None for the model's usual one.
+        images: Folder of the subset's images.
+        ids: As in `open_dataset`.
+        steps: In place of the recipe's.
+        batch: In place of the recipe's.
+        seed: In place of the recipe's.
+        augment: In place of the recipe's.
+        parts: Of a model that is put together.
+        device: `auto`, `cpu`, `cuda`...
+        cache: Folder of image features, shared by all runs; None for finegold's cache folder.
+        trackers: `tensorboard` and `wandb`, if wanted.
+
+    Raises:
+        FinegoldError: If a row is bad (with its id, before step one), the recipe does not fit the model, a
+            loss is not finite (with the rows' ids), or something cannot be loaded.
+    """
+    plan = load_recipe(recipe or default_recipe(model), steps=steps, batch=batch, seed=seed, augment=augment)
+    kind = "prefix" if is_prefix_name(model) else "huggingface"
+    if plan.kind != kind:
+        fitting = default_recipe(model)
+        raise ConfigError(
+            f"the recipe {plan.name} is for {plan.kind} models, '{model}' is not one: try {fitting}"
+        )
+    dataset = open_dataset(subset, images=images, ids=ids)
+    target = Path(out)
+    if target.exists() and not target.is_dir():
+        raise ConfigError(f"--out {target} is a file: name a folder")
+    if kind == "huggingface":
+        from finegold.tuning.huggingface import tune_huggingface
+
+        rows, seconds = tune_huggingface(dataset, model, plan, target, device=device, trackers=trackers)
+        return _summary(target, model, plan, rows, 0, seconds)
+    return _tune_prefix(dataset, model, plan, target, parts, device, cache, trackers)
+
+
+def _tune_prefix(
+    dataset: Dataset,
+    name: str,
+    recipe: Recipe,
+    out: Path,
+    parts: Parts | None,
+    device: str,
+    cache: str | Path | None,
+    trackers: Sequence[str],
+) -> TuneResult:
+    torch = require("torch", extra="models", why="tuning a model")
+    processes = join_processes(resolve_device(device))
+    half = {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(recipe.precision)
+    # A language model that learns keeps float32 master weights; a frozen one is held in half precision on
+    # a GPU.
+    on_gpu = processes.device.startswith("cuda") and recipe.trains == "projection"
+    dtype = (half if on_gpu else None) or torch.float32
+    model = load_named_model(
+        name, parts=parts, template=recipe.template, seed=recipe.seed, device=processes.device, dtype=dtype
+    )
+    rows = read_rows(dataset, model.tokenizer, model.template, recipe.longest_answer)
+    features = FeatureCache(Path(cache) if cache else cache_folder(), model.features)
+    if not recipe.augment:
+        if processes.index == 0:
+            _fill(features, rows)
+        processes.wait()
+    began = time.perf_counter()
+    train_prefix(model, rows, recipe, out, features, processes=processes, trackers=trackers)
+    seconds = time.perf_counter() - began
+    if processes.index == 0:
+        everything = recipe.trains == "everything"
+        save_prefix_model(model, out, with_language_model=everything, dtype=half or torch.float32)
+        if model.template.name.startswith("minigpt4"):
+            write_pth(out / "projection.pth", model.projection.weight, model.projection.bias)
+        result = _summary(out, name, recipe, len(rows), sum(row.cut for row in rows), seconds)
+    processes.wait()
+    return result if processes.index == 0 else TuneResult(out, len(rows), 0, recipe.steps, seconds, 0.0, 0.0)
+
+
+def _fill(cache: FeatureCache, rows: Sequence[TuningRow]) -> None:
+    where = {row.sha256: row.image for row in rows}
+    image: Callable[[str], Image.Image] = lambda sha256: decode(where[sha256])  # noqa: E731
+    missing = cache.missing(list(where))
+    if missing:
+        with progress("Image features", len(where), "images", done=len(where) - len(missing)) as advance:
+            for count in cache.fill(list(where), image):
+                advance(count)
+
+
+def _summary(out: Path, model: str, recipe: Recipe, rows: int, cut: int, seconds: float) -> TuneResult:
+    losses = [line["loss"] for line in read_log(out)]
+    tenth = max(1, len(losses) // 10)
+    result = TuneResult(
+        out, rows, cut, recipe.steps, seconds, sum(losses[:tenth]) / tenth, sum(losses[-tenth:]) / tenth
+    )
+    fields = {key: value for key, value in asdict(result).items() if key != "out"}
+    write_json(out / SUMMARY, {"model": model, "recipe": recipe.model_dump(mode="json"), **fields})
+    return result

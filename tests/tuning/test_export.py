@@ -1,0 +1,61 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from finegold.errors import ConfigError, DataError
+from finegold.samples import open_dataset
+from finegold.tuning.export import write_export
+from finegold.tuning.recipe import load_recipe
+
+MODEL = "Qwen/Qwen2-VL-2B-Instruct"
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    fields: dict[str, Any] = yaml.safe_load(path.read_text())
+    return fields
+
+
+@pytest.mark.parametrize("recipe", ["hf-lora", "hf-full"])
+def test_llama_factory(recipe: str, pool: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    dataset = open_dataset(pool)
+    assert write_export(dataset, "llama-factory", MODEL, load_recipe(recipe), out, template="qwen2_vl") == 10
+    info = json.loads((out / "dataset_info.json").read_text())
+    config = _yaml(out / "train.yaml")
+    rows = json.loads((out / info[config["dataset"]]["file_name"]).read_text())
+    assert [m["role"] for m in rows[3]["messages"]] == ["user", "assistant"]
+    assert rows[3]["messages"][0]["content"].count("<image>") == len(rows[3]["images"]) == 1
+    original = pool.parent / "images" / "3.png"
+    assert (out / rows[3]["images"][0]).read_bytes() == original.read_bytes()
+    assert config["learning_rate"] == load_recipe(recipe).rate
+    assert config["per_device_train_batch_size"] * config["gradient_accumulation_steps"] == 8
+    assert ("lora_rank" in config) == (recipe == "hf-lora")
+
+
+def test_ms_swift(pool: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write_export(open_dataset(pool), "ms-swift", MODEL, load_recipe("hf-lora"), out)
+    config = _yaml(out / "train.yaml")
+    rows = [json.loads(line) for line in (out / config["dataset"][0]).read_text().splitlines()]
+    assert len(rows) == 10
+    assert all((out / image).is_file() for row in rows for image in row["images"])
+    assert config["tuner_type"] == "lora"
+
+
+def test_a_bad_row_stops_with_its_id(pool: Path, tmp_path: Path) -> None:
+    (pool.parent / "images" / "6.png").write_bytes(b"x")
+    with pytest.raises(DataError, match="row 'row6'"):
+        write_export(open_dataset(pool), "ms-swift", MODEL, load_recipe("hf-lora"), tmp_path / "out")
+
+
+def test_what_cannot_be_exported_is_said(pool: Path, tmp_path: Path) -> None:
+    dataset = open_dataset(pool)
+    with pytest.raises(ConfigError, match="--template"):
+        write_export(dataset, "llama-factory", MODEL, load_recipe("hf-lora"), tmp_path / "a")
+    with pytest.raises(ConfigError, match="expected hf-lora or hf-full"):
+        write_export(dataset, "ms-swift", MODEL, load_recipe("minigpt4-stage2"), tmp_path / "b")
+    with pytest.raises(ConfigError, match="not empty"):
+        write_export(dataset, "ms-swift", MODEL, load_recipe("hf-lora"), pool.parent)

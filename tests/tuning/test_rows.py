@@ -1,0 +1,52 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from finegold.errors import DataError
+from finegold.samples import open_dataset
+from finegold.tuning.prefix_model import PrefixModel
+from finegold.tuning.rows import read_rows
+
+
+def _change(pool: Path, row: int, **fields: object) -> None:
+    records = json.loads(pool.read_text())
+    records[row].update(fields)
+    pool.write_text(json.dumps(records))
+
+
+def test_answers_are_cut_and_counted(pool: Path, model: PrefixModel) -> None:
+    whole = read_rows(open_dataset(pool), model.tokenizer, model.template, 160)
+    longest = sorted(len(row.answer) for row in whole)[len(whole) // 2]
+    rows = read_rows(open_dataset(pool), model.tokenizer, model.template, longest)
+    assert [row.answer for row in rows] == [row.answer[:longest] for row in whole]
+    assert [row.cut for row in rows] == [len(row.answer) > longest for row in whole]
+    assert any(row.cut for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"image": "gone.png"}, "gone.png"),
+        ({"image": "../../etc/passwd"}, "leaves the image folder"),
+        ({"conversations": [{"from": "human", "value": "<image>\nWhat?"}]}, "no answer"),
+        (
+            {
+                "conversations": [
+                    {"from": "human", "value": "<image>\nWhat?"},
+                    {"from": "gpt", "value": "a dog"},
+                    {"from": "human", "value": "And?"},
+                    {"from": "gpt", "value": "a cat"},
+                ]
+            },
+            "2 questions and 2 answers",
+        ),
+        ({"id": "row2"}, "use --ids row"),
+    ],
+)
+def test_a_bad_row_stops_with_its_id(
+    pool: Path, model: PrefixModel, fields: dict[str, object], reason: str
+) -> None:
+    _change(pool, 7, **fields)
+    with pytest.raises(DataError, match=r"row '(row7|row2)' \(pool.json record \d\).*" + reason):
+        read_rows(open_dataset(pool), model.tokenizer, model.template, 160)
