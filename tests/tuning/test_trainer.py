@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate import PartialState
 from PIL import Image
 from safetensors.torch import load_file
 from tests.tuning.conftest import tiny_model
@@ -131,6 +132,8 @@ def test_two_processes_learn_what_one_learns(pool: Path, tmp_path: Path) -> None
     def work(rank: int) -> None:
         place = {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank)}
         os.environ |= {**place, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "ACCELERATE_USE_CPU": "true"}
+        # A child of a test process that trained before has its state.
+        PartialState._reset_state()
         processes = join_processes("cpu")
         model = tiny_model()
         rows = _rows(pool, model)
