@@ -12,6 +12,7 @@ def test_finegolds_recipes_are_valid_and_say_what_they_are() -> None:
     assert {
         "minigpt4-stage1",
         "minigpt4-stage2",
+        "offline-smollm2-stage1",
         "offline-stage1",
         "offline-stage2",
         "hf-lora",
@@ -62,5 +63,5 @@ def test_a_wrong_field_is_named(tmp_path: Path, text: str, reason: str) -> None:
 
 
 def test_an_unknown_recipe_lists_the_known() -> None:
-    with pytest.raises(ConfigError, match="minigpt4-stage2, offline-stage1"):
+    with pytest.raises(ConfigError, match="minigpt4-stage2, offline-smollm2-stage1"):
         load_recipe("stage3")

@@ -1,8 +1,5 @@
-import os
 import signal
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tests.tuning.conftest import tiny_model
-from tests.tuning.training import ONE, filled_cache, pool_rows, small_recipe, train
+from tests.tuning.training import ONE, filled_cache, pool_rows, small_recipe, start, train
 
 from finegold.errors import RunError
 from finegold.tuning.feature_cache import FeatureCache
@@ -25,18 +22,12 @@ def test_the_loss_falls(pool: Path, tmp_path: Path) -> None:
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
 
 
-def _start(*arguments: object, **environment: str) -> subprocess.Popen[bytes]:
-    places = {"PYTHONPATH": os.pathsep.join(sys.path), **environment}
-    command = [sys.executable, "-m", "tests.tuning.training", *map(str, arguments)]
-    return subprocess.Popen(command, env={**os.environ, **places}, cwd=Path(__file__).parents[2])
-
-
 def test_killed_twice_the_projection_is_the_same_bit_for_bit(pool: Path, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     whole = train(pool, tmp_path / "whole", small_recipe())
     out = tmp_path / "killed"
     for last in (4, 7):
-        assert _start("kill", pool, out, last).wait(timeout=120) == -signal.SIGKILL
+        assert start("kill", pool, out, last).wait(timeout=120) == -signal.SIGKILL
     resumed = train(pool, out, small_recipe())
     assert torch.equal(resumed.projection.weight, whole.projection.weight)
     assert torch.equal(resumed.projection.bias, whole.projection.bias)
@@ -91,7 +82,7 @@ def test_two_processes_learn_what_one_learns(pool: Path, tmp_path: Path) -> None
 
     place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "ACCELERATE_USE_CPU": "true"}
     out = tmp_path / "two"
-    ranks = [_start("rank", pool, out, **place, RANK=rank, LOCAL_RANK=rank) for rank in ("0", "1")]
+    ranks = [start("rank", pool, out, **place, RANK=rank, LOCAL_RANK=rank) for rank in ("0", "1")]
     try:
         assert [process.wait(timeout=120) for process in ranks] == [0, 0]
     finally:

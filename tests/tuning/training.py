@@ -1,11 +1,13 @@
 """Training as a program of its own, to be killed or run beside another; and what it shares with the tests.
 
 python -m tests.tuning.training kill POOL OUT STEP
-python -m tests.tuning.training rank POOL OUT
+    python -m tests.tuning.training rank POOL OUT
+python -m tests.tuning.training tune POOL OUT STEP MODEL RECIPE
 """
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from tests.tuning.conftest import tiny_model
 
 from finegold.samples import open_dataset
 from finegold.samples.images import decode
+from finegold.tuning import tune
 from finegold.tuning.feature_cache import FeatureCache
 from finegold.tuning.monitor import Monitor
 from finegold.tuning.prefix_model import PrefixModel
@@ -53,8 +56,8 @@ def train(pool: Path, out: Path, recipe: Recipe, seed: int = 0) -> PrefixModel:
     return model
 
 
-def kill_at(pool: Path, out: Path, last: int) -> None:
-    """Train, and die with SIGKILL after a step."""
+def die_after(last: int) -> None:
+    """Let this process die with SIGKILL when a step has been logged."""
     log_step = Monitor.step
 
     def die(self: Monitor, step: int, loss: float, rate: float) -> None:
@@ -63,7 +66,13 @@ def kill_at(pool: Path, out: Path, last: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     Monitor.step = die  # type: ignore[method-assign, assignment]
-    train(pool, out, small_recipe())
+
+
+def start(*arguments: object, **environment: str) -> subprocess.Popen[bytes]:
+    """Run this module as a program."""
+    places = {"PYTHONPATH": os.pathsep.join(sys.path), **environment}
+    command = [sys.executable, "-m", "tests.tuning.training", *map(str, arguments)]
+    return subprocess.Popen(command, env={**os.environ, **places}, cwd=Path(__file__).parents[2])
 
 
 def one_rank(pool: Path, out: Path) -> None:
@@ -77,7 +86,13 @@ def one_rank(pool: Path, out: Path) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    if sys.argv[1] == "kill":
-        kill_at(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
+    pool_path, out_path = Path(sys.argv[2]), Path(sys.argv[3])
+    if sys.argv[1] == "rank":
+        one_rank(pool_path, out_path)
     else:
-        one_rank(Path(sys.argv[2]), Path(sys.argv[3]))
+        die_after(int(sys.argv[4]))
+        if sys.argv[1] == "kill":
+            train(pool_path, out_path, small_recipe())
+        else:
+            model, recipe = sys.argv[5:7]
+            tune(pool_path, model=model, out=out_path, recipe=recipe, steps=4, batch=2, device="cpu")

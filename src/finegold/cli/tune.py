@@ -21,8 +21,8 @@ def tune(
         str | None,
         typer.Option(
             "--recipe",
-            help="minigpt4-stage1, minigpt4-stage2, offline-stage1, offline-stage2, hf-lora, hf-full, "
-            "or a .toml file. [default: the model's usual one]",
+            help="minigpt4-stage1, minigpt4-stage2, offline-stage1, offline-stage2, "
+            "offline-smollm2-stage1, hf-lora, hf-full, or a .toml file. [default: the model's usual one]",
         ),
     ] = None,
     images: Annotated[Path | None, typer.Option("--images", help="Folder of the subset's images.")] = None,

@@ -79,10 +79,11 @@ TEMPLATES = {
         ),
         Template(
             "smollm2",
-            before="<|im_start|>user\n",
+            # The start token is <|im_start|> itself.
+            before="user\n",
             after="{instruction}<|im_end|>\n<|im_start|>assistant\n",
             end="<|im_end|>",
-            chat_before="<|im_start|>user\n",
+            chat_before="user\n",
             chat_after="{instruction}<|im_end|>\n<|im_start|>assistant\n",
         ),
     )

@@ -1,7 +1,6 @@
 """Two steps through TRL on tiny random models of three real classes."""
 
 import json
-import os
 import signal
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -10,15 +9,15 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from tests.tuning.forks import fork
 from tests.tuning.huggingface import made
+from tests.tuning.training import start
 
 from finegold.errors import DataError, RunError
 from finegold.tuning import Sampling, load_answerer, load_recipe, tune
 from finegold.tuning.huggingface.loading import load_model, load_processor
 from finegold.tuning.huggingface.rows import chat_rows
 from finegold.tuning.huggingface.training import _collator, _example
-from finegold.tuning.monitor import Monitor, read_log
+from finegold.tuning.monitor import read_log
 from finegold.tuning.rows import usable_samples
 
 pytest.importorskip("trl")
@@ -112,19 +111,8 @@ def test_a_killed_run_goes_on_to_the_same_weights(recipe: str, pool: Path, tmp_p
         state: dict[str, torch.Tensor] = load_model(str(out), "cpu", torch.float32).state_dict()
         return state
 
-    log_step = Monitor.step
-
-    def dying() -> None:
-        def die(self: Monitor, step: int, loss: float, rate: float) -> None:
-            log_step(self, step, loss, rate)
-            if step == 2:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        Monitor.step = die  # type: ignore[method-assign, assignment]
-        run(tmp_path / "killed")
-
-    _, status = os.waitpid(fork(dying), 0)
-    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+    killed = start("tune", pool, tmp_path / "killed", 2, tmp_path / "model", path)
+    assert killed.wait(timeout=170) == -signal.SIGKILL
     resumed, whole = run(tmp_path / "killed"), run(tmp_path / "whole")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert read_log(tmp_path / "killed") == read_log(tmp_path / "whole")
