@@ -1,7 +1,7 @@
 """What every dataset format offers: rows in, a subset out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -66,6 +66,10 @@ class Dataset(ABC):
         Streaming formats hold one record batch at a time. Raises DataError only where nothing more can be
         read.
         """
+
+    def rows_at(self, positions: Collection[int]) -> Iterator[Row]:
+        """Yield the records at some positions, in file order; a format that need not read others does not."""
+        return (row for row in self.rows() if row.index in positions)
 
     @abstractmethod
     def count(self) -> int:

@@ -1,6 +1,6 @@
 """Datasets in one JSON text: an array, an object around an array, or one object a line."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -56,15 +56,21 @@ class JsonDataset(Dataset):
         return parsed, tuple(self.root.ref(image) for image in parsed.images)
 
     def rows(self, start: int = 0) -> Iterator[Row]:
-        """Yield every record from `start` on. Places are `NAME record N` or `NAME line N`, from 1."""
+        """Every record from `start` on. Places are `NAME record N` or `NAME line N`, from 1."""
         if self.layout == "lines":
-            yield from self._line_rows(start)
-            return
-        records = self._records()
-        for index in range(start, len(records)):
-            record = records[index]
-            place = f"{self.file.name} record {index + 1}"
-            yield build_row(index, place, record, self.options, partial(self.parse, record))
+            return self._line_rows(start)
+        return map(self._row, range(start, len(self._records())))
+
+    def rows_at(self, positions: Collection[int]) -> Iterator[Row]:
+        """Yield some records; of an array, only these are looked at."""
+        if self.layout == "lines":
+            return super().rows_at(positions)
+        return map(self._row, sorted(positions))
+
+    def _row(self, index: int) -> Row:
+        record = self._records()[index]
+        place = f"{self.file.name} record {index + 1}"
+        return build_row(index, place, record, self.options, partial(self.parse, record))
 
     def _line_rows(self, start: int) -> Iterator[Row]:
         for index, (number, line) in enumerate(read_lines(self.file)):

@@ -13,8 +13,9 @@ from finegold.run import PartTable
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """A row that cannot be chosen, where it is, and why."""
+    """A row that cannot be chosen, its position in the dataset, where it is for people, and why."""
 
+    row: int
     id: str
     place: str
     code: str
@@ -68,11 +69,12 @@ def gather(
     )
     bad = table.filter(pc.not_equal(table["status"], "ok"))
     excluded = [
-        Excluded(entry["sample_id"], entry["place"], entry["code"], entry["reason"])
-        for entry in bad.select(["sample_id", "place", "code", "reason"]).to_pylist()
+        Excluded(entry["row"], entry["sample_id"], entry["place"], entry["code"], entry["reason"])
+        for entry in bad.select(["row", "sample_id", "place", "code", "reason"]).to_pylist()
     ]
     good = table.filter(pc.equal(table["status"], "ok"))
     place = dict(zip(good["sample_id"].to_pylist(), good["place"].to_pylist(), strict=True))
+    row_of = dict(zip(good["sample_id"].to_pylist(), good["row"].to_pylist(), strict=True))
     failed: dict[str, tuple[str, str]] = {}
     values: dict[str, dict[str, float | None]] = {}
     if embeddings is not None:
@@ -87,7 +89,7 @@ def gather(
         for sample_id, status, reason in zip(rows["sample_id"], rows["status"], rows["reason"], strict=True):
             if status == "failed" and sample_id in place:
                 failed.setdefault(sample_id, (f"{name}-failed", reason or f"the scorer {name} failed"))
-    excluded += [Excluded(key, place[key], *failed[key]) for key in place if key in failed]
+    excluded += [Excluded(row_of[key], key, place[key], *failed[key]) for key in place if key in failed]
     ids = tuple(sorted(key for key in place if key not in failed))
     position = {key: index for index, key in enumerate(good["sample_id"].to_pylist())}
     order = np.array([position[key] for key in ids], dtype=np.int64)

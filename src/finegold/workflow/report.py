@@ -86,7 +86,7 @@ def report_inputs(
     shown = {row.id for row in selection.rows[:GALLERY]} | {miss.id for miss in misses}
     shown |= {key for cluster in clusters for key in cluster.examples}
     position = dict(zip(candidates.ids, candidates.rows.tolist(), strict=True))
-    contents, pictures = _contents(dataset, {position[key] for key in shown}, {row.place for row in listed})
+    contents, pictures = _contents(dataset, {position[key] for key in shown}, {row.row for row in listed})
     return ReportInputs(
         dataset=DatasetFacts(
             manifest.dataset.name,
@@ -112,7 +112,7 @@ def report_inputs(
         contents=contents,
         near_misses=misses,
         excluded=tuple(
-            ExcludedRow(row.id or "?", row.place, row.code, row.reason, pictures.get(row.place))
+            ExcludedRow(row.id or "?", row.place, row.code, row.reason, pictures.get(row.row))
             for row in listed
         ),
         excluded_counts=manifest.counts.excluded,
@@ -167,9 +167,11 @@ def _examples(rows: PoolRows, members: Ints, vectors: Vectors | None) -> tuple[s
 
 
 def _without_quality(choice: Choice) -> list[Excluded]:
-    place = dict(zip(choice.candidates.ids, choice.candidates.places, strict=True))
+    candidates = choice.candidates
+    at = {key: index for index, key in enumerate(candidates.ids)}
     return [
-        Excluded(key, place[key], "no-quality", reason) for key, reason in choice.selection.excluded.items()
+        Excluded(int(candidates.rows[at[key]]), key, candidates.places[at[key]], "no-quality", reason)
+        for key, reason in choice.selection.excluded.items()
     ]
 
 
@@ -185,17 +187,16 @@ def _few_of_each(excluded: list[Excluded]) -> list[Excluded]:
 
 
 def _contents(
-    dataset: Dataset, positions: set[int], places: set[str]
-) -> tuple[dict[str, RowContent], dict[str, bytes | None]]:
-    """Texts and thumbnails of rows by id, and thumbnails of excluded rows by place."""
-    wanted = (row for row in dataset.rows() if row.index in positions or row.place in places)
+    dataset: Dataset, positions: set[int], excluded: set[int]
+) -> tuple[dict[str, RowContent], dict[int, bytes | None]]:
+    """Texts and thumbnails of rows by id, and thumbnails of excluded rows by position."""
     contents: dict[str, RowContent] = {}
-    pictures: dict[str, bytes | None] = {}
-    for row, picture in map_ordered(_picture, wanted):
+    pictures: dict[int, bytes | None] = {}
+    for row, picture in map_ordered(_picture, dataset.rows_at(positions | excluded)):
         if row.index in positions and row.sample is not None:
             contents[row.id] = RowContent(row.place, row.sample.instruction, row.sample.answer, picture)
         else:
-            pictures[row.place] = picture
+            pictures[row.index] = picture
     return contents, pictures
 
 
