@@ -8,14 +8,12 @@ best to worst.
 """
 
 import argparse
-import math
-import re
-from collections import Counter
 from pathlib import Path
 
 import torch
 from PIL import Image
-from scripts.train_offline_vlm import read_captions
+from scripts.caption_metrics import CiderD
+from scripts.offline_vlm_parts import read_captions
 
 from finegold.tuning import Sampling, load_named_model
 from finegold.tuning.answering import PrefixAnswerer
@@ -24,50 +22,6 @@ from finegold.tuning.prefix_model import PrefixModel
 from finegold.tuning.template import encode_answer, encode_prompt
 
 PHOTOS = 500
-Grams = list[Counter[tuple[str, ...]]]
-
-
-def words(text: str) -> list[str]:
-    return re.findall(r"[a-z0-9']+", text.lower())
-
-
-def grams(text: str) -> Grams:
-    """Counts of the 1- to 4-grams."""
-    tokens = words(text)
-    return [Counter(zip(*(tokens[i:] for i in range(n)), strict=False)) for n in range(1, 5)]
-
-
-def cider_d(candidates: list[str], references: list[list[str]]) -> list[float]:
-    """CIDEr-D of each candidate (Vedantam et al. 2015, arXiv 1411.5726), scale 0 to 10, sigma 6.
-
-    As in the published code the length is the number of bigrams, and document frequencies are those of the
-    references.
-    """
-    described = [[grams(text) for text in texts] for texts in references]
-    frequency = [
-        Counter(g for texts in described for g in {g for one in texts for g in one[n]}) for n in range(4)
-    ]
-    scale = math.log(len(references))
-
-    def vector(one: Grams) -> list[dict[tuple[str, ...], float]]:
-        return [
-            {g: count * (scale - math.log(max(1, frequency[n][g]))) for g, count in one[n].items()}
-            for n in range(4)
-        ]
-
-    scores = []
-    for text, texts in zip(candidates, described, strict=True):
-        own = grams(text)
-        mine, total = vector(own), 0.0
-        for one in texts:
-            other = vector(one)
-            penalty = math.exp(-((own[1].total() - one[1].total()) ** 2) / (2 * 6.0**2))
-            for n in range(4):
-                product = sum(min(mine[n][g], other[n][g]) * other[n][g] for g in mine[n] if g in other[n])
-                norms = math.hypot(*mine[n].values()) * math.hypot(*other[n].values())
-                total += penalty * product / norms if norms else 0.0
-        scores.append(10.0 * total / 4 / len(texts))
-    return scores
 
 
 @torch.inference_mode()
@@ -118,7 +72,8 @@ def main() -> None:
     for start in range(0, len(names), 50):
         part = features[start : start + 50]
         told += answerer.answer_features(part, [options.instruction] * len(part), Sampling(longest=40))
-    scores = cider_d(told, references)
+    metric = CiderD(references)
+    scores = [metric.score(i, text) for i, text in enumerate(told)]
     print(
         f"CIDEr-D {sum(scores) / len(scores):.3f} on {len(scores)} photos; {len(set(told))} different "
         "captions"

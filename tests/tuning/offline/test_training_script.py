@@ -1,7 +1,8 @@
 import random
 
 import torch
-from scripts.train_offline_vlm import BOS, END, IMAGE_TOKENS, Batch, Model, clean, rate_at
+from scripts.caption_metrics import CiderD
+from scripts.offline_vlm_parts import BOS, END, IMAGE_TOKENS, Batch, Model, clean
 
 
 def test_captions_that_share_a_prompt_have_the_loss_they_have_alone() -> None:
@@ -15,9 +16,9 @@ def test_captions_that_share_a_prompt_have_the_loss_they_have_alone() -> None:
         for lengths in ((4, 7), (6, 1, 3))
     ]
     with torch.inference_mode():
-        packed = model.loss(Batch([0, 1], prompts, answers), features, "sum")
+        packed = model.token_losses(Batch([0, 1], prompts, answers), features).sum()
         alone = sum(
-            model.loss(Batch([row], [prompts[row]], [[answer]]), features[[row]], "sum")
+            float(model.token_losses(Batch([row], [prompts[row]], [[answer]]), features[[row]]).sum())
             for row in (0, 1)
             for answer in answers[row]
         )
@@ -28,7 +29,7 @@ def test_captions_that_share_a_prompt_have_the_loss_they_have_alone() -> None:
         labels = ids.clone()
         labels[:, : -len(answers[0][0])] = -100
         plain = model.language_model(inputs_embeds=embedded, labels=labels).loss * len(answers[0][0])
-        first = model.loss(Batch([0], [prompts[0]], [answers[0][:1]]), features[:1], "sum")
+        first = model.token_losses(Batch([0], [prompts[0]], [answers[0][:1]]), features[:1]).sum()
     torch.testing.assert_close(packed, torch.as_tensor(alone), rtol=1e-5, atol=1e-4)
     torch.testing.assert_close(first, plain, rtol=1e-5, atol=1e-4)
 
@@ -46,7 +47,12 @@ def test_captions_become_sentences() -> None:
     assert clean('"Two kids"') == "Two kids."
 
 
-def test_a_cycle_warms_up_and_ends_low() -> None:
-    rates = [rate_at(step, 500) for step in range(500)]
-    assert rates[0] < rates[30] < rates[60] == rates[300] == max(rates)
-    assert rates[499] < 0.02 * max(rates)
+def test_cider_d_by_hand() -> None:
+    """Two photos: a gram of one photo alone has the weight log 2, one of both has none."""
+    metric = CiderD([["a dog runs", "a dog sleeps"], ["a cat sits"]])
+    assert metric.score(1, "a cat sits") > 7.4
+    assert metric.score(1, "a") == 0.0
+    # Against "a dog runs" all of 1- to 3-grams agree; against "a dog sleeps" half of the 1- and 2-grams'
+    # weight.
+    assert abs(metric.score(0, "a dog runs") - 10 * (3 + 0.5 + 0.5) / 4 / 2) < 1e-9
+    assert abs(metric.score(0, "a dog runs", without=0) - 10 * (0.5 + 0.5) / 4) < 1e-9

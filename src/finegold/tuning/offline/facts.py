@@ -6,7 +6,7 @@ from pathlib import Path
 from finegold.tuning.template import MINIGPT4_INSTRUCTIONS
 
 MODEL_FOLDER = Path(__file__).parent / "model"
-SHA256 = "586b9b8fbe14393bb05ebd7ed30419f44578dfb9cd306c6cc5e91a50854a9f20"
+SHA256 = "f65391c1f04b3fac900fc4181611d7c3571a4457f7891a36134d2326f94fe32d"
 """Of `language_model/model.safetensors`; docs/offline-vlm.md is the model card."""
 ONE_SENTENCE = "Describe this image in one sentence."
 """The instruction that it answers with one caption."""
