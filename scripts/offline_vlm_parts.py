@@ -22,6 +22,8 @@ WIDTH, LAYERS, HEADS, HIDDEN = 256, 4, 4, 768
 IMAGE_TOKENS, IMAGE_WIDTH = 9, 1280
 PAD, BOS, END = 0, 1, 2
 LONGEST_ANSWER = 160
+DROPPED = 0.1
+"""Share of the embeddings' values that a training step drops."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,8 @@ class Model(nn.Module):
         """Embeddings of sequences whose places 1 to 9 are the image's; features of shape (n, 9, 1280)."""
         embedded: Tensor = self.language_model.model.embed_tokens(ids)
         image = self.projection((features.float() - self.mean) / self.spread)
-        return torch.cat([embedded[:, :1], image.to(embedded.dtype), embedded[:, 1 + IMAGE_TOKENS :]], 1)
+        whole = torch.cat([embedded[:, :1], image.to(embedded.dtype), embedded[:, 1 + IMAGE_TOKENS :]], 1)
+        return nn.functional.dropout(whole, DROPPED, self.training)
 
     def token_losses(self, batch: Batch, features: Tensor) -> Tensor:
         """Negative log likelihood of each token of the answers, in nats, row by row."""
