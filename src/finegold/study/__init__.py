@@ -1,0 +1,1 @@
+"""Studies: arms x seeds of choosing, tuning and evaluating, with intervals."""
