@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from scripts.caption_metrics import CiderD
-from scripts.offline_vlm_parts import read_captions
 
+from finegold.evaluation.metrics import caption_tokens, cider_d
+from finegold.study.stage1.photos import as_sentence, read_photos
 from finegold.tuning import Sampling, load_named_model
 from finegold.tuning.answering import PrefixAnswerer
 from finegold.tuning.offline import DETAIL_INSTRUCTIONS, ONE_SENTENCE, is_held_out
@@ -54,9 +54,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    captions = read_captions(options.captions)
-    names = [name for name in sorted(captions) if is_held_out(name)][:PHOTOS]
-    references = [captions[name] for name in names]
+    photos = read_photos(options.captions, options.images)
+    chosen = photos.subset([i for i, name in enumerate(photos.names) if is_held_out(name)][:PHOTOS])
+    names, references = chosen.names, [[as_sentence(c) for c in several] for several in chosen.captions]
     model = load_named_model(options.model, device="cpu")
     features = torch.cat(
         [model.features.encode([Image.open(options.images / n).convert("RGB")]) for n in names]
@@ -72,8 +72,10 @@ def main() -> None:
     for start in range(0, len(names), 50):
         part = features[start : start + 50]
         told += answerer.answer_features(part, [options.instruction] * len(part), Sampling(longest=40))
-    metric = CiderD(references)
-    scores = [metric.score(i, text) for i, text in enumerate(told)]
+    scores = cider_d(
+        [caption_tokens(text) for text in told],
+        [[caption_tokens(text) for text in several] for several in references],
+    )
     print(
         f"CIDEr-D {sum(scores) / len(scores):.3f} on {len(scores)} photos; {len(set(told))} different "
         "captions"

@@ -198,11 +198,8 @@ def verdict(difference: Interval, better: Better, scale: float) -> tuple[str, bo
     higher = difference.value > 0
     word = "better" if higher == (better == "higher") else "worse"
     ends = sorted((abs(low), abs(high)))
-    places = decimals(scale)
-    return (
-        f"{word} by {abs(difference.value) * scale:.{places}f} ({ends[0]:.{places}f} to {ends[1]:.{places}f})",
-        True,
-    )
+    size, near, far = (f"{end:.{decimals(scale)}f}" for end in (abs(difference.value) * scale, *ends))
+    return f"{word} by {size} ({near} to {far})", True
 
 
 def decimals(scale: float) -> int:

@@ -1,7 +1,6 @@
-"""What the offline model is trained from: captions, tokenizer, batches, the network, image features."""
+"""What the offline captioner is trained with: tokenizer, batches, the network, image features."""
 
-import re
-from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from finegold.run import fingerprint, progress
 from finegold.tuning.features import EfficientNetFeatures
 from finegold.tuning.prefix_model import PrefixModel
 from finegold.tuning.storage import save_prefix_model
@@ -34,21 +34,7 @@ class Photo:
     captions: list[list[int]]
 
 
-def clean(caption: str) -> str:
-    """A caption as a sentence: single spaces, none before punctuation, a capital and a full stop."""
-    text = re.sub(r"\s+([.,;:!?'])", r"\1", " ".join(caption.split())).strip(' ."')
-    return text[:1].upper() + text[1:] + "."
-
-
-def read_captions(path: Path) -> dict[str, list[str]]:
-    captions: dict[str, list[str]] = defaultdict(list)
-    for line in path.read_text(encoding="utf-8").splitlines():
-        name, _, caption = line.partition("\t")
-        captions[name].append(clean(caption))
-    return dict(captions)
-
-
-def train_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
+def train_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:
     """Byte-level BPE of 4,000 tokens, so that any text can be written; ids 0, 1, 2 are pad, start and end."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -144,9 +130,10 @@ class Model(nn.Module):
         return weight, self.projection.bias.detach() - weight @ self.mean
 
 
-def image_features(folder: Path, names: list[str], store: Path) -> list[Tensor]:
-    """Features of the photos and their mirror images, each (n, 9, 1280), float16, kept in `store`."""
+def image_features(folder: Path, names: Sequence[str], store: Path) -> list[Tensor]:
+    """Features of the photos and their mirror images, each (n, 9, 1280), float16, kept below `store`."""
     source = EfficientNetFeatures()
+    store = store / fingerprint({"photos": list(names), "features": source.identity()})
     views = []
     for view in ("plain", "mirrored"):
         path = store / f"{view}.npy"
@@ -156,11 +143,14 @@ def image_features(folder: Path, names: list[str], store: Path) -> list[Tensor]:
             array = np.lib.format.open_memmap(
                 unfinished, "w+", np.float16, (len(names), IMAGE_TOKENS, IMAGE_WIDTH)
             )
-            for start in range(0, len(names), 32):
-                pictures = [Image.open(folder / name).convert("RGB") for name in names[start : start + 32]]
-                if view == "mirrored":
-                    pictures = [ImageOps.mirror(picture) for picture in pictures]
-                array[start : start + len(pictures)] = source.encode(pictures).numpy()
+            with progress(f"Features, {view}", len(names), "photos") as advance:
+                for start in range(0, len(names), 32):
+                    chosen = names[start : start + 32]
+                    pictures = [Image.open(folder / name).convert("RGB") for name in chosen]
+                    if view == "mirrored":
+                        pictures = [ImageOps.mirror(picture) for picture in pictures]
+                    array[start : start + len(pictures)] = source.encode(pictures).numpy()
+                    advance(len(pictures))
             array.flush()
             unfinished.rename(path)
         views.append(torch.from_numpy(np.load(path, mmap_mode="c")))

@@ -1,8 +1,10 @@
 import random
 
 import torch
-from scripts.caption_metrics import CiderD
-from scripts.offline_vlm_parts import BOS, END, IMAGE_TOKENS, Batch, Model, clean
+
+from finegold.study.stage1.captioner import by_agreement
+from finegold.study.stage1.network import BOS, END, IMAGE_TOKENS, Batch, Model
+from finegold.study.stage1.photos import as_sentence
 
 
 def test_captions_that_share_a_prompt_have_the_loss_they_have_alone() -> None:
@@ -43,16 +45,16 @@ def test_the_folded_projection_takes_features_as_they_are() -> None:
 
 
 def test_captions_become_sentences() -> None:
-    assert clean(" a dog , brown ,  runs .") == "A dog, brown, runs."
-    assert clean('"Two kids"') == "Two kids."
+    assert as_sentence(" a dog , brown ,  runs .") == "A dog, brown, runs."
+    assert as_sentence('"Two kids"') == "Two kids."
 
 
-def test_cider_d_by_hand() -> None:
-    """Two photos: a gram of one photo alone has the weight log 2, one of both has none."""
-    metric = CiderD([["a dog runs", "a dog sleeps"], ["a cat sits"]])
-    assert metric.score(1, "a cat sits") > 7.4
-    assert metric.score(1, "a") == 0.0
-    # Against "a dog runs" all of 1- to 3-grams agree; against "a dog sleeps" half of the 1- and 2-grams'
-    # weight.
-    assert abs(metric.score(0, "a dog runs") - 10 * (3 + 0.5 + 0.5) / 4 / 2) < 1e-9
-    assert abs(metric.score(0, "a dog runs", without=0) - 10 * (0.5 + 0.5) / 4) < 1e-9
+def test_captions_that_agree_with_the_others_come_first() -> None:
+    texts = [
+        ["Two kids laugh.", "A dog runs on grass.", "A dog runs on the grass.", "A dog runs on wet grass."],
+        ["A man rides a red bike.", "A man rides a bike."],
+        ["A boat."],
+    ]
+    order = by_agreement(texts)
+    assert [sorted(places) for places in order] == [[0, 1, 2, 3], [0, 1], [0]]
+    assert order[0][-1] == 0
