@@ -4,9 +4,10 @@ MiniGPT-4's stage 2 shows an image some sixty times; its tower and Q-Former are 
 image.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -78,3 +79,30 @@ class FeatureCache:
                 "and run again"
             )
         return values  # type: ignore[no-any-return]
+
+
+class CachedFeatures:
+    """A source that keeps the features of each picture it was given, by the sha256 of its pixels."""
+
+    def __init__(self, source: FeatureSource, folder: Path) -> None:
+        self.tokens, self.width = source.tokens, source.width
+        self._cache = FeatureCache(folder, source)
+
+    def identity(self) -> dict[str, Any]:
+        """Of the source."""
+        return self._cache.source.identity()
+
+    def describe(self) -> dict[str, Any]:
+        """Of the source."""
+        return self._cache.source.describe()
+
+    def encode(self, images: Sequence[Image.Image]) -> "torch.Tensor":
+        """See `FeatureSource`; in the precision that they are kept in."""
+        pictures = {_pixel_hash(image): image for image in images}
+        for _ in self._cache.fill(list(pictures), pictures.__getitem__):
+            pass
+        return self._cache.read([_pixel_hash(image) for image in images])
+
+
+def _pixel_hash(image: Image.Image) -> str:
+    return hashlib.sha256(f"{image.mode} {image.size}".encode() + image.tobytes()).hexdigest()

@@ -9,8 +9,9 @@ from PIL import Image
 
 from finegold.evaluation.generators.base import Profile
 from finegold.run import file_sha256
-from finegold.tuning.answering import Answerer, Sampling
-from finegold.tuning.generate import load_answerer
+from finegold.tuning.answering import Answerer, PrefixAnswerer, Sampling
+from finegold.tuning.feature_cache import CachedFeatures
+from finegold.tuning.models import load_named_model
 from finegold.tuning.offline import MODEL_FOLDER
 
 
@@ -19,7 +20,15 @@ class PrefixGenerator:
 
     blind = False
 
-    def __init__(self, model: str, profile: Profile, *, seed: int = 0, device: str = "auto") -> None:
+    def __init__(
+        self,
+        model: str,
+        profile: Profile,
+        *,
+        seed: int = 0,
+        device: str = "auto",
+        features: Path | None = None,
+    ) -> None:
         """Take the settings; `generate` loads the weights.
 
         Args:
@@ -27,8 +36,10 @@ class PrefixGenerator:
             profile: How tokens are chosen.
             seed: Of draws; each batch draws from a generator seeded by this and its prompts.
             device: `auto`, `cpu`, `cuda`...
+            features: Folder that keeps image features for models of the same tower; None to keep none.
         """
         self.name = model
+        self._features = features
         self._profile = profile
         self._seed = seed
         self._device = device
@@ -49,7 +60,10 @@ class PrefixGenerator:
     ) -> list[str]:
         """See `Generator`."""
         if self._answerer is None:
-            self._answerer = load_answerer(self.name, device=self._device)
+            loaded = load_named_model(self.name, device=self._device)
+            if self._features is not None:
+                loaded.features = CachedFeatures(loaded.features, self._features)
+            self._answerer = PrefixAnswerer(loaded)
         mixed = hashlib.sha256("\0".join((str(self._seed), *prompts)).encode("utf-8", "surrogatepass"))
         sampling = Sampling(
             longest=max_new_tokens,

@@ -1,0 +1,251 @@
+"""What a study compares: a short TOML file; finegold's own are in this package's folder `studies`."""
+
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from finegold.errors import ConfigError
+from finegold.selection.presets import find_preset
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Pool(_Strict):
+    """The rows to choose from, as `finegold pick` opens them.
+
+    Attributes:
+        path: Dataset; a path in a file is taken from where the command runs.
+        images: Folder of its images.
+        format: See `open_dataset`.
+        instruction: Of rows that have only a caption.
+        ids: Where ids come from.
+        run: A run folder of these rows that has scores already, such as `reward` and `llm`; None for one in
+            the study's folder.
+    """
+
+    path: str
+    images: str | None = None
+    format: str | None = None
+    instruction: str | None = None
+    ids: Literal["record", "row"] = "record"
+    run: str | None = None
+
+
+class Arm(_Strict):
+    """One way to choose and train, repeated over seeds.
+
+    Attributes:
+        name: Unique in the study.
+        preset: How rows are chosen; None for the model as it is, not tuned.
+        size: As `finegold pick` takes it; `100%` takes every usable row.
+        weights: Indicator weights instead of the preset's.
+        seeds: Number of seeds; None for the study's. Seed s draws the rows and the training.
+        data: Other rows than the study's.
+        recipe: Another recipe than the study's.
+    """
+
+    name: str = Field(min_length=1)
+    preset: str | None = None
+    size: str = "100%"
+    weights: dict[str, float] | None = None
+    seeds: int | None = Field(default=None, ge=1)
+    data: Pool | None = None
+    recipe: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _size_as_text(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("size"), int):
+            return value | {"size": str(value["size"])}
+        return value
+
+
+class Offline(_Strict):
+    """Offline models that the study trains for itself, on photos of neither the pool nor the evaluation.
+
+    finegold's own have seen captions of the photos that a study may be about.
+
+    Attributes:
+        captions: Lines `file name TAB caption`.
+        images: Folder of these photos.
+        steps: Of the captioner, on all captions.
+        agreed_steps: On the captions that agree most.
+        epochs: Of the encoder's heads.
+        seed: Of both trainings.
+    """
+
+    captions: str
+    images: str
+    steps: int = Field(default=700, ge=1)
+    agreed_steps: int = Field(default=150, ge=1)
+    epochs: int = Field(default=20, ge=1)
+    seed: int = 0
+
+
+class Evaluation(_Strict):
+    """What the arms are measured on.
+
+    Attributes:
+        tasks: Names, as `finegold tasks` lists them; the first one's first metric is the study's main result.
+        data: Folder of their files.
+        prompts: Version of the wording.
+        splits: Split by task, where not the first.
+        limit: Only so many items of each.
+        losses: Also the loss of the reference captions with the right and with a wrong image; projected-
+            prefix models only.
+        batch: Items a forward pass.
+    """
+
+    tasks: tuple[str, ...] = Field(min_length=1)
+    data: str
+    prompts: str = "direct"
+    splits: dict[str, str] = {}
+    limit: int | None = Field(default=None, ge=1)
+    losses: bool = True
+    batch: int = Field(default=50, ge=1)
+
+
+class Judged(_Strict):
+    """Arms judged against the baseline, answer by answer, in both orders.
+
+    Attributes:
+        task: `llava-bench-coco` or `llava-bench-wild`.
+        model: The judge, as the endpoint names it; None for FINEGOLD_LLM_MODEL.
+        data: Folder of the task's files.
+        context: LLaVA-Bench's context file.
+        base_url: Endpoint; None for FINEGOLD_LLM_BASE_URL.
+        max_usd: Stop when so much is spent.
+        usd_per_m_prompt: Price of a million tokens sent.
+        usd_per_m_completion: Price of a million tokens received.
+    """
+
+    task: str
+    data: str
+    model: str | None = None
+    context: str | None = None
+    base_url: str | None = None
+    max_usd: float | None = None
+    usd_per_m_prompt: float | None = None
+    usd_per_m_completion: float | None = None
+
+
+class Study(_Strict):
+    """Arms times seeds of choosing, tuning and measuring.
+
+    Attributes:
+        name: Of its results.
+        about: What it asks, in a sentence.
+        baseline: Name of the arm that differences are to.
+        arms: What is compared.
+        seeds: Of arms that do not say.
+        model: What is tuned; `offline` stands for the study's own offline model if it has `offline`.
+        recipe: None for the model's usual one.
+        steps: In place of the recipe's.
+        batch: In place of the recipe's.
+        encoder: For scores and clusters; `offline` likewise.
+        data: The rows.
+        evaluation: What is measured.
+        offline: Offline models to train first.
+        judge: Whether a judge compares arms.
+        replicates: Of the bootstrap.
+        level: Of the intervals.
+    """
+
+    name: str = Field(pattern=r"^[\w.-]+$")
+    about: str = ""
+    baseline: str
+    arms: tuple[Arm, ...] = Field(min_length=1)
+    seeds: int = Field(default=5, ge=1)
+    model: str = "offline"
+    recipe: str | None = None
+    steps: int | None = Field(default=None, ge=1)
+    batch: int | None = Field(default=None, ge=1)
+    encoder: str = "offline"
+    data: Pool
+    evaluation: Evaluation
+    offline: Offline | None = None
+    judge: Judged | None = None
+    replicates: int = Field(default=2000, ge=100)
+    level: float = Field(default=0.95, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        names = [arm.name for arm in self.arms]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ValueError(f"two arms are called {min(twice)}")
+        if self.baseline not in names:
+            raise ValueError(f"the baseline '{self.baseline}' is none of the arms {', '.join(names)}")
+        return self
+
+
+def study_names() -> list[str]:
+    """Names of finegold's own studies."""
+    folder = resources.files("finegold.study") / "studies"
+    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+
+
+def load_study(name: str, changes: Mapping[str, Any] | None = None) -> Study:
+    """Read a study by name, or from a file of one's own (`my.toml`).
+
+    Args:
+        name: One of `study_names()`, or a path ending in `.toml`.
+        changes: Fields to set otherwise, nested as in the file; None leaves a field as it is.
+
+    Raises:
+        ConfigError: If there is no such study, or a field is missing, unknown or out of range.
+    """
+    if name.endswith(".toml"):
+        path = Path(name)
+        if not path.is_file():
+            raise ConfigError(f"there is no study at {name}")
+        text, stem = path.read_text(encoding="utf-8"), path.stem
+    else:
+        if name not in study_names():
+            raise ConfigError(
+                f"the study '{name}' is unknown, expected one of {', '.join(study_names())}, or a .toml file"
+            )
+        text = (resources.files("finegold.study") / "studies" / f"{name}.toml").read_text(encoding="utf-8")
+        stem = name
+    try:
+        fields = merged({"name": stem} | tomllib.loads(text), changes or {})
+        study = Study.model_validate(fields)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"the study {name} is not valid TOML ({error})") from None
+    except ValidationError as error:
+        raise ConfigError(f"the study {name} {_reason(error)}") from None
+    for arm in study.arms:
+        if arm.preset is not None:
+            find_preset(arm.preset)
+    return study
+
+
+def merged(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields with some of them changed; tables are merged, and None changes nothing."""
+    found = dict(fields)
+    for key, value in changes.items():
+        if isinstance(value, Mapping):
+            inner = merged(found.get(key) or {}, value)
+            if inner:
+                found[key] = inner
+        elif value is not None:
+            found[key] = value
+    return found
+
+
+_OPTIONS = {"data": "--data", "evaluation": "--tasks and --task-data", "evaluation.data": "--task-data"}
+
+
+def _reason(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"])) or "the study"
+    if first["type"] == "missing":
+        hint = f", or give {_OPTIONS[where]}" if where in _OPTIONS else ""
+        return f"lacks {where}: write it in the file{hint}"
+    return f"has a wrong field: {where}: {first['msg']}"
