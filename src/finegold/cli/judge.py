@@ -9,8 +9,7 @@ import typer
 from finegold.cli import llm_options as llm
 
 if TYPE_CHECKING:
-    from finegold.judging import AnswerSet, Judgement, JudgeSettings, Question
-    from finegold.llm import Session
+    from finegold.judging import Judgement
 
 
 def judge(
@@ -60,7 +59,7 @@ def judge(
     """
     from finegold.cli.show import show_plan_lines
     from finegold.errors import ConfigError
-    from finegold.judging import JudgeSettings, plan, read_answers, read_questions
+    from finegold.judging import JudgeSettings, judge_in_session, plan, read_answers, read_questions
     from finegold.judging import replay as replay_verdicts
     from finegold.llm import model_from, session_from
 
@@ -93,22 +92,7 @@ def judge(
     if show_plan:
         show_plan_lines(plan(*sets, asked, session, settings).lines())
         return
-    _show(asyncio.run(_ask(*sets, asked, session, settings)), out, max_invalid)
-
-
-async def _ask(
-    a: "AnswerSet", b: "AnswerSet", questions: "list[Question]", session: "Session", settings: "JudgeSettings"
-) -> "Judgement":
-    from dataclasses import replace
-
-    from finegold.judging import judge as compare
-
-    client = await session.open()
-    try:
-        found = await compare(a, b, questions, client, settings, concurrency=session.endpoint.concurrency)
-        return replace(found, notes=tuple(client.notes))
-    finally:
-        await client.close()
+    _show(asyncio.run(judge_in_session(*sets, asked, session, settings)), out, max_invalid)
 
 
 def _show(result: "Judgement", out: Path, max_invalid: float) -> None:

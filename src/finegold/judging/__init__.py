@@ -1,7 +1,7 @@
 """Judging: two sets of answers compared by a language model, every question in both orders."""
 
 from finegold.judging.files import AnswerSet, Question, read_answers, read_questions
-from finegold.judging.judge import JudgeSettings, judge, plan
+from finegold.judging.judge import JudgeSettings, judge, judge_in_session, plan
 from finegold.judging.replay import replay
 from finegold.judging.result import Bias, Comparison, Judgement, OrderVerdict, Tally
 from finegold.judging.section import section
@@ -19,6 +19,7 @@ __all__ = [
     "Tally",
     "Verdict",
     "judge",
+    "judge_in_session",
     "parse_verdict",
     "plan",
     "read_answers",

@@ -1,7 +1,7 @@
 """Pairwise judging: every question in both orders, unreadable verdicts asked again, then reported apart."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from finegold.judging.files import AnswerSet, Question
 from finegold.judging.prompt import TEMPLATE, Order, judge_request
@@ -102,6 +102,18 @@ async def judge(
         comparisons=comparisons,
         stopped=seen.stopped,
     )
+
+
+async def judge_in_session(
+    a: AnswerSet, b: AnswerSet, questions: Sequence[Question], session: Session, settings: JudgeSettings
+) -> Judgement:
+    """`judge` with a client of the session, which is closed afterwards; its notes are in the result."""
+    client = await session.open()
+    try:
+        found = await judge(a, b, questions, client, settings, concurrency=session.endpoint.concurrency)
+        return replace(found, notes=tuple(client.notes))
+    finally:
+        await client.close()
 
 
 def plan(

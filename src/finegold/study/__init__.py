@@ -1,1 +1,7 @@
 """Studies: arms x seeds of choosing, tuning and evaluating, with intervals."""
+
+from finegold.study.cost import Cost, plan_study
+from finegold.study.findings import Findings
+from finegold.study.study import Study, load_study, study_names
+
+__all__ = ["Cost", "Findings", "Study", "load_study", "plan_study", "run_study", "study_names"]

@@ -89,6 +89,19 @@ class PrefixModel:
         Divided by `batch.answer_tokens` it is Hugging Face's mean over all labelled tokens, so longer
         answers weigh more.
         """
+        return self._token_losses(batch, features)[0].sum()
+
+    def row_losses(self, batch: PrefixBatch, features: "torch.Tensor") -> "torch.Tensor":
+        """The same sum for each row of the batch, shape (n,)."""
+        import torch
+
+        losses, rows = self._token_losses(batch, features)
+        return torch.zeros(len(batch.labels), device=losses.device).index_add(0, rows, losses)
+
+    def _token_losses(
+        self, batch: PrefixBatch, features: "torch.Tensor"
+    ) -> "tuple[torch.Tensor, torch.Tensor]":
+        """Of each answer token its negative log likelihood and its row."""
         import torch
 
         decoder, head = self.language_model.get_decoder(), self.language_model.get_output_embeddings()
@@ -99,7 +112,8 @@ class PrefixModel:
         # The vocabulary is wide, so logits are computed only where an answer's token is to be predicted.
         labelled = labels != IGNORED
         logits = head(hidden[:, :-1][labelled])
-        return torch.nn.functional.cross_entropy(logits.float(), labels[labelled], reduction="sum")
+        losses = torch.nn.functional.cross_entropy(logits.float(), labels[labelled], reduction="none")
+        return losses, labelled.nonzero()[:, 0]
 
     def collate(
         self, prompts: Sequence[Prompt], answers: Sequence[list[int]], *, left: bool = False

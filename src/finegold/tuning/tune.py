@@ -37,6 +37,7 @@ class TuneResult:
         rows: Rows of the subset.
         cut: Answers that were longer than the recipe allows, and so lost their end.
         steps: Steps in all.
+        done: Steps done now; fewer if a checkpoint had some.
         seconds: Of the steps done now.
         first_loss: Mean of the first tenth of the steps' losses, nats a token.
         last_loss: Of the last tenth.
@@ -46,6 +47,7 @@ class TuneResult:
     rows: int
     cut: int
     steps: int
+    done: int
     seconds: float
     first_loss: float
     last_loss: float
@@ -106,7 +108,7 @@ def tune(
         from finegold.tuning.huggingface import tune_huggingface
 
         rows, seconds = tune_huggingface(dataset, model, plan, target, device=device, trackers=trackers)
-        return _summary(target, model, plan, rows, 0, seconds)
+        return _summary(target, model, plan, rows, 0, plan.steps, seconds)
     return _tune_prefix(dataset, model, plan, target, parts, device, cache, trackers)
 
 
@@ -137,16 +139,20 @@ def _tune_prefix(
             _fill(features, rows)
         processes.wait()
     began = time.perf_counter()
-    train_prefix(model, rows, recipe, out, features, processes=processes, trackers=trackers)
+    done = train_prefix(model, rows, recipe, out, features, processes=processes, trackers=trackers)
     seconds = time.perf_counter() - began
     if processes.index == 0:
         everything = recipe.trains == "everything"
         save_prefix_model(model, out, with_language_model=everything, dtype=half or torch.float32)
         if model.template.name.startswith("minigpt4"):
             write_pth(out / "projection.pth", model.projection.weight, model.projection.bias)
-        result = _summary(out, name, recipe, len(rows), sum(row.cut for row in rows), seconds)
+        result = _summary(out, name, recipe, len(rows), sum(row.cut for row in rows), done, seconds)
     processes.wait()
-    return result if processes.index == 0 else TuneResult(out, len(rows), 0, recipe.steps, seconds, 0.0, 0.0)
+    return (
+        result
+        if processes.index == 0
+        else TuneResult(out, len(rows), 0, recipe.steps, done, seconds, 0.0, 0.0)
+    )
 
 
 def _fill(cache: FeatureCache, rows: Sequence[TuningRow]) -> None:
@@ -159,11 +165,13 @@ def _fill(cache: FeatureCache, rows: Sequence[TuningRow]) -> None:
                 advance(count)
 
 
-def _summary(out: Path, model: str, recipe: Recipe, rows: int, cut: int, seconds: float) -> TuneResult:
+def _summary(
+    out: Path, model: str, recipe: Recipe, rows: int, cut: int, done: int, seconds: float
+) -> TuneResult:
     losses = [line["loss"] for line in read_log(out)]
     tenth = max(1, len(losses) // 10)
     result = TuneResult(
-        out, rows, cut, recipe.steps, seconds, sum(losses[:tenth]) / tenth, sum(losses[-tenth:]) / tenth
+        out, rows, cut, recipe.steps, done, seconds, sum(losses[:tenth]) / tenth, sum(losses[-tenth:]) / tenth
     )
     fields = {key: value for key, value in asdict(result).items() if key != "out"}
     write_json(out / SUMMARY, {"model": model, "recipe": recipe.model_dump(mode="json"), **fields})

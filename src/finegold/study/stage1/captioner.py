@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedTokenizerFast
 
 from finegold.evaluation.metrics import caption_tokens, cider_d
 from finegold.run import progress
@@ -151,6 +152,43 @@ def train_captioner(
     """
     torch.manual_seed(seed)
     views = image_features(photos.folder, photos.names, store)
+    data, tokenizer = caption_data(photos, views)
+    model = new_model(data)
+    draw = random.Random(seed)
+    for phase, count in ((EVERY_CAPTION, steps), (AGREED_CAPTIONS, agreed_steps)):
+        phase.learn(model, data, count, draw)
+    save(model, tokenizer, out)
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A cycle of training.
+
+    Attributes:
+        single: Share of visits that train on single captions.
+        shown: How many of a photo's captions are shown singly, those that agree most with its others.
+        peak: Highest learning rate.
+        slowing: Share of the steps, the last ones, in which the rate falls.
+    """
+
+    single: float
+    shown: int
+    peak: float
+    slowing: float
+
+    def learn(self, model: Model, data: Data, steps: int, draw: random.Random) -> None:
+        """Train in place."""
+        batches = caption_batches(data, min(BATCH, len(data.photos)), self.single, self.shown, draw)
+        decay = max(1, round(self.slowing * steps))
+        learn_captions(model, data, batches, steps, peak=self.peak, decay=decay, draw=draw)
+
+
+EVERY_CAPTION = Phase(0.65, 5, 2e-3, 0.3)
+AGREED_CAPTIONS = Phase(0.75, 2, 7e-4, 0.7)
+
+
+def caption_data(photos: CaptionedPhotos, views: Sequence[Tensor]) -> tuple[Data, PreTrainedTokenizerFast]:
+    """Captions as token ids, and the tokenizer learnt from them."""
     texts = [[as_sentence(caption) for caption in captions] for captions in photos.captions]
     instructions = (ONE_SENTENCE, *DETAIL_INSTRUCTIONS)
     tokenizer = train_tokenizer(
@@ -160,16 +198,13 @@ def train_captioner(
         Photo(row, [tokenizer.encode(several[place]) for place in order])
         for row, (several, order) in enumerate(zip(texts, by_agreement(texts), strict=True))
     ]
-    data = Data(encoded, views, {text: tokenizer.encode(text + "\n") for text in instructions})
-    some = views[0][:1000].float().flatten(0, 1)
-    model = Model(some.mean(0), some.std(0) + 1e-2)
-    draw = random.Random(seed)
-    everything = caption_batches(data, BATCH, 0.65, 5, draw)
-    learn_captions(model, data, everything, steps, peak=2e-3, decay=max(1, round(0.3 * steps)), draw=draw)
-    agreed = caption_batches(data, BATCH, 0.75, 2, draw)
-    decay = max(1, round(0.7 * agreed_steps))
-    learn_captions(model, data, agreed, agreed_steps, peak=7e-4, decay=decay, draw=draw)
-    save(model, tokenizer, out)
+    return Data(encoded, views, {text: tokenizer.encode(text + "\n") for text in instructions}), tokenizer
+
+
+def new_model(data: Data) -> Model:
+    """Random weights, for features of this spread."""
+    some = data.views[0][:1000].float().flatten(0, 1)
+    return Model(some.mean(0), some.std(0) + 1e-2)
 
 
 def by_agreement(texts: Sequence[Sequence[str]]) -> list[list[int]]:

@@ -1,0 +1,92 @@
+"""Where an arm gains: the evaluation's images by the cluster of the pool that they are nearest to."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from finegold.arrays import Ints, Vectors
+from finegold.encoders import load_encoder
+from finegold.evaluation.task import Item
+from finegold.run import fingerprint, write_json
+from finegold.samples.images import decode
+from finegold.selection.table import gather
+from finegold.study.arms import PoolRows
+from finegold.study.findings import Gain, Interval
+from finegold.study.intervals import Draws, Measured
+from finegold.study.measure import Metric
+from finegold.study.study import Study
+
+FEWEST = 5
+"""Images of a cluster without which no gain is stated."""
+
+
+def nearest_clusters(
+    folder: Path, pool: PoolRows, encoder: str, device: str, items: list[Item]
+) -> dict[str, int]:
+    """The pool's cluster of each image: the one whose mean embedding has the highest cosine.
+
+    Kept in the study's folder, since embedding takes a while.
+
+    Args:
+        folder: The study's.
+        pool: Clustered as the preset `stratified` does it, ten spectral clusters.
+        encoder: Of the pool's embeddings.
+        device: `auto`, `cpu`...
+        items: With the images.
+    """
+    computed = pool.computed("stratified")
+    assert computed.clusters is not None
+    assert computed.embeddings is not None
+    model = load_encoder(encoder, device=device)
+    names = sorted({item.image.name for item in items})
+    depends = {"clusters": computed.clusters.table.fingerprint, "images": names}
+    path = folder / "clusters" / f"{fingerprint(depends)}.json"
+    if path.exists():
+        return {name: int(cluster) for name, cluster in json.loads(path.read_text("utf-8")).items()}
+    everything = gather(computed.rows.table, {}, computed.clusters, computed.embeddings)
+    assert everything.labels is not None
+    assert everything.embeddings is not None
+    unit = _unit(everything.embeddings)
+    labels: Ints = everything.labels
+    whole = np.isfinite(unit).all(axis=1)
+    numbers = np.unique(labels[whole & (labels >= 0)])
+    means = _unit(np.stack([unit[whole & (labels == number)].mean(axis=0) for number in numbers]))
+    refs = {item.image.name: item.image for item in items}
+    found: dict[str, int] = {}
+    for start in range(0, len(names), 32):
+        part = names[start : start + 32]
+        inputs = [model.preprocess(decode(refs[name])) for name in part]
+        near = numbers[(_unit(model.encode_images(inputs)) @ means.T).argmax(axis=1)]
+        found |= dict(zip(part, near.tolist(), strict=True))
+    write_json(path, found)
+    return found
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    unit: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return unit
+
+
+def gains(metric: Metric, study: Study, clusters: dict[str, int]) -> tuple[Gain, ...]:
+    """Each arm's difference to the baseline on the images of each cluster; more is better."""
+    of_item = np.array([clusters[image] for image in metric.images])
+    sign = 1.0 if metric.better == "higher" else -1.0
+    baseline = metric.arms[study.baseline]
+    found = []
+    for number in np.unique(of_item):
+        rows = np.flatnonzero(of_item == number)
+        images = [metric.images[row] for row in rows]
+        if len(set(images)) < FEWEST:
+            continue
+        draws = Draws.of(images, replicates=study.replicates, level=study.level)
+        theirs = Measured(baseline.statistics[:, rows], baseline.combine)
+        for place, (arm, measured) in enumerate(metric.arms.items()):
+            if arm == study.baseline:
+                continue
+            own = Measured(measured.statistics[:, rows], measured.combine)
+            gain = draws.difference(own, theirs, (place, len(metric.arms)))
+            ends = sorted(sign * end for end in (gain.low, gain.high) if end is not None)
+            interval = Interval(sign * gain.value, *(ends or (None, None)))
+            found.append(Gain(arm, int(number), len(set(images)), interval))
+    return tuple(sorted(found, key=lambda gain: (list(metric.arms).index(gain.arm), gain.cluster)))

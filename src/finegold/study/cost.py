@@ -1,0 +1,292 @@
+"""What a study will take, from short trials of its own steps on this machine.
+
+Nothing of the study is kept from the trials. Steps that are done already count nothing.
+"""
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from finegold.evaluation.task import Item
+from finegold.samples import Dataset, open_dataset
+from finegold.samples.images import decode
+from finegold.selection.options import parse_size
+from finegold.selection.presets import find_preset
+from finegold.study.arms import PoolRows
+from finegold.study.folder import StudyFolder, finished
+from finegold.study.jobs import Job, Training, model_identity
+from finegold.study.run import Prepared, evaluated_items, image_files, prepare
+from finegold.study.stage1.models import place, training_photos
+from finegold.study.study import Pool, Study
+from finegold.study.workers import Crew, run_jobs
+from finegold.tuning import load_answerer, load_named_model, load_recipe
+from finegold.tuning.models import default_recipe, is_prefix_name
+from finegold.workflow.compute import Machine
+
+ROWS = 96
+"""Rows of the trial pool."""
+STEPS = 16
+"""Training steps of a trial."""
+IMAGES = 16
+"""Images whose features are timed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What is to do.
+
+    Attributes:
+        runs: Trainings and evaluations in all.
+        done: Of these, done already.
+        stage1: Seconds to train the study's offline models.
+        pool: Seconds to read, score and cluster the rows.
+        training: Seconds of the trainings, all workers together.
+        answering: Seconds of the answers and losses, all workers together.
+        workers: Runs side by side.
+        calls: Calls to a judge at most, or None without one.
+        usd: Their price at most, or None if unknown.
+    """
+
+    runs: int
+    done: int
+    stage1: float
+    pool: float
+    training: float
+    answering: float
+    workers: int
+    calls: int | None = None
+    usd: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """From start to end."""
+        return self.stage1 + self.pool + (self.training + self.answering) / self.workers
+
+    def lines(self) -> list[tuple[str, str]]:
+        """For people."""
+        left = self.runs - self.done
+        found = [("runs", f"{left:,} of {self.runs:,}"), ("workers", str(self.workers))]
+        parts = (
+            ("offline models", self.stage1),
+            ("reading and scoring rows", self.pool),
+            ("training", self.training / self.workers),
+            ("answering", self.answering / self.workers),
+            ("in all", self.seconds),
+        )
+        found += [(name, duration(seconds)) for name, seconds in parts]
+        if self.calls is not None:
+            price = "price unknown" if self.usd is None else f"at most ${self.usd:,.2f}"
+            found.append(("judge", f"at most {self.calls:,} calls, {price}"))
+        return found
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3.4 h`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def plan_study(folder: StudyFolder, study: Study, crew: Crew, machine: Machine) -> Cost:
+    """Time what is not done yet on a small scale, and multiply.
+
+    Raises:
+        FinegoldError: What the study itself would raise.
+    """
+    pool = PoolRows(folder, study.data, study.encoder, machine)
+    stage1 = _stage1_seconds(folder, study, pool)
+    prepared = None if stage1 or not _scored(pool, study) else prepare(folder, study, machine)
+    jobs = _counted(study, pool) if prepared is None else _left(folder, prepared)
+    with tempfile.TemporaryDirectory(prefix="finegold-plan-") as trial:
+        scoring = 0.0 if prepared is not None else _pool_seconds(Path(trial), study, pool, machine)
+        rates = _rates(Path(trial), study, pool, crew) if jobs.left else _Rates()
+    steps = load_recipe(study.recipe or default_recipe(study.model), steps=study.steps).steps
+    items = len(evaluated_items(study.evaluation))
+    training = jobs.trainings * (steps * rates.step + rates.other)
+    answering = jobs.left * (items * rates.item + rates.load)
+    # The first to see an image computes its features; the others find them.
+    answering += (items + jobs.rows) * rates.image
+    judged = None
+    if study.judge is not None:
+        from finegold.study.judge import plan_judge
+
+        judged = plan_judge(study.judge, len(study.arms) - 1)
+    return Cost(
+        runs=jobs.all,
+        done=jobs.all - jobs.left,
+        stage1=stage1,
+        pool=scoring,
+        training=training,
+        answering=answering,
+        workers=max(1, min(len(crew.devices), jobs.left)),
+        calls=None if judged is None else judged.calls,
+        usd=None if judged is None else judged.usd,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Jobs:
+    all: int
+    left: int
+    trainings: int
+    rows: int
+
+
+def _left(folder: StudyFolder, prepared: Prepared) -> _Jobs:
+    """What is to do when every subset is known."""
+    jobs = prepared.jobs()
+    left = [job for job in jobs if finished(folder.answers(job.fingerprint)) is None]
+    trainings = [job for job in left if job.training and not finished(folder.model(job.training.fingerprint))]
+    return _Jobs(len(jobs), len(left), len(trainings), len(prepared.pools[""].rows().usable))
+
+
+def _counted(study: Study, pool: PoolRows) -> _Jobs:
+    """The same before anything is chosen: arms of equal choice count once."""
+    count = pool.dataset.count()
+    seen: dict[tuple[object, ...], int] = {}
+    for arm in study.arms:
+        if arm.preset is None:
+            seen[("as it is",)] = 1
+            continue
+        size = parse_size(arm.size, count)
+        kind = ("all",) if size == count else (arm.preset, size, str(arm.weights))
+        key = (*kind, arm.recipe, None if arm.data is None else arm.data.path)
+        seen[key] = max(seen.get(key, 0), arm.seeds or study.seeds)
+    runs = sum(seen.values())
+    trainings = runs - seen.get(("as it is",), 0)
+    return _Jobs(runs, runs, trainings, count)
+
+
+def _scored(pool: PoolRows, study: Study) -> bool:
+    """Whether the run folder holds what the arms need, so that choosing takes seconds."""
+    presets = [find_preset(arm.preset) for arm in study.arms if arm.preset is not None]
+    names = {name for preset in presets for name in preset.weights}
+    done = {folder.name.split("-")[0] for folder in pool.run.finished("scores")}
+    return bool(pool.run.finished("samples")) and (not names or bool(names & done))
+
+
+def _stage1_seconds(folder: StudyFolder, study: Study, pool: PoolRows) -> float:
+    """Of training the offline models: photos through the towers, then steps."""
+    if study.offline is None:
+        return 0.0
+    items = evaluated_items(study.evaluation)
+    photos, _ = training_photos(study.offline, pool.image_hashes() | image_files(items))
+    where = place(folder, study.offline, photos)
+    if finished(where) is not None:
+        return 0.0
+    from finegold.study.stage1.trial import time_stage1
+
+    return time_stage1(study.offline, photos, heads_done=finished(where / "heads") is not None)
+
+
+def _trial_pool(trial: Path, pool: PoolRows) -> tuple[Dataset, Pool]:
+    """Evenly spaced rows of the pool, as a dataset of its own."""
+    whole = pool.dataset
+    count = whole.count()
+    keep = sorted({round(i * (count - 1) / max(1, min(ROWS, count) - 1)) for i in range(min(ROWS, count))})
+    out = trial / "rows"
+    if not out.exists():
+        out.mkdir()
+        written = whole.write(out, keep, link=True)
+        images = None if written.images is None else str(written.images)
+        (trial / "where.txt").write_text(f"{written.data}\n{images or ''}", encoding="utf-8")
+    data, _, images = (trial / "where.txt").read_text(encoding="utf-8").partition("\n")
+    small = Pool(path=data, images=images or None, ids=pool.ids)
+    return open_dataset(data, images=images or None, ids=pool.ids), small
+
+
+def _pool_seconds(trial: Path, study: Study, pool: PoolRows, machine: Machine) -> float:
+    """Read, embed and score the trial rows for every preset, and multiply.
+
+    The first round loads the models, so a second one on a new folder is the one that counts.
+    """
+    _, small = _trial_pool(trial, pool)
+    seconds = 0.0
+    for number in range(2):
+        begin = time.perf_counter()
+        rows = PoolRows(StudyFolder(trial / f"round-{number}"), small, study.encoder, machine)
+        for preset in dict.fromkeys(["stratified", *(arm.preset for arm in study.arms if arm.preset)]):
+            rows.computed(preset)
+        seconds = time.perf_counter() - begin
+    return seconds * pool.dataset.count() / ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """Seconds of a run's parts, with as many runs side by side as there are workers.
+
+    Attributes:
+        step: A training step.
+        item: Answering an item and measuring its references.
+        load: Loading the model.
+        other: The rest of a run.
+        image: Features of an image that no run has seen yet.
+    """
+
+    step: float = 0.0
+    item: float = 0.0
+    load: float = 0.0
+    other: float = 0.0
+    image: float = 0.0
+
+
+def _rates(trial: Path, study: Study, pool: PoolRows, crew: Crew) -> _Rates:
+    _, small = _trial_pool(trial, pool)
+    model, asked = study.model, study.evaluation
+    recipe = study.recipe or default_recipe(model)
+    limit = min(asked.limit or 2 * asked.batch, 2 * asked.batch)
+    asked = asked.model_copy(update={"limit": limit})
+    workers = len(crew.devices)
+    jobs = []
+    # Two for each worker: the first ones import libraries and compute features, the second ones count.
+    for number in range(2 * workers):
+        training = Training(
+            model=model,
+            identity=model_identity(model),
+            rows="trial",
+            data=small.path,
+            images=small.images,
+            ids=small.ids,
+            recipe=recipe,
+            settings="",
+            steps=STEPS,
+            batch=study.batch,
+            seed=number,
+        )
+        jobs.append(Job(training, model, training.identity, asked, (), "trial"))
+    told = [facts for _, facts in run_jobs(trial / "jobs", jobs, crew)][workers:]
+    mean = {
+        key: sum(facts[key] for facts in told) / len(told) for key in ("train", "answer", "loss", "total")
+    }
+    items = len(evaluated_items(asked))
+    load = _load_seconds(model, crew.devices[0])
+    loads = 2 if mean["loss"] else 1
+    return _Rates(
+        step=mean["train"] / STEPS,
+        item=max(0.0, mean["answer"] + mean["loss"] - loads * load) / items,
+        load=loads * load,
+        other=mean["total"] - mean["train"] - mean["answer"] - mean["loss"],
+        image=_image_seconds(model, crew.devices[0], evaluated_items(asked)),
+    )
+
+
+def _load_seconds(model: str, device: str) -> float:
+    seconds = 0.0
+    for _ in range(2):
+        begin = time.perf_counter()
+        load_answerer(model, device=device)
+        seconds = time.perf_counter() - begin
+    return seconds
+
+
+def _image_seconds(model: str, device: str, items: list[Item]) -> float:
+    """Zero for a model whose features are not kept: they are part of its answers."""
+    if not is_prefix_name(model):
+        return 0.0
+    source = load_named_model(model, device=device).features
+    pictures = [decode(item.image) for item in items[:IMAGES]]
+    source.encode(pictures[:1])
+    begin = time.perf_counter()
+    source.encode(pictures)
+    return (time.perf_counter() - begin) / len(pictures)

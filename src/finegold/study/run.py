@@ -1,0 +1,185 @@
+"""A study from its file to its findings: every step in order, each done once."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from finegold.errors import RunError
+from finegold.evaluation import find_tasks
+from finegold.evaluation.evaluate import Options, missing_error, missing_files
+from finegold.evaluation.task import Item
+from finegold.run import file_sha256, fingerprint, progress, write_json
+from finegold.study.arms import ArmRows, PoolRows
+from finegold.study.folder import StudyFolder, finished
+from finegold.study.jobs import Job, Training, model_identity
+from finegold.study.stage1.models import OfflineModels, train_offline_models, training_photos
+from finegold.study.study import Evaluation, Study
+from finegold.study.workers import Crew, run_jobs
+from finegold.tuning import load_recipe
+from finegold.tuning.models import default_recipe
+from finegold.workflow.compute import Machine
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """An arm with the job of each of its seeds.
+
+    Attributes:
+        rows: What it trains on.
+        jobs: One a seed; equal for seeds that nothing tells apart.
+    """
+
+    rows: ArmRows
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A study up to its jobs.
+
+    Attributes:
+        runs: By arm, in the study's order.
+        pools: Rows by dataset; the study's own first.
+        model: What is tuned.
+        encoder: What scores and clusters come from.
+        offline: The models that the study made, or None.
+    """
+
+    runs: tuple[Runs, ...]
+    pools: Mapping[str, PoolRows]
+    model: str
+    encoder: str
+    offline: OfflineModels | None
+
+    def jobs(self) -> list[Job]:
+        """Every job once."""
+        return list({job.fingerprint: job for one in self.runs for job in one.jobs}.values())
+
+
+def check_tasks(study: Study) -> None:
+    """Make sure that every task's files are there, before anything is computed.
+
+    Raises:
+        DataError: If not, with where to get them.
+    """
+    options = Options(prompts=study.evaluation.prompts, splits=tuple(study.evaluation.splits.items()))
+    asked = [(study.evaluation.data, list(study.evaluation.tasks))]
+    if study.judge is not None:
+        asked.append((study.judge.data, [study.judge.task]))
+    for data, names in asked:
+        missing = missing_files(find_tasks(names), Path(data), options, blind=False)
+        if missing:
+            raise missing_error(missing, Path(data))
+
+
+def prepare(folder: StudyFolder, study: Study, machine: Machine) -> Prepared:
+    """Train the offline models if the study has its own, choose every arm's rows, and name the jobs."""
+    items = evaluated_items(study.evaluation)
+    made = None
+    if study.offline is not None:
+        seen = PoolRows(folder, study.data, study.encoder, machine).image_hashes() | image_files(items)
+        photos, left_out = training_photos(study.offline, seen)
+        made = train_offline_models(folder, study.offline, photos, left_out)
+    model = made.model if made and study.model == "offline" else study.model
+    encoder = made.encoder if made and study.encoder == "offline" else study.encoder
+    pools = {"": PoolRows(folder, study.data, encoder, machine)}
+    for arm in study.arms:
+        if arm.data is not None:
+            pools[arm.name] = PoolRows(folder, arm.data, encoder, machine)
+    runs = []
+    shared = fingerprint(
+        {"items": [[item.id, item.image.name, item.question, list(item.references)] for item in items]}
+    )
+    identity = model_identity(model)
+    for arm in study.arms:
+        pool = pools.get(arm.name, pools[""])
+        rows = pool.choose(arm, arm.seeds or study.seeds)
+        runs.append(Runs(rows, tuple(_jobs(study, rows, pool, model, identity, shared))))
+    return Prepared(tuple(runs), pools, model, encoder, made)
+
+
+def _jobs(
+    study: Study, rows: ArmRows, pool: PoolRows, model: str, identity: str, shared: str
+) -> Sequence[Job]:
+    also = () if study.judge is None else ((study.judge.task, study.judge.data),)
+    if rows.missing:
+        return []
+    if rows.arm.preset is None:
+        return [Job(None, model, identity, study.evaluation, also, shared)]
+    recipe = rows.arm.recipe or study.recipe or default_recipe(model)
+    found = []
+    for seed, subset in enumerate(rows.subsets):
+        plan = load_recipe(recipe, steps=study.steps, batch=study.batch)
+        settings = plan.model_dump_json(exclude={"name", "about", "seed", "save_every", "log_every"})
+        training = Training(
+            model=model,
+            identity=identity,
+            rows=subset.fingerprint,
+            data=str(subset.data),
+            images=None if subset.images is None else str(subset.images),
+            ids=pool.ids,
+            recipe=recipe,
+            settings=settings,
+            steps=study.steps,
+            batch=study.batch,
+            seed=plan.seed + seed,
+        )
+        found.append(Job(training, model, identity, study.evaluation, also, shared))
+    return found
+
+
+def evaluated_items(asked: Evaluation) -> list[Item]:
+    """The items of all tasks."""
+    found: list[Item] = []
+    for task in find_tasks(list(asked.tasks)):
+        found += task.items(Path(asked.data), task.split(asked.splits.get(task.name)))[: asked.limit]
+    return found
+
+
+def _identity(item: Item) -> list[object]:
+    path = item.image.path
+    size = path.stat().st_size if path is not None and path.is_file() else None
+    return [item.id, item.image.name, size, item.question, list(item.references), list(item.choices)]
+
+
+def image_files(items: Sequence[Item]) -> set[str]:
+    """Hex sha256 of the image files of items."""
+    paths = {item.image.path for item in items if item.image.path is not None}
+    return {file_sha256(path) for path in paths if path.is_file()}
+
+
+def work(folder: StudyFolder, study: Study, prepared: Prepared, crew: Crew) -> None:
+    """Run the jobs that are not done, and keep the list of all in the study's results.
+
+    Raises:
+        RunError: If the baseline could not be run.
+    """
+    baseline = next(one for one in prepared.runs if one.rows.arm.name == study.baseline)
+    if baseline.rows.missing:
+        raise RunError(f"the baseline '{study.baseline}' cannot be run: {baseline.rows.note}")
+    jobs = prepared.jobs()
+    todo = [job for job in jobs if finished(folder.answers(job.fingerprint)) is None]
+    begin = time.perf_counter()
+    with progress("Runs", len(jobs), "runs", done=len(jobs) - len(todo)) as advance:
+        for job, facts in run_jobs(folder.path, todo, crew):
+            folder.log("run", answers=job.fingerprint, **facts)
+            advance(1)
+    if todo:
+        took = round(time.perf_counter() - begin, 1)
+        folder.log("runs", count=len(todo), workers=len(crew.devices), seconds=took)
+    write_json(folder.results(study.name) / "runs.json", _listing(prepared))
+
+
+def _listing(prepared: Prepared) -> dict[str, object]:
+    return {
+        one.rows.arm.name: [
+            {
+                "subset": job.training and job.training.rows,
+                "model": job.training and job.training.fingerprint,
+                "answers": job.fingerprint,
+            }
+            for job in one.jobs
+        ]
+        for one in prepared.runs
+    }

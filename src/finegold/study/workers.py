@@ -1,0 +1,110 @@
+"""Jobs side by side: a process a device, or a process a core."""
+
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finegold.engines.local import default_workers
+from finegold.errors import ConfigError, RunError
+from finegold.study.jobs import Job, run_job
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who works.
+
+    Attributes:
+        devices: One a worker: `cpu`, `cuda:0`...
+        threads: Of each worker on a CPU. Its number changes the last bits of what is trained.
+    """
+
+    devices: tuple[str, ...]
+    threads: int = 1
+
+    @classmethod
+    def of(cls, workers: int | None, device: str) -> "Crew":
+        """As many workers as there are GPUs, or cores.
+
+        Args:
+            workers: Another number of them.
+            device: `auto`, `cpu`, `cuda`, `cuda:1`...
+
+        Raises:
+            ConfigError: If there are to be fewer than one.
+        """
+        if workers is not None and workers < 1:
+            raise ConfigError(f"{workers} workers were asked for, expected at least 1")
+        from finegold.encoders.devices import resolve_device
+
+        where = resolve_device(device)
+        if where == "cuda":
+            import torch
+
+            gpus = torch.cuda.device_count()
+            count = workers or gpus
+            return cls(tuple(f"cuda:{number % gpus}" for number in range(count)))
+        return cls((where,) * (workers or (default_workers() if where == "cpu" else 1)))
+
+
+def run_jobs(out: Path, jobs: Sequence[Job], crew: Crew) -> Iterator[tuple[Job, dict[str, Any]]]:
+    """Run jobs, each once; yields each with its facts as it ends.
+
+    The workers end with this process, however it ends; what was under way goes on from its last checkpoint
+    the next time.
+
+    Raises:
+        FinegoldError: What a job raised; jobs under way are ended first.
+        RunError: If a worker was killed.
+    """
+    if not jobs:
+        return
+    context = multiprocessing.get_context("spawn")
+    free = context.SimpleQueue()
+    for device in crew.devices:
+        free.put(device)
+    pool = ProcessPoolExecutor(
+        min(len(crew.devices), len(jobs)),
+        context,
+        initializer=_begin,
+        initargs=(free, crew.threads, os.getpid()),
+    )
+    try:
+        futures = {pool.submit(_work, out, job): job for job in jobs}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BrokenProcessPool:
+        raise RunError(
+            "a worker process ended by itself, as it does when memory runs out: run the same command again, "
+            "with fewer --workers if it repeats"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+_device = "cpu"
+
+
+def _begin(free: Any, threads: int, parent: int) -> None:
+    global _device
+    _device = free.get()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _work(out: Path, job: Job) -> dict[str, Any]:
+    return run_job(out, job, _device)
