@@ -1,8 +1,12 @@
+import json
+import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
+import pytest
 from rich.console import Console
 
+from finegold.errors import DataError
 from finegold.judging import Comparison, Judgement, OrderVerdict, section, table
 
 
@@ -64,3 +68,17 @@ def test_the_terminal_table_says_the_same_and_takes_names_literally() -> None:
     assert "[red]ours[/red]" in text
     row = next(line for line in text.splitlines() if " all " in line)
     assert [cell.strip() for cell in row.split("│")[2:6]] == ["29", "15", "16", "1"]
+
+
+def test_a_judgement_survives_json() -> None:
+    before = judgement()
+    written = json.loads(json.dumps(before.as_json()))
+    assert Judgement.from_json(written) == before
+    del written["questions"][3]["orders"][1]
+    with pytest.raises(DataError, match="judge the answers again"):
+        Judgement.from_json(written)
+
+
+def test_two_sections_of_a_page_have_ids_of_their_own() -> None:
+    page = section(judgement(), "judge-1") + section(judgement(), "judge-2")
+    assert re.findall(r' id="([^"]*)"', page) == ["judge-1", "judge-2"]

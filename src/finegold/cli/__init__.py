@@ -22,6 +22,7 @@ from finegold.cli import (
     score,
     scorers,
     select,
+    study,
     tasks,
     tune,
 )
@@ -51,6 +52,7 @@ app.command(rich_help_panel="What it does to a model")(chat.chat)
 app.command(rich_help_panel="What it does to a model")(evaluate.evaluate)
 app.command("compare-results", rich_help_panel="What it does to a model")(evaluate.compare_results)
 app.command(rich_help_panel="What it does to a model")(tasks.tasks)
+app.command(rich_help_panel="Is it any better?")(study.study)
 app.command(rich_help_panel="Is it any better?")(judge.judge)
 app.command(rich_help_panel="Is it any better?")(reproduce.reproduce)
 

@@ -1,9 +1,10 @@
 """What a comparison found: per question, per category, overall, and about the judge itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
+from finegold.errors import DataError
 from finegold.judging.intervals import Estimate, bootstrap_net, proportion, sign_test
 from finegold.judging.prompt import Order
 
@@ -161,6 +162,47 @@ class Judgement:
             "bias": asdict(self.bias()),
             "questions": [{**asdict(c), "outcome": c.outcome} for c in self.comparisons],
         }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Build what `as_json` was made from; tallies and intervals are computed again.
+
+        Raises:
+            DataError: If something is missing.
+        """
+        try:
+            judge = value["judge"]
+            return cls(
+                value["a"],
+                value["b"],
+                judge["model"],
+                tuple(judge["answered_by"]),
+                tuple(judge["dates"]),
+                judge["template"],
+                value["seed"],
+                tuple(_comparison(question) for question in value["questions"]),
+                value["stopped"],
+                tuple(value["notes"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"a judgement cannot be read ({type(error).__name__}: {error}): expected what finegold judge "
+                "writes; judge the answers again"
+            ) from None
+
+
+def _comparison(question: Mapping[str, Any]) -> Comparison:
+    first, second = (
+        OrderVerdict(order["order"], order["a"], order["b"], order["reason"], order["replies"])
+        for order in question["orders"]
+    )
+    return Comparison(
+        question["question_id"],
+        question["category"],
+        question["a_length"],
+        question["b_length"],
+        (first, second),
+    )
 
 
 def tally(comparisons: Sequence[Comparison], seed: int) -> Tally:

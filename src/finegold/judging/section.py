@@ -6,16 +6,17 @@ from finegold.judging.result import Judgement, Tally
 from finegold.judging.table import share, signed
 
 _TEMPLATE = """\
-<section class="judge" id="judge">
+<section class="judge" id="{{ anchor }}">
 <style>
-.judge svg { width: 100%; height: auto; max-width: 720px; display: block; }
+.judge div { overflow-x: auto; }
+.judge svg { width: 100%; height: auto; min-width: 480px; max-width: 720px; display: block; }
 .judge text { font: 14px system-ui, sans-serif; fill: currentColor; }
 .judge .count { font-weight: 600; fill: #1c1b19; }
 .judge .win { fill: #e0a52e; } .judge .tie { fill: #cfd3d8; } .judge .lose { fill: #8f99a5; }
 .judge .invalid { fill: none; stroke: currentColor; stroke-dasharray: 3 2; }
-.judge dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; }
-.judge table { border-collapse: collapse; } .judge td, .judge th { padding: 2px 14px 2px 0; text-align: left;
-} .judge dd { margin: 0; }
+.judge dl { display: grid; grid-template-columns: minmax(0, max-content) minmax(0, 1fr); gap: 2px 16px; }
+.judge table { border-collapse: collapse; } .judge dd { margin: 0; }
+.judge td, .judge th { padding: 2px 14px 2px 0; text-align: left; white-space: nowrap; }
 </style>
 <h2>{{ result.a }} against {{ result.b }}</h2>
 <p>Judged by {{ result.model }}{% if result.dates %}, {{ result.dates | unique | join(" to ") }}{% endif %},
@@ -23,7 +24,7 @@ each question in both orders: a win is two wins, or a win and a tie; a win and a
 {% if invalid %}{{ invalid }} {{ "question has" if invalid == 1 else "questions have" }} no readable verdict
 in both orders and {{ "is" if invalid == 1 else "are" }} counted apart.{% endif %}
 {% if result.stopped %}It stopped early: {{ result.stopped }}.{% endif %}</p>
-<svg viewBox="0 0 720 {{ bars | length * 34 + 30 }}" role="img" aria-label="{{ label }}">
+<div><svg viewBox="0 0 720 {{ bars | length * 34 + 30 }}" role="img" aria-label="{{ label }}">
 {% for bar in bars %}<g transform="translate(0 {{ loop.index0 * 34 + 24 }})">
 <text x="0" y="17">{{ bar.name }}</text>
 {% for part in bar.parts %}{% if part.width > 0 %}\
@@ -34,11 +35,11 @@ x="{{ part.x + part.width / 2 }}" y="17" text-anchor="middle">{{ part.count }}</
 {% endif %}{% endif %}{% endfor %}</g>
 {% endfor %}{% for kind in kinds %}<g transform="translate({{ 160 + loop.index0 * 90 }} 0)">\
 <rect class="{{ kind }}" width="12" height="12" y="2"/><text x="18" y="13">{{ kind }}</text></g>
-{% endfor %}</svg>
-<table><thead><tr><th>questions</th><th>win rate (95%)</th><th>net wins (95%)</th><th>sign test</th></tr>
+{% endfor %}</svg></div>
+<div><table><thead><tr><th>questions</th><th>win rate (95%)</th><th>net wins (95%)</th><th>sign test</th></tr>
 </thead><tbody>
 {% for row in rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
-{% endfor %}</tbody></table>
+{% endfor %}</tbody></table></div>
 <h3>The judge</h3>
 <dl>{% for name, value in bias %}<dt>{{ name }}</dt><dd>{{ value }}</dd>{% endfor %}</dl>
 {% for note in result.notes %}<p>{{ note }}</p>{% endfor %}
@@ -47,8 +48,13 @@ x="{{ part.x + part.width / 2 }}" y="17" text-anchor="middle">{{ part.count }}</
 _LEFT, _RIGHT = 160.0, 716.0
 
 
-def section(result: Judgement) -> str:
-    """An HTML fragment: win-tie-lose bars (all and by category), intervals, and the judge's biases."""
+def section(result: Judgement, anchor: str = "judge") -> str:
+    """An HTML fragment: win-tie-lose bars (all and by category), intervals, and the judge's biases.
+
+    Args:
+        result: What was judged.
+        anchor: HTML id, of its own for each section of a page.
+    """
     from jinja2 import Environment
 
     rows = {"all": result.overall()}
@@ -59,6 +65,7 @@ def section(result: Judgement) -> str:
     template = Environment(autoescape=True, trim_blocks=True).from_string(_TEMPLATE)
     return template.render(
         result=result,
+        anchor=anchor,
         invalid=overall.invalid,
         label=f"{overall.wins} wins, {overall.ties} ties, {overall.losses} losses",
         kinds=["win", "tie", "lose", *(["invalid"] if overall.invalid else [])],

@@ -83,11 +83,11 @@ def histogram_svg(counts: Histogram, medians: tuple[float, float | None], *, axi
     def y(share: float) -> float:
         return _HEIGHT - _BOTTOM - share / y_top * (_HEIGHT - _TOP - _BOTTOM)
 
-    parts = [_open(_WIDTH, _HEIGHT, title)]
+    parts = [open_svg(_WIDTH, _HEIGHT, title)]
     for tick in range(round(y_top / y_step) + 1):
         level = y(tick * y_step)
         parts.append(f'<path class="grid" d="M{_LEFT} {level:.1f}H{_WIDTH - _RIGHT}"/>')
-        parts.append(_text(_LEFT - 6, level + 4, f"{tick * y_step * 100:g}%", "end"))
+        parts.append(text_svg(_LEFT - 6, level + 4, f"{tick * y_step * 100:g}%", "end"))
     parts.append(f'<path class="pool-area" d="{_steps(pool, edges, x, y)}Z"/>')
     if counts.selection.any():
         parts.append(f'<path class="pick-area" d="{_steps(selection, edges, x, y)}"/>')
@@ -96,8 +96,8 @@ def histogram_svg(counts: Histogram, medians: tuple[float, float | None], *, axi
             at = x(median)
             parts.append(f'<path class="{name}-median" d="M{at:.1f} {_TOP - 6}V{_HEIGHT - _BOTTOM}"/>')
     for value in ticks(float(edges[0]), float(edges[-1])):
-        parts.append(_text(x(value), _HEIGHT - _BOTTOM + 18, number(value), "middle"))
-    parts.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 4, axis, "middle", "axis"))
+        parts.append(text_svg(x(value), _HEIGHT - _BOTTOM + 18, number(value), "middle"))
+    parts.append(text_svg((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 4, axis, "middle", "axis"))
     for index, (all_rows, chosen) in enumerate(zip(counts.pool, counts.selection, strict=True)):
         left, right = x(edges[index]), x(edges[index + 1])
         span = f"{number(edges[index])} to {number(edges[index + 1])}"
@@ -140,6 +140,16 @@ def ticks(low: float, high: float, count: int = 5) -> Sequence[float]:
     return [round(index * step, 12) for index in range(first, last + 1)]
 
 
+def open_svg(width: int, height: int, title: str) -> str:
+    """The start of a drawing that is as wide as its place; `title` is its text alternative."""
+    return f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
+
+
+def text_svg(x: float, y: float, text: str, anchor: str, css: str = "tick") -> str:
+    """Words at a place; `anchor` is `start`, `middle` or `end`."""
+    return f'<text class="{css}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
 def _counts(values: Floats, edges: Floats) -> Ints:
     inside = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
     return np.bincount(inside, minlength=len(edges) - 1).astype(np.int64)
@@ -160,11 +170,3 @@ def _steps(shares: Floats, edges: Floats, x: Callable[[float], float], y: Callab
     parts = [f"M{x(edges[0]):.1f} {y(0):.1f}"]
     parts += [f"V{y(share):.1f}H{x(edges[index + 1]):.1f}" for index, share in enumerate(shares)]
     return "".join(parts) + f"V{y(0):.1f}"
-
-
-def _open(width: int, height: int, title: str) -> str:
-    return f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
-
-
-def _text(x: float, y: float, text: str, anchor: str, css: str = "tick") -> str:
-    return f'<text class="{css}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'

@@ -27,14 +27,13 @@ def render(inputs: ReportInputs) -> str:
         ConfigError: If the inputs contradict one another: an array of another length, a near miss that is no
             row, a thumbnail that is no image.
     """
-    environment = _environment()
     script = _read("report.js")
     digest = b64encode(sha256(script.encode()).digest()).decode("ascii")
-    return environment.get_template("report.html").render(
+    return template("report.html").render(
         page=page(inputs),
         first=FIRST,
         inputs=inputs,
-        style=Markup(_read("report.css")),
+        style=stylesheet(),
         script=Markup(script),
         script_hash=digest,
     )
@@ -46,8 +45,13 @@ def write(inputs: ReportInputs, path: Path) -> None:
     Raises:
         ConfigError: As `render`.
     """
+    write_html(render(inputs), path)
+
+
+def write_html(page: str, path: Path) -> None:
+    """Write a page whole or not at all."""
     # A lone surrogate, which JSON can hold and UTF-8 cannot, is shown as its escape rather than lost.
-    encoded = render(inputs).encode("utf-8", "backslashreplace")
+    encoded = page.encode("utf-8", "backslashreplace")
     with atomic_path(path) as temporary:
         temporary.write_bytes(encoded)
 
@@ -60,15 +64,20 @@ def embedded_json(value: Any) -> Markup:
     return Markup(text)
 
 
-def template(name: str) -> Template:
-    """A template of this package, with escaping on."""
-    return _environment().get_template(name)
+def template(name: str, package: str = "finegold.report") -> Template:
+    """A template of a package of finegold, with escaping on and the report's filters."""
+    return _environment(package).get_template(name)
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
+def stylesheet() -> Markup:
+    """What the report looks like, light and dark, for other pages of finegold to look the same."""
+    return Markup(_read("report.css"))
+
+
+@lru_cache
+def _environment(package: str) -> Environment:
     environment = Environment(
-        loader=PackageLoader("finegold.report"),
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -29,5 +29,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON atomically."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write indented JSON atomically; a lone surrogate, which UTF-8 cannot hold, as its JSON escape."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # Python's escape of a surrogate, \ud800, is JSON's too.
+    write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))

@@ -30,6 +30,7 @@ class Arm:
         steps: Training steps.
         seconds: Mean training time of a seed, seconds.
         note: Why it was not run, or what to know.
+        whole: Whether it was tuned on every usable row, so that its preset chose nothing.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Arm:
     steps: int
     seconds: float
     note: str = ""
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +200,8 @@ def verdict(difference: Interval, better: Better, scale: float) -> tuple[str, bo
     higher = difference.value > 0
     word = "better" if higher == (better == "higher") else "worse"
     ends = sorted((abs(low), abs(high)))
-    size, near, far = (f"{end:.{decimals(scale)}f}" for end in (abs(difference.value) * scale, *ends))
-    return f"{word} by {size} ({near} to {far})", True
+    size, least, most = (f"{end:.{decimals(scale)}f}" for end in (abs(difference.value) * scale, *ends))
+    return f"{word} by {size} ({least} to {most})", True
 
 
 def decimals(scale: float) -> int:

@@ -94,9 +94,7 @@ def _notes(study: Study, prepared: Prepared) -> tuple[str, ...]:
             f"Encoder heads and captioner were trained for this study on {prepared.offline.photos:,} photos; "
             f"{prepared.offline.left_out:,} photos of the pool or the evaluation were left out."
         )
-    if study.evaluation.losses and not any(
-        Path(prepared.model).is_dir() or prepared.model == "offline" for _ in (0,)
-    ):
+    if study.evaluation.losses and not is_prefix_name(prepared.model):
         found.append("Losses are measured of projected-prefix models only.")
     return tuple(found)
 

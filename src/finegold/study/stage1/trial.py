@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from finegold.encoders import minilm
+from finegold.encoders.offline.heads import GLOBAL_WIDTH, PLACE_WIDTH, PLACES
 from finegold.study.stage1.captioner import (
     AGREED_CAPTIONS,
     EVERY_CAPTION,
@@ -15,10 +16,7 @@ from finegold.study.stage1.captioner import (
     new_model,
 )
 from finegold.study.stage1.heads import (
-    GLOBAL_WIDTH,
     LONGEST,
-    PLACE_WIDTH,
-    PLACES,
     VIEWS,
     Features,
     HeadSettings,
