@@ -9,12 +9,13 @@ _TEMPLATE = """\
 <section class="judge" id="{{ anchor }}">
 <style>
 .judge div { overflow-x: auto; }
-.judge svg { width: 100%; height: auto; min-width: 480px; max-width: 720px; display: block; }
+.judge svg { width: 100%; height: auto; max-width: 720px; display: block; }
 .judge text { font: 14px system-ui, sans-serif; fill: currentColor; }
+@media (max-width: 600px) { .judge text { font-size: 20px; } }
 .judge .count { font-weight: 600; fill: #1c1b19; }
 .judge .win { fill: #e0a52e; } .judge .tie { fill: #cfd3d8; } .judge .lose { fill: #8f99a5; }
 .judge .invalid { fill: none; stroke: currentColor; stroke-dasharray: 3 2; }
-.judge dl { display: grid; grid-template-columns: minmax(0, max-content) minmax(0, 1fr); gap: 2px 16px; }
+.judge dl { display: grid; grid-template-columns: minmax(0, max-content) minmax(45%, 1fr); gap: 2px 16px; }
 .judge table { border-collapse: collapse; } .judge dd { margin: 0; }
 .judge td, .judge th { padding: 2px 14px 2px 0; text-align: left; white-space: nowrap; }
 </style>

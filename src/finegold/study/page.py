@@ -37,7 +37,7 @@ _PACKAGE = "finegold.study"
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """One arm's answer in an example; `higher` if its score is the higher number of the two."""
+    """One arm's answer in an example; `better` if its score is the better of the two."""
 
     arm: str
     answer: str
@@ -90,9 +90,10 @@ def render(findings: Findings) -> str:
         main=main,
         summary=summary(findings),
         facts=[fact for fact in facts(findings) if fact[0] != "machine"],
-        machine=[(name, _fact(name, value)) for name, value in findings.machine.items()],
+        machine=[_fact(name, value) for name, value in findings.machine.items()],
         lines=partial(lines, findings),
         about=about,
+        spread=lambda value, scale: f"{value * scale:.{decimals(scale)}f}",
         short=partial(short, findings),
         sizes=None if main is None else size_chart(findings, main),
         differences=None if main is None else difference_chart(findings, main),
@@ -121,10 +122,10 @@ def _read(name: str) -> str:
     return resources.files(_PACKAGE).joinpath("templates", name).read_text("utf-8")
 
 
-def _fact(name: str, value: Any) -> str:
+def _fact(name: str, value: Any) -> tuple[str, str]:
     if name == "seconds" and isinstance(value, int | float):
-        return duration(value)
-    return described(value)
+        return "time in all", duration(value)
+    return name, described(value)
 
 
 def _costs(arms: list[Arm]) -> list[_Cost]:

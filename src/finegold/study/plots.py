@@ -35,6 +35,14 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class Gains:
+    """A drawing an arm, on one scale, and the legend of all of them."""
+
+    panels: tuple[tuple[str, Markup], ...]
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Point:
     arm: Arm
     value: Interval
@@ -107,13 +115,16 @@ def difference_chart(findings: Findings, question: Question) -> Chart | None:
     return Chart(_draw_rows(rows, _domain(rows), axis, title, beside=False), _kinds(rows))
 
 
-def gain_charts(findings: Findings) -> list[tuple[str, Chart]]:
+def gain_charts(findings: Findings) -> Gains | None:
     """For each arm, its gain over the baseline on the images of each cluster, all on one scale.
 
     Clusters are numbered from 1, as in the report of a selection.
+
+    Returns:
+        None if there are no gains.
     """
     if not findings.gains or not findings.questions:
-        return []
+        return None
     scale = findings.questions[0].scale
     by_arm: dict[str, list[_Row]] = {}
     for gain in findings.gains:
@@ -124,12 +135,14 @@ def gain_charts(findings: Findings) -> list[tuple[str, Chart]]:
         words = f"{with_ends(value, scale, sign=True)} on {images}"
         label = f"{gain.cluster + 1} ({gain.images:,})"
         by_arm.setdefault(gain.arm, []).append(_Row(label, _scaled(value, scale), what, words))
-    domain = _domain([row for rows in by_arm.values() for row in rows])
+    all_rows = [row for rows in by_arm.values() for row in rows]
+    domain = _domain(all_rows)
     axis = f"gain over {_cut(findings.baseline, 24)} (right is better)"
-    return [
-        (arm, Chart(_draw_rows(rows, domain, axis, f"{arm}: gains by cluster", beside=True), _kinds(rows)))
+    panels = tuple(
+        (arm, _draw_rows(rows, domain, axis, f"{arm}: gains by cluster", beside=True))
         for arm, rows in by_arm.items()
-    ]
+    )
+    return Gains(panels, _kinds(all_rows))
 
 
 def _points(findings: Findings, question: Question) -> list[_Point]:
@@ -229,7 +242,7 @@ def _draw_rows(
     x = _axis(domain, left, _WIDTH - right)
     floor = height - bottom
     parts = [open_svg(_WIDTH, height, printable(title))]
-    for tick in ticks(*domain, 4):
+    for tick in ticks(*domain, 6):
         parts.append(f'<path class="grid" d="M{x(tick):.1f} {top}V{floor}"/>')
         parts.append(text_svg(x(tick), floor + 18, _tick(tick), "middle"))
     parts.append(f'<path class="zero" d="M{x(0):.1f} {top}V{floor}"/>')

@@ -81,7 +81,8 @@ def summary(findings: Findings) -> list[str]:
     for words, named in (
         (f"No difference to {base} seen", [line for line in unclear if _has_ends(line)]),
         ("Without an interval", [line for line in unclear if not _has_ends(line)]),
-        ("Without a number", [line for line in found if line.kind == "missing"]),
+        ("Could not be run", [line for line in found if not line.figure and not line.arm.seeds]),
+        ("Not measured here", [line for line in found if not line.figure and line.arm.seeds]),
     ):
         if named:
             sentences.append(f"{words}: {', '.join(line.arm.name for line in named)}.")
