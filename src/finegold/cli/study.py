@@ -51,8 +51,8 @@ def study(
         Path | None,
         typer.Option(
             "--captions",
-            help="Lines of photo, tab, caption: train encoder and captioner `offline` for this study on those "
-            "photos that are in neither rows nor benchmarks.",
+            help="Lines of photo, tab, caption: train encoder and captioner `offline` for this study, on "
+            "those photos that are in neither rows nor benchmarks.",
         ),
     ] = None,
     photos: Annotated[

@@ -108,7 +108,7 @@ class PoolRows:
             computed = self.computed(arm.preset, arm.weights)
             choices = [self._choose(arm, computed, seed) for seed in range(seeds if seeded else 1)]
         except (ConfigError, BudgetError) as error:
-            return ArmRows(arm, (), f"not run: {error}", missing=True)
+            return ArmRows(arm, (), f"{error}", missing=True)
         subsets = [self._write(choice) for choice in choices]
         notes = " ".join(choices[0].manifest.notes)
         return ArmRows(arm, tuple(subsets if seeded else subsets * seeds), notes)

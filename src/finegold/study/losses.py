@@ -1,6 +1,7 @@
 """How likely the true captions of held-out images are, with their own image and with another one."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +12,20 @@ from finegold.errors import RunError
 from finegold.evaluation.task import Item
 from finegold.evaluation.tasks import find_tasks
 from finegold.run import write_json
+from finegold.samples import ImageRef
 from finegold.samples.images import decode
 from finegold.study.study import Evaluation
+from finegold.tuning.offline import DETAIL_INSTRUCTIONS
 from finegold.tuning.template import encode_answer, encode_prompt
 
 if TYPE_CHECKING:
     from finegold.tuning.prefix_model import PrefixModel
 
 FILE = "losses.json"
-METRICS = ("loss, right image", "loss, wrong image", "gap")
 LONGEST = 160
+"""Tokens of an answer."""
+KINDS = ("single", "joined")
+"""References one by one after the task's prompt; all of an image joined, asked for in detail."""
 
 
 def caption_items(asked: Evaluation) -> dict[str, list[Item]]:
@@ -56,62 +61,65 @@ def write_losses(where: Path, model: str, asked: Evaluation, *, device: str, fea
     found: dict[str, Any] = {}
     for name, own in items.items():
         (task,) = find_tasks([name])
-        prompt = task.prompt(asked.prompts).render(own[0])
-        found[name] = {
-            "images": [item.image.name for item in own],
-            "sums": item_losses(loaded, own, prompt, asked.batch).tolist(),
+        single = [list(item.references) for item in own]
+        joined = [[" ".join(item.references)] for item in own]
+        prompts = (task.prompt(asked.prompts).render(own[0]), DETAIL_INSTRUCTIONS[0])
+        images = [item.image for item in own]
+        found[name] = {"images": [image.name for image in images]} | {
+            kind: item_losses(loaded, images, texts, prompt, asked.batch).tolist()
+            for kind, texts, prompt in zip(KINDS, (single, joined), prompts, strict=True)
         }
     write_json(where / FILE, found)
 
 
-def item_losses(model: "PrefixModel", items: list[Item], prompt: str, batch: int) -> Floats:
-    """Losses of each item's references.
+def item_losses(
+    model: "PrefixModel", images: Sequence[ImageRef], texts: Sequence[Sequence[str]], prompt: str, batch: int
+) -> Floats:
+    """Losses of each image's texts.
 
     Returns:
-        Shape (items, 3): nats with the right image, nats with the wrong one, tokens.
+        Shape (images, 3): nats with the right image, nats with the wrong one, tokens.
     """
     import torch
 
     asked = encode_prompt(model.tokenizer, model.template, prompt)
-    sums = np.zeros((len(items), 3))
-    images = torch.cat(
+    sums = np.zeros((len(images), 3))
+    features = torch.cat(
         [
-            model.features.encode([decode(item.image) for item in items[start : start + batch]])
-            for start in range(0, len(items), batch)
+            model.features.encode([decode(image) for image in images[start : start + batch]])
+            for start in range(0, len(images), batch)
         ]
     )
+    told = [
+        (row, encode_answer(model.tokenizer, model.template, text, LONGEST).ids)
+        for row, own in enumerate(texts)
+        for text in own
+    ]
+    # Texts of like length together, so that little is padding.
+    told.sort(key=lambda one: len(one[1]))
     with torch.inference_mode():
-        for start in range(0, len(items), batch):
-            rows = range(start, min(start + batch, len(items)))
-            owner = [row for row in rows for _ in items[row].references]
-            told = [
-                encode_answer(model.tokenizer, model.template, text, LONGEST).ids
-                for row in rows
-                for text in items[row].references
-            ]
-            # Captions of like length together, so that little is padding.
-            order = sorted(range(len(told)), key=lambda place: len(told[place]))
-            for part in (order[at : at + batch] for at in range(0, len(order), batch)):
-                group = model.collate([asked] * len(part), [told[place] for place in part])
-                at = np.array([owner[place] for place in part])
-                for column, shift in enumerate((0, 1)):
-                    shown = images[(at + shift) % len(items)].to(model.device)
-                    np.add.at(sums[:, column], at, model.row_losses(group, shown).cpu().numpy())
-                np.add.at(sums[:, 2], at, [len(told[place]) for place in part])
+        for start in range(0, len(told), batch):
+            part = told[start : start + batch]
+            rows = np.array([row for row, _ in part])
+            group = model.collate([asked] * len(part), [ids for _, ids in part])
+            for column, shift in enumerate((0, 1)):
+                shown = features[(rows + shift) % len(images)].to(model.device)
+                np.add.at(sums[:, column], rows, model.row_losses(group, shown).cpu().numpy())
+            np.add.at(sums[:, 2], rows, [len(ids) for _, ids in part])
     return sums
 
 
-def read_losses(where: Path) -> dict[str, tuple[list[str], Floats]]:
-    """Images and sums of each caption task; empty if none were measured.
+def read_losses(where: Path, task: str) -> tuple[list[str], dict[str, Floats]] | None:
+    """Images of a caption task, and sums of each of `KINDS`; None if none were measured.
 
     Raises:
         RunError: If the file is damaged.
     """
     path = where / FILE
     if not path.exists():
-        return {}
+        return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {name: (one["images"], np.array(one["sums"])) for name, one in found.items()}
-    except (ValueError, KeyError, TypeError):
+        found = json.loads(path.read_text(encoding="utf-8")).get(task)
+        return None if found is None else (found["images"], {kind: np.array(found[kind]) for kind in KINDS})
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise RunError(f"{path} is damaged: remove it and its done.json, and run the study again") from None

@@ -1,6 +1,6 @@
 """From saved answers and losses to one table a metric."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from finegold.evaluation.tasks import find_tasks
 from finegold.study.findings import Better, Figure, Question, verdict
 from finegold.study.folder import StudyFolder
 from finegold.study.intervals import Draws, Measured
-from finegold.study.losses import METRICS, read_losses
+from finegold.study.losses import KINDS, read_losses
 from finegold.study.run import Prepared
 from finegold.study.study import Study
 
@@ -105,35 +105,38 @@ def _answered_by_all(task: Task, runs: Sequence[Sequence[Answer]]) -> set[str]:
 
 
 def _losses(folder: StudyFolder, prepared: Prepared, task: Task) -> Iterator[Metric]:
-    found: dict[str, list[Floats]] = {}
+    found: dict[str, list[dict[str, Floats]]] = {}
     images: tuple[str, ...] = ()
     for one in prepared.runs:
         for job in one.jobs:
-            own = read_losses(folder.answers(job.fingerprint)).get(task.name)
+            own = read_losses(folder.answers(job.fingerprint), task.name)
             if own is not None:
                 images = tuple(own[0])
                 found.setdefault(one.rows.arm.name, []).append(own[1])
     if not found:
         return
-    columns = (_right, _wrong, _gap)
-    betters: tuple[Better, ...] = ("lower", "higher", "higher")
-    for name, combine, better in zip(METRICS, columns, betters, strict=True):
-        if name == METRICS[1]:
-            continue
-        arms = {arm: Measured(np.stack(several), combine) for arm, several in found.items()}
-        yield Metric(task.name, "loss", name, better, 1.0, images, images, arms)
+    for kind in KINDS:
+        for name, combine, better in LOSSES:
+            arms = {
+                arm: Measured(np.stack([sums[kind] for sums in several]), combine)
+                for arm, several in found.items()
+            }
+            yield Metric(task.name, "loss", f"{kind}, {name}", better, 1.0, images, images, arms)
 
 
 def _right(sums: Floats) -> Floats:
     return sums[:, 0] / sums[:, 2]
 
 
-def _wrong(sums: Floats) -> Floats:
-    return sums[:, 1] / sums[:, 2]
-
-
 def _gap(sums: Floats) -> Floats:
     return (sums[:, 1] - sums[:, 0]) / sums[:, 2]
+
+
+LOSSES: tuple[tuple[str, Callable[[Floats], Floats], Better], ...] = (
+    ("right image", _right, "lower"),
+    ("gap to a wrong image", _gap, "higher"),
+)
+"""Nats a token of the reference captions."""
 
 
 def question(metric: Metric, study: Study, used_to_fit: Sequence[str]) -> Question:

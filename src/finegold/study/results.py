@@ -17,7 +17,7 @@ from finegold.study.measure import Metric, question, read_metrics
 from finegold.study.run import Prepared, Runs, evaluated_items
 from finegold.study.study import Study
 from finegold.study.workers import Crew
-from finegold.tuning.models import default_recipe
+from finegold.tuning.models import default_recipe, is_prefix_name
 from finegold.workflow.choose import library_versions
 
 PAIRS = "pairs.jsonl"
@@ -84,6 +84,7 @@ def _arm(folder: StudyFolder, one: Runs) -> Arm:
         steps=int(trained[0]["steps"]) if trained else 0,
         seconds=sum(fact["train"] for fact in trained) / len(trained) if trained else 0.0,
         note=one.rows.note,
+        whole=one.rows.arm.size.strip() == "100%",
     )
 
 
