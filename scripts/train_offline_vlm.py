@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from finegold.study.stage1.captioner import AGREED_STEPS, STEPS, train_captioner
+from finegold.study.stage1.captioner import AGREED_STEPS, REWARDED_STEPS, STEPS, train_captioner
 from finegold.study.stage1.photos import read_photos
 from finegold.tuning.offline import is_held_out
 
@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--features", type=Path, help="folder to keep the features in; default: in --out")
     parser.add_argument("--steps", type=int, default=STEPS, help="on all captions")
     parser.add_argument("--agreed-steps", type=int, default=AGREED_STEPS)
+    parser.add_argument("--rewarded-steps", type=int, default=REWARDED_STEPS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
@@ -38,6 +39,7 @@ def main() -> None:
         store=options.features or options.out / "features",
         steps=options.steps,
         agreed_steps=options.agreed_steps,
+        rewarded_steps=options.rewarded_steps,
         seed=options.seed,
     )
 

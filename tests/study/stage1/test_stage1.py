@@ -1,10 +1,14 @@
 import random
+from pathlib import Path
 
 import torch
 
-from finegold.study.stage1.captioner import by_agreement
+from finegold.evaluation.metrics import CiderReferences, caption_tokens, cider_d
+from finegold.study.stage1.captioner import EVERY_CAPTION, by_agreement, caption_data, new_model
 from finegold.study.stage1.network import BOS, END, IMAGE_TOKENS, Batch, Model
-from finegold.study.stage1.photos import as_sentence
+from finegold.study.stage1.photos import CaptionedPhotos, as_sentence
+from finegold.study.stage1.rewarded import LONGEST, SAMPLES, learn_from_reward, sample
+from finegold.tuning.offline import ONE_SENTENCE
 
 
 def test_captions_that_share_a_prompt_have_the_loss_they_have_alone() -> None:
@@ -58,3 +62,39 @@ def test_captions_that_agree_with_the_others_come_first() -> None:
     order = by_agreement(texts)
     assert [sorted(places) for places in order] == [[0, 1, 2, 3], [0, 1], [0]]
     assert order[0][-1] == 0
+
+
+def test_rewarded_samples_come_nearer_to_the_captions() -> None:
+    """Two kinds of pictures, told apart by their features, with captions of which one word differs."""
+    torch.manual_seed(0)
+    kinds = ["A dog runs.", "A cat sleeps."] * 2
+    names = tuple(f"{number}.jpg" for number in range(4))
+    photos = CaptionedPhotos(Path(), names, tuple((text, text) for text in kinds))
+    features = torch.zeros(4, IMAGE_TOKENS, 1280)
+    features[::2, :, ::2] = 1.0
+    features[1::2, :, 1::2] = 1.0
+    data, tokenizer = caption_data(photos, [features.half(), features.half()])
+    model, draw = new_model(data), random.Random(0)
+    EVERY_CAPTION.learn(model, data, 10, draw)
+    metric = CiderReferences([[caption_tokens(text)] for text in kinds])
+
+    def reward() -> float:
+        torch.manual_seed(1)
+        told = sample(model.eval(), features, data.prompts[ONE_SENTENCE])
+        assert all(len(own) == SAMPLES and max(map(len, own)) <= LONGEST for own in told)
+        texts = [[tokenizer.decode(ids, skip_special_tokens=True) for ids in own] for own in told]
+        found = [metric.score(i, caption_tokens(text)) for i, own in enumerate(texts) for text in own]
+        return sum(found) / len(found)
+
+    before = reward()
+    learn_from_reward(model, data, tokenizer, photos.captions, 8, draw)
+    assert reward() > before
+
+
+def test_one_set_of_references_scores_as_many_captions_as_there_are() -> None:
+    references = [["a dog runs", "the dog runs"], ["a cat sleeps", "one cat"]]
+    tokens = [[text.split() for text in several] for several in references]
+    metric = CiderReferences(tokens)
+    for captions in (["a dog", "a cat"], ["the dog runs", "a bird"]):
+        together = cider_d([text.split() for text in captions], tokens)
+        assert [metric.score(i, text.split()) for i, text in enumerate(captions)] == list(together)

@@ -2,7 +2,7 @@
 
 from finegold.evaluation.metrics.bleu import bleu4
 from finegold.evaluation.metrics.bootstrap import Bootstrap, Estimate, estimate, paired_difference
-from finegold.evaluation.metrics.cider import cider, cider_d
+from finegold.evaluation.metrics.cider import CiderReferences, cider, cider_d
 from finegold.evaluation.metrics.measure import Measure, mean_measure
 from finegold.evaluation.metrics.rouge import rouge_l
 from finegold.evaluation.metrics.tokens import TOKENISER, caption_tokens, raw_tokens
@@ -11,6 +11,7 @@ from finegold.evaluation.metrics.vqa import vqa_accuracy
 __all__ = [
     "TOKENISER",
     "Bootstrap",
+    "CiderReferences",
     "Estimate",
     "Measure",
     "bleu4",

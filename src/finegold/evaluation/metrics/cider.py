@@ -69,19 +69,39 @@ def _scores(
     candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]], *, clip: bool, sigma: float
 ) -> Floats:
     check_references(candidates, references)
-    counted = [[ngram_counts(reference) for reference in group] for group in references]
-    images = Counter(
-        gram for group in counted for gram in {g for ngrams in group for order in ngrams for g in order}
-    )
-    # A gram that no reference has counts as one that one image has.
-    rarity = {gram: math.log(len(references)) - math.log(found) for gram, found in images.items()}
-    unseen = math.log(len(references)) if references else 0.0
-    scores = np.zeros(len(candidates))
-    for row, (candidate, group) in enumerate(zip(candidates, counted, strict=True)):
-        mine = _vector(ngram_counts(candidate), rarity, unseen)
-        total = sum(_similarity(mine, _vector(ngrams, rarity, unseen), clip, sigma) for ngrams in group)
-        scores[row] = 10.0 * total / (ORDERS * len(group))
-    return scores
+    scored = CiderReferences(references, clip=clip, sigma=sigma)
+    return np.array([scored.score(row, candidate) for row, candidate in enumerate(candidates)], dtype=float)
+
+
+class CiderReferences:
+    """References that any number of captions are scored against; all of them count for how rare a gram is."""
+
+    def __init__(
+        self, references: Sequence[Sequence[Tokens]], *, clip: bool = True, sigma: float = SIGMA
+    ) -> None:
+        """Count their grams.
+
+        Args:
+            references: The tokenised references of each image, at least one.
+            clip: As CIDEr-D does.
+            sigma: Of the length penalty; infinite for none.
+        """
+        counted = [[ngram_counts(reference) for reference in group] for group in references]
+        images = Counter(
+            gram for group in counted for gram in {g for ngrams in group for order in ngrams for g in order}
+        )
+        # A gram that no reference has counts as one that one image has.
+        self._unseen = math.log(len(references)) if references else 0.0
+        self._rarity = {gram: self._unseen - math.log(found) for gram, found in images.items()}
+        self._vectors = [[_vector(ngrams, self._rarity, self._unseen) for ngrams in g] for g in counted]
+        self._clip, self._sigma = clip, sigma
+
+    def score(self, image: int, tokens: Tokens) -> float:
+        """Of one caption of the image at this place, in [0, 10]."""
+        mine = _vector(ngram_counts(tokens), self._rarity, self._unseen)
+        group = self._vectors[image]
+        total = sum(_similarity(mine, theirs, self._clip, self._sigma) for theirs in group)
+        return 10.0 * total / (ORDERS * len(group))
 
 
 def check_references(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> None:

@@ -32,7 +32,7 @@ from finegold.tuning.offline import DETAIL_INSTRUCTIONS, ONE_SENTENCE
 
 BATCH = 32
 WARMUP = 60
-STEPS, AGREED_STEPS = 1900, 450
+STEPS, AGREED_STEPS, REWARDED_STEPS = 1900, 450, 300
 """Of finegold's own model, on 6,366 photos."""
 Visit = tuple[int, list[int], list[list[int]]]
 
@@ -137,6 +137,7 @@ def train_captioner(
     store: Path,
     steps: int = STEPS,
     agreed_steps: int = AGREED_STEPS,
+    rewarded_steps: int = 0,
     seed: int = 0,
 ) -> None:
     """Train a captioner and write it as a folder that `finegold.tuning` loads.
@@ -147,6 +148,7 @@ def train_captioner(
         store: Folder where the photos' features are kept.
         steps: On all captions.
         agreed_steps: On those that agree most.
+        rewarded_steps: On captions of its own, by how well they agree with the photo's.
         seed: Of the weights and of all draws. Equal seeds give equal models on one machine with equally many
             threads.
     """
@@ -157,6 +159,12 @@ def train_captioner(
     draw = random.Random(seed)
     for phase, count in ((EVERY_CAPTION, steps), (AGREED_CAPTIONS, agreed_steps)):
         phase.learn(model, data, count, draw)
+    if rewarded_steps:
+        # Here, since that module needs this one.
+        from finegold.study.stage1.rewarded import learn_from_reward
+
+        references = [[as_sentence(caption) for caption in captions] for captions in photos.captions]
+        learn_from_reward(model, data, tokenizer, references, rewarded_steps, draw)
     save(model, tokenizer, out)
 
 
