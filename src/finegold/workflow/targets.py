@@ -51,9 +51,12 @@ def embed_targets(run: RunFolder, given: Given, encoder: str, machine: Machine) 
         raise DataError(f"the targets {given.targets}: {error}; --target-images names their folder") from None
     table, identity = embed_rows(folder, dataset, rows, encoder, machine)
     vectors = _with_image(table)
-    if not len(vectors):
-        raise DataError(f"no target in {given.targets} has an image, and images are compared; give others")
     usable = int(rows.usable.sum())
+    if not len(vectors):
+        raise DataError(
+            f"no target in {given.targets} has an image to compare ({usable:,} have none, "
+            f"{len(rows.usable) - usable:,} cannot be used): --target-images names the folder of their images"
+        )
     origin = {
         "name": given.targets.name,
         "rows": len(vectors),
