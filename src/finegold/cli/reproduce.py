@@ -23,7 +23,8 @@ def reproduce(
     """Replay a published selection from its released files.
 
     Writes `ids.txt` (the 200 ids, one a line, sorted as integers, so that `sha256sum ids.txt` gives the
-    published hash), `retrained.pth` (the selector trained again) and `findings.json`, and prints what the replay shows.
+    published hash), `retrained.pth` (the selector trained again) and `findings.json`, and prints what the
+    replay shows.
     """
     from rich.console import Console
 
