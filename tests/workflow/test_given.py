@@ -258,6 +258,7 @@ def test_presets_that_need_something_are_compared_with_others(noise: Path, tmp_p
     names = ["rds", "learned", "length-only"]
     result = compare_run(run, names, "3", seeds=1, encoder="offline", given=given)
     assert [entry.preset for entry in result.presets] == names
+    assert result.dedup == "exact,perceptual=6"
     assert not {key for entry in result.presets for key in entry.chosen} & {"r00", "small2"}
     assert not set(preset_names("all")) & {"rds", "learned", "mm-lima"}
 

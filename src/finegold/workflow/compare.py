@@ -114,7 +114,12 @@ def compare_run(
     overlap = tuple(tuple(figures.overlap(one.chosen, other.chosen) for other in found) for one in found)
     size_chosen = len(found[0].chosen)
     result = Comparison(
-        rows.fingerprint, size_chosen, tuple(found), overlap, _pool_figures(choices[0], labels)
+        rows.fingerprint,
+        size_chosen,
+        tuple(found),
+        overlap,
+        _pool_figures(choices[0], labels),
+        "none" if given.dedup is None else str(given.dedup),
     )
     write_json(folder.path / "comparisons" / f"{size_chosen}.json", asdict(result))
     return result
