@@ -60,7 +60,8 @@ def presets() -> str:
     ]
     for preset in PRESETS.values():
         weights = ", ".join(f"{name} {value:g}" for name, value in preset.weights.items())
-        quality = f"{preset.quality} of {weights} ({preset.normalise})" if weights else "-"
+        made_of = weights or ", ".join(preset.indicators)
+        quality = f"{preset.quality} of {made_of} ({preset.normalise})" if made_of else "-"
         within: str = "whole pool" if preset.partition == "none" else preset.partition
         if preset.partition == "clusters" and preset.clustering is not None:
             number = preset.clustering.clusters or "sqrt(n/2)"

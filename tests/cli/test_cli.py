@@ -59,6 +59,11 @@ def test_every_verb_explains_itself() -> None:
             ["best", "instructiongpt4"],
         ),
         (["pick", "data.json", "--size", "3", "--out", "out", "--weights", "clip"], ["clip", "clip=1"]),
+        (["pick", "data.json", "--size", "3", "--out", "out", "--preset", "rds"], ["rds", "--targets"]),
+        (
+            ["pick", "data.json", "--size", "3", "--out", "out", "--dedup", "same"],
+            ["same", "'all' or 'none'"],
+        ),
         (["select", "no-run", "--size", "3", "--out", "out"], ["no-run", "manifest.json"]),
         (["score", "no-run", "--scorer", "length"], ["no-run"]),
         (["replay", "data.json", "--data", "data.json"], ["data.json", "selection.json"]),

@@ -7,7 +7,7 @@ import pytest
 
 from finegold.cli.reproduce import reproduce
 from finegold.errors import DataError
-from finegold.selection.reproduce import Finding
+from finegold.selection.reproduce import Finding, read_selector
 
 torch = pytest.importorskip("torch")
 
@@ -47,6 +47,7 @@ def test_findings_are_printed_and_written(
     assert ["weights", "R2", "0.958"] in lines
     assert ["rows", "155"] in lines
     assert ["training", "loss", "1.09"] in lines
+    assert read_selector(tmp_path / "retrained.pth").weights["linear.weight"].shape == (1, 16)
 
 
 def test_other_files_than_the_released_ones_are_an_error_that_names_both_hashes(

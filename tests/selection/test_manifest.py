@@ -7,6 +7,7 @@ import pytest
 from finegold.errors import DataError
 from finegold.selection import (
     DatasetInfo,
+    ExcludedInfo,
     Manifest,
     ScorerInfo,
     SelectionInputs,
@@ -32,8 +33,11 @@ def manifest() -> Manifest:
         encoder={"name": "offline"},
         scorers=[ScorerInfo(name="clip", version="1", fingerprint="g", parameters={"mode": "paper"})],
         clustering=None,
-        origins={name: (f"hash of {name}", f"record {name}") for name in ("ä", "c", "d")},
-        excluded={"missing-image": 3, "empty-answer": 0},
+        origins={name: (f"hash of {name}", f"record {name}") for name in ("ä", "b", "c", "d")},
+        excluded=[
+            ExcludedInfo(id=f"bad {i}", place=f"record {i}", code="missing-image", reason="it is not there")
+            for i in range(3)
+        ],
     )
 
 
@@ -58,6 +62,8 @@ def test_what_programs_read() -> None:
     counts = content["counts"]
     assert counts["excluded"] == {"missing-image": 3, "no-quality": 1}
     assert counts["rows_in"] == 7 == counts["selected"] + counts["not_selected"] + 4
+    assert [row["id"] for row in content["excluded"]] == ["bad 0", "bad 1", "bad 2", "b"]
+    assert content["excluded"][3]["reason"] == "none of the indicators clip applies to the row"
     assert content["seed"] == 7
 
 

@@ -6,6 +6,7 @@ import pytest
 from finegold.clustering import cluster_rows, knn_graph
 from finegold.errors import ConfigError
 from finegold.selection import ALLOCATORS, NORMALISERS, PICKERS, PRESETS, SelectionInputs, find_preset, select
+from finegold.selection.quality import GIVEN_QUALITIES, QUALITIES
 
 NAMES = sorted(PRESETS)
 
@@ -39,6 +40,7 @@ def inputs_for(name: str, order: list[int] | None = None) -> SelectionInputs:
         labels,
         points,
         targets=np.random.default_rng(6).normal(size=(4, 6)).astype(np.float32),
+        quality=length[order] if find_preset(name).quality in GIVEN_QUALITIES else None,
     )
 
 
@@ -64,7 +66,8 @@ def test_every_preset_names_what_there_is(name: str) -> None:
     assert preset.allocate in ALLOCATORS
     assert preset.pick in PICKERS
     assert (preset.clustering is not None) == (preset.partition == "clusters")
-    assert bool(preset.weights) == (name not in ("random", "stratified"))
+    assert bool(preset.reads) == (name not in ("random", "stratified"))
+    assert preset.quality in (GIVEN_QUALITIES if preset.indicators else QUALITIES)
 
 
 def test_rows_without_an_image_are_chosen_by_quality_among_themselves() -> None:
@@ -114,6 +117,9 @@ def test_what_a_picker_needs_is_named() -> None:
     inputs = inputs_for("d2")
     with pytest.raises(ConfigError, match="'d2' compares images, and none were embedded"):
         select(SelectionInputs(inputs.ids, inputs.indicators), find_preset("d2"), 5)
+    for name, option in GIVEN_QUALITIES.items():
+        with pytest.raises(ConfigError, match=f"'{name}' needs a quality .* {option}"):
+            select(replace(inputs_for(name), quality=None), find_preset(name), 5)
     with pytest.raises(ConfigError, match="'rds' moves towards target examples"):
         select(
             SelectionInputs(inputs.ids, inputs.indicators, embeddings=inputs.embeddings),

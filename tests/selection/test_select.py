@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from finegold.arrays import Ints
 from finegold.errors import BudgetError, ConfigError
-from finegold.selection import SelectionInputs, find_preset, select
+from finegold.selection import Exclusion, SelectionInputs, find_preset, select
 
 NAN = float("nan")
 SIMPLE = ["instructiongpt4", "no-clusters", "random", "stratified", "clip-only", "length-only"]
@@ -118,7 +118,7 @@ def test_own_weights_change_the_order() -> None:
 def test_a_row_without_any_indicator_is_excluded_with_a_reason() -> None:
     inputs = SelectionInputs(["a", "b"], {"clip": np.array([NAN, 1.0])})
     result = select(inputs, find_preset("clip-only"), 1)
-    assert result.excluded == {"a": "none of the indicators clip applies to the row"}
+    assert result.excluded == {"a": Exclusion("no-quality", "none of the indicators clip applies to the row")}
     with pytest.raises(BudgetError, match="2 rows were asked for and 1 can be used"):
         select(inputs, find_preset("clip-only"), 2)
 
@@ -129,7 +129,7 @@ def test_a_quality_computed_elsewhere_takes_the_place_of_weights() -> None:
     )
     result = select(inputs, find_preset("no-clusters"), 1)
     assert result.ids == ("b",)
-    assert result.excluded == {"c": "the row has no learned quality"}
+    assert result.excluded == {"c": Exclusion("no-quality", "the row has no learned quality")}
     with pytest.raises(ConfigError, match="learned quality"):
         select(inputs, find_preset("no-clusters"), 1, weights={"clip": 1.0})
 

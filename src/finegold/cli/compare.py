@@ -20,6 +20,11 @@ def compare(
     ] = None,
     good: Annotated[str, typer.Option("--good", help="Labels that are no defect, separated by commas.")] = "",
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the figures to this CSV file too.")] = None,
+    dedup: options.Dedup = "none",
+    targets: options.Targets = None,
+    target_images: options.TargetImages = None,
+    pairs: options.Pairs = None,
+    selector: options.Selector = None,
     encoder: options.Encoder = options.DEFAULT_ENCODER,
     device: options.Device = "auto",
     batch_size: options.BatchSize = 32,
@@ -43,6 +48,7 @@ def compare(
         encoder=encoder,
         labels=known,
         machine=Machine(device, batch_size, workers),
+        given=options.given(dedup, targets, target_images, pairs, selector),
     )
     show_comparison(result)
     if csv is not None:

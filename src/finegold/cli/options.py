@@ -2,9 +2,12 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from finegold.workflow import Given
 
 DEFAULT_ENCODER = "openai/clip-vit-large-patch14"
 DEFAULT_PRESET = "sound"
@@ -72,3 +75,36 @@ Weights = Annotated[
 Clusters = Annotated[
     int | None, typer.Option("--clusters", min=1, help="Number of image clusters instead of the preset's.")
 ]
+Dedup = Annotated[
+    str,
+    typer.Option(
+        "--dedup",
+        help="Leave duplicates out first: `exact`, `perceptual`, `semantic`, with limits as in "
+        "`exact,perceptual=10,semantic=0.95`; `all`; or `none`. The best of each group stays.",
+    ),
+]
+Targets = Annotated[
+    Path | None,
+    typer.Option("--targets", help="Dataset, image or folder of images to move towards (preset `rds`)."),
+]
+TargetImages = Annotated[
+    Path | None, typer.Option("--target-images", help="Folder that image paths of --targets are relative to.")
+]
+Pairs = Annotated[
+    Path | None,
+    typer.Option("--pairs", help="JSON lines of measured subsets to learn from (preset `learned`)."),
+]
+Selector = Annotated[
+    Path | None,
+    typer.Option("--selector", help="Checkpoint in the published layout (preset `mm-lima`)."),
+]
+
+
+def given(
+    dedup: str, targets: Path | None, target_images: Path | None, pairs: Path | None, selector: Path | None
+) -> "Given":
+    """What was given beside the data, as a selection takes it."""
+    from finegold.selection.dedup import parse_dedup
+    from finegold.workflow import Given
+
+    return Given(parse_dedup(dedup), targets, target_images, pairs, selector)

@@ -18,6 +18,11 @@ def pick(
     encoder: options.Encoder = options.DEFAULT_ENCODER,
     clusters: options.Clusters = None,
     seed: options.Seed = 0,
+    dedup: options.Dedup = "none",
+    targets: options.Targets = None,
+    target_images: options.TargetImages = None,
+    pairs: options.Pairs = None,
+    selector: options.Selector = None,
     run: Annotated[
         Path | None, typer.Option("--run", help="Run folder, used again by the next pick; else OUT.run.")
     ] = None,
@@ -53,5 +58,6 @@ def pick(
         strict=strict,
         link=link,
         machine=Machine(device, batch_size, workers),
+        given=options.given(dedup, targets, target_images, pairs, selector),
     )
     show_pick(result)

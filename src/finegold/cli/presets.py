@@ -11,7 +11,8 @@ def presets() -> None:
     console = Console(highlight=False)
     for preset in PRESETS.values():
         weights = ", ".join(f"{name}={value:g}" for name, value in preset.weights.items())
-        quality = f"{preset.quality} of {weights} ({preset.normalise}); " if weights else ""
+        made_of = weights or ", ".join(preset.indicators)
+        quality = f"{preset.quality} of {made_of} ({preset.normalise}); " if made_of else ""
         console.print(f"[bold]{preset.name}[/bold]  [dim]version {preset.version}[/dim]")
         console.print(Padding(preset.summary, (0, 0, 0, 2)))
         console.print(Padding(f"[dim]{quality}{preset.allocate}; {preset.pick}[/dim]", (0, 0, 0, 2)))

@@ -23,7 +23,8 @@ def reproduce(
     """Replay a published selection from its released files.
 
     Writes `ids.txt` (the 200 ids, one a line, sorted as integers, so that `sha256sum ids.txt` gives the
-    published hash) and `findings.json`, and prints what the replay shows.
+    published hash), `retrained.pth` (the selector trained again) and `findings.json`, and prints what the
+    replay shows.
     """
     from rich.console import Console
 
@@ -37,6 +38,7 @@ def reproduce(
         retraining_findings,
         select_rows,
         train_selector,
+        write_selector,
     )
 
     if out.exists() and not out.is_dir():
@@ -60,6 +62,7 @@ def reproduce(
         return
     findings = replay_findings(published, scores)
     retrained = train_selector(published.subsets, published.results)
+    write_selector(retrained.selector, out / "retrained.pth")
     findings += retraining_findings(published, retrained, chosen)
     write_json(
         out / "findings.json",

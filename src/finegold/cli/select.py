@@ -15,10 +15,25 @@ def select(
     preset: options.Preset = options.DEFAULT_PRESET,
     weights: options.Weights = None,
     seed: options.Seed = 0,
+    dedup: options.Dedup = "none",
+    targets: options.Targets = None,
+    target_images: options.TargetImages = None,
+    pairs: options.Pairs = None,
+    selector: options.Selector = None,
     link: options.Link = False,
 ) -> None:
     """Choose rows by the scores and the clusters that the run folder holds; nothing is scored anew."""
     from finegold.cli.show import show_pick
     from finegold.workflow import select_run
 
-    show_pick(select_run(run, size=size, out=out, preset=preset, weights=weights, seed=seed, link=link))
+    result = select_run(
+        run,
+        size=size,
+        out=out,
+        preset=preset,
+        weights=weights,
+        seed=seed,
+        link=link,
+        given=options.given(dedup, targets, target_images, pairs, selector),
+    )
+    show_pick(result)

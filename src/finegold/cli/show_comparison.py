@@ -14,7 +14,10 @@ def show_comparison(result: Comparison) -> None:
     from rich.table import Table
 
     names = [name for name in result.names() if not name.startswith("is ")]
-    table = Table(title=f"{result.size:,} rows each", box=None, title_justify="left", pad_edge=False)
+    left_out = "" if result.dedup == "none" else f", duplicates left out first ({result.dedup})"
+    table = Table(
+        title=f"{result.size:,} rows each{left_out}", box=None, title_justify="left", pad_edge=False
+    )
     table.add_column("preset")
     for name in names:
         table.add_column(name, justify="right")

@@ -6,6 +6,10 @@ RUN/
   embeddings/<encoder>-<fingerprint>/        one vector a usable sample
   scores/<scorer>-<fingerprint>/             sample_id, value, status, reason
   clusters/<method>-<fingerprint>/           sample_id, cluster
+  graphs/<metric>-<fingerprint>/             neighbours of a sample
+  hashes/images-<fingerprint>/               hashes of the images
+  targets/<name>-<fingerprint>/              a run folder of target examples
+  selectors/                                 checkpoints that a selection was given
   selections/<name>.json                     what was chosen and why
   events.jsonl                               what happened when
 """

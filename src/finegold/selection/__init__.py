@@ -3,6 +3,7 @@
 from finegold.selection.allocate import ALLOCATORS, Allocator
 from finegold.selection.manifest import (
     DatasetInfo,
+    ExcludedInfo,
     Manifest,
     ScorerInfo,
     build_manifest,
@@ -17,7 +18,7 @@ from finegold.selection.preset import ClusteringSpec, Preset
 from finegold.selection.presets import PRESETS, find_preset
 from finegold.selection.quality import weighted_sum
 from finegold.selection.select import select
-from finegold.selection.selection import Chosen, ClusterCount, Selection, SelectionInputs
+from finegold.selection.selection import Chosen, ClusterCount, Exclusion, Selection, SelectionInputs
 
 __all__ = [
     "ALLOCATORS",
@@ -29,6 +30,8 @@ __all__ = [
     "ClusterCount",
     "ClusteringSpec",
     "DatasetInfo",
+    "ExcludedInfo",
+    "Exclusion",
     "Manifest",
     "Normaliser",
     "Picker",

@@ -60,6 +60,7 @@ class Comparison:
         presets: In the order asked for.
         overlap: Shape (presets, presets): share of rows in common, first seeds.
         pool: Figures of the whole pool that make sense for it: indicator means, label shares.
+        dedup: Which duplicates were left out before every choice, as `parse_dedup` reads it.
     """
 
     fingerprint: str
@@ -67,6 +68,7 @@ class Comparison:
     presets: tuple[PresetFigures, ...]
     overlap: tuple[tuple[float, ...], ...]
     pool: Mapping[str, float]
+    dedup: str = "none"
 
     @classmethod
     def from_json(cls, value: Any) -> "Comparison":
@@ -82,7 +84,9 @@ class Comparison:
             for entry in value["presets"]
         )
         overlap = tuple(tuple(row) for row in value["overlap"])
-        return cls(value["fingerprint"], value["size"], presets, overlap, value["pool"])
+        return cls(
+            value["fingerprint"], value["size"], presets, overlap, value["pool"], value.get("dedup", "none")
+        )
 
     def names(self) -> list[str]:
         """Every figure that a preset has, in order."""

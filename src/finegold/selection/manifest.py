@@ -4,13 +4,16 @@ The models are the schema; `Manifest.model_json_schema()` prints it. A number th
 NaN.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from finegold.errors import DataError
+from finegold.selection.dedup.settings import Dedup
 from finegold.selection.selection import Selection
 
 SCHEMA: Literal["finegold/selection/1"] = "finegold/selection/1"
@@ -43,6 +46,16 @@ class ScorerInfo(_Model):
     parameters: dict[str, Any]
 
 
+class DedupInfo(_Model):
+    """The passes that looked for duplicates."""
+
+    exact: bool = Field(description="Same images and texts")
+    radius: int | None = Field(
+        description="Differing bits of 120 of the image hashes; null without that pass"
+    )
+    threshold: float | None = Field(description="Cosine of the embeddings; null without that pass")
+
+
 class Configuration(_Model):
     """What was asked for: with the dataset and the seed, all that the subset depends on."""
 
@@ -54,13 +67,40 @@ class Configuration(_Model):
     scorers: list[ScorerInfo]
     weights: dict[str, float] = Field(description="Weights that counted, by indicator")
     normalise: str
-    quality: str = Field(description="How normalised indicators become one number: weighted-sum or product")
+    quality: str = Field(
+        description="How indicators become one number: weighted-sum, product, learned or mm-lima"
+    )
     partition: Literal["clusters", "none", "score-strata"]
     clustering: dict[str, Any] | None = Field(description="Method and parameters; null without clusters")
     allocate: str
     pick: str
     pick_parameters: dict[str, float]
     drop: float = Field(description="Share of the rows of lowest quality that was not chosen from")
+    dedup: DedupInfo | None = Field(
+        default=None, description="Which duplicates were left out first; null if none were looked for"
+    )
+    targets: dict[str, Any] | None = Field(
+        default=None, description="Examples that were moved towards: name, numbers, place in the run folder"
+    )
+    selector: dict[str, Any] | None = Field(
+        default=None, description="What a quality of measured subsets or of a checkpoint was computed with"
+    )
+
+    def settings(self) -> Dedup | None:
+        """Which duplicates were left out, as a selection takes it."""
+        return None if self.dedup is None else Dedup(**self.dedup.model_dump())
+
+
+class ExcludedInfo(_Model):
+    """A row that could not be chosen."""
+
+    id: str
+    place: str = Field(description="Where the record is: file and line, record or member")
+    code: str = Field(description="Short name of the reason, as counted under `counts`")
+    reason: str
+    duplicate_of: str | None = Field(
+        default=None, description="The row that stays in its place; null unless it is a duplicate"
+    )
 
 
 class Counts(_Model):
@@ -107,6 +147,9 @@ class Manifest(_Model):
     clusters: list[ClusterInfo]
     notes: list[str]
     rows: list[RowInfo] = Field(description="By rank")
+    excluded: list[ExcludedInfo] = Field(
+        default_factory=list, description="Every row that could not be chosen, bad rows first"
+    )
 
 
 def build_manifest(
@@ -119,7 +162,10 @@ def build_manifest(
     scorers: Sequence[ScorerInfo],
     clustering: Mapping[str, Any] | None,
     origins: Mapping[str, tuple[str, str]],
-    excluded: Mapping[str, int],
+    excluded: Sequence[ExcludedInfo],
+    dedup: Dedup | None = None,
+    targets: Mapping[str, Any] | None = None,
+    selector: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """Describe a selection.
 
@@ -131,14 +177,27 @@ def build_manifest(
         encoder: `Encoder.identity()`, or None.
         scorers: The run's indicators.
         clustering: Method and parameters of the clusters, or None.
-        origins: (content hash, place) of at least the chosen rows, by id.
-        excluded: Rows that were excluded before, by reason code; the selection's own exclusions are added
-            under `no-quality`.
+        origins: (content hash, place) of the rows that were chosen from, by id.
+        excluded: Rows that were excluded before; the selection's own exclusions follow them.
+        dedup: Which duplicates were left out.
+        targets: What the selection moved towards.
+        selector: What its quality was computed with, if not from weights.
     """
     preset = selection.preset
-    out = {code: number for code, number in sorted(excluded.items()) if number}
-    if selection.excluded:
-        out["no-quality"] = out.get("no-quality", 0) + len(selection.excluded)
+    out = [
+        *excluded,
+        *(
+            ExcludedInfo(
+                id=key,
+                place=origins[key][1],
+                code=found.code,
+                reason=found.reason,
+                duplicate_of=found.duplicate_of,
+            )
+            for key, found in sorted(selection.excluded.items())
+        ),
+    ]
+    counted = Counter(row.code for row in out)
     return Manifest(
         finegold=finegold,
         libraries=dict(libraries),
@@ -157,14 +216,17 @@ def build_manifest(
             pick=preset.pick,
             pick_parameters=dict(preset.pick_parameters),
             drop=preset.drop,
+            dedup=None if dedup is None else DedupInfo(**asdict(dedup)),
+            targets=None if targets is None else dict(targets),
+            selector=None if selector is None else dict(selector),
         ),
         seed=selection.seed,
         size=selection.size,
         counts=Counts(
-            rows_in=len(selection.pool_ids) + sum(out.values()),
+            rows_in=len(selection.pool_ids) + len(out),
             selected=len(selection.rows),
             not_selected=selection.not_selected,
-            excluded=out,
+            excluded=dict(sorted(counted.items())),
         ),
         clusters=[
             ClusterInfo(cluster=c.cluster, size=c.size, quota=c.quota, selected=c.selected)
@@ -183,6 +245,7 @@ def build_manifest(
             )
             for row in selection.rows
         ],
+        excluded=out,
     )
 
 

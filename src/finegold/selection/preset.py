@@ -40,7 +40,8 @@ class Preset:
         weights: Indicator to weight. Indicators that a run does not have are left out, and that is said.
             Empty for a preset that looks at no indicator.
         normalise: A name of `NORMALISERS`.
-        quality: A name of `QUALITIES`: how normalised indicators become one number.
+        quality: A name of `QUALITIES`: how normalised indicators become one number; or of
+            `GIVEN_QUALITIES`, which are computed before the selection, from files that the user gives.
         partition: Pick within clusters, within strata of quality, or from the whole pool at once.
         clustering: Which clusters; None if it uses none.
         allocate: A name of `ALLOCATORS`.
@@ -49,6 +50,7 @@ class Preset:
         strata: Number of equally wide quality strata, for `score-strata`.
         drop: Share of the rows, those of lowest quality, that is not chosen from while enough are left.
         notes: What a reader of the result must know.
+        indicators: What a given quality reads as far as it is there; empty for the others.
     """
 
     name: str
@@ -65,3 +67,9 @@ class Preset:
     strata: int = 50
     drop: float = 0.0
     notes: tuple[str, ...] = ()
+    indicators: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the indicators that the quality is made of."""
+        return self.indicators or tuple(self.weights)

@@ -63,4 +63,6 @@ def product(columns: Floats, weights: Floats) -> Floats:
     return quality
 
 
+GIVEN_QUALITIES = {"learned": "--pairs", "mm-lima": "--selector"}
+"""Qualities that come with the selection's inputs, and the option that they are computed from."""
 QUALITIES: dict[str, Callable[[Floats, Floats], Floats]] = {"weighted-sum": weighted_sum, "product": product}

@@ -1,18 +1,20 @@
 """Selection = normalise, quality, allocate, pick: the four functions put together."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from finegold.arrays import Floats, Ints
-from finegold.errors import ConfigError
+from finegold.errors import BudgetError, ConfigError
 from finegold.selection.allocate import ALLOCATORS
 from finegold.selection.assemble import assemble
+from finegold.selection.dedup.leave_out import leave_out_duplicates
 from finegold.selection.options import check_budget
 from finegold.selection.pickers import PICKERS, top
 from finegold.selection.pool import Pool, by_quality
 from finegold.selection.preset import Preset
-from finegold.selection.selection import Chosen, ClusterCount, Selection, SelectionInputs
+from finegold.selection.selection import Chosen, ClusterCount, Exclusion, Selection, SelectionInputs
 from finegold.selection.weigh import Weighed, weigh
 
 
@@ -49,6 +51,7 @@ def select(
     order = np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
     weighed = weigh(inputs, order, preset, weights)
     check_budget(size, len(weighed.usable))
+    weighed, duplicates = _without_duplicates(inputs, weighed, size)
     eligible = _eligible(weighed.quality, len(weighed.usable), preset.drop, size)
     pool, imageless, notes = assemble(inputs, order, weighed, eligible, preset)
     quotas = ALLOCATORS[preset.allocate](pool, size)
@@ -57,7 +60,41 @@ def select(
         left = len(weighed.usable) - len(eligible)
         notes = (*notes, f"The {left} rows of lowest quality were not chosen from.")
     notes = (*preset.notes, *weighed.notes, *notes)
-    return _result(inputs, weighed, preset, quotas, chosen, seed, notes)
+    excluded = {inputs.ids[i]: Exclusion("no-quality", why) for i, why in sorted(weighed.excluded.items())}
+    return _result(inputs, weighed, preset, quotas, chosen, seed, excluded | duplicates, notes)
+
+
+def _without_duplicates(
+    inputs: SelectionInputs, weighed: Weighed, size: int
+) -> tuple[Weighed, dict[str, Exclusion]]:
+    """The rows without those that duplicate a better one; qualities stay what they were."""
+    if inputs.dedup is None:
+        return weighed, {}
+    usable = weighed.usable
+    ids = [inputs.ids[i] for i in usable]
+    left, notes = leave_out_duplicates(
+        inputs.dedup,
+        ids,
+        weighed.quality,
+        None if inputs.contents is None else inputs.contents.take(usable),
+        None if inputs.embeddings is None else inputs.embeddings[usable],
+    )
+    if size > len(ids) - len(left):
+        raise BudgetError(
+            f"{size} rows were asked for and {len(ids) - len(left)} can be used after {len(left)} duplicates "
+            f"were left out; ask for at most {len(ids) - len(left)}, or leave --dedup away"
+        )
+    stays = np.array([row not in left for row in range(len(ids))], dtype=np.bool_)
+    kept = replace(
+        weighed,
+        usable=usable[stays],
+        quality=None if weighed.quality is None else weighed.quality[stays],
+        indicators=None if weighed.indicators is None else weighed.indicators[stays],
+        notes=(*weighed.notes, *notes),
+    )
+    return kept, {
+        ids[row]: Exclusion(f"duplicate-{one.method}", one.reason, one.of) for row, one in left.items()
+    }
 
 
 def _eligible(quality: Floats | None, n: int, drop: float, size: int) -> Ints:
@@ -93,6 +130,7 @@ def _result(
     quotas: Ints,
     chosen: Ints,
     seed: int,
+    excluded: Mapping[str, Exclusion],
     notes: tuple[str, ...],
 ) -> Selection:
     quality = weighed.quality
@@ -125,7 +163,7 @@ def _result(
         tuple(inputs.ids[i] for i in weighed.usable),
         quality,
         () if labels is None else _counts(labels, weighed.usable, chosen, quotas, preset),
-        {inputs.ids[i]: reason for i, reason in sorted(weighed.excluded.items())},
+        excluded,
         notes,
     )
 

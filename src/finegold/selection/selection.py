@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering import KnnGraph
+from finegold.selection.dedup.settings import Dedup
+from finegold.selection.dedup.table import Contents
 from finegold.selection.preset import Preset
 
 
@@ -25,6 +27,8 @@ class SelectionInputs:
         quality: Shape (n,), computed elsewhere (a learned selector): then no indicator is weighed. NaN where
             a row has none; such rows are excluded.
         quality_name: What to call that quality in notes and messages.
+        dedup: Which duplicates are left out before the choice; None keeps them.
+        contents: Of the rows, for the passes that compare images or texts exactly.
     """
 
     ids: Sequence[str]
@@ -36,6 +40,8 @@ class SelectionInputs:
     targets: Vectors | None = None
     quality: Floats | None = None
     quality_name: str = "quality"
+    dedup: Dedup | None = None
+    contents: Contents | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,21 @@ class ClusterCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Why a row that came in could not be chosen.
+
+    Attributes:
+        code: `no-quality`, `duplicate-exact`, `duplicate-perceptual` or `duplicate-semantic`.
+        reason: One sentence.
+        duplicate_of: Id of the row that stays in its place; None unless it is a duplicate.
+    """
+
+    code: str
+    reason: str
+    duplicate_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """Which rows were chosen, why, and from what.
 
@@ -87,7 +108,7 @@ class Selection:
         pool_ids: Rows that could be chosen, sorted by id.
         quality: Shape (len(pool_ids),); None for a preset that looks at no indicator.
         clusters: By label; empty without clusters.
-        excluded: Rows that came in and could not be chosen for want of a quality, by id, with the reason.
+        excluded: Rows that came in and could not be chosen, by id: without a quality, or duplicates.
         notes: What a reader must know.
     """
 
@@ -99,7 +120,7 @@ class Selection:
     pool_ids: tuple[str, ...]
     quality: Floats | None
     clusters: tuple[ClusterCount, ...]
-    excluded: Mapping[str, str]
+    excluded: Mapping[str, Exclusion]
     notes: tuple[str, ...]
 
     @property

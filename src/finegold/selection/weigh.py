@@ -10,7 +10,7 @@ from finegold.errors import ConfigError
 from finegold.selection.normalise import NORMALISERS
 from finegold.selection.options import check_weights
 from finegold.selection.preset import Preset
-from finegold.selection.quality import QUALITIES
+from finegold.selection.quality import GIVEN_QUALITIES, QUALITIES
 from finegold.selection.selection import SelectionInputs
 
 
@@ -47,6 +47,11 @@ def weigh(
     """
     if inputs.quality is not None:
         return _given(inputs, inputs.quality, order, own_weights)
+    if preset.quality in GIVEN_QUALITIES:
+        raise ConfigError(
+            f"preset '{preset.name}' needs a quality computed from a file that you give with "
+            f"{GIVEN_QUALITIES[preset.quality]}, and there is none; give one"
+        )
     weights, notes = _weights(inputs, preset, own_weights)
     if not weights:
         return Weighed(order, None, None, weights, {}, notes)

@@ -1,15 +1,22 @@
 """Choose rows from what was computed, and describe the choice."""
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from finegold import __version__
 from finegold.clustering.graph_table import graph_run
 from finegold.run import RunFolder
 from finegold.samples import Dataset
-from finegold.selection.manifest import DatasetInfo, Manifest, ScorerInfo, build_manifest
+from finegold.selection.dedup import Dedup
+from finegold.selection.manifest import (
+    DatasetInfo,
+    ExcludedInfo,
+    Manifest,
+    ScorerInfo,
+    build_manifest,
+)
 from finegold.selection.options import parse_size
 from finegold.selection.pickers import PICKERS
 from finegold.selection.preset import Preset
@@ -17,6 +24,8 @@ from finegold.selection.select import select
 from finegold.selection.selection import Selection, SelectionInputs
 from finegold.selection.table import Candidates, gather
 from finegold.workflow.compute import Computed
+from finegold.workflow.given import NOTHING_GIVEN, Given
+from finegold.workflow.quality import GivenQuality, given_quality
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "pillow", "pyarrow", "torch", "transformers", "faiss-cpu")
 """Packages whose versions the manifest names, where they are installed."""
@@ -46,8 +55,21 @@ def choose(
     *,
     weights: Mapping[str, float] | None,
     seed: int,
+    given: Given = NOTHING_GIVEN,
+    origin: Mapping[str, Any] | None = None,
 ) -> Choice:
     """Choose rows as a preset says.
+
+    Args:
+        run: The run folder.
+        dataset: Its dataset.
+        computed: What is chosen from.
+        preset: How.
+        size: As `parse_size` reads it.
+        weights: Instead of the preset's.
+        seed: Of everything random.
+        given: Duplicates to leave out, and the file that a given quality is computed from.
+        origin: Of a given quality in an earlier manifest, instead of that file.
 
     Raises:
         BudgetError: If fewer rows can be chosen than are asked for.
@@ -58,6 +80,7 @@ def choose(
         graph = None
         if "graph" in PICKERS[preset.pick].needs and computed.embeddings is not None:
             graph = graph_run(run, computed.embeddings)
+        quality = given_quality(run, preset, candidates, given, origin)
         inputs = SelectionInputs(
             candidates.ids,
             candidates.indicators,
@@ -65,14 +88,31 @@ def choose(
             embeddings=candidates.embeddings,
             graph=None if graph is None else graph.graph,
             graph_ids=None if graph is None else graph.ids,
+            targets=None if computed.targets is None else computed.targets.vectors,
+            dedup=given.dedup,
+            contents=computed.contents(candidates.ids),
         )
+        if quality is not None:
+            inputs = replace(inputs, quality=quality.values, quality_name=quality.name)
         selection = select(inputs, preset, parse_size(size, len(candidates.ids)), seed=seed, weights=weights)
-    return Choice(selection, candidates, computed, _manifest(dataset, computed, candidates, selection))
+        manifest = _manifest(dataset, computed, candidates, selection, quality, given.dedup)
+    return Choice(selection, candidates, computed, manifest)
 
 
-def _manifest(dataset: Dataset, computed: Computed, candidates: Candidates, selection: Selection) -> Manifest:
-    clusters = computed.clusters
-    note = clusters.summary["note"] if clusters is not None else ""
+def _manifest(
+    dataset: Dataset,
+    computed: Computed,
+    candidates: Candidates,
+    selection: Selection,
+    quality: GivenQuality | None,
+    dedup: Dedup | None,
+) -> Manifest:
+    clusters, targets = computed.clusters, computed.targets
+    notes = [*selection.notes, *(quality.notes if quality is not None else ())]
+    if targets is not None:
+        notes.append(_about(targets.origin))
+    if clusters is not None and clusters.summary["note"]:
+        notes.append(clusters.summary["note"])
     manifest = build_manifest(
         selection,
         finegold=__version__,
@@ -101,9 +141,25 @@ def _manifest(dataset: Dataset, computed: Computed, candidates: Candidates, sele
             key: (content, place)
             for key, content, place in zip(candidates.ids, candidates.hashes, candidates.places, strict=True)
         },
-        excluded=Counter(row.code for row in candidates.excluded),
+        excluded=[
+            ExcludedInfo(id=row.id, place=row.place, code=row.code, reason=row.reason)
+            for row in candidates.excluded
+        ],
+        dedup=dedup,
+        targets=None if targets is None else targets.origin,
+        selector=None if quality is None else quality.origin,
     )
-    return manifest.model_copy(update={"notes": [*manifest.notes, note]}) if note else manifest
+    return manifest.model_copy(update={"notes": notes})
+
+
+def _about(origin: Mapping[str, Any]) -> str:
+    left = [
+        f"{origin[key]:,} {words}"
+        for key, words in (("without_image", "without an image"), ("unusable", "that cannot be used"))
+        if origin[key]
+    ]
+    out = f"; left out: {', '.join(left)}" if left else ""
+    return f"Moved towards {origin['rows']:,} target examples of '{origin['name']}'{out}."
 
 
 def library_versions() -> dict[str, str]:

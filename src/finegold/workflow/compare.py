@@ -17,7 +17,9 @@ from finegold.selection.pickers import PICKERS
 from finegold.selection.presets import PRESETS, find_preset
 from finegold.selection.table import gather
 from finegold.workflow.choose import Choice, choose
-from finegold.workflow.compute import Computed, Machine, compute, read_rows
+from finegold.workflow.compute import Computed, compute
+from finegold.workflow.given import NOTHING_GIVEN, Given, check_given, needed
+from finegold.workflow.rows import Machine, read_rows
 from finegold.workflow.source import continue_run
 
 
@@ -43,6 +45,7 @@ def compare_run(
     encoder: str,
     labels: Labels | None = None,
     machine: Machine | None = None,
+    given: Given = NOTHING_GIVEN,
 ) -> Comparison:
     """Choose with every preset and measure what it chose.
 
@@ -57,10 +60,12 @@ def compare_run(
         encoder: For scores and embeddings that are to be computed.
         labels: For the shares of bad rows.
         machine: Device, batch size and workers.
+        given: Duplicates to leave out before every preset, targets, and files that some presets need.
     """
     machine = machine or Machine()
-    folder, dataset = continue_run(Path(run))
     recipes = [find_preset(name) for name in presets]
+    check_given(recipes, given)
+    folder, dataset = continue_run(Path(run))
     found: list[PresetFigures] = []
     choices: list[Choice] = []
     with folder.writing():
@@ -78,12 +83,20 @@ def compare_run(
         )
         for recipe in recipes:
             computed = compute(
-                folder, dataset, rows, recipe, weights=None, encoder=encoder, clusters=None, machine=machine
+                folder,
+                dataset,
+                rows,
+                recipe,
+                weights=None,
+                encoder=encoder,
+                clusters=None,
+                machine=machine,
+                given=given,
             )
             measured: list[dict[str, float]] = []
             for seed in range(seeds if PICKERS[recipe.pick].seeded else 1):
                 begin = time.perf_counter()
-                choice = choose(folder, dataset, computed, recipe, size, weights=None, seed=seed)
+                choice = choose(folder, dataset, computed, recipe, size, weights=None, seed=seed, given=given)
                 seconds = time.perf_counter() - begin
                 measured.append(_measure(choice, base, labels) | {"seconds": seconds})
                 if seed == 0:
@@ -101,7 +114,12 @@ def compare_run(
     overlap = tuple(tuple(figures.overlap(one.chosen, other.chosen) for other in found) for one in found)
     size_chosen = len(found[0].chosen)
     result = Comparison(
-        rows.fingerprint, size_chosen, tuple(found), overlap, _pool_figures(choices[0], labels)
+        rows.fingerprint,
+        size_chosen,
+        tuple(found),
+        overlap,
+        _pool_figures(choices[0], labels),
+        "none" if given.dedup is None else str(given.dedup),
     )
     write_json(folder.path / "comparisons" / f"{size_chosen}.json", asdict(result))
     return result
@@ -110,7 +128,7 @@ def compare_run(
 def preset_names(text: str) -> list[str]:
     """Names from `a,b,c`; `all` gives every preset that needs nothing but the data."""
     if text == "all":
-        return [name for name, preset in PRESETS.items() if "targets" not in PICKERS[preset.pick].needs]
+        return [name for name, preset in PRESETS.items() if not needed(preset)]
     return [name.strip() for name in text.split(",") if name.strip()]
 
 

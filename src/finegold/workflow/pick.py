@@ -10,8 +10,10 @@ from finegold.selection.manifest import Manifest, manifest_text
 from finegold.selection.options import parse_size, parse_weights
 from finegold.selection.presets import find_preset
 from finegold.workflow.choose import Choice, choose
-from finegold.workflow.compute import Machine, check_encoder, compute, read_rows
+from finegold.workflow.compute import check_encoder, compute
+from finegold.workflow.given import NOTHING_GIVEN, Given, check_given
 from finegold.workflow.output import MANIFEST, REPORT, check_free, output_folder, relocated, subset_names
+from finegold.workflow.rows import Machine, read_rows
 from finegold.workflow.source import DataSource, start_run
 
 
@@ -48,6 +50,7 @@ def pick(
     strict: bool = False,
     link: bool = False,
     machine: Machine | None = None,
+    given: Given = NOTHING_GIVEN,
 ) -> Picked:
     """Read, score, cluster, select, write and report.
 
@@ -64,18 +67,20 @@ def pick(
         strict: Stop at the first bad row instead of excluding and counting it.
         link: Hard-link image files instead of copying them.
         machine: Device, batch size and workers.
+        given: Duplicates to leave out, targets, and files that some presets need.
 
     Raises:
         FinegoldError: Whatever is wrong with the data, the options or the models, in one sentence.
     """
     recipe = find_preset(preset)
+    check_given([recipe], given, weights)
     own = parse_weights(weights) if isinstance(weights, str) else weights
     source = source if isinstance(source, DataSource) else DataSource.of(source)
     out = Path(out).resolve()
     folder, dataset = start_run(source, Path(run) if run else out.with_name(out.name + ".run"))
     check_free(out, subset_names(dataset))
     machine = machine or Machine()
-    check_encoder(recipe, own, encoder, machine)
+    check_encoder(recipe, own, encoder, machine, given)
     with folder.writing():
         rows = read_rows(folder, dataset, machine, strict=strict)
         # Before the hours of scoring, not after.
@@ -89,8 +94,9 @@ def pick(
             encoder=encoder,
             clusters=clusters,
             machine=machine,
+            given=given,
         )
-        choice = choose(folder, dataset, computed, recipe, str(size), weights=own, seed=seed)
+        choice = choose(folder, dataset, computed, recipe, str(size), weights=own, seed=seed, given=given)
         return deliver(folder, dataset, choice, out, link=link)
 
 

@@ -37,11 +37,14 @@ from finegold.run import PartTable, RunFolder
 from finegold.samples import Dataset, Row
 from finegold.samples.images import ImageError, decode
 from finegold.selection.compare import Comparison
-from finegold.selection.manifest import Manifest, read_manifest
+from finegold.selection.manifest import Configuration, Manifest, read_manifest
 from finegold.selection.pickers import PICKERS
 from finegold.selection.table import Excluded
 from finegold.workflow.choose import Choice, choose
-from finegold.workflow.compute import read_rows, recorded
+from finegold.workflow.compute import recorded
+from finegold.workflow.given import Given
+from finegold.workflow.report_duplicates import duplicates_sections, shown_groups
+from finegold.workflow.rows import read_rows
 from finegold.workflow.source import continue_run
 
 GALLERY = 240
@@ -81,12 +84,15 @@ def report_inputs(
     rows = _pool_rows(run, choice)
     clusters = _clusters(choice, rows)
     misses = near_misses(rows, clusters, NEAR_MISSES)
-    excluded = [*candidates.excluded, *_without_quality(choice)]
+    excluded = [*candidates.excluded, *_not_chosen_from(choice)]
     listed = _few_of_each(excluded)
     shown = {row.id for row in selection.rows[:GALLERY]} | {miss.id for miss in misses}
     shown |= {key for cluster in clusters for key in cluster.examples}
     position = dict(zip(candidates.ids, candidates.rows.tolist(), strict=True))
-    contents, pictures = _contents(dataset, {position[key] for key in shown}, {row.row for row in listed})
+    alike = {key for kept, removed in shown_groups(choice).items() for key in (kept, *removed)}
+    contents, pictures = _contents(
+        dataset, {position[key] for key in shown | alike}, {row.row for row in listed}
+    )
     return ReportInputs(
         dataset=DatasetFacts(
             manifest.dataset.name,
@@ -109,14 +115,14 @@ def report_inputs(
         provenance=_provenance(run, manifest),
         indicators=tuple(_indicators(choice)),
         clusters=clusters,
-        contents=contents,
+        contents={key: contents[key] for key in shown},
         near_misses=misses,
         excluded=tuple(
             ExcludedRow(row.id or "?", row.place, row.code, row.reason, pictures.get(row.row))
             for row in listed
         ),
         excluded_counts=manifest.counts.excluded,
-        sections=sections,
+        sections=(*duplicates_sections(choice, contents), *sections),
     )
 
 
@@ -166,12 +172,12 @@ def _examples(rows: PoolRows, members: Ints, vectors: Vectors | None) -> tuple[s
     return tuple(rows.ids[i] for i in members[nearest[np.sort(first)[:EXAMPLES]]])
 
 
-def _without_quality(choice: Choice) -> list[Excluded]:
+def _not_chosen_from(choice: Choice) -> list[Excluded]:
     candidates = choice.candidates
     at = {key: index for index, key in enumerate(candidates.ids)}
     return [
-        Excluded(int(candidates.rows[at[key]]), key, candidates.places[at[key]], "no-quality", reason)
-        for key, reason in choice.selection.excluded.items()
+        Excluded(int(candidates.rows[at[key]]), key, candidates.places[at[key]], found.code, found.reason)
+        for key, found in choice.selection.excluded.items()
     ]
 
 
@@ -195,7 +201,7 @@ def _contents(
     for row, picture in map_ordered(_picture, dataset.rows_at(positions | excluded)):
         if row.index in positions and row.sample is not None:
             contents[row.id] = RowContent(row.place, row.sample.instruction, row.sample.answer, picture)
-        else:
+        if row.index in excluded:
             pictures[row.index] = picture
     return contents, pictures
 
@@ -251,11 +257,20 @@ def _provenance(run: RunFolder, manifest: Manifest) -> Provenance:
     data, configuration = run.manifest["data"], manifest.configuration
     images = ["--images", data["images"]] if data["images"] else []
     again = ["finegold", "select", str(run.path), "--size", str(manifest.size), "--seed", str(manifest.seed)]
-    again += ["--preset", configuration.preset, "--out", "AGAIN"]
+    again += ["--preset", configuration.preset, *_again(configuration), "--out", "AGAIN"]
     replay = ["finegold", "replay", "selection.json", "--data", data["path"], *images, "--out", "AGAIN"]
     return Provenance(
         (shlex.join(replay), shlex.join(again)), {"finegold": manifest.finegold, **manifest.libraries}
     )
+
+
+def _again(configuration: Configuration) -> list[str]:
+    """Options of what was given beside the data; files by their names, since their places are not kept."""
+    dedup, selector = configuration.settings(), configuration.selector or {}
+    options = [] if dedup is None else ["--dedup", str(dedup)]
+    options += ["--targets", configuration.targets["name"]] if configuration.targets else []
+    options += ["--pairs", selector["pairs"]] if "pairs" in selector else []
+    return options + (["--selector", selector["checkpoint"]] if "checkpoint" in selector else [])
 
 
 def report_run(run: str | Path, selection: str | Path, out: str | Path, judged: Path | None = None) -> Path:
@@ -269,15 +284,18 @@ def report_run(run: str | Path, selection: str | Path, out: str | Path, judged: 
     folder, dataset = continue_run(Path(run))
     manifest = read_manifest(Path(selection))
     with folder.writing():
-        computed = recorded(folder, read_rows(folder, dataset), manifest)
+        configuration = manifest.configuration
+        computed = recorded(folder, dataset, read_rows(folder, dataset), manifest)
         choice = choose(
             folder,
             dataset,
             computed,
-            find_preset(manifest.configuration.preset),
+            find_preset(configuration.preset),
             str(manifest.size),
-            weights=manifest.configuration.weights or None,
+            weights=configuration.weights or None,
             seed=manifest.seed,
+            given=Given(dedup=configuration.settings()),
+            origin=configuration.selector,
         )
         if [row.id for row in choice.manifest.rows] != [row.id for row in manifest.rows]:
             raise RunError(

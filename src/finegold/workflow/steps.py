@@ -15,15 +15,11 @@ from finegold.scorers.llm import LlmScorer
 from finegold.selection.options import parse_weights
 from finegold.selection.presets import find_preset
 from finegold.workflow.choose import choose
-from finegold.workflow.compute import (
-    Machine,
-    embed_rows,
-    existing,
-    read_rows,
-    score_rows,
-)
+from finegold.workflow.compute import existing
+from finegold.workflow.given import NOTHING_GIVEN, Given, check_given
 from finegold.workflow.output import check_free, subset_names
 from finegold.workflow.pick import Picked, deliver
+from finegold.workflow.rows import Machine, embed_rows, read_rows, score_rows
 from finegold.workflow.source import DataSource, continue_run, start_run
 
 
@@ -115,20 +111,24 @@ def select_run(
     weights: Mapping[str, float] | str | None = None,
     seed: int = 0,
     link: bool = False,
+    given: Given = NOTHING_GIVEN,
 ) -> Picked:
     """Choose rows by what the run folder holds: the last scores of each scorer, and the last clusters.
+
+    Image hashes and embeddings of targets, if `given` asks for them, are made if they are not there.
 
     Raises:
         ConfigError: If something that the preset needs was not computed.
     """
     recipe = find_preset(preset)
+    check_given([recipe], given, weights)
     out = Path(out).resolve()
     folder, dataset = continue_run(Path(run))
     check_free(out, subset_names(dataset))
     with folder.writing():
-        computed = existing(folder, read_rows(folder, dataset))
-        if not computed.scores and recipe.weights:
+        computed = existing(folder, dataset, read_rows(folder, dataset), recipe, given)
+        if not computed.scores and recipe.reads:
             raise ConfigError(f"{folder.path} holds no scores of these rows: run `finegold score` first")
         own = parse_weights(weights) if isinstance(weights, str) else weights
-        choice = choose(folder, dataset, computed, recipe, str(size), weights=own, seed=seed)
+        choice = choose(folder, dataset, computed, recipe, str(size), weights=own, seed=seed, given=given)
         return deliver(folder, dataset, choice, out, link=link)

@@ -2,18 +2,28 @@
 
 from finegold.selection.dedup.duplicates import Duplicates, best_first
 from finegold.selection.dedup.exact import content_key, exact_duplicates
+from finegold.selection.dedup.leave_out import LeftOut, leave_out_duplicates
 from finegold.selection.dedup.perceptual import perceptual_duplicates, perceptual_hash
 from finegold.selection.dedup.semantic import semantic_cells, semantic_duplicates
+from finegold.selection.dedup.settings import Dedup, parse_dedup
 from finegold.selection.dedup.stages import deduplicate
+from finegold.selection.dedup.table import Contents, hash_images, read_contents
 
 __all__ = [
+    "Contents",
+    "Dedup",
     "Duplicates",
+    "LeftOut",
     "best_first",
     "content_key",
     "deduplicate",
     "exact_duplicates",
+    "hash_images",
+    "leave_out_duplicates",
+    "parse_dedup",
     "perceptual_duplicates",
     "perceptual_hash",
+    "read_contents",
     "semantic_cells",
     "semantic_duplicates",
 ]

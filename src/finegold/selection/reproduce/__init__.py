@@ -4,7 +4,7 @@ from finegold.selection.reproduce.findings import Finding, replay_findings, retr
 from finegold.selection.reproduce.published import FEATURES, INDICATORS, Published, read_published
 from finegold.selection.reproduce.quality import mm_lima_quality
 from finegold.selection.reproduce.rule import PUBLISHED_SHA256, ids_sha256, published_quotas, select_rows
-from finegold.selection.reproduce.selector import Selector, read_selector
+from finegold.selection.reproduce.selector import Selector, read_selector, write_selector
 from finegold.selection.reproduce.training import Retrained, train_selector
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "retraining_findings",
     "select_rows",
     "train_selector",
+    "write_selector",
 ]

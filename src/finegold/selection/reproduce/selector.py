@@ -15,6 +15,7 @@ import numpy as np
 from finegold.arrays import Floats
 from finegold.errors import ModelError
 from finegold.extras import require
+from finegold.run import atomic_path
 
 WIDTH = 16
 HEADS = 4
@@ -66,6 +67,17 @@ class Selector:
                 np.exp(share, out=share)
                 attended[rows, part] = (share @ values[:, part]) / share.sum(axis=1, keepdims=True)
         return self._linear(attended, f"{name}out_proj.")
+
+
+def write_selector(selector: Selector, path: Path) -> None:
+    """Write a checkpoint in the published layout, which `read_selector` reads back.
+
+    Raises:
+        MissingExtraError: If torch is not installed.
+    """
+    torch = require("torch", extra="models", why=f"the selector checkpoint {path.name}")
+    with atomic_path(path) as temporary:
+        torch.save({name: torch.tensor(values) for name, values in selector.weights.items()}, temporary)
 
 
 def _shapes() -> dict[str, tuple[int, ...]]:

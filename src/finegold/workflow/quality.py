@@ -1,0 +1,127 @@
+"""Qualities that are no formula of a preset: learnt from measured subsets, or a published selector's."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from finegold.arrays import Floats
+from finegold.errors import RunError
+from finegold.run import RunFolder, atomic_path, file_sha256
+from finegold.selection.learned import LearnedQuality, fit_learned, read_pairs
+from finegold.selection.preset import Preset
+from finegold.selection.reproduce import FEATURES, mm_lima_quality
+from finegold.selection.reproduce.quality import RELEASED_MEANS
+from finegold.selection.table import Candidates
+from finegold.workflow.given import Given
+
+_COLUMN_OF = {"llm": "gpt"}
+"""Indicators that fill a column of another name."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenQuality:
+    """One number a row that no weights of a preset give.
+
+    Attributes:
+        values: Shape (n,), aligned with the candidates; NaN where a row has none.
+        name: What to call it.
+        notes: What a reader must know.
+        origin: For the manifest: all that is needed to compute it again from the run folder.
+    """
+
+    values: Floats
+    name: str
+    notes: tuple[str, ...]
+    origin: dict[str, Any]
+
+
+def given_quality(
+    run: RunFolder,
+    preset: Preset,
+    candidates: Candidates,
+    given: Given,
+    origin: Mapping[str, Any] | None = None,
+) -> GivenQuality | None:
+    """The quality of a preset that needs one; None for the others.
+
+    Args:
+        run: Keeps the checkpoint of a selector, so that a report can be drawn again.
+        preset: Says which.
+        candidates: The rows and their indicators.
+        given: The file to learn from, or the checkpoint.
+        origin: Of an earlier selection, to compute the same again without those files.
+    """
+    if preset.quality == "learned":
+        return _learned(candidates, given.pairs, origin)
+    if preset.quality == "mm-lima":
+        return _mm_lima(run, candidates, given.selector, origin)
+    return None
+
+
+def _learned(candidates: Candidates, pairs: Path | None, origin: Mapping[str, Any] | None) -> GivenQuality:
+    if origin is None:
+        assert pairs is not None
+        columns = {
+            name: values for name, values in candidates.indicators.items() if np.isfinite(values).any()
+        }
+        learned = fit_learned(read_pairs(pairs), candidates.ids, columns)
+        origin = {
+            "kind": "learned",
+            "pairs": pairs.name,
+            "sha256": file_sha256(pairs),
+            "model": learned.model_dump(mode="json"),
+        }
+    learned = LearnedQuality.model_validate(origin["model"])
+    matrix = np.stack([candidates.indicators[name] for name in learned.indicators], axis=1)
+    complete = np.isfinite(matrix).all(axis=1)
+    values = np.full(len(matrix), np.nan)
+    values[complete] = learned.score(matrix[complete])
+    evidence = learned.evidence
+    weights = ", ".join(
+        f"{name}={weight:.3g}" for name, weight in zip(learned.indicators, learned.weights, strict=True)
+    )
+    said = learned.warning() or (
+        f"Over {evidence.subsets} measured subsets the indicators predict a held-out result with R² "
+        f"{evidence.r2:.2f} (permutation p {evidence.p_value:.3f})."
+    )
+    return GivenQuality(values, "learned quality", (said, f"Learnt weights: {weights}."), dict(origin))
+
+
+def _mm_lima(
+    run: RunFolder, candidates: Candidates, selector: Path | None, origin: Mapping[str, Any] | None
+) -> GivenQuality:
+    if selector is not None:
+        name, digest = selector.name, file_sha256(selector)
+    else:
+        assert origin is not None
+        name, digest = origin["checkpoint"], origin["sha256"]
+    kept = run.path / "selectors" / f"{digest[:12]}.pth"
+    if selector is not None and not kept.exists():
+        with atomic_path(kept) as temporary:
+            shutil.copyfile(selector, temporary)
+    if not kept.exists():
+        raise RunError(f"{run.path} lacks the selector {digest[:12]}: select again with --selector")
+    columns = {_COLUMN_OF.get(name, name): values for name, values in candidates.indicators.items()}
+    found = mm_lima_quality(columns, kept)
+    absent = [name for name in FEATURES if name not in found.used]
+    notes = []
+    if absent:
+        notes.append(
+            f"Of the selector's {len(FEATURES)} columns the run has {', '.join(found.used)}; the other "
+            f"{len(absent)} stand at their means over the released data and tell no row from another."
+        )
+    notes += [
+        f"{name} averages {mean:.3g} here and {RELEASED_MEANS[name]:.3g} in the released data: the selector "
+        "was never shown such values."
+        for name, mean in found.foreign.items()
+    ]
+    return GivenQuality(
+        found.values,
+        "score of the trained selector",
+        tuple(notes),
+        {"kind": "mm-lima", "checkpoint": name, "sha256": digest, "columns": list(found.used)},
+    )
