@@ -32,7 +32,7 @@ def test_help_names_every_verb() -> None:
 def test_importing_loads_no_model_library(statement: str) -> None:
     program = (
         f"{statement}\nimport sys\n"
-        "heavy = ('torch', 'transformers', 'sklearn', 'pyarrow', 'PIL', 'openai')\n"
+        "heavy = ('torch', 'transformers', 'sklearn', 'pyarrow', 'PIL', 'aiohttp')\n"
         "print([name for name in heavy if name in sys.modules])"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.llm.server import Answer, Ask, FakeServer, completion
 
-pytest.importorskip("openai")
+pytest.importorskip("aiohttp")
 MakeDataset = Callable[..., Path]
 
 

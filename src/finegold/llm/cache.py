@@ -4,12 +4,15 @@ import json
 import os
 import secrets
 import sqlite3
-from dataclasses import asdict, replace
+from collections.abc import Iterable
+from dataclasses import fields, replace
 from pathlib import Path
 
 from finegold.errors import RunError
 from finegold.llm.reply import ChatReply
 from finegold.llm.request import ChatRequest, marker_of
+
+_FIELDS = tuple(field.name for field in fields(ChatReply))
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -65,8 +68,18 @@ class Cache:
 
     def get(self, key: str) -> ChatReply | None:
         """The reply that was paid for, marked as cached; None if there is none."""
-        row = self._db.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
-        return replace(ChatReply(**json.loads(row[0])), cached=True) if row is not None else None
+        found = self.first((key,))
+        return found[1] if found is not None else None
+
+    def first(self, keys: Iterable[str]) -> tuple[str, ChatReply] | None:
+        """The first of these keys whose reply was paid for, with it; None if there is none."""
+        asked = tuple(keys)
+        marks = ", ".join("?" * len(asked))
+        rows = dict(self._db.execute(f"SELECT key, reply FROM replies WHERE key IN ({marks})", asked))
+        for key in asked:
+            if key in rows:
+                return key, replace(ChatReply(**json.loads(rows[key])), cached=True)
+        return None
 
     def put(self, key: str, request: ChatRequest, reply: ChatReply) -> None:
         """Keep a reply; on disk when this returns. The first reply of a key stays.
@@ -74,7 +87,9 @@ class Cache:
         Raises:
             RunError: If it cannot be written: going on would lose calls that were paid.
         """
-        row = (key, request.model, request.template, reply.created, json.dumps(asdict(reply)))
+        # `asdict` copies deeply, at a fifth of the time of the write.
+        content = json.dumps({name: getattr(reply, name) for name in _FIELDS})
+        row = (key, request.model, request.template, reply.created, content)
         try:
             self._db.execute("INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?, ?)", row)
         except sqlite3.Error as error:

@@ -79,11 +79,11 @@ class CachedClient:
             Halted: If it was not sent and no later one will be.
         """
         keyed = {r.key(): r for r in (request, request.plain) if r is not None}
-        for key, candidate in keyed.items():
-            reply = self._cache.get(key)
-            if reply is not None:
-                self._audit.reply(candidate, key, self._cache.marker(key), reply, 0.0)
-                return reply
+        found = self._cache.first(keyed)
+        if found is not None:
+            key, reply = found
+            self._audit.reply(keyed[key], key, self._cache.marker(key), reply, 0.0)
+            return reply
         key = next(iter(keyed))
         task = self._in_flight.get(key)
         if task is None:

@@ -11,7 +11,7 @@ from finegold.llm.cache import Cache, default_cache
 from finegold.llm.client import CachedClient
 from finegold.llm.endpoint import Endpoint, endpoint_from
 from finegold.llm.request import ChatRequest
-from finegold.llm.transport import OpenAITransport
+from finegold.llm.transport import HttpTransport
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ class Session:
         """A client in the running event loop; close it after use.
 
         Raises:
-            MissingExtraError: If the openai package is missing.
+            MissingExtraError: If aiohttp is missing.
             RunError: If the cache or the audit cannot be used.
         """
-        transport = OpenAITransport(self.endpoint)
+        transport = HttpTransport(self.endpoint)
         return CachedClient(self.endpoint, transport, Cache(self.cache), Audit(self.audit), self.limits)
 
 
@@ -104,7 +104,7 @@ class Planner:
             return
         self._seen.add(key)
         keys = [key, *([request.plain.key()] if request.plain else [])]
-        if self._cache is not None and any(self._cache.get(k) is not None for k in keys):
+        if self._cache is not None and self._cache.first(keys) is not None:
             self._cached += 1
             return
         self._calls += 1

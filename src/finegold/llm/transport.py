@@ -1,22 +1,30 @@
-"""The wire: one try of one call through the openai SDK, every outcome named."""
+"""The wire: one try of one call over HTTP, every outcome named.
 
-import asyncio
+aiohttp alone, not the openai SDK: one POST of JSON is all that is sent, and the SDK spends three times the
+processor time of the whole call on it (measured in docs/measurements.md), which at 64 calls in flight is what
+bounds the pace.
+"""
+
 import json
+import os
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
+from finegold.errors import ConfigError
 from finegold.extras import require
-from finegold.llm.endpoint import Endpoint
+from finegold.llm.endpoint import OPENAI_URL, Endpoint
+from finegold.llm.proxy import proxy_for
 from finegold.llm.reply import Trouble, TroubleKind
 
 _SHORTEST_SECRET = 8
-# The SDK would tell every endpoint about the user's machine, and each header costs time in each call.
-_ABOUT_THE_MACHINE = tuple(
-    f"X-Stainless-{name}"
-    for name in ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
-)
-_ABOUT_THE_CALL = ("x-stainless-retry-count", "x-stainless-read-timeout")
+_LONGEST_CONNECT = 30.0
+"""Seconds until an address that does not answer counts as down: the timeout is one for slow models."""
+_KEEP_ALIVE = 4.0
+"""Seconds that an idle connection is kept. Common servers close theirs after 5, and a call sent on a
+connection that is being closed is lost."""
+_OPENAI_ACCOUNT = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
 
 
 class Transport(Protocol):
@@ -29,90 +37,120 @@ class Transport(Protocol):
         """Close its connections."""
 
 
-class OpenAITransport:
-    """The SDK's async client with its own retries off and its connections kept alive.
-
-    The raw body is read instead of the SDK's models: a body that is not what it should be is then ours to
-    name, and a call costs half of the processor time.
-    """
+class HttpTransport:
+    """POSTs to `/chat/completions` over connections that are kept open, directly or through a proxy."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         """Must be called inside the event loop that will use it.
 
         Raises:
-            MissingExtraError: If the openai package is missing.
+            MissingExtraError: If aiohttp is missing.
+            ConfigError: If the key cannot stand in a header, or the proxy of the environment cannot be used.
         """
-        self._openai: Any = require("openai", extra="llm", why="the LLM client")
+        self._aiohttp: Any = require("aiohttp", extra="llm", why="the LLM client")
         self._endpoint = endpoint
-        try:
-            # Twice as fast as the default transport at 64 calls in flight.
-            http_client = self._openai.DefaultAioHttpClient()
-        except RuntimeError:
-            http_client = self._openai.DefaultAsyncHttpxClient()
-        self._client = self._openai.AsyncOpenAI(
-            base_url=endpoint.base_url,
-            api_key=endpoint.api_key.get_secret_value(),
-            max_retries=0,
-            timeout=endpoint.timeout,
-            http_client=http_client,
-            default_headers={name: self._openai.Omit() for name in _ABOUT_THE_MACHINE},
+        self._secret = endpoint.api_key.get_secret_value()
+        if not (self._secret.isascii() and self._secret.isprintable()):
+            raise ConfigError(
+                "the API key holds characters that no HTTP header may hold, such as a line end or an accent: "
+                "check FINEGOLD_LLM_API_KEY"
+            )
+        self._echo = self._secret.encode() if len(self._secret) >= _SHORTEST_SECRET else None
+        headers = {
+            "Authorization": f"Bearer {self._secret}",
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "User-Agent": "finegold",
+        }
+        parts = urlsplit(endpoint.base_url)
+        # A query, such as Azure's api-version, stays where it is.
+        self._url = parts._replace(path=parts.path.rstrip("/") + "/chat/completions").geturl()
+        if endpoint.base_url == OPENAI_URL:
+            headers |= {name: os.environ[v] for name, v in _OPENAI_ACCOUNT.items() if os.environ.get(v)}
+        self._proxy = proxy_for(endpoint.base_url)
+        settings: dict[str, Any] = {"allow_redirects": False}
+        if self._proxy is not None:
+            settings["proxy"] = self._proxy.url
+            if self._proxy.authorization is not None:
+                secret = {"Proxy-Authorization": self._proxy.authorization}
+                if parts.scheme == "https":
+                    settings["proxy_headers"] = secret
+                else:
+                    headers |= secret
+        # With each request: aiohttp sends a session's headers, and so the key, to the proxy as well.
+        self._headers = headers
+        self._settings = settings
+        aiohttp = self._aiohttp
+        self._http = aiohttp.ClientSession(
+            # The number of calls in flight is bounded by who calls.
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(
+                total=endpoint.timeout,
+                sock_connect=min(_LONGEST_CONNECT, endpoint.timeout),
+                ceil_threshold=60,
+            ),
         )
-        self._headers = {name: self._openai.Omit() for name in _ABOUT_THE_CALL}
 
     async def send(self, payload: dict[str, Any], idempotency_key: str) -> bytes:
         """One try. A gateway that honours `Idempotency-Key` charges a retried call once."""
-        options = {"headers": {**self._headers, "Idempotency-Key": idempotency_key}}
-        openai = self._openai
+        data = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        headers = {**self._headers, "Idempotency-Key": idempotency_key}
         try:
-            # The SDK's timeout is one of silence; a body that drips for ever needs one for the whole.
-            async with asyncio.timeout(self._endpoint.timeout):
-                body: bytes = await self._client.post(
-                    "/chat/completions", cast_to=bytes, body=payload, options=options
-                )
-        except openai.APIStatusError as error:
-            raise self._refusal(error) from None
-        except TimeoutError:
-            raise Trouble("lost", f"no reply within {self._endpoint.timeout:g} s") from None
+            async with self._http.post(self._url, data=data, headers=headers, **self._settings) as response:
+                body: bytes = await response.read()
         except Exception as error:
             raise self._broken(error) from None
-        return self._clean(body.decode("utf-8", "replace")).encode()
+        if response.status != 200:
+            raise self._refusal(response.status, response.headers, body.decode("utf-8", "replace"))
+        # Some servers echo the key.
+        return body if self._echo is None else body.replace(self._echo, b"[key]")
 
     async def close(self) -> None:
         """Close its connections."""
-        await self._client.close()
+        await self._http.close()
 
     def _clean(self, text: str) -> str:
-        """A text of the endpoint without the key, which some servers echo."""
-        secret = self._endpoint.api_key.get_secret_value()
-        return text.replace(secret, "[key]") if len(secret) >= _SHORTEST_SECRET else text
+        """A text of the endpoint without the key."""
+        return text if self._echo is None else text.replace(self._secret, "[key]")
 
-    def _refusal(self, error: Any) -> Trouble:
-        status: int = error.status_code
-        said = self._clean(_message(error.response.text))
+    def _refusal(self, status: int, headers: Any, text: str) -> Trouble:
+        if 300 <= status < 400:
+            moved = urlsplit(headers.get("location", ""))
+            target = f"{moved.scheme}://{moved.netloc}{moved.path}" if moved.netloc else moved.path
+            return Trouble(
+                "locked",
+                f"the endpoint answered {status} and points to {self._clean(target)[:200] or 'nowhere'}: "
+                "give the address where the API is, up to /chat/completions, as --base-url",
+                status=status,
+            )
+        said = self._clean(_message(text))
         reason = f"the endpoint answered {status}" + (f": {said}" if said else "")
         kind: TroubleKind = "refused"
-        if status in (401, 403) or "insufficient_quota" in error.response.text:
+        if status in (401, 403) or "insufficient_quota" in text:
             kind = "locked"
         elif status == 429:
             kind = "busy"
         elif status >= 500 or status in (408, 409, 425):
             kind = "down"
-        return Trouble(kind, reason, retry_after=retry_after(error.response.headers), status=status)
+        return Trouble(kind, reason, retry_after=retry_after(headers), status=status)
 
     def _broken(self, error: Exception) -> Trouble:
-        """A failure without a status: the connection was refused, or it broke after the request was sent."""
-        root: BaseException = error
-        while root.__cause__ is not None:
-            root = root.__cause__
-        if isinstance(root, TimeoutError):
+        """A failure without a status: no connection, or it broke after the request was sent."""
+        aiohttp = self._aiohttp
+        through = "" if self._proxy is None else f" through the proxy {self._proxy.url}"
+        cannot = f"cannot connect to {self._endpoint.place}{through}"
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            return Trouble("down", f"{cannot}: its certificate is not trusted (SSL_CERT_FILE names others)")
+        if isinstance(error, aiohttp.ClientHttpProxyError):
+            return Trouble("down", f"{cannot}: the proxy answered {error.status}")
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return Trouble("down", f"{cannot} ({type(error.os_error).__name__})")
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            return Trouble("down", f"{cannot} (no answer)")
+        if isinstance(error, TimeoutError):
             return Trouble("lost", f"no reply within {self._endpoint.timeout:g} s")
-        # aiohttp and httpcore both name failures to connect so; all others come after the request went out.
-        names = [type(step).__name__ for step in _chain(error)]
-        if isinstance(root, ConnectionRefusedError) or any(
-            "Connector" in n or n == "ConnectError" for n in names
-        ):
-            return Trouble("down", f"cannot connect to {self._endpoint.place} ({type(root).__name__})")
-        said = self._clean(str(root))[:200] or type(root).__name__
+        said = self._clean(str(error))[:200] or type(error).__name__
         return Trouble("lost", f"the connection to {self._endpoint.place} broke: {said}")
 
 
@@ -134,13 +172,6 @@ def retry_after(headers: Any, *, now: datetime | None = None) -> float | None:
         if seconds == seconds:
             return max(0.0, seconds)
     return None
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    steps = [error]
-    while steps[-1].__cause__ is not None:
-        steps.append(steps[-1].__cause__)
-    return steps
 
 
 def _message(text: str) -> str:

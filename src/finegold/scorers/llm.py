@@ -90,7 +90,7 @@ class LlmScorer:
         """Open cache, audit and connections. Sends nothing.
 
         Raises:
-            MissingExtraError: If the openai package is missing.
+            MissingExtraError: If aiohttp is missing.
             RunError: If the cache or the audit cannot be used.
         """
         if self._live:

@@ -43,6 +43,20 @@ class Sampling:
         return {"max_new_tokens": self.longest, "do_sample": bool(self.temperature), "num_beams": 1, **drawn}
 
 
+_TOKENS = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
+
+
+def decode_plainly(model: Any) -> None:
+    """Keep of a checkpoint's own generation settings the special tokens alone.
+
+    The others, such as a repetition penalty, would change greedy answers without a word.
+    """
+    from transformers import GenerationConfig
+
+    own = model.generation_config
+    model.generation_config = GenerationConfig(**{name: getattr(own, name, None) for name in _TOKENS})
+
+
 class Answerer(Protocol):
     """A model that answers questions about images."""
 
@@ -58,6 +72,7 @@ class PrefixAnswerer:
     def __init__(self, model: PrefixModel) -> None:
         self._model = model
         self._ends = end_ids(model.tokenizer, model.template)
+        decode_plainly(model.language_model)
 
     def answer(
         self, images: Sequence[Image.Image | None], questions: Sequence[str], sampling: Sampling

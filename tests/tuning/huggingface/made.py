@@ -8,6 +8,8 @@ import transformers
 from tokenizers import Tokenizer, decoders, pre_tokenizers, processors
 from tokenizers.models import BPE
 
+from finegold.tuning.huggingface.loading import images_only
+
 TEMPLATE = (
     "{% for m in messages %}<|{{ m['role'] }}|>{% if m['content'] is string %}{{ m['content'] }}{% else %}"
     "{% for c in m['content'] %}{% if c['type'] == 'image' %}IMAGE{% else %}{{ c['text'] }}{% endif %}"
@@ -15,14 +17,18 @@ TEMPLATE = (
 )
 
 
-def tokenizer(*special: str) -> transformers.PreTrainedTokenizerFast:
-    """One token a byte, and the special ones."""
+def tokenizer(*special: str, start: bool = False) -> transformers.PreTrainedTokenizerFast:
+    """One token a byte, and the special ones; with `start`, `<s>` before each text, as Llama's does."""
     names = ["<pad>", "<s>", "</s>", "<|user|>", "<|assistant|>", "<|system|>", *special]
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     made = Tokenizer(BPE({token: i for i, token in enumerate([*names, *letters])}, []))
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
     made.post_processor = processors.ByteLevel(trim_offsets=False)
+    if start:
+        made.post_processor = processors.TemplateProcessing(
+            single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", 1)]
+        )
     return transformers.PreTrainedTokenizerFast(
         tokenizer_object=made,
         pad_token="<pad>",
@@ -47,8 +53,9 @@ def _text(vocabulary: int) -> dict[str, Any]:
     }
 
 
-def llava(folder: Path) -> None:
-    words = tokenizer("<image>")
+def llava(folder: Path, template: str = TEMPLATE) -> None:
+    torch.manual_seed(0)
+    words = tokenizer("<image>", start=True)
     vision = {
         "model_type": "clip_vision_model",
         "hidden_size": 16,
@@ -73,12 +80,13 @@ def llava(folder: Path) -> None:
         patch_size=14,
         vision_feature_select_strategy="default",
         num_additional_image_tokens=1,
-        chat_template=TEMPLATE.replace("IMAGE", "<image>"),
+        chat_template=template.replace("IMAGE", "<image>"),
     )
     _save(transformers.LlavaForConditionalGeneration(config), processor, folder)
 
 
 def qwen2_vl(folder: Path) -> None:
+    torch.manual_seed(0)
     words = tokenizer("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
     ids = words.convert_tokens_to_ids
     config = transformers.Qwen2VLConfig(
@@ -94,11 +102,13 @@ def qwen2_vl(folder: Path) -> None:
     )
     images = transformers.Qwen2VLImageProcessorPil(size={"shortest_edge": 28 * 28, "longest_edge": 56 * 56})
     template = TEMPLATE.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>")
-    processor = transformers.Qwen2VLProcessor(images, words, chat_template=template)
+    # Also where torchvision is installed: its part for videos is not what is tested.
+    processor = images_only(transformers.Qwen2VLProcessor)(images, words, None, chat_template=template)
     _save(transformers.Qwen2VLForConditionalGeneration(config), processor, folder)
 
 
 def idefics3(folder: Path) -> None:
+    torch.manual_seed(0)
     words = tokenizer("<image>", "<fake_token_around_image>", "<end_of_utterance>", "<global-img>")
     config = transformers.Idefics3Config(
         vision_config={
@@ -123,6 +133,5 @@ def idefics3(folder: Path) -> None:
 
 
 def _save(model: Any, processor: Any, folder: Path) -> None:
-    torch.manual_seed(0)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)

@@ -3,7 +3,6 @@
 import json
 import signal
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -23,10 +22,7 @@ from finegold.tuning.rows import usable_samples
 pytest.importorskip("trl")
 pytest.importorskip("peft")
 
-needs_torchvision = pytest.mark.skipif(
-    find_spec("torchvision") is None, reason="the processor of Qwen2-VL needs torchvision"
-)
-MODELS = [made.llava, made.idefics3, pytest.param(made.qwen2_vl, marks=needs_torchvision)]
+MODELS = [made.llava, made.idefics3, made.qwen2_vl]
 Make = Callable[[Path], None]
 
 
