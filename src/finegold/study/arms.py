@@ -16,8 +16,9 @@ from finegold.selection.presets import find_preset
 from finegold.study.folder import StudyFolder
 from finegold.study.study import Arm, Pool, Study
 from finegold.workflow.choose import Choice, choose
-from finegold.workflow.compute import Computed, Machine, Rows, check_encoder, compute, read_rows
+from finegold.workflow.compute import Computed, check_encoder, compute
 from finegold.workflow.output import MANIFEST, output_folder, subset_names
+from finegold.workflow.rows import Machine, Rows, read_rows
 from finegold.workflow.source import DataSource, start_run
 
 PLACES = "subset.json"

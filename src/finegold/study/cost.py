@@ -22,7 +22,7 @@ from finegold.study.study import Pool, Study
 from finegold.study.workers import Crew, run_jobs
 from finegold.tuning import load_answerer, load_named_model, load_recipe
 from finegold.tuning.models import default_recipe, is_prefix_name
-from finegold.workflow.compute import Machine
+from finegold.workflow.rows import Machine
 
 ROWS = 96
 """Rows of the trial pool."""

@@ -18,7 +18,7 @@ from finegold.study.study import Evaluation, Study
 from finegold.study.workers import Crew, run_jobs
 from finegold.tuning import load_recipe
 from finegold.tuning.models import default_recipe
-from finegold.workflow.compute import Machine
+from finegold.workflow.rows import Machine
 
 
 @dataclass(frozen=True, slots=True)

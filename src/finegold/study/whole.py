@@ -12,7 +12,7 @@ from finegold.study.results import collect
 from finegold.study.run import check_tasks, prepare, work
 from finegold.study.study import Study
 from finegold.study.workers import Crew
-from finegold.workflow.compute import Machine
+from finegold.workflow.rows import Machine
 
 
 def run_study(study: Study, out: str | Path, *, workers: int | None = None, device: str = "auto") -> Findings:
