@@ -6,7 +6,7 @@ from pathlib import Path
 from finegold.tuning.template import MINIGPT4_INSTRUCTIONS
 
 MODEL_FOLDER = Path(__file__).parent / "model"
-SHA256 = "f65391c1f04b3fac900fc4181611d7c3571a4457f7891a36134d2326f94fe32d"
+SHA256 = "be4239d695a87f7531a149358259d755de4667bbc38fbb8cb79c6ef4e04c8080"
 """Of `language_model/model.safetensors`; docs/offline-vlm.md is the model card."""
 ONE_SENTENCE = "Describe this image in one sentence."
 """The instruction that it answers with one caption."""
