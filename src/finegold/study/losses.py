@@ -25,7 +25,7 @@ FILE = "losses.json"
 LONGEST = 160
 """Tokens of an answer."""
 KINDS = ("single", "joined")
-"""References one by one after the task's prompt; all of an image joined, asked for in detail."""
+"""The first reference of an image after the task's prompt; all of them joined, asked for in detail."""
 
 
 def caption_items(asked: Evaluation) -> dict[str, list[Item]]:
@@ -61,7 +61,7 @@ def write_losses(where: Path, model: str, asked: Evaluation, *, device: str, fea
     found: dict[str, Any] = {}
     for name, own in items.items():
         (task,) = find_tasks([name])
-        single = [list(item.references) for item in own]
+        single = [[item.references[0]] for item in own]
         joined = [[" ".join(item.references)] for item in own]
         prompts = (task.prompt(asked.prompts).render(own[0]), DETAIL_INSTRUCTIONS[0])
         images = [item.image for item in own]
