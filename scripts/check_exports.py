@@ -3,10 +3,10 @@
     python scripts/check_exports.py EXPORT [EXPORT ...]
 
 Runs with the Python of an environment that has the framework; finegold need not be there (docs/tune.md says
-how to make one). An unknown, misspelt or ill-typed field, an unknown chat template, and a row or image that
-the framework's own reader does not take are errors. Without a GPU `use_cpu` is added, since both refuse
-bfloat16 there. ms-swift looks into the model to check the rest, so for a hub id that is not on this machine only
-the fields and rows that are checked, which is said.
+how to make one). An unknown or misspelt field, a value that arrives as another one, an unknown chat template,
+and a row or image that the framework's own reader does not take are errors. Without a GPU `use_cpu` is added,
+since both refuse bfloat16 there. ms-swift looks into the model to check the rest, so for a hub id that is not
+on this machine it is only the fields and rows that are checked, which is said.
 """
 
 import argparse
