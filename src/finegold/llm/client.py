@@ -188,6 +188,10 @@ class CachedClient:
         return f"no reply in {tries} tries; the last: {trouble.reason}"
 
 
+APART = 0.001
+"""Seconds between the first calls of two workers."""
+
+
 async def map_bounded(
     function: Callable[[T], Awaitable[R]], items: Iterable[T], *, concurrency: int
 ) -> AsyncIterator[tuple[int, R]]:
@@ -199,15 +203,17 @@ async def map_bounded(
     numbered = enumerate(items)
     done: asyncio.Queue[tuple[int, R] | None] = asyncio.Queue(maxsize=concurrency)
 
-    async def work() -> None:
+    async def work(number: int) -> None:
+        # Calls that begin together end together, and their replies wait for one another, round after round.
+        await asyncio.sleep(number * APART)
         for position, item in numbered:
             await done.put((position, await function(item)))
 
     async def work_all() -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(concurrency):
-                    group.create_task(work())
+                for number in range(concurrency):
+                    group.create_task(work(number))
         finally:
             await done.put(None)
 
