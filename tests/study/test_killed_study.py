@@ -66,6 +66,13 @@ def _children(parent: int) -> list[int]:
 
 def _wait_for_end(processes: list[int]) -> None:
     deadline = time.monotonic() + 30
-    while any(Path(f"/proc/{number}").exists() for number in processes):
+    while any(_lives(number) for number in processes):
         assert time.monotonic() < deadline, "a worker outlived the study"
         time.sleep(0.1)
+
+
+def _lives(number: int) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False
