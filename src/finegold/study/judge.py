@@ -70,7 +70,6 @@ def plan_judge(settings: Judged, arms: int) -> Plan:
     session = _session(settings, None)
     total = Plan(0, 0, 0, 0, None)
     for arm in range(arms):
-        # Texts of their own, so that no two arms' calls count as one.
         sets = (_long(f"a{arm}", questions), _long(f"b{arm}", questions))
         one = plan(*sets, questions, session, JudgeSettings(model_from(settings.model)))
         usd = None if one.usd is None else (total.usd or 0.0) + one.usd
@@ -85,7 +84,8 @@ def plan_judge(settings: Judged, arms: int) -> Plan:
 
 
 def _long(name: str, questions: list[Question]) -> AnswerSet:
-    return AnswerSet(name, {question.id: name.ljust(WORDS, "x") for question in questions})
+    # Each answer differs, or equal calls would count as one.
+    return AnswerSet(name, {q.id: f"{name} {q.id}".ljust(WORDS, "x") for q in questions})
 
 
 def _session(settings: Judged, audit: Path | None) -> Session:
