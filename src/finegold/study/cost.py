@@ -16,7 +16,7 @@ from finegold.selection.presets import find_preset
 from finegold.study.arms import PoolRows
 from finegold.study.folder import StudyFolder, finished
 from finegold.study.jobs import Job, Training, model_identity
-from finegold.study.run import Prepared, evaluated_items, image_files, prepare
+from finegold.study.run import Prepared, base_model, evaluated_items, image_files, prepare
 from finegold.study.stage1.models import place, training_photos
 from finegold.study.study import Pool, Study
 from finegold.study.workers import Crew, run_jobs
@@ -100,7 +100,7 @@ def plan_study(folder: StudyFolder, study: Study, crew: Crew, machine: Machine) 
     jobs = _counted(study, pool) if prepared is None else _left(folder, prepared)
     with tempfile.TemporaryDirectory(prefix="finegold-plan-") as trial:
         scoring = 0.0 if prepared is not None else _pool_seconds(Path(trial), study, pool, machine)
-        rates = _rates(Path(trial), study, pool, crew) if jobs.left else _Rates()
+        rates = _rates(Path(trial), folder, study, pool, crew, machine) if jobs.left else _Rates()
     steps = load_recipe(study.recipe or default_recipe(study.model), steps=study.steps).steps
     items = len(evaluated_items(study.evaluation))
     training = jobs.trainings * (steps * rates.step + rates.other)
@@ -231,10 +231,12 @@ class _Rates:
     image: float = 0.0
 
 
-def _rates(trial: Path, study: Study, pool: PoolRows, crew: Crew) -> _Rates:
+def _rates(
+    trial: Path, folder: StudyFolder, study: Study, pool: PoolRows, crew: Crew, machine: Machine
+) -> _Rates:
     _, small = _trial_pool(trial, pool)
-    model, asked = study.model, study.evaluation
-    recipe = study.recipe or default_recipe(model)
+    model, asked = base_model(folder, study, machine), study.evaluation
+    recipe = study.recipe or default_recipe(study.model)
     limit = min(asked.limit or 2 * asked.batch, 2 * asked.batch)
     asked = asked.model_copy(update={"limit": limit})
     workers = len(crew.devices)

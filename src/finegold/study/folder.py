@@ -2,6 +2,7 @@
 
 OUT/
   stage1-<fingerprint>/   offline models made for studies: heads.safetensors, model/
+  base-<fingerprint>/     a model put together from its parts, before any tuning
   pool-<fingerprint>.run/ run folder of the rows: scores, embeddings, clusters
   subsets/<fingerprint>/  rows that an arm chose, with selection.json
   models/<fingerprint>/   tuned models
@@ -44,6 +45,10 @@ class StudyFolder:
     def stage1(self, fingerprint: str) -> Path:
         """Offline models."""
         return self.path / f"stage1-{fingerprint}"
+
+    def base(self, fingerprint: str) -> Path:
+        """A model put together."""
+        return self.path / f"base-{fingerprint}"
 
     def pool(self, fingerprint: str) -> Path:
         """Run folder of a dataset."""

@@ -53,7 +53,7 @@ def collect(folder: StudyFolder, study: Study, prepared: Prepared, crew: Crew) -
         about=study.about,
         baseline=study.baseline,
         model=study.model,
-        recipe=study.recipe or default_recipe(prepared.model),
+        recipe=study.recipe or default_recipe(study.model),
         level=study.level,
         arms=tuple(_arm(folder, one) for one in prepared.runs),
         questions=questions,

@@ -11,13 +11,14 @@ from finegold.evaluation.evaluate import Options, missing_error, missing_files
 from finegold.evaluation.task import Item
 from finegold.run import file_sha256, fingerprint, progress, write_json
 from finegold.study.arms import ArmRows, PoolRows
-from finegold.study.folder import StudyFolder, finished
+from finegold.study.folder import StudyFolder, finish, finished
 from finegold.study.jobs import Job, Training, model_identity
 from finegold.study.stage1.models import OfflineModels, train_offline_models, training_photos
-from finegold.study.study import Evaluation, Study
+from finegold.study.study import Evaluation, ModelParts, Study
 from finegold.study.workers import Crew, run_jobs
-from finegold.tuning import load_recipe
-from finegold.tuning.models import default_recipe
+from finegold.tuning import Parts, load_named_model, load_recipe
+from finegold.tuning.models import NEW_MODELS, default_recipe
+from finegold.tuning.storage import save_prefix_model
 from finegold.workflow.rows import Machine
 
 
@@ -81,7 +82,7 @@ def prepare(folder: StudyFolder, study: Study, machine: Machine) -> Prepared:
         seen = PoolRows(folder, study.data, study.encoder, machine).image_hashes() | image_files(items)
         photos, left_out = training_photos(study.offline, seen)
         made = train_offline_models(folder, study.offline, photos, left_out)
-    model = made.model if made and study.model == "offline" else study.model
+    model = made.model if made and study.model == "offline" else base_model(folder, study, machine)
     encoder = made.encoder if made and study.encoder == "offline" else study.encoder
     pools = {"": PoolRows(folder, study.data, encoder, machine)}
     for arm in study.arms:
@@ -99,6 +100,30 @@ def prepare(folder: StudyFolder, study: Study, machine: Machine) -> Prepared:
     return Prepared(tuple(runs), pools, model, encoder, made)
 
 
+def base_model(folder: StudyFolder, study: Study, machine: Machine) -> str:
+    """The model's name; of one that is put together, a folder of its own, so that every run has the same."""
+    if study.model not in NEW_MODELS:
+        return study.model
+    parts = study.parts or ModelParts()
+    depends = {"model": study.model, **parts.model_dump()}
+    if parts.projection is not None and Path(parts.projection).is_file():
+        depends["projection"] = file_sha256(Path(parts.projection))
+    where = folder.base(fingerprint(depends))
+    if finished(where) is None:
+        import torch
+
+        made = Parts(
+            parts.language_model,
+            parts.vision_model,
+            None if parts.projection is None else Path(parts.projection),
+        )
+        with folder.step("base", model=study.model):
+            model = load_named_model(study.model, parts=made, device=machine.device)
+            save_prefix_model(model, where, with_language_model=False, dtype=torch.float32)
+            finish(where, depends)
+    return str(where)
+
+
 def _jobs(
     study: Study, rows: ArmRows, pool: PoolRows, model: str, identity: str, shared: str
 ) -> Sequence[Job]:
@@ -107,7 +132,7 @@ def _jobs(
         return []
     if rows.arm.preset is None:
         return [Job(None, model, identity, study.evaluation, also, shared)]
-    recipe = rows.arm.recipe or study.recipe or default_recipe(model)
+    recipe = rows.arm.recipe or study.recipe or default_recipe(study.model)
     found = []
     for seed, subset in enumerate(rows.subsets):
         plan = load_recipe(recipe, steps=study.steps, batch=study.batch)

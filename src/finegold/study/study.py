@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from finegold.errors import ConfigError
 from finegold.selection.presets import find_preset
+from finegold.tuning.models import NEW_MODELS
 
 
 class _Strict(BaseModel):
@@ -88,6 +89,20 @@ class Offline(_Strict):
     seed: int = 0
 
 
+class ModelParts(_Strict):
+    """Parts of a model that is put together, as `finegold tune` takes them.
+
+    Attributes:
+        language_model: Folder or hub id.
+        vision_model: Folder or hub id of a BLIP-2 model.
+        projection: A stage-1 checkpoint, `.pth` or `.safetensors`.
+    """
+
+    language_model: str | None = None
+    vision_model: str | None = None
+    projection: str | None = None
+
+
 class Evaluation(_Strict):
     """What the arms are measured on.
 
@@ -145,6 +160,7 @@ class Study(_Strict):
         arms: What is compared.
         seeds: Of arms that do not say.
         model: What is tuned; `offline` stands for the study's own offline model if it has `offline`.
+        parts: Of `minigpt4-7b` and `offline-smollm2`.
         recipe: None for the model's usual one.
         steps: In place of the recipe's.
         batch: In place of the recipe's.
@@ -163,6 +179,7 @@ class Study(_Strict):
     arms: tuple[Arm, ...] = Field(min_length=1)
     seeds: int = Field(default=5, ge=1)
     model: str = "offline"
+    parts: ModelParts | None = None
     recipe: str | None = None
     steps: int | None = Field(default=None, ge=1)
     batch: int | None = Field(default=None, ge=1)
@@ -180,6 +197,10 @@ class Study(_Strict):
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise ValueError(f"two arms are called {min(twice)}")
+        if self.parts is not None and self.model not in NEW_MODELS:
+            raise ValueError(
+                f"the model '{self.model}' has its own parts, only {', '.join(NEW_MODELS)} take some"
+            )
         if self.baseline not in names:
             raise ValueError(f"the baseline '{self.baseline}' is none of the arms {', '.join(names)}")
         return self
