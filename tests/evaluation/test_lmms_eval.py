@@ -100,6 +100,7 @@ def test_its_results_are_read_back_for_the_tasks_that_both_know(tmp_path: Path) 
     path = tmp_path / "20261122_results.json"
     scores = {"alias": "flickr30k_test", "flickr_CIDEr,none": 0.5, "flickr_CIDEr_stderr,none": "N/A"}
     exact = {"exact_match,none": 0.25, "exact_match_stderr,none": 0.01}
+    exact["exact_match_stderr_clt,none"] = 0.02
     path.write_text(
         json.dumps({"results": {"flickr30k_test": scores, "ok_vqa_val2014": exact, "mme": exact}})
     )

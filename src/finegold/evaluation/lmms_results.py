@@ -31,7 +31,7 @@ def read_lmms_results(path: Path) -> list[dict[str, Any]]:
     for name, scores in (results if isinstance(results, dict) else {}).items():
         for key, value in scores.items() if name in LMMS_TASKS and isinstance(scores, dict) else ():
             metric, _, variant = key.partition(",")
-            if isinstance(value, bool) or not isinstance(value, int | float) or metric.endswith("_stderr"):
+            if isinstance(value, bool) or not isinstance(value, int | float) or "_stderr" in metric:
                 continue
             error = scores.get(f"{metric}_stderr,{variant}")
             found.append(
