@@ -25,7 +25,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     held = 0
     for trial in range(200):
         draws = Draws.of(range(60), replicates=400, level=0.9, seed=trial)
-        found = draws.difference(_made(8, 60, 0.3, rng), _made(8, 60, 0.3, rng), (0, 1))
+        found = draws.difference(_made(8, 60, 0.3, rng), _made(8, 60, 0.3, rng))
         assert found.low is not None
         assert found.high is not None
         held += found.low <= 0 <= found.high
@@ -48,7 +48,7 @@ def test_seeds_that_differ_widen_the_interval() -> None:
 def test_equal_arms_of_one_seed_differ_by_nothing_whatever_the_images() -> None:
     values = np.random.default_rng(2).normal(size=(1, 40))
     draws = Draws.of(range(40), replicates=200, level=0.95)
-    assert draws.difference(_measured(values), _measured(values), (0, 1)) == Interval(0.0, 0.0, 0.0)
+    assert draws.difference(_measured(values), _measured(values)) == Interval(0.0, 0.0, 0.0)
 
 
 def test_items_of_one_image_are_drawn_together() -> None:

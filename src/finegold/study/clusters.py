@@ -81,11 +81,11 @@ def gains(metric: Metric, study: Study, clusters: dict[str, int]) -> tuple[Gain,
             continue
         draws = Draws.of(images, replicates=study.replicates, level=study.level)
         theirs = Measured(baseline.statistics[:, rows], baseline.combine)
-        for place, (arm, measured) in enumerate(metric.arms.items()):
+        for arm, measured in metric.arms.items():
             if arm == study.baseline:
                 continue
             own = Measured(measured.statistics[:, rows], measured.combine)
-            gain = draws.difference(own, theirs, (place, len(metric.arms)))
+            gain = draws.difference(own, theirs)
             ends = sorted(sign * end for end in (gain.low, gain.high) if end is not None)
             interval = Interval(sign * gain.value, *(ends or (None, None)))
             found.append(Gain(arm, int(number), len(set(images)), interval))

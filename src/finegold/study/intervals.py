@@ -5,6 +5,7 @@ images with replacement. Drawing from S seeds makes their spread too small by (S
 the mean over seeds are stretched by sqrt(S / (S - 1)) (Rao and Wu 1988, J. Am. Stat. Assoc. 83).
 """
 
+import hashlib
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
@@ -72,21 +73,20 @@ class Draws:
         weights = rng.multinomial(count, np.full(count, 1 / count), size=replicates).astype(np.float64)
         return cls(groups, weights, level, seed)
 
-    def mean(self, arm: Measured, stream: int = 0) -> Interval:
+    def mean(self, arm: Measured) -> Interval:
         """An arm's mean over seeds.
 
         Args:
             arm: Over the items that the draws were made for.
-            stream: Number of the arm: each draws its own seeds.
         """
-        return self._interval(arm.value, self._replicates(arm, stream))
+        return self._interval(arm.value, self._replicates(arm))
 
-    def difference(self, arm: Measured, baseline: Measured, streams: tuple[int, int]) -> Interval:
+    def difference(self, arm: Measured, baseline: Measured) -> Interval:
         """Arm minus baseline; both see the same images in each replicate, and draw their own seeds."""
-        values = self._replicates(arm, streams[0]) - self._replicates(baseline, streams[1])
+        values = self._replicates(arm) - self._replicates(baseline)
         return self._interval(arm.value - baseline.value, values)
 
-    def _replicates(self, arm: Measured, stream: int) -> Floats:
+    def _replicates(self, arm: Measured) -> Floats:
         seeds, _, width = arm.statistics.shape
         images = self.weights.shape[1]
         totals = np.zeros((images, seeds * width))
@@ -99,7 +99,9 @@ class Draws:
         )
         if seeds == 1:
             return values[:, 0]
-        rng = np.random.default_rng([self.seed, 1, stream])
+        # Each arm draws its own seeds, and an arm that stands in two studies the same ones in both.
+        content = hashlib.sha256(np.ascontiguousarray(arm.statistics).tobytes()).digest()
+        rng = np.random.default_rng([self.seed, *content[:8]])
         drawn = rng.integers(0, seeds, values.shape)
         centre = values.mean(axis=1)
         moved = np.take_along_axis(values, drawn, axis=1).mean(axis=1) - centre

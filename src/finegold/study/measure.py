@@ -142,16 +142,15 @@ LOSSES: tuple[tuple[str, Callable[[Floats], Floats], Better], ...] = (
 def question(metric: Metric, study: Study, used_to_fit: Sequence[str]) -> Question:
     """The metric of every arm, beside the baseline."""
     draws = Draws.of(metric.images, replicates=study.replicates, level=study.level)
-    stream = {arm.name: number for number, arm in enumerate(study.arms)}
     baseline = metric.arms[study.baseline]
     figures = []
     for arm, measured in metric.arms.items():
         spread = float(measured.by_seed.std(ddof=1)) if len(measured.by_seed) > 1 else None
-        mean = draws.mean(measured, stream[arm])
+        mean = draws.mean(measured)
         if arm == study.baseline:
             figures.append(Figure(arm, mean, spread, None, "", False))
             continue
-        difference = draws.difference(measured, baseline, (stream[arm], stream[study.baseline]))
+        difference = draws.difference(measured, baseline)
         words, seen = verdict(difference, metric.better, metric.scale)
         figures.append(Figure(arm, mean, spread, difference, words, seen))
     return Question(

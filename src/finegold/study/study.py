@@ -188,7 +188,7 @@ class Study(_Strict):
     evaluation: Evaluation
     offline: Offline | None = None
     judge: Judged | None = None
-    replicates: int = Field(default=2000, ge=100)
+    replicates: int = Field(default=10_000, ge=100)
     level: float = Field(default=0.95, gt=0, lt=1)
 
     @model_validator(mode="after")
