@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
-from finegold.study.stage1.captioner import AGREED_STEPS, REWARDED_STEPS, STEPS, train_captioner
 from finegold.study.stage1.photos import read_photos
+from finegold.study.stage1.train import AGREED_STEPS, REWARDED_STEPS, STEPS, train_captioner
 from finegold.tuning.offline import is_held_out
 
 

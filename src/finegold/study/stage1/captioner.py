@@ -8,7 +8,6 @@ import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,8 +22,6 @@ from finegold.study.stage1.network import (
     Batch,
     Model,
     Photo,
-    image_features,
-    save,
     train_tokenizer,
 )
 from finegold.study.stage1.photos import CaptionedPhotos, as_sentence
@@ -32,8 +29,6 @@ from finegold.tuning.offline import DETAIL_INSTRUCTIONS, ONE_SENTENCE
 
 BATCH = 32
 WARMUP = 60
-STEPS, AGREED_STEPS, REWARDED_STEPS = 1900, 450, 300
-"""Of finegold's own model, on 6,366 photos."""
 Visit = tuple[int, list[int], list[list[int]]]
 
 
@@ -128,44 +123,6 @@ def learn_captions(
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             advance(1)
-
-
-def train_captioner(
-    photos: CaptionedPhotos,
-    out: Path,
-    *,
-    store: Path,
-    steps: int = STEPS,
-    agreed_steps: int = AGREED_STEPS,
-    rewarded_steps: int = 0,
-    seed: int = 0,
-) -> None:
-    """Train a captioner and write it as a folder that `finegold.tuning` loads.
-
-    Args:
-        photos: All of them are trained on.
-        out: Folder of the model.
-        store: Folder where the photos' features are kept.
-        steps: On all captions.
-        agreed_steps: On those that agree most.
-        rewarded_steps: On captions of its own, by how well they agree with the photo's.
-        seed: Of the weights and of all draws. Equal seeds give equal models on one machine with equally many
-            threads.
-    """
-    torch.manual_seed(seed)
-    views = image_features(photos.folder, photos.names, store)
-    data, tokenizer = caption_data(photos, views)
-    model = new_model(data)
-    draw = random.Random(seed)
-    for phase, count in ((EVERY_CAPTION, steps), (AGREED_CAPTIONS, agreed_steps)):
-        phase.learn(model, data, count, draw)
-    if rewarded_steps:
-        # Here, since that module needs this one.
-        from finegold.study.stage1.rewarded import learn_from_reward
-
-        references = [[as_sentence(caption) for caption in captions] for captions in photos.captions]
-        learn_from_reward(model, data, tokenizer, references, rewarded_steps, draw)
-    save(model, tokenizer, out)
 
 
 @dataclass(frozen=True, slots=True)

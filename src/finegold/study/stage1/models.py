@@ -95,8 +95,8 @@ def _train(where: Path, settings: Offline, photos: CaptionedPhotos, left_out: in
     import numpy as np
 
     from finegold.encoders.offline.heads import save_heads
-    from finegold.study.stage1.captioner import train_captioner
     from finegold.study.stage1.heads import HeadSettings, compute_features, flatten, train
+    from finegold.study.stage1.train import train_captioner
 
     heads, model = where / "heads.safetensors", where / "model"
     spent = 0.0
