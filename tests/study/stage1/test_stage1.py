@@ -1,10 +1,12 @@
 import random
 from pathlib import Path
 
+import pytest
 import torch
 
-from finegold.evaluation.metrics import CiderReferences, caption_tokens, cider_d
-from finegold.study.stage1.captioner import EVERY_CAPTION, by_agreement, caption_data, new_model
+from finegold.evaluation.metrics import CiderReferences, cider_d
+from finegold.study.stage1 import rewarded
+from finegold.study.stage1.captioner import by_agreement, caption_data, new_model
 from finegold.study.stage1.network import BOS, END, IMAGE_TOKENS, Batch, Model
 from finegold.study.stage1.photos import CaptionedPhotos, as_sentence
 from finegold.study.stage1.rewarded import LONGEST, SAMPLES, learn_from_reward, sample
@@ -64,31 +66,49 @@ def test_captions_that_agree_with_the_others_come_first() -> None:
     assert order[0][-1] == 0
 
 
-def test_rewarded_samples_come_nearer_to_the_captions() -> None:
-    """Two kinds of pictures, told apart by their features, with captions of which one word differs."""
+def test_a_better_sample_becomes_likelier_than_a_worse_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each photo's samples one is its caption and the others are of another; nothing else is learnt."""
     torch.manual_seed(0)
     kinds = ["A dog runs.", "A cat sleeps."] * 2
-    names = tuple(f"{number}.jpg" for number in range(4))
-    photos = CaptionedPhotos(Path(), names, tuple((text, text) for text in kinds))
-    features = torch.zeros(4, IMAGE_TOKENS, 1280)
-    features[::2, :, ::2] = 1.0
-    features[1::2, :, 1::2] = 1.0
-    data, tokenizer = caption_data(photos, [features.half(), features.half()])
-    model, draw = new_model(data), random.Random(0)
-    EVERY_CAPTION.learn(model, data, 10, draw)
-    metric = CiderReferences([[caption_tokens(text)] for text in kinds])
+    photos = CaptionedPhotos(Path(), tuple("abcd"), tuple((text, text) for text in kinds))
+    features = torch.rand(4, IMAGE_TOKENS, 1280).half()
+    data, tokenizer = caption_data(photos, [features, features])
+    model = new_model(data)
+    told = {text: [*tokenizer.encode(text), END] for text in kinds}
+    prompt = data.prompts[ONE_SENTENCE]
 
-    def reward() -> float:
-        torch.manual_seed(1)
-        told = sample(model.eval(), features, data.prompts[ONE_SENTENCE])
-        assert all(len(own) == SAMPLES and max(map(len, own)) <= LONGEST for own in told)
-        texts = [[tokenizer.decode(ids, skip_special_tokens=True) for ids in own] for own in told]
-        found = [metric.score(i, caption_tokens(text)) for i, own in enumerate(texts) for text in own]
-        return sum(found) / len(found)
+    def losses() -> list[float]:
+        """Of the first photo's caption, and of another's."""
+        batch = Batch([0, 0], [prompt] * 2, [[told[text]] for text in kinds[:2]])
+        with torch.inference_mode():
+            found = model.eval().token_losses(batch, features[[0, 0]].float())
+        first = len(told[kinds[0]])
+        return [float(found[:first].sum()), float(found[first:].sum())]
 
-    before = reward()
-    learn_from_reward(model, data, tokenizer, photos.captions, 8, draw)
-    assert reward() > before
+    monkeypatch.setattr(rewarded, "KEPT", 0.0)
+    monkeypatch.setattr(rewarded, "WARMUP", 1)
+    order: list[int] = []
+
+    def fixed(_: Model, shown: torch.Tensor, asked: list[int]) -> list[list[list[int]]]:
+        order.append(len(shown))
+        rows = [int((features.float() - one).abs().sum((1, 2)).argmin()) for one in shown]
+        return [[told[kinds[row]], *[told[kinds[1 - row % 2]]] * (SAMPLES - 1)] for row in rows]
+
+    monkeypatch.setattr(rewarded, "sample", fixed)
+    right, wrong = losses()
+    learn_from_reward(model, data, tokenizer, photos.captions, 6, random.Random(0))
+    after_right, after_wrong = losses()
+    assert order == [4] * 6
+    assert after_right - right < after_wrong - wrong - 0.01
+
+
+def test_samples_end_with_the_end_symbol_or_at_their_longest() -> None:
+    torch.manual_seed(0)
+    model = Model(torch.zeros(1280), torch.ones(1280)).eval()
+    told = sample(model, torch.rand(2, IMAGE_TOKENS, 1280), [5, 6, 7])
+    assert [len(own) for own in told] == [SAMPLES, SAMPLES]
+    assert all(ids[-1] == END or len(ids) == LONGEST for own in told for ids in own)
+    assert all(END not in ids[:-1] for own in told for ids in own)
 
 
 def test_one_set_of_references_scores_as_many_captions_as_there_are() -> None:
