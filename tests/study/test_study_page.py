@@ -1,9 +1,7 @@
 """The files of a study, and its page in a real browser."""
 
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -68,23 +66,6 @@ def test_a_study_that_measured_nothing_makes_a_page(made_findings: Made, tmp_pat
     page = render(replace(made_findings(tmp_path), questions=(), gains=(), examples=(), judgements=()))
     assert "Nothing was measured." in page
     assert "Main question" not in page
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    playwright = pytest.importorskip("playwright.sync_api")
-    if path is None:
-        message = "no Chromium on PATH: apt-get install chromium"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield chromium
-        chromium.close()
 
 
 def visit(browser: Any, page_path: Path, width: int, scheme: str) -> tuple[Any, list[str]]:

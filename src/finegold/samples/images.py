@@ -153,6 +153,11 @@ def read_bytes(ref: ImageRef, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
     return data
 
 
+def image_sha256(ref: ImageRef) -> str:
+    """Hex sha256 of an image's encoded bytes; raises ImageError as `read_bytes`."""
+    return hashlib.sha256(read_bytes(ref)).hexdigest()
+
+
 def _read_file(ref: ImageRef, path: Path, limits: ImageLimits) -> bytes:
     try:
         found = path.stat()

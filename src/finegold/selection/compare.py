@@ -142,10 +142,10 @@ def embedding_distance(embeddings: Vectors, chosen: Ints) -> float:
         0 (every row is chosen or equals a chosen one) to 2; NaN if no chosen row has an image.
     """
     finite = np.asarray(np.isfinite(embeddings).all(axis=1))
-    picked = _unit(embeddings[chosen[finite[chosen]]])
+    picked = unit_rows(embeddings[chosen[finite[chosen]]])
     if not len(picked):
         return float("nan")
-    pool = _unit(embeddings[finite])
+    pool = unit_rows(embeddings[finite])
     nearest = [
         1 - (pool[start : start + CHUNK] @ picked.T).max(axis=1) for start in range(0, len(pool), CHUNK)
     ]
@@ -155,7 +155,7 @@ def embedding_distance(embeddings: Vectors, chosen: Ints) -> float:
 def near_duplicates(embeddings: Vectors, chosen: Ints) -> int:
     """Chosen rows whose image is a near duplicate of that of an earlier chosen row."""
     finite = np.asarray(np.isfinite(embeddings).all(axis=1))
-    picked = _unit(embeddings[chosen[finite[chosen]]])
+    picked = unit_rows(embeddings[chosen[finite[chosen]]])
     count = 0
     for start in range(0, len(picked), CHUNK):
         block = np.asarray(picked[start : start + CHUNK] @ picked[: start + CHUNK].T)
@@ -173,7 +173,8 @@ def shares(labels: Mapping[str, str], chosen: Collection[str]) -> dict[str, floa
     return {name: given.count(name) / max(1, len(given)) for name in names}
 
 
-def _unit(vectors: Vectors) -> Vectors:
+def unit_rows(vectors: Vectors) -> Vectors:
+    """Rows of length 1, shape (n, d); a row of zeros stays as it is."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: Vectors = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
     return unit

@@ -1,6 +1,5 @@
 """The rows of every arm and seed, chosen from one run folder and written as subsets."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,13 +7,13 @@ from finegold.engines import map_ordered
 from finegold.errors import BudgetError, ConfigError
 from finegold.run import fingerprint, write_json, write_text
 from finegold.samples import ImageRef
-from finegold.samples.images import ImageError, read_bytes
+from finegold.samples.images import ImageError, image_sha256
 from finegold.samples.text import read_json
 from finegold.selection.manifest import manifest_text
 from finegold.selection.pickers import PICKERS
 from finegold.selection.presets import find_preset
 from finegold.study.folder import StudyFolder
-from finegold.study.study import Arm, Pool, Study
+from finegold.study.study import Arm, Pool
 from finegold.workflow.choose import Choice, choose
 from finegold.workflow.compute import Computed, check_encoder, compute
 from finegold.workflow.output import MANIFEST, output_folder, subset_names
@@ -57,10 +56,6 @@ class ArmRows:
     subsets: tuple[Subset, ...]
     note: str = ""
     missing: bool = False
-
-    def seeds(self, study: Study) -> int:
-        """Seeds to train: one for a model as it is, which nothing draws."""
-        return 1 if self.arm.preset is None else self.arm.seeds or study.seeds
 
 
 class PoolRows:
@@ -147,6 +142,6 @@ class PoolRows:
 
 def _file_hash(ref: ImageRef) -> str:
     try:
-        return hashlib.sha256(read_bytes(ref)).hexdigest()
+        return image_sha256(ref)
     except ImageError:
         return ""

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from finegold.arrays import Ints, Vectors
+from finegold.arrays import Ints
 from finegold.encoders import load_encoder
 from finegold.evaluation.task import Item
 from finegold.run import fingerprint, write_json
 from finegold.samples.images import decode
+from finegold.selection.compare import unit_rows
 from finegold.selection.table import gather
 from finegold.study.arms import PoolRows
 from finegold.study.findings import Gain, Interval
@@ -47,25 +48,20 @@ def nearest_clusters(
     everything = gather(computed.rows.table, {}, computed.clusters, computed.embeddings)
     assert everything.labels is not None
     assert everything.embeddings is not None
-    unit = _unit(everything.embeddings)
+    unit = unit_rows(everything.embeddings)
     labels: Ints = everything.labels
     whole = np.isfinite(unit).all(axis=1)
     numbers = np.unique(labels[whole & (labels >= 0)])
-    means = _unit(np.stack([unit[whole & (labels == number)].mean(axis=0) for number in numbers]))
+    means = unit_rows(np.stack([unit[whole & (labels == number)].mean(axis=0) for number in numbers]))
     refs = {item.image.name: item.image for item in items}
     found: dict[str, int] = {}
     for start in range(0, len(names), 32):
         part = names[start : start + 32]
         inputs = [model.preprocess(decode(refs[name])) for name in part]
-        near = numbers[(_unit(model.encode_images(inputs)) @ means.T).argmax(axis=1)]
+        near = numbers[(unit_rows(model.encode_images(inputs)) @ means.T).argmax(axis=1)]
         found |= dict(zip(part, near.tolist(), strict=True))
     write_json(path, found)
     return found
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    unit: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return unit
 
 
 def gains(metric: Metric, study: Study, clusters: dict[str, int]) -> tuple[Gain, ...]:

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from finegold.errors import BudgetError
 from finegold.evaluation.task import Item
 from finegold.samples import Dataset, open_dataset
 from finegold.samples.images import decode
@@ -19,9 +20,11 @@ from finegold.study.jobs import Job, Training, model_identity
 from finegold.study.run import Prepared, base_model, evaluated_items, image_files, prepare
 from finegold.study.stage1.models import place, training_photos
 from finegold.study.study import Pool, Study
+from finegold.study.words import duration
 from finegold.study.workers import Crew, run_jobs
 from finegold.tuning import load_answerer, load_named_model, load_recipe
 from finegold.tuning.models import default_recipe, is_prefix_name
+from finegold.workflow.compute import AUTOMATIC
 from finegold.workflow.rows import Machine
 
 ROWS = 96
@@ -81,13 +84,6 @@ class Cost:
         return found
 
 
-def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3.4 h`."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
 def plan_study(folder: StudyFolder, study: Study, crew: Crew, machine: Machine) -> Cost:
     """Time what is not done yet on a small scale, and multiply.
 
@@ -142,14 +138,17 @@ def _left(folder: StudyFolder, prepared: Prepared) -> _Jobs:
 
 
 def _counted(study: Study, pool: PoolRows) -> _Jobs:
-    """The same before anything is chosen: arms of equal choice count once."""
+    """The same before anything is chosen: arms of equal choice count once, arms of too many rows do not."""
     count = pool.dataset.count()
     seen: dict[tuple[object, ...], int] = {}
     for arm in study.arms:
         if arm.preset is None:
             seen[("as it is",)] = 1
             continue
-        size = parse_size(arm.size, count)
+        try:
+            size = parse_size(arm.size, count)
+        except BudgetError:
+            continue
         kind = ("all",) if size == count else (arm.preset, size, str(arm.weights))
         key = (*kind, arm.recipe, None if arm.data is None else arm.data.path)
         seen[key] = max(seen.get(key, 0), arm.seeds or study.seeds)
@@ -159,11 +158,12 @@ def _counted(study: Study, pool: PoolRows) -> _Jobs:
 
 
 def _scored(pool: PoolRows, study: Study) -> bool:
-    """Whether the run folder holds what the arms need, so that choosing takes seconds."""
-    presets = [find_preset(arm.preset) for arm in study.arms if arm.preset is not None]
-    names = {name for preset in presets for name in preset.weights}
-    done = {folder.name.split("-")[0] for folder in pool.run.finished("scores")}
-    return bool(pool.run.finished("samples")) and (not names or bool(names & done))
+    """Whether the run folder holds all that the arms need, so that choosing takes seconds."""
+    arms = [(find_preset(arm.preset), arm.weights) for arm in study.arms if arm.preset is not None]
+    named = {name for preset, own in arms for name in (preset.weights if own is None else own)}
+    done = {pool.run.parameters(folder)["scorer"] for folder in pool.run.finished("scores")}
+    # The study clusters in any case, for the gains by cluster.
+    return named & set(AUTOMATIC) <= done and bool(pool.run.finished("clusters"))
 
 
 def _stage1_seconds(folder: StudyFolder, study: Study, pool: PoolRows) -> float:
@@ -263,11 +263,10 @@ def _rates(
     }
     items = len(evaluated_items(asked))
     load = _load_seconds(model, crew.devices[0])
-    loads = 2 if mean["loss"] else 1
     return _Rates(
         step=mean["train"] / STEPS,
-        item=max(0.0, mean["answer"] + mean["loss"] - loads * load) / items,
-        load=loads * load,
+        item=max(0.0, mean["answer"] + mean["loss"] - load) / items,
+        load=load,
         other=mean["total"] - mean["train"] - mean["answer"] - mean["loss"],
         image=_image_seconds(model, crew.devices[0], evaluated_items(asked)),
     )

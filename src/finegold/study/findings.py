@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 Better = Literal["higher", "lower"]
@@ -213,8 +212,3 @@ def signed(value: float, scale: float) -> str:
     """With its sign, `+0.0` rather than `-0.0`."""
     text = f"{value:+.{decimals(scale)}f}"
     return "+" + text[1:] if float(text) == 0 else text
-
-
-def image_name(example: Example) -> str:
-    """File name of an example's image."""
-    return Path(example.image).name

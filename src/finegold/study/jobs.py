@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -145,12 +145,9 @@ def _answer(folder: StudyFolder, where: Path, job: Job, model: str, device: str)
 
     asked = job.evaluation
     profile = find_profile("greedy")
-    prefix = is_prefix_name(model)
-    generator = (
-        PrefixGenerator(model, profile, device=device, features=folder.features)
-        if prefix
-        else open_generator(model, profile, device=device)
-    )
+    own = is_prefix_name(model)
+    prefix = PrefixGenerator(model, profile, device=device, features=folder.features) if own else None
+    generator = prefix or open_generator(model, profile, device=device)
     begin = time.perf_counter()
     try:
         for name, data in [*((name, asked.data) for name in asked.tasks), *job.also]:
@@ -162,11 +159,11 @@ def _answer(folder: StudyFolder, where: Path, job: Job, model: str, device: str)
                 batch_size=asked.batch,
             )
             answer_task(task, Path(data), where, generator, profile, options)
+        answered = time.perf_counter()
+        if asked.losses and prefix is not None:
+            write_losses(where, prefix.model, asked)
     finally:
         generator.close()
-    answered = time.perf_counter()
-    if asked.losses and prefix:
-        write_losses(where, model, asked, device=device, features=folder.features)
     return {"answer": answered - begin, "loss": time.perf_counter() - answered}
 
 
@@ -185,8 +182,3 @@ def model_identity(model: str) -> str:
         if file.suffix in WEIGHTS and file.name != "done.json"
     }
     return fingerprint(files)
-
-
-def describe(job: Job) -> dict[str, Any]:
-    """A job as JSON."""
-    return asdict(job) | {"evaluation": job.evaluation.model_dump()}

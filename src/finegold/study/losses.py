@@ -38,26 +38,19 @@ def caption_items(asked: Evaluation) -> dict[str, list[Item]]:
     return found
 
 
-def write_losses(where: Path, model: str, asked: Evaluation, *, device: str, features: Path) -> None:
+def write_losses(where: Path, model: "PrefixModel", asked: Evaluation) -> None:
     """Measure the reference captions of every caption task, unless that is done.
 
     An image's references are its own; the wrong image is that of the next item.
 
     Args:
         where: Folder of the model's answers.
-        model: A projected-prefix model.
+        model: What answered.
         asked: Whose tasks and prompts.
-        device: `cpu`, `cuda:1`...
-        features: Folder of image features.
     """
-    from finegold.tuning import load_named_model
-    from finegold.tuning.feature_cache import CachedFeatures
-
     items = caption_items(asked)
     if not items or (where / FILE).exists():
         return
-    loaded = load_named_model(model, device=device)
-    loaded.features = CachedFeatures(loaded.features, features)
     found: dict[str, Any] = {}
     for name, own in items.items():
         (task,) = find_tasks([name])
@@ -66,7 +59,7 @@ def write_losses(where: Path, model: str, asked: Evaluation, *, device: str, fea
         prompts = (task.prompt(asked.prompts).render(own[0]), DETAIL_INSTRUCTIONS[0])
         images = [item.image for item in own]
         found[name] = {"images": [image.name for image in images]} | {
-            kind: item_losses(loaded, images, texts, prompt, asked.batch).tolist()
+            kind: item_losses(model, images, texts, prompt, asked.batch).tolist()
             for kind, texts, prompt in zip(KINDS, (single, joined), prompts, strict=True)
         }
     write_json(where / FILE, found)

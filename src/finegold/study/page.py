@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from finegold.errors import DataError
 from finegold.judging import Judgement, section
-from finegold.report.html import stylesheet, template, write_html
+from finegold.report.html import stylesheet, template
 from finegold.report.thumbnails import thumbnail
 from finegold.samples.images import decode
 from finegold.samples.sample import ImageRef
@@ -107,15 +107,6 @@ def render(findings: Findings) -> str:
         first=FIRST,
         notes=arm_notes(findings),
     )
-
-
-def write_page(findings: Findings, path: Path) -> None:
-    """Render to a file; a reader sees the old page or the new one, never half of one.
-
-    Raises:
-        DataError: As `render`.
-    """
-    write_html(render(findings), path)
 
 
 def _read(name: str) -> str:

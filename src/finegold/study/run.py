@@ -89,9 +89,7 @@ def prepare(folder: StudyFolder, study: Study, machine: Machine) -> Prepared:
         if arm.data is not None:
             pools[arm.name] = PoolRows(folder, arm.data, encoder, machine)
     runs = []
-    shared = fingerprint(
-        {"items": [[item.id, item.image.name, item.question, list(item.references)] for item in items]}
-    )
+    shared = fingerprint({"items": [_identity(item) for item in items]})
     identity = model_identity(model)
     for arm in study.arms:
         pool = pools.get(arm.name, pools[""])

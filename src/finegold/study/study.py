@@ -1,16 +1,16 @@
 """What a study compares: a short TOML file; finegold's own are in this package's folder `studies`."""
 
-import tomllib
 from collections.abc import Mapping
-from importlib import resources
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from finegold.errors import ConfigError
+from finegold.named_toml import read_named_toml, toml_names
 from finegold.selection.presets import find_preset
 from finegold.tuning.models import NEW_MODELS
+
+_OWN = ("finegold.study", "studies")
 
 
 class _Strict(BaseModel):
@@ -208,8 +208,7 @@ class Study(_Strict):
 
 def study_names() -> list[str]:
     """Names of finegold's own studies."""
-    folder = resources.files("finegold.study") / "studies"
-    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+    return toml_names(*_OWN)
 
 
 def load_study(name: str, changes: Mapping[str, Any] | None = None) -> Study:
@@ -222,23 +221,8 @@ def load_study(name: str, changes: Mapping[str, Any] | None = None) -> Study:
     Raises:
         ConfigError: If there is no such study, or a field is missing, unknown or out of range.
     """
-    if name.endswith(".toml"):
-        path = Path(name)
-        if not path.is_file():
-            raise ConfigError(f"there is no study at {name}")
-        text, stem = path.read_text(encoding="utf-8"), path.stem
-    else:
-        if name not in study_names():
-            raise ConfigError(
-                f"the study '{name}' is unknown, expected one of {', '.join(study_names())}, or a .toml file"
-            )
-        text = (resources.files("finegold.study") / "studies" / f"{name}.toml").read_text(encoding="utf-8")
-        stem = name
     try:
-        fields = merged({"name": stem} | tomllib.loads(text), changes or {})
-        study = Study.model_validate(fields)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"the study {name} is not valid TOML ({error})") from None
+        study = Study.model_validate(merged(read_named_toml(name, *_OWN, "study"), changes or {}))
     except ValidationError as error:
         raise ConfigError(f"the study {name} {_reason(error)}") from None
     for arm in study.arms:

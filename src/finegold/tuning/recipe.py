@@ -1,16 +1,17 @@
 """Recipes: short TOML files that say how to train; finegold's own are in this package's folder `recipes`."""
 
-import tomllib
-from importlib import resources
-from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from finegold.errors import ConfigError
+from finegold.named_toml import read_named_toml, toml_names
 from finegold.tuning.schedule import Schedule
 
 Precision = Literal["float32", "bfloat16", "float16"]
+
+
+_OWN = ("finegold.tuning", "recipes")
 
 
 class _Strict(BaseModel):
@@ -83,10 +84,7 @@ class Recipe(_Strict):
 
 def recipe_names() -> list[str]:
     """Names of finegold's own recipes."""
-    folder = resources.files("finegold.tuning") / "recipes"
-    return sorted(
-        entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")
-    )
+    return toml_names(*_OWN)
 
 
 def load_recipe(name: str, **changes: object) -> Recipe:
@@ -99,25 +97,9 @@ def load_recipe(name: str, **changes: object) -> Recipe:
     Raises:
         ConfigError: If there is no such recipe, or a field is unknown or out of range.
     """
-    if name.endswith(".toml"):
-        path = Path(name)
-        if not path.is_file():
-            raise ConfigError(f"there is no recipe at {name}")
-        text, stem = path.read_text(encoding="utf-8"), path.stem
-    else:
-        if name not in recipe_names():
-            raise ConfigError(
-                f"the recipe '{name}' is unknown, expected one of {', '.join(recipe_names())}, or a "
-                ".toml file"
-            )
-        source = resources.files("finegold.tuning") / "recipes" / f"{name}.toml"
-        text, stem = source.read_text(encoding="utf-8"), name
+    set_ = {key: value for key, value in changes.items() if value is not None}
     try:
-        fields = tomllib.loads(text)
-        set_ = {key: value for key, value in changes.items() if value is not None}
-        return Recipe.model_validate({"name": stem, **fields, **set_})
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"the recipe {name} is not valid TOML ({error})") from None
+        return Recipe.model_validate(read_named_toml(name, *_OWN, "recipe") | set_)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the recipe"

@@ -7,7 +7,6 @@ from tests.tuning.conftest import tiny_model
 
 from finegold.evaluation.generators import find_profile
 from finegold.evaluation.generators.prefix import PrefixGenerator
-from finegold.tuning.answering import PrefixAnswerer
 
 IMAGES = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue", "white")]
 PROMPTS = ["Describe this image in detail.", "what is in the image", "a dog"]
@@ -23,7 +22,7 @@ def generator(profile: str = "greedy", seed: int = 0) -> Any:
         chosen = weight[known] * 15
         weight.zero_()
         weight[known] = chosen
-    made._answerer = PrefixAnswerer(model)
+    made._model = model
     return made
 
 

@@ -9,10 +9,11 @@ from PIL import Image
 
 from finegold.evaluation.generators.base import Profile
 from finegold.run import file_sha256
-from finegold.tuning.answering import Answerer, PrefixAnswerer, Sampling
+from finegold.tuning.answering import PrefixAnswerer, Sampling
 from finegold.tuning.feature_cache import CachedFeatures
 from finegold.tuning.models import load_named_model
 from finegold.tuning.offline import MODEL_FOLDER
+from finegold.tuning.prefix_model import PrefixModel
 
 
 class PrefixGenerator:
@@ -43,7 +44,16 @@ class PrefixGenerator:
         self._profile = profile
         self._seed = seed
         self._device = device
-        self._answerer: Answerer | None = None
+        self._model: PrefixModel | None = None
+
+    @property
+    def model(self) -> PrefixModel:
+        """The model itself, loaded when it is first needed."""
+        if self._model is None:
+            self._model = load_named_model(self.name, device=self._device)
+            if self._features is not None:
+                self._model.features = CachedFeatures(self._model.features, self._features)
+        return self._model
 
     def identity(self) -> dict[str, Any]:
         """See `Generator`: the hashes of a folder's files."""
@@ -59,11 +69,6 @@ class PrefixGenerator:
         self, images: Sequence[Image.Image], prompts: Sequence[str], max_new_tokens: int
     ) -> list[str]:
         """See `Generator`."""
-        if self._answerer is None:
-            loaded = load_named_model(self.name, device=self._device)
-            if self._features is not None:
-                loaded.features = CachedFeatures(loaded.features, self._features)
-            self._answerer = PrefixAnswerer(loaded)
         mixed = hashlib.sha256("\0".join((str(self._seed), *prompts)).encode("utf-8", "surrogatepass"))
         sampling = Sampling(
             longest=max_new_tokens,
@@ -71,8 +76,8 @@ class PrefixGenerator:
             top_p=self._profile.top_p,
             seed=int.from_bytes(mixed.digest()[:6], "big"),
         )
-        return self._answerer.answer(images, prompts, sampling)
+        return PrefixAnswerer(self.model).answer(images, prompts, sampling)
 
     def close(self) -> None:
         """See `Generator`."""
-        self._answerer = None
+        self._model = None

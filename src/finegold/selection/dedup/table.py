@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,7 @@ from finegold.encoders.step import samples_of_parts
 from finegold.engines import map_ordered
 from finegold.run import PART_ROWS, PartTable, RunFolder, progress
 from finegold.samples import Dataset, Sample
-from finegold.samples.images import ImageError, decode, read_bytes
-from finegold.samples.sample import ImageRef
+from finegold.samples.images import ImageError, decode, image_sha256
 from finegold.selection.dedup.exact import content_key
 from finegold.selection.dedup.perceptual import perceptual_hash
 
@@ -98,17 +96,13 @@ def _hashed(item: tuple[int, Sample | None]) -> tuple[int, dict[str, Any] | None
         return part, None
     row: dict[str, Any] = {"sample_id": sample.id, "images": [], "perceptual": None, "reason": None}
     try:
-        row["images"] = [_digest(ref) for ref in sample.images]
+        row["images"] = [image_sha256(ref) for ref in sample.images]
         if len(sample.images) == 1:
             found = perceptual_hash(decode(sample.images[0]))
             row["perceptual"] = None if found is None else f"{found:030x}"
     except ImageError as error:
         row["reason"] = error.problem.reason
     return part, row
-
-
-def _digest(ref: ImageRef) -> str:
-    return sha256(read_bytes(ref)).hexdigest()
 
 
 def _by_part(
