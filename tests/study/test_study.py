@@ -52,6 +52,10 @@ def test_what_is_given_goes_before_the_file(tmp_path: Path) -> None:
         ({"seeds": 0}, "seeds"),
         ({"tests": 1}, "tests"),
         ({"arms": [{"name": "a", "preset": "nonsense", "size": 2}], "baseline": "a"}, "nonsense"),
+        (
+            {"arms": [{"name": "a", "preset": "learned", "size": 2}], "baseline": "a"},
+            "the arm 'a' has the preset 'learned', which needs pairs",
+        ),
         ({"arms": [{"name": "a"}, {"name": "a"}], "baseline": "a"}, "two arms are called a"),
     ],
 )

@@ -19,7 +19,6 @@ class Ifd(AnswerScorer):
     Near 0 the instruction all but says the answer; at 1 it does not help; above 1 it misleads, which the
     two papers take for a mismatched pair and leave out. The image is not read: with one instruction for
     all rows, as in caption data, the ratio mostly says how much the answer reads like a reply.
-
     """
 
     name: ClassVar[str] = "ifd"

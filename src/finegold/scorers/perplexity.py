@@ -15,7 +15,6 @@ class Perplexity(AnswerScorer):
     The image is not read. Low is what the model could have said unseen, repetition included; high is rare
     wording, another language or word salad. Neither end is good as such: Marion et al. 2023 (arXiv
     2309.04564) keep the middle.
-
     """
 
     name: ClassVar[str] = "perplexity"

@@ -160,7 +160,7 @@ def _counted(study: Study, pool: PoolRows) -> _Jobs:
 def _scored(pool: PoolRows, study: Study) -> bool:
     """Whether the run folder holds all that the arms need, so that choosing takes seconds."""
     arms = [(find_preset(arm.preset), arm.weights) for arm in study.arms if arm.preset is not None]
-    named = {name for preset, own in arms for name in (preset.weights if own is None else own)}
+    named = {name for preset, own in arms for name in (preset.reads if own is None else own)}
     done = {pool.run.parameters(folder)["scorer"] for folder in pool.run.finished("scores")}
     # The study clusters in any case, for the gains by cluster.
     return named & set(AUTOMATIC) <= done and bool(pool.run.finished("clusters"))

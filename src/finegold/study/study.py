@@ -9,6 +9,7 @@ from finegold.errors import ConfigError
 from finegold.named_toml import read_named_toml, toml_names
 from finegold.selection.presets import find_preset
 from finegold.tuning.models import NEW_MODELS
+from finegold.workflow.given import needed
 
 _OWN = ("finegold.study", "studies")
 
@@ -226,8 +227,12 @@ def load_study(name: str, changes: Mapping[str, Any] | None = None) -> Study:
     except ValidationError as error:
         raise ConfigError(f"the study {name} {_reason(error)}") from None
     for arm in study.arms:
-        if arm.preset is not None:
-            find_preset(arm.preset)
+        files = needed(find_preset(arm.preset)) if arm.preset is not None else ()
+        if files:
+            raise ConfigError(
+                f"the arm '{arm.name}' has the preset '{arm.preset}', which needs "
+                f"{', '.join(sorted(files))}, and a study gives none: leave the arm out"
+            )
     return study
 
 
