@@ -62,7 +62,9 @@ def shared() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+# Not of the session: while playwright is open its event loop is the running one of the thread, and
+# `asyncio.run` refuses in every test that comes after.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Headless Chromium; skips without one, and fails without one in CI."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

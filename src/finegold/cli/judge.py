@@ -1,6 +1,5 @@
 """`finegold judge`: two sets of answers compared by a language model, in both orders."""
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -92,7 +91,7 @@ def judge(
     if show_plan:
         show_plan_lines(plan(*sets, asked, session, settings).lines())
         return
-    _show(asyncio.run(judge_in_session(*sets, asked, session, settings)), out, max_invalid)
+    _show(judge_in_session(*sets, asked, session, settings), out, max_invalid)
 
 
 def _show(result: "Judgement", out: Path, max_invalid: float) -> None:

@@ -13,6 +13,7 @@ from finegold.llm import (
     ChatReply,
     ChatRequest,
     Halted,
+    LoopThread,
     Plan,
     Planner,
     Session,
@@ -104,16 +105,21 @@ async def judge(
     )
 
 
-async def judge_in_session(
+def judge_in_session(
     a: AnswerSet, b: AnswerSet, questions: Sequence[Question], session: Session, settings: JudgeSettings
 ) -> Judgement:
     """`judge` with a client of the session, which is closed afterwards; its notes are in the result."""
-    client = await session.open()
-    try:
-        found = await judge(a, b, questions, client, settings, concurrency=session.endpoint.concurrency)
-        return replace(found, notes=tuple(client.notes))
-    finally:
-        await client.close()
+
+    async def with_client() -> Judgement:
+        client = await session.open()
+        try:
+            found = await judge(a, b, questions, client, settings, concurrency=session.endpoint.concurrency)
+            return replace(found, notes=tuple(client.notes))
+        finally:
+            await client.close()
+
+    with LoopThread() as loop:
+        return loop.run(with_client())
 
 
 def plan(

@@ -3,13 +3,16 @@
 import asyncio
 import threading
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 
 
 class LoopThread:
-    """Runs coroutines for callers in other threads until it is closed."""
+    """Runs coroutines for callers in other threads until it is closed; `with` closes it.
+
+    Unlike `asyncio.run` it also serves callers inside a running loop, as every cell of a notebook is.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -25,10 +28,24 @@ class LoopThread:
             future.cancel()
             raise
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
-        """Stop the loop and its thread."""
+        """Cancel what still runs, let it clean up, and stop the loop and its thread."""
         if self._loop.is_closed():
             return
+        self.run(_end_tasks())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _end_tasks() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

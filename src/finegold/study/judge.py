@@ -1,6 +1,5 @@
 """Every arm judged against the baseline, first seeds, in both orders."""
 
-import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -52,9 +51,7 @@ def judge_arms(
         (out / "audit.jsonl").unlink(missing_ok=True)
         session = _session(settings, out / "audit.jsonl")
         first = _answers(place, task.name, questions, arm)
-        found = asyncio.run(
-            judge_in_session(first, second, questions, session, JudgeSettings(model_from(settings.model)))
-        )
+        found = judge_in_session(first, second, questions, session, JudgeSettings(model_from(settings.model)))
         judgements.append(found)
         said = tuple({row.id: row for row in read_all_answers(at, task.name)} for at in (place, base))
         words = _words(out / "audit.jsonl")
