@@ -208,17 +208,34 @@ def test_arms_are_judged_against_the_baseline(
             "model": "m",
         }
         study = load_study(str(study_file), {"judge": judge, "seeds": 1})
-        planned = plan(study, tmp_path / "out", workers=1, device="cpu")
-        assert planned.calls == 3 * 2 * 3
+        out = tmp_path / "out"
+        run_study(load_study(str(study_file), {"seeds": 1}), out, workers=1, device="cpu")
+        before = {path: path.stat().st_mtime_ns for path in _made(out)}
+        planned = plan(study, out, workers=1, device="cpu")
+        assert (planned.calls, planned.training) == (3 * 2 * 3, 0)
         assert not server.asks
-        findings = run_study(study, tmp_path / "out", workers=1, device="cpu")
+        findings = run_study(study, out, workers=1, device="cpu")
+        # A judge that came later had every model answer its questions, and nothing else.
+        assert {path: path.stat().st_mtime_ns for path in before} == before
+        new = {path for path in set(_made(out)) - set(before) if path.is_relative_to(out / "answers")}
+        assert {path.name for path in new if path.suffix == ".jsonl"} == {
+            "llava-bench-wild.jsonl",
+            "llava-bench-wild.questions.jsonl",
+            "llava-bench-wild.answers.jsonl",
+        }
+        assert set(_made(out)) == set(before) | new
         asked = len(server.asks)
-        run_study(study, tmp_path / "out", workers=1, device="cpu")
+        run_study(study, out, workers=1, device="cpu")
         assert len(server.asks) == asked
     assert [judged["a"] for judged in findings.judgements] == ["as it is", "long"]
     assert all(judged["overall"]["ties"] == 3 for judged in findings.judgements)
     assert any("the first says more" in example.judge for example in findings.examples)
     _check_page(findings, tmp_path / "out" / "shapes" / "study.html")
+
+
+def _made(out: Path) -> list[Path]:
+    """Files of models and answers."""
+    return [path for kind in ("models", "answers") for path in (out / kind).rglob("*") if path.is_file()]
 
 
 def _check_page(findings: Findings, page: Path) -> None:

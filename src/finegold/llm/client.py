@@ -199,6 +199,9 @@ async def map_bounded(
 
     Items are drawn when a worker is free, so memory does not grow with their number. A worker that waits to
     retry draws nothing, so an endpoint that says "too many requests" is asked less.
+
+    Raises:
+        Exception: The first that the function raised; the others are cancelled.
     """
     numbered = enumerate(items)
     done: asyncio.Queue[tuple[int, R] | None] = asyncio.Queue(maxsize=concurrency)
@@ -221,6 +224,9 @@ async def map_bounded(
     try:
         while (result := await done.get()) is not None:
             yield result
-        await runner
+        try:
+            await runner
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
     finally:
         runner.cancel()

@@ -5,7 +5,9 @@ Nothing of the study is kept from the trials. Steps that are done already count 
 
 import tempfile
 import time
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from finegold.errors import BudgetError
@@ -15,9 +17,10 @@ from finegold.samples.images import decode
 from finegold.selection.options import parse_size
 from finegold.selection.presets import find_preset
 from finegold.study.arms import PoolRows
+from finegold.study.asks import Asked, read_asked
 from finegold.study.folder import StudyFolder, finished
 from finegold.study.jobs import Job, Training, model_identity
-from finegold.study.run import Prepared, base_model, evaluated_items, image_files, prepare
+from finegold.study.run import Prepared, base_model, prepare
 from finegold.study.stage1.models import place, training_photos
 from finegold.study.study import Pool, Study
 from finegold.study.words import duration
@@ -91,23 +94,25 @@ def plan_study(folder: StudyFolder, study: Study, crew: Crew, machine: Machine) 
         FinegoldError: What the study itself would raise.
     """
     pool = PoolRows(folder, study.data, study.encoder, machine)
-    stage1 = _stage1_seconds(folder, study, pool)
-    prepared = None if stage1 or not _scored(pool, study) else prepare(folder, study, machine)
-    jobs = _counted(study, pool) if prepared is None else _left(folder, prepared)
+    asked = read_asked(study)
+    stage1 = _stage1_seconds(folder, study, pool, asked)
+    prepared = None if stage1 or not _scored(pool, study) else prepare(folder, study, asked, machine)
+    jobs = _counted(study, pool, asked) if prepared is None else _left(folder, prepared)
     with tempfile.TemporaryDirectory(prefix="finegold-plan-") as trial:
         scoring = 0.0 if prepared is not None else _pool_seconds(Path(trial), study, pool, machine)
-        rates = _rates(Path(trial), folder, study, pool, crew, machine) if jobs.left else _Rates()
+        rates = _rates(Path(trial), folder, study, pool, asked, crew, machine) if jobs.left else _Rates()
     steps = load_recipe(study.recipe or default_recipe(study.model), steps=study.steps).steps
-    items = len(evaluated_items(study.evaluation))
+    items = {task: len(found) for task, found in asked.items.items()}
     training = jobs.trainings * (steps * rates.step + rates.other)
-    answering = jobs.left * (items * rates.item + rates.load)
+    answering = jobs.left * rates.load
+    answering += sum(models * items[task] * rates.item[task] for task, models in jobs.answers.items())
     # The first to see an image computes its features; the others find them.
-    answering += (items + jobs.rows) * rates.image
+    answering += (sum(items.values()) + jobs.rows) * rates.image
     judged = None
     if study.judge is not None:
         from finegold.study.judge import plan_judge
 
-        judged = plan_judge(study.judge, len(study.arms) - 1)
+        judged = plan_judge(study.judge, asked.items[study.judge.task], len(study.arms) - 1)
     return Cost(
         runs=jobs.all,
         done=jobs.all - jobs.left,
@@ -123,21 +128,25 @@ def plan_study(folder: StudyFolder, study: Study, crew: Crew, machine: Machine) 
 
 @dataclass(frozen=True, slots=True)
 class _Jobs:
+    """Numbers of models in all, with something left to do, to train, and by task to answer; rows to show."""
+
     all: int
     left: int
     trainings: int
+    answers: Mapping[str, int]
     rows: int
 
 
 def _left(folder: StudyFolder, prepared: Prepared) -> _Jobs:
     """What is to do when every subset is known."""
     jobs = prepared.jobs()
-    left = [job for job in jobs if finished(folder.answers(job.fingerprint)) is None]
-    trainings = [job for job in left if job.training and not finished(folder.model(job.training.fingerprint))]
-    return _Jobs(len(jobs), len(left), len(trainings), len(prepared.pools[""].rows().usable))
+    left = [job for job in jobs if job.left(folder)]
+    trainings = [job for job in left if job.training and not job.trained(folder)]
+    answers = Counter(ask.task for job in left for ask in job.left(folder))
+    return _Jobs(len(jobs), len(left), len(trainings), answers, len(prepared.pools[""].rows().usable))
 
 
-def _counted(study: Study, pool: PoolRows) -> _Jobs:
+def _counted(study: Study, pool: PoolRows, asked: Asked) -> _Jobs:
     """The same before anything is chosen: arms of equal choice count once, arms of too many rows do not."""
     count = pool.dataset.count()
     seen: dict[tuple[object, ...], int] = {}
@@ -154,7 +163,7 @@ def _counted(study: Study, pool: PoolRows) -> _Jobs:
         seen[key] = max(seen.get(key, 0), arm.seeds or study.seeds)
     runs = sum(seen.values())
     trainings = runs - seen.get(("as it is",), 0)
-    return _Jobs(runs, runs, trainings, count)
+    return _Jobs(runs, runs, trainings, dict.fromkeys(asked.items, runs), count)
 
 
 def _scored(pool: PoolRows, study: Study) -> bool:
@@ -166,12 +175,11 @@ def _scored(pool: PoolRows, study: Study) -> bool:
     return named & set(AUTOMATIC) <= done and bool(pool.run.finished("clusters"))
 
 
-def _stage1_seconds(folder: StudyFolder, study: Study, pool: PoolRows) -> float:
+def _stage1_seconds(folder: StudyFolder, study: Study, pool: PoolRows, asked: Asked) -> float:
     """Of training the offline models: photos through the towers, then steps."""
     if study.offline is None:
         return 0.0
-    items = evaluated_items(study.evaluation)
-    photos, _ = training_photos(study.offline, pool.image_hashes() | image_files(items))
+    photos, _ = training_photos(study.offline, pool.image_hashes() | asked.image_files())
     where = place(folder, study.offline, photos)
     if finished(where) is not None:
         return 0.0
@@ -218,27 +226,33 @@ class _Rates:
 
     Attributes:
         step: A training step.
-        item: Answering an item and measuring its references.
+        item: By task, answering an item and measuring its references.
         load: Loading the model.
         other: The rest of a run.
         image: Features of an image that no run has seen yet.
     """
 
     step: float = 0.0
-    item: float = 0.0
+    item: Mapping[str, float] = field(default_factory=dict)
     load: float = 0.0
     other: float = 0.0
     image: float = 0.0
 
 
 def _rates(
-    trial: Path, folder: StudyFolder, study: Study, pool: PoolRows, crew: Crew, machine: Machine
+    trial: Path,
+    folder: StudyFolder,
+    study: Study,
+    pool: PoolRows,
+    asked: Asked,
+    crew: Crew,
+    machine: Machine,
 ) -> _Rates:
     _, small = _trial_pool(trial, pool)
-    model, asked = base_model(folder, study, machine), study.evaluation
+    model = base_model(folder, study, machine)
     recipe = study.recipe or default_recipe(study.model)
-    limit = min(asked.limit or 2 * asked.batch, 2 * asked.batch)
-    asked = asked.model_copy(update={"limit": limit})
+    limits = {ask.task: min(len(asked.items[ask.task]), 2 * ask.batch) for ask in asked.asks}
+    asks = tuple(replace(ask, limit=limits[ask.task], items="trial") for ask in asked.asks)
     workers = len(crew.devices)
     jobs = []
     # Two for each worker: the first ones import libraries and compute features, the second ones count.
@@ -256,19 +270,20 @@ def _rates(
             batch=study.batch,
             seed=number,
         )
-        jobs.append(Job(training, model, training.identity, asked, (), "trial"))
+        jobs.append(Job(training, model, training.identity, asks))
     told = [facts for _, facts in run_jobs(trial / "jobs", jobs, crew)][workers:]
-    mean = {
-        key: sum(facts[key] for facts in told) / len(told) for key in ("train", "answer", "loss", "total")
-    }
-    items = len(evaluated_items(asked))
+    train, total = (sum(facts[key] for facts in told) / len(told) for key in ("train", "total"))
+    answers = {task: sum(facts["answers"][task] for facts in told) / len(told) for task in limits}
     load = _load_seconds(model, crew.devices[0])
+    other = total - train - sum(answers.values())
+    # Weights are loaded for the first task that needs them.
+    answers[asks[0].task] = max(0.0, answers[asks[0].task] - load)
     return _Rates(
-        step=mean["train"] / STEPS,
-        item=max(0.0, mean["answer"] + mean["loss"] - load) / items,
+        step=train / STEPS,
+        item={task: seconds / limits[task] for task, seconds in answers.items()},
         load=load,
-        other=mean["total"] - mean["train"] - mean["answer"] - mean["loss"],
-        image=_image_seconds(model, crew.devices[0], evaluated_items(asked)),
+        other=other,
+        image=_image_seconds(model, crew.devices[0], next(iter(asked.items.values()))),
     )
 
 
@@ -281,7 +296,7 @@ def _load_seconds(model: str, device: str) -> float:
     return seconds
 
 
-def _image_seconds(model: str, device: str, items: list[Item]) -> float:
+def _image_seconds(model: str, device: str, items: Sequence[Item]) -> float:
     """Zero for a model whose features are not kept: they are part of its answers."""
     if not is_prefix_name(model):
         return 0.0

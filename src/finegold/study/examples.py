@@ -25,7 +25,7 @@ def largest_differences(
     """For every arm the images of its largest gains and losses against the baseline, first seeds."""
     answers = {
         one.rows.arm.name: {
-            row.id: row for row in read_all_answers(folder.answers(one.jobs[0].fingerprint), metric.task)
+            row.id: row for row in read_all_answers(one.jobs[0].answers(folder, metric.task), metric.task)
         }
         for one in prepared.runs
         if one.jobs

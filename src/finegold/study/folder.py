@@ -6,7 +6,7 @@ OUT/
   pool-<fingerprint>.run/ run folder of the rows: scores, embeddings, clusters
   subsets/<fingerprint>/  rows that an arm chose, with selection.json
   models/<fingerprint>/   tuned models
-  answers/<fingerprint>/  what a model answered, its losses, done.json
+  answers/<fingerprint>/  what a model answered to a task, its losses, done.json
   features/               image features, shared by all models of one tower
   <study>/                the results
   events.jsonl            what happened when

@@ -1,4 +1,4 @@
-"""One training and what is measured of it: the unit that a worker runs. Safe to kill and to run again."""
+"""A model, its training and its answers: the unit that a worker runs. Safe to kill and to run again."""
 
 import time
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from finegold.run import file_sha256, fingerprint
+from finegold.study.asks import Ask
 from finegold.study.folder import StudyFolder, finish, finished
-from finegold.study.study import Evaluation
 
 VERSION = 1
-"""Raised when the same inputs would give other models or answers."""
+"""Raised when the same inputs would give other models."""
 WEIGHTS = frozenset({".safetensors", ".bin", ".json", ".pth", ".model"})
 
 
@@ -60,24 +60,31 @@ class Job:
         training: None for a model as it is.
         model: Its name; of a training, the model that was tuned.
         identity: What its weights are.
-        evaluation: What is asked.
-        also: Tasks whose answers a judge will read, with the folder of their files.
-        shared: Fingerprint of what all answers depend on: the tasks' files.
+        asks: What is asked, each task once.
     """
 
     training: Training | None
     model: str
     identity: str
-    evaluation: Evaluation
-    also: tuple[tuple[str, str], ...]
-    shared: str
+    asks: tuple[Ask, ...]
 
     @property
     def fingerprint(self) -> str:
-        """Names the folder of the answers."""
-        model = self.identity if self.training is None else self.training.fingerprint
-        asked = self.evaluation.model_dump(exclude={"data"}) | {"also": [name for name, _ in self.also]}
-        return fingerprint({"model": model, "asked": asked, "files": self.shared, "version": VERSION})
+        """Of the weights that answer."""
+        return self.identity if self.training is None else self.training.fingerprint
+
+    def answers(self, folder: StudyFolder, task: str) -> Path:
+        """Where the answers to a task are, or will be."""
+        (ask,) = (ask for ask in self.asks if ask.task == task)
+        return folder.answers(ask.fingerprint(self.fingerprint))
+
+    def left(self, folder: StudyFolder) -> tuple[Ask, ...]:
+        """What is not answered yet."""
+        return tuple(ask for ask in self.asks if finished(self.answers(folder, ask.task)) is None)
+
+    def trained(self, folder: StudyFolder) -> dict[str, Any] | None:
+        """Seconds and steps of the training; None if it is not done, or there is none."""
+        return None if self.training is None else finished(folder.model(self.training.fingerprint))
 
 
 def run_job(out: Path, job: Job, device: str) -> dict[str, Any]:
@@ -89,23 +96,16 @@ def run_job(out: Path, job: Job, device: str) -> dict[str, Any]:
         device: `cpu`, `cuda:1`...
 
     Returns:
-        Seconds of both: `train`, `steps`, `answer`, `loss`, `total`.
+        Seconds: `train`, `answers` by task (the first one's with loading the model), `total`.
     """
     folder = StudyFolder(out)
-    where = folder.answers(job.fingerprint)
-    known = finished(where)
-    if known is not None:
-        return known
     begin = time.perf_counter()
-    facts: dict[str, Any] = {"train": 0.0, "steps": 0}
-    model = job.model
+    model, train = job.model, 0.0
     if job.training is not None:
         model = str(folder.model(job.training.fingerprint))
-        facts |= _train(folder, job.training, device)
-    facts |= _answer(folder, where, job, model, device)
-    facts["total"] = time.perf_counter() - begin
-    finish(where, facts)
-    return facts
+        train = _train(folder, job.training, device)["train"]
+    answers = _answer(folder, job, model, device)
+    return {"train": train, "answers": answers, "total": time.perf_counter() - begin}
 
 
 def _train(folder: StudyFolder, training: Training, device: str) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def _train(folder: StudyFolder, training: Training, device: str) -> dict[str, An
     return facts
 
 
-def _answer(folder: StudyFolder, where: Path, job: Job, model: str, device: str) -> dict[str, Any]:
+def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str, float]:
     from finegold.evaluation import find_tasks
     from finegold.evaluation.evaluate import Options, answer_task
     from finegold.evaluation.generators import find_profile, open_generator
@@ -143,28 +143,30 @@ def _answer(folder: StudyFolder, where: Path, job: Job, model: str, device: str)
     from finegold.study.losses import write_losses
     from finegold.tuning.models import is_prefix_name
 
-    asked = job.evaluation
     profile = find_profile("greedy")
     own = is_prefix_name(model)
     prefix = PrefixGenerator(model, profile, device=device, features=folder.features) if own else None
     generator = prefix or open_generator(model, profile, device=device)
-    begin = time.perf_counter()
+    seconds = {}
     try:
-        for name, data in [*((name, asked.data) for name in asked.tasks), *job.also]:
-            (task,) = find_tasks([name])
+        for ask in job.left(folder):
+            begin = time.perf_counter()
+            where = job.answers(folder, ask.task)
+            (task,) = find_tasks([ask.task])
             options = Options(
-                prompts=asked.prompts,
-                splits=tuple(asked.splits.items()),
-                limit=asked.limit if name in asked.tasks else None,
-                batch_size=asked.batch,
+                prompts=ask.prompts,
+                splits=() if ask.split is None else ((ask.task, ask.split),),
+                limit=ask.limit,
+                batch_size=ask.batch,
             )
-            answer_task(task, Path(data), where, generator, profile, options)
-        answered = time.perf_counter()
-        if asked.losses and prefix is not None:
-            write_losses(where, prefix.model, asked)
+            answer_task(task, Path(ask.data), where, generator, profile, options)
+            if ask.losses and prefix is not None:
+                write_losses(where, prefix.model, ask)
+            seconds[ask.task] = time.perf_counter() - begin
+            finish(where, {"seconds": seconds[ask.task]})
     finally:
         generator.close()
-    return {"answer": answered - begin, "loss": time.perf_counter() - answered}
+    return seconds
 
 
 def model_identity(model: str) -> str:

@@ -1,11 +1,13 @@
 """Every arm judged against the baseline, first seeds, in both orders."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from finegold.errors import ConfigError
 from finegold.evaluation.answers import read_all_answers
+from finegold.evaluation.task import Item
 from finegold.evaluation.tasks import find_tasks
 from finegold.judging import (
     AnswerSet,
@@ -37,12 +39,11 @@ def judge_arms(
         A judgement an arm, and examples with the judge's words.
     """
     (task,) = find_tasks([settings.task])
-    where = {one.rows.arm.name: folder.answers(one.jobs[0].fingerprint) for one in prepared.runs if one.jobs}
+    where = {one.rows.arm.name: one.jobs[0].answers(folder, task.name) for one in prepared.runs if one.jobs}
     base = where.pop(study.baseline)
     questions = read_questions(_file(base, task.name, "questions"), _context(settings))
     second = _answers(base, task.name, questions, study.baseline)
-    items = task.items(Path(settings.data), task.split())
-    paths = {item.image.name: item.image.path for item in items}
+    paths = {item.image.name: item.image.path for item in prepared.asked.items[task.name]}
     judgements: list[Judgement] = []
     examples: list[Example] = []
     for arm, place in where.items():
@@ -59,10 +60,8 @@ def judge_arms(
     return judgements, examples
 
 
-def plan_judge(settings: Judged, arms: int) -> Plan:
+def plan_judge(settings: Judged, items: Sequence[Item], arms: int) -> Plan:
     """An upper bound of what judging costs, before there are answers. Sends nothing."""
-    (task,) = find_tasks([settings.task])
-    items = task.items(Path(settings.data), task.split())
     questions = [Question(item.id, item.question, item.category, "") for item in items]
     session = _session(settings, None)
     total = Plan(0, 0, 0, 0, None)

@@ -9,12 +9,11 @@ import numpy as np
 
 from finegold.arrays import Floats
 from finegold.errors import RunError
-from finegold.evaluation.task import Item
 from finegold.evaluation.tasks import find_tasks
 from finegold.run import write_json
 from finegold.samples import ImageRef
 from finegold.samples.images import decode
-from finegold.study.study import Evaluation
+from finegold.study.asks import Ask
 from finegold.tuning.offline import DETAIL_INSTRUCTIONS
 from finegold.tuning.template import encode_answer, encode_prompt
 
@@ -28,41 +27,29 @@ KINDS = ("single", "joined")
 """The first reference of an image after the task's prompt; all of them joined, asked for in detail."""
 
 
-def caption_items(asked: Evaluation) -> dict[str, list[Item]]:
-    """The items of the caption tasks, by task."""
-    found = {}
-    for task in find_tasks(list(asked.tasks)):
-        if task.kind == "caption":
-            split = task.split(asked.splits.get(task.name))
-            found[task.name] = task.items(Path(asked.data), split)[: asked.limit]
-    return found
-
-
-def write_losses(where: Path, model: "PrefixModel", asked: Evaluation) -> None:
-    """Measure the reference captions of every caption task, unless that is done.
+def write_losses(where: Path, model: "PrefixModel", ask: Ask) -> None:
+    """Measure the reference captions of a caption task, unless that is done.
 
     An image's references are its own; the wrong image is that of the next item.
 
     Args:
         where: Folder of the model's answers.
         model: What answered.
-        asked: Whose tasks and prompts.
+        ask: The task.
     """
-    items = caption_items(asked)
-    if not items or (where / FILE).exists():
+    if (where / FILE).exists():
         return
-    found: dict[str, Any] = {}
-    for name, own in items.items():
-        (task,) = find_tasks([name])
-        single = [[item.references[0]] for item in own]
-        joined = [[" ".join(item.references)] for item in own]
-        prompts = (task.prompt(asked.prompts).render(own[0]), DETAIL_INSTRUCTIONS[0])
-        images = [item.image for item in own]
-        found[name] = {"images": [image.name for image in images]} | {
-            kind: item_losses(model, images, texts, prompt, asked.batch).tolist()
-            for kind, texts, prompt in zip(KINDS, (single, joined), prompts, strict=True)
-        }
-    write_json(where / FILE, found)
+    items = ask.read()
+    (task,) = find_tasks([ask.task])
+    single = [[item.references[0]] for item in items]
+    joined = [[" ".join(item.references)] for item in items]
+    prompts = (task.prompt(ask.prompts).render(items[0]), DETAIL_INSTRUCTIONS[0])
+    images = [item.image for item in items]
+    found: dict[str, Any] = {
+        kind: item_losses(model, images, texts, prompt, ask.batch).tolist()
+        for kind, texts, prompt in zip(KINDS, (single, joined), prompts, strict=True)
+    }
+    write_json(where / FILE, {"images": [image.name for image in images], **found})
 
 
 def item_losses(
@@ -102,7 +89,7 @@ def item_losses(
     return sums
 
 
-def read_losses(where: Path, task: str) -> tuple[list[str], dict[str, Floats]] | None:
+def read_losses(where: Path) -> tuple[list[str], dict[str, Floats]] | None:
     """Images of a caption task, and sums of each of `KINDS`; None if none were measured.
 
     Raises:
@@ -112,7 +99,7 @@ def read_losses(where: Path, task: str) -> tuple[list[str], dict[str, Floats]] |
     if not path.exists():
         return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8")).get(task)
-        return None if found is None else (found["images"], {kind: np.array(found[kind]) for kind in KINDS})
-    except (ValueError, KeyError, TypeError, AttributeError):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return found["images"], {kind: np.array(found[kind]) for kind in KINDS}
+    except (ValueError, KeyError, TypeError):
         raise RunError(f"{path} is damaged: remove it and its done.json, and run the study again") from None

@@ -65,7 +65,7 @@ def read_metrics(folder: StudyFolder, study: Study, prepared: Prepared) -> list[
 
 def _scored(folder: StudyFolder, prepared: Prepared, task: Task) -> Iterator[Metric]:
     answers = {
-        one.rows.arm.name: [read_all_answers(folder.answers(job.fingerprint), task.name) for job in one.jobs]
+        one.rows.arm.name: [read_all_answers(job.answers(folder, task.name), task.name) for job in one.jobs]
         for one in prepared.runs
         if one.jobs
     }
@@ -109,7 +109,7 @@ def _losses(folder: StudyFolder, prepared: Prepared, task: Task) -> Iterator[Met
     images: tuple[str, ...] = ()
     for one in prepared.runs:
         for job in one.jobs:
-            own = read_losses(folder.answers(job.fingerprint), task.name)
+            own = read_losses(job.answers(folder, task.name))
             if own is not None:
                 images = tuple(own[0])
                 found.setdefault(one.rows.arm.name, []).append(own[1])

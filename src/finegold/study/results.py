@@ -12,9 +12,9 @@ from finegold.selection.learned import MeasuredSubset, write_pairs
 from finegold.study.clusters import gains, nearest_clusters
 from finegold.study.examples import largest_differences
 from finegold.study.findings import Arm, Example, Findings, Gain
-from finegold.study.folder import StudyFolder, finished
+from finegold.study.folder import StudyFolder
 from finegold.study.measure import Metric, question, read_metrics
-from finegold.study.run import Prepared, Runs, evaluated_items
+from finegold.study.run import Prepared, Runs
 from finegold.study.study import Study
 from finegold.study.workers import Crew
 from finegold.tuning.models import default_recipe, is_prefix_name
@@ -37,7 +37,7 @@ def collect(folder: StudyFolder, study: Study, prepared: Prepared, crew: Crew) -
     judgements: list[dict[str, object]] = []
     if metrics:
         main = metrics[0]
-        items = evaluated_items(study.evaluation)
+        items = [item for name in study.evaluation.tasks for item in prepared.asked.items[name]]
         clusters = nearest_clusters(folder.path, prepared.pools[""], prepared.encoder, crew.devices[0], items)
         found_gains = gains(main, study, clusters)
         examples += largest_differences(folder, study, prepared, main, items)
@@ -72,8 +72,7 @@ def _fitted(metric: Metric, study: Study) -> Sequence[str]:
 
 
 def _arm(folder: StudyFolder, one: Runs) -> Arm:
-    facts = [finished(folder.answers(job.fingerprint)) or {} for job in one.jobs]
-    trained = [fact for fact in facts if fact.get("steps")]
+    trained = [facts for job in one.jobs if (facts := job.trained(folder))]
     subsets = one.rows.subsets
     return Arm(
         name=one.rows.arm.name,

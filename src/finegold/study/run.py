@@ -8,13 +8,13 @@ from pathlib import Path
 from finegold.errors import RunError
 from finegold.evaluation import find_tasks
 from finegold.evaluation.evaluate import Options, missing_error, missing_files
-from finegold.evaluation.task import Item
 from finegold.run import file_sha256, fingerprint, progress, write_json
 from finegold.study.arms import ArmRows, PoolRows
+from finegold.study.asks import Asked
 from finegold.study.folder import StudyFolder, finish, finished
 from finegold.study.jobs import Job, Training, model_identity
 from finegold.study.stage1.models import OfflineModels, train_offline_models, training_photos
-from finegold.study.study import Evaluation, ModelParts, Study
+from finegold.study.study import ModelParts, Study
 from finegold.study.workers import Crew, run_jobs
 from finegold.tuning import Parts, load_named_model, load_recipe
 from finegold.tuning.models import NEW_MODELS, default_recipe
@@ -45,6 +45,7 @@ class Prepared:
         model: What is tuned.
         encoder: What scores and clusters come from.
         offline: The models that the study made, or None.
+        asked: What every model is asked.
     """
 
     runs: tuple[Runs, ...]
@@ -52,6 +53,7 @@ class Prepared:
     model: str
     encoder: str
     offline: OfflineModels | None
+    asked: Asked
 
     def jobs(self) -> list[Job]:
         """Every job once."""
@@ -74,12 +76,11 @@ def check_tasks(study: Study) -> None:
             raise missing_error(missing, Path(data))
 
 
-def prepare(folder: StudyFolder, study: Study, machine: Machine) -> Prepared:
+def prepare(folder: StudyFolder, study: Study, asked: Asked, machine: Machine) -> Prepared:
     """Train the offline models if the study has its own, choose every arm's rows, and name the jobs."""
-    items = evaluated_items(study.evaluation)
     made = None
     if study.offline is not None:
-        seen = PoolRows(folder, study.data, study.encoder, machine).image_hashes() | image_files(items)
+        seen = PoolRows(folder, study.data, study.encoder, machine).image_hashes() | asked.image_files()
         photos, left_out = training_photos(study.offline, seen)
         made = train_offline_models(folder, study.offline, photos, left_out)
     model = made.model if made and study.model == "offline" else base_model(folder, study, machine)
@@ -89,13 +90,12 @@ def prepare(folder: StudyFolder, study: Study, machine: Machine) -> Prepared:
         if arm.data is not None:
             pools[arm.name] = PoolRows(folder, arm.data, encoder, machine)
     runs = []
-    shared = fingerprint({"items": [_identity(item) for item in items]})
     identity = model_identity(model)
     for arm in study.arms:
         pool = pools.get(arm.name, pools[""])
         rows = pool.choose(arm, arm.seeds or study.seeds)
-        runs.append(Runs(rows, tuple(_jobs(study, rows, pool, model, identity, shared))))
-    return Prepared(tuple(runs), pools, model, encoder, made)
+        runs.append(Runs(rows, tuple(_jobs(study, rows, pool, model, identity, asked))))
+    return Prepared(tuple(runs), pools, model, encoder, made, asked)
 
 
 def base_model(folder: StudyFolder, study: Study, machine: Machine) -> str:
@@ -123,13 +123,12 @@ def base_model(folder: StudyFolder, study: Study, machine: Machine) -> str:
 
 
 def _jobs(
-    study: Study, rows: ArmRows, pool: PoolRows, model: str, identity: str, shared: str
+    study: Study, rows: ArmRows, pool: PoolRows, model: str, identity: str, asked: Asked
 ) -> Sequence[Job]:
-    also = () if study.judge is None else ((study.judge.task, study.judge.data),)
     if rows.missing:
         return []
     if rows.arm.preset is None:
-        return [Job(None, model, identity, study.evaluation, also, shared)]
+        return [Job(None, model, identity, asked.asks)]
     recipe = rows.arm.recipe or study.recipe or default_recipe(study.model)
     found = []
     for seed, subset in enumerate(rows.subsets):
@@ -148,28 +147,8 @@ def _jobs(
             batch=study.batch,
             seed=plan.seed + seed,
         )
-        found.append(Job(training, model, identity, study.evaluation, also, shared))
+        found.append(Job(training, model, identity, asked.asks))
     return found
-
-
-def evaluated_items(asked: Evaluation) -> list[Item]:
-    """The items of all tasks."""
-    found: list[Item] = []
-    for task in find_tasks(list(asked.tasks)):
-        found += task.items(Path(asked.data), task.split(asked.splits.get(task.name)))[: asked.limit]
-    return found
-
-
-def _identity(item: Item) -> list[object]:
-    path = item.image.path
-    size = path.stat().st_size if path is not None and path.is_file() else None
-    return [item.id, item.image.name, size, item.question, list(item.references), list(item.choices)]
-
-
-def image_files(items: Sequence[Item]) -> set[str]:
-    """Hex sha256 of the image files of items."""
-    paths = {item.image.path for item in items if item.image.path is not None}
-    return {file_sha256(path) for path in paths if path.is_file()}
 
 
 def work(folder: StudyFolder, study: Study, prepared: Prepared, crew: Crew) -> None:
@@ -182,25 +161,25 @@ def work(folder: StudyFolder, study: Study, prepared: Prepared, crew: Crew) -> N
     if baseline.rows.missing:
         raise RunError(f"the baseline '{study.baseline}' cannot be run: {baseline.rows.note}")
     jobs = prepared.jobs()
-    todo = [job for job in jobs if finished(folder.answers(job.fingerprint)) is None]
+    todo = [job for job in jobs if job.left(folder)]
     begin = time.perf_counter()
     with progress("Runs", len(jobs), "runs", done=len(jobs) - len(todo)) as advance:
         for job, facts in run_jobs(folder.path, todo, crew):
-            folder.log("run", answers=job.fingerprint, **facts)
+            folder.log("run", model=job.fingerprint, **facts)
             advance(1)
     if todo:
         took = round(time.perf_counter() - begin, 1)
         folder.log("runs", count=len(todo), workers=len(crew.devices), seconds=took)
-    write_json(folder.results(study.name) / "runs.json", _listing(prepared))
+    write_json(folder.results(study.name) / "runs.json", _listing(folder, prepared))
 
 
-def _listing(prepared: Prepared) -> dict[str, object]:
+def _listing(folder: StudyFolder, prepared: Prepared) -> dict[str, object]:
     return {
         one.rows.arm.name: [
             {
                 "subset": job.training and job.training.rows,
                 "model": job.training and job.training.fingerprint,
-                "answers": job.fingerprint,
+                "answers": {ask.task: job.answers(folder, ask.task).name for ask in job.asks},
             }
             for job in one.jobs
         ]

@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from finegold.study.asks import read_asked
 from finegold.study.cost import Cost, plan_study
 from finegold.study.findings import Findings
 from finegold.study.folder import StudyFolder
@@ -34,7 +35,7 @@ def run_study(study: Study, out: str | Path, *, workers: int | None = None, devi
     crew = Crew.of(workers, device)
     begin = time.perf_counter()
     with folder.writing():
-        prepared = prepare(folder, study, Machine(device=crew.devices[0]))
+        prepared = prepare(folder, study, read_asked(study), Machine(device=crew.devices[0]))
         work(folder, study, prepared, crew)
         findings = collect(folder, study, prepared, crew)
         seconds = round(time.perf_counter() - begin, 1)

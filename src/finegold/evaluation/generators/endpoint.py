@@ -106,11 +106,8 @@ class EndpointGenerator:
             return reply.text
 
         answers: list[str | Problem] = [""] * len(requests)
-        try:
-            async for position, answer in map_bounded(
-                ask, requests, concurrency=self._session.endpoint.concurrency
-            ):
-                answers[position] = answer
-        except* RunError as group:
-            raise group.exceptions[0] from None
+        async for position, answer in map_bounded(
+            ask, requests, concurrency=self._session.endpoint.concurrency
+        ):
+            answers[position] = answer
         return answers
