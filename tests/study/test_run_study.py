@@ -33,7 +33,9 @@ def _runs(out: Path) -> int:
     return sum(event["event"] == "run" for event in events)
 
 
-def test_a_study_its_extension_and_its_files(study_file: Path, tmp_path: Path) -> None:
+def test_a_study_its_extension_and_its_files(
+    study_file: Path, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     findings = run_study(_study(study_file), out, workers=1, device="cpu")
     arms = {arm.name: arm for arm in findings.arms}
@@ -67,16 +69,26 @@ def test_a_study_its_extension_and_its_files(study_file: Path, tmp_path: Path) -
     assert len(pairs[0].sample_ids) == 6
     assert pairs[2].sample_ids == pairs[3].sample_ids
 
-    # The same again runs nothing; a further arm and a further seed run these alone.
+    # The same again runs nothing; further arms and a further seed run these alone.
     assert results_fingerprint(run_study(_study(study_file), out, workers=1, device="cpu")) == (
         results_fingerprint(findings)
     )
     assert _runs(out) == 5
-    further = 'name = "short"\npreset = "random"\nsize = 3\nseeds = 1\n\n[[arms]]\nname = "long"\nseeds = 3'
+    own = make_dataset(5, name="own", seed=3)
+    further = (
+        'name = "short"\npreset = "random"\nsize = 3\nseeds = 1\n\n[[arms]]\n'
+        'name = "chosen elsewhere"\npreset = "random"\nsize = "100%"\nseeds = 1\n'
+        f'data = {{ path = "{own}", images = "{own.parent / "images"}" }}\n\n[[arms]]\n'
+        'name = "long"\nseeds = 3'
+    )
     study_file.write_text(study_file.read_text().replace('name = "long"', further))
     extended = run_study(_study(study_file), out, workers=1, device="cpu")
-    assert _runs(out) == 7
-    assert next(arm for arm in extended.arms if arm.name == "long").seeds == 3
+    assert _runs(out) == 8
+    arms = {arm.name: arm for arm in extended.arms}
+    assert arms["long"].seeds == 3
+    assert (arms["chosen elsewhere"].rows, arms["chosen elsewhere"].whole) == (5, False)
+    # Rows of another dataset are no further size of the same preset.
+    assert len({arms[name].preset for name in ("short", "random", "chosen elsewhere")}) == 2
 
 
 def test_a_plan_trains_nothing_and_knows_what_is_done(study_file: Path, tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ class Arm:
 
     Attributes:
         name: Unique in the study.
-        preset: How its rows were chosen; empty for a model that was not tuned.
+        preset: How its rows were chosen, and of what if not of the study's rows; empty for a model that was
+            not tuned.
         rows: Rows trained on; 0 for a model that was not tuned.
         seeds: Finished seeds; 0 if the arm could not be run.
         subsets: Different sets of rows among the seeds.

@@ -15,6 +15,7 @@ from finegold.study.findings import Arm, Example, Findings, Gain
 from finegold.study.folder import StudyFolder
 from finegold.study.measure import Metric, question, read_metrics
 from finegold.study.run import Prepared, Runs
+from finegold.study.study import Arm as Chosen
 from finegold.study.study import Study
 from finegold.study.workers import Crew
 from finegold.tuning.models import default_recipe, is_prefix_name
@@ -76,15 +77,20 @@ def _arm(folder: StudyFolder, one: Runs) -> Arm:
     subsets = one.rows.subsets
     return Arm(
         name=one.rows.arm.name,
-        preset=one.rows.arm.preset or "",
+        preset=_preset(one.rows.arm),
         rows=len(subsets[0].ids) if subsets else 0,
         seeds=len(one.jobs),
         subsets=len({subset.fingerprint for subset in subsets}),
         steps=int(trained[0]["steps"]) if trained else 0,
         seconds=sum(fact["train"] for fact in trained) / len(trained) if trained else 0.0,
         note=one.rows.note,
-        whole=one.rows.arm.size.strip() == "100%",
+        whole=one.rows.arm.size.strip() == "100%" and one.rows.arm.data is None,
     )
+
+
+def _preset(arm: Chosen) -> str:
+    chosen = arm.preset or ""
+    return f"{chosen} of {arm.data.path}" if chosen and arm.data is not None else chosen
 
 
 def _notes(study: Study, prepared: Prepared) -> tuple[str, ...]:

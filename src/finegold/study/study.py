@@ -231,7 +231,8 @@ def load_study(name: str, changes: Mapping[str, Any] | None = None) -> Study:
         if files:
             raise ConfigError(
                 f"the arm '{arm.name}' has the preset '{arm.preset}', which needs "
-                f"{', '.join(sorted(files))}, and a study gives none: leave the arm out"
+                f"{', '.join(sorted(files))}, and a study gives none: choose the rows with finegold select, "
+                "and name them as the arm's data with the preset random and the size 100%"
             )
     return study
 
