@@ -47,8 +47,7 @@ def _bar(label: str, total: int, unit: str, done: int) -> Iterator[Callable[[int
         def advance(count: int) -> None:
             nonlocal fresh
             fresh += count
-            rate = fresh / max(time.perf_counter() - begin, 1e-9)
-            bars.update(task, advance=count, rate=f"{rate:,.0f} {unit}/s")
+            bars.update(task, advance=count, rate=f"{unit}, {_speed(fresh, time.perf_counter() - begin)}")
 
         yield advance
 
@@ -63,17 +62,20 @@ def _lines(label: str, total: int, unit: str, done: int) -> Iterator[Callable[[i
         now = time.perf_counter()
         if now - last >= LOG_SECONDS:
             last = now
-            rate = fresh / (now - begin)
-            left = (total - done - fresh) / max(rate, 1e-9)
+            left = (total - done - fresh) * (now - begin) / max(fresh, 1)
+            speed = _speed(fresh, now - begin)
             print(
-                f"{label}: {done + fresh:,} of {total:,} {unit}, {rate:,.1f}/s, {left:,.0f} s left",
-                file=sys.stderr,
+                f"{label}: {done + fresh:,} of {total:,} {unit}, {speed}, {left:,.0f} s left", file=sys.stderr
             )
 
     yield advance
     seconds = time.perf_counter() - begin
     if fresh and seconds >= 1:
-        print(
-            f"{label}: {done + fresh:,} {unit} in {seconds:,.1f} s ({fresh / seconds:,.1f}/s)",
-            file=sys.stderr,
-        )
+        speed = _speed(fresh, seconds)
+        print(f"{label}: {done + fresh:,} {unit} in {seconds:,.1f} s ({speed})", file=sys.stderr)
+
+
+def _speed(count: int, seconds: float) -> str:
+    if 0 < count < seconds:
+        return f"{seconds / count:,.1f} s each"
+    return f"{count / max(seconds, 1e-9):,.1f}/s"
