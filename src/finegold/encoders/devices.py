@@ -1,5 +1,7 @@
 """Where a model runs."""
 
+import os
+
 from finegold.errors import ConfigError
 
 
@@ -21,3 +23,37 @@ def resolve_device(device: str) -> str:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"the device '{device}' cannot be used ({reason}): give auto or cpu") from None
     return device
+
+
+def only_gpu(device: str) -> str:
+    """Leave this process the one GPU that it is to use, by `CUDA_VISIBLE_DEVICES`.
+
+    Transformers' trainer spreads over all GPUs that it sees and multiplies the batch by their number. Where
+    `accelerate launch` has started several processes each has its own already, and nothing is changed.
+
+    Args:
+        device: `auto`, `cuda`, `cuda:1`... counted among those visible now; others are returned as they are.
+
+    Returns:
+        What the device is called from now on.
+
+    Raises:
+        ConfigError: If this process has used several GPUs before, since they cannot be hidden any more.
+    """
+    kind, _, number = device.partition(":")
+    if kind not in ("auto", "cuda") or int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        return device
+    import torch
+
+    count = torch.cuda.device_count()
+    if count < 2 or int(number or 0) >= count:
+        return device
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        raise ConfigError(
+            f"this process has used some of its {count} GPUs already, and the trainer would take them all: "
+            "start a new one with CUDA_VISIBLE_DEVICES set to one of them"
+        )
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible else [str(place) for place in range(count)]
+    os.environ["CUDA_VISIBLE_DEVICES"] = names[int(number or 0)]
+    return "cuda"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from finegold.encoders.devices import only_gpu, resolve_device
 from finegold.engines.local import default_workers
 from finegold.errors import ConfigError, RunError
 from finegold.study.jobs import Job, run_job
@@ -41,8 +42,6 @@ class Crew:
         """
         if workers is not None and workers < 1:
             raise ConfigError(f"{workers} workers were asked for, expected at least 1")
-        from finegold.encoders.devices import resolve_device
-
         where = resolve_device(device)
         if where == "cuda":
             import torch
@@ -93,7 +92,7 @@ _device = "cpu"
 
 def _begin(free: Any, threads: int, parent: int) -> None:
     global _device
-    _device = free.get()
+    _device = only_gpu(free.get())
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     import torch
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finegold.encoders.devices import resolve_device
+from finegold.encoders.devices import only_gpu, resolve_device
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.extras import require
 from finegold.run import progress
@@ -43,7 +43,7 @@ def tune_huggingface(
     trl = require("trl", extra="tune", why="tuning a Hugging Face model")
     if recipe.trains == "lora":
         require("peft", extra="tune", why="the recipe with low-rank adapters")
-    processes = join_processes(resolve_device(device))
+    processes = join_processes(resolve_device(only_gpu(device)))
     processor = load_processor(name)
     rows = [row for _, sample in usable_samples(dataset) for row in chat_rows(sample)]
     if not rows:
