@@ -43,6 +43,7 @@ def test_one_of_several_gpus_is_left(
 def test_nothing_is_hidden_where_that_would_be_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     assert only_gpu("cpu") == "cpu"
     assert only_gpu("cuda:4") == "cuda:4"
+    assert only_gpu("cuda:first") == "cuda:first"
     monkeypatch.setenv("WORLD_SIZE", "4")
     assert only_gpu("cuda") == "cuda"
     monkeypatch.setenv("WORLD_SIZE", "1")

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import random
 from pathlib import Path
@@ -216,3 +217,11 @@ def test_outputs_hold_the_section_and_no_key(small: list[str | Path], tmp_path: 
     assert names == {"judge.json", "judge.html", "audit.jsonl"}
     assert "<svg" in (tmp_path / "out" / "judge.html").read_text()
     assert not any(b"very-secret" in file.read_bytes() for file in (tmp_path / "out").iterdir())
+
+
+def test_it_can_be_asked_where_a_loop_runs_as_in_a_notebook(small: list[str | Path], tmp_path: Path) -> None:
+    async def cell() -> None:
+        compare(prefers_longer, *small, "--out", tmp_path / "out")
+
+    asyncio.run(cell())
+    assert read(tmp_path / "out")["overall"]["wins"] == 6

@@ -25,6 +25,11 @@ def resolve_device(device: str) -> str:
     return device
 
 
+def launched() -> int:
+    """Number of processes that `accelerate launch` has started together; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def only_gpu(device: str) -> str:
     """Leave this process the one GPU that it is to use, by `CUDA_VISIBLE_DEVICES`.
 
@@ -41,12 +46,13 @@ def only_gpu(device: str) -> str:
         ConfigError: If this process has used several GPUs before, since they cannot be hidden any more.
     """
     kind, _, number = device.partition(":")
-    if kind not in ("auto", "cuda") or int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if kind not in ("auto", "cuda") or launched() > 1:
         return device
     import torch
 
     count = torch.cuda.device_count()
-    if count < 2 or int(number or 0) >= count:
+    numbers = [str(place) for place in range(count)]
+    if count < 2 or number not in ("", *numbers):
         return device
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         raise ConfigError(
@@ -54,6 +60,6 @@ def only_gpu(device: str) -> str:
             "start a new one with CUDA_VISIBLE_DEVICES set to one of them"
         )
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    names = visible.split(",") if visible else [str(place) for place in range(count)]
+    names = visible.split(",") if visible else numbers
     os.environ["CUDA_VISIBLE_DEVICES"] = names[int(number or 0)]
     return "cuda"

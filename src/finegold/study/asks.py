@@ -1,7 +1,7 @@
 """What is asked of every model: each task apart from the others, so that another can come later."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from finegold.evaluation.task import Item
@@ -78,17 +78,15 @@ def read_asked(study: Study) -> Asked:
         places.setdefault(study.judge.task, (study.judge.data, None))
     asks, found = [], {}
     for name, (data, limit) in places.items():
-        (task,) = find_tasks([name])
-        split = wanted.splits.get(name)
-        items = task.items(Path(data), task.split(split), limit=limit)
-        losses = wanted.losses and task.kind == "caption"
-        content = fingerprint({"items": [_identity(item) for item in items]})
-        asks.append(Ask(name, data, split, wanted.prompts, limit, wanted.batch, losses, content))
-        found[name] = items
+        losses = wanted.losses and find_tasks([name])[0].kind == "caption"
+        ask = Ask(name, data, wanted.splits.get(name), wanted.prompts, limit, wanted.batch, losses, "")
+        found[name] = ask.read()
+        asks.append(replace(ask, items=fingerprint({"items": [_identity(item) for item in found[name]]})))
     return Asked(tuple(asks), found)
 
 
 def _identity(item: Item) -> list[object]:
     path = item.image.path
     size = path.stat().st_size if path is not None and path.is_file() else None
-    return [item.id, item.image.name, size, item.question, list(item.references), list(item.choices)]
+    shown = [item.question, item.context, list(item.choices), list(item.references)]
+    return [item.id, item.image.name, size, *shown]

@@ -1,10 +1,10 @@
 """One process or several (`accelerate launch`): each takes a share of a batch, gradients are summed."""
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from finegold.encoders.devices import launched
 from finegold.extras import require
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def join_processes(device: str) -> Processes:
     Raises:
         MissingExtraError: If there are several and `accelerate` is not installed.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if launched() == 1:
         return Processes(0, 1, device)
     accelerate = require("accelerate", extra="models", why="training on several devices")
     state = accelerate.PartialState(cpu=device == "cpu")
