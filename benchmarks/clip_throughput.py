@@ -25,8 +25,8 @@ import numpy as np
 from PIL import Image
 
 from finegold.encoders import load_encoder
+from finegold.encoders.base import TEXT_BATCH
 from finegold.encoders.step import IMAGE_BATCH
-from finegold.encoders.texts import TEXT_BATCH
 from finegold.run import PART_ROWS, RunFolder
 from finegold.samples import Dataset, Sample, open_dataset
 from finegold.samples.images import decode

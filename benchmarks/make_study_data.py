@@ -10,7 +10,7 @@ import argparse
 import json
 from pathlib import Path
 
-from finegold.study.stage1.photos import as_sentence, read_photos
+from finegold.tuning.offline.photos import as_sentence, read_photos
 
 
 def main() -> None:

@@ -13,13 +13,13 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from finegold.evaluation.metrics import caption_tokens, cider_d
-from finegold.study.stage1.photos import as_sentence, read_photos
+from finegold.metrics import caption_tokens, cider_d
+from finegold.models.prefix.answering import PrefixAnswerer
+from finegold.models.prefix.model import PrefixModel
+from finegold.models.prefix.template import encode_answer, encode_prompt
+from finegold.offline.captioner import DETAIL_INSTRUCTIONS, ONE_SENTENCE, is_held_out
 from finegold.tuning import Sampling, load_named_model
-from finegold.tuning.answering import PrefixAnswerer
-from finegold.tuning.offline import DETAIL_INSTRUCTIONS, ONE_SENTENCE, is_held_out
-from finegold.tuning.prefix_model import PrefixModel
-from finegold.tuning.template import encode_answer, encode_prompt
+from finegold.tuning.offline.photos import as_sentence, read_photos
 
 PHOTOS = 500
 

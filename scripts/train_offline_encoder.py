@@ -16,7 +16,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch.nn.functional import normalize
 
-from finegold.encoders.offline.heads import (
+from finegold.offline.heads import (
     Parameters,
     image_head,
     load_heads,
@@ -24,8 +24,8 @@ from finegold.encoders.offline.heads import (
     text_head,
     weight_count,
 )
-from finegold.study.stage1.heads import Captioned, Features, HeadSettings, compute_features, flatten, train
-from finegold.study.stage1.photos import read_photos
+from finegold.tuning.offline.heads import Captioned, Features, HeadSettings, compute_features, flatten, train
+from finegold.tuning.offline.photos import read_photos
 
 
 def measure(

@@ -3,7 +3,7 @@
     python -m scripts.train_offline_vlm --images DIR --captions captions.tsv --out MODEL
 
 `captions.tsv` has lines `file name TAB caption`, five captions a photo (Flickr8k's layout). Photos that
-`finegold.tuning.offline.is_held_out` names are not trained on.
+`finegold.offline.captioner.is_held_out` names are not trained on.
 """
 
 import argparse
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 
-from finegold.study.stage1.photos import read_photos
-from finegold.study.stage1.train import AGREED_STEPS, REWARDED_STEPS, STEPS, train_captioner
-from finegold.tuning.offline import is_held_out
+from finegold.offline.captioner import is_held_out
+from finegold.tuning.offline.photos import read_photos
+from finegold.tuning.offline.train import AGREED_STEPS, REWARDED_STEPS, STEPS, train_captioner
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 
 import importlib
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 from finegold.errors import MissingExtraError
@@ -36,3 +38,19 @@ def _missing(module: str, extra: str, why: str) -> MissingExtraError:
     return MissingExtraError(
         f"{why} needs the package '{module}', which is not installed: pip install 'finegold[{extra}]'"
     )
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Hold back transformers' warnings and progress bars during the block."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

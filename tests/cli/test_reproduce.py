@@ -7,7 +7,7 @@ import pytest
 
 from finegold.cli.reproduce import reproduce
 from finegold.errors import DataError
-from finegold.selection.reproduce import Finding, read_selector
+from finegold.instructiongpt4 import Finding, read_selector
 
 torch = pytest.importorskip("torch")
 
@@ -32,11 +32,11 @@ def test_findings_are_printed_and_written(
 ) -> None:
     # Computing all of them takes a minute and is tested beside them.
     monkeypatch.setattr(
-        "finegold.selection.reproduce.replay_findings",
+        "finegold.instructiongpt4.replay_findings",
         lambda *_: [Finding("weights", "R2", 0.95799), Finding("weights", "rows", 155.0)],
     )
     monkeypatch.setattr(
-        "finegold.selection.reproduce.retraining_findings", lambda *_: [Finding("training", "loss", 1.0859)]
+        "finegold.instructiongpt4.retraining_findings", lambda *_: [Finding("training", "loss", 1.0859)]
     )
 
     reproduce("instructiongpt4", released, tmp_path)

@@ -8,8 +8,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from finegold.encoders.huggingface import HuggingFaceEncoder
-from finegold.encoders.texts import sentences
 from finegold.errors import ConfigError, ModelError
+from finegold.samples.words import sentences
 
 TEXTS = ["A dog runs.", "Two people ride a horse over the snow", ""]
 

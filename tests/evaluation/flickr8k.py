@@ -9,7 +9,7 @@ order.
 import sys
 from pathlib import Path
 
-from finegold.tuning.offline import is_held_out
+from finegold.offline.captioner import is_held_out
 
 
 def captions_of(flickr8k: Path) -> dict[str, list[str]]:

@@ -11,9 +11,9 @@ from typing import Any
 
 from PIL import Image
 
-from finegold.evaluation.evaluate import Options, answer_task
-from finegold.evaluation.generators import find_profile
+from finegold.evaluation.evaluate import EvaluationOptions, answer_task
 from finegold.evaluation.tasks import TASKS
+from finegold.models.registry import find_profile
 from finegold.samples import Problem
 
 
@@ -52,7 +52,7 @@ def answer(
 ) -> tuple[Any, bytes]:
     """Answer a task; the generator and the bytes of the answers."""
     generator = generator or Colour()
-    chosen = Options(**({"batch_size": 3} | options))
+    chosen = EvaluationOptions(**({"batch_size": 3} | options))
     answer_task(TASKS[task], data, out, generator, find_profile("greedy"), chosen)
     return generator, chosen.shard.path(out, task).read_bytes()
 

@@ -6,18 +6,20 @@ from tests.evaluation.models import Colour, answer
 
 from finegold.errors import DataError, RunError
 from finegold.evaluation.compare import compare_folders
-from finegold.evaluation.evaluate import Options, answer_task
-from finegold.evaluation.generators import find_profile, open_generator
-from finegold.evaluation.metrics import Bootstrap
+from finegold.evaluation.evaluate import EvaluationOptions, answer_task
 from finegold.evaluation.results import score_folder
 from finegold.evaluation.tasks import TASKS
+from finegold.metrics import Bootstrap
+from finegold.models.registry import find_profile, open_generator
 
 QUICK = Bootstrap(replicates=200)
 
 
 def constant(data: Path, out: Path, text: str, task: str = "vsr") -> Path:
     greedy = find_profile("greedy")
-    answer_task(TASKS[task], data, out, open_generator(f"constant:{text}", greedy), greedy, Options())
+    answer_task(
+        TASKS[task], data, out, open_generator(f"constant:{text}", greedy), greedy, EvaluationOptions()
+    )
     return out
 
 

@@ -13,12 +13,12 @@ from tests.evaluation.models import Colour, answer, records
 
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.evaluation.answers import Shard, read_all_answers
-from finegold.evaluation.evaluate import Options, answer_task, half_of
-from finegold.evaluation.generators import find_profile, open_generator
+from finegold.evaluation.evaluate import EvaluationOptions, answer_task, half_of
 from finegold.evaluation.hygiene import keep_hygiene
-from finegold.evaluation.metrics import Bootstrap
 from finegold.evaluation.results import score_folder
 from finegold.evaluation.tasks import TASKS
+from finegold.metrics import Bootstrap
+from finegold.models.registry import find_profile, open_generator
 
 QUICK = Bootstrap(replicates=100)
 COUNTS = {1: 362, 2: 260, 3: 136, 4: 71, 5: 54, 6: 40, 7: 29, 8: 27, 9: 21}
@@ -28,7 +28,9 @@ COUNTS = {1: 362, 2: 260, 3: 136, 4: 71, 5: 54, 6: 40, 7: 29, 8: 27, 9: 21}
 def blind(data: Path, out: Path, task: str, model: str) -> dict[str, dict[str, float]]:
     """Metrics of a blind model by scoring."""
     greedy = find_profile("greedy")
-    answer_task(TASKS[task], data, out, open_generator(model, greedy), greedy, Options(batch_size=5000))
+    answer_task(
+        TASKS[task], data, out, open_generator(model, greedy), greedy, EvaluationOptions(batch_size=5000)
+    )
     scores = score_folder(out, QUICK)["tasks"][task]["scores"]
     return {scoring: {one["metric"]: one["value"] for one in found} for scoring, found in scores.items()}
 
@@ -248,7 +250,7 @@ def test_the_sampling_profile_crops_each_image_the_same_way_in_any_batch(tmp_pat
     said: list[list[str]] = []
     for size in (1, 1, 4):
         out = tmp_path / str(len(said))
-        options = Options(batch_size=size, seed=7)
+        options = EvaluationOptions(batch_size=size, seed=7)
         answer_task(TASKS["flickr30k"], tmp_path, out, Colour(), profile, options)
         said.append([row["answer"].split(" in ")[0] for row in records(out, "flickr30k")])
 

@@ -8,10 +8,10 @@ from tests.evaluation.flickr8k import captions_of, held_out_first, write_layout
 from tests.evaluation.models import Colour
 
 from finegold.evaluation.generate import Asking, ask
-from finegold.evaluation.generators import find_profile
-from finegold.evaluation.metrics import caption_tokens, cider_d, raw_tokens
 from finegold.evaluation.task import DEFAULT_PROMPTS
 from finegold.evaluation.tasks import TASKS
+from finegold.metrics import caption_tokens, cider_d, raw_tokens
+from finegold.models.registry import find_profile
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from tests.llm.server import FakeServer, completion
 from finegold.errors import ConfigError
 from finegold.llm import Endpoint
 from finegold.llm.proxy import proxy_for
-from finegold.llm.reply import Trouble
+from finegold.llm.reply import RequestError
 from finegold.llm.transport import HttpTransport
 
 SECRET = "hunter2-hunter2"
@@ -67,7 +67,7 @@ def test_calls_go_through_the_proxy_with_its_password(monkeypatch: pytest.Monkey
 def test_a_proxy_that_is_not_there_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     for scheme in ("http", "https"):
         monkeypatch.setenv(f"{scheme.upper()}_PROXY", f"http://me:{SECRET}@127.0.0.1:9")
-        with pytest.raises(Trouble, match="through the proxy http://127") as caught:
+        with pytest.raises(RequestError, match="through the proxy http://127") as caught:
             asyncio.run(_send(f"{scheme}://llm.invalid/v1"))
         assert caught.value.kind == "down"
         assert SECRET not in str(caught.value)
@@ -89,7 +89,7 @@ def test_a_proxy_before_tls_sees_its_own_password_and_not_the_key(monkeypatch: p
         async with server:
             await _send("https://llm.invalid/v1")
 
-    with pytest.raises(Trouble, match="the proxy answered 403"):
+    with pytest.raises(RequestError, match="the proxy answered 403"):
         asyncio.run(main())
     assert heads[0].startswith("CONNECT llm.invalid:443 ")
     assert "Proxy-Authorization: Basic " in heads[0]

@@ -7,7 +7,7 @@ from tests.llm.server import Answer, FakeServer, Script, completion
 
 from finegold.errors import ConfigError
 from finegold.llm import Endpoint
-from finegold.llm.reply import Trouble
+from finegold.llm.reply import RequestError
 from finegold.llm.transport import HttpTransport, retry_after
 
 KEY = "sk-very-secret-key-0123456789"
@@ -58,7 +58,7 @@ def test_a_try_is_one_post_with_key_and_idempotency_key() -> None:
 def test_a_redirect_is_not_followed_and_the_key_goes_nowhere() -> None:
     with FakeServer(lambda _: completion("taken")) as other:
         moved: Script = lambda _: Answer(b"", 307, {"location": f"{other.url}/chat/completions?k={KEY}"})  # noqa: E731
-        with FakeServer(moved) as server, pytest.raises(Trouble, match="--base-url") as caught:
+        with FakeServer(moved) as server, pytest.raises(RequestError, match="--base-url") as caught:
             send(server.url)
     assert not other.asks
     assert other.url in str(caught.value)
@@ -82,10 +82,10 @@ def test_silence_is_a_lost_call_and_a_closed_door_is_not() -> None:
 
     with (
         FakeServer(lambda _: completion("late", delay=2)) as server,
-        pytest.raises(Trouble, match=r"no reply within 0\.2 s") as caught,
+        pytest.raises(RequestError, match=r"no reply within 0\.2 s") as caught,
     ):
         asyncio.run(hush(server.url))
     assert caught.value.charged
-    with pytest.raises(Trouble, match="cannot connect to http://127") as caught:
+    with pytest.raises(RequestError, match="cannot connect to http://127") as caught:
         asyncio.run(hush("http://127.0.0.1:9/v1"))
     assert not caught.value.charged

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from finegold.report.inputs import (
+from finegold.report.selection.inputs import (
     Cluster,
     DatasetFacts,
     ExcludedRow,
@@ -18,7 +18,7 @@ from finegold.report.inputs import (
     RowContent,
     SelectionFacts,
 )
-from finegold.report.near_misses import near_misses
+from finegold.report.selection.near_misses import near_misses
 from finegold.report.thumbnails import thumbnail
 
 

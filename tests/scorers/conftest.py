@@ -10,7 +10,7 @@ from PIL import Image
 
 from finegold.arrays import Vectors
 from finegold.encoders import registry
-from finegold.encoders.texts import split_windows
+from finegold.samples.words import split_windows
 
 WORDS = ("red", "green", "blue")
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from finegold.encoders import smollm2
 from finegold.errors import ConfigError, ModelError
+from finegold.offline import smollm2
 from finegold.samples import Sample, Turn
 from finegold.scorers.base import Batch, Scorer
 from finegold.scorers.causal_lm import CausalLm, load_causal_lm

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finegold.arrays import Floats
-from finegold.study.findings import Interval, verdict
+from finegold.report.study.findings import Interval, verdict
 from finegold.study.intervals import Draws, Measured
 
 

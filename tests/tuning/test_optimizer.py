@@ -1,5 +1,5 @@
+from finegold.models.prefix.model import PrefixModel
 from finegold.tuning.optimizer import adamw
-from finegold.tuning.prefix_model import PrefixModel
 from finegold.tuning.recipe import load_recipe
 
 

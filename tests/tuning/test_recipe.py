@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from finegold.errors import ConfigError
+from finegold.samples.formats.minigpt4 import INSTRUCTIONS
 from finegold.tuning.recipe import load_recipe, recipe_names
-from finegold.tuning.template import MINIGPT4_INSTRUCTIONS
 
 
 def test_finegolds_recipes_are_valid_and_say_what_they_are() -> None:
@@ -23,7 +23,7 @@ def test_finegolds_recipes_are_valid_and_say_what_they_are() -> None:
 
 def test_stage_two_is_the_published_one() -> None:
     recipe = load_recipe("minigpt4-stage2")
-    assert recipe.instructions == MINIGPT4_INSTRUCTIONS
+    assert recipe.instructions == INSTRUCTIONS
     assert (recipe.trains, recipe.steps, recipe.batch, recipe.longest_answer) == ("projection", 1000, 12, 160)
     assert (recipe.weight_decay, recipe.betas, recipe.clip, recipe.seed) == (0.05, (0.9, 0.999), 0.0, 42)
 

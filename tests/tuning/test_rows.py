@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from finegold.errors import DataError
+from finegold.models.prefix.model import PrefixModel
 from finegold.samples import open_dataset
-from finegold.tuning.prefix_model import PrefixModel
 from finegold.tuning.rows import read_rows
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.tuning.conftest import llama_tokenizer, tiny_llama
-from tests.tuning.test_blip2 import folder as blip2_folder
+from tests.models.conftest import llama_tokenizer, tiny_llama
+from tests.models.prefix.test_blip2 import folder as blip2_folder
 
 from finegold.errors import ConfigError, ModelError
+from finegold.models.prefix.projection import read_projection, write_pth
+from finegold.models.prefix.registry import default_recipe
 from finegold.tuning import Parts, load_named_model, tune
-from finegold.tuning.models import default_recipe
-from finegold.tuning.projection import read_projection, write_pth
 
 __all__ = ["blip2_folder"]
 

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from tests.tuning.conftest import tiny_model
+from tests.models.conftest import tiny_model
 
+from finegold.models.prefix.feature_cache import FeatureCache
+from finegold.models.prefix.model import PrefixModel
 from finegold.samples import open_dataset
 from finegold.samples.images import decode
 from finegold.tuning import tune
-from finegold.tuning.feature_cache import FeatureCache
 from finegold.tuning.monitor import Monitor
-from finegold.tuning.prefix_model import PrefixModel
 from finegold.tuning.processes import Processes, join_processes
 from finegold.tuning.recipe import Recipe, load_recipe
 from finegold.tuning.rows import TuningRow, read_rows

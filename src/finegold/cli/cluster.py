@@ -31,7 +31,7 @@ def cluster(
 ) -> None:
     """Cluster the images of a run folder; `finegold select` uses the clusters made last."""
     from finegold.cli.show import show_clusters
-    from finegold.workflow import Machine, cluster_run_folder
+    from finegold.workflow import Compute, cluster_run_folder
 
     table = cluster_run_folder(
         run,
@@ -40,6 +40,6 @@ def cluster(
         neighbours=neighbours,
         encoder=encoder,
         seed=seed,
-        machine=Machine(device, batch_size, workers),
+        machine=Compute(device, batch_size, workers),
     )
     show_clusters(table)

@@ -36,7 +36,7 @@ def compare(
     intervals. The next report of the run folder shows the comparison.
     """
     from finegold.cli.show_comparison import comparison_csv, show_comparison
-    from finegold.workflow import Machine
+    from finegold.workflow import Compute
     from finegold.workflow.compare import compare_run, preset_names, read_labels
 
     known = None if labels is None else read_labels(labels, [name for name in good.split(",") if name])
@@ -47,7 +47,7 @@ def compare(
         seeds=seeds,
         encoder=encoder,
         labels=known,
-        machine=Machine(device, batch_size, workers),
+        machine=Compute(device, batch_size, workers),
         given=options.given(dedup, targets, target_images, pairs, selector),
     )
     show_comparison(result)

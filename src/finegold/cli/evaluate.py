@@ -101,11 +101,11 @@ def evaluate(
     """
     from finegold.errors import ConfigError
     from finegold.evaluation.answers import Shard
-    from finegold.evaluation.evaluate import Options, answer_task
-    from finegold.evaluation.generators import find_profile, open_generator
+    from finegold.evaluation.evaluate import EvaluationOptions, answer_task
     from finegold.evaluation.hygiene import keep_hygiene
-    from finegold.evaluation.metrics import Bootstrap
     from finegold.evaluation.results import keep_lmms_results, score_folder
+    from finegold.metrics import Bootstrap
+    from finegold.models.registry import find_profile, open_generator
 
     keep_hygiene(out, selection, [] if fitted_on is None else fitted_on.split(","))
     if lmms_eval is not None:
@@ -116,7 +116,7 @@ def evaluate(
         return
     if model is None or data is None:
         raise ConfigError("a MODEL and --data are needed, or --rescore to score what --out holds")
-    options = Options(
+    options = EvaluationOptions(
         prompts=prompts,
         splits=tuple(_pair(text) for text in split or ()),
         limit=limit,
@@ -162,8 +162,8 @@ def compare_results(
     from rich.table import Table
 
     from finegold.evaluation.compare import compare_folders
-    from finegold.evaluation.metrics import Bootstrap
     from finegold.evaluation.results import interval, number
+    from finegold.metrics import Bootstrap
     from finegold.run import write_json
 
     found = compare_folders(first, others, Bootstrap(draws, bootstrap_seed))

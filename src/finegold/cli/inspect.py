@@ -40,7 +40,7 @@ def inspect(
     """
     from rich.console import Console
 
-    from finegold.engines.local import map_ordered
+    from finegold.engines.threads import map_ordered
     from finegold.run import progress
     from finegold.samples import open_dataset
     from finegold.samples.check import Repeats, check

@@ -97,7 +97,7 @@ def judge(
 def _show(result: "Judgement", out: Path, max_invalid: float) -> None:
     from rich.console import Console
 
-    from finegold.judging import section, table
+    from finegold.report.judge import section, table
     from finegold.run import write_json, write_text
 
     out.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from finegold.workflow import Given
+    from finegold.workflow import SelectionFiles
 
 DEFAULT_ENCODER = "openai/clip-vit-large-patch14"
 DEFAULT_PRESET = "sound"
@@ -102,9 +102,9 @@ Selector = Annotated[
 
 def given(
     dedup: str, targets: Path | None, target_images: Path | None, pairs: Path | None, selector: Path | None
-) -> "Given":
+) -> "SelectionFiles":
     """What was given beside the data, as a selection takes it."""
-    from finegold.selection.dedup import parse_dedup
-    from finegold.workflow import Given
+    from finegold.dedup import parse_dedup
+    from finegold.workflow import SelectionFiles
 
-    return Given(parse_dedup(dedup), targets, target_images, pairs, selector)
+    return SelectionFiles(parse_dedup(dedup), targets, target_images, pairs, selector)

@@ -42,7 +42,7 @@ def pick(
     one goes on where it stopped.
     """
     from finegold.cli.show import show_pick
-    from finegold.workflow import DataSource, Machine
+    from finegold.workflow import Compute, DataSource
     from finegold.workflow import pick as pick_rows
 
     result = pick_rows(
@@ -57,7 +57,7 @@ def pick(
         seed=seed,
         strict=strict,
         link=link,
-        machine=Machine(device, batch_size, workers),
+        machine=Compute(device, batch_size, workers),
         given=options.given(dedup, targets, target_images, pairs, selector),
     )
     show_pick(result)

@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from finegold.selection.reproduce import Finding
+    from finegold.instructiongpt4 import Finding
 
 
 def reproduce(
@@ -29,8 +29,7 @@ def reproduce(
     from rich.console import Console
 
     from finegold.errors import ConfigError, DataError
-    from finegold.run import write_json, write_text
-    from finegold.selection.reproduce import (
+    from finegold.instructiongpt4 import (
         PUBLISHED_SHA256,
         ids_sha256,
         read_published,
@@ -40,6 +39,7 @@ def reproduce(
         train_selector,
         write_selector,
     )
+    from finegold.run import write_json, write_text
 
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file: name a folder")

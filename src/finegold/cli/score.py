@@ -57,10 +57,10 @@ def score(
     that was paid for is never paid for again.
     """
     from finegold.cli.show import show_llm, show_plan_lines, show_scores
-    from finegold.workflow import DataSource, Machine, plan_run, score_run
+    from finegold.workflow import Compute, DataSource, plan_run, score_run
 
     source = None if data is None else DataSource.of(data, images, format, instruction, ids, allow_urls)
-    machine = Machine(device, batch_size, workers)
+    machine = Compute(device, batch_size, workers)
     parameters = dict(_parameter(text) for text in param or ())
     defaults: dict[str, object] = {"encoder": encoder, "device": device}
     if scorer == "llm":

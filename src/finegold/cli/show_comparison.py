@@ -4,11 +4,11 @@ import csv
 import io
 import sys
 
-from finegold.report.comparison import figure_text
-from finegold.selection.compare import Comparison
+from finegold.report.selection.comparison import figure_text
+from finegold.selection.compare import PresetComparison
 
 
-def show_comparison(result: Comparison) -> None:
+def show_comparison(result: PresetComparison) -> None:
     """Print one line a preset, the pool's own figures first, and how much the selections have in common."""
     from rich.console import Console
     from rich.table import Table
@@ -38,7 +38,7 @@ def show_comparison(result: Comparison) -> None:
         console.print(shared)
 
 
-def comparison_csv(result: Comparison) -> str:
+def comparison_csv(result: PresetComparison) -> str:
     """One line a preset and figure: preset, version, size, seeds, figure, mean, low, high."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -117,7 +117,7 @@ def _show(findings: "Findings", folder: Path) -> None:
     from rich.table import Table
 
     from finegold.cli.show import shown
-    from finegold.study.words import lines, summary
+    from finegold.report.study.words import lines, summary
 
     for question in findings.questions[:1]:
         table = Table(title=f"{question.title} ({question.images:,} images)", box=None)

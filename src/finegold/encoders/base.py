@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import numpy as np
 from PIL import Image
 
 from finegold.arrays import Vectors
+
+TEXT_BATCH = 64
+"""Texts a forward pass."""
 
 
 class Encoder(Protocol):
@@ -39,3 +43,18 @@ class Encoder(Protocol):
 
     def windows(self, text: str) -> list[str]:
         """Split a text into pieces that each fit the text tower whole, at sentence ends where possible."""
+
+
+def embed_texts(encoder: Encoder, texts: Sequence[str], batch_size: int = TEXT_BATCH) -> Vectors:
+    """Embed texts, each distinct one once, batches of similar length together.
+
+    Returns:
+        Raw embeddings in the order of `texts`, shape (n, d).
+    """
+    distinct = sorted(set(texts), key=lambda text: (len(text), text))
+    vectors = np.empty((len(distinct), encoder.dim), np.float32)
+    for start in range(0, len(distinct), batch_size):
+        batch = distinct[start : start + batch_size]
+        vectors[start : start + len(batch)] = encoder.encode_texts(batch)
+    place = {text: index for index, text in enumerate(distinct)}
+    return vectors[[place[text] for text in texts]]

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from finegold.arrays import Vectors
-from finegold.encoders.devices import resolve_device
-from finegold.encoders.quiet import quiet_transformers
-from finegold.encoders.texts import split_windows
-from finegold.encoders.weights import sha256_of
+from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError, ModelError
-from finegold.extras import require
+from finegold.extras import quiet_transformers, require
+from finegold.offline.weights import sha256_of
+from finegold.samples.words import split_windows
 
 if TYPE_CHECKING:
     import torch

@@ -34,7 +34,7 @@ def load_encoder(name: str, *, device: str = "auto", dtype: str = "auto") -> Enc
 def _loaded(name: str, device: str, dtype: str) -> Encoder:
     kind, _, rest = name.partition(":")
     if kind == OFFLINE:
-        from finegold.encoders.offline import OfflineEncoder
+        from finegold.offline import OfflineEncoder
 
         if dtype not in ("auto", "float32"):
             raise ConfigError(f"the encoder 'offline' runs in float32, not {dtype}: leave the dtype out")

@@ -6,10 +6,10 @@ from typing import Any
 
 from finegold.errors import DataError, RunError
 from finegold.evaluation.answers import Answer, read_all_answers, read_settings
-from finegold.evaluation.metrics import Bootstrap, paired_difference
 from finegold.evaluation.results import answered
 from finegold.evaluation.scoring import SCORINGS, measures
 from finegold.evaluation.tasks import TASKS
+from finegold.metrics import Bootstrap, paired_difference
 
 
 def compare_folders(first: Path, others: list[Path], bootstrap: Bootstrap) -> dict[str, Any]:

@@ -9,16 +9,16 @@ from typing import Any, Literal
 
 from finegold.errors import DataError
 from finegold.evaluation.answers import ALL_ITEMS, Shard, keep_settings, read_all_answers
-from finegold.evaluation.generate import Asked, Asking, ask
-from finegold.evaluation.generators import Generator, Profile
+from finegold.evaluation.generate import AnswerRun, Asking, ask
 from finegold.evaluation.task import DEFAULT_PROMPTS, Item, Prompt, Split, Task
+from finegold.models.registry import Generator, Profile
 from finegold.run import write_text
 
 Half = Literal["a", "b"]
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class EvaluationOptions:
     """What is asked, and how.
 
     Attributes:
@@ -53,7 +53,9 @@ class Options:
         return prompt if self.max_new_tokens is None else Prompt(prompt.template, self.max_new_tokens)
 
 
-def missing_files(tasks: Sequence[Task], data: Path, options: Options, *, blind: bool) -> dict[str, str]:
+def missing_files(
+    tasks: Sequence[Task], data: Path, options: EvaluationOptions, *, blind: bool
+) -> dict[str, str]:
     """What is not on disk, by task: each file with where to get it and its terms."""
     found = {}
     for task in tasks:
@@ -64,8 +66,8 @@ def missing_files(tasks: Sequence[Task], data: Path, options: Options, *, blind:
 
 
 def answer_task(
-    task: Task, data: Path, out: Path, generator: Generator, profile: Profile, options: Options
-) -> Asked:
+    task: Task, data: Path, out: Path, generator: Generator, profile: Profile, options: EvaluationOptions
+) -> AnswerRun:
     """Complete the answers to a task in a folder.
 
     Raises:
@@ -106,7 +108,7 @@ def _settings(
     prompt: Prompt,
     generator: Generator,
     profile: Profile,
-    options: Options,
+    options: EvaluationOptions,
     items: int,
 ) -> dict[str, Any]:
     return {

@@ -10,9 +10,9 @@ from PIL import Image
 from finegold.engines import map_ordered
 from finegold.errors import ModelError, RunError
 from finegold.evaluation.answers import Answer, AnswerFile, read_answers
-from finegold.evaluation.crop import random_crop
-from finegold.evaluation.generators.base import Generator, Profile
 from finegold.evaluation.task import Item, Prompt
+from finegold.models.base import Generator, Profile
+from finegold.models.crop import random_crop
 from finegold.run import progress, write_text
 from finegold.samples import ImageRef, Problem
 from finegold.samples.images import ImageError, decode, read_bytes
@@ -38,7 +38,7 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AnswerRun:
     """What a run did.
 
     Attributes:
@@ -50,7 +50,7 @@ class Asked:
     seconds: float
 
 
-def ask(label: str, items: Sequence[Item], generator: Generator, asking: Asking, path: Path) -> Asked:
+def ask(label: str, items: Sequence[Item], generator: Generator, asking: Asking, path: Path) -> AnswerRun:
     """Complete a file of answers.
 
     A batch is asked whole or not at all, so a resumed file equals an uninterrupted one.
@@ -85,7 +85,7 @@ def ask(label: str, items: Sequence[Item], generator: Generator, asking: Asking,
     finally:
         file.close()
     _sort(path, kept, items)
-    return Asked(len(again), time.perf_counter() - begin)
+    return AnswerRun(len(again), time.perf_counter() - begin)
 
 
 def _check(earlier: dict[str, Answer], items: Sequence[Item], prompt: Prompt, path: Path) -> None:

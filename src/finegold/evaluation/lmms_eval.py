@@ -15,8 +15,8 @@ from typing import Any
 from PIL import Image
 
 from finegold.errors import ConfigError, ModelError
-from finegold.evaluation.generators import Generator, find_profile, open_generator
 from finegold.extras import require
+from finegold.models.registry import Generator, find_profile, open_generator
 from finegold.samples import IMAGE_PLACEHOLDER, Problem
 
 _WHY = "the lmms-eval bridge"

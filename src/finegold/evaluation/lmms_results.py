@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from finegold.errors import DataError
-from finegold.samples.text import read_json
+from finegold.samples.formats.json_text import read_json
 
 LMMS_TASKS = {
     "flickr30k_test": "flickr30k",

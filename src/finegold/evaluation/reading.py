@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from finegold.evaluation.normalise import NUMBER_WORDS, normalise
+from finegold.metrics.normalise import NUMBER_WORDS, normalise
 
 _LETTER = re.compile(r"\s*\(?([A-J])(?:[).:]|\s*$)")
 _SAID_LETTER = re.compile(r"\b(?:answer|option|choice)(?: is|:)? *\(?([A-J])(?:[).:,]|\s*$)", re.IGNORECASE)

@@ -10,11 +10,11 @@ from finegold.errors import RunError
 from finegold.evaluation.answers import Answer, read_all_answers, read_settings
 from finegold.evaluation.hygiene import fitted_with, read_hygiene
 from finegold.evaluation.lmms_results import read_lmms_results
-from finegold.evaluation.metrics import TOKENISER, Bootstrap, Estimate, Measure, estimate
 from finegold.evaluation.scoring import SCORINGS, Answered, measures
 from finegold.evaluation.tasks import TASKS
+from finegold.metrics import TOKENISER, Bootstrap, Estimate, Measure, estimate
 from finegold.run import write_json, write_text
-from finegold.samples.text import read_json
+from finegold.samples.formats.json_text import read_json
 
 SCHEMA = "finegold/evaluation/1"
 RESULTS = "results.json"

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from finegold.evaluation.metrics import (
+from finegold.evaluation.reading import read_choice, read_count, read_yes_no
+from finegold.evaluation.task import Kind
+from finegold.metrics import (
     Measure,
     bleu4,
     caption_tokens,
@@ -15,9 +17,7 @@ from finegold.evaluation.metrics import (
     rouge_l,
     vqa_accuracy,
 )
-from finegold.evaluation.normalise import contains_answer, normalise
-from finegold.evaluation.reading import read_choice, read_count, read_yes_no
-from finegold.evaluation.task import Kind
+from finegold.metrics.normalise import contains_answer, normalise
 
 Scoring = Literal["ehub", "strict"]
 SCORINGS: tuple[Scoring, ...] = get_args(Scoring)

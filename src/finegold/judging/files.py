@@ -10,7 +10,7 @@ from finegold.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class JudgeQuestion:
     """One question of a comparison.
 
     Attributes:
@@ -39,7 +39,7 @@ class AnswerSet:
     texts: dict[str, str]
 
 
-def read_questions(path: Path, context: Path | None = None) -> list[Question]:
+def read_questions(path: Path, context: Path | None = None) -> list[JudgeQuestion]:
     """Read questions (`question_id`, `text`, `image`, `category`) and, joined on `image`, their contexts.
 
     A context record has `image` and `caption` or `captions` (text or list); `instances` of COCO (a category
@@ -49,7 +49,7 @@ def read_questions(path: Path, context: Path | None = None) -> list[Question]:
         DataError: If a file cannot be read, a field is missing, an id repeats, or a question has no context.
     """
     contexts = _contexts(context) if context is not None else {}
-    questions: dict[str, Question] = {}
+    questions: dict[str, JudgeQuestion] = {}
     for place, record in _records(path):
         number = _id(record, place)
         if number in questions:
@@ -62,7 +62,7 @@ def read_questions(path: Path, context: Path | None = None) -> list[Question]:
                     f"{place} asks about image {image!r}, of which {context} says nothing: add it there"
                 )
             known = contexts[image]
-        questions[number] = Question(
+        questions[number] = JudgeQuestion(
             number, _text(record, place), str(record.get("category") or "all"), known
         )
     if not questions:
@@ -70,7 +70,7 @@ def read_questions(path: Path, context: Path | None = None) -> list[Question]:
     return list(questions.values())
 
 
-def read_answers(path: Path, questions: list[Question]) -> AnswerSet:
+def read_answers(path: Path, questions: list[JudgeQuestion]) -> AnswerSet:
     """Read answers (`question_id`, `text`, perhaps `model_id`).
 
     Raises:

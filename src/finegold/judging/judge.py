@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from finegold.judging.files import AnswerSet, Question
+from finegold.judging.files import AnswerSet, JudgeQuestion
 from finegold.judging.prompt import TEMPLATE, Order, judge_request
-from finegold.judging.result import Comparison, Judgement, OrderVerdict
+from finegold.judging.result import ComparedAnswers, Judgement, OrderVerdict
 from finegold.judging.verdict import parse_verdict
 from finegold.llm import (
     CallFailed,
@@ -56,7 +56,7 @@ class _Seen:
 async def judge(
     a: AnswerSet,
     b: AnswerSet,
-    questions: Sequence[Question],
+    questions: Sequence[JudgeQuestion],
     client: ChatClient,
     settings: JudgeSettings,
     *,
@@ -74,7 +74,7 @@ async def judge(
     """
     seen = _Seen()
 
-    async def one(task: tuple[Question, Order]) -> OrderVerdict:
+    async def one(task: tuple[JudgeQuestion, Order]) -> OrderVerdict:
         return await _verdict(*task, a, b, client, settings, seen)
 
     tasks = [(question, order) for question in questions for order in ORDERS]
@@ -82,7 +82,7 @@ async def judge(
     async for position, verdict in map_bounded(one, tasks, concurrency=concurrency):
         verdicts[position] = verdict
     comparisons = tuple(
-        Comparison(
+        ComparedAnswers(
             question.id,
             question.category,
             len(a.texts[question.id]),
@@ -106,7 +106,7 @@ async def judge(
 
 
 def judge_in_session(
-    a: AnswerSet, b: AnswerSet, questions: Sequence[Question], session: Session, settings: JudgeSettings
+    a: AnswerSet, b: AnswerSet, questions: Sequence[JudgeQuestion], session: Session, settings: JudgeSettings
 ) -> Judgement:
     """`judge` with a client of the session, which is closed afterwards; its notes are in the result."""
 
@@ -123,7 +123,7 @@ def judge_in_session(
 
 
 def plan(
-    a: AnswerSet, b: AnswerSet, questions: Sequence[Question], session: Session, settings: JudgeSettings
+    a: AnswerSet, b: AnswerSet, questions: Sequence[JudgeQuestion], session: Session, settings: JudgeSettings
 ) -> Plan:
     """What judging would send and cost, if every verdict can be read at once. Sends nothing."""
     planner = Planner(session.cache, session.limits)
@@ -134,7 +134,7 @@ def plan(
 
 
 def _asks(
-    question: Question, order: Order, a: AnswerSet, b: AnswerSet, settings: JudgeSettings
+    question: JudgeQuestion, order: Order, a: AnswerSet, b: AnswerSet, settings: JudgeSettings
 ) -> Iterator[ChatRequest]:
     answers = (a.texts[question.id], b.texts[question.id])
     for attempt in range(settings.asks):
@@ -160,7 +160,7 @@ def _asks(
 
 
 async def _verdict(
-    question: Question,
+    question: JudgeQuestion,
     order: Order,
     a: AnswerSet,
     b: AnswerSet,

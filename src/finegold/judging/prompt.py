@@ -8,7 +8,7 @@ text. The wording is our own.
 from dataclasses import replace
 from typing import Any, Literal
 
-from finegold.judging.files import Question
+from finegold.judging.files import JudgeQuestion
 from finegold.llm import ChatRequest, Mark, Message, Untrusted
 
 TEMPLATE = "judge/1"
@@ -48,7 +48,7 @@ _SCHEMA: dict[str, Any] = {
 
 
 def judge_request(
-    question: Question,
+    question: JudgeQuestion,
     answers: tuple[str, str],
     order: Order,
     *,

@@ -7,7 +7,7 @@ from typing import Any
 
 from finegold.errors import DataError
 from finegold.judging.judge import ORDERS, in_order
-from finegold.judging.result import Comparison, Judgement, OrderVerdict
+from finegold.judging.result import ComparedAnswers, Judgement, OrderVerdict
 from finegold.judging.verdict import parse_verdict
 
 
@@ -35,7 +35,7 @@ def replay(path: Path, *, seed: int = 0) -> Judgement:
     for line in lines:
         about.setdefault(str(line["question_id"]), line)
     comparisons = tuple(
-        Comparison(
+        ComparedAnswers(
             number,
             str(line.get("category") or "all"),
             _length(line.get("a_length")),

@@ -36,7 +36,7 @@ class OrderVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ComparedAnswers:
     """One question in both orders.
 
     Attributes:
@@ -126,7 +126,7 @@ class Judgement:
     dates: tuple[str, ...]
     template: str
     seed: int
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[ComparedAnswers, ...]
     stopped: str | None = None
     notes: tuple[str, ...] = ()
 
@@ -191,12 +191,12 @@ class Judgement:
             ) from None
 
 
-def _comparison(question: Mapping[str, Any]) -> Comparison:
+def _comparison(question: Mapping[str, Any]) -> ComparedAnswers:
     first, second = (
         OrderVerdict(order["order"], order["a"], order["b"], order["reason"], order["replies"])
         for order in question["orders"]
     )
-    return Comparison(
+    return ComparedAnswers(
         question["question_id"],
         question["category"],
         question["a_length"],
@@ -205,7 +205,7 @@ def _comparison(question: Mapping[str, Any]) -> Comparison:
     )
 
 
-def tally(comparisons: Sequence[Comparison], seed: int) -> Tally:
+def tally(comparisons: Sequence[ComparedAnswers], seed: int) -> Tally:
     """Count outcomes and put intervals on them."""
     outcomes = [comparison.outcome for comparison in comparisons]
     wins, ties, losses = (outcomes.count(name) for name in ("win", "tie", "lose"))
@@ -220,7 +220,7 @@ def tally(comparisons: Sequence[Comparison], seed: int) -> Tally:
     )
 
 
-def bias(comparisons: Sequence[Comparison]) -> Bias:
+def bias(comparisons: Sequence[ComparedAnswers]) -> Bias:
     """Position and length preference, and agreement between the orders."""
     first = decided = longer = unequal = draws = agree = valid = 0
     for comparison in comparisons:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from finegold.errors import RunError
-from finegold.llm.reply import ChatReply, Trouble
+from finegold.llm.reply import ChatReply, RequestError
 from finegold.llm.request import ChatRequest
 
 
@@ -50,12 +50,12 @@ class Audit:
             "seconds": round(seconds, 3),
         })  # fmt: skip
 
-    def trouble(self, request: ChatRequest, key: str, marker: str, trouble: Trouble, seconds: float) -> None:
+    def error(self, request: ChatRequest, key: str, marker: str, error: RequestError, seconds: float) -> None:
         """Record a try without a reply."""
         self._write(request, key, marker, {
-            "outcome": trouble.kind,
-            "reason": trouble.reason,
-            "status": trouble.status,
+            "outcome": error.kind,
+            "reason": error.reason,
+            "status": error.status,
             "seconds": round(seconds, 3),
         })  # fmt: skip
 

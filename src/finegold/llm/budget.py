@@ -128,7 +128,7 @@ class Spent:
         return None if prices is None else prices.usd(self.prompt_tokens, self.completion_tokens)
 
 
-class Hold:
+class Reservation:
     """One try's reservation; tell it what became of the try."""
 
     def __init__(self, prompt_tokens: int, completion_tokens: int) -> None:
@@ -169,7 +169,7 @@ class Budget:
         self._settled = asyncio.Condition()
 
     @asynccontextmanager
-    async def hold(self, prompt_tokens: int, completion_tokens: int) -> AsyncIterator[Hold]:
+    async def reserve(self, prompt_tokens: int, completion_tokens: int) -> AsyncIterator[Reservation]:
         """Reserve one try.
 
         Raises:
@@ -179,19 +179,19 @@ class Budget:
         most = prices.usd(prompt_tokens, completion_tokens) if prices is not None else 0.0
         if self.limits.max_calls is not None or self.limits.max_usd is not None:
             await self._fit(most)
-        hold = Hold(prompt_tokens, completion_tokens)
+        reservation = Reservation(prompt_tokens, completion_tokens)
         self.spent.calls += 1
         self._in_flight += 1
         self._reserved_usd += most
         try:
-            yield hold
+            yield reservation
         finally:
             self._in_flight -= 1
             self._reserved_usd -= most
-            self.spent.prompt_tokens += hold.charge[0]
-            self.spent.completion_tokens += hold.charge[1]
-            self.spent.replies += hold.reply is not None
-            self.spent.uncertain += hold.uncertain
+            self.spent.prompt_tokens += reservation.charge[0]
+            self.spent.completion_tokens += reservation.charge[1]
+            self.spent.replies += reservation.reply is not None
+            self.spent.uncertain += reservation.uncertain
             if self.limits.max_usd is not None:
                 async with self._settled:
                     self._settled.notify_all()

@@ -12,7 +12,7 @@ from finegold.llm.budget import Budget, Limits, estimate_tokens
 from finegold.llm.cache import Cache
 from finegold.llm.endpoint import Endpoint
 from finegold.llm.limits import Rate
-from finegold.llm.reply import CallFailed, ChatReply, Halted, Trouble, read_body
+from finegold.llm.reply import CallFailed, ChatReply, Halted, RequestError, read_body
 from finegold.llm.request import ChatRequest
 from finegold.llm.transport import Transport
 
@@ -112,16 +112,16 @@ class CachedClient:
             except Halted as stop:
                 self._breaker.halt(str(stop).removeprefix("not asked: "))
                 raise
-            except Trouble as trouble:
-                if self._adapted(request, trouble, length_field):
+            except RequestError as error:
+                if self._adapted(request, error, length_field):
                     continue
-                self._judge(trouble)
-                if trouble.kind in ("refused", "locked"):
-                    raise CallFailed(trouble.reason) from None
-                too_long = (trouble.retry_after or 0.0) > self._endpoint.longest_wait
+                self._judge(error)
+                if error.kind in ("refused", "locked"):
+                    raise CallFailed(error.reason) from None
+                too_long = (error.retry_after or 0.0) > self._endpoint.longest_wait
                 if retry >= self._endpoint.retries or too_long:
-                    raise CallFailed(self._given_up(trouble, retry + 1, too_long)) from None
-                await asyncio.sleep(wait_before(retry, trouble.retry_after, self._endpoint, self._rng))
+                    raise CallFailed(self._given_up(error, retry + 1, too_long)) from None
+                await asyncio.sleep(wait_before(retry, error.retry_after, self._endpoint, self._rng))
                 retry += 1
 
     async def _try(self, key: str, request: ChatRequest) -> ChatReply:
@@ -131,7 +131,7 @@ class CachedClient:
         await self._tokens.take(prompt + request.max_tokens)
         if self._breaker.halted is not None:
             raise Halted(f"not asked: {self._breaker.halted}")
-        async with self.budget.hold(prompt, request.max_tokens) as hold:
+        async with self.budget.reserve(prompt, request.max_tokens) as reservation:
             body = request.payload(marker)
             if self._length_field != "max_tokens":
                 body[self._length_field] = body.pop("max_tokens")
@@ -140,52 +140,52 @@ class CachedClient:
                 reply = read_body(await self._transport.send(body, f"finegold-{key}"), utc_now())
                 # Before anything else: from here on, no kill can make this call be paid again.
                 self._cache.put(key, request, reply)
-            except Trouble as trouble:
-                if trouble.charged:
-                    hold.lost()
-                self._audit.trouble(request, key, marker, trouble, time.monotonic() - started)
+            except RequestError as error:
+                if error.charged:
+                    reservation.lost()
+                self._audit.error(request, key, marker, error, time.monotonic() - started)
                 raise
-            hold.paid(reply)
-            self._tokens.correct(sum(hold.charge) - prompt - request.max_tokens)
+            reservation.paid(reply)
+            self._tokens.correct(sum(reservation.charge) - prompt - request.max_tokens)
             self._audit.reply(request, key, marker, reply, time.monotonic() - started)
             self._breaker.success()
             return reply
 
-    def _adapted(self, request: ChatRequest, trouble: Trouble, length_field: str) -> bool:
+    def _adapted(self, request: ChatRequest, error: RequestError, length_field: str) -> bool:
         """Whether an endpoint that lacks a feature can be asked without it; says so once."""
-        if trouble.kind != "refused" and trouble.status != 501:
+        if error.kind != "refused" and error.status != 501:
             return False
-        said = trouble.reason.lower()
-        if "max_completion_tokens" in said and trouble.status == 400:
+        said = error.reason.lower()
+        if "max_completion_tokens" in said and error.status == 400:
             self._length_field = "max_completion_tokens"
             return length_field == "max_tokens"
-        if request.plain is None or trouble.status not in (400, 404, 415, 422, 501):
+        if request.plain is None or error.status not in (400, 404, 415, 422, 501):
             return False
         if self._schemas and any(
             word in said for word in ("response_format", "schema", "structured", "extra")
         ):
             self._schemas = False
-            self.notes.append(f"plain replies are read: structured output was refused ({trouble.reason})")
+            self.notes.append(f"plain replies are read: structured output was refused ({error.reason})")
         return not self._schemas
 
-    def _judge(self, trouble: Trouble) -> None:
+    def _judge(self, error: RequestError) -> None:
         """Tell the breaker what a failed try means for the others."""
-        if trouble.kind in ("down", "lost"):
-            self._breaker.failure(trouble.reason)
-        elif trouble.kind == "locked":
-            self._breaker.halt(trouble.reason)
-        elif trouble.kind == "refused":
-            self._breaker.refusal(trouble.reason)
+        if error.kind in ("down", "lost"):
+            self._breaker.failure(error.reason)
+        elif error.kind == "locked":
+            self._breaker.halt(error.reason)
+        elif error.kind == "refused":
+            self._breaker.refusal(error.reason)
         else:
             self._breaker.alive()
 
-    def _given_up(self, trouble: Trouble, tries: int, too_long: bool) -> str:
+    def _given_up(self, error: RequestError, tries: int, too_long: bool) -> str:
         if too_long:
             return (
-                f"{trouble.reason}, to be tried again in {trouble.retry_after:.0f} s, more than the longest "
+                f"{error.reason}, to be tried again in {error.retry_after:.0f} s, more than the longest "
                 f"wait of {self._endpoint.longest_wait:g} s"
             )
-        return f"no reply in {tries} tries; the last: {trouble.reason}"
+        return f"no reply in {tries} tries; the last: {error.reason}"
 
 
 APART = 0.001

@@ -46,10 +46,10 @@ class Halted(CallFailed):
     """The call was not sent and no later one will be: a limit is reached, or the endpoint is down."""
 
 
-TroubleKind = Literal["busy", "down", "lost", "garbled", "refused", "locked"]
+RequestErrorKind = Literal["busy", "down", "lost", "garbled", "refused", "locked"]
 
 
-class Trouble(Exception):
+class RequestError(Exception):
     """One try brought no reply.
 
     Attributes:
@@ -61,7 +61,12 @@ class Trouble(Exception):
     """
 
     def __init__(
-        self, kind: TroubleKind, reason: str, *, retry_after: float | None = None, status: int | None = None
+        self,
+        kind: RequestErrorKind,
+        reason: str,
+        *,
+        retry_after: float | None = None,
+        status: int | None = None,
     ) -> None:
         super().__init__(reason)
         self.kind = kind
@@ -79,13 +84,13 @@ def read_body(body: bytes, created: str) -> ChatReply:
     """A Chat Completions body as a reply.
 
     Raises:
-        Trouble: `garbled`, if it is cut off, no JSON or not of that format.
+        RequestError: `garbled`, if it is cut off, no JSON or not of that format.
     """
     try:
         data: Any = json.loads(body)
     except (ValueError, RecursionError):
         shown = body[:80].decode("utf-8", "replace")
-        raise Trouble("garbled", f"the reply's body is not JSON: {shown!r}", status=200) from None
+        raise RequestError("garbled", f"the reply's body is not JSON: {shown!r}", status=200) from None
     try:
         choice = data["choices"][0]
         message = choice["message"]
@@ -103,7 +108,7 @@ def read_body(body: bytes, created: str) -> ChatReply:
         )
     except (KeyError, IndexError, TypeError, AttributeError):
         shown = body[:120].decode("utf-8", "replace")
-        raise Trouble(
+        raise RequestError(
             "garbled", f"the reply's body is not a chat completion: {shown!r}", status=200
         ) from None
 

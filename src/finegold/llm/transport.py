@@ -16,7 +16,7 @@ from finegold.errors import ConfigError
 from finegold.extras import require
 from finegold.llm.endpoint import OPENAI_URL, Endpoint
 from finegold.llm.proxy import proxy_for
-from finegold.llm.reply import Trouble, TroubleKind
+from finegold.llm.reply import RequestError, RequestErrorKind
 
 _SHORTEST_SECRET = 8
 _LONGEST_CONNECT = 30.0
@@ -31,7 +31,7 @@ class Transport(Protocol):
     """Sends a request body and returns the body of a reply with status 200."""
 
     async def send(self, payload: dict[str, Any], idempotency_key: str) -> bytes:
-        """One try. Raises Trouble."""
+        """One try. Raises RequestError."""
 
     async def close(self) -> None:
         """Close its connections."""
@@ -114,11 +114,11 @@ class HttpTransport:
         """A text of the endpoint without the key."""
         return text if self._echo is None else text.replace(self._secret, "[key]")
 
-    def _refusal(self, status: int, headers: Any, text: str) -> Trouble:
+    def _refusal(self, status: int, headers: Any, text: str) -> RequestError:
         if 300 <= status < 400:
             moved = urlsplit(headers.get("location", ""))
             target = f"{moved.scheme}://{moved.netloc}{moved.path}" if moved.netloc else moved.path
-            return Trouble(
+            return RequestError(
                 "locked",
                 f"the endpoint answered {status} and points to {self._clean(target)[:200] or 'nowhere'}: "
                 "give the address where the API is, up to /chat/completions, as --base-url",
@@ -126,32 +126,34 @@ class HttpTransport:
             )
         said = self._clean(_message(text))
         reason = f"the endpoint answered {status}" + (f": {said}" if said else "")
-        kind: TroubleKind = "refused"
+        kind: RequestErrorKind = "refused"
         if status in (401, 403) or "insufficient_quota" in text:
             kind = "locked"
         elif status == 429:
             kind = "busy"
         elif status >= 500 or status in (408, 409, 425):
             kind = "down"
-        return Trouble(kind, reason, retry_after=retry_after(headers), status=status)
+        return RequestError(kind, reason, retry_after=retry_after(headers), status=status)
 
-    def _broken(self, error: Exception) -> Trouble:
+    def _broken(self, error: Exception) -> RequestError:
         """A failure without a status: no connection, or it broke after the request was sent."""
         aiohttp = self._aiohttp
         through = "" if self._proxy is None else f" through the proxy {self._proxy.url}"
         cannot = f"cannot connect to {self._endpoint.place}{through}"
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
-            return Trouble("down", f"{cannot}: its certificate is not trusted (SSL_CERT_FILE names others)")
+            return RequestError(
+                "down", f"{cannot}: its certificate is not trusted (SSL_CERT_FILE names others)"
+            )
         if isinstance(error, aiohttp.ClientHttpProxyError):
-            return Trouble("down", f"{cannot}: the proxy answered {error.status}")
+            return RequestError("down", f"{cannot}: the proxy answered {error.status}")
         if isinstance(error, aiohttp.ClientConnectorError):
-            return Trouble("down", f"{cannot} ({type(error.os_error).__name__})")
+            return RequestError("down", f"{cannot} ({type(error.os_error).__name__})")
         if isinstance(error, aiohttp.ConnectionTimeoutError):
-            return Trouble("down", f"{cannot} (no answer)")
+            return RequestError("down", f"{cannot} (no answer)")
         if isinstance(error, TimeoutError):
-            return Trouble("lost", f"no reply within {self._endpoint.timeout:g} s")
+            return RequestError("lost", f"no reply within {self._endpoint.timeout:g} s")
         said = self._clean(str(error))[:200] or type(error).__name__
-        return Trouble("lost", f"the connection to {self._endpoint.place} broke: {said}")
+        return RequestError("lost", f"the connection to {self._endpoint.place} broke: {said}")
 
 
 def retry_after(headers: Any, *, now: datetime | None = None) -> float | None:

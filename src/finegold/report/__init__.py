@@ -1,7 +1,7 @@
 """The report: one self-contained HTML file that says what was picked, and why."""
 
 from finegold.report.html import render, write
-from finegold.report.inputs import (
+from finegold.report.selection.inputs import (
     Cluster,
     DatasetFacts,
     ExcludedRow,

@@ -11,9 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from finegold.report.charts import number
-from finegold.report.inputs import ReportInputs
+from finegold.report.selection.inputs import ReportInputs
+from finegold.report.selection.view import FIRST, page
 from finegold.report.thumbnails import data_uri
-from finegold.report.view import FIRST, page
 from finegold.run import atomic_path
 
 

@@ -1,7 +1,7 @@
 """Samples: reading, checking and writing datasets of (image, instruction, answer) rows."""
 
 from finegold.samples.dataset import Dataset, WrittenSubset
-from finegold.samples.detect import FORMATS, open_dataset
+from finegold.samples.formats.detect import FORMATS, open_dataset
 from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Problem, Role, Row, Sample, Turn
 
 __all__ = [

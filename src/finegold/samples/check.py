@@ -9,8 +9,8 @@ import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from finegold.samples.formats.records import canonical, without_id
 from finegold.samples.images import DEFAULT_LIMITS, ImageError, ImageFacts, ImageLimits, check_image
-from finegold.samples.records import canonical, without_id
 from finegold.samples.sample import IMAGE_PLACEHOLDER, Problem, Row, Sample
 
 

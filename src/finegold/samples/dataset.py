@@ -13,7 +13,7 @@ Ids = Literal["record", "row"]
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ReadOptions:
     """How records are read.
 
     Attributes:
@@ -57,7 +57,7 @@ class Dataset(ABC):
     format: ClassVar[str]
     path: Path
     image_root: Path | None
-    options: Options
+    options: ReadOptions
 
     @abstractmethod
     def rows(self, start: int = 0) -> Iterator[Row]:

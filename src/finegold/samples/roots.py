@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from finegold.errors import DataError
-from finegold.samples.records import RawImage, RowError
+from finegold.samples.formats.records import RawImage, RowError
 from finegold.samples.sample import ImageRef
 
 MOVED_FROM = ".moved-from"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from finegold.engines.local import map_ordered
+from finegold.engines.threads import map_ordered
 from finegold.errors import DataError
 from finegold.run import PART_ROWS, PartTable, RunFolder, progress
 from finegold.samples.check import Checked, Repeats, check, file_stamp

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from finegold.encoders import smollm2
+from finegold.offline import smollm2
 from finegold.scorers.base import Column
 from finegold.scorers.causal_lm import AnswerLoss, Dtype, causal_lm_identity, load_causal_lm
 from finegold.scorers.registry import NOT_IN_FINGERPRINT

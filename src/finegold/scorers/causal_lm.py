@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from finegold.encoders import smollm2
-from finegold.encoders.devices import resolve_device
+from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError, ModelError
 from finegold.extras import require
+from finegold.offline import smollm2
 from finegold.scorers.text_models import in_one_line, length_buckets, model_identity
 
 Dtype = Literal["float32", "bfloat16"]

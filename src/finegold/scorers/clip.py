@@ -9,8 +9,8 @@ import numpy as np
 from finegold.arrays import Floats
 from finegold.encoders import Encoder, embed_texts, load_encoder
 from finegold.errors import ConfigError
+from finegold.samples.words import count_words
 from finegold.scorers.base import Batch, Column, Score
-from finegold.scorers.length import count_tokens
 from finegold.scorers.registry import NOT_IN_FINGERPRINT
 
 Mode = Literal["paper", "whole"]
@@ -100,7 +100,7 @@ class Clip:
         cosines = vectors @ image
         if self.mode == "paper":
             return Score.ok(round(100 * float(cosines.mean()), 4), _cut(encoder, answer, pieces))
-        weights = np.array([max(1, count_tokens(piece)) for piece in pieces])
+        weights = np.array([max(1, count_words(piece)) for piece in pieces])
         return Score.ok(round(100 * float(np.average(cosines, weights=weights)), 4))
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from math import log1p
 from typing import ClassVar
 
+from finegold.samples.words import split_words
 from finegold.scorers.base import Batch, Column, Score
-from finegold.scorers.length import tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Detail:
 
     def score(self, batch: Batch) -> list[Score]:
         """One number a sample."""
-        return [Score.ok(round(detail(tokens(sample.answer)), 6)) for sample in batch.samples]
+        return [Score.ok(round(detail(split_words(sample.answer)), 6)) for sample in batch.samples]
 
 
 def detail(words: Sequence[str]) -> float:

@@ -1,27 +1,15 @@
 """Length of the answer: the cheapest indicator, and among the strongest of the paper's ablation."""
 
-import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
 from finegold.errors import ConfigError
+from finegold.samples.words import count_words
 from finegold.scorers.base import Batch, Column, Score
 
 Unit = Literal["characters", "tokens"]
 LONGEST_CAPTION = 1009
 """Characters of the longest caption of MiniGPT-4's alignment set; the paper's scale is 0 to 10 there."""
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_TOKEN = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+|[^\w\s]")
-
-
-def tokens(text: str) -> list[str]:
-    """Words in lower case, punctuation marks and single Chinese or Japanese characters; no model's tokens."""
-    return _TOKEN.findall(text.lower())
-
-
-def count_tokens(text: str) -> int:
-    """How many `tokens` a text has."""
-    return sum(1 for _ in _TOKEN.finditer(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +18,7 @@ class Length:
 
     Attributes:
         unit: `characters`: 10 * characters / 1009, the scale of InstructionGPT-4 (arXiv 2308.12067), not
-            capped at 10. `tokens`: a count of words and punctuation marks, see `count_tokens`.
+            capped at 10. `tokens`: a count of words and punctuation marks, see `count_words`.
     """
 
     name: ClassVar[str] = "length"
@@ -50,5 +38,5 @@ class Length:
     def score(self, batch: Batch) -> list[Score]:
         """One number a sample, 0 for an empty answer."""
         if self.unit == "tokens":
-            return [Score.ok(count_tokens(sample.answer)) for sample in batch.samples]
+            return [Score.ok(count_words(sample.answer)) for sample in batch.samples]
         return [Score.ok(10 * len(sample.answer) / LONGEST_CAPTION) for sample in batch.samples]

@@ -20,8 +20,8 @@ from statistics import fmean, median
 from typing import ClassVar, NamedTuple
 
 from finegold.errors import ConfigError
+from finegold.samples.words import split_words
 from finegold.scorers.base import Batch, Column, Corpus, Score
-from finegold.scorers.length import tokens
 from finegold.scorers.registry import NOT_IN_FINGERPRINT
 
 MOST_ROWS = 50_000
@@ -75,7 +75,7 @@ class Phrasing:
         remark = f"the answers have too little in common to tell: {', '.join(unclear)}" if unclear else None
         scores = []
         for sample in batch.samples:
-            gains = self.model.gains(tokens(sample.answer), sample.id)
+            gains = self.model.gains(split_words(sample.answer), sample.id)
             parts = [_share(gain, full) for gain, full in zip(gains, usual, strict=True)]
             scores.append(Score.ok(round(min(parts), 4), remark))
         return scores
@@ -124,13 +124,13 @@ class Bigrams:
         firsts: Counter[str] = Counter()
         pairs: Counter[tuple[str, str]] = Counter()
         for answer in answers.values():
-            row = [START, *tokens(answer), END]
+            row = [START, *split_words(answer), END]
             words.update(row[1:])
             firsts.update(row[:-1])
             pairs.update(pairwise(row))
         followers = Counter(first for first, _ in pairs)
         model = cls(words, firsts, pairs, followers, frozenset(answers), words.total())
-        gains = [model.gains(tokens(answer), key) for key, answer in answers.items()]
+        gains = [model.gains(split_words(answer), key) for key, answer in answers.items()]
         if gains:
             usual = Gains(median(gain.order for gain in gains), median(gain.end for gain in gains))
             object.__setattr__(model, "usual", usual)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar
 
-from finegold.encoders.devices import resolve_device
+from finegold.engines.devices import resolve_device
 from finegold.errors import ModelError
 from finegold.extras import require
 from finegold.scorers.base import Batch, Column, Score

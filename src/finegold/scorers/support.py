@@ -19,10 +19,9 @@ import numpy as np
 
 from finegold.arrays import Floats
 from finegold.encoders import embed_texts, load_encoder
-from finegold.encoders.texts import sentences
 from finegold.errors import ConfigError
+from finegold.samples.words import count_words, sentences
 from finegold.scorers.base import Batch, Column, Corpus, Score
-from finegold.scorers.length import count_tokens
 from finegold.scorers.registry import NOT_IN_FINGERPRINT
 
 REFERENCES = 512
@@ -139,7 +138,7 @@ def whole_sentences(text: str) -> list[str]:
     """Sentences, pieces of under three words joined to the one before; the text itself if it has none."""
     joined: list[str] = []
     for piece in sentences(text):
-        if joined and min(count_tokens(piece), count_tokens(joined[-1])) < SHORT:
+        if joined and min(count_words(piece), count_words(joined[-1])) < SHORT:
             joined[-1] = f"{joined[-1]} {piece}"
         else:
             joined.append(piece)

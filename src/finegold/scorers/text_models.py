@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from finegold.encoders.weights import sha256_of
 from finegold.extras import require
+from finegold.offline.weights import sha256_of
 
 _IDENTITY_SUFFIXES = (".safetensors", ".bin", ".json", ".txt", ".model")
 

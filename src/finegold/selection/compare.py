@@ -51,7 +51,7 @@ class PresetFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PresetComparison:
     """Presets side by side on one dataset.
 
     Attributes:
@@ -71,7 +71,7 @@ class Comparison:
     dedup: str = "none"
 
     @classmethod
-    def from_json(cls, value: Any) -> "Comparison":
+    def from_json(cls, value: Any) -> "PresetComparison":
         """The comparison that `dataclasses.asdict` turned into JSON."""
         presets = tuple(
             PresetFigures(

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from finegold.dedup.settings import Dedup
 from finegold.errors import DataError
-from finegold.selection.dedup.settings import Dedup
 from finegold.selection.selection import Selection
 
 SCHEMA: Literal["finegold/selection/1"] = "finegold/selection/1"

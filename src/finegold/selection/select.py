@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from finegold.arrays import Floats, Ints
+from finegold.dedup.mark import leave_out_duplicates
 from finegold.errors import BudgetError, ConfigError
 from finegold.selection.allocate import ALLOCATORS
 from finegold.selection.assemble import assemble
-from finegold.selection.dedup.leave_out import leave_out_duplicates
 from finegold.selection.options import check_budget
 from finegold.selection.pickers import PICKERS, top
 from finegold.selection.pool import Pool, by_quality

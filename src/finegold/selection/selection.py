@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering import KnnGraph
-from finegold.selection.dedup.settings import Dedup
-from finegold.selection.dedup.table import Contents
+from finegold.dedup.settings import Dedup
+from finegold.dedup.table import Contents
 from finegold.selection.preset import Preset
 
 

@@ -1,7 +1,7 @@
 """Studies: arms x seeds of choosing, tuning and evaluating, with intervals."""
 
+from finegold.report.study.findings import Findings
 from finegold.study.cost import Cost
-from finegold.study.findings import Findings
 from finegold.study.study import Study, load_study, study_names
 from finegold.study.whole import plan, run_study
 

@@ -7,17 +7,17 @@ from finegold.engines import map_ordered
 from finegold.errors import BudgetError, ConfigError
 from finegold.run import fingerprint, write_json, write_text
 from finegold.samples import ImageRef
+from finegold.samples.formats.json_text import read_json
 from finegold.samples.images import ImageError, image_sha256
-from finegold.samples.text import read_json
 from finegold.selection.manifest import manifest_text
 from finegold.selection.pickers import PICKERS
 from finegold.selection.presets import find_preset
 from finegold.study.folder import StudyFolder
-from finegold.study.study import Arm, Pool
+from finegold.study.study import ArmSpec, PoolSpec
 from finegold.workflow.choose import Choice, choose
 from finegold.workflow.compute import Computed, check_encoder, compute
 from finegold.workflow.output import MANIFEST, output_folder, subset_names
-from finegold.workflow.rows import Machine, Rows, read_rows
+from finegold.workflow.rows import Compute, Rows, read_rows
 from finegold.workflow.source import DataSource, start_run
 
 PLACES = "subset.json"
@@ -52,16 +52,16 @@ class ArmRows:
         missing: Whether it could not be run.
     """
 
-    arm: Arm
+    arm: ArmSpec
     subsets: tuple[Subset, ...]
     note: str = ""
     missing: bool = False
 
 
-class PoolRows:
+class StudyRows:
     """The rows of a study, read and scored as far as its arms need."""
 
-    def __init__(self, folder: StudyFolder, pool: Pool, encoder: str, machine: Machine) -> None:
+    def __init__(self, folder: StudyFolder, pool: PoolSpec, encoder: str, machine: Compute) -> None:
         """Open the run folder; raises DataError or RunError if that cannot be."""
         self._source = DataSource.of(pool.path, pool.images, pool.format, pool.instruction, pool.ids)
         path = Path(pool.run) if pool.run else folder.pool(fingerprint({"data": self._source.to_json()}))
@@ -94,7 +94,7 @@ class PoolRows:
                 machine=self._machine,
             )
 
-    def choose(self, arm: Arm, seeds: int) -> ArmRows:
+    def choose(self, arm: ArmSpec, seeds: int) -> ArmRows:
         """The arm's rows for each seed; an arm whose indicators are not there, or too large, gets a note."""
         if arm.preset is None:
             return ArmRows(arm, ())
@@ -109,7 +109,7 @@ class PoolRows:
         notes = " ".join(choices[0].manifest.notes)
         return ArmRows(arm, tuple(subsets if seeded else subsets * seeds), notes)
 
-    def _choose(self, arm: Arm, computed: Computed, seed: int) -> Choice:
+    def _choose(self, arm: ArmSpec, computed: Computed, seed: int) -> Choice:
         assert arm.preset is not None
         preset = find_preset(arm.preset)
         with self.run.writing():

@@ -8,12 +8,12 @@ import numpy as np
 from finegold.arrays import Ints
 from finegold.encoders import load_encoder
 from finegold.evaluation.task import Item
+from finegold.report.study.findings import Gain, Interval
 from finegold.run import fingerprint, write_json
 from finegold.samples.images import decode
 from finegold.selection.compare import unit_rows
 from finegold.selection.table import gather
-from finegold.study.arms import PoolRows
-from finegold.study.findings import Gain, Interval
+from finegold.study.arms import StudyRows
 from finegold.study.intervals import Draws, Measured
 from finegold.study.measure import Metric
 from finegold.study.study import Study
@@ -23,7 +23,7 @@ FEWEST = 5
 
 
 def nearest_clusters(
-    folder: Path, pool: PoolRows, encoder: str, device: str, items: list[Item]
+    folder: Path, pool: StudyRows, encoder: str, device: str, items: list[Item]
 ) -> dict[str, int]:
     """The pool's cluster of each image: the one whose mean embedding has the highest cosine.
 

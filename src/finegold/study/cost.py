@@ -12,23 +12,23 @@ from pathlib import Path
 
 from finegold.errors import BudgetError
 from finegold.evaluation.task import Item
+from finegold.models.prefix.registry import default_recipe, is_prefix_name
+from finegold.report.study.words import duration
 from finegold.samples import Dataset, open_dataset
 from finegold.samples.images import decode
 from finegold.selection.options import parse_size
 from finegold.selection.presets import find_preset
-from finegold.study.arms import PoolRows
-from finegold.study.asks import Asked, read_asked
+from finegold.study.arms import StudyRows
 from finegold.study.folder import StudyFolder, finished
 from finegold.study.jobs import Job, Training, model_identity
+from finegold.study.offline_models import place, training_photos
 from finegold.study.run import Prepared, base_model, prepare
-from finegold.study.stage1.models import place, training_photos
-from finegold.study.study import Pool, Study
-from finegold.study.words import duration
-from finegold.study.workers import Crew, run_jobs
+from finegold.study.study import PoolSpec, Study
+from finegold.study.task_items import TaskItems, read_task_items
+from finegold.study.workers import WorkerPool, run_jobs
 from finegold.tuning import load_answerer, load_named_model, load_recipe
-from finegold.tuning.models import default_recipe, is_prefix_name
 from finegold.workflow.compute import AUTOMATIC
-from finegold.workflow.rows import Machine
+from finegold.workflow.rows import Compute
 
 ROWS = 96
 """Rows of the trial pool."""
@@ -87,14 +87,14 @@ class Cost:
         return found
 
 
-def plan_study(folder: StudyFolder, study: Study, crew: Crew, machine: Machine) -> Cost:
+def plan_study(folder: StudyFolder, study: Study, crew: WorkerPool, machine: Compute) -> Cost:
     """Time what is not done yet on a small scale, and multiply.
 
     Raises:
         FinegoldError: What the study itself would raise.
     """
-    pool = PoolRows(folder, study.data, study.encoder, machine)
-    asked = read_asked(study)
+    pool = StudyRows(folder, study.data, study.encoder, machine)
+    asked = read_task_items(study)
     stage1 = _stage1_seconds(folder, study, pool, asked)
     prepared = None if stage1 or not _scored(pool, study) else prepare(folder, study, asked, machine)
     jobs = _counted(study, pool, asked) if prepared is None else _left(folder, prepared)
@@ -146,7 +146,7 @@ def _left(folder: StudyFolder, prepared: Prepared) -> _Jobs:
     return _Jobs(len(jobs), len(left), len(trainings), answers, len(prepared.pools[""].rows().usable))
 
 
-def _counted(study: Study, pool: PoolRows, asked: Asked) -> _Jobs:
+def _counted(study: Study, pool: StudyRows, asked: TaskItems) -> _Jobs:
     """The same before anything is chosen: arms of equal choice count once, arms of too many rows do not."""
     count = pool.dataset.count()
     seen: dict[tuple[object, ...], int] = {}
@@ -166,7 +166,7 @@ def _counted(study: Study, pool: PoolRows, asked: Asked) -> _Jobs:
     return _Jobs(runs, runs, trainings, dict.fromkeys(asked.items, runs), count)
 
 
-def _scored(pool: PoolRows, study: Study) -> bool:
+def _scored(pool: StudyRows, study: Study) -> bool:
     """Whether the run folder holds all that the arms need, so that choosing takes seconds."""
     arms = [(find_preset(arm.preset), arm.weights) for arm in study.arms if arm.preset is not None]
     named = {name for preset, own in arms for name in (preset.reads if own is None else own)}
@@ -175,7 +175,7 @@ def _scored(pool: PoolRows, study: Study) -> bool:
     return named & set(AUTOMATIC) <= done and bool(pool.run.finished("clusters"))
 
 
-def _stage1_seconds(folder: StudyFolder, study: Study, pool: PoolRows, asked: Asked) -> float:
+def _stage1_seconds(folder: StudyFolder, study: Study, pool: StudyRows, asked: TaskItems) -> float:
     """Of training the offline models: photos through the towers, then steps."""
     if study.offline is None:
         return 0.0
@@ -183,12 +183,20 @@ def _stage1_seconds(folder: StudyFolder, study: Study, pool: PoolRows, asked: As
     where = place(folder, study.offline, photos)
     if finished(where) is not None:
         return 0.0
-    from finegold.study.stage1.trial import time_stage1
+    from finegold.tuning.offline.trial import time_stage1
 
-    return time_stage1(study.offline, photos, heads_done=finished(where / "heads") is not None)
+    offline = study.offline
+    return time_stage1(
+        photos,
+        epochs=offline.epochs,
+        steps=offline.steps,
+        agreed_steps=offline.agreed_steps,
+        seed=offline.seed,
+        heads_done=finished(where / "heads") is not None,
+    )
 
 
-def _trial_pool(trial: Path, pool: PoolRows) -> tuple[Dataset, Pool]:
+def _trial_pool(trial: Path, pool: StudyRows) -> tuple[Dataset, PoolSpec]:
     """Evenly spaced rows of the pool, as a dataset of its own."""
     whole = pool.dataset
     count = whole.count()
@@ -200,11 +208,11 @@ def _trial_pool(trial: Path, pool: PoolRows) -> tuple[Dataset, Pool]:
         images = None if written.images is None else str(written.images)
         (trial / "where.txt").write_text(f"{written.data}\n{images or ''}", encoding="utf-8")
     data, _, images = (trial / "where.txt").read_text(encoding="utf-8").partition("\n")
-    small = Pool(path=data, images=images or None, ids=pool.ids)
+    small = PoolSpec(path=data, images=images or None, ids=pool.ids)
     return open_dataset(data, images=images or None, ids=pool.ids), small
 
 
-def _pool_seconds(trial: Path, study: Study, pool: PoolRows, machine: Machine) -> float:
+def _pool_seconds(trial: Path, study: Study, pool: StudyRows, machine: Compute) -> float:
     """Read, embed and score the trial rows for every preset, and multiply.
 
     The first round loads the models, so a second one on a new folder is the one that counts.
@@ -213,7 +221,7 @@ def _pool_seconds(trial: Path, study: Study, pool: PoolRows, machine: Machine) -
     seconds = 0.0
     for number in range(2):
         begin = time.perf_counter()
-        rows = PoolRows(StudyFolder(trial / f"round-{number}"), small, study.encoder, machine)
+        rows = StudyRows(StudyFolder(trial / f"round-{number}"), small, study.encoder, machine)
         for preset in dict.fromkeys(["stratified", *(arm.preset for arm in study.arms if arm.preset)]):
             rows.computed(preset)
         seconds = time.perf_counter() - begin
@@ -243,10 +251,10 @@ def _rates(
     trial: Path,
     folder: StudyFolder,
     study: Study,
-    pool: PoolRows,
-    asked: Asked,
-    crew: Crew,
-    machine: Machine,
+    pool: StudyRows,
+    asked: TaskItems,
+    crew: WorkerPool,
+    machine: Compute,
 ) -> _Rates:
     _, small = _trial_pool(trial, pool)
     model = base_model(folder, study, machine)

@@ -9,7 +9,7 @@ import numpy as np
 
 from finegold.evaluation.answers import Answer, read_all_answers
 from finegold.evaluation.task import Item
-from finegold.study.findings import Example
+from finegold.report.study.findings import Example
 from finegold.study.folder import StudyFolder
 from finegold.study.measure import Metric
 from finegold.study.run import Prepared

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from finegold.arrays import Floats
-from finegold.study.findings import Interval
+from finegold.report.study.findings import Interval
 
 _CELLS = 8_000_000
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from finegold.run import file_sha256, fingerprint
-from finegold.study.asks import Ask
 from finegold.study.folder import StudyFolder, finish, finished
+from finegold.study.task_items import TaskSpec
 
 VERSION = 1
 """Raised when the same inputs would give other models."""
@@ -66,7 +66,7 @@ class Job:
     training: Training | None
     model: str
     identity: str
-    asks: tuple[Ask, ...]
+    asks: tuple[TaskSpec, ...]
 
     @property
     def fingerprint(self) -> str:
@@ -78,7 +78,7 @@ class Job:
         (ask,) = (ask for ask in self.asks if ask.task == task)
         return folder.answers(ask.fingerprint(self.fingerprint))
 
-    def left(self, folder: StudyFolder) -> tuple[Ask, ...]:
+    def left(self, folder: StudyFolder) -> tuple[TaskSpec, ...]:
         """What is not answered yet."""
         return tuple(ask for ask in self.asks if finished(self.answers(folder, ask.task)) is None)
 
@@ -137,11 +137,11 @@ def _train(folder: StudyFolder, training: Training, device: str) -> dict[str, An
 
 def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str, float]:
     from finegold.evaluation import find_tasks
-    from finegold.evaluation.evaluate import Options, answer_task
-    from finegold.evaluation.generators import find_profile, open_generator
-    from finegold.evaluation.generators.prefix import PrefixGenerator
+    from finegold.evaluation.evaluate import EvaluationOptions, answer_task
+    from finegold.models.prefix.generator import PrefixGenerator
+    from finegold.models.prefix.registry import is_prefix_name
+    from finegold.models.registry import find_profile, open_generator
     from finegold.study.losses import write_losses
-    from finegold.tuning.models import is_prefix_name
 
     profile = find_profile("greedy")
     own = is_prefix_name(model)
@@ -153,7 +153,7 @@ def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str,
             begin = time.perf_counter()
             where = job.answers(folder, ask.task)
             (task,) = find_tasks([ask.task])
-            options = Options(
+            options = EvaluationOptions(
                 prompts=ask.prompts,
                 splits=() if ask.split is None else ((ask.task, ask.split),),
                 limit=ask.limit,
@@ -171,7 +171,7 @@ def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str,
 
 def model_identity(model: str) -> str:
     """What a model's weights are: hashes of the files of a folder; else its name, as a hub id must do."""
-    from finegold.tuning.offline import SHA256
+    from finegold.offline.captioner import SHA256
 
     if model == "offline":
         return f"offline {SHA256}"

@@ -12,16 +12,16 @@ from finegold.evaluation.tasks import find_tasks
 from finegold.judging import (
     AnswerSet,
     Judgement,
+    JudgeQuestion,
     JudgeSettings,
-    Question,
     judge_in_session,
     plan,
     read_answers,
     read_questions,
 )
 from finegold.llm import Plan, Session, model_from, session_from
+from finegold.report.study.findings import Example
 from finegold.study.examples import judged_examples
-from finegold.study.findings import Example
 from finegold.study.folder import StudyFolder
 from finegold.study.run import Prepared
 from finegold.study.study import Judged, Study
@@ -62,7 +62,7 @@ def judge_arms(
 
 def plan_judge(settings: Judged, items: Sequence[Item], arms: int) -> Plan:
     """An upper bound of what judging costs, before there are answers. Sends nothing."""
-    questions = [Question(item.id, item.question, item.category, "") for item in items]
+    questions = [JudgeQuestion(item.id, item.question, item.category, "") for item in items]
     session = _session(settings, None)
     total = Plan(0, 0, 0, 0, None)
     for arm in range(arms):
@@ -79,7 +79,7 @@ def plan_judge(settings: Judged, items: Sequence[Item], arms: int) -> Plan:
     return total
 
 
-def _long(name: str, questions: list[Question]) -> AnswerSet:
+def _long(name: str, questions: list[JudgeQuestion]) -> AnswerSet:
     # Each answer differs, or equal calls would count as one.
     return AnswerSet(name, {q.id: f"{name} {q.id}".ljust(WORDS, "x") for q in questions})
 
@@ -107,7 +107,7 @@ def _file(where: Path, task: str, kind: str) -> Path:
     return path
 
 
-def _answers(where: Path, task: str, questions: list[Question], arm: str) -> AnswerSet:
+def _answers(where: Path, task: str, questions: list[JudgeQuestion], arm: str) -> AnswerSet:
     return replace(read_answers(_file(where, task, "answers"), questions), name=arm)
 
 

@@ -10,15 +10,15 @@ import numpy as np
 from finegold.arrays import Floats
 from finegold.errors import RunError
 from finegold.evaluation.tasks import find_tasks
+from finegold.models.prefix.template import encode_answer, encode_prompt
+from finegold.offline.captioner import DETAIL_INSTRUCTIONS
 from finegold.run import write_json
 from finegold.samples import ImageRef
 from finegold.samples.images import decode
-from finegold.study.asks import Ask
-from finegold.tuning.offline import DETAIL_INSTRUCTIONS
-from finegold.tuning.template import encode_answer, encode_prompt
+from finegold.study.task_items import TaskSpec
 
 if TYPE_CHECKING:
-    from finegold.tuning.prefix_model import PrefixModel
+    from finegold.models.prefix.model import PrefixModel
 
 FILE = "losses.json"
 LONGEST = 160
@@ -27,7 +27,7 @@ KINDS = ("single", "joined")
 """The first reference of an image after the task's prompt; all of them joined, asked for in detail."""
 
 
-def write_losses(where: Path, model: "PrefixModel", ask: Ask) -> None:
+def write_losses(where: Path, model: "PrefixModel", ask: TaskSpec) -> None:
     """Measure the reference captions of a caption task, unless that is done.
 
     An image's references are its own; the wrong image is that of the next item.

@@ -12,7 +12,7 @@ from finegold.evaluation.results import answered
 from finegold.evaluation.scoring import SCORINGS, measures
 from finegold.evaluation.task import Task
 from finegold.evaluation.tasks import find_tasks
-from finegold.study.findings import Better, Figure, Question, verdict
+from finegold.report.study.findings import Better, Figure, Outcome, verdict
 from finegold.study.folder import StudyFolder
 from finegold.study.intervals import Draws, Measured
 from finegold.study.losses import KINDS, read_losses
@@ -139,7 +139,7 @@ LOSSES: tuple[tuple[str, Callable[[Floats], Floats], Better], ...] = (
 """Nats a token of the reference captions."""
 
 
-def question(metric: Metric, study: Study, used_to_fit: Sequence[str]) -> Question:
+def question(metric: Metric, study: Study, used_to_fit: Sequence[str]) -> Outcome:
     """The metric of every arm, beside the baseline."""
     draws = Draws.of(metric.images, replicates=study.replicates, level=study.level)
     baseline = metric.arms[study.baseline]
@@ -153,7 +153,7 @@ def question(metric: Metric, study: Study, used_to_fit: Sequence[str]) -> Questi
         difference = draws.difference(measured, baseline)
         words, seen = verdict(difference, metric.better, metric.scale)
         figures.append(Figure(arm, mean, spread, difference, words, seen))
-    return Question(
+    return Outcome(
         metric.task,
         metric.scoring,
         metric.name,

@@ -7,24 +7,24 @@ from collections.abc import Sequence
 from finegold import __version__
 from finegold.evaluation.hygiene import Hygiene, fitted_with
 from finegold.evaluation.tasks import find_tasks
+from finegold.models.prefix.registry import default_recipe, is_prefix_name
+from finegold.report.study.findings import ArmResult, Example, Findings, Gain
 from finegold.run import fingerprint
 from finegold.selection.learned import MeasuredSubset, write_pairs
 from finegold.study.clusters import gains, nearest_clusters
 from finegold.study.examples import largest_differences
-from finegold.study.findings import Arm, Example, Findings, Gain
 from finegold.study.folder import StudyFolder
 from finegold.study.measure import Metric, question, read_metrics
 from finegold.study.run import Prepared, Runs
-from finegold.study.study import Arm as Chosen
+from finegold.study.study import ArmSpec as Chosen
 from finegold.study.study import Study
-from finegold.study.workers import Crew
-from finegold.tuning.models import default_recipe, is_prefix_name
+from finegold.study.workers import WorkerPool
 from finegold.workflow.choose import library_versions
 
 PAIRS = "pairs.jsonl"
 
 
-def collect(folder: StudyFolder, study: Study, prepared: Prepared, crew: Crew) -> Findings:
+def collect(folder: StudyFolder, study: Study, prepared: Prepared, crew: WorkerPool) -> Findings:
     """Put tables, gains, examples and judgements together.
 
     Raises:
@@ -72,10 +72,10 @@ def _fitted(metric: Metric, study: Study) -> Sequence[str]:
     return tuple(name for preset in sorted(presets) for name in fitted_with(task, Hygiene(preset, ())))
 
 
-def _arm(folder: StudyFolder, one: Runs) -> Arm:
+def _arm(folder: StudyFolder, one: Runs) -> ArmResult:
     trained = [facts for job in one.jobs if (facts := job.trained(folder))]
     subsets = one.rows.subsets
-    return Arm(
+    return ArmResult(
         name=one.rows.arm.name,
         preset=_preset(one.rows.arm),
         rows=len(subsets[0].ids) if subsets else 0,
@@ -105,7 +105,7 @@ def _notes(study: Study, prepared: Prepared) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _machine(crew: Crew) -> dict[str, object]:
+def _machine(crew: WorkerPool) -> dict[str, object]:
     return {
         "finegold": __version__,
         "system": f"{platform.system()} {platform.machine()}",

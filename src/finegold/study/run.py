@@ -7,19 +7,19 @@ from pathlib import Path
 
 from finegold.errors import RunError
 from finegold.evaluation import find_tasks
-from finegold.evaluation.evaluate import Options, missing_error, missing_files
+from finegold.evaluation.evaluate import EvaluationOptions, missing_error, missing_files
+from finegold.models.prefix.registry import NEW_MODELS, default_recipe
+from finegold.models.prefix.storage import save_prefix_model
 from finegold.run import file_sha256, fingerprint, progress, write_json
-from finegold.study.arms import ArmRows, PoolRows
-from finegold.study.asks import Asked
+from finegold.study.arms import ArmRows, StudyRows
 from finegold.study.folder import StudyFolder, finish, finished
 from finegold.study.jobs import Job, Training, model_identity
-from finegold.study.stage1.models import OfflineModels, train_offline_models, training_photos
+from finegold.study.offline_models import OfflineModels, train_offline_models, training_photos
 from finegold.study.study import ModelParts, Study
-from finegold.study.workers import Crew, run_jobs
+from finegold.study.task_items import TaskItems
+from finegold.study.workers import WorkerPool, run_jobs
 from finegold.tuning import Parts, load_named_model, load_recipe
-from finegold.tuning.models import NEW_MODELS, default_recipe
-from finegold.tuning.storage import save_prefix_model
-from finegold.workflow.rows import Machine
+from finegold.workflow.rows import Compute
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ class Prepared:
     """
 
     runs: tuple[Runs, ...]
-    pools: Mapping[str, PoolRows]
+    pools: Mapping[str, StudyRows]
     model: str
     encoder: str
     offline: OfflineModels | None
-    asked: Asked
+    asked: TaskItems
 
     def jobs(self) -> list[Job]:
         """Every job once."""
@@ -66,7 +66,9 @@ def check_tasks(study: Study) -> None:
     Raises:
         DataError: If not, with where to get them.
     """
-    options = Options(prompts=study.evaluation.prompts, splits=tuple(study.evaluation.splits.items()))
+    options = EvaluationOptions(
+        prompts=study.evaluation.prompts, splits=tuple(study.evaluation.splits.items())
+    )
     asked = [(study.evaluation.data, list(study.evaluation.tasks))]
     if study.judge is not None:
         asked.append((study.judge.data, [study.judge.task]))
@@ -76,19 +78,19 @@ def check_tasks(study: Study) -> None:
             raise missing_error(missing, Path(data))
 
 
-def prepare(folder: StudyFolder, study: Study, asked: Asked, machine: Machine) -> Prepared:
+def prepare(folder: StudyFolder, study: Study, asked: TaskItems, machine: Compute) -> Prepared:
     """Train the offline models if the study has its own, choose every arm's rows, and name the jobs."""
     made = None
     if study.offline is not None:
-        seen = PoolRows(folder, study.data, study.encoder, machine).image_hashes() | asked.image_files()
+        seen = StudyRows(folder, study.data, study.encoder, machine).image_hashes() | asked.image_files()
         photos, left_out = training_photos(study.offline, seen)
         made = train_offline_models(folder, study.offline, photos, left_out)
     model = made.model if made and study.model == "offline" else base_model(folder, study, machine)
     encoder = made.encoder if made and study.encoder == "offline" else study.encoder
-    pools = {"": PoolRows(folder, study.data, encoder, machine)}
+    pools = {"": StudyRows(folder, study.data, encoder, machine)}
     for arm in study.arms:
         if arm.data is not None:
-            pools[arm.name] = PoolRows(folder, arm.data, encoder, machine)
+            pools[arm.name] = StudyRows(folder, arm.data, encoder, machine)
     runs = []
     identity = model_identity(model)
     for arm in study.arms:
@@ -98,7 +100,7 @@ def prepare(folder: StudyFolder, study: Study, asked: Asked, machine: Machine) -
     return Prepared(tuple(runs), pools, model, encoder, made, asked)
 
 
-def base_model(folder: StudyFolder, study: Study, machine: Machine) -> str:
+def base_model(folder: StudyFolder, study: Study, machine: Compute) -> str:
     """The model's name; of one that is put together, a folder of its own, so that every run has the same."""
     if study.model not in NEW_MODELS:
         return study.model
@@ -123,7 +125,7 @@ def base_model(folder: StudyFolder, study: Study, machine: Machine) -> str:
 
 
 def _jobs(
-    study: Study, rows: ArmRows, pool: PoolRows, model: str, identity: str, asked: Asked
+    study: Study, rows: ArmRows, pool: StudyRows, model: str, identity: str, asked: TaskItems
 ) -> Sequence[Job]:
     if rows.missing:
         return []
@@ -151,7 +153,7 @@ def _jobs(
     return found
 
 
-def work(folder: StudyFolder, study: Study, prepared: Prepared, crew: Crew) -> None:
+def work(folder: StudyFolder, study: Study, prepared: Prepared, crew: WorkerPool) -> None:
     """Run the jobs that are not done, and keep the list of all in the study's results.
 
     Raises:

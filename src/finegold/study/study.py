@@ -6,10 +6,10 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from finegold.errors import ConfigError
-from finegold.named_toml import read_named_toml, toml_names
+from finegold.models.prefix.registry import NEW_MODELS
+from finegold.registry import read_toml, toml_names
 from finegold.selection.presets import find_preset
-from finegold.tuning.models import NEW_MODELS
-from finegold.workflow.given import needed
+from finegold.workflow.files import needed
 
 _OWN = ("finegold.study", "studies")
 
@@ -18,7 +18,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Pool(_Strict):
+class PoolSpec(_Strict):
     """The rows to choose from, as `finegold pick` opens them.
 
     Attributes:
@@ -39,7 +39,7 @@ class Pool(_Strict):
     run: str | None = None
 
 
-class Arm(_Strict):
+class ArmSpec(_Strict):
     """One way to choose and train, repeated over seeds.
 
     Attributes:
@@ -57,7 +57,7 @@ class Arm(_Strict):
     size: str = "100%"
     weights: dict[str, float] | None = None
     seeds: int | None = Field(default=None, ge=1)
-    data: Pool | None = None
+    data: PoolSpec | None = None
     recipe: str | None = None
 
     @model_validator(mode="before")
@@ -177,7 +177,7 @@ class Study(_Strict):
     name: str = Field(pattern=r"^[\w.-]+$")
     about: str = ""
     baseline: str
-    arms: tuple[Arm, ...] = Field(min_length=1)
+    arms: tuple[ArmSpec, ...] = Field(min_length=1)
     seeds: int = Field(default=5, ge=1)
     model: str = "offline"
     parts: ModelParts | None = None
@@ -185,7 +185,7 @@ class Study(_Strict):
     steps: int | None = Field(default=None, ge=1)
     batch: int | None = Field(default=None, ge=1)
     encoder: str = "offline"
-    data: Pool
+    data: PoolSpec
     evaluation: Evaluation
     offline: Offline | None = None
     judge: Judged | None = None
@@ -223,7 +223,7 @@ def load_study(name: str, changes: Mapping[str, Any] | None = None) -> Study:
         ConfigError: If there is no such study, or a field is missing, unknown or out of range.
     """
     try:
-        study = Study.model_validate(merged(read_named_toml(name, *_OWN, "study"), changes or {}))
+        study = Study.model_validate(merged(read_toml(name, *_OWN, "study"), changes or {}))
     except ValidationError as error:
         raise ConfigError(f"the study {name} {_reason(error)}") from None
     for arm in study.arms:

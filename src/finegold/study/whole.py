@@ -4,16 +4,16 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from finegold.study.asks import read_asked
+from finegold.report.study.findings import Findings
+from finegold.report.study.output import write_findings
 from finegold.study.cost import Cost, plan_study
-from finegold.study.findings import Findings
 from finegold.study.folder import StudyFolder
-from finegold.study.output import write_findings
 from finegold.study.results import collect
 from finegold.study.run import check_tasks, prepare, work
 from finegold.study.study import Study
-from finegold.study.workers import Crew
-from finegold.workflow.rows import Machine
+from finegold.study.task_items import read_task_items
+from finegold.study.workers import WorkerPool
+from finegold.workflow.rows import Compute
 
 
 def run_study(study: Study, out: str | Path, *, workers: int | None = None, device: str = "auto") -> Findings:
@@ -32,10 +32,10 @@ def run_study(study: Study, out: str | Path, *, workers: int | None = None, devi
     """
     check_tasks(study)
     folder = StudyFolder(Path(out))
-    crew = Crew.of(workers, device)
+    crew = WorkerPool.of(workers, device)
     begin = time.perf_counter()
     with folder.writing():
-        prepared = prepare(folder, study, read_asked(study), Machine(device=crew.devices[0]))
+        prepared = prepare(folder, study, read_task_items(study), Compute(device=crew.devices[0]))
         work(folder, study, prepared, crew)
         findings = collect(folder, study, prepared, crew)
         seconds = round(time.perf_counter() - begin, 1)
@@ -55,6 +55,6 @@ def plan(study: Study, out: str | Path, *, workers: int | None = None, device: s
     """
     check_tasks(study)
     folder = StudyFolder(Path(out))
-    crew = Crew.of(workers, device)
+    crew = WorkerPool.of(workers, device)
     with folder.writing():
-        return plan_study(folder, study, crew, Machine(device=crew.devices[0]))
+        return plan_study(folder, study, crew, Compute(device=crew.devices[0]))

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finegold.encoders.devices import only_gpu, resolve_device
-from finegold.engines.local import default_workers
+from finegold.engines.devices import only_gpu, resolve_device
+from finegold.engines.threads import default_workers
 from finegold.errors import ConfigError, RunError
 from finegold.study.jobs import Job, run_job
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class WorkerPool:
     """Who works.
 
     Attributes:
@@ -30,7 +30,7 @@ class Crew:
     threads: int = 1
 
     @classmethod
-    def of(cls, workers: int | None, device: str) -> "Crew":
+    def of(cls, workers: int | None, device: str) -> "WorkerPool":
         """As many workers as there are GPUs, or cores.
 
         Args:
@@ -52,7 +52,7 @@ class Crew:
         return cls((where,) * (workers or (default_workers() if where == "cpu" else 1)))
 
 
-def run_jobs(out: Path, jobs: Sequence[Job], crew: Crew) -> Iterator[tuple[Job, dict[str, Any]]]:
+def run_jobs(out: Path, jobs: Sequence[Job], crew: WorkerPool) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Run jobs, each once; yields each with its facts as it ends.
 
     The workers end with this process, however it ends; what was under way goes on from its last checkpoint

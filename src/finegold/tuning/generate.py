@@ -10,14 +10,14 @@ from typing import Any
 from PIL import Image
 
 from finegold.errors import ConfigError, DataError
+from finegold.models.prefix.answering import Answerer, PrefixAnswerer, Sampling
+from finegold.models.prefix.registry import is_prefix_name, load_named_model
 from finegold.run import fingerprint, progress
 from finegold.samples import ImageRef
+from finegold.samples.formats.json_text import decode_line, detect_encoding, read_lines
+from finegold.samples.formats.records import RawImage, RowError
 from finegold.samples.images import ImageError, check_image, decode, read_bytes
-from finegold.samples.records import RawImage, RowError
 from finegold.samples.roots import ImageRoot
-from finegold.samples.text import decode_line, detect_encoding, read_lines
-from finegold.tuning.answering import Answerer, PrefixAnswerer, Sampling
-from finegold.tuning.models import is_prefix_name, load_named_model
 
 TEXT_KEYS = ("text", "instruction", "question")
 
@@ -45,7 +45,7 @@ def load_answerer(model: str, *, device: str = "auto") -> Answerer:
     """
     if is_prefix_name(model):
         return PrefixAnswerer(load_named_model(model, device=device))
-    from finegold.tuning.huggingface import HuggingFaceAnswerer
+    from finegold.models.huggingface.answering import HuggingFaceAnswerer
 
     return HuggingFaceAnswerer(model, device=device)
 

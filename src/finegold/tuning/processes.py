@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from finegold.encoders.devices import launched
+from finegold.engines.devices import launched
 from finegold.extras import require
 
 if TYPE_CHECKING:

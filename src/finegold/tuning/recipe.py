@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from finegold.errors import ConfigError
-from finegold.named_toml import read_named_toml, toml_names
+from finegold.registry import read_toml, toml_names
 from finegold.tuning.schedule import Schedule
 
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -99,7 +99,7 @@ def load_recipe(name: str, **changes: object) -> Recipe:
     """
     set_ = {key: value for key, value in changes.items() if value is not None}
     try:
-        return Recipe.model_validate(read_named_toml(name, *_OWN, "recipe") | set_)
+        return Recipe.model_validate(read_toml(name, *_OWN, "recipe") | set_)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the recipe"

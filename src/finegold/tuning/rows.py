@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from finegold.errors import DataError
+from finegold.models.prefix.template import Template, encode_answer
 from finegold.samples import Dataset, ImageRef, Sample
 from finegold.samples.check import Checked, check
-from finegold.tuning.template import Template, encode_answer
 
 
 @dataclass(frozen=True, slots=True)

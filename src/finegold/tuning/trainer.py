@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finegold.errors import ConfigError, RunError
+from finegold.models.augment import random_crop
+from finegold.models.prefix.batch import PrefixBatch
+from finegold.models.prefix.feature_cache import FeatureCache
+from finegold.models.prefix.model import PrefixModel, Trains
+from finegold.models.prefix.template import encode_prompt
 from finegold.run import fingerprint
 from finegold.samples.images import decode
-from finegold.tuning.augment import random_crop
-from finegold.tuning.batch import PrefixBatch
 from finegold.tuning.checkpoint import load_checkpoint, save_checkpoint
-from finegold.tuning.feature_cache import FeatureCache
 from finegold.tuning.monitor import Monitor
 from finegold.tuning.optimizer import adamw
 from finegold.tuning.order import Order
-from finegold.tuning.prefix_model import PrefixModel, Trains
 from finegold.tuning.processes import Processes
 from finegold.tuning.recipe import Recipe
 from finegold.tuning.rows import TuningRow
-from finegold.tuning.template import encode_prompt
 
 if TYPE_CHECKING:
     import torch

@@ -7,9 +7,9 @@ from typing import Any
 
 from finegold import __version__
 from finegold.clustering.graph_table import graph_run
+from finegold.dedup import Dedup
 from finegold.run import RunFolder
 from finegold.samples import Dataset
-from finegold.selection.dedup import Dedup
 from finegold.selection.manifest import (
     DatasetInfo,
     ExcludedInfo,
@@ -24,7 +24,7 @@ from finegold.selection.select import select
 from finegold.selection.selection import Selection, SelectionInputs
 from finegold.selection.table import Candidates, gather
 from finegold.workflow.compute import Computed
-from finegold.workflow.given import NOTHING_GIVEN, Given
+from finegold.workflow.files import NOTHING_GIVEN, SelectionFiles
 from finegold.workflow.quality import GivenQuality, given_quality
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "pillow", "pyarrow", "torch", "transformers", "faiss-cpu")
@@ -55,7 +55,7 @@ def choose(
     *,
     weights: Mapping[str, float] | None,
     seed: int,
-    given: Given = NOTHING_GIVEN,
+    given: SelectionFiles = NOTHING_GIVEN,
     origin: Mapping[str, Any] | None = None,
 ) -> Choice:
     """Choose rows as a preset says.

@@ -12,14 +12,14 @@ import numpy as np
 from finegold.errors import ConfigError, DataError
 from finegold.run import write_json
 from finegold.selection import compare as figures
-from finegold.selection.compare import Comparison, PresetFigures, interval
+from finegold.selection.compare import PresetComparison, PresetFigures, interval
 from finegold.selection.pickers import PICKERS
 from finegold.selection.presets import PRESETS, find_preset
 from finegold.selection.table import gather
 from finegold.workflow.choose import Choice, choose
 from finegold.workflow.compute import Computed, compute
-from finegold.workflow.given import NOTHING_GIVEN, Given, check_given, needed
-from finegold.workflow.rows import Machine, read_rows
+from finegold.workflow.files import NOTHING_GIVEN, SelectionFiles, check_given, needed
+from finegold.workflow.rows import Compute, read_rows
 from finegold.workflow.source import continue_run
 
 
@@ -44,9 +44,9 @@ def compare_run(
     seeds: int = 5,
     encoder: str,
     labels: Labels | None = None,
-    machine: Machine | None = None,
-    given: Given = NOTHING_GIVEN,
-) -> Comparison:
+    machine: Compute | None = None,
+    given: SelectionFiles = NOTHING_GIVEN,
+) -> PresetComparison:
     """Choose with every preset and measure what it chose.
 
     What a preset needs and the run folder lacks is computed first. No label is read while choosing. The
@@ -62,7 +62,7 @@ def compare_run(
         machine: Device, batch size and workers.
         given: Duplicates to leave out before every preset, targets, and files that some presets need.
     """
-    machine = machine or Machine()
+    machine = machine or Compute()
     recipes = [find_preset(name) for name in presets]
     check_given(recipes, given)
     folder, dataset = continue_run(Path(run))
@@ -113,7 +113,7 @@ def compare_run(
             )
     overlap = tuple(tuple(figures.overlap(one.chosen, other.chosen) for other in found) for one in found)
     size_chosen = len(found[0].chosen)
-    result = Comparison(
+    result = PresetComparison(
         rows.fingerprint,
         size_chosen,
         tuple(found),

@@ -8,18 +8,18 @@ import pyarrow as pa
 
 from finegold.clustering.table import SCHEMA as CLUSTER_SCHEMA
 from finegold.clustering.table import ClusterTable, cluster_run, read_clusters
+from finegold.dedup import Contents, Dedup, hash_images, read_contents
 from finegold.encoders import load_encoder
 from finegold.errors import ConfigError, RunError
 from finegold.run import PartTable, RunFolder
 from finegold.samples import Dataset
 from finegold.scorers.registry import make_scorer
 from finegold.scorers.step import SCHEMA
-from finegold.selection.dedup import Contents, Dedup, hash_images, read_contents
 from finegold.selection.manifest import Manifest
 from finegold.selection.pickers import PICKERS
 from finegold.selection.preset import Preset
-from finegold.workflow.given import NOTHING_GIVEN, Given
-from finegold.workflow.rows import Machine, Rows, embed_rows, score_rows
+from finegold.workflow.files import NOTHING_GIVEN, SelectionFiles
+from finegold.workflow.rows import Compute, Rows, embed_rows, score_rows
 from finegold.workflow.targets import Targets, embed_targets, recorded_targets
 
 AUTOMATIC = ("clip", "length", "support", "detail", "phrasing")
@@ -62,8 +62,8 @@ def compute(
     weights: Mapping[str, float] | None,
     encoder: str,
     clusters: int | None,
-    machine: Machine,
-    given: Given = NOTHING_GIVEN,
+    machine: Compute,
+    given: SelectionFiles = NOTHING_GIVEN,
 ) -> Computed:
     """Score, embed and cluster the rows, hash images and embed targets, as far as a preset needs it."""
     # First: a file of targets that cannot be used is found before hours of scoring.
@@ -88,7 +88,7 @@ def compute(
 
 
 def hash_rows(
-    run: RunFolder, dataset: Dataset, rows: Rows, dedup: Dedup | None, machine: Machine
+    run: RunFolder, dataset: Dataset, rows: Rows, dedup: Dedup | None, machine: Compute
 ) -> PartTable | None:
     """The image hashes, made or found, if duplicates are to be left out by them."""
     if dedup is None or not dedup.reads_images:
@@ -100,7 +100,7 @@ def _moves(preset: Preset) -> bool:
     return "targets" in PICKERS[preset.pick].needs
 
 
-def _compares_images(preset: Preset, given: Given) -> bool:
+def _compares_images(preset: Preset, given: SelectionFiles) -> bool:
     needs = PICKERS[preset.pick].needs & {"embeddings", "graph", "targets"}
     semantic = given.dedup is not None and given.dedup.threshold is not None
     return preset.clustering is not None or bool(needs) or semantic
@@ -110,8 +110,8 @@ def check_encoder(
     preset: Preset,
     weights: Mapping[str, float] | None,
     encoder: str,
-    machine: Machine,
-    given: Given = NOTHING_GIVEN,
+    machine: Compute,
+    given: SelectionFiles = NOTHING_GIVEN,
 ) -> None:
     """Make sure, before any row is read, that the encoder can be had if the preset needs one.
 
@@ -128,15 +128,15 @@ def existing(
     dataset: Dataset,
     rows: Rows,
     preset: Preset,
-    given: Given = NOTHING_GIVEN,
-    machine: Machine | None = None,
+    given: SelectionFiles = NOTHING_GIVEN,
+    machine: Compute | None = None,
 ) -> Computed:
     """What the run folder holds for these rows: the last scores of each scorer, the last clusters.
 
     Without clusters, the last embeddings. Images are hashed and targets embedded if that was not done, the
     latter with the encoder of the run's embeddings.
     """
-    machine = machine or Machine()
+    machine = machine or Compute()
     tables = _clusters(run, rows)
     clusters = read_clusters(tables[-1]) if tables else None
     embeddings = _embeddings(run, rows)
@@ -190,7 +190,7 @@ def recorded(run: RunFolder, dataset: Dataset, rows: Rows, manifest: Manifest) -
         scores,
         embeddings[-1] if embeddings else None,
         read_clusters(clusters[0]) if clusters else None,
-        hash_rows(run, dataset, rows, configuration.settings(), Machine()),
+        hash_rows(run, dataset, rows, configuration.settings(), Compute()),
         None if configuration.targets is None else recorded_targets(run, configuration.targets),
     )
 

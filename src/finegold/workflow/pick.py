@@ -11,9 +11,9 @@ from finegold.selection.options import parse_size, parse_weights
 from finegold.selection.presets import find_preset
 from finegold.workflow.choose import Choice, choose
 from finegold.workflow.compute import check_encoder, compute
-from finegold.workflow.given import NOTHING_GIVEN, Given, check_given
+from finegold.workflow.files import NOTHING_GIVEN, SelectionFiles, check_given
 from finegold.workflow.output import MANIFEST, REPORT, check_free, output_folder, relocated, subset_names
-from finegold.workflow.rows import Machine, read_rows
+from finegold.workflow.rows import Compute, read_rows
 from finegold.workflow.source import DataSource, start_run
 
 
@@ -49,8 +49,8 @@ def pick(
     run: str | Path | None = None,
     strict: bool = False,
     link: bool = False,
-    machine: Machine | None = None,
-    given: Given = NOTHING_GIVEN,
+    machine: Compute | None = None,
+    given: SelectionFiles = NOTHING_GIVEN,
 ) -> Picked:
     """Read, score, cluster, select, write and report.
 
@@ -79,7 +79,7 @@ def pick(
     out = Path(out).resolve()
     folder, dataset = start_run(source, Path(run) if run else out.with_name(out.name + ".run"))
     check_free(out, subset_names(dataset))
-    machine = machine or Machine()
+    machine = machine or Compute()
     check_encoder(recipe, own, encoder, machine, given)
     with folder.writing():
         rows = read_rows(folder, dataset, machine, strict=strict)

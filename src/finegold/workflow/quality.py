@@ -10,13 +10,13 @@ import numpy as np
 
 from finegold.arrays import Floats
 from finegold.errors import RunError
+from finegold.instructiongpt4 import FEATURES, mm_lima_quality
+from finegold.instructiongpt4.quality import RELEASED_MEANS
 from finegold.run import RunFolder, atomic_path, file_sha256
 from finegold.selection.learned import LearnedQuality, fit_learned, read_pairs
 from finegold.selection.preset import Preset
-from finegold.selection.reproduce import FEATURES, mm_lima_quality
-from finegold.selection.reproduce.quality import RELEASED_MEANS
 from finegold.selection.table import Candidates
-from finegold.workflow.given import Given
+from finegold.workflow.files import SelectionFiles
 
 _COLUMN_OF = {"llm": "gpt"}
 """Indicators that fill a column of another name."""
@@ -43,7 +43,7 @@ def given_quality(
     run: RunFolder,
     preset: Preset,
     candidates: Candidates,
-    given: Given,
+    given: SelectionFiles,
     origin: Mapping[str, Any] | None = None,
 ) -> GivenQuality | None:
     """The quality of a preset that needs one; None for the others.

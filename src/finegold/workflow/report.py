@@ -15,7 +15,6 @@ from finegold.clustering.table import read_embeddings
 from finegold.engines import map_ordered
 from finegold.errors import RunError
 from finegold.judging import replay as replay_verdicts
-from finegold.judging import section as judge_section
 from finegold.report import (
     Cluster,
     DatasetFacts,
@@ -29,20 +28,21 @@ from finegold.report import (
     SelectionFacts,
     write,
 )
-from finegold.report.comparison import comparison_section
-from finegold.report.layout import layout
-from finegold.report.near_misses import near_misses
+from finegold.report.judge import section as judge_section
+from finegold.report.selection.comparison import comparison_section
+from finegold.report.selection.layout import layout
+from finegold.report.selection.near_misses import near_misses
 from finegold.report.thumbnails import thumbnail
 from finegold.run import PartTable, RunFolder
 from finegold.samples import Dataset, Row
 from finegold.samples.images import ImageError, decode
-from finegold.selection.compare import Comparison
+from finegold.selection.compare import PresetComparison
 from finegold.selection.manifest import Configuration, Manifest, read_manifest
 from finegold.selection.pickers import PICKERS
 from finegold.selection.table import Excluded
 from finegold.workflow.choose import Choice, choose
 from finegold.workflow.compute import recorded
-from finegold.workflow.given import Given
+from finegold.workflow.files import SelectionFiles
 from finegold.workflow.report_duplicates import duplicates_sections, shown_groups
 from finegold.workflow.rows import read_rows
 from finegold.workflow.source import continue_run
@@ -242,7 +242,7 @@ def _map(run: RunFolder, embeddings: PartTable) -> dict[str, tuple[float, float]
 def _comparisons(run: RunFolder, manifest: Manifest) -> Iterator[Section]:
     """What `finegold compare` left in the run folder for these rows."""
     for path in sorted((run.path / "comparisons").glob("*.json"), key=lambda path: int(path.stem)):
-        found = Comparison.from_json(json.loads(path.read_text(encoding="utf-8")))
+        found = PresetComparison.from_json(json.loads(path.read_text(encoding="utf-8")))
         if found.fingerprint == manifest.dataset.fingerprint:
             yield comparison_section(found)
 
@@ -294,7 +294,7 @@ def report_run(run: str | Path, selection: str | Path, out: str | Path, judged: 
             str(manifest.size),
             weights=configuration.weights or None,
             seed=manifest.seed,
-            given=Given(dedup=configuration.settings()),
+            given=SelectionFiles(dedup=configuration.settings()),
             origin=configuration.selector,
         )
         if [row.id for row in choice.manifest.rows] != [row.id for row in manifest.rows]:

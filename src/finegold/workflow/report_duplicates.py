@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from finegold.report import RowContent, Section
-from finegold.report.duplicates import DuplicateGroup, DuplicateRow, duplicates_section
+from finegold.report.selection.duplicates import DuplicateGroup, DuplicateRow, duplicates_section
 from finegold.workflow.choose import Choice
 
 GROUPS = 24

@@ -19,7 +19,7 @@ from finegold.scorers.step import score, scores_table
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class Compute:
     """How to compute: nothing here changes a number beyond floating-point noise."""
 
     device: str = "auto"
@@ -45,7 +45,7 @@ class Rows:
 
 
 def read_rows(
-    run: RunFolder, dataset: Dataset, machine: Machine | None = None, *, strict: bool = False
+    run: RunFolder, dataset: Dataset, machine: Compute | None = None, *, strict: bool = False
 ) -> Rows:
     """Check the dataset's rows, or find that nothing changed.
 
@@ -75,7 +75,7 @@ def score_rows(
     dataset: Dataset,
     rows: Rows,
     scorer: Scorer,
-    machine: Machine,
+    machine: Compute,
     *,
     retry_failed: bool = False,
 ) -> PartTable:
@@ -93,7 +93,7 @@ def score_rows(
 
 
 def embed_rows(
-    run: RunFolder, dataset: Dataset, rows: Rows, encoder: str, machine: Machine
+    run: RunFolder, dataset: Dataset, rows: Rows, encoder: str, machine: Compute
 ) -> tuple[PartTable, dict[str, Any]]:
     """Embed the images of the usable rows; also what the encoder says its numbers depend on."""
     model = load_encoder(encoder, device=machine.device)

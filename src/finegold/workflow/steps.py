@@ -16,10 +16,10 @@ from finegold.selection.options import parse_weights
 from finegold.selection.presets import find_preset
 from finegold.workflow.choose import choose
 from finegold.workflow.compute import existing
-from finegold.workflow.given import NOTHING_GIVEN, Given, check_given
+from finegold.workflow.files import NOTHING_GIVEN, SelectionFiles, check_given
 from finegold.workflow.output import check_free, subset_names
 from finegold.workflow.pick import Picked, deliver
-from finegold.workflow.rows import Machine, embed_rows, read_rows, score_rows
+from finegold.workflow.rows import Compute, embed_rows, read_rows, score_rows
 from finegold.workflow.source import DataSource, continue_run, start_run
 
 
@@ -32,7 +32,7 @@ def score_run(
     source: DataSource | None = None,
     retry_failed: bool = False,
     strict: bool = False,
-    machine: Machine | None = None,
+    machine: Compute | None = None,
 ) -> tuple[Scorer, PartTable]:
     """Score a run folder's rows with one scorer.
 
@@ -49,7 +49,7 @@ def score_run(
     Returns:
         The scorer as it was made, and its finished table.
     """
-    machine = machine or Machine()
+    machine = machine or Compute()
     made = scorer_from_text(scorer, parameters or {}, defaults or {})
     folder, dataset = start_run(source, Path(run)) if source else continue_run(Path(run))
     with folder.writing():
@@ -64,7 +64,7 @@ def plan_run(
     defaults: Mapping[str, Any] | None = None,
     *,
     source: DataSource | None = None,
-    machine: Machine | None = None,
+    machine: Compute | None = None,
 ) -> list[tuple[str, str]]:
     """What an LLM scorer would send for the usable rows and its price, as names and values; sends nothing."""
     made = scorer_from_text(scorer, parameters or {}, defaults or {})
@@ -89,10 +89,10 @@ def cluster_run_folder(
     neighbours: int = 10,
     encoder: str,
     seed: int = 0,
-    machine: Machine | None = None,
+    machine: Compute | None = None,
 ) -> ClusterTable:
     """Embed a run folder's images, if that was not done, and cluster them."""
-    machine = machine or Machine()
+    machine = machine or Compute()
     folder, dataset = continue_run(Path(run))
     with folder.writing():
         rows = read_rows(folder, dataset, machine)
@@ -111,7 +111,7 @@ def select_run(
     weights: Mapping[str, float] | str | None = None,
     seed: int = 0,
     link: bool = False,
-    given: Given = NOTHING_GIVEN,
+    given: SelectionFiles = NOTHING_GIVEN,
 ) -> Picked:
     """Choose rows by what the run folder holds: the last scores of each scorer, and the last clusters.
 

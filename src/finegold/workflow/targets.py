@@ -14,9 +14,9 @@ from finegold.run import PartTable, RunFolder, fingerprint
 from finegold.run.folder import slug
 from finegold.run.tables import read_parameters
 from finegold.samples import Dataset
-from finegold.samples.image_files import ImageFiles, image_files
-from finegold.workflow.given import Given
-from finegold.workflow.rows import Machine, embed_rows, read_rows
+from finegold.samples.formats.image_folder import ImageFiles, image_files
+from finegold.workflow.files import SelectionFiles
+from finegold.workflow.rows import Compute, embed_rows, read_rows
 from finegold.workflow.source import DataSource
 
 
@@ -36,7 +36,7 @@ class Targets:
     encoder: dict[str, Any]
 
 
-def embed_targets(run: RunFolder, given: Given, encoder: str, machine: Machine) -> Targets:
+def embed_targets(run: RunFolder, given: SelectionFiles, encoder: str, machine: Compute) -> Targets:
     """Embed the targets with the run's encoder, or find them embedded.
 
     Raises:

@@ -63,7 +63,7 @@ def test_noise_is_called_a_signal_no_more_often_than_the_level_says() -> None:
 
 def test_the_published_labels_hold_no_signal(shared: Path) -> None:
     pytest.importorskip("torch")
-    from finegold.selection.reproduce import INDICATORS, read_published
+    from finegold.instructiongpt4 import INDICATORS, read_published
 
     published = read_published(shared / "reference" / "instructiongpt4")
     quality = fit_subset_means(published.subsets.mean(axis=1)[:, 12:], published.results, INDICATORS)

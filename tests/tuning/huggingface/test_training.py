@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from tests.tuning.huggingface import made
+from tests.models.huggingface import made
 from tests.tuning.training import start
 
 from finegold.errors import DataError, RunError
+from finegold.models.huggingface.loading import load_model, load_processor
 from finegold.tuning import Sampling, load_answerer, load_recipe, tune
-from finegold.tuning.huggingface.loading import load_model, load_processor
 from finegold.tuning.huggingface.rows import chat_rows
 from finegold.tuning.huggingface.training import _collator, _example
 from finegold.tuning.monitor import read_log

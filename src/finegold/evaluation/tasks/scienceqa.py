@@ -13,7 +13,7 @@ from finegold.evaluation.files import field, image_at
 from finegold.evaluation.task import Item, Source, Split, Task
 from finegold.evaluation.tasks.prompts import question_prompts
 from finegold.samples import ImageRef
-from finegold.samples.text import read_json
+from finegold.samples.formats.json_text import read_json
 
 _TERMS = "CC BY-NC-SA 4.0"
 _PROBLEMS = "problems.json"

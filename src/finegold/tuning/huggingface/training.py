@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finegold.encoders.devices import only_gpu, resolve_device
+from finegold.engines.devices import only_gpu, resolve_device
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.extras import require
+from finegold.models.huggingface.loading import load_model, load_processor
 from finegold.run import progress
 from finegold.samples import Dataset
 from finegold.samples.images import decode
-from finegold.tuning.huggingface.loading import load_model, load_processor
 from finegold.tuning.huggingface.rows import ChatRow, chat_rows
 from finegold.tuning.monitor import Monitor
 from finegold.tuning.processes import join_processes

@@ -1,0 +1,29 @@
+"""Deduplication before selection: exact, perceptual and semantic; the best row of each group stays."""
+
+from finegold.dedup.duplicates import Duplicates, best_first
+from finegold.dedup.exact import content_key, exact_duplicates
+from finegold.dedup.mark import LeftOut, leave_out_duplicates
+from finegold.dedup.perceptual import perceptual_duplicates, perceptual_hash
+from finegold.dedup.semantic import semantic_cells, semantic_duplicates
+from finegold.dedup.settings import Dedup, parse_dedup
+from finegold.dedup.stages import deduplicate
+from finegold.dedup.table import Contents, hash_images, read_contents
+
+__all__ = [
+    "Contents",
+    "Dedup",
+    "Duplicates",
+    "LeftOut",
+    "best_first",
+    "content_key",
+    "deduplicate",
+    "exact_duplicates",
+    "hash_images",
+    "leave_out_duplicates",
+    "parse_dedup",
+    "perceptual_duplicates",
+    "perceptual_hash",
+    "read_contents",
+    "semantic_cells",
+    "semantic_duplicates",
+]

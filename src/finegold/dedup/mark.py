@@ -1,0 +1,117 @@
+"""Leave duplicates out of what is chosen from, and say of each why and for which better row."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from finegold.arrays import Floats, Vectors
+from finegold.dedup.duplicates import Duplicates, best_first
+from finegold.dedup.perceptual import BITS
+from finegold.dedup.semantic import semantic_cells
+from finegold.dedup.settings import Dedup
+from finegold.dedup.stages import deduplicate
+from finegold.dedup.table import Contents
+from finegold.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A row that was left out as a duplicate.
+
+    Attributes:
+        method: `exact`, `perceptual` or `semantic`.
+        of: Id of the row that stays in its place.
+        reason: One sentence.
+    """
+
+    method: str
+    of: str
+    reason: str
+
+
+def leave_out_duplicates(
+    settings: Dedup,
+    ids: Sequence[str],
+    quality: Floats | None,
+    contents: Contents | None,
+    embeddings: Vectors | None,
+) -> tuple[Mapping[int, LeftOut], tuple[str, ...]]:
+    """Find the duplicates among rows; the best of each group stays, without a quality the smallest id.
+
+    Args:
+        settings: Which passes to make.
+        ids: The n rows' ids.
+        quality: Shape (n,), no NaN; or None.
+        contents: Of the same rows; for the exact and the perceptual pass.
+        embeddings: Shape (n, d), NaN where a row has no image; for the semantic pass.
+
+    Returns:
+        The rows to leave out, and a sentence or two on how many.
+
+    Raises:
+        ConfigError: If a pass lacks what it compares.
+    """
+    if settings.reads_images and contents is None:
+        raise ConfigError("duplicates are to be left out by image, and no image was hashed; hash them first")
+    if settings.threshold is not None and embeddings is None:
+        raise ConfigError(
+            "semantic duplicates are found by comparing images, and none were embedded; run "
+            "`finegold cluster` first, or leave 'semantic' out of --dedup"
+        )
+    found = deduplicate(
+        best_first(quality, ids),
+        keys=contents.keys if contents is not None and settings.exact else None,
+        hashes=contents.hashes if contents is not None and settings.radius is not None else None,
+        radius=settings.radius or 0,
+        embeddings=embeddings if settings.threshold is not None else None,
+        cells=_cells(settings, embeddings, ids),
+        threshold=settings.threshold or 1.0,
+    )
+    stays = found.stands_for()
+    left = {
+        row: LeftOut(method, ids[stays[row]], _reason(method, distance, ids[other], ids[stays[row]]))
+        for row, other, distance, method in zip(
+            found.removed.tolist(), found.because_of.tolist(), found.distance, found.method, strict=True
+        )
+    }
+    return left, _notes(settings, found, contents)
+
+
+def _cells(
+    settings: Dedup, embeddings: Vectors | None, ids: Sequence[str]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]] | None:
+    if settings.threshold is None or embeddings is None:
+        return None
+    return semantic_cells(embeddings, tuple(ids))
+
+
+def _reason(method: str, distance: float, other: str, stays: str) -> str:
+    how = {
+        "exact": f"has the images and the text of row {other}",
+        "perceptual": f"has an image whose hash is {distance:.0f} of {BITS} bits from that of row {other}",
+        "semantic": f"has an image embedding of cosine {1 - distance:.3f} with that of row {other}",
+    }[method]
+    chain = "" if other == stays else f", for which row {stays} stands"
+    return f"the row {how}{chain}"
+
+
+def _notes(settings: Dedup, found: Duplicates, contents: Contents | None) -> tuple[str, ...]:
+    counts = Counter(found.method)
+    shares = ", ".join(f"{counts[kind]:,} {kind}" for kind in settings.kinds)
+    notes = [
+        f"Left out as duplicates: {shares}; the best of each of {len(found.groups()):,} groups stays. "
+        "Without --dedup they take part."
+    ]
+    if contents is not None:
+        other_text = sum(
+            method != "exact" and bool(contents.images[row]) and contents.images[row] == contents.images[kept]
+            for (row, kept), method in zip(found.stands_for().items(), found.method, strict=True)
+        )
+        if other_text:
+            notes.append(
+                f"{other_text:,} of them have the very image of the row that stays and other text: where an "
+                "image has several questions, leave out exact duplicates alone (--dedup exact)."
+            )
+    return tuple(notes)

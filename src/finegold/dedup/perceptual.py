@@ -1,0 +1,102 @@
+"""Perceptual duplicates: the same picture after re-encoding, resizing or a change of brightness.
+
+The hash is the DCT one of Zauner 2010 ("Implementation and benchmarking of perceptual image hash
+functions"), with 120 low frequencies instead of 63. Pairs within a Hamming radius are found by
+multi-index hashing (Norouzi et al. 2012, arXiv 1307.2982): the bits are cut into so many bands that a
+pair within the radius differs in at most one bit of some band, and only rows that share such a band are
+compared. No pair is missed and no quadratic pass is made.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from PIL import Image
+
+from finegold.arrays import Ints
+from finegold.dedup.duplicates import Duplicates, collect
+
+BITS = 120
+RADIUS = 10
+"""Of 120 bits.
+
+On 2,500 photos JPEG at quality 30, half size and double size moved a hash by at most 6 bits and a quarter
+more light by 14; the closest two different photos were 26 apart.
+"""
+_SIDE = 32
+_FREQUENCIES = 11
+_FLAT = 2.0  # grey levels: below, the hash would describe noise
+
+
+def perceptual_hash(image: Image.Image) -> int | None:
+    """Hash of an image's coarse grey structure: 120 bits, whether each low frequency is above their median.
+
+    Returns:
+        None for an image of one flat colour, which has no structure to compare: such images differ in
+        colour alone, which the hash does not see.
+    """
+    from scipy.fft import dctn
+
+    small = image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    grey = np.asarray(small, dtype=np.float64)
+    if grey.std() < _FLAT:
+        return None
+    low = dctn(grey, norm="ortho")[:_FREQUENCIES, :_FREQUENCIES].ravel()[1:]
+    bits = np.packbits(low > np.median(low))
+    return int.from_bytes(bits.tobytes(), "big")
+
+
+def perceptual_duplicates(hashes: Sequence[int | None], order: Ints, radius: int = RADIUS) -> Duplicates:
+    """Keep a row unless its hash is within the radius of a better row's that stays.
+
+    Images alone are compared: where several rows share an image and differ in text, all but one go.
+
+    Args:
+        hashes: One a row of the pool; a row without one has no duplicates.
+        order: The rows to compare, best first (`best_first`).
+        radius: Differing bits, inclusive, 0 to 120; cost grows steeply above some 20.
+    """
+    bands = (radius + 2) // 2
+    tables: list[dict[int, list[tuple[int, int]]]] = [{} for _ in range(bands)]
+    seen: dict[int, tuple[int, int] | None] = {}  # hash to (row that stays, distance); None: it stays itself
+    first: dict[int, int] = {}
+    found = []
+    for place, row in enumerate(order.tolist()):
+        code = hashes[row]
+        if code is None:
+            continue
+        if code not in seen:
+            near = min(
+                (
+                    (kept_place, (code ^ kept).bit_count(), kept)
+                    for kept_place, kept in _near(code, tables)
+                    if (code ^ kept).bit_count() <= radius
+                ),
+                default=None,
+            )
+            if near is None:
+                seen[code] = None
+                first[code] = row
+                for table, part in zip(tables, _parts(code, bands), strict=True):
+                    table.setdefault(part, []).append((place, code))
+                continue
+            seen[code] = (first[near[2]], near[1])
+        found.append((row, *(seen[code] or (first[code], 0))))
+    return collect(order, [(row, kept, float(distance)) for row, kept, distance in found], "perceptual")
+
+
+def _widths(bands: int) -> list[int]:
+    return [BITS // bands + (band < BITS % bands) for band in range(bands)]
+
+
+def _parts(code: int, bands: int) -> Iterator[int]:
+    for width in _widths(bands):
+        yield code & ((1 << width) - 1)
+        code >>= width
+
+
+def _near(code: int, tables: Sequence[dict[int, list[tuple[int, int]]]]) -> Iterator[tuple[int, int]]:
+    """(place, hash) of the rows that agree with `code` in some band but for at most one bit."""
+    for table, part, width in zip(tables, _parts(code, len(tables)), _widths(len(tables)), strict=True):
+        yield from table.get(part, ())
+        for bit in range(width):
+            yield from table.get(part ^ (1 << bit), ())

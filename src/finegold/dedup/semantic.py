@@ -1,0 +1,120 @@
+"""Semantic duplicates: embeddings that point the same way (SemDeDup, Abbas et al. 2023, arXiv 2303.09540).
+
+Rows are compared within k-means cells, so the cost is the sum of the squared cell sizes instead of the
+square of the pool; pairs on two sides of a cell's border are missed. SemDeDup keeps the row farthest from
+the cell's centre; here the best row stays.
+"""
+
+import math
+
+import numpy as np
+
+from finegold.arrays import Ints, Vectors
+from finegold.clustering import kmeans
+from finegold.dedup.duplicates import Duplicates, collect
+
+THRESHOLD = 0.95
+CELL = 1000
+_SAMPLE = 50
+_BLOCK = 4_000_000  # similarities at a time: 16 MB
+
+
+def semantic_cells(embeddings: Vectors, ids: tuple[str, ...], *, cell: int = CELL, seed: int = 0) -> Ints:
+    """Cells of about `cell` rows, by spherical k-means; the same for any order of the rows.
+
+    The means are found on 50 rows a cell; every row then goes to the nearest. Above a million rows cells
+    grow as the square root of the pool, so that the whole grows as its power of 1.5.
+
+    Args:
+        embeddings: Shape (n, d); a row that is not finite or zero goes to cell -1, where nothing is compared.
+        ids: The n sample ids, each once.
+        cell: Least rows a cell on average.
+        seed: Of the sample and the starting points.
+
+    Returns:
+        Shape (n,).
+    """
+    rows = np.flatnonzero(_usable(embeddings))
+    rows = rows[np.argsort(np.array(ids, dtype=object)[rows], kind="stable")]
+    cells = np.full(len(embeddings), -1, dtype=np.int64)
+    if not len(rows):
+        return cells
+    clusters = math.ceil(len(rows) / max(cell, math.isqrt(len(rows))))
+    size = min(len(rows), _SAMPLE * clusters)
+    sample = np.sort(np.random.default_rng(seed).choice(len(rows), size, replace=False))
+    chosen = _unit(embeddings[rows[sample]])
+    labels = kmeans(chosen, clusters, spherical=True, seed=seed).labels
+    sums = np.zeros((labels.max() + 1, chosen.shape[1]), dtype=np.float32)
+    np.add.at(sums, labels, chosen)
+    means = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    block = max(1, _BLOCK // len(means))
+    for start in range(0, len(rows), block):
+        part = rows[start : start + block]
+        cells[part] = np.argmax(_unit(embeddings[part]) @ means.T, axis=1)
+    return cells
+
+
+def semantic_duplicates(
+    embeddings: Vectors, cells: Ints, order: Ints, threshold: float = THRESHOLD
+) -> Duplicates:
+    """Keep a row unless a better row of its cell stays and has a cosine of at least the threshold with it.
+
+    Args:
+        embeddings: Shape (n, d), raw; a row that is not finite or zero has no duplicates.
+        cells: Shape (n,): rows are compared within a cell; negative: not at all.
+        order: The rows to compare, best first (`best_first`).
+        threshold: Cosine, above 0. What is a duplicate depends on the encoder: look at a few groups.
+    """
+    there = order[_usable(embeddings)[order] & (cells[order] >= 0)]
+    found = []
+    # A stable sort by cell keeps best first within each.
+    by_cell = there[np.argsort(cells[there], kind="stable")]
+    for rows in np.split(by_cell, np.flatnonzero(np.diff(cells[by_cell])) + 1):
+        if len(rows) > 1:
+            found += [
+                (int(rows[gone]), int(rows[kept]), far)
+                for gone, kept, far in _greedy(_unit(embeddings[rows]), threshold)
+            ]
+    return collect(order, found, "semantic")
+
+
+def _usable(embeddings: Vectors) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    finite = np.isfinite(embeddings).all(axis=1)
+    usable: np.ndarray[tuple[int], np.dtype[np.bool_]] = finite & (embeddings != 0).any(axis=1)
+    return usable
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    wide = vectors.astype(np.float64)
+    unit: Vectors = (wide / np.linalg.norm(wide, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+def _greedy(unit: Vectors, threshold: float) -> list[tuple[int, int, float]]:
+    """(row, kept row, 1 - cosine) over one cell, rows best first, a block of rows at a time."""
+    found = []
+    kept = np.empty(0, dtype=np.int64)
+    block = max(1, min(1024, _BLOCK // len(unit)))
+    for start in range(0, len(unit), block):
+        rows = np.arange(start, min(start + block, len(unit)))
+        if len(kept):
+            cosines = unit[rows] @ unit[kept].T
+            gone = (cosines >= threshold).any(axis=1)
+            nearest = np.argmax(cosines >= threshold, axis=1)  # the first, so the best
+            for place in np.flatnonzero(gone):
+                found.append(
+                    (int(rows[place]), int(kept[nearest[place]]), _far(cosines[place, nearest[place]]))
+                )
+            rows = rows[~gone]
+        within = unit[rows] @ unit[rows].T
+        stays = np.ones(len(rows), dtype=bool)
+        for better, worse in np.argwhere(np.triu(within >= threshold, k=1)):
+            if stays[better] and stays[worse]:
+                stays[worse] = False
+                found.append((int(rows[worse]), int(rows[better]), _far(within[better, worse])))
+        kept = np.concatenate([kept, rows[stays]])
+    return found
+
+
+def _far(cosine: float) -> float:
+    return max(0.0, 1.0 - float(cosine))

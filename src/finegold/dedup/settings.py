@@ -1,0 +1,75 @@
+"""Which duplicates are left out, as a person writes it: `exact,perceptual=8,semantic=0.97`."""
+
+from dataclasses import dataclass
+
+from finegold.dedup.perceptual import BITS, RADIUS
+from finegold.dedup.semantic import THRESHOLD
+from finegold.errors import ConfigError
+
+KINDS = ("exact", "perceptual", "semantic")
+_HINT = "write them as 'exact,perceptual=10,semantic=0.95', 'all' or 'none'"
+
+
+@dataclass(frozen=True, slots=True)
+class Dedup:
+    """The passes to make before a selection.
+
+    Attributes:
+        exact: Rows of the same images and texts.
+        radius: Differing bits of the perceptual pass, 0 to 120; None leaves the pass out.
+        threshold: Cosine of the semantic pass, above 0 and at most 1; None leaves the pass out.
+    """
+
+    exact: bool = False
+    radius: int | None = None
+    threshold: float | None = None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of the passes, in the order made."""
+        made = (self.exact, self.radius is not None, self.threshold is not None)
+        return tuple(kind for kind, wanted in zip(KINDS, made, strict=True) if wanted)
+
+    def __str__(self) -> str:
+        """As `parse_dedup` reads it."""
+        numbers = {"exact": "", "perceptual": f"={self.radius}", "semantic": f"={self.threshold}"}
+        return ",".join(kind + numbers[kind] for kind in self.kinds)
+
+    @property
+    def reads_images(self) -> bool:
+        """Whether a pass needs the image hashes."""
+        return self.exact or self.radius is not None
+
+
+def parse_dedup(text: str) -> Dedup | None:
+    """Read the kinds of duplicates to leave out; None for `none`.
+
+    Raises:
+        ConfigError: If a kind is unknown or named twice, or its number is out of range.
+    """
+    if text.strip() == "none":
+        return None
+    values: dict[str, float | None] = {}
+    for piece in KINDS if text.strip() == "all" else text.split(","):
+        kind, equals, number = (part.strip() for part in piece.partition("="))
+        if kind not in KINDS or kind in values or (kind == "exact" and equals):
+            raise ConfigError(f"duplicates '{text}' cannot be read at '{piece.strip()}'; {_HINT}")
+        try:
+            values[kind] = float(number) if equals else None
+        except ValueError:
+            raise ConfigError(f"duplicates '{text}' cannot be read at '{piece.strip()}'; {_HINT}") from None
+    radius = _or(values.get("perceptual"), RADIUS)
+    threshold = _or(values.get("semantic"), THRESHOLD)
+    if not 0 <= radius <= BITS or radius != int(radius):
+        raise ConfigError(f"perceptual={radius:g} is no number of bits from 0 to {BITS}; {_HINT}")
+    if not 0 < threshold <= 1:
+        raise ConfigError(f"semantic={threshold:g} is no cosine above 0 and at most 1; {_HINT}")
+    return Dedup(
+        "exact" in values,
+        int(radius) if "perceptual" in values else None,
+        threshold if "semantic" in values else None,
+    )
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value

@@ -1,0 +1,141 @@
+"""The run folder's image hashes: what the exact and the perceptual pass compare."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from finegold.arrays import Ints
+from finegold.dedup.exact import content_key
+from finegold.dedup.perceptual import perceptual_hash
+from finegold.encoders.step import samples_of_parts
+from finegold.engines import map_ordered
+from finegold.run import PART_ROWS, PartTable, RunFolder, progress
+from finegold.samples import Dataset, Sample
+from finegold.samples.images import ImageError, decode, image_sha256
+
+VERSION = 1
+"""Raised when the same images would give other hashes."""
+SCHEMA = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("images", pa.list_(pa.string())),
+        ("perceptual", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
+"""`images`: sha256 of each image's bytes; `perceptual`: 120 bits as 30 hexadecimal digits, null for a row of
+no image, of several, or of one flat colour; `reason`: why an image could not be read, else null."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What the passes compare, aligned with some ids.
+
+    Attributes:
+        keys: Of images and texts together; a row whose image could not be read has a key of its own.
+        images: Of the images alone; empty for a text-only row.
+        hashes: Perceptual; None for a row that has none.
+    """
+
+    keys: tuple[str, ...]
+    images: tuple[str, ...]
+    hashes: tuple[int | None, ...]
+
+    def take(self, rows: Ints) -> "Contents":
+        """Of some of the rows, in that order."""
+        picked = [int(row) for row in rows]
+        return Contents(
+            tuple(self.keys[row] for row in picked),
+            tuple(self.images[row] for row in picked),
+            tuple(self.hashes[row] for row in picked),
+        )
+
+
+def hash_images(
+    run: RunFolder,
+    dataset: Dataset,
+    *,
+    usable: npt.NDArray[np.bool_],
+    data: str,
+    workers: int | None = None,
+) -> PartTable:
+    """Hash the images of the usable rows, going on where an earlier run stopped.
+
+    Args:
+        run: Where the table is written.
+        dataset: Read from the first row that is missing.
+        usable: One flag a dataset row, by `Row.index`.
+        data: Fingerprint of the dataset.
+        workers: Decoding threads; the cores of the process if None.
+    """
+    table = run.table("hashes", "images", {"data": data, "version": VERSION}, SCHEMA)
+    if table.done:
+        return table
+    parts = -(-len(usable) // PART_ROWS)
+    missing = [part for part in range(parts) if not table.has(part)]
+    rows = int(usable.sum())
+    left = sum(int(usable[part * PART_ROWS : (part + 1) * PART_ROWS].sum()) for part in missing)
+    with run.step("hash", rows=left, table=table.folder.name):
+        hashed = map_ordered(_hashed, samples_of_parts(dataset, usable, missing), workers=workers)
+        with closing(hashed), progress("Hashing images", rows, "rows", done=rows - left) as advance:
+            for part, found in _by_part(hashed):
+                table.write(part, pa.Table.from_pylist(found, schema=SCHEMA))
+                advance(len(found))
+        table.finish(parts)
+    return table
+
+
+def _hashed(item: tuple[int, Sample | None]) -> tuple[int, dict[str, Any] | None]:
+    part, sample = item
+    if sample is None:
+        return part, None
+    row: dict[str, Any] = {"sample_id": sample.id, "images": [], "perceptual": None, "reason": None}
+    try:
+        row["images"] = [image_sha256(ref) for ref in sample.images]
+        if len(sample.images) == 1:
+            found = perceptual_hash(decode(sample.images[0]))
+            row["perceptual"] = None if found is None else f"{found:030x}"
+    except ImageError as error:
+        row["reason"] = error.problem.reason
+    return part, row
+
+
+def _by_part(
+    rows: Iterator[tuple[int, dict[str, Any] | None]],
+) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    waiting: list[dict[str, Any]] = []
+    for part, row in rows:
+        if row is None:
+            yield part, waiting
+            waiting = []
+        else:
+            waiting.append(row)
+
+
+def read_contents(hashes: PartTable, samples: PartTable, ids: Sequence[str]) -> Contents:
+    """What the passes compare, for some usable rows.
+
+    Args:
+        hashes: Finished table of `hash_images`.
+        samples: Finished table of the ingest step, for the texts.
+        ids: Of the rows.
+    """
+    found = hashes.read().to_pydict()
+    at = {key: index for index, key in enumerate(found["sample_id"])}
+    text = samples.read(["sample_id", "status", "instruction", "answer"]).to_pydict()
+    columns = (text["sample_id"], text["status"], text["instruction"], text["answer"])
+    texts = {key: said for key, status, *said in zip(*columns, strict=True) if status == "ok"}
+    keys, images, perceptual = [], [], []
+    for key in ids:
+        place = at[key]
+        image = "+".join(found["images"][place])
+        unread = found["reason"][place] is not None
+        keys.append(f"unread {key}" if unread else content_key(image, *texts[key]))
+        images.append(image)
+        perceptual.append(None if (code := found["perceptual"][place]) is None else int(code, 16))
+    return Contents(tuple(keys), tuple(images), tuple(perceptual))

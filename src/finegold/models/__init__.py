@@ -1,0 +1,1 @@
+"""Models: what answers questions about images, and tells how likely an answer is."""

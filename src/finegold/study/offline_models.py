@@ -1,0 +1,132 @@
+"""The offline encoder and captioner that a study trains for itself, once."""
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finegold.errors import DataError
+from finegold.extras import require
+from finegold.run import fingerprint, write_json
+from finegold.study.folder import StudyFolder, finish, finished
+from finegold.study.study import Offline
+from finegold.tuning.offline.photos import CaptionedPhotos, read_photos
+
+FEWEST = 8
+"""Photos without which nothing is learnt at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineModels:
+    """What the study uses in place of finegold's own.
+
+    Attributes:
+        encoder: For `load_encoder`.
+        model: Folder for `load_named_model`.
+        photos: Number trained on.
+        left_out: Number that are in the pool or the evaluation.
+        seconds: Of the trainings.
+    """
+
+    encoder: str
+    model: str
+    photos: int
+    left_out: int
+    seconds: float
+
+
+def training_photos(settings: Offline, seen: Collection[str]) -> tuple[CaptionedPhotos, int]:
+    """The photos to train on, and how many are left out.
+
+    Args:
+        settings: Where they are.
+        seen: Hex sha256 of the files of pool and evaluation.
+
+    Raises:
+        DataError: If too few are left.
+    """
+    every = read_photos(Path(settings.captions), Path(settings.images))
+    kept = every.without(seen)
+    if len(kept.names) < FEWEST:
+        raise DataError(
+            f"of the {len(every.names)} photos of {Path(settings.captions).name} {len(kept.names)} are in "
+            f"neither the pool nor the evaluation, expected at least {FEWEST} to train the offline models on"
+        )
+    return kept, len(every.names) - len(kept.names)
+
+
+def place(folder: StudyFolder, settings: Offline, photos: CaptionedPhotos) -> Path:
+    """Where these models are or will be."""
+    depends = settings.model_dump(exclude={"captions", "images"}) | {
+        "photos": photos.identity(),
+        "version": 1,
+    }
+    return folder.stage1(fingerprint(depends))
+
+
+def train_offline_models(
+    folder: StudyFolder, settings: Offline, photos: CaptionedPhotos, left_out: int
+) -> OfflineModels:
+    """Train heads and captioner, or find them; a killed training goes on with what was not finished.
+
+    Args:
+        folder: The study's.
+        settings: How.
+        photos: To train on.
+        left_out: For the record.
+    """
+    where = place(folder, settings, photos)
+    found = finished(where)
+    if found is None:
+        with folder.step("stage1", photos=len(photos.names)):
+            found = _train(where, settings, photos, left_out)
+    return OfflineModels(
+        f"offline:{where / 'heads.safetensors'}",
+        str(where / "model"),
+        found["photos"],
+        found["left_out"],
+        found["seconds"],
+    )
+
+
+def _train(where: Path, settings: Offline, photos: CaptionedPhotos, left_out: int) -> dict[str, Any]:
+    torch = require("torch", extra="offline", why="training offline models")
+    import numpy as np
+
+    from finegold.offline.heads import save_heads
+    from finegold.tuning.offline.heads import HeadSettings, compute_features, flatten, train
+    from finegold.tuning.offline.train import train_captioner
+
+    heads, model = where / "heads.safetensors", where / "model"
+    spent = 0.0
+    if (part := finished(where / "heads")) is None:
+        begin = time.perf_counter()
+        data = flatten(photos)
+        features = compute_features(data, photos.folder, where / "features")
+        options = HeadSettings(epochs=settings.epochs, seed=settings.seed)
+        save_heads(train(data, features, np.arange(len(photos.names)), options), heads)
+        part = {"seconds": time.perf_counter() - begin}
+        (where / "heads").mkdir(exist_ok=True)
+        finish(where / "heads", part)
+    spent += part["seconds"]
+    begin = time.perf_counter()
+    threads = torch.get_num_threads()
+    # One thread is the cheaper a step, and gives equal bits wherever the study goes on.
+    torch.set_num_threads(1)
+    try:
+        train_captioner(
+            photos,
+            model,
+            store=where / "features",
+            steps=settings.steps,
+            agreed_steps=settings.agreed_steps,
+            seed=settings.seed,
+        )
+    finally:
+        torch.set_num_threads(threads)
+    spent += time.perf_counter() - begin
+    write_json(where / "photos.json", list(photos.names))
+    facts = {"photos": len(photos.names), "left_out": left_out, "seconds": spent}
+    finish(where, facts)
+    return facts

@@ -1,0 +1,92 @@
+"""What is asked of every model: each task apart from the others, so that another can come later."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from finegold.evaluation.task import Item
+from finegold.evaluation.tasks import find_tasks
+from finegold.run import file_sha256, fingerprint
+from finegold.study.study import Study
+
+VERSION = 2
+"""Raised when the same inputs would give other answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """A task as it is put to a model.
+
+    Attributes:
+        task: Its name.
+        data: Folder of its files.
+        split: None for the first.
+        prompts: Version of the wording.
+        limit: Only so many items.
+        batch: Items a forward pass.
+        losses: Also the loss of the reference captions with the right and with a wrong image.
+        items: Fingerprint of the items.
+    """
+
+    task: str
+    data: str
+    split: str | None
+    prompts: str
+    limit: int | None
+    batch: int
+    losses: bool
+    items: str
+
+    def fingerprint(self, model: str) -> str:
+        """Names the folder of a model's answers.
+
+        Args:
+            model: Fingerprint of its weights.
+        """
+        depends = {key: value for key, value in asdict(self).items() if key != "data"}
+        return fingerprint({"model": model, "asked": depends, "version": VERSION})
+
+    def read(self) -> list[Item]:
+        """The items."""
+        (task,) = find_tasks([self.task])
+        return task.items(Path(self.data), task.split(self.split), limit=self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskItems:
+    """All that a study asks.
+
+    Attributes:
+        asks: The evaluation's tasks in their order, then the judge's unless it is one of them.
+        items: By task.
+    """
+
+    asks: tuple[TaskSpec, ...]
+    items: Mapping[str, list[Item]]
+
+    def image_files(self) -> set[str]:
+        """Hex sha256 of the image files."""
+        paths = {item.image.path for items in self.items.values() for item in items if item.image.path}
+        return {file_sha256(path) for path in paths if path.is_file()}
+
+
+def read_task_items(study: Study) -> TaskItems:
+    """Read the items of every task; raises DataError if files are missing or not as published."""
+    wanted = study.evaluation
+    places: dict[str, tuple[str, int | None]] = dict.fromkeys(wanted.tasks, (wanted.data, wanted.limit))
+    if study.judge is not None:
+        places.setdefault(study.judge.task, (study.judge.data, None))
+    asks, found = [], {}
+    for name, (data, limit) in places.items():
+        losses = wanted.losses and find_tasks([name])[0].kind == "caption"
+        ask = TaskSpec(name, data, wanted.splits.get(name), wanted.prompts, limit, wanted.batch, losses, "")
+        found[name] = ask.read()
+        asks.append(replace(ask, items=fingerprint({"items": [_identity(item) for item in found[name]]})))
+    return TaskItems(tuple(asks), found)
+
+
+def _identity(item: Item) -> list[object]:
+    path = item.image.path
+    size = path.stat().st_size if path is not None and path.is_file() else None
+    shown = [item.question, item.context, list(item.choices), list(item.references)]
+    return [item.id, item.image.name, size, *shown]

@@ -1,0 +1,223 @@
+"""The heads of the encoder `offline`, trained on photos with captions behind frozen towers.
+
+The towers' features, of every photo and of its mirror image, are computed once and kept. The loss is InfoNCE
+in both directions (van den Oord et al. 2018, arXiv 1807.03748) over batches of photos, each with several of
+its captions.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch.nn.functional import cross_entropy, normalize
+
+from finegold.offline import efficientnet_lite0, minilm
+from finegold.offline.encoder import plain
+from finegold.offline.heads import (
+    GLOBAL_WIDTH,
+    PLACE_WIDTH,
+    PLACES,
+    ImageInputs,
+    Parameters,
+    image_head,
+    image_inputs,
+    initial_weights,
+    text_head,
+)
+from finegold.offline.minilm import TokenStates
+from finegold.run import fingerprint, progress
+from finegold.tuning.offline.photos import CaptionedPhotos
+
+Arr = npt.NDArray[Any]
+VIEWS = 2
+LONGEST = 32
+"""Tokens of a caption that are kept; in Flickr8k 3 in 100,000 captions are longer."""
+CHUNK = 32
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSettings:
+    """How heads are trained; finegold's own with these."""
+
+    epochs: int = 20
+    batch: int = 512
+    captions_per_photo: int = 2
+    rate: float = 1e-3
+    weight_decay: float = 0.05
+    dropout: float = 0.5
+    queries: int = 2
+    hidden: int = 512
+    dim: int = 256
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Captioned:
+    """Photos and their captions.
+
+    Attributes:
+        names: File names, sorted.
+        captions: All captions, those of a photo together.
+        starts: Captions of photo i are `captions[starts[i]:starts[i + 1]]`.
+    """
+
+    names: list[str]
+    captions: list[str]
+    starts: Arr
+
+
+@dataclass(frozen=True)
+class Features:
+    """Frozen features: (views, n, ...) of the photos in half precision, (m, ...) of the captions."""
+
+    whole: Arr
+    places: Arr
+    states: Arr
+    lengths: Arr
+
+    def images(self, rows: Arr, views: Arr) -> ImageInputs:
+        """Inputs of the image head for some photos, each in its view."""
+        return ImageInputs(
+            torch.from_numpy(self.whole[views, rows].astype(np.float32)),
+            torch.from_numpy(self.places[views, rows].astype(np.float32)),
+        )
+
+    def texts(self, rows: Arr) -> TokenStates:
+        """Inputs of the text head for some captions."""
+        lengths = self.lengths[rows]
+        length = int(lengths.max())
+        mask = (np.arange(length) < lengths[:, None]).astype(np.float32)
+        return TokenStates(
+            torch.from_numpy(self.states[rows, :length].astype(np.float32)), torch.from_numpy(mask)
+        )
+
+
+def flatten(photos: CaptionedPhotos) -> Captioned:
+    """The photos' captions in one list, as the text tower gets them."""
+    starts = np.cumsum([0, *(len(captions) for captions in photos.captions)])
+    captions = [plain(caption) for several in photos.captions for caption in several]
+    return Captioned(list(photos.names), captions, starts)
+
+
+def compute_features(data: Captioned, images: Path, cache: Path) -> Features:
+    """Features of all photos and captions, from the cache if they are there."""
+    content = [efficientnet_lite0.SHA256, minilm.SHA256, data.names, data.captions, LONGEST]
+    folder = cache / fingerprint({"features": content})
+    parts = ("whole", "places", "states", "lengths")
+    if not (folder / "done").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, array in zip(parts, _image_features(data, images) + _text_features(data), strict=True):
+            np.save(folder / f"{name}.npy", array)
+        (folder / "done").touch()
+    return Features(*(np.load(folder / f"{name}.npy") for name in parts))
+
+
+def _image_features(data: Captioned, images: Path) -> tuple[Arr, Arr]:
+    tower = efficientnet_lite0.load()
+    n = len(data.names)
+    whole = np.empty((VIEWS, n, GLOBAL_WIDTH), np.float16)
+    places = np.empty((VIEWS, n, PLACES, PLACE_WIDTH), np.float16)
+    with progress("Photo features", n, "photos") as advance:
+        for start in range(0, n, CHUNK):
+            rows = slice(start, min(start + CHUNK, n))
+            pixels = torch.stack(
+                [efficientnet_lite0.preprocess(Image.open(images / name)) for name in data.names[rows]]
+            )
+            for view, seen in enumerate((pixels, pixels.flip(3))):
+                inputs = image_inputs(tower(seen))
+                whole[view, rows], places[view, rows] = inputs.whole.numpy(), inputs.places.numpy()
+            advance(rows.stop - rows.start)
+    return whole, places
+
+
+def _text_features(data: Captioned) -> tuple[Arr, Arr]:
+    tower = minilm.load()
+    n = len(data.captions)
+    states = np.zeros((n, LONGEST, minilm.WIDTH), np.float16)
+    lengths = np.empty(n, np.int64)
+    order = sorted(range(n), key=lambda row: len(data.captions[row]))
+    with progress("Caption features", n, "captions") as advance:
+        for start in range(0, n, CHUNK):
+            rows = order[start : start + CHUNK]
+            tokens = tower([data.captions[row] for row in rows])
+            length = min(tokens.states.shape[1], LONGEST)
+            states[rows, :length] = (tokens.states * tokens.mask[:, :, None])[:, :length].numpy()
+            lengths[rows] = np.minimum(tokens.mask.sum(1).long().numpy(), LONGEST)
+            advance(len(rows))
+    return states, lengths
+
+
+def standardise(weights: Parameters, data: Captioned, features: Features, rows: Arr) -> None:
+    """Set the input means and spreads to those of the training photos and captions."""
+    images = features.images(rows, np.zeros(len(rows), np.int64))
+    captions = np.concatenate([np.arange(data.starts[row], data.starts[row + 1]) for row in rows])
+    parts = np.array_split(captions, min(20, len(captions)))
+    texts = torch.cat([features.texts(part).pooled for part in parts])
+    for name, values in (
+        ("image.whole", images.whole),
+        ("image.place", images.places.flatten(0, 1)),
+        ("text", texts),
+    ):
+        separator = "." if name == "text" else "_"
+        weights[f"{name}{separator}mean"] = values.mean(0)
+        # Some of the towers' outputs never vary; they stay near zero instead of being blown up.
+        weights[f"{name}{separator}std"] = values.std(0) + 1e-2
+
+
+def train(data: Captioned, features: Features, rows: Arr, options: HeadSettings) -> Parameters:
+    """Train heads on the given photos."""
+    weights = initial_weights(
+        queries=options.queries, hidden=options.hidden, dim=options.dim, seed=options.seed
+    )
+    standardise(weights, data, features, rows)
+    fixed = {name for name in weights if name.endswith(("mean", "std"))}
+    learnt = {name: tensor.requires_grad_() for name, tensor in weights.items() if name not in fixed}
+    scale = torch.tensor(np.log(1 / 0.05), dtype=torch.float32, requires_grad=True)
+    matrices = [tensor for tensor in learnt.values() if tensor.ndim > 1]
+    others = [tensor for tensor in learnt.values() if tensor.ndim == 1]
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": matrices, "weight_decay": options.weight_decay},
+            {"params": [*others, scale], "weight_decay": 0.0},
+        ],
+        lr=options.rate,
+    )
+    torch.manual_seed(options.seed)
+    rng = np.random.default_rng(options.seed)
+    batch = min(options.batch, len(rows))
+    steps = options.epochs * (len(rows) // batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.rate, total_steps=steps, pct_start=0.1)
+    target = torch.arange(batch)
+    with progress("Encoder heads", steps, "steps") as advance:
+        for _ in range(options.epochs):
+            order = rng.permutation(rows)
+            for start in range(0, len(rows) - batch + 1, batch):
+                photos = order[start : start + batch]
+                views = rng.integers(0, VIEWS, batch)
+                captions = np.stack([_some_captions(data, row, options, rng) for row in photos], axis=1)
+                inputs = features.images(photos, views)
+                image = normalize(image_head(weights, inputs, dropout=options.dropout))
+                tokens = features.texts(captions.reshape(-1))
+                text = normalize(text_head(weights, tokens, dropout=options.dropout))
+                loss = torch.zeros(())
+                for part in torch.split(text, batch):
+                    logits = image @ part.T * scale.exp().clamp(max=100)
+                    loss = loss + (cross_entropy(logits, target) + cross_entropy(logits.T, target)) / 2
+                loss = loss / options.captions_per_photo
+                optimizer.zero_grad()
+                torch.autograd.backward(loss)
+                optimizer.step()
+                schedule.step()
+                advance(1)
+    return {name: tensor.detach() for name, tensor in weights.items()}
+
+
+def _some_captions(data: Captioned, row: int, options: HeadSettings, rng: np.random.Generator) -> Arr:
+    own = np.arange(data.starts[row], data.starts[row + 1])
+    count = options.captions_per_photo
+    chosen: Arr = rng.choice(own, count, replace=len(own) < count)
+    return chosen

@@ -1,0 +1,173 @@
+"""What the offline captioner is trained with: tokenizer, batches, the network, image features."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import Tensor, nn
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from finegold.models.prefix.features import EfficientNetFeatures
+from finegold.models.prefix.model import PrefixModel
+from finegold.models.prefix.storage import save_prefix_model
+from finegold.models.prefix.template import template_named
+from finegold.run import fingerprint, progress
+
+VOCABULARY = 4000
+WIDTH, LAYERS, HEADS, HIDDEN = 256, 4, 4, 768
+IMAGE_TOKENS, IMAGE_WIDTH = 9, 1280
+PAD, BOS, END = 0, 1, 2
+LONGEST_ANSWER = 160
+DROPPED = 0.1
+"""Share of the embeddings' values that a training step drops."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo's row in the feature array, and the token ids of its captions."""
+
+    row: int
+    captions: list[list[int]]
+
+
+def train_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:
+    """Byte-level BPE of 4,000 tokens, so that any text can be written; ids 0, 1, 2 are pad, start and end."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=["<pad>", "<s>", "</s>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>"
+    )
+
+
+class CaptionBatch:
+    """Sequences of start, nine image places, instruction, and answers that see these but not each other."""
+
+    def __init__(self, rows: list[int], prompts: list[list[int]], answers: list[list[list[int]]]) -> None:
+        self.rows = torch.tensor(rows)
+        longest = max(IMAGE_TOKENS + len(p) + sum(map(len, a)) for p, a in zip(prompts, answers, strict=True))
+        shape = (len(rows), longest)
+        self.ids = torch.full(shape, PAD)
+        self.targets = torch.full(shape, -100)
+        self.positions = torch.zeros(shape, dtype=torch.long)
+        answer_of = torch.full(shape, -1)
+        for i, (prompt, several) in enumerate(zip(prompts, answers, strict=True)):
+            # The prompt's last token predicts an answer's first, so each answer has its own copy of it.
+            at = IMAGE_TOKENS + len(prompt)
+            self.ids[i, 0], self.ids[i, 1 + IMAGE_TOKENS : at] = BOS, torch.tensor(prompt[:-1])
+            self.positions[i, :at] = torch.arange(at)
+            answer_of[i, :at] = 0
+            first = at
+            for number, answer in enumerate(several, 1):
+                end = at + len(answer)
+                self.ids[i, at:end] = torch.tensor([prompt[-1], *answer[:-1]])
+                self.targets[i, at:end] = torch.tensor(answer)
+                self.positions[i, at:end] = torch.arange(first, first + len(answer))
+                answer_of[i, at:end] = number
+                at = end
+        before = torch.ones(longest, longest, dtype=torch.bool).tril()
+        visible = (answer_of[:, None, :] == 0) | (answer_of[:, None, :] == answer_of[:, :, None])
+        self.mask = (visible & before)[:, None]
+
+
+class Model(nn.Module):
+    """Projection and decoder, trained together on features that are standardised first."""
+
+    def __init__(self, mean: Tensor, spread: Tensor) -> None:
+        super().__init__()
+        self.mean, self.spread = mean, spread
+        self.projection = nn.Linear(IMAGE_WIDTH, WIDTH)
+        nn.init.normal_(self.projection.weight, std=0.005)
+        nn.init.zeros_(self.projection.bias)
+        self.language_model = LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=VOCABULARY,
+                hidden_size=WIDTH,
+                intermediate_size=HIDDEN,
+                num_hidden_layers=LAYERS,
+                num_attention_heads=HEADS,
+                max_position_embeddings=512,
+                tie_word_embeddings=True,
+                pad_token_id=PAD,
+                bos_token_id=BOS,
+                eos_token_id=END,
+            )
+        )
+
+    def embed(self, ids: Tensor, features: Tensor) -> Tensor:
+        """Embeddings of sequences whose places 1 to 9 are the image's; features of shape (n, 9, 1280)."""
+        embedded: Tensor = self.language_model.model.embed_tokens(ids)
+        image = self.projection((features.float() - self.mean) / self.spread)
+        whole = torch.cat([embedded[:, :1], image.to(embedded.dtype), embedded[:, 1 + IMAGE_TOKENS :]], 1)
+        return nn.functional.dropout(whole, DROPPED, self.training)
+
+    def token_losses(self, batch: CaptionBatch, features: Tensor) -> Tensor:
+        """Negative log likelihood of each token of the answers, in nats, row by row."""
+        hidden = self.language_model.model(
+            inputs_embeds=self.embed(batch.ids, features),
+            attention_mask=batch.mask,
+            position_ids=batch.positions,
+            use_cache=False,
+        ).last_hidden_state
+        labelled = batch.targets != -100
+        logits = self.language_model.lm_head(hidden[labelled])
+        return nn.functional.cross_entropy(logits.float(), batch.targets[labelled], reduction="none")
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias of a projection that takes the features as they are."""
+        weight = self.projection.weight.detach() / self.spread
+        return weight, self.projection.bias.detach() - weight @ self.mean
+
+
+def image_features(folder: Path, names: Sequence[str], store: Path) -> list[Tensor]:
+    """Features of the photos and their mirror images, each (n, 9, 1280), float16, kept below `store`."""
+    source = EfficientNetFeatures()
+    store = store / fingerprint({"photos": list(names), "features": source.identity()})
+    views = []
+    for view in ("plain", "mirrored"):
+        path = store / f"{view}.npy"
+        if not path.is_file():
+            store.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_suffix(".part")
+            array = np.lib.format.open_memmap(
+                unfinished, "w+", np.float16, (len(names), IMAGE_TOKENS, IMAGE_WIDTH)
+            )
+            with progress(f"Features, {view}", len(names), "photos") as advance:
+                for start in range(0, len(names), 32):
+                    chosen = names[start : start + 32]
+                    pictures = [Image.open(folder / name).convert("RGB") for name in chosen]
+                    if view == "mirrored":
+                        pictures = [ImageOps.mirror(picture) for picture in pictures]
+                    array[start : start + len(pictures)] = source.encode(pictures).numpy()
+                    advance(len(pictures))
+            array.flush()
+            unfinished.rename(path)
+        views.append(torch.from_numpy(np.load(path, mmap_mode="c")))
+    return views
+
+
+def save(model: Model, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
+    """Write the model as `finegold` loads it, in half precision."""
+    projection = nn.Linear(IMAGE_WIDTH, WIDTH)
+    weight, bias = model.folded()
+    projection.load_state_dict({"weight": weight, "bias": bias})
+    whole = PrefixModel(
+        EfficientNetFeatures(),
+        projection.half(),
+        model.language_model,
+        tokenizer,
+        template_named("plain"),
+        "offline",
+    )
+    save_prefix_model(whole, out, with_language_model=True, dtype=torch.float16)

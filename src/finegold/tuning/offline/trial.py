@@ -1,0 +1,113 @@
+"""How long the offline models will take to train, from a few steps on random features."""
+
+import random
+import time
+
+import numpy as np
+import torch
+from PIL import Image
+
+from finegold.models.prefix.features import EfficientNetFeatures
+from finegold.offline import minilm
+from finegold.offline.heads import GLOBAL_WIDTH, PLACE_WIDTH, PLACES
+from finegold.tuning.offline.captioner import (
+    AGREED_CAPTIONS,
+    EVERY_CAPTION,
+    caption_data,
+    new_model,
+)
+from finegold.tuning.offline.heads import (
+    LONGEST,
+    VIEWS,
+    Features,
+    HeadSettings,
+    flatten,
+    train,
+)
+from finegold.tuning.offline.network import IMAGE_TOKENS, IMAGE_WIDTH
+from finegold.tuning.offline.photos import CaptionedPhotos
+
+PHOTOS = 16
+TEXTS = 128
+STEPS = 6
+
+
+def time_stage1(
+    photos: CaptionedPhotos, *, epochs: int, steps: int, agreed_steps: int, seed: int, heads_done: bool
+) -> float:
+    """Seconds from photos to models.
+
+    Args:
+        photos: On which.
+        epochs: Of the encoder's heads.
+        steps: Of the captioner, on all captions.
+        agreed_steps: Of the captioner, on the captions that agree most.
+        seed: Of both trainings.
+        heads_done: Whether only the captioner is left.
+    """
+    count = len(photos.names)
+    image = _per_image(photos)
+    # Photos and their mirror images go through the tower once for the captioner and once for the heads.
+    seconds = VIEWS * count * image + _captioner(photos, steps, agreed_steps)
+    if not heads_done:
+        captions = sum(len(several) for several in photos.captions)
+        seconds += VIEWS * count * image + captions * _per_caption(photos) + _heads(photos, epochs, seed)
+    return seconds
+
+
+def _per_image(photos: CaptionedPhotos) -> float:
+    tower = EfficientNetFeatures()
+    pictures = [Image.open(photos.folder / name).convert("RGB") for name in photos.names[:PHOTOS]]
+    tower.encode(pictures[:2])
+    begin = time.perf_counter()
+    tower.encode(pictures)
+    return (time.perf_counter() - begin) / len(pictures)
+
+
+def _per_caption(photos: CaptionedPhotos) -> float:
+    texts = sorted((text for several in photos.captions for text in several), key=len)
+    # Evenly spaced lengths, in batches of alike ones, as in the training.
+    some = [texts[round(i * (len(texts) - 1) / (TEXTS - 1))] for i in range(TEXTS)]
+    tower = minilm.load()
+    tower(some[:4])
+    begin = time.perf_counter()
+    for start in range(0, TEXTS, 32):
+        tower(some[start : start + 32])
+    return (time.perf_counter() - begin) / TEXTS
+
+
+def _heads(photos: CaptionedPhotos, epochs: int, seed: int) -> float:
+    options = HeadSettings(epochs=2, seed=seed)
+    rows = min(options.batch, len(photos.names))
+    data = flatten(photos.subset(range(rows)))
+    rng = np.random.default_rng(0)
+    captions = len(data.captions)
+    features = Features(
+        rng.standard_normal((VIEWS, rows, GLOBAL_WIDTH)).astype(np.float16),
+        rng.standard_normal((VIEWS, rows, PLACES, PLACE_WIDTH)).astype(np.float16),
+        rng.standard_normal((captions, LONGEST, minilm.WIDTH)).astype(np.float16),
+        np.minimum([len(text.split()) + 3 for text in data.captions], LONGEST),
+    )
+    begin = time.perf_counter()
+    train(data, features, np.arange(rows), options)
+    step = (time.perf_counter() - begin) / options.epochs
+    return epochs * (len(photos.names) // rows) * step
+
+
+def _captioner(photos: CaptionedPhotos, steps: int, agreed_steps: int) -> float:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        begin = time.perf_counter()
+        views = [torch.rand(len(photos.names), IMAGE_TOKENS, IMAGE_WIDTH).half()] * VIEWS
+        data, _ = caption_data(photos, views)
+        model, draw = new_model(data), random.Random(0)
+        seconds = time.perf_counter() - begin
+        for phase, count in ((EVERY_CAPTION, steps), (AGREED_CAPTIONS, agreed_steps)):
+            phase.learn(model, data, 2, draw)
+            begin = time.perf_counter()
+            phase.learn(model, data, STEPS, draw)
+            seconds += count * (time.perf_counter() - begin) / STEPS
+        return seconds
+    finally:
+        torch.set_num_threads(threads)

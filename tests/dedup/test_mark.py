@@ -1,0 +1,88 @@
+"""Duplicates as part of a selection: what counts, who stays, and that nothing is lost."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finegold.dedup import Contents, Dedup
+from finegold.errors import BudgetError, ConfigError
+from finegold.selection import SelectionInputs, find_preset, select
+
+LENGTH = find_preset("length-only")
+
+
+def inputs_of(n: int, seed: int = 0, dedup: Dedup | None = None) -> SelectionInputs:
+    rng = np.random.default_rng(seed)
+    images = [f"image {i}" for i in rng.integers(0, max(1, n // 2), n)]
+    hashes = [int(code) for code in rng.choice([0, 1, 2**60 - 1, 2**119], n)]
+    length = rng.integers(1, 6, n).astype(np.float64)
+    length[rng.random(n) < 0.1] = np.nan
+    return SelectionInputs(
+        [f"row {i}" for i in rng.permutation(n)],
+        {"length": length},
+        embeddings=rng.normal(size=(n, 3)).astype(np.float32),
+        dedup=dedup,
+        contents=Contents(tuple(images), tuple(images), tuple(hashes)),
+    )
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32), st.integers(5, 60))
+def test_rows_in_are_selected_not_selected_or_excluded(seed: int, n: int) -> None:
+    inputs = inputs_of(n, seed, Dedup(True, 8, 0.9))
+    result = select(inputs, LENGTH, 1)
+
+    assert n == len(result.rows) + result.not_selected + len(result.excluded)
+    assert not set(result.pool_ids) & set(result.excluded)
+    for found in result.excluded.values():
+        assert (found.duplicate_of is None) == (found.code == "no-quality")
+        assert found.duplicate_of is None or found.duplicate_of in result.pool_ids
+
+
+def test_the_best_row_of_a_group_stays_and_keeps_its_quality() -> None:
+    inputs = SelectionInputs(
+        ["a", "b", "c", "d"],
+        {"length": np.array([1.0, 5.0, 5.0, 2.0])},
+        dedup=Dedup(exact=True),
+        contents=Contents(("x", "x", "x", "y"), ("1", "1", "1", "2"), (None,) * 4),
+    )
+    result = select(inputs, LENGTH, 2)
+
+    assert result.ids == ("b", "d")
+    assert {key: (one.code, one.duplicate_of) for key, one in result.excluded.items()} == {
+        "a": ("duplicate-exact", "b"),
+        "c": ("duplicate-exact", "b"),
+    }
+    assert "the images and the text of row b" in result.excluded["a"].reason
+    assert any("2 exact; the best of each of 1 groups" in note for note in result.notes)
+    all_rows = select(SelectionInputs(inputs.ids, inputs.indicators), LENGTH, 4)
+    quality = {row.id: row.quality for row in all_rows.rows}
+    assert {row.id: row.quality for row in result.rows} == {key: quality[key] for key in ("b", "d")}
+
+
+def test_a_size_that_only_duplicates_could_fill_is_refused() -> None:
+    inputs = inputs_of(40, 3, Dedup(exact=True))
+    left = len(select(inputs, LENGTH, 1).pool_ids)
+    assert len(select(inputs, LENGTH, left).rows) == left
+    with pytest.raises(BudgetError, match=f"{left} can be used after .* duplicates"):
+        select(inputs, LENGTH, left + 1)
+
+
+def test_one_image_with_several_questions_is_pointed_out() -> None:
+    inputs = SelectionInputs(
+        ["a", "b"],
+        {"length": np.array([1.0, 5.0])},
+        dedup=Dedup(exact=True, radius=10),
+        contents=Contents(("asked", "otherwise"), ("same", "same"), (7, 7)),
+    )
+    assert any("1 of them have the very image" in note for note in select(inputs, LENGTH, 1).notes)
+
+
+def test_a_pass_without_what_it_compares_is_an_error() -> None:
+    bare = SelectionInputs(["a", "b"], {"length": np.array([1.0, 2.0])}, dedup=Dedup(exact=True))
+    with pytest.raises(ConfigError, match="no image was hashed"):
+        select(bare, LENGTH, 1)
+    semantic = SelectionInputs(["a", "b"], bare.indicators, dedup=Dedup(threshold=0.9))
+    with pytest.raises(ConfigError, match="none were embedded"):
+        select(semantic, LENGTH, 1)

@@ -1,0 +1,58 @@
+import os
+
+import pytest
+
+from finegold.engines.devices import only_gpu, resolve_device
+from finegold.errors import ConfigError
+
+torch = pytest.importorskip("torch")
+
+
+@pytest.fixture
+def four_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    # This machine may have none: what torch says of them is all that is read.
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+
+
+@pytest.mark.usefixtures("four_gpus")
+@pytest.mark.parametrize(
+    ("visible", "device", "left"),
+    [
+        (None, "auto", "0"),
+        (None, "cuda", "0"),
+        (None, "cuda:2", "2"),
+        ("4,5,6,7", "cuda:1", "5"),
+        ("GPU-a,GPU-b,GPU-c,GPU-d", "cuda", "GPU-a"),
+    ],
+)
+def test_one_of_several_gpus_is_left(
+    visible: str | None, device: str, left: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    # Set first, so that the test's end takes back what the function sets.
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
+    assert only_gpu(device) == "cuda"
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == left
+
+
+@pytest.mark.usefixtures("four_gpus")
+def test_nothing_is_hidden_where_that_would_be_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert only_gpu("cpu") == "cpu"
+    assert only_gpu("cuda:4") == "cuda:4"
+    assert only_gpu("cuda:first") == "cuda:first"
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert only_gpu("cuda") == "cuda"
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    with pytest.raises(ConfigError, match="has used some of its 4 GPUs already"):
+        only_gpu("cuda:1")
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+
+
+def test_a_device_that_is_not_there_is_told_in_a_sentence() -> None:
+    with pytest.raises(ConfigError, match=r"the device 'cuda:99' cannot be used \(.+\): give auto or cpu"):
+        resolve_device("cuda:99")

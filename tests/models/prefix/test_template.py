@@ -1,0 +1,68 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.models.conftest import llama_tokenizer
+
+from finegold.errors import ConfigError
+from finegold.models.prefix.template import (
+    encode_answer,
+    encode_prompt,
+    end_ids,
+    template_named,
+)
+from finegold.samples.formats.minigpt4 import INSTRUCTIONS
+
+VICUNA = template_named("minigpt4-vicuna0")
+TOKENIZER = llama_tokenizer()
+
+
+def test_the_prompt_has_the_published_ids() -> None:
+    """The ids before the image and at the prompt's end are those published.
+
+    LLaMA's tokenizer is not available offline. The one here cuts these texts into the same pieces; it has
+    LLaMA's ids for the pieces whose ids are published, and others for the rest.
+    """
+    before, after = encode_prompt(TOKENIZER, VICUNA, INSTRUCTIONS[0])
+    assert before == [1, 835, 29950, 7889, 29901, 529, 25518, 29958]
+    assert after[-2:] == [29901, 29871]
+    assert TOKENIZER.decode(after) == "</Img> Describe this image in detail. ###Assistant: "
+
+
+def test_prompts_have_the_published_lengths() -> None:
+    lengths = []
+    for instruction in INSTRUCTIONS:
+        before, after = encode_prompt(TOKENIZER, VICUNA, instruction)
+        lengths.append(len(before) + 32 + len(after))
+    assert lengths == [55, 60, 57, 59]
+
+
+def test_the_end_symbol_has_two_forms() -> None:
+    assert end_ids(TOKENIZER, VICUNA) == [[835], [2277, 29937]]
+
+
+def test_an_answer_ends_with_the_end_symbol_and_begins_a_piece() -> None:
+    ids, cut = encode_answer(TOKENIZER, VICUNA, "a dog runs.", 160)
+    assert not cut
+    assert ids[-2:] == [2277, 29937]
+    assert TOKENIZER.convert_ids_to_tokens(ids)[:3] == ["▁a", "▁dog", "▁runs"]
+
+
+@given(st.integers(1, 60), st.integers(1, 40))
+def test_a_long_answer_is_cut_on_the_right_and_says_so(words: int, longest: int) -> None:
+    text = " ".join(["dog"] * words)
+    whole, _ = encode_answer(TOKENIZER, VICUNA, text, 10_000)
+    ids, cut = encode_answer(TOKENIZER, VICUNA, text, longest)
+    assert ids == whole[:longest]
+    assert cut == (len(whole) > longest)
+
+
+def test_the_chat_prompt_has_the_sentence_that_training_never_saw() -> None:
+    before, after = encode_prompt(TOKENIZER, VICUNA, "What is this?", chat=True)
+    older = encode_prompt(TOKENIZER, template_named("minigpt4-vicuna0-2023-04"), "What is this?", chat=True)
+    assert "Please answer my questions." in TOKENIZER.decode(before)
+    assert after == [*older.after, 29871]
+
+
+def test_an_unknown_template_is_named() -> None:
+    with pytest.raises(ConfigError, match="expected one of minigpt4-vicuna0"):
+        template_named("vicuna1.5")

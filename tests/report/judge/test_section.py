@@ -1,0 +1,85 @@
+import json
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+
+import pytest
+from rich.console import Console
+
+from finegold.errors import DataError
+from finegold.judging import ComparedAnswers, Judgement, OrderVerdict
+from finegold.report.judge import section, table
+
+
+def judgement(name: str = "ours") -> Judgement:
+    def comparison(number: int, category: str, ab: float | None, ba: float | None) -> ComparedAnswers:
+        def verdict(order: str, a: float | None) -> OrderVerdict:
+            reason = "" if a is not None else "the reply is empty"
+            return OrderVerdict(order, a, None if a is None else 5.0, reason, 1)  # type: ignore[arg-type]
+
+        return ComparedAnswers(str(number), category, 10, 20, (verdict("ab", ab), verdict("ba", ba)))
+
+    rows = [comparison(i, "conv", 9, 8) for i in range(29)]
+    rows += [comparison(i, "detail", 9, 1) for i in range(29, 44)]
+    rows += [comparison(i, "complex", 1, 5) for i in range(44, 60)]
+    rows += [comparison(60, "complex", None, 9)]
+    return Judgement(
+        name, "theirs", "judge-1", ("judge-1-0613",), ("2026-01-01", "2026-01-02"), "judge/1", 0, tuple(rows)
+    )
+
+
+def bar(html: str, row: int) -> dict[str, float]:
+    svg = ET.fromstring(html[html.index("<svg") : html.index("</svg>") + 6])
+    return {rect.get("class", ""): float(rect.get("width", "")) for rect in list(svg)[row].iter("rect")}
+
+
+def test_the_bars_are_as_long_as_the_counts() -> None:
+    html = section(judgement())
+    widths = bar(html, 0)
+    total = sum(widths.values())
+    assert {kind: round(width / total * 61) for kind, width in widths.items()} == {
+        "win": 29,
+        "tie": 15,
+        "lose": 16,
+        "invalid": 1,
+    }
+    assert bar(html, 1).keys() == {"win"}
+    assert bar(html, 3).keys() == {"lose", "invalid"}
+    assert "29 wins, 15 ties, 16 losses" in html
+    assert "judge-1" in html
+    assert "2026-01-01 to 2026-01-02" in html
+
+
+def test_names_cannot_add_markup() -> None:
+    class Tags(HTMLParser):
+        seen: list[str] = []  # noqa: RUF012
+
+        def handle_starttag(self, tag: str, attrs: object) -> None:
+            self.seen.append(tag)
+
+    parser = Tags()
+    parser.feed(section(judgement("<script>alert(1)</script>\"'><img src=x onerror=y>")))
+    assert not {"script", "img"} & set(parser.seen)
+
+
+def test_the_terminal_table_says_the_same_and_takes_names_literally() -> None:
+    console = Console(width=140, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console.print(table(judgement("[red]ours[/red]")))
+    text = console.export_text()
+    assert "[red]ours[/red]" in text
+    row = next(line for line in text.splitlines() if " all " in line)
+    assert [cell.strip() for cell in row.split("│")[2:6]] == ["29", "15", "16", "1"]
+
+
+def test_a_judgement_survives_json() -> None:
+    before = judgement()
+    written = json.loads(json.dumps(before.as_json()))
+    assert Judgement.from_json(written) == before
+    del written["questions"][3]["orders"][1]
+    with pytest.raises(DataError, match="judge the answers again"):
+        Judgement.from_json(written)
+
+
+def test_two_sections_of_a_page_have_ids_of_their_own() -> None:
+    page = section(judgement(), "judge-1") + section(judgement(), "judge-2")
+    assert re.findall(r' id="([^"]*)"', page) == ["judge-1", "judge-2"]

@@ -1,0 +1,120 @@
+import random
+from pathlib import Path
+
+import pytest
+import torch
+
+from finegold.metrics import CiderReferences, cider_d
+from finegold.offline.captioner import ONE_SENTENCE
+from finegold.tuning.offline import rewarded
+from finegold.tuning.offline.captioner import by_agreement, caption_data, new_model
+from finegold.tuning.offline.network import BOS, END, IMAGE_TOKENS, CaptionBatch, Model
+from finegold.tuning.offline.photos import CaptionedPhotos, as_sentence
+from finegold.tuning.offline.rewarded import LONGEST, SAMPLES, learn_from_reward, sample
+
+
+def test_captions_that_share_a_prompt_have_the_loss_they_have_alone() -> None:
+    torch.manual_seed(0)
+    draw = random.Random(0)
+    model = Model(torch.rand(1280), torch.rand(1280) + 0.5).eval()
+    features = torch.rand(2, IMAGE_TOKENS, 1280)
+    prompts = [[5, 6, 7], [8, 9, 10, 11]]
+    answers = [
+        [[draw.randint(3, 3999) for _ in range(n)] + [END] for n in lengths]
+        for lengths in ((4, 7), (6, 1, 3))
+    ]
+    with torch.inference_mode():
+        packed = model.token_losses(CaptionBatch([0, 1], prompts, answers), features).sum()
+        alone = sum(
+            float(model.token_losses(CaptionBatch([row], [prompts[row]], [[answer]]), features[[row]]).sum())
+            for row in (0, 1)
+            for answer in answers[row]
+        )
+        ids = torch.tensor([[BOS, *[0] * IMAGE_TOKENS, *prompts[0], *answers[0][0]]])
+        table = model.language_model.get_input_embeddings()(ids)
+        image = model.projection((features[:1] - model.mean) / model.spread)
+        embedded = torch.cat([table[:, :1], image, table[:, 1 + IMAGE_TOKENS :]], 1)
+        labels = ids.clone()
+        labels[:, : -len(answers[0][0])] = -100
+        plain = model.language_model(inputs_embeds=embedded, labels=labels).loss * len(answers[0][0])
+        first = model.token_losses(CaptionBatch([0], [prompts[0]], [answers[0][:1]]), features[:1]).sum()
+    torch.testing.assert_close(packed, torch.as_tensor(alone), rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(first, plain, rtol=1e-5, atol=1e-4)
+
+
+def test_the_folded_projection_takes_features_as_they_are() -> None:
+    model = Model(torch.rand(1280), torch.rand(1280) + 0.5)
+    features = torch.rand(3, 1280)
+    weight, bias = model.folded()
+    expected = model.projection((features - model.mean) / model.spread)
+    torch.testing.assert_close(features @ weight.T + bias, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_captions_become_sentences() -> None:
+    assert as_sentence(" a dog , brown ,  runs .") == "A dog, brown, runs."
+    assert as_sentence('"Two kids"') == "Two kids."
+
+
+def test_captions_that_agree_with_the_others_come_first() -> None:
+    texts = [
+        ["Two kids laugh.", "A dog runs on grass.", "A dog runs on the grass.", "A dog runs on wet grass."],
+        ["A man rides a red bike.", "A man rides a bike."],
+        ["A boat."],
+    ]
+    order = by_agreement(texts)
+    assert [sorted(places) for places in order] == [[0, 1, 2, 3], [0, 1], [0]]
+    assert order[0][-1] == 0
+
+
+def test_a_better_sample_becomes_likelier_than_a_worse_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each photo's samples one is its caption and the others are of another; nothing else is learnt."""
+    torch.manual_seed(0)
+    kinds = ["A dog runs.", "A cat sleeps."] * 2
+    photos = CaptionedPhotos(Path(), tuple("abcd"), tuple((text, text) for text in kinds))
+    features = torch.rand(4, IMAGE_TOKENS, 1280).half()
+    data, tokenizer = caption_data(photos, [features, features])
+    model = new_model(data)
+    told = {text: [*tokenizer.encode(text), END] for text in kinds}
+    prompt = data.prompts[ONE_SENTENCE]
+
+    def losses() -> list[float]:
+        """Of the first photo's caption, and of another's."""
+        batch = CaptionBatch([0, 0], [prompt] * 2, [[told[text]] for text in kinds[:2]])
+        with torch.inference_mode():
+            found = model.eval().token_losses(batch, features[[0, 0]].float())
+        first = len(told[kinds[0]])
+        return [float(found[:first].sum()), float(found[first:].sum())]
+
+    monkeypatch.setattr(rewarded, "KEPT", 0.0)
+    monkeypatch.setattr(rewarded, "WARMUP", 1)
+    order: list[int] = []
+
+    def fixed(_: Model, shown: torch.Tensor, asked: list[int]) -> list[list[list[int]]]:
+        order.append(len(shown))
+        rows = [int((features.float() - one).abs().sum((1, 2)).argmin()) for one in shown]
+        return [[told[kinds[row]], *[told[kinds[1 - row % 2]]] * (SAMPLES - 1)] for row in rows]
+
+    monkeypatch.setattr(rewarded, "sample", fixed)
+    right, wrong = losses()
+    learn_from_reward(model, data, tokenizer, photos.captions, 6, random.Random(0))
+    after_right, after_wrong = losses()
+    assert order == [4] * 6
+    assert after_right - right < after_wrong - wrong - 0.01
+
+
+def test_samples_end_with_the_end_symbol_or_at_their_longest() -> None:
+    torch.manual_seed(0)
+    model = Model(torch.zeros(1280), torch.ones(1280)).eval()
+    told = sample(model, torch.rand(2, IMAGE_TOKENS, 1280), [5, 6, 7])
+    assert [len(own) for own in told] == [SAMPLES, SAMPLES]
+    assert all(ids[-1] == END or len(ids) == LONGEST for own in told for ids in own)
+    assert all(END not in ids[:-1] for own in told for ids in own)
+
+
+def test_one_set_of_references_scores_as_many_captions_as_there_are() -> None:
+    references = [["a dog runs", "the dog runs"], ["a cat sleeps", "one cat"]]
+    tokens = [[text.split() for text in several] for several in references]
+    metric = CiderReferences(tokens)
+    for captions in (["a dog", "a cat"], ["the dog runs", "a bird"]):
+        together = cider_d([text.split() for text in captions], tokens)
+        assert [metric.score(i, text.split()) for i, text in enumerate(captions)] == list(together)
