@@ -66,9 +66,8 @@ def main() -> None:
         f"{lines[longest]} ({longest}); {len(rooms)} rooms, {pairs} arrows between them"
     )
     other = [path for path in sorted(src.rglob("*")) if path.suffix in (".toml", ".html", ".css", ".js")]
-    print(
-        f"beside them {sum(len(path.read_text('utf-8').splitlines()) for path in other):,} lines of TOML, HTML, CSS, JS"
-    )
+    beside = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in other)
+    print(f"beside them {beside:,} lines of TOML, HTML, CSS and JavaScript")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
 
 
 def test_every_room_has_its_place() -> None:
-    assert {room(name) for name in modules(SRC)} - {""} == set(PLACE)
+    assert {room(name) for name in modules(SRC)} - {""} <= set(PLACE)
 
 
 def test_imports_point_left() -> None:
