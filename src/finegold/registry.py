@@ -34,7 +34,7 @@ class Registry(Generic[T]):
         package: The package or module that holds finegold's own, such as `finegold.selection.pickers`; the
             group's name if not given.
         check: Turns a registered object into a `T`, or raises ConfigError with what is wrong with it; given
-            the name and the object. None takes every object as it is.
+            the name, the object and the facts it was registered with. None takes every object as it is.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Registry(Generic[T]):
         group: str,
         package: str | None = None,
         *,
-        check: Callable[[str, object], T] | None = None,
+        check: Callable[..., T] | None = None,
     ) -> None:
         self.kind = kind
         self.group = group
@@ -52,27 +52,30 @@ class Registry(Generic[T]):
         self._found: dict[str, T] = {}
         self._imported = False
 
-    def register(self, name: str) -> Callable[[P], P]:
+    def register(self, name: str, **facts: Any) -> Callable[[P], P]:
         """Decorate a class or a function: it becomes the plug-in `name` and stays what it is."""
 
         def keep(plugin: P) -> P:
-            self.add(name, plugin)
+            self.add(name, plugin, **facts)
             return plugin
 
         return keep
 
-    def add(self, name: str, plugin: object) -> None:
+    def add(self, name: str, plugin: object, **facts: Any) -> None:
         """Register an object under a name.
 
         Raises:
             ConfigError: If the object is no plug-in of this kind.
         """
-        self._found[name] = cast("T", plugin) if self._check is None else self._check(name, plugin)
+        self._found[name] = cast("T", plugin) if self._check is None else self._check(name, plugin, **facts)
 
     def names(self) -> list[str]:
         """Every name that `get` takes, sorted."""
         self._import_all()
         return sorted({*self._found, *(point.name for point in entry_points(group=self.group))})
+
+    def __getitem__(self, name: str) -> T:
+        return self.get(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())

@@ -7,28 +7,26 @@ import numpy as np
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering import KnnGraph, knn_graph
 from finegold.errors import ConfigError
-from finegold.selection.allocate import NEEDS_EMBEDDINGS
-from finegold.selection.pickers import PICKERS
+from finegold.selection.plugins import ALLOCATORS, PICKERS
 from finegold.selection.pool import Pool
 from finegold.selection.preset import Preset
 from finegold.selection.selection import SelectionInputs
-from finegold.selection.strata import score_strata
-from finegold.selection.weigh import Weighed
+from finegold.selection.row_quality import RowQuality
 
 GRAPH_NEIGHBOURS = 10
 """Neighbours a row in a graph that a picker needs and nobody has searched."""
 
 
 def assemble(
-    inputs: SelectionInputs, order: Ints, weighed: Weighed, eligible: Ints, preset: Preset
+    inputs: SelectionInputs, order: Ints, rated: RowQuality, eligible: Ints, preset: Preset
 ) -> tuple[Pool, set[int], tuple[str, ...]]:
     """Build the pool of the eligible rows.
 
     Args:
         inputs: What is known about the rows.
         order: Their positions, sorted by id.
-        weighed: Their quality.
-        eligible: Positions in `weighed.usable` to choose from, ascending.
+        rated: Their quality.
+        eligible: Positions in `rated.usable` to choose from, ascending.
         preset: What it needs is put in.
 
     Returns:
@@ -37,12 +35,10 @@ def assemble(
     Raises:
         ConfigError: If something that the preset needs is not there.
     """
-    needs = PICKERS[preset.pick].needs
-    if preset.allocate in NEEDS_EMBEDDINGS:
-        needs |= {"embeddings"}
-    rows = weighed.usable[eligible]
-    quality = np.zeros(len(rows)) if weighed.quality is None else weighed.quality[eligible]
-    indicators = None if weighed.indicators is None else weighed.indicators[eligible]
+    needs = PICKERS[preset.pick].needs | ALLOCATORS[preset.allocate].needs
+    rows = rated.usable[eligible]
+    quality = np.zeros(len(rows)) if rated.quality is None else rated.quality[eligible]
+    indicators = None if rated.indicators is None else rated.indicators[eligible]
     labels = _parts(inputs, rows, quality, preset)
     pool = Pool(tuple(inputs.ids[i] for i in rows), quality, labels, indicators=indicators)
     if "indicators" in needs and indicators is None:
@@ -70,9 +66,9 @@ def assemble(
 
 
 def _parts(inputs: SelectionInputs, rows: Ints, quality: Floats, preset: Preset) -> Ints:
-    if preset.partition == "none":
+    if preset.grouping == "none":
         return np.zeros(len(rows), dtype=np.int64)
-    if preset.partition == "score-strata":
+    if preset.strata is not None:
         return score_strata(quality, preset.strata)
     if inputs.labels is None:
         raise ConfigError(f"preset '{preset.name}' picks within clusters, and there are none; cluster first")
@@ -100,3 +96,17 @@ def _graph(inputs: SelectionInputs, embeddings: Vectors, with_image: Ints, rows:
         )
     place = {name: at for at, name in enumerate(graph_ids)}
     return graph.restrict(np.array([place.get(inputs.ids[i], -1) for i in rows], dtype=np.int64))
+
+
+def score_strata(quality: Floats, strata: int) -> Ints:
+    """Cut the range of quality into equally wide strata, as CCS does (Zheng et al. 2023, arXiv 2210.15809).
+
+    Returns the stratum of each row, shape (n,); 0 holds the lowest quality.
+
+    Strata may be empty; a constant quality is one stratum.
+    """
+    if not len(quality) or quality.max() == quality.min():
+        return np.zeros(len(quality), dtype=np.int64)
+    place = (quality - quality.min()) / (quality.max() - quality.min()) * strata
+    stratum: Ints = np.minimum(place.astype(np.int64), strata - 1)
+    return stratum

@@ -1,22 +1,30 @@
-"""`selection.json`: everything that made a subset, and why each row is in it.
+"""`selection.json`: everything that a subset depends on, and its rows; the table beside it has every row.
 
 The models are the schema; `Manifest.model_json_schema()` prints it. A number that is missing is null, never
 NaN.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+import json
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from finegold.dedup.settings import Dedup
-from finegold.errors import DataError
-from finegold.selection.selection import Selection
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-SCHEMA: Literal["finegold/selection/1"] = "finegold/selection/1"
+from finegold.dedup import Dedup
+from finegold.errors import DataError
+from finegold.run import fingerprint, slug
+from finegold.selection.preset import Preset
+
+SCHEMA: Literal["finegold/selection/2"] = "finegold/selection/2"
+MANIFEST = "selection.json"
+TABLE = "selection.parquet"
+"""File name of the selection's table, beside `selection.json`."""
+MOST_ROWS = 100_000
+"""Chosen rows up to which `selection.json` holds them; beyond, they are in the table alone."""
 
 
 class _Model(BaseModel):
@@ -30,7 +38,7 @@ class DatasetInfo(_Model):
     format: str = Field(description="minigpt4, llava, messages, parquet, huggingface or webdataset")
     name: str = Field(description="File or folder name, without its path")
     instruction: str | None = Field(
-        description="What rows without an instruction were given; null for the recipe's"
+        description="What rows without an instruction were given; null for MiniGPT-4's own"
     )
     ids: Literal["record", "row"] = Field(
         description="Where ids come from: the records, or the rows' positions"
@@ -44,6 +52,7 @@ class ScorerInfo(_Model):
     version: str
     fingerprint: str = Field(description="Of the data, the model and the parameters")
     parameters: dict[str, Any]
+    table: str | None = Field(default=None, description="Folder of its table in the run folder")
 
 
 class DedupInfo(_Model):
@@ -59,25 +68,16 @@ class DedupInfo(_Model):
 class Configuration(_Model):
     """What was asked for: with the dataset and the seed, all that the subset depends on."""
 
-    preset: str
-    preset_version: str
+    preset: dict[str, Any] = Field(description="The preset, whole: see the reference of presets")
     encoder: dict[str, Any] | None = Field(
-        description="Identity of the image-text encoder; null if none was used"
+        description="Identity of the image-text encoder; null if no image was embedded"
     )
-    scorers: list[ScorerInfo]
+    encoder_name: str | None = Field(default=None, description="The encoder as the user named it")
+    scorers: list[ScorerInfo] = Field(description="The indicators that were read")
     weights: dict[str, float] = Field(description="Weights that counted, by indicator")
-    normalise: str
-    quality: str = Field(
-        description="How indicators become one number: weighted-sum, product, learned or mm-lima"
-    )
-    partition: Literal["clusters", "none", "score-strata"]
     clustering: dict[str, Any] | None = Field(description="Method and parameters; null without clusters")
-    allocate: str
-    pick: str
-    pick_parameters: dict[str, float]
-    drop: float = Field(description="Share of the rows of lowest quality that was not chosen from")
     dedup: DedupInfo | None = Field(
-        default=None, description="Which duplicates were left out first; null if none were looked for"
+        default=None, description="Which duplicates were excluded first; null if none were looked for"
     )
     targets: dict[str, Any] | None = Field(
         default=None, description="Examples that were moved towards: name, numbers, place in the run folder"
@@ -86,21 +86,9 @@ class Configuration(_Model):
         default=None, description="What a quality of measured subsets or of a checkpoint was computed with"
     )
 
-    def settings(self) -> Dedup | None:
-        """Which duplicates were left out, as a selection takes it."""
+    def dedup_settings(self) -> Dedup | None:
+        """Which duplicates were excluded first; None if none were looked for."""
         return None if self.dedup is None else Dedup(**self.dedup.model_dump())
-
-
-class ExcludedInfo(_Model):
-    """A row that could not be chosen."""
-
-    id: str
-    place: str = Field(description="Where the record is: file and line, record or member")
-    code: str = Field(description="Short name of the reason, as counted under `counts`")
-    reason: str
-    duplicate_of: str | None = Field(
-        default=None, description="The row that stays in its place; null unless it is a duplicate"
-    )
 
 
 class Counts(_Model):
@@ -146,107 +134,45 @@ class Manifest(_Model):
     counts: Counts
     clusters: list[ClusterInfo]
     notes: list[str]
-    rows: list[RowInfo] = Field(description="By rank")
-    excluded: list[ExcludedInfo] = Field(
-        default_factory=list, description="Every row that could not be chosen, bad rows first"
+    rows: list[RowInfo] | None = Field(
+        description="The chosen rows by rank; null for more than 100,000, which are in the table alone"
     )
 
+    @property
+    def fingerprint(self) -> str:
+        """Short name of what the subset depends on; libraries and notes do not count."""
+        depends = self.configuration.model_dump(mode="json", exclude={"preset"})
+        depends["preset"] = Preset(**self.configuration.preset).fingerprint
+        return fingerprint(
+            {"data": self.dataset.fingerprint, "seed": self.seed, "size": self.size, **depends}
+        )
 
-def build_manifest(
-    selection: Selection,
-    *,
-    finegold: str,
-    libraries: Mapping[str, str],
-    dataset: DatasetInfo,
-    encoder: Mapping[str, Any] | None,
-    scorers: Sequence[ScorerInfo],
-    clustering: Mapping[str, Any] | None,
-    origins: Mapping[str, tuple[str, str]],
-    excluded: Sequence[ExcludedInfo],
-    dedup: Dedup | None = None,
-    targets: Mapping[str, Any] | None = None,
-    selector: Mapping[str, Any] | None = None,
-) -> Manifest:
-    """Describe a selection.
+    @property
+    def folder(self) -> str:
+        """Name of the selection's folder in the run folder; equal selections have the same one."""
+        return f"{slug(self.configuration.preset['name'])}-{self.size}-{self.fingerprint}"
+
+
+def chosen_rows(table: pa.Table, indicators: list[str]) -> list[RowInfo]:
+    """The chosen rows of a selection's table, by rank.
 
     Args:
-        selection: What was chosen.
-        finegold: Version.
-        libraries: Versions by package.
-        dataset: Where it was chosen from.
-        encoder: `Encoder.identity()`, or None.
-        scorers: The run's indicators.
-        clustering: Method and parameters of the clusters, or None.
-        origins: (content hash, place) of the rows that were chosen from, by id.
-        excluded: Rows that were excluded before; the selection's own exclusions follow them.
-        dedup: Which duplicates were left out.
-        targets: What the selection moved towards.
-        selector: What its quality was computed with, if not from weights.
+        table: A table with the columns of `selection.table.SCHEMA`.
+        indicators: Names of the indicators' columns.
     """
-    preset = selection.preset
-    out = [
-        *excluded,
-        *(
-            ExcludedInfo(
-                id=key,
-                place=origins[key][1],
-                code=found.code,
-                reason=found.reason,
-                duplicate_of=found.duplicate_of,
-            )
-            for key, found in sorted(selection.excluded.items())
-        ),
+    chosen = table.filter(pc.is_valid(table["rank"])).sort_by("rank").to_pylist()
+    return [
+        RowInfo(
+            id=row["sample_id"],
+            cluster=row["cluster"],
+            quality=row["quality"],
+            scores={name: row[name] for name in indicators},
+            rank=row["rank"],
+            content_hash=row["content_hash"],
+            place=row["place"],
+        )
+        for row in chosen
     ]
-    counted = Counter(row.code for row in out)
-    return Manifest(
-        finegold=finegold,
-        libraries=dict(libraries),
-        dataset=dataset,
-        configuration=Configuration(
-            preset=preset.name,
-            preset_version=preset.version,
-            encoder=None if encoder is None else dict(encoder),
-            scorers=list(scorers),
-            weights=dict(selection.weights),
-            normalise=preset.normalise,
-            quality=preset.quality,
-            partition=preset.partition,
-            clustering=None if clustering is None else dict(clustering),
-            allocate=preset.allocate,
-            pick=preset.pick,
-            pick_parameters=dict(preset.pick_parameters),
-            drop=preset.drop,
-            dedup=None if dedup is None else DedupInfo(**asdict(dedup)),
-            targets=None if targets is None else dict(targets),
-            selector=None if selector is None else dict(selector),
-        ),
-        seed=selection.seed,
-        size=selection.size,
-        counts=Counts(
-            rows_in=len(selection.pool_ids) + len(out),
-            selected=len(selection.rows),
-            not_selected=selection.not_selected,
-            excluded=dict(sorted(counted.items())),
-        ),
-        clusters=[
-            ClusterInfo(cluster=c.cluster, size=c.size, quota=c.quota, selected=c.selected)
-            for c in selection.clusters
-        ],
-        notes=list(selection.notes),
-        rows=[
-            RowInfo(
-                id=row.id,
-                cluster=row.cluster,
-                quality=row.quality,
-                scores=dict(row.scores),
-                rank=row.rank,
-                content_hash=origins[row.id][0],
-                place=origins[row.id][1],
-            )
-            for row in selection.rows
-        ],
-        excluded=out,
-    )
 
 
 def manifest_text(manifest: Manifest) -> str:
@@ -255,19 +181,68 @@ def manifest_text(manifest: Manifest) -> str:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read `selection.json`.
+    """Read a `selection.json`, of this schema or of the one before; rows of the table are put in.
 
     Raises:
-        DataError: If the file is missing or is not a manifest of this schema.
+        DataError: If the file is missing or is not a manifest.
     """
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        content = json.loads(path.read_bytes())
+        if isinstance(content, dict) and content.get("schema") == "finegold/selection/1":
+            content = _from_schema_1(content)
+        manifest = Manifest.model_validate(content)
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); name a selection.json") from error
+        raise DataError(f"{path} cannot be read ({error.strerror}): name a selection.json") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "its beginning"
+        raise _unlike(path, f"at {where}, {first['msg'].lower()}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _unlike(path, f"{type(error).__name__}: {error}") from error
+    if manifest.rows is not None:
+        return manifest
+    indicators = [scorer.name for scorer in manifest.configuration.scorers]
+    return manifest.model_copy(update={"rows": chosen_rows(read_table(path), indicators)})
+
+
+def read_table(manifest: Path) -> pa.Table:
+    """The table that lies beside a `selection.json`.
+
+    Raises:
+        DataError: If it is not there, as beside one of an older finegold, or is damaged.
+    """
+    path = manifest.with_name(TABLE)
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        why = "is not there" if not path.exists() else f"cannot be read ({error})"
         raise DataError(
-            f"{path} is not a selection of schema {SCHEMA}: at {where}, {first['msg'].lower()}; "
-            "name the selection.json that finegold wrote"
-        ) from error
+            f"the table {TABLE} beside {manifest} {why}: select again with `finegold select`"
+        ) from None
+
+
+def _unlike(path: Path, why: str) -> DataError:
+    return DataError(
+        f"{path} is not a selection of schema {SCHEMA}: {why}; name the selection.json that finegold wrote"
+    )
+
+
+def _from_schema_1(content: dict[str, Any]) -> dict[str, Any]:
+    """The content of finegold 0.1's file: the preset was spread over the configuration, rows excluded listed."""
+    old = content["configuration"]
+    preset = Preset(
+        old["preset"],
+        old["preset_version"],
+        "",
+        weights=old["weights"],
+        normalise=old["normalise"],
+        quality=old["quality"],
+        allocate=old["allocate"],
+        pick=old["pick"],
+        pick_parameters=old["pick_parameters"],
+        drop=old["drop"],
+    )
+    kept = ("encoder", "scorers", "weights", "clustering", "dedup", "targets", "selector")
+    configuration = {"preset": preset.content(), **{key: old[key] for key in kept if key in old}}
+    fields = {key: value for key, value in content.items() if key != "excluded"}
+    return {**fields, "schema": SCHEMA, "configuration": configuration}

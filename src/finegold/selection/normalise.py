@@ -5,26 +5,28 @@ from collections.abc import Callable
 import numpy as np
 
 from finegold.arrays import Floats
-
-Normaliser = Callable[[Floats], Floats]
-"""Indicator columns (n, m) to comparable ones (n, m)."""
+from finegold.selection.plugins import NORMALISERS
 
 
+@NORMALISERS.register("none")
 def none(columns: Floats) -> Floats:
     """Leave the numbers as they are."""
     return columns.copy()
 
 
+@NORMALISERS.register("minmax")
 def minmax(columns: Floats) -> Floats:
     """Scale each column to [0, 1] between its smallest and largest value; a constant column becomes 0."""
     return _each(columns, lambda values: (values - values.min()) / (values.max() - values.min()))
 
 
+@NORMALISERS.register("zscore")
 def zscore(columns: Floats) -> Floats:
     """Shift each column to mean 0 and scale it to (population) deviation 1; a constant column becomes 0."""
     return _each(columns, lambda values: (values - values.mean()) / values.std())
 
 
+@NORMALISERS.register("rank")
 def rank(columns: Floats) -> Floats:
     """Replace values by their rank, scaled to [0, 1]; equal values share the mean of their ranks.
 
@@ -49,6 +51,3 @@ def _ranks(values: Floats) -> Floats:
     below = np.cumsum(counts) - counts
     result: Floats = (below + (counts - 1) / 2)[inverse] / (len(values) - 1)
     return result
-
-
-NORMALISERS: dict[str, Normaliser] = {"none": none, "minmax": minmax, "zscore": zscore, "rank": rank}

@@ -1,13 +1,28 @@
-"""What a preset is: a named, versioned filling of the four slots normalise, quality, allocate and pick."""
+"""What a preset is: a named, versioned filling of the four slots normalise, quality, allocate and pick.
 
+A preset is a short TOML file. finegold's own lie in the folder `presets`; another package offers the path of
+one through the entry-point group `finegold.presets`; a user names a file of their own (`mine.toml`).
+"""
+
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from math import isqrt
-from typing import Literal
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from finegold.clustering import Method
+from finegold.errors import ConfigError
+from finegold.registry import read_toml, toml_names
+from finegold.run import fingerprint as short_name
+from finegold.selection.plugins import ALLOCATORS, NORMALISERS, PICKERS, QUALITIES
 
-Partition = Literal["clusters", "none", "score-strata"]
+Grouping = Literal["clusters", "none", "score-strata"]
+FILES = frozenset({"targets", "pairs", "selector"})
+"""Needs that are files which the user names."""
+_OWN = ("finegold.selection", "presets", "preset", "finegold.presets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,18 +30,20 @@ class ClusteringSpec:
     """The clusters that a preset picks within.
 
     Attributes:
-        method: As `cluster_rows` names it.
-        clusters: Their number; None for sqrt(rows / 2), which CaR takes (arXiv 2402.18191).
-        neighbours: Of the graph, a row itself counted; `spectral` only.
+        method: A method of `cluster_rows`.
+        clusters: Their number, or sqrt(rows / 2), which CaR takes (arXiv 2402.18191).
+        neighbours: Neighbours of a row in the graph, the row itself counted; `spectral` only.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
     method: Method = "spectral"
-    clusters: int | None = 10
+    clusters: int | Literal["sqrt(rows / 2)"] = 10
     neighbours: int = 10
 
     def count(self, rows: int) -> int:
         """Number of clusters for that many rows."""
-        return max(1, isqrt(rows // 2)) if self.clusters is None else self.clusters
+        return max(1, isqrt(rows // 2)) if isinstance(self.clusters, str) else self.clusters
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +51,25 @@ class Preset:
     """A named way to select. A change in what it chooses is a new version.
 
     Attributes:
-        name: As the user writes it.
-        version: Counts up.
+        name: The name as the user writes it; of a file, its name without `.toml`.
+        version: Text that changes whenever the preset may choose other rows.
         summary: What it does, in a sentence.
-        weights: Indicator to weight. Indicators that a run does not have are left out, and that is said.
-            Empty for a preset that looks at no indicator.
+        weights: Weight of each indicator. Indicators that a run does not have are passed over, and a note
+            says so. Empty for a preset that looks at no indicator.
         normalise: A name of `NORMALISERS`.
-        quality: A name of `QUALITIES`: how normalised indicators become one number; or of
-            `GIVEN_QUALITIES`, which are computed before the selection, from files that the user gives.
-        partition: Pick within clusters, within strata of quality, or from the whole pool at once.
-        clustering: Which clusters; None if it uses none.
+        quality: A name of `QUALITIES`: how normalised indicators become one number.
+        clustering: The clusters that are picked within; None to pick from the whole pool.
+        strata: Number of equally wide strata of quality to pick within, in place of clusters.
         allocate: A name of `ALLOCATORS`.
         pick: A name of `PICKERS`.
-        pick_parameters: For the picker; its own defaults otherwise.
-        strata: Number of equally wide quality strata, for `score-strata`.
+        pick_parameters: Parameters of the picker; its own defaults otherwise.
         drop: Share of the rows, those of lowest quality, that is not chosen from while enough are left.
         notes: What a reader of the result must know.
-        indicators: What a given quality reads as far as it is there; empty for the others.
+        indicators: Indicators that a quality without weights reads, where the run has them.
+        scorers: Parameters of scorers by indicator, where they are not the scorers' defaults.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     name: str
     version: str
@@ -59,17 +77,99 @@ class Preset:
     weights: Mapping[str, float] = field(default_factory=dict)
     normalise: str = "minmax"
     quality: str = "weighted-sum"
-    partition: Partition = "clusters"
-    clustering: ClusteringSpec | None = field(default_factory=ClusteringSpec)
+    clustering: ClusteringSpec | None = None
+    strata: int | None = None
     allocate: str = "largest-remainder"
     pick: str = "top"
     pick_parameters: Mapping[str, float] = field(default_factory=dict)
-    strata: int = 50
     drop: float = 0.0
     notes: tuple[str, ...] = ()
     indicators: tuple[str, ...] = ()
+    scorers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check what the slots are filled with; raises ConfigError."""
+        for slot, name in (
+            (NORMALISERS, self.normalise),
+            (QUALITIES, self.quality),
+            (ALLOCATORS, self.allocate),
+            (PICKERS, self.pick),
+        ):
+            slot.get(name)
+        if self.clustering is not None and self.strata is not None:
+            raise ConfigError(f"preset '{self.name}' has clusters and strata, and rows are in one of them")
 
     @property
     def reads(self) -> tuple[str, ...]:
         """Names of the indicators that the quality is made of."""
         return self.indicators or tuple(self.weights)
+
+    @property
+    def grouping(self) -> Grouping:
+        """What rows are picked within."""
+        if self.clustering is not None:
+            return "clusters"
+        return "none" if self.strata is None else "score-strata"
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What the preset needs beside indicators and ids: see `selection.plugins.Need`."""
+        found = frozenset[str]().union(
+            *(
+                slot.needs
+                for slot in (QUALITIES[self.quality], ALLOCATORS[self.allocate], PICKERS[self.pick])
+            )
+        )
+        images = self.clustering is not None or found & {"graph", "targets"}
+        return found | {"embeddings"} if images else found
+
+    @property
+    def files(self) -> frozenset[str]:
+        """The files that the user must name for it, of `FILES`."""
+        return self.needs & FILES
+
+    @property
+    def seeded(self) -> bool:
+        """Whether another seed may give another selection."""
+        return any(
+            plugin.seeded for plugin in (QUALITIES[self.quality], ALLOCATORS[self.allocate], PICKERS[self.pick])
+        )
+
+    def content(self) -> dict[str, Any]:
+        """All fields as JSON values, as a selection stores them."""
+        found: dict[str, Any] = TypeAdapter(Preset).dump_python(self, mode="json")
+        return found
+
+    @property
+    def fingerprint(self) -> str:
+        """Short name of what the preset chooses by: of its fields without name, summary and notes."""
+        fields = asdict(self)
+        return short_name({key: fields[key] for key in fields if key not in ("name", "summary", "notes")})
+
+
+def preset_names() -> list[str]:
+    """Names of the presets of finegold and of installed packages: the default first, the others sorted."""
+    _, folder, _, group = _OWN
+    return sorted(toml_names(_OWN[0], folder, group), key=lambda name: (name != "sound", name))
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of a name, of a file that ends in `.toml`, or of the selection in a `selection.json`.
+
+    Raises:
+        ConfigError: If there is none, or the file is no preset; the message names the field.
+    """
+    fields = _of_selection(Path(name)) if name.endswith(".json") else read_toml(name, *_OWN)
+    try:
+        return TypeAdapter(Preset).validate_python(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "its fields"
+        raise ConfigError(f"the preset {name} has a wrong field: {where}: {first['msg']}") from None
+
+
+def _of_selection(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["configuration"]["preset"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path} holds no preset ({error}): name a selection.json or a .toml file") from None

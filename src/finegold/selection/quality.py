@@ -1,13 +1,13 @@
 """Turn normalised indicators into one number a row."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from finegold.arrays import Floats
 from finegold.errors import ConfigError
+from finegold.selection.plugins import QUALITIES
 
 
+@QUALITIES.register("weighted-sum")
 def weighted_sum(columns: Floats, weights: Floats) -> Floats:
     """Sum the indicators by weight: the linear quality of InstructionGPT-4 (arXiv 2308.12067).
 
@@ -33,6 +33,7 @@ def weighted_sum(columns: Floats, weights: Floats) -> Floats:
     return quality
 
 
+@QUALITIES.register("product")
 def product(columns: Floats, weights: Floats) -> Floats:
     """Multiply the indicators, each to the power of its weight: a row must be good in all of them.
 
@@ -63,6 +64,13 @@ def product(columns: Floats, weights: Floats) -> Floats:
     return quality
 
 
-GIVEN_QUALITIES = {"learned": "--pairs", "mm-lima": "--selector"}
-"""Qualities that come with the selection's inputs, and the option that they are computed from."""
-QUALITIES: dict[str, Callable[[Floats, Floats], Floats]] = {"weighted-sum": weighted_sum, "product": product}
+@QUALITIES.register("learned", needs={"pairs"})
+@QUALITIES.register("mm-lima", needs={"selector"})
+def from_file(columns: Floats, weights: Floats) -> Floats:
+    """Stand for a quality that is computed from a file before the selection, and comes with its inputs.
+
+    Raises:
+        ConfigError: Always, since only that file gives the numbers.
+    """
+    del columns, weights
+    raise ConfigError("this quality is computed from a file that the user names, and none was given")

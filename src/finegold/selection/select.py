@@ -6,16 +6,16 @@ from dataclasses import replace
 import numpy as np
 
 from finegold.arrays import Floats, Ints
-from finegold.dedup.mark import leave_out_duplicates
+from finegold.dedup import mark_duplicates
 from finegold.errors import BudgetError, ConfigError
-from finegold.selection.allocate import ALLOCATORS
 from finegold.selection.assemble import assemble
 from finegold.selection.options import check_budget
-from finegold.selection.pickers import PICKERS, top
+from finegold.selection.plugins import ALLOCATORS, PICKERS
 from finegold.selection.pool import Pool, by_quality
 from finegold.selection.preset import Preset
-from finegold.selection.selection import Chosen, ClusterCount, Exclusion, Selection, SelectionInputs
-from finegold.selection.weigh import Weighed, weigh
+from finegold.samples import Exclusion
+from finegold.selection.row_quality import RowQuality, compute_quality
+from finegold.selection.selection import ClusterCount, SelectedRows, SelectionInputs
 
 
 def select(
@@ -25,7 +25,7 @@ def select(
     *,
     seed: int = 0,
     weights: Mapping[str, float] | None = None,
-) -> Selection:
+) -> SelectedRows:
     """Choose rows as a preset says.
 
     Rows are sorted by id first, so the answer does not depend on their order and ties go to the smaller id.
@@ -34,7 +34,7 @@ def select(
 
     Args:
         inputs: What is known about the rows.
-        preset: The recipe.
+        preset: How to choose.
         size: Rows to choose, at least 1.
         seed: Of everything random; each part of the pool draws from its own stream.
         weights: Instead of the preset's.
@@ -49,52 +49,61 @@ def select(
     if len(set(ids)) != len(ids):
         raise ConfigError(f"{len(ids) - len(set(ids))} ids are repeated; selection needs distinct ids")
     order = np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
-    weighed = weigh(inputs, order, preset, weights)
-    check_budget(size, len(weighed.usable))
-    weighed, duplicates = _without_duplicates(inputs, weighed, size)
-    eligible = _eligible(weighed.quality, len(weighed.usable), preset.drop, size)
-    pool, imageless, notes = assemble(inputs, order, weighed, eligible, preset)
+    rows = compute_quality(inputs, order, preset, weights)
+    check_budget(size, len(rows.usable))
+    rows, duplicates = _without_duplicates(inputs, rows, size)
+    eligible = _eligible(rows.quality, len(rows.usable), preset.drop, size)
+    pool, imageless, notes = assemble(inputs, order, rows, eligible, preset)
     quotas = ALLOCATORS[preset.allocate](pool, size)
     chosen = eligible[_pick(pool, quotas, imageless, preset, seed)]
-    if len(eligible) < len(weighed.usable):
-        left = len(weighed.usable) - len(eligible)
+    if len(eligible) < len(rows.usable):
+        left = len(rows.usable) - len(eligible)
         notes = (*notes, f"The {left} rows of lowest quality were not chosen from.")
-    notes = (*preset.notes, *weighed.notes, *notes)
-    excluded = {inputs.ids[i]: Exclusion("no-quality", why) for i, why in sorted(weighed.excluded.items())}
-    return _result(inputs, weighed, preset, quotas, chosen, seed, excluded | duplicates, notes)
+    notes = (*preset.notes, *rows.notes, *notes)
+    excluded = {inputs.ids[i]: Exclusion("no-quality", why) for i, why in sorted(rows.excluded.items())}
+    labels, usable = inputs.labels, rows.usable
+    return SelectedRows(
+        preset,
+        rows.weights,
+        seed,
+        tuple(ids[i] for i in usable),
+        rows.quality,
+        _rank(rows.quality, chosen, len(usable)),
+        () if labels is None else _counts(labels, usable, chosen, quotas, preset),
+        excluded | duplicates,
+        notes,
+    )
 
 
 def _without_duplicates(
-    inputs: SelectionInputs, weighed: Weighed, size: int
-) -> tuple[Weighed, dict[str, Exclusion]]:
+    inputs: SelectionInputs, rows: RowQuality, size: int
+) -> tuple[RowQuality, dict[str, Exclusion]]:
     """The rows without those that duplicate a better one; qualities stay what they were."""
     if inputs.dedup is None:
-        return weighed, {}
-    usable = weighed.usable
+        return rows, {}
+    usable = rows.usable
     ids = [inputs.ids[i] for i in usable]
-    left, notes = leave_out_duplicates(
+    marked, notes = mark_duplicates(
         inputs.dedup,
         ids,
-        weighed.quality,
+        rows.quality,
         None if inputs.contents is None else inputs.contents.take(usable),
         None if inputs.embeddings is None else inputs.embeddings[usable],
     )
-    if size > len(ids) - len(left):
+    if size > len(ids) - len(marked):
         raise BudgetError(
-            f"{size} rows were asked for and {len(ids) - len(left)} can be used after {len(left)} duplicates "
-            f"were left out; ask for at most {len(ids) - len(left)}, or leave --dedup away"
+            f"{size} rows were asked for and {len(ids) - len(marked)} can be used after {len(marked)} duplicates "
+            f"were excluded; ask for at most {len(ids) - len(marked)}, or for no --dedup"
         )
-    stays = np.array([row not in left for row in range(len(ids))], dtype=np.bool_)
+    stays = np.array([row not in marked for row in range(len(ids))], dtype=np.bool_)
     kept = replace(
-        weighed,
+        rows,
         usable=usable[stays],
-        quality=None if weighed.quality is None else weighed.quality[stays],
-        indicators=None if weighed.indicators is None else weighed.indicators[stays],
-        notes=(*weighed.notes, *notes),
+        quality=None if rows.quality is None else rows.quality[stays],
+        indicators=None if rows.indicators is None else rows.indicators[stays],
+        notes=(*rows.notes, *notes),
     )
-    return kept, {
-        ids[row]: Exclusion(f"duplicate-{one.method}", one.reason, one.of) for row, one in left.items()
-    }
+    return kept, {ids[row]: exclusion for row, exclusion in marked.items()}
 
 
 def _eligible(quality: Floats | None, n: int, drop: float, size: int) -> Ints:
@@ -115,57 +124,21 @@ def _pick(pool: Pool, quotas: Ints, imageless: set[int], preset: Preset, seed: i
         # Streams of their own: how many numbers one part draws changes nothing in another.
         rng = np.random.default_rng([seed, part])
         if part in imageless:
-            inner = top(pool.subset(rows), int(quota), rng)
+            inner = PICKERS["top"](pool.subset(rows), int(quota), rng)
         else:
-            picker = PICKERS[preset.pick]
-            inner = picker.function(pool.subset(rows), int(quota), rng, **preset.pick_parameters)
+            inner = PICKERS[preset.pick](pool.subset(rows), int(quota), rng, **preset.pick_parameters)
         picked.append(rows[inner])
     return np.concatenate(picked)
 
 
-def _result(
-    inputs: SelectionInputs,
-    weighed: Weighed,
-    preset: Preset,
-    quotas: Ints,
-    chosen: Ints,
-    seed: int,
-    excluded: Mapping[str, Exclusion],
-    notes: tuple[str, ...],
-) -> Selection:
-    quality = weighed.quality
+def _rank(quality: Floats | None, chosen: Ints, n: int) -> Ints:
+    """Rank of each of n rows, 0 for those not chosen; ties by position, which is by id."""
     chosen = np.sort(chosen)
     if quality is not None:
         chosen = chosen[by_quality(quality[chosen])]
-    labels = inputs.labels
-    rows = []
-    for rank, at in enumerate(chosen, start=1):
-        position = int(weighed.usable[at])
-        scores = {
-            name: float(values[position]) if np.isfinite(values[position]) else None
-            for name, values in inputs.indicators.items()
-        }
-        rows.append(
-            Chosen(
-                inputs.ids[position],
-                None if labels is None else int(labels[position]),
-                None if quality is None else float(quality[at]),
-                scores,
-                rank,
-            )
-        )
-    return Selection(
-        preset,
-        weighed.weights,
-        len(rows),
-        seed,
-        tuple(rows),
-        tuple(inputs.ids[i] for i in weighed.usable),
-        quality,
-        () if labels is None else _counts(labels, weighed.usable, chosen, quotas, preset),
-        excluded,
-        notes,
-    )
+    rank = np.zeros(n, dtype=np.int64)
+    rank[chosen] = np.arange(1, len(chosen) + 1)
+    return rank
 
 
 def _counts(
@@ -174,7 +147,7 @@ def _counts(
     clusters = int(labels.max(initial=-1)) + 1
     sizes = np.bincount(labels[usable], minlength=clusters)
     selected = np.bincount(labels[usable[chosen]], minlength=clusters)
-    by_cluster = preset.partition == "clusters"
+    by_cluster = preset.grouping == "clusters"
     return tuple(
         ClusterCount(
             c,

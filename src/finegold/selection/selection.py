@@ -1,12 +1,15 @@
-"""What a selection is made from, and what it is."""
+"""What a selection is made from, and which rows were chosen."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering import KnnGraph
 from finegold.dedup.settings import Dedup
 from finegold.dedup.table import Contents
+from finegold.samples import Exclusion
 from finegold.selection.preset import Preset
 
 
@@ -45,25 +48,6 @@ class SelectionInputs:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """One selected row.
-
-    Attributes:
-        id: Of the sample.
-        cluster: Of the row; None without clusters.
-        quality: None for a preset that looks at no indicator.
-        scores: Every indicator of the run, None where it does not apply.
-        rank: 1 is the highest quality; equal qualities are in the order of their ids.
-    """
-
-    id: str
-    cluster: int | None
-    quality: float | None
-    scores: Mapping[str, float | None]
-    rank: int
-
-
-@dataclass(frozen=True, slots=True)
 class ClusterCount:
     """A cluster: rows that could be chosen, rows that were.
 
@@ -81,44 +65,28 @@ class ClusterCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Exclusion:
-    """Why a row that came in could not be chosen.
+class SelectedRows:
+    """Which rows were chosen, and from what.
 
     Attributes:
-        code: `no-quality`, `duplicate-exact`, `duplicate-perceptual` or `duplicate-semantic`.
-        reason: One sentence.
-        duplicate_of: Id of the row that stays in its place; None unless it is a duplicate.
-    """
-
-    code: str
-    reason: str
-    duplicate_of: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which rows were chosen, why, and from what.
-
-    Attributes:
-        preset: The recipe.
-        weights: The weights that counted, after leaving out indicators that are not there.
-        size: Rows chosen.
-        seed: Of everything random.
-        rows: The chosen rows by rank.
+        preset: How they were chosen.
+        weights: The weights that counted: those of indicators that the run has.
+        seed: Seed of everything random.
         pool_ids: Rows that could be chosen, sorted by id.
         quality: Shape (len(pool_ids),); None for a preset that looks at no indicator.
-        clusters: By label; empty without clusters.
-        excluded: Rows that came in and could not be chosen, by id: without a quality, or duplicates.
+        rank: Shape (len(pool_ids),). 1 is the chosen row of highest quality, equal qualities are in the order
+            of their ids; 0 is a row that was not chosen.
+        clusters: Clusters by label; empty without clusters.
+        excluded: Why rows that came in could not be chosen, by id: no quality, or duplicates.
         notes: What a reader must know.
     """
 
     preset: Preset
     weights: Mapping[str, float]
-    size: int
     seed: int
-    rows: tuple[Chosen, ...]
     pool_ids: tuple[str, ...]
     quality: Floats | None
+    rank: Ints
     clusters: tuple[ClusterCount, ...]
     excluded: Mapping[str, Exclusion]
     notes: tuple[str, ...]
@@ -126,9 +94,10 @@ class Selection:
     @property
     def ids(self) -> tuple[str, ...]:
         """The chosen ids by rank."""
-        return tuple(row.id for row in self.rows)
+        order = np.argsort(self.rank, kind="stable")
+        return tuple(self.pool_ids[i] for i in order[len(order) - np.count_nonzero(self.rank) :])
 
     @property
     def not_selected(self) -> int:
         """Rows that could be chosen and were not."""
-        return len(self.pool_ids) - len(self.rows)
+        return len(self.pool_ids) - int(np.count_nonzero(self.rank))

@@ -1,25 +1,42 @@
-"""Bring together, from the run folder, what a selection chooses from."""
+"""The table of a selection: every row of the pool, chosen, not chosen or excluded, with all that decided it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering.table import ClusterTable, read_embeddings
+from finegold.errors import ConfigError
 from finegold.run import PartTable
+from finegold.samples import Exclusion
+from finegold.selection.selection import SelectedRows
 
+SELECTED, NOT_SELECTED, EXCLUDED = "selected", "not selected", "excluded"
+SCHEMA = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("status", pa.string()),
+        ("code", pa.string()),
+        ("reason", pa.string()),
+        ("duplicate_of", pa.string()),
+        ("cluster", pa.int64()),
+        ("quality", pa.float64()),
+        ("rank", pa.int64()),
+        ("row", pa.int64()),
+        ("place", pa.string()),
+        ("content_hash", pa.string()),
+    ]
+)
+"""Columns of a selection's table, one row a record, in dataset order; one column of numbers for each
+indicator follows.
 
-@dataclass(frozen=True, slots=True)
-class Excluded:
-    """A row that cannot be chosen, its position in the dataset, where it is for people, and why."""
-
-    row: int
-    id: str
-    place: str
-    code: str
-    reason: str
+`status` is `selected`, `not selected` or `excluded`; `code` and `reason` say why a row is excluded,
+`duplicate_of` which row stays in its place. `rank` 1 is the chosen row of highest quality, null for the
+others. `row` is the position in the dataset, `place` says where that is. A number that is missing is null.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +44,22 @@ class Candidates:
     """The usable rows of a run, sorted by id, and the rows that are not usable.
 
     Attributes:
+        samples: The run's samples table, every row, in dataset order.
         ids: The n sample ids, sorted.
         rows: Shape (n,), position of each in the dataset.
-        places: Where each is, for people.
-        hashes: Content hash of each.
-        indicators: Name to values, shape (n,); NaN where the indicator does not apply.
+        indicators: Values by name, shape (n,); NaN where the indicator does not apply.
         labels: Shape (n,), cluster of each row; None without clusters.
         embeddings: Shape (n, d), raw, NaN where a row has no image; None without any.
-        excluded: Bad rows in dataset order, then rows on which an indicator failed.
+        excluded: Why a row cannot be chosen, by its position in the dataset.
     """
 
+    samples: pa.Table
     ids: tuple[str, ...]
     rows: Ints
-    places: tuple[str, ...]
-    hashes: tuple[str, ...]
     indicators: dict[str, Floats]
     labels: Ints | None
     embeddings: Vectors | None
-    excluded: tuple[Excluded, ...]
+    excluded: dict[int, Exclusion]
 
 
 def gather(
@@ -56,56 +71,46 @@ def gather(
     """Join the tables of a run by sample id.
 
     A row on which one of the indicators failed is excluded with the indicator's reason: a failure never
-    becomes a number. A row whose image could not be embedded is excluded likewise.
+    becomes a number. A row whose image could not be embedded is excluded as well.
 
     Args:
         samples: Finished table of the ingest step.
-        scores: Indicator name to its finished table.
+        scores: Finished table of each indicator.
         clusters: Labels of the embedded rows.
         embeddings: Finished table of the embedding step.
     """
-    table = samples.read(
-        ["row", "sample_id", "place", "status", "code", "reason", "content_hash", "n_images"]
-    )
-    bad = table.filter(pc.not_equal(table["status"], "ok"))
-    excluded = [
-        Excluded(entry["row"], entry["sample_id"], entry["place"], entry["code"], entry["reason"])
-        for entry in bad.select(["row", "sample_id", "place", "code", "reason"]).to_pylist()
-    ]
+    columns = ["row", "sample_id", "place", "status", "code", "reason", "content_hash", "n_images"]
+    table = samples.read(columns)
+    bad = table.filter(pc.not_equal(table["status"], "ok")).select(["row", "code", "reason"]).to_pylist()
+    excluded = {entry["row"]: Exclusion(entry["code"], entry["reason"]) for entry in bad}
     good = table.filter(pc.equal(table["status"], "ok"))
-    place = dict(zip(good["sample_id"].to_pylist(), good["place"].to_pylist(), strict=True))
     row_of = dict(zip(good["sample_id"].to_pylist(), good["row"].to_pylist(), strict=True))
-    failed: dict[str, tuple[str, str]] = {}
-    values: dict[str, dict[str, float | None]] = {}
     if embeddings is not None:
         with_image = set(good.filter(pc.greater(good["n_images"], 0))["sample_id"].to_pylist())
-        reasons = embeddings.read(["sample_id", "reason"]).to_pydict()
-        for sample_id, reason in zip(reasons["sample_id"], reasons["reason"], strict=True):
-            if reason is not None and sample_id in with_image:
-                failed[sample_id] = ("embedding-failed", reason)
-    for name, part_table in scores.items():
-        rows = part_table.read().to_pydict()
-        values[name] = dict(zip(rows["sample_id"], rows["value"], strict=True))
-        for sample_id, status, reason in zip(rows["sample_id"], rows["status"], rows["reason"], strict=True):
-            if status == "failed" and sample_id in place:
-                failed.setdefault(sample_id, (f"{name}-failed", reason or f"the scorer {name} failed"))
-    excluded += [Excluded(row_of[key], key, place[key], *failed[key]) for key in place if key in failed]
-    ids = tuple(sorted(key for key in place if key not in failed))
-    position = {key: index for index, key in enumerate(good["sample_id"].to_pylist())}
-    order = np.array([position[key] for key in ids], dtype=np.int64)
-    chosen = good.take(order)
+        read = embeddings.read(["sample_id", "reason"]).to_pydict()
+        for key, reason in zip(read["sample_id"], read["reason"], strict=True):
+            if reason is not None and key in with_image:
+                excluded[row_of[key]] = Exclusion("embedding-failed", reason)
+    values: dict[str, dict[str, float | None]] = {}
+    for name, scored in scores.items():
+        read = scored.read().to_pydict()
+        values[name] = dict(zip(read["sample_id"], read["value"], strict=True))
+        for key, status, reason in zip(read["sample_id"], read["status"], read["reason"], strict=True):
+            if status == "failed" and key in row_of:
+                failure = Exclusion(f"{name}-failed", reason or f"the scorer {name} failed")
+                excluded.setdefault(row_of[key], failure)
+    ids = tuple(sorted(key for key, row in row_of.items() if row not in excluded))
     return Candidates(
+        samples=table,
         ids=ids,
-        rows=np.asarray(chosen["row"], dtype=np.int64),
-        places=tuple(chosen["place"].to_pylist()),
-        hashes=tuple(chosen["content_hash"].to_pylist()),
+        rows=np.array([row_of[key] for key in ids], dtype=np.int64),
         indicators={
             name: np.array([column.get(key) for key in ids], dtype=np.float64)
             for name, column in values.items()
         },
         labels=None if clusters is None else np.array([clusters.labels[key] for key in ids], dtype=np.int64),
         embeddings=None if embeddings is None else _aligned(embeddings, ids),
-        excluded=tuple(excluded),
+        excluded=excluded,
     )
 
 
@@ -113,3 +118,59 @@ def _aligned(table: PartTable, ids: tuple[str, ...]) -> Vectors:
     names, vectors = read_embeddings(table)
     position = {name: index for index, name in enumerate(names)}
     return vectors[[position[key] for key in ids]]
+
+
+def selection_table(candidates: Candidates, selected: SelectedRows) -> pa.Table:
+    """Every row of the pool with what was decided on it; columns as in `SCHEMA`, then the indicators.
+
+    Raises:
+        ConfigError: If an indicator has the name of another column.
+    """
+    clash = sorted(set(candidates.indicators) & set(SCHEMA.names))
+    if clash:
+        raise ConfigError(
+            f"the indicator '{clash[0]}' has the name of a column of the selection's table: rename the scorer"
+        )
+    samples = candidates.samples
+    n = len(samples)
+    # Rows of the samples table are in dataset order from 0 on, so a row's position is its index here.
+    status = np.full(n, NOT_SELECTED, dtype=object)
+    quality, rank = np.full(n, np.nan), np.zeros(n, dtype=np.int64)
+    at = {key: index for index, key in enumerate(candidates.ids)}
+    pool = candidates.rows[np.array([at[key] for key in selected.pool_ids], dtype=np.int64)]
+    rank[pool] = selected.rank
+    if selected.quality is not None:
+        quality[pool] = selected.quality
+    status[rank > 0] = SELECTED
+    excluded = dict(candidates.excluded)
+    excluded |= {int(candidates.rows[at[key]]): found for key, found in selected.excluded.items()}
+    code, reason, duplicate_of = (np.full(n, None, dtype=object) for _ in range(3))
+    for row, found in excluded.items():
+        status[row] = EXCLUDED
+        code[row], reason[row], duplicate_of[row] = found.code, found.reason, found.duplicate_of
+    columns: dict[str, pa.Array] = {
+        "sample_id": samples["sample_id"],
+        "status": pa.array(status, pa.string()),
+        "code": pa.array(code, pa.string()),
+        "reason": pa.array(reason, pa.string()),
+        "duplicate_of": pa.array(duplicate_of, pa.string()),
+        "cluster": _spread(candidates.labels, candidates.rows, n, pa.int64()),
+        "quality": pa.array(quality, pa.float64(), mask=np.isnan(quality)),
+        "rank": pa.array(rank, pa.int64(), mask=rank == 0),
+        "row": samples["row"],
+        "place": samples["place"],
+        "content_hash": samples["content_hash"],
+    }
+    for name, values in candidates.indicators.items():
+        columns[name] = _spread(values, candidates.rows, n, pa.float64())
+    return pa.table(columns)
+
+
+def _spread(values: Ints | Floats | None, rows: Ints, n: int, kind: pa.DataType) -> pa.Array:
+    """Values of the candidates as a column over all rows, null elsewhere and where NaN."""
+    column = np.zeros(n, dtype=np.float64)
+    known = np.zeros(n, dtype=np.bool_)
+    if values is not None:
+        known[rows] = np.isfinite(values)
+        column[rows] = np.where(np.isfinite(values), values, 0)
+    return pa.array(column.astype(kind.to_pandas_dtype()), kind, mask=~known)

@@ -5,9 +5,11 @@ import numpy as np
 from finegold.arrays import Ints
 from finegold.selection.pickers.edges import kernel_edges, need_graph, neighbours_of, unit_quality
 from finegold.selection.pickers.lazy import lazy_greedy
+from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool
 
 
+@PICKERS.register("d2", needs={"graph"})
 def d2_pruning(
     pool: Pool,
     budget: int,

@@ -5,12 +5,14 @@ import numpy.typing as npt
 
 from finegold.arrays import Ints, Vectors
 from finegold.selection.pickers.edges import need_embeddings, unit_rows
+from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool, by_quality
 
 MARGIN = 1e-5
 """float32 products this close to the threshold are computed again in float64."""
 
 
+@PICKERS.register("deita", needs={"embeddings"})
 def deita(
     pool: Pool,
     budget: int,

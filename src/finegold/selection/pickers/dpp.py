@@ -4,12 +4,14 @@ import numpy as np
 
 from finegold.arrays import Ints
 from finegold.selection.pickers.edges import need_embeddings, unit_quality, unit_rows
+from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool, by_quality
 
 NOTHING = 1e-5
 """A row whose remaining volume is below this is a copy of what was chosen, as far as float32 can tell."""
 
 
+@PICKERS.register("dpp", needs={"embeddings"})
 def dpp(
     pool: Pool,
     budget: int,

@@ -9,12 +9,14 @@ import numpy as np
 from finegold.arrays import Floats, Ints
 from finegold.selection.pickers.edges import kernel_edges, need_graph, neighbours_of, unit_quality
 from finegold.selection.pickers.lazy import lazy_greedy
+from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool
 
 DIGITS = 10
 """Gains are rounded, so that rows that are equal on paper tie and the lower index wins."""
 
 
+@PICKERS.register("facility-location", needs={"graph"})
 def facility_location(
     pool: Pool,
     budget: int,

@@ -4,9 +4,11 @@ import numpy as np
 
 from finegold.arrays import Ints
 from finegold.selection.pickers.edges import need_embeddings, unit_rows
+from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool
 
 
+@PICKERS.register("herding", needs={"embeddings"})
 def herding(pool: Pool, budget: int, rng: np.random.Generator) -> Ints:  # noqa: ARG001
     """Take argmax over x of mean_y k(x, y) - sum over chosen s of k(x, s) / (t + 1), t rows being chosen.
 

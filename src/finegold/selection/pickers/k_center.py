@@ -4,9 +4,11 @@ import numpy as np
 
 from finegold.arrays import Ints
 from finegold.selection.pickers.edges import need_embeddings
+from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool, by_quality
 
 
+@PICKERS.register("k-center", needs={"embeddings"})
 def k_center(pool: Pool, budget: int, rng: np.random.Generator) -> Ints:  # noqa: ARG001
     """Start with the best row, then always add the row whose nearest chosen row is farthest (Euclidean).
 

@@ -4,9 +4,11 @@ import numpy as np
 
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.selection.pickers.edges import blocks, need_embeddings, unit_rows
+from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool, by_quality
 
 
+@PICKERS.register("leverage", needs={"embeddings"})
 def leverage(
     pool: Pool,
     budget: int,

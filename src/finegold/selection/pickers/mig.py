@@ -12,6 +12,7 @@ import numpy as np
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.selection.pickers.edges import need_embeddings, unit_quality, unit_rows
 from finegold.selection.pickers.lazy import lazy_greedy
+from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool
 
 SAMPLE = 20_000
@@ -39,6 +40,7 @@ class Concepts:
         return result
 
 
+@PICKERS.register("mig", needs={"embeddings"}, seeded=True)
 def mig(
     pool: Pool,
     budget: int,

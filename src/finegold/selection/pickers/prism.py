@@ -4,9 +4,11 @@ import numpy as np
 
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.selection.pickers.edges import blocks, need_embeddings, unit_rows
+from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool, by_quality
 
 
+@PICKERS.register("prism", needs={"embeddings"})
 def prism(pool: Pool, budget: int, rng: np.random.Generator) -> Ints:  # noqa: ARG001
     """The rows of lowest redundancy. Outliers are among them: leave the worst rows out of the pool first."""
     return by_quality(-redundancy(need_embeddings(pool)))[:budget]

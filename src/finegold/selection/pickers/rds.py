@@ -5,9 +5,11 @@ import numpy as np
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.errors import ConfigError
 from finegold.selection.pickers.edges import need_embeddings, unit_rows
+from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool, by_quality
 
 
+@PICKERS.register("rds", needs={"embeddings", "targets"})
 def rds(pool: Pool, budget: int, rng: np.random.Generator) -> Ints:  # noqa: ARG001
     """Targets take turns, in their order; each takes the row of highest cosine to it that is still free.
 

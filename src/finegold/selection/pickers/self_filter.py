@@ -11,9 +11,11 @@ from finegold.selection.pickers.edges import (
     unit_quality,
 )
 from finegold.selection.pickers.lazy import lazy_greedy
+from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool
 
 
+@PICKERS.register("self-filter", needs={"embeddings", "graph"})
 def self_filter(
     pool: Pool,
     budget: int,

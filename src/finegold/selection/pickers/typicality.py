@@ -4,9 +4,11 @@ import numpy as np
 
 from finegold.arrays import Ints
 from finegold.selection.pickers.edges import edge_cosines, need_embeddings, need_graph
+from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool, by_quality
 
 
+@PICKERS.register("typicality", needs={"embeddings", "graph"})
 def typicality(
     pool: Pool,
     budget: int,

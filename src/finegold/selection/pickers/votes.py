@@ -4,9 +4,11 @@ import numpy as np
 
 from finegold.arrays import Ints
 from finegold.errors import ConfigError
+from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool
 
 
+@PICKERS.register("votes", needs={"indicators"})
 def votes(
     pool: Pool,
     budget: int,

@@ -1,6 +1,6 @@
 import numpy as np
 
-from finegold.selection.strata import score_strata
+from finegold.selection.assemble import score_strata
 
 
 def test_strata_are_equally_wide() -> None:

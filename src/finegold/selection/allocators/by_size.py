@@ -1,22 +1,15 @@
-"""Turn the sizes of a pool's parts and a budget into quotas.
-
-Every allocator takes the pool and a budget of at most its rows, and returns one quota a part: quotas sum to
-the budget and none is larger than its part.
-"""
-
-from collections.abc import Callable
+"""Allocators that look at the sizes of a pool's groups, and at where the best rows are."""
 
 import numpy as np
 
 from finegold.arrays import Ints
-from finegold.selection.density import density_transferability
+from finegold.selection.plugins import ALLOCATORS
 from finegold.selection.pool import Pool, by_quality
 from finegold.selection.shares import share_out
 
-Allocator = Callable[[Pool, int], Ints]
-"""(pool, budget) -> quotas, shape (parts,)."""
 
 
+@ALLOCATORS.register("floor")
 def floor(pool: Pool, budget: int) -> Ints:
     """The quotas of InstructionGPT-4's released code (arXiv 2308.12067).
 
@@ -52,24 +45,28 @@ def _place_in_part(labels: Ints, sizes: Ints) -> Ints:
     return place
 
 
+@ALLOCATORS.register("largest-remainder")
 def largest_remainder(pool: Pool, budget: int) -> Ints:
     """In proportion to size (Hamilton's method); what rounding down leaves goes to the largest remainders."""
     sizes = pool.sizes()
     return share_out(sizes.astype(np.float64), sizes, budget)
 
 
+@ALLOCATORS.register("equal")
 def equal(pool: Pool, budget: int) -> Ints:
     """The same for every part; what a small part cannot use is shared among the others."""
     sizes = pool.sizes()
     return share_out(np.ones(len(sizes)), sizes, budget)
 
 
+@ALLOCATORS.register("square-root")
 def square_root(pool: Pool, budget: int) -> Ints:
     """In proportion to the square root of size: between proportional and equal."""
     sizes = pool.sizes()
     return share_out(np.sqrt(sizes), sizes, budget)
 
 
+@ALLOCATORS.register("smallest-first")
 def smallest_first(pool: Pool, budget: int) -> Ints:
     """An equal share a part, the smallest first; what it cannot use passes on (XMAS, arXiv 2510.01454).
 
@@ -85,6 +82,7 @@ def smallest_first(pool: Pool, budget: int) -> Ints:
     return quotas
 
 
+@ALLOCATORS.register("clusters-plus-best")
 def clusters_plus_best(pool: Pool, budget: int) -> Ints:
     """One row for every part and the rest to the best rows wherever they are (CaR, arXiv 2402.18191).
 
@@ -95,16 +93,3 @@ def clusters_plus_best(pool: Pool, budget: int) -> Ints:
     first = _place_in_part(pool.labels[ranked], sizes) == 0
     kept = np.concatenate([ranked[first], ranked[~first]])[:budget]
     return np.bincount(pool.labels[kept], minlength=len(sizes)).astype(np.int64)
-
-
-ALLOCATORS: dict[str, Allocator] = {
-    "floor": floor,
-    "largest-remainder": largest_remainder,
-    "equal": equal,
-    "square-root": square_root,
-    "smallest-first": smallest_first,
-    "clusters-plus-best": clusters_plus_best,
-    "density-transferability": density_transferability,
-}
-NEEDS_EMBEDDINGS = frozenset({"density-transferability"})
-"""Allocators that compare images."""

@@ -5,6 +5,7 @@ import numpy as np
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.errors import ConfigError
 from finegold.selection.pickers.edges import unit_rows
+from finegold.selection.plugins import ALLOCATORS
 from finegold.selection.pool import Pool
 from finegold.selection.shares import share_out
 
@@ -15,6 +16,7 @@ TOO_CLOSE = 0.9
 """Centroids of a higher cosine do not count towards transferability, as in the published code."""
 
 
+@ALLOCATORS.register("density-transferability", needs={"embeddings"})
 def density_transferability(pool: Pool, budget: int) -> Ints:
     """Quotas in proportion to exp(S_c / (0.1 · D_c)); what a part cannot use is shared among the others.
 
