@@ -6,15 +6,16 @@ from dataclasses import replace
 import numpy as np
 
 from finegold.arrays import Floats, Ints
-from finegold.dedup.mark import leave_out_duplicates
+from finegold.dedup.mark import mark_duplicates
 from finegold.errors import BudgetError, ConfigError
+from finegold.samples import Exclusion
 from finegold.selection.allocate import ALLOCATORS
 from finegold.selection.assemble import assemble
 from finegold.selection.options import check_budget
 from finegold.selection.pickers import PICKERS, top
 from finegold.selection.pool import Pool, by_quality
 from finegold.selection.preset import Preset
-from finegold.selection.selection import Chosen, ClusterCount, Exclusion, Selection, SelectionInputs
+from finegold.selection.selection import Chosen, ClusterCount, Selection, SelectionInputs
 from finegold.selection.weigh import Weighed, weigh
 
 
@@ -72,19 +73,20 @@ def _without_duplicates(
         return weighed, {}
     usable = weighed.usable
     ids = [inputs.ids[i] for i in usable]
-    left, notes = leave_out_duplicates(
+    marked, notes = mark_duplicates(
         inputs.dedup,
         ids,
         weighed.quality,
         None if inputs.contents is None else inputs.contents.take(usable),
         None if inputs.embeddings is None else inputs.embeddings[usable],
     )
-    if size > len(ids) - len(left):
+    left = len(ids) - len(marked)
+    if size > left:
         raise BudgetError(
-            f"{size} rows were asked for and {len(ids) - len(left)} can be used after {len(left)} duplicates "
-            f"were left out; ask for at most {len(ids) - len(left)}, or leave --dedup away"
+            f"{size} rows were asked for and {left} can be used after {len(marked)} duplicates "
+            f"were left out; ask for at most {left}, or leave --dedup away"
         )
-    stays = np.array([row not in left for row in range(len(ids))], dtype=np.bool_)
+    stays = np.array([row not in marked for row in range(len(ids))], dtype=np.bool_)
     kept = replace(
         weighed,
         usable=usable[stays],
@@ -92,9 +94,7 @@ def _without_duplicates(
         indicators=None if weighed.indicators is None else weighed.indicators[stays],
         notes=(*weighed.notes, *notes),
     )
-    return kept, {
-        ids[row]: Exclusion(f"duplicate-{one.method}", one.reason, one.of) for row, one in left.items()
-    }
+    return kept, {ids[row]: exclusion for row, exclusion in marked.items()}
 
 
 def _eligible(quality: Floats | None, n: int, drop: float, size: int) -> Ints:

@@ -7,6 +7,7 @@ from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering import KnnGraph
 from finegold.dedup.settings import Dedup
 from finegold.dedup.table import Contents
+from finegold.samples import Exclusion
 from finegold.selection.preset import Preset
 
 
@@ -78,21 +79,6 @@ class ClusterCount:
     size: int
     quota: int | None
     selected: int
-
-
-@dataclass(frozen=True, slots=True)
-class Exclusion:
-    """Why a row that came in could not be chosen.
-
-    Attributes:
-        code: `no-quality`, `duplicate-exact`, `duplicate-perceptual` or `duplicate-semantic`.
-        reason: One sentence.
-        duplicate_of: Id of the row that stays in its place; None unless it is a duplicate.
-    """
-
-    code: str
-    reason: str
-    duplicate_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
