@@ -90,7 +90,7 @@ def read_samples(dataset: Dataset, rows: int) -> list[Sample]:
     for row in dataset.rows():
         if len(samples) == rows:
             break
-        assert row.sample is not None, f"{row.place}: {row.problem}"
+        assert row.sample is not None, f"{row.place}: {row.exclusion}"
         samples.append(row.sample)
     return samples
 

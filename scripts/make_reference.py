@@ -1,4 +1,4 @@
-"""Write the generated parts of the docs: docs/selection-json.md and docs/presets.md.
+"""Write the generated pages of the docs: docs/selection-json.md, docs/presets.md and docs/exclusions.md.
 
 python scripts/make_reference.py [--check]
 """
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from finegold.samples.exclusions import CODES, STEPS
 from finegold.selection.manifest import Manifest
 from finegold.selection.presets import PRESETS
 
@@ -74,11 +75,31 @@ def presets() -> str:
     return MADE + "\n".join(lines) + "\n"
 
 
+def exclusions() -> str:
+    """Every exclusion code, step by step."""
+    lines = [
+        "# Why a row is out\n",
+        "Each row that a step cannot use gets an exclusion: a code, a reason with the particulars, and for a "
+        "duplicate the id of the row that stays. `finegold inspect` lists the rows that cannot be read; the "
+        "report and `selection.json` count and list them all. The table of codes is "
+        "`finegold.samples.exclusions`.\n",
+    ]
+    for step, what in STEPS.items():
+        lines += [f"## {step.capitalize()}\n", f"{what}\n", "| code | what was found | what to do |"]
+        lines += ["| --- | --- | --- |"]
+        for code, entry in CODES.items():
+            if entry.step == step:
+                lines.append(f"| `{code}` | {entry.meaning} | {entry.remedy} |")
+        lines.append("")
+    return MADE + "\n".join(lines)
+
+
 def main() -> None:
     """Write, or with --check compare, every generated page."""
     stale = []
-    for name, text in {"selection-json.md": selection_json(), "presets.md": presets()}.items():
-        path = DOCS / name
+    pages = {"selection-json.md": selection_json, "presets.md": presets, "exclusions.md": exclusions}
+    for name, make in pages.items():
+        path, text = DOCS / name, make()
         if "--check" in sys.argv:
             if not path.exists() or path.read_text(encoding="utf-8") != text:
                 stale.append(name)

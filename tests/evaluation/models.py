@@ -14,12 +14,12 @@ from PIL import Image
 from finegold.evaluation.evaluate import EvaluationOptions, answer_task
 from finegold.evaluation.tasks import TASKS
 from finegold.models.registry import find_profile
-from finegold.samples import Problem
+from finegold.samples import Exclusion
 
 
 @dataclass
 class Colour:
-    """Says the first pixel and the prompt, and which batch it was; `fails` are calls that give a Problem."""
+    """Says the first pixel and the prompt, and which batch it was; `fails` are calls without an answer."""
 
     name: str = "colour"
     blind: bool = False
@@ -32,12 +32,12 @@ class Colour:
 
     def generate(
         self, images: Sequence[Image.Image], prompts: Sequence[str], max_new_tokens: int
-    ) -> list[str | Problem]:
+    ) -> list[str | Exclusion]:
         if self.kill_after is not None and len(self.calls) == self.kill_after:
             os.kill(os.getpid(), signal.SIGKILL)
         self.calls.append(list(prompts))
         return [
-            Problem("call-failed", "no reply")
+            Exclusion("call-failed", "no reply")
             if prompt in self.fails
             else f"{image.getpixel((0, 0))} of {image.size} in a batch of {len(prompts)}: {prompt[:10]}"
             for image, prompt in zip(images, prompts, strict=True)

@@ -8,7 +8,7 @@ from tests.llm.server import Answer, Ask, FakeServer, completion, error
 from finegold.errors import ConfigError, RunError
 from finegold.llm import session_from
 from finegold.models.registry import find_profile, open_generator
-from finegold.samples import Problem
+from finegold.samples import Exclusion
 
 IMAGES = [Image.new("RGB", (2000, 1000), (shade, 0, 0)) for shade in (0, 90, 180)]
 PROMPTS = ["first", "second", "third"]
@@ -48,9 +48,9 @@ def test_a_refused_call_is_a_problem_of_its_item_alone(tmp_path: Path) -> None:
         model.close()
 
     assert first == "fine"
-    assert isinstance(second, Problem)
+    assert isinstance(second, Exclusion)
     assert "policy" in second.reason
-    assert third == Problem("no-answer", "the endpoint gave no text (content_filter)")
+    assert third == Exclusion("no-answer", "the endpoint gave no text (content_filter)")
 
 
 def test_a_reached_limit_stops_the_run_instead_of_failing_items(tmp_path: Path) -> None:

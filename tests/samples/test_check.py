@@ -28,7 +28,7 @@ def judge(data: Dataset) -> list[Checked]:
 
 
 def codes(data: Dataset) -> list[str | None]:
-    return [row.problem.code if row.problem else None for row in judge(data)]
+    return [row.exclusion.code if row.exclusion else None for row in judge(data)]
 
 
 def test_placeholders_must_fit_the_images(tmp_path: Path, picture: Picture) -> None:
@@ -67,7 +67,7 @@ def test_a_repeated_id_and_an_equal_row_are_told_apart(tmp_path: Path, picture: 
         {"image": "c.jpg", "conversations": talk("<image> anonymous")},
     ]
     found = judge(dataset(tmp_path, picture, rows))
-    assert [row.problem and row.problem.code for row in found] == [
+    assert [row.exclusion and row.exclusion.code for row in found] == [
         None,
         "repeated-id",
         "duplicate-row",
@@ -77,11 +77,11 @@ def test_a_repeated_id_and_an_equal_row_are_told_apart(tmp_path: Path, picture: 
         None,
         "duplicate-row",
     ]
-    assert found[1].problem is not None
-    assert "record 1" in found[1].problem.reason
-    assert "--ids row" in found[1].problem.reason
-    assert found[3].problem is not None
-    assert "record 1" in found[3].problem.reason
+    assert found[1].exclusion is not None
+    assert "record 1" in found[1].exclusion.reason
+    assert "--ids row" in found[1].exclusion.reason
+    assert found[3].exclusion is not None
+    assert "record 1" in found[3].exclusion.reason
 
 
 def test_the_same_caption_of_another_picture_is_no_duplicate(tmp_path: Path, picture: Picture) -> None:
@@ -116,7 +116,7 @@ def test_every_image_of_a_row_counts(tmp_path: Path, picture: Picture) -> None:
         {"image": ["a.jpg", name], "conversations": talk("<image><image>")} for name in ("b.jpg", "none.jpg")
     ]
     found = judge(dataset(tmp_path, picture, rows))
-    assert [row.problem and row.problem.code for row in found] == [None, "missing-image"]
+    assert [row.exclusion and row.exclusion.code for row in found] == [None, "missing-image"]
     assert [(image.width, image.height) for image in found[0].images] == [(24, 16), (24, 16)]
 
 

@@ -22,7 +22,7 @@ Maker = Callable[..., Path]
 
 def samples(dataset: Dataset) -> dict[int, Sample]:
     rows = list(dataset.rows())
-    assert [row.problem for row in rows] == [None] * len(rows)
+    assert [row.exclusion for row in rows] == [None] * len(rows)
     return {row.index: row.sample for row in rows if row.sample is not None}
 
 

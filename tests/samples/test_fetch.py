@@ -6,8 +6,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from finegold.samples.fetch import Address, FetchError, fetch, is_public
-from finegold.samples.images import ImageError, decode
+from finegold.samples.exclusions import ImageError
+from finegold.samples.fetch import Address, fetch, is_public
+from finegold.samples.images import decode
 from finegold.samples.sample import ImageRef
 
 
@@ -62,8 +63,8 @@ def get(url: str, seconds: float = 10.0) -> bytes:
     return fetch(url, max_bytes=1000, seconds=seconds, allowed=only_this)
 
 
-def refusal(url: str) -> FetchError:
-    with pytest.raises(FetchError) as error:
+def refusal(url: str) -> ImageError:
+    with pytest.raises(ImageError) as error:
         get(url)
     return error.value
 
@@ -98,9 +99,9 @@ def test_addresses_outside_are_public(address: str) -> None:
 def test_local_hosts_are_refused_however_they_are_written(server: int, host: str) -> None:
     with pytest.raises(ImageError) as error:
         decode(ImageRef("x", url=f"http://{host}:{server}/image.jpg"))
-    assert error.value.problem.code in {"url-not-allowed", "url-failed"}
+    assert error.value.exclusion.code in {"url-not-allowed", "url-failed"}
     if host in ("127.0.0.1", "[::1]"):
-        assert error.value.problem.code == "url-not-allowed"
+        assert error.value.exclusion.code == "url-not-allowed"
 
 
 def test_a_file_is_fetched_and_redirects_are_followed(server: int) -> None:
@@ -110,9 +111,9 @@ def test_a_file_is_fetched_and_redirects_are_followed(server: int) -> None:
 
 def test_redirects_are_checked_like_the_first_address(server: int) -> None:
     base = f"http://127.0.0.1:{server}"
-    assert refusal(f"{base}/to?http://127.0.0.2:{server}/").code == "url-not-allowed"
-    assert refusal(f"{base}/to?file:///etc/passwd").code == "url-not-allowed"
-    assert refusal(f"{base}/to?ftp://127.0.0.1/").code == "url-not-allowed"
+    assert refusal(f"{base}/to?http://127.0.0.2:{server}/").exclusion.code == "url-not-allowed"
+    assert refusal(f"{base}/to?file:///etc/passwd").exclusion.code == "url-not-allowed"
+    assert refusal(f"{base}/to?ftp://127.0.0.1/").exclusion.code == "url-not-allowed"
     assert "more than" in str(
         refusal(f"{base}/to?{base}/to?{base}/to?{base}/to?{base}/to?{base}/to?{base}/to?/x")
     )
@@ -125,9 +126,9 @@ def test_a_name_with_one_private_address_is_refused(monkeypatch: pytest.MonkeyPa
         (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)) for address in ("1.1.1.1", "10.0.0.1")
     ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: entries)
-    with pytest.raises(FetchError) as error:
+    with pytest.raises(ImageError) as error:
         fetch("http://example.org/a.jpg", max_bytes=10, seconds=1)
-    assert error.value.code == "url-not-allowed"
+    assert error.value.exclusion.code == "url-not-allowed"
 
 
 def test_the_connection_goes_to_the_address_that_was_checked(
@@ -151,12 +152,12 @@ def test_the_connection_goes_to_the_address_that_was_checked(
 
 def test_limits_end_a_fetch(server: int) -> None:
     base = f"http://127.0.0.1:{server}"
-    with pytest.raises(FetchError, match="took too long"):
+    with pytest.raises(ImageError, match="took too long"):
         get(f"{base}/slow", seconds=0.3)
-    with pytest.raises(FetchError) as error:
+    with pytest.raises(ImageError) as error:
         fetch(f"{base}/slow", max_bytes=3, seconds=5, allowed=only_this)
-    assert error.value.code == "large-image"
-    assert refusal(f"{base}/short").code == "url-failed"
+    assert error.value.exclusion.code == "large-image"
+    assert refusal(f"{base}/short").exclusion.code == "url-failed"
     assert "404" in str(refusal(f"{base}/missing"))
     for url in ("http://[::1", "http:///x", "http://127.0.0.1:99999/", "gopher://x/"):
-        assert refusal(url).code == "url-not-allowed"
+        assert refusal(url).exclusion.code == "url-not-allowed"

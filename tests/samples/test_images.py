@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from finegold.samples.images import ImageError, ImageLimits, check_image, decode
+from finegold.samples.exclusions import ImageError
+from finegold.samples.images import ImageLimits, check_image, decode
 from finegold.samples.sample import ImageRef
 
 Picture = Callable[..., bytes]
@@ -28,13 +29,13 @@ def ref(data: bytes, name: str = "") -> ImageRef:
 
 
 def code(data: bytes, name: str = "", limits: ImageLimits | None = None) -> str:
-    """The problem code, which checking and decoding agree on."""
+    """The exclusion code, which checking and decoding agree on."""
     found = []
     for look in (check_image, decode):
         with pytest.raises(ImageError) as error:
             look(ref(data, name), limits=limits or ImageLimits())
-        assert error.value.problem.reason
-        found.append(error.value.problem.code)
+        assert error.value.exclusion.reason
+        found.append(error.value.exclusion.code)
     assert found[0] == found[1]
     return found[0]
 
@@ -146,7 +147,7 @@ def test_names_of_the_problems(tmp_path: Path, picture: Picture) -> None:
     ):
         with pytest.raises(ImageError) as error:
             decode(ImageRef(path.name, path=path))
-        assert error.value.problem.code == expected
+        assert error.value.exclusion.code == expected
     check_image(ref(picture(), "photo.JPEG"))
     check_image(ref(picture(), "photo"))
     check_image(ref(picture(), "photo.v2"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from finegold.samples import open_dataset
 from finegold.samples.check import Repeats, check
-from finegold.samples.inspect import as_json, inspect_rows, stop_at_bad
+from finegold.samples.inspect import inspect_rows
 
 
 def test_the_figures_are_of_the_usable_rows(tmp_path: Path, picture: Callable[..., bytes]) -> None:
@@ -35,7 +35,7 @@ def test_the_figures_are_of_the_usable_rows(tmp_path: Path, picture: Callable[..
     (tmp_path / "data.json").write_text(json.dumps(rows))
     dataset = open_dataset(tmp_path)
     judged = list(map(Repeats().judge, map(check, dataset.rows())))
-    found = as_json(inspect_rows(judged), dataset.format, ["data.json"])
+    found = inspect_rows(judged).as_json(dataset.format, ["data.json"])
     bytes_of = {name: (tmp_path / f"images/{name}.jpg").stat().st_size for name in sizes}
     assert json.loads(json.dumps(found)) == found
     bad = found.pop("bad")
@@ -59,5 +59,5 @@ def test_the_figures_are_of_the_usable_rows(tmp_path: Path, picture: Callable[..
         (6, "6", "data.json record 7", "outside-root"),
         (7, "7", "data.json record 8", "missing-image"),
     ]
-    assert inspect_rows(stop_at_bad(judged)).rows == 3
+    assert inspect_rows(judged, strict=True).rows == 3
     assert inspect_rows([]).turns is None

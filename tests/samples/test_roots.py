@@ -36,7 +36,7 @@ def dataset(world: Path, *names: Any, **options: Any) -> Dataset:
 
 
 def codes(data: Dataset) -> list[str | None]:
-    return [problem.code if (problem := check(row).problem) else None for row in data.rows()]
+    return [exclusion.code if (exclusion := check(row).exclusion) else None for row in data.rows()]
 
 
 @pytest.mark.parametrize(

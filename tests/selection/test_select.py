@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from finegold.arrays import Ints
 from finegold.errors import BudgetError, ConfigError
-from finegold.selection import Exclusion, SelectionInputs, find_preset, select
+from finegold.samples import Exclusion
+from finegold.selection import SelectionInputs, find_preset, select
 
 NAN = float("nan")
 SIMPLE = ["instructiongpt4", "no-clusters", "random", "stratified", "clip-only", "length-only"]

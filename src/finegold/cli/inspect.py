@@ -1,7 +1,6 @@
 """`finegold inspect`: what a dataset holds, and every row that cannot be used."""
 
 import json
-from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +10,6 @@ from finegold.cli import options
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from finegold.samples.check import Checked
     from finegold.samples.dataset import Dataset
     from finegold.samples.inspect import Inspection, Spread
 
@@ -44,8 +42,7 @@ def inspect(
     from finegold.run import progress
     from finegold.samples import open_dataset
     from finegold.samples.check import Repeats, check
-    from finegold.samples.inspect import as_json as to_json
-    from finegold.samples.inspect import inspect_rows, stop_at_bad
+    from finegold.samples.inspect import inspect_rows
 
     dataset = open_dataset(
         data,
@@ -56,21 +53,14 @@ def inspect(
         allow_urls=allow_urls,
     )
     with progress("Checking rows", dataset.count(), "rows") as advance:
-        judged: Iterable[Checked] = map(Repeats().judge, map_ordered(check, dataset.rows()))
-        found = inspect_rows(_counted(stop_at_bad(judged) if strict else judged, advance))
+        judged = map(Repeats().judge, map_ordered(check, dataset.rows()))
+        found = inspect_rows((row for row in judged if advance(1) is None), strict=strict)
     if as_json:
-        print(json.dumps(to_json(found, dataset.format, [str(file) for file in dataset.files()])))
+        print(json.dumps(found.as_json(dataset.format, [str(file) for file in dataset.files()])))
     else:
         _show(Console(highlight=False, soft_wrap=True), dataset, found, limit_shown)
     if strict and found.bad:
         raise typer.Exit(1)
-
-
-def _counted(rows: "Iterable[Checked]", advance: object) -> "Iterator[Checked]":
-    assert callable(advance)
-    for row in rows:
-        advance(1)
-        yield row
 
 
 def _show(console: "Console", dataset: "Dataset", found: "Inspection", limit: int) -> None:
@@ -94,8 +84,8 @@ def _show(console: "Console", dataset: "Dataset", found: "Inspection", limit: in
         ),
         ("Turns", _spread(found.turns, "a row")),
         ("Answers", _spread(found.answer_chars, "characters")),
-        ("Width", _spread(found.widths, "pixels")),
-        ("Height", _spread(found.heights, "pixels")),
+        ("Width", _spread(found.width, "pixels")),
+        ("Height", _spread(found.height, "pixels")),
     ]
     for label, value in facts:
         table.add_row(label, Text(_safe(value)))
@@ -111,10 +101,12 @@ def _show(console: "Console", dataset: "Dataset", found: "Inspection", limit: in
     console.print(counts)
     console.print()
     for row in found.bad[:limit]:
+        assert row.exclusion is not None
+        code, reason = row.exclusion.code, row.exclusion.reason
         console.print(
-            Text.assemble((_safe(row.place), "bold"), "  ", (row.code, "yellow"), f"  id {_safe(row.id)}")
+            Text.assemble((_safe(row.place), "bold"), "  ", (code, "yellow"), f"  id {_safe(row.id)}")
         )
-        console.print(Text(f"  {_safe(row.reason)}"))
+        console.print(Text(f"  {_safe(reason)}"))
     if len(found.bad) > limit:
         console.print(
             f"and {len(found.bad) - limit:,} more: --limit-shown lists more of them, --json all", style="dim"

@@ -2,7 +2,7 @@
 
 from finegold.dedup.duplicates import Duplicates, best_first
 from finegold.dedup.exact import content_key, exact_duplicates
-from finegold.dedup.mark import LeftOut, leave_out_duplicates
+from finegold.dedup.mark import mark_duplicates
 from finegold.dedup.perceptual import perceptual_duplicates, perceptual_hash
 from finegold.dedup.semantic import semantic_cells, semantic_duplicates
 from finegold.dedup.settings import Dedup, parse_dedup
@@ -13,13 +13,12 @@ __all__ = [
     "Contents",
     "Dedup",
     "Duplicates",
-    "LeftOut",
     "best_first",
     "content_key",
     "deduplicate",
     "exact_duplicates",
     "hash_images",
-    "leave_out_duplicates",
+    "mark_duplicates",
     "parse_dedup",
     "perceptual_duplicates",
     "perceptual_hash",

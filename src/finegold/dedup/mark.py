@@ -1,8 +1,7 @@
-"""Leave duplicates out of what is chosen from, and say of each why and for which better row."""
+"""Mark the rows that duplicate a better one, and say of each why and which row stays."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,30 +13,16 @@ from finegold.dedup.settings import Dedup
 from finegold.dedup.stages import deduplicate
 from finegold.dedup.table import Contents
 from finegold.errors import ConfigError
+from finegold.samples import Exclusion
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A row that was left out as a duplicate.
-
-    Attributes:
-        method: `exact`, `perceptual` or `semantic`.
-        of: Id of the row that stays in its place.
-        reason: One sentence.
-    """
-
-    method: str
-    of: str
-    reason: str
-
-
-def leave_out_duplicates(
+def mark_duplicates(
     settings: Dedup,
     ids: Sequence[str],
     quality: Floats | None,
     contents: Contents | None,
     embeddings: Vectors | None,
-) -> tuple[Mapping[int, LeftOut], tuple[str, ...]]:
+) -> tuple[dict[int, Exclusion], tuple[str, ...]]:
     """Find the duplicates among rows; the best of each group stays, without a quality the smallest id.
 
     Args:
@@ -48,7 +33,7 @@ def leave_out_duplicates(
         embeddings: Shape (n, d), NaN where a row has no image; for the semantic pass.
 
     Returns:
-        The rows to leave out, and a sentence or two on how many.
+        Why each duplicate is out, by row, and a sentence or two on how many there are.
 
     Raises:
         ConfigError: If a pass lacks what it compares.
@@ -70,13 +55,15 @@ def leave_out_duplicates(
         threshold=settings.threshold or 1.0,
     )
     stays = found.stands_for()
-    left = {
-        row: LeftOut(method, ids[stays[row]], _reason(method, distance, ids[other], ids[stays[row]]))
+    marked = {
+        row: Exclusion(
+            f"duplicate-{method}", _reason(method, distance, ids[other], ids[stays[row]]), ids[stays[row]]
+        )
         for row, other, distance, method in zip(
             found.removed.tolist(), found.because_of.tolist(), found.distance, found.method, strict=True
         )
     }
-    return left, _notes(settings, found, contents)
+    return marked, _notes(settings, found, contents)
 
 
 def _cells(

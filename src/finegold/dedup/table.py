@@ -16,7 +16,8 @@ from finegold.encoders.step import samples_of_parts
 from finegold.engines import map_ordered
 from finegold.run import PART_ROWS, PartTable, RunFolder, progress
 from finegold.samples import Dataset, Sample
-from finegold.samples.images import ImageError, decode, image_sha256
+from finegold.samples.exclusions import ImageError
+from finegold.samples.images import decode, image_sha256
 
 VERSION = 1
 """Raised when the same images would give other hashes."""
@@ -101,7 +102,7 @@ def _hashed(item: tuple[int, Sample | None]) -> tuple[int, dict[str, Any] | None
             found = perceptual_hash(decode(sample.images[0]))
             row["perceptual"] = None if found is None else f"{found:030x}"
     except ImageError as error:
-        row["reason"] = error.problem.reason
+        row["reason"] = error.exclusion.reason
     return part, row
 
 

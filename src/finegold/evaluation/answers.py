@@ -9,14 +9,14 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from finegold.errors import ConfigError, RunError
 from finegold.evaluation.task import Item
 from finegold.run import canonical_json, write_json, write_text
-from finegold.samples import Problem
+from finegold.samples import Exclusion
 from finegold.samples.formats.json_text import dump_json
 
 
@@ -42,12 +42,12 @@ class Answer:
     references: tuple[str, ...]
     choices: tuple[str, ...]
     answer: str | None
-    problem: Problem | None
+    problem: Exclusion | None
 
     @classmethod
-    def of(cls, item: Item, prompt: str, result: str | Problem) -> "Answer":
+    def of(cls, item: Item, prompt: str, result: str | Exclusion) -> "Answer":
         """From a result of a generator."""
-        failed = isinstance(result, Problem)
+        failed = isinstance(result, Exclusion)
         return cls(
             id=item.id,
             image=item.image.name,
@@ -56,13 +56,14 @@ class Answer:
             references=item.references,
             choices=item.choices,
             answer=None if failed else str(result),
-            problem=result if isinstance(result, Problem) else None,
+            problem=result if isinstance(result, Exclusion) else None,
         )
 
     def line(self) -> str:
         """As a JSON line."""
         record = {name: getattr(self, name) for name in self.__slots__}
-        problem = None if self.problem is None else asdict(self.problem)
+        out = self.problem
+        problem = None if out is None else {"code": out.code, "reason": out.reason}
         return dump_json(record | {"problem": problem}).decode() + "\n"
 
     def answers(self, item: Item, prompt: str) -> bool:
@@ -167,7 +168,7 @@ def read_answers(path: Path) -> list[Answer]:
 def _parse(record: dict[str, Any]) -> Answer:
     problem = record["problem"]
     lists = {key: tuple(record[key]) for key in ("references", "choices")}
-    return Answer(**(record | lists | {"problem": None if problem is None else Problem(**problem)}))
+    return Answer(**(record | lists | {"problem": None if problem is None else Exclusion(**problem)}))
 
 
 def read_all_answers(out: Path, task: str) -> list[Answer]:

@@ -14,8 +14,9 @@ from finegold.evaluation.task import Item, Prompt
 from finegold.models.base import Generator, Profile
 from finegold.models.crop import random_crop
 from finegold.run import progress, write_text
-from finegold.samples import ImageRef, Problem
-from finegold.samples.images import ImageError, decode, read_bytes
+from finegold.samples import Exclusion, ImageRef
+from finegold.samples.exclusions import ImageError
+from finegold.samples.images import decode, read_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +110,17 @@ def _complete(batch: Sequence[Item], earlier: dict[str, Answer], asking: Asking)
 
 def _with_pictures(
     batches: Sequence[Sequence[Item]], blind: bool, asking: Asking
-) -> Iterator[tuple[Sequence[Item], list[Image.Image | Problem]]]:
+) -> Iterator[tuple[Sequence[Item], list[Image.Image | Exclusion]]]:
     """Each batch with its images, which are decoded ahead in threads; none for a blind generator."""
     if blind:
         yield from ((batch, []) for batch in batches)
         return
 
-    def load(item: Item) -> Image.Image | Problem:
+    def load(item: Item) -> Image.Image | Exclusion:
         try:
             image = _decode(item.image)
         except ImageError as error:
-            return error.problem
+            return error.exclusion
         return random_crop(image, seed=asking.seed, item=item.id) if asking.profile.random_crop else image
 
     items: Iterable[Item] = (item for batch in batches for item in batch)
@@ -138,15 +139,15 @@ def _decode(ref: ImageRef) -> Image.Image:
 
 
 def _answer(
-    batch: Sequence[Item], pictures: Sequence[Image.Image | Problem], generator: Generator, asking: Asking
+    batch: Sequence[Item], pictures: Sequence[Image.Image | Exclusion], generator: Generator, asking: Asking
 ) -> list[Answer]:
     prompts = [asking.prompt.render(item) for item in batch]
-    results: list[str | Problem] = [p if isinstance(p, Problem) else "" for p in pictures] or [""] * len(
+    results: list[str | Exclusion] = [p if isinstance(p, Exclusion) else "" for p in pictures] or [""] * len(
         batch
     )
-    rows = [row for row, result in enumerate(results) if not isinstance(result, Problem)]
+    rows = [row for row, result in enumerate(results) if not isinstance(result, Exclusion)]
     if rows:
-        images = [p for p in pictures if not isinstance(p, Problem)]
+        images = [p for p in pictures if not isinstance(p, Exclusion)]
         given = generator.generate(images, [prompts[row] for row in rows], asking.prompt.max_new_tokens)
         if len(given) != len(rows):
             raise ModelError(f"{generator.name} gave {len(given)} answers to {len(rows)} prompts")

@@ -17,7 +17,7 @@ from PIL import Image
 from finegold.errors import ConfigError, ModelError
 from finegold.extras import require
 from finegold.models.registry import Generator, find_profile, open_generator
-from finegold.samples import IMAGE_PLACEHOLDER, Problem
+from finegold.samples import IMAGE_PLACEHOLDER, Exclusion
 
 _WHY = "the lmms-eval bridge"
 _LONGEST = 1024
@@ -100,7 +100,7 @@ def answer_requests(
             prompts = [arguments[0].replace(IMAGE_PLACEHOLDER, "").strip() for arguments in batch]
             given = generator.generate(images, prompts, longest)
             for arguments, answer in zip(batch, given, strict=True):
-                if isinstance(answer, Problem):
+                if isinstance(answer, Exclusion):
                     raise ModelError(f"{arguments[4]} document {arguments[3]} has no answer: {answer.reason}")
                 answers.append(_until(answer, arguments[1].get("until")))
     return answers

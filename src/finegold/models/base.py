@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from PIL import Image
 
 from finegold.errors import ConfigError
-from finegold.samples import Problem
+from finegold.samples import Exclusion
 
 
 class Generator(Protocol):
@@ -26,8 +26,8 @@ class Generator(Protocol):
 
     def generate(
         self, images: Sequence[Image.Image], prompts: Sequence[str], max_new_tokens: int
-    ) -> Sequence[str | Problem]:
-        """An answer a prompt, in order, without the prompt; a Problem where there is none.
+    ) -> Sequence[str | Exclusion]:
+        """An answer a prompt, in order, without the prompt; an Exclusion where there is none.
 
         Args:
             images: RGB, one a prompt; empty for a blind generator.

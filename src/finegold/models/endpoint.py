@@ -18,7 +18,7 @@ from finegold.llm import (
     map_bounded,
 )
 from finegold.models.base import Profile
-from finegold.samples import Problem
+from finegold.samples import Exclusion
 
 PREFIX = "endpoint:"
 _TEMPLATE = "evaluate/1"
@@ -28,7 +28,7 @@ class EndpointGenerator:
     """Asks for each answer with one call: the image (its longest side at most 1,024 pixels), then the prompt.
 
     A reply that was paid for is in the session's cache, so that a killed run does not pay for it again. A
-    call that fails leaves a Problem; an endpoint that is down, or a limit that is reached, stops the run.
+    call that fails leaves an Exclusion; an endpoint that is down, or a limit that is reached, stops the run.
     """
 
     blind = False
@@ -60,7 +60,7 @@ class EndpointGenerator:
 
     def generate(
         self, images: Sequence[Image.Image], prompts: Sequence[str], max_new_tokens: int
-    ) -> list[str | Problem]:
+    ) -> list[str | Exclusion]:
         """See `Generator`.
 
         Raises:
@@ -87,12 +87,12 @@ class EndpointGenerator:
             self._loop.close()
             self._loop = self._client = None
 
-    async def _ask_all(self, requests: Sequence[ChatRequest]) -> list[str | Problem]:
+    async def _ask_all(self, requests: Sequence[ChatRequest]) -> list[str | Exclusion]:
         if self._client is None:
             self._client = await self._session.open()
         client = self._client
 
-        async def ask(request: ChatRequest) -> str | Problem:
+        async def ask(request: ChatRequest) -> str | Exclusion:
             try:
                 reply = await client.complete(request)
             except Halted as stop:
@@ -100,12 +100,12 @@ class EndpointGenerator:
                     f"the answers stop here, and the same command goes on from here: {stop}"
                 ) from None
             except CallFailed as failure:
-                return Problem("call-failed", str(failure))
+                return Exclusion("call-failed", str(failure))
             if not reply.text:
-                return Problem("no-answer", f"the endpoint gave no text ({reply.finish_reason})")
+                return Exclusion("no-answer", f"the endpoint gave no text ({reply.finish_reason})")
             return reply.text
 
-        answers: list[str | Problem] = [""] * len(requests)
+        answers: list[str | Exclusion] = [""] * len(requests)
         async for position, answer in map_bounded(
             ask, requests, concurrency=self._session.endpoint.concurrency
         ):

@@ -1,17 +1,20 @@
 """Samples: reading, checking and writing datasets of (image, instruction, answer) rows."""
 
 from finegold.samples.dataset import Dataset, WrittenSubset
+from finegold.samples.exclusions import Exclusion, ImageError, RowError
 from finegold.samples.formats.detect import FORMATS, open_dataset
-from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Problem, Role, Row, Sample, Turn
+from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Role, Row, Sample, Turn
 
 __all__ = [
     "FORMATS",
     "IMAGE_PLACEHOLDER",
     "Dataset",
+    "Exclusion",
+    "ImageError",
     "ImageRef",
-    "Problem",
     "Role",
     "Row",
+    "RowError",
     "Sample",
     "Turn",
     "WrittenSubset",

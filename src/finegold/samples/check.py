@@ -1,41 +1,37 @@
-"""Whether a row can be used: its images, its answer, its placeholders, and whether it was there before.
-
-Codes of the problems, beside those of `images`: `malformed-row`, `unsupported-media`, `outside-root`,
-`url-not-allowed`, `unreadable-shard`, `placeholder-mismatch`, `empty-answer`, `repeated-id`, `duplicate-row`.
-"""
+"""Whether a row can be used: its images, its answer, its placeholders, and whether it repeats another."""
 
 import hashlib
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from finegold.samples.exclusions import Exclusion, ImageError
 from finegold.samples.formats.records import canonical, without_id
-from finegold.samples.images import DEFAULT_LIMITS, ImageError, ImageFacts, ImageLimits, check_image
-from finegold.samples.sample import IMAGE_PLACEHOLDER, Problem, Row, Sample
+from finegold.samples.images import DEFAULT_LIMITS, ImageFacts, ImageLimits, check_image
+from finegold.samples.sample import IMAGE_PLACEHOLDER, Row, Sample
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A row and what is known about it.
+    """A row and what the check found.
 
     Attributes:
-        row: As the reader gave it.
-        problem: Why it cannot be used; None if it can.
+        row: The row, with its `exclusion` if it cannot be used.
         images: Facts of the images that were read, in order; fewer than the sample has if one is bad.
+        stamps: `file_stamp` of each image of the sample.
         content_hash: Hex sha256 of the canonical record without its id and of the images' bytes; None
             unless usable.
     """
 
     row: Row
-    problem: Problem | None
     images: tuple[ImageFacts, ...] = ()
     stamps: tuple[str, ...] = ()
     content_hash: str | None = None
 
     @property
-    def usable(self) -> bool:
-        """Whether nothing is wrong with the row."""
-        return self.problem is None
+    def exclusion(self) -> Exclusion | None:
+        """Why the row cannot be used; None if it can."""
+        return self.row.exclusion
 
 
 def check(row: Row, *, limits: ImageLimits = DEFAULT_LIMITS) -> Checked:
@@ -45,23 +41,23 @@ def check(row: Row, *, limits: ImageLimits = DEFAULT_LIMITS) -> Checked:
     """
     sample = row.sample
     if sample is None:
-        return Checked(row, row.problem)
-    problem = _text_problem(sample)
+        return Checked(row)
+    exclusion = _text_exclusion(sample)
     stamps = tuple(file_stamp(ref.path) for ref in sample.images)
     images: list[ImageFacts] = []
     for ref in sample.images:
         try:
             images.append(check_image(ref, limits=limits))
         except ImageError as error:
-            problem = error.problem
+            exclusion = error.exclusion
             break
     content = None
-    if problem is None:
+    if exclusion is None:
         try:
             content = content_hash(sample, images)
         except RecursionError:
-            problem = Problem("malformed-row", "the record is nested too deeply to be hashed")
-    return Checked(row, problem, tuple(images), stamps, content)
+            exclusion = Exclusion("malformed-row", "the record is nested too deeply to be hashed")
+    return Checked(replace(row, exclusion=exclusion), tuple(images), stamps, content)
 
 
 def file_stamp(path: Path | None) -> str:
@@ -83,16 +79,16 @@ def content_hash(sample: Sample, images: list[ImageFacts]) -> str:
     return digest.hexdigest()
 
 
-def _text_problem(sample: Sample) -> Problem | None:
+def _text_exclusion(sample: Sample) -> Exclusion | None:
     placeholders = sum(turn.text.count(IMAGE_PLACEHOLDER) for turn in sample.turns)
     if placeholders != len(sample.images):
-        return Problem(
+        return Exclusion(
             "placeholder-mismatch",
             f"the row has {len(sample.images)} images and {placeholders} {IMAGE_PLACEHOLDER} placeholders, "
             "expected one each",
         )
     if not sample.answer.strip():
-        return Problem("empty-answer", "the row has no answer, expected text to learn from")
+        return Exclusion("empty-answer", "the row has no answer, expected text to learn from")
     return None
 
 
@@ -106,12 +102,12 @@ class Repeats:
     ids: dict[str, str] = field(default_factory=dict)
     contents: dict[str, str] = field(default_factory=dict)
 
-    def add(self, sample_id: str, content: str, place: str) -> Problem | None:
-        """Note a usable row; the problem if it repeats an earlier one, and is then not noted."""
+    def add(self, sample_id: str, content: str, place: str) -> Exclusion | None:
+        """Note a usable row, or say why it is out if it repeats an earlier one."""
         if content in self.contents:
-            return Problem("duplicate-row", f"the row equals that at {self.contents[content]}")
+            return Exclusion("duplicate-row", f"the row equals that at {self.contents[content]}")
         if sample_id in self.ids:
-            return Problem(
+            return Exclusion(
                 "repeated-id",
                 f"the id '{sample_id}' is also that of another row, at {self.ids[sample_id]}: "
                 "--ids row numbers the rows instead",
@@ -121,8 +117,10 @@ class Repeats:
         return None
 
     def judge(self, checked: Checked) -> Checked:
-        """The row, with a problem if it repeats an earlier usable one."""
-        if checked.problem is not None or checked.content_hash is None:
+        """Exclude the row if it repeats an earlier usable one."""
+        if checked.exclusion is not None or checked.content_hash is None:
             return checked
-        problem = self.add(checked.row.id, checked.content_hash, checked.row.place)
-        return checked if problem is None else replace(checked, problem=problem)
+        exclusion = self.add(checked.row.id, checked.content_hash, checked.row.place)
+        return (
+            checked if exclusion is None else replace(checked, row=replace(checked.row, exclusion=exclusion))
+        )

@@ -14,19 +14,13 @@ import time
 from collections.abc import Callable
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from finegold.samples.exclusions import ImageError
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _REDIRECTS = 5
 _CHUNK = 1 << 16
 _TRANSLATED = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
 """IPv6 ranges that carry an IPv4 address inside (NAT64, 6to4, Teredo): where they lead cannot be told."""
-
-
-class FetchError(Exception):
-    """A fetch failed or was refused; `code` is a problem code."""
-
-    def __init__(self, reason: str, code: str = "url-failed") -> None:
-        super().__init__(reason)
-        self.code = code
 
 
 def is_public(address: Address) -> bool:
@@ -51,7 +45,7 @@ def fetch(
         allowed: Which addresses may be connected to.
 
     Raises:
-        FetchError: `url-not-allowed` if a scheme or address is refused, `large-image` if it is too big, else
+        ImageError: `url-not-allowed` if a scheme or address is refused, `large-image` if it is too big, else
             `url-failed`.
     """
     deadline = time.monotonic() + seconds
@@ -62,7 +56,7 @@ def fetch(
         if location is None:
             return body
         url = urljoin(url, location)
-    raise FetchError(f"the address '{url}' redirects more than {_REDIRECTS} times")
+    raise ImageError(f"the address '{url}' redirects more than {_REDIRECTS} times", "url-failed")
 
 
 def _split(url: str) -> SplitResult:
@@ -70,9 +64,9 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         port_is_valid = parts.port is None or parts.port > 0
     except ValueError:
-        raise FetchError(f"'{url}' is not a valid address", "url-not-allowed") from None
+        raise ImageError(f"'{url}' is not a valid address", "url-not-allowed") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_valid:
-        raise FetchError(f"'{url}' is no http or https address", "url-not-allowed")
+        raise ImageError(f"'{url}' is no http or https address", "url-not-allowed")
     return parts
 
 
@@ -85,15 +79,15 @@ def _resolve(parts: SplitResult, allowed: Callable[[Address], bool]) -> str:
     try:
         found = socket.getaddrinfo(host, _port(parts), type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise FetchError(f"the host '{host}' cannot be resolved ({error})") from None
+        raise ImageError(f"the host '{host}' cannot be resolved ({error})", "url-failed") from None
     addresses = [str(entry[4][0]) for entry in found]
     for address in addresses:
         if not allowed(ipaddress.ip_address(address)):
-            raise FetchError(
+            raise ImageError(
                 f"the host '{host}' is at the address {address}, which is not public", "url-not-allowed"
             )
     if not addresses:
-        raise FetchError(f"the host '{host}' has no address")
+        raise ImageError(f"the host '{host}' has no address", "url-failed")
     return addresses[0]
 
 
@@ -101,7 +95,7 @@ def _request(parts: SplitResult, address: str, max_bytes: int, deadline: float) 
     """The body, or where the server redirects to."""
     host, left = parts.hostname or "", deadline - time.monotonic()
     if left <= 0:
-        raise FetchError(f"'{parts.geturl()}' took too long")
+        raise ImageError(f"'{parts.geturl()}' took too long", "url-failed")
     connection = http.client.HTTPConnection(host, _port(parts), timeout=left)
     watch: threading.Timer | None = None
     try:
@@ -127,8 +121,8 @@ def _request(parts: SplitResult, address: str, max_bytes: int, deadline: float) 
         return found
     except (OSError, http.client.HTTPException, ValueError) as error:
         if time.monotonic() >= deadline:
-            raise FetchError(f"'{parts.geturl()}' took too long") from None
-        raise FetchError(f"'{parts.geturl()}' cannot be fetched ({error})") from None
+            raise ImageError(f"'{parts.geturl()}' took too long", "url-failed") from None
+        raise ImageError(f"'{parts.geturl()}' cannot be fetched ({error})", "url-failed") from None
     finally:
         if watch is not None:
             watch.cancel()
@@ -141,17 +135,17 @@ def _response(
     if response.status in (301, 302, 303, 307, 308):
         location = response.getheader("Location")
         if not location:
-            raise FetchError(f"'{parts.geturl()}' redirects to nowhere")
+            raise ImageError(f"'{parts.geturl()}' redirects to nowhere", "url-failed")
         return b"", location
     if response.status != 200:
-        raise FetchError(f"'{parts.geturl()}' answers {response.status} {response.reason}")
+        raise ImageError(f"'{parts.geturl()}' answers {response.status} {response.reason}", "url-failed")
     body = bytearray()
     while chunk := response.read1(_CHUNK):
         body += chunk
         if len(body) > max_bytes:
-            raise FetchError(f"'{parts.geturl()}' has more than {max_bytes:,} bytes", "large-image")
+            raise ImageError(f"'{parts.geturl()}' has more than {max_bytes:,} bytes", "large-image")
     if response.length:
-        raise FetchError(f"'{parts.geturl()}' ended {response.length:,} bytes early")
+        raise ImageError(f"'{parts.geturl()}' ended {response.length:,} bytes early", "url-failed")
     return bytes(body), None
 
 

@@ -1,8 +1,4 @@
-"""Images from untrusted files: limits before decoding, and every pixel layout turned into upright 8-bit RGB.
-
-Problem codes: `missing-image`, `empty-image`, `large-image`, `unreadable-image`, `truncated-image`,
-`wrong-extension`, `animated-image`; from addresses also `url-failed` and `url-not-allowed`.
-"""
+"""Images from untrusted files: limits before decoding, and every pixel layout as upright 8-bit RGB."""
 
 import hashlib
 import io
@@ -14,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from finegold.errors import DataError
-from finegold.samples.fetch import FetchError, fetch
-from finegold.samples.sample import ImageRef, Problem
+from finegold.samples.exclusions import ImageError
+from finegold.samples.fetch import fetch
+from finegold.samples.sample import ImageRef
 
-# Sizes are checked below, against a limit under Pillow's own, and damage is a problem of its row: Pillow's
+# Sizes are checked below, against a limit under Pillow's own, and damage excludes its row: Pillow's
 # warnings about either would only clutter stderr.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
@@ -65,14 +61,6 @@ class ImageLimits:
 
 
 DEFAULT_LIMITS = ImageLimits()
-
-
-class ImageError(DataError):
-    """An image cannot be used; `problem` has the code and the sentence."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.problem = Problem(code, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +126,13 @@ def read_bytes(ref: ImageRef, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
     if ref.data is not None:
         data = ref.data
     elif ref.url is not None:
-        try:
-            data = fetch(ref.url, max_bytes=limits.file_bytes, seconds=limits.seconds)
-        except FetchError as error:
-            raise ImageError(error.code, str(error)) from None
+        data = fetch(ref.url, max_bytes=limits.file_bytes, seconds=limits.seconds)
     elif ref.path is not None:
         data = _read_file(ref, ref.path, limits)
     else:
-        raise ImageError("missing-image", "the image has neither path, bytes nor address")
+        raise ImageError("the image has neither path, bytes nor address", "missing-image")
     if not data:
-        raise ImageError("empty-image", f"the image {_name(ref)} has zero bytes")
+        raise ImageError(f"the image {_name(ref)} has zero bytes", "empty-image")
     if len(data) > limits.file_bytes:
         raise _too_many_bytes(ref, len(data), limits)
     return data
@@ -163,23 +148,23 @@ def _read_file(ref: ImageRef, path: Path, limits: ImageLimits) -> bytes:
         found = path.stat()
         # Before opening: a named pipe would block, a device would not end.
         if not stat.S_ISREG(found.st_mode):
-            raise ImageError("unreadable-image", f"the image {_name(ref)} is a folder or device, not a file")
+            raise ImageError(f"the image {_name(ref)} is a folder or device, not a file", "unreadable-image")
         if found.st_size > limits.file_bytes:
             raise _too_many_bytes(ref, found.st_size, limits)
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise ImageError(
-            "missing-image",
             f"the image {_name(ref)} is not at {path}: --images names the folder that images are in",
+            "missing-image",
         ) from None
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise ImageError("unreadable-image", f"the image {_name(ref)} cannot be read ({why})") from None
+        raise ImageError(f"the image {_name(ref)} cannot be read ({why})", "unreadable-image") from None
 
 
 def _too_many_bytes(ref: ImageRef, size: int, limits: ImageLimits) -> ImageError:
     return ImageError(
-        "large-image", f"the image {_name(ref)} has {size:,} bytes, expected at most {limits.file_bytes:,}"
+        f"the image {_name(ref)} has {size:,} bytes, expected at most {limits.file_bytes:,}", "large-image"
     )
 
 
@@ -188,21 +173,21 @@ def _open(ref: ImageRef, data: bytes, limits: ImageLimits) -> Image.Image:
         image = Image.open(io.BytesIO(data), formats=_OPENED)
     except Image.DecompressionBombError:
         raise ImageError(
-            "large-image", f"the image {_name(ref)} has more than {limits.pixels:,} pixels"
+            f"the image {_name(ref)} has more than {limits.pixels:,} pixels", "large-image"
         ) from None
     except Exception:
         raise _unreadable(ref, data) from None
     if image.width * image.height > limits.pixels:
         size = f"{image.width} x {image.height}"
         raise ImageError(
-            "large-image", f"the image {_name(ref)} is {size}, expected at most {limits.pixels:,} pixels"
+            f"the image {_name(ref)} is {size}, expected at most {limits.pixels:,} pixels", "large-image"
         )
     suffix, format = (ref.path or Path(ref.name)).suffix.lower(), image.format or ""
     if suffix in _KNOWN and suffix not in SUFFIXES[format] and ref.url is None:
-        raise ImageError("wrong-extension", f"the image {_name(ref)} is a {format} file")
+        raise ImageError(f"the image {_name(ref)} is a {format} file", "wrong-extension")
     if format != "MPO" and getattr(image, "is_animated", False):
         what = "several pages" if format == "TIFF" else "several frames"
-        raise ImageError("animated-image", f"the image {_name(ref)} has {what}, expected one picture")
+        raise ImageError(f"the image {_name(ref)} has {what}, expected one picture", "animated-image")
     return image
 
 
@@ -211,16 +196,16 @@ def _unreadable(ref: ImageRef, data: bytes) -> ImageError:
         return _truncated(ref)
     if data.startswith(_MAGIC):
         reason = f"the image {_name(ref)} has a damaged or cut-off header"
-        return ImageError("unreadable-image", reason)
+        return ImageError(reason, "unreadable-image")
     known = ", ".join(_OPENED)
     start = ascii(data[:12].decode("latin-1"))
     return ImageError(
-        "unreadable-image", f"the image {_name(ref)} is none of {known}: its bytes start with {start}"
+        f"the image {_name(ref)} is none of {known}: its bytes start with {start}", "unreadable-image"
     )
 
 
 def _truncated(ref: ImageRef) -> ImageError:
-    return ImageError("truncated-image", f"the image {_name(ref)} ends before its last pixel: it was cut off")
+    return ImageError(f"the image {_name(ref)} ends before its last pixel: it was cut off", "truncated-image")
 
 
 def _load(ref: ImageRef, image: Image.Image) -> Image.Image:
@@ -232,8 +217,8 @@ def _load(ref: ImageRef, image: Image.Image) -> Image.Image:
         if "truncated" in text.lower() or isinstance(error, EOFError):
             raise _truncated(ref) from None
         if isinstance(error, Image.DecompressionBombError):
-            raise ImageError("large-image", f"the image {_name(ref)} unpacks to too much") from None
-        raise ImageError("unreadable-image", f"the image {_name(ref)} cannot be decoded ({text})") from None
+            raise ImageError(f"the image {_name(ref)} unpacks to too much", "large-image") from None
+        raise ImageError(f"the image {_name(ref)} cannot be decoded ({text})", "unreadable-image") from None
     return image
 
 
@@ -251,7 +236,7 @@ def _to_rgb(ref: ImageRef, image: Image.Image) -> Image.Image:
         return _convert(image)
     except ValueError as error:
         raise ImageError(
-            "unreadable-image", f"the image {_name(ref)} cannot be shown as RGB ({error})"
+            f"the image {_name(ref)} cannot be shown as RGB ({error})", "unreadable-image"
         ) from None
 
 

@@ -2,13 +2,14 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from finegold.samples.check import Checked
+from finegold.samples.sample import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,136 +30,81 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row that cannot be used.
-
-    Attributes:
-        row: 0-based position.
-        id: Its id, or what could be read of it.
-        place: Where a person finds it.
-        code: Of the problem.
-        reason: One sentence.
-    """
-
-    row: int
-    id: str
-    place: str
-    code: str
-    reason: str
-
-
-@dataclass
 class Inspection:
     """Counts over checked rows. Figures other than `rows` and `bad` are of the usable rows.
 
     Attributes:
-        rows: All of them.
-        usable: Those with nothing wrong.
+        rows: Number of all rows.
+        usable: Number of rows with nothing wrong.
         images: Image references; one image in two rows counts twice.
         text_only: Rows without an image.
         image_bytes: Encoded bytes of the images.
-        bad: The rows that cannot be used, in order.
+        turns: User and assistant turns a row.
+        answer_chars: Characters of the answers.
+        width: Pixels of the upright images.
+        height: Pixels of the upright images.
+        bad: The rows that cannot be used, in order, without their samples.
     """
 
-    rows: int = 0
-    usable: int = 0
-    images: int = 0
-    text_only: int = 0
-    image_bytes: int = 0
-    bad: list[BadRow] = field(default_factory=list)
-    _turns: "array[int]" = field(default_factory=lambda: array("q"), repr=False)
-    _chars: "array[int]" = field(default_factory=lambda: array("q"), repr=False)
-    _widths: "array[int]" = field(default_factory=lambda: array("q"), repr=False)
-    _heights: "array[int]" = field(default_factory=lambda: array("q"), repr=False)
-
-    def add(self, checked: Checked) -> None:
-        """Count one row."""
-        self.rows += 1
-        row, sample = checked.row, checked.row.sample
-        if checked.problem is not None or sample is None:
-            assert checked.problem is not None
-            problem = checked.problem
-            self.bad.append(BadRow(row.index, row.id, row.place, problem.code, problem.reason))
-            return
-        self.usable += 1
-        self.images += len(sample.images)
-        self.text_only += not sample.images
-        self._turns.append(sum(turn.role != "system" for turn in sample.turns))
-        self._chars.append(len(sample.answer))
-        for image in checked.images:
-            self.image_bytes += image.file_bytes
-            self._widths.append(image.width)
-            self._heights.append(image.height)
-
-    @property
-    def turns(self) -> Spread | None:
-        """User and assistant turns a row."""
-        return Spread.of(self._turns)
-
-    @property
-    def answer_chars(self) -> Spread | None:
-        """Characters of the answers."""
-        return Spread.of(self._chars)
-
-    @property
-    def widths(self) -> Spread | None:
-        """Pixels, upright."""
-        return Spread.of(self._widths)
-
-    @property
-    def heights(self) -> Spread | None:
-        """Pixels, upright."""
-        return Spread.of(self._heights)
+    rows: int
+    usable: int
+    images: int
+    text_only: int
+    image_bytes: int
+    turns: Spread | None
+    answer_chars: Spread | None
+    width: Spread | None
+    height: Spread | None
+    bad: list[Row]
 
     @property
     def codes(self) -> dict[str, int]:
         """Number of bad rows by code, the most frequent first, then by name."""
-        counts = Counter(row.code for row in self.bad)
+        counts = Counter(row.exclusion.code for row in self.bad if row.exclusion)
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
+    def as_json(self, format: str, files: Sequence[str]) -> dict[str, Any]:
+        """The object that `finegold inspect --json` prints.
 
-def inspect_rows(checked: Iterable[Checked]) -> Inspection:
-    """Count rows that are checked and judged."""
-    found = Inspection()
-    for row in checked:
-        found.add(row)
-    return found
-
-
-def stop_at_bad(checked: Iterable[Checked]) -> Iterator[Checked]:
-    """The rows up to the first bad one, that one included."""
-    for row in checked:
-        yield row
-        if row.problem is not None:
-            return
+        Its keys: `format`; `files`; the counts and spreads above; `excluded`, the number of bad rows by code;
+        `bad`, each bad row as `{row, id, place, code, reason}` with `row` counted from 0.
+        """
+        bad = [
+            {"row": row.index, "id": row.id, "place": row.place, "code": out.code, "reason": out.reason}
+            for row in self.bad
+            if (out := row.exclusion)
+        ]
+        counts = asdict(replace(self, bad=[]))
+        return {"format": format, "files": list(files)} | counts | {"excluded": self.codes, "bad": bad}
 
 
-def as_json(found: Inspection, format: str, files: Sequence[str]) -> dict[str, Any]:
-    """The object that `finegold inspect --json` prints.
-
-    Its keys: `format`; `files`; `rows`; `usable`; `images`; `text_only`; `image_bytes`; `turns`,
-    `answer_chars`, `width` and `height`, each `{min, median, max}` or null; `excluded`, the number of bad
-    rows by code; `bad`, each bad row as `{row, id, place, code, reason}` with `row` counted from 0.
-    """
-    return {
-        "format": format,
-        "files": list(files),
-        "rows": found.rows,
-        "usable": found.usable,
-        "images": found.images,
-        "text_only": found.text_only,
-        "image_bytes": found.image_bytes,
-        "turns": _spread(found.turns),
-        "answer_chars": _spread(found.answer_chars),
-        "width": _spread(found.widths),
-        "height": _spread(found.heights),
-        "excluded": found.codes,
-        "bad": [
-            {"row": row.row, "id": row.id, "place": row.place, "code": row.code, "reason": row.reason}
-            for row in found.bad
-        ],
-    }
-
-
-def _spread(spread: Spread | None) -> dict[str, float] | None:
-    return None if spread is None else {"min": spread.min, "median": spread.median, "max": spread.max}
+def inspect_rows(checked: Iterable[Checked], *, strict: bool = False) -> Inspection:
+    """Count rows that are checked and judged, with `strict` up to the first bad one."""
+    bad: list[Row] = []
+    images, turns, chars, sizes, widths, heights = (array("q") for _ in range(6))
+    for one in checked:
+        sample = one.row.sample
+        if one.exclusion is not None or sample is None:
+            bad.append(replace(one.row, sample=None))
+            if strict:
+                break
+            continue
+        images.append(len(sample.images))
+        turns.append(sum(turn.role != "system" for turn in sample.turns))
+        chars.append(len(sample.answer))
+        for image in one.images:
+            sizes.append(image.file_bytes)
+            widths.append(image.width)
+            heights.append(image.height)
+    return Inspection(
+        rows=len(images) + len(bad),
+        usable=len(images),
+        images=sum(images),
+        text_only=images.count(0),
+        image_bytes=sum(sizes),
+        turns=Spread.of(turns),
+        answer_chars=Spread.of(chars),
+        width=Spread.of(widths),
+        height=Spread.of(heights),
+        bad=bad,
+    )

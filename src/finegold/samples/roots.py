@@ -17,7 +17,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from finegold.errors import DataError
-from finegold.samples.formats.records import RawImage, RowError
+from finegold.samples.exclusions import RowError
+from finegold.samples.formats.records import RawImage
 from finegold.samples.sample import ImageRef
 
 MOVED_FROM = ".moved-from"

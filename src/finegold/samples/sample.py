@@ -1,9 +1,11 @@
-"""The nouns of a dataset: Sample, its turns and images, and the Row and Problem that surround it."""
+"""The nouns of a dataset: a Sample with its turns and images, and the Row that it was read from."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from finegold.samples.exclusions import Exclusion
 
 Role = Literal["system", "user", "assistant"]
 IMAGE_PLACEHOLDER = "<image>"
@@ -68,32 +70,19 @@ def _without_placeholders(turns: tuple[Turn, ...], role: Role) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a row cannot be used.
-
-    Attributes:
-        code: Short and stable, for programs and counts: `missing-image`.
-        reason: One sentence for a person, naming what was found.
-    """
-
-    code: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
-    """One record as a reader met it: a sample, or the problem that kept it from being one.
+    """One record as a reader met it, and why it is out if it cannot be used.
 
     Attributes:
         index: 0-based position in the dataset, over all its files.
         place: Where a person finds it: `pool.json record 12`, `a.jsonl line 7`, `0001.tar member 12.json`.
         sample: None if the record could not be read as one.
-        problem: Set exactly when `sample` is None.
+        exclusion: Why the row cannot be used; None if it can. Always set if there is no sample.
         id: The sample's id, or what could be read of it.
     """
 
     index: int
     place: str
     sample: Sample | None
-    problem: Problem | None
+    exclusion: Exclusion | None
     id: str

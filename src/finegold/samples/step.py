@@ -107,7 +107,7 @@ def _check_rows(
         while rows := list(islice(_advancing(judged, advance, strict), PART_ROWS)):
             table.write(part, pa.Table.from_pylist([_table_row(row) for row in rows], schema=SCHEMA))
             for row in rows:
-                if row.problem is not None:
+                if row.exclusion is not None:
                     _log(run, row)
             part += 1
     return part
@@ -115,8 +115,8 @@ def _check_rows(
 
 def _advancing(judged: Iterator[Checked], advance: Any, strict: bool) -> Iterator[Checked]:
     for row in judged:
-        if strict and row.problem is not None:
-            raise strict_error(row.row.place, row.row.id, row.problem.reason)
+        if strict and row.exclusion is not None:
+            raise strict_error(row.row.place, row.row.id, row.exclusion.reason)
         advance(1)
         yield row
 
@@ -129,26 +129,26 @@ def strict_error(place: str, sample_id: str, reason: str) -> DataError:
 
 
 def _log(run: RunFolder, row: Checked) -> None:
-    assert row.problem is not None
+    assert row.exclusion is not None
     run.log(
         "excluded",
         row=row.row.index,
         id=_printable(row.row.id),
         place=_printable(row.row.place),
-        code=row.problem.code,
-        reason=_printable(row.problem.reason),
+        code=row.exclusion.code,
+        reason=_printable(row.exclusion.reason),
     )
 
 
 def _table_row(checked: Checked) -> dict[str, Any]:
-    row, sample, problem = checked.row, checked.row.sample, checked.problem
+    row, sample, exclusion = checked.row, checked.row.sample, checked.exclusion
     found: dict[str, Any] = {
         "row": row.index,
         "sample_id": _printable(row.id),
         "place": _printable(row.place),
-        "status": "ok" if problem is None else "excluded",
-        "code": problem and problem.code,
-        "reason": problem and _printable(problem.reason),
+        "status": "ok" if exclusion is None else "excluded",
+        "code": exclusion and exclusion.code,
+        "reason": exclusion and _printable(exclusion.reason),
     }
     if sample is not None:
         found |= {

@@ -18,7 +18,7 @@ from finegold.selection.preset import ClusteringSpec, Preset
 from finegold.selection.presets import PRESETS, find_preset
 from finegold.selection.quality import weighted_sum
 from finegold.selection.select import select
-from finegold.selection.selection import Chosen, ClusterCount, Exclusion, Selection, SelectionInputs
+from finegold.selection.selection import Chosen, ClusterCount, Selection, SelectionInputs
 
 __all__ = [
     "ALLOCATORS",
@@ -31,7 +31,6 @@ __all__ = [
     "ClusteringSpec",
     "DatasetInfo",
     "ExcludedInfo",
-    "Exclusion",
     "Manifest",
     "Normaliser",
     "Picker",

@@ -7,8 +7,9 @@ from finegold.engines import map_ordered
 from finegold.errors import BudgetError, ConfigError
 from finegold.run import fingerprint, write_json, write_text
 from finegold.samples import ImageRef
+from finegold.samples.exclusions import ImageError
 from finegold.samples.formats.json_text import read_json
-from finegold.samples.images import ImageError, image_sha256
+from finegold.samples.images import image_sha256
 from finegold.selection.manifest import manifest_text
 from finegold.selection.pickers import PICKERS
 from finegold.selection.presets import find_preset

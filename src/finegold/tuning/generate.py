@@ -14,9 +14,10 @@ from finegold.models.prefix.answering import Answerer, PrefixAnswerer, Sampling
 from finegold.models.prefix.registry import is_prefix_name, load_named_model
 from finegold.run import fingerprint, progress
 from finegold.samples import ImageRef
+from finegold.samples.exclusions import RowError
 from finegold.samples.formats.json_text import decode_line, detect_encoding, read_lines
-from finegold.samples.formats.records import RawImage, RowError
-from finegold.samples.images import ImageError, check_image, decode, read_bytes
+from finegold.samples.formats.records import RawImage
+from finegold.samples.images import check_image, decode, read_bytes
 from finegold.samples.roots import ImageRoot
 
 TEXT_KEYS = ("text", "instruction", "question")
@@ -185,7 +186,7 @@ def _question(record: Any, number: int, root: ImageRoot | None, where: str) -> Q
     try:
         ref = root.ref(RawImage(str(name)))
         check_image(_whatever_its_name(ref))
-    except (RowError, ImageError) as error:
+    except RowError as error:
         raise DataError(f"{where} cannot be asked: {error}") from None
     return Question(identifier, text, ref)
 

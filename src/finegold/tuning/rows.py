@@ -40,8 +40,8 @@ def usable_samples(dataset: Dataset) -> Iterator[tuple[Checked, Sample]]:
     """
     for row in dataset.rows():
         checked = check(row)
-        if checked.problem is not None or row.sample is None:
-            problem = checked.problem or row.problem
+        if checked.exclusion is not None or row.sample is None:
+            problem = checked.exclusion or row.exclusion
             reason = problem.reason if problem else "it has no sample"
             raise DataError(f"row '{row.id}' ({row.place}) cannot be trained on: {reason}")
         yield checked, row.sample

@@ -59,8 +59,8 @@ def replay(
         row = checked.row
         if row.id in found:
             continue
-        if checked.problem is not None:
-            unlike[row.id] = f"row {row.id} cannot be used: {checked.problem.reason} ({row.place})"
+        if checked.exclusion is not None:
+            unlike[row.id] = f"row {row.id} cannot be used: {checked.exclusion.reason} ({row.place})"
         elif checked.content_hash != wanted[row.id].content_hash:
             unlike[row.id] = f"row {row.id} has other content than when it was chosen ({row.place})"
         else:

@@ -35,7 +35,8 @@ from finegold.report.selection.near_misses import near_misses
 from finegold.report.thumbnails import thumbnail
 from finegold.run import PartTable, RunFolder
 from finegold.samples import Dataset, Row
-from finegold.samples.images import ImageError, decode
+from finegold.samples.exclusions import ImageError
+from finegold.samples.images import decode
 from finegold.selection.compare import PresetComparison
 from finegold.selection.manifest import Configuration, Manifest, read_manifest
 from finegold.selection.pickers import PICKERS

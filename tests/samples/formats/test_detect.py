@@ -42,7 +42,7 @@ def test_json_formats_are_told_by_their_records(
     (tmp_path / "data.json").write_text(text)
     dataset = open_dataset(tmp_path / "data.json")
     assert dataset.format == format
-    assert [row.problem for row in dataset.rows()] == [None, None]
+    assert [row.exclusion for row in dataset.rows()] == [None, None]
     if format != "minigpt4":
         assert open_dataset(tmp_path / "data.json", format="messages").format == "messages"
 
@@ -51,7 +51,7 @@ def test_the_first_readable_record_decides(tmp_path: Path) -> None:
     rows = [7, None, {"strange": 1}, {"image": "a.jpg", "conversations": TALK}]
     (tmp_path / "data.json").write_text(json.dumps(rows))
     found = list(open_dataset(tmp_path / "data.json").rows())
-    assert [row.problem.code if row.problem else None for row in found] == ["malformed-row"] * 3 + [None]
+    assert [row.exclusion.code if row.exclusion else None for row in found] == ["malformed-row"] * 3 + [None]
 
 
 @pytest.mark.parametrize(
@@ -156,4 +156,4 @@ def test_the_pool_of_real_photos_opens(shared: Path) -> None:
     dataset = open_dataset(shared / "data/noisy_pool/pool.json", images=shared / "data/flickr8k/images")
     rows = list(dataset.rows())
     assert (dataset.format, len(rows)) == ("llava", 3439)
-    assert all(row.problem is None for row in rows)
+    assert all(row.exclusion is None for row in rows)

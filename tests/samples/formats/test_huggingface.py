@@ -38,7 +38,7 @@ def test_what_the_library_saves_is_read_and_what_we_write_it_loads(
     made = datasets.Dataset.from_dict(rows, features=features)
     made.save_to_disk(str(tmp_path / "in"), num_shards=2)
     source = open_dataset(tmp_path / "in")
-    assert [check(row).problem for row in source.rows()] == [None] * 6
+    assert [check(row).exclusion for row in source.rows()] == [None] * 6
     (tmp_path / "out").mkdir()
     (tmp_path / "out/selection.json").write_text("{}")
     source.write(tmp_path / "out", [4, 1])

@@ -16,7 +16,7 @@ def test_a_folder_of_images_is_read_by_name_and_bad_ones_are_found(tmp_path: Pat
     checked = [check(row) for row in dataset.rows()]
 
     assert [one.row.id for one in checked] == ["a.jpg", "b.png", "c.png"]
-    assert [one.usable for one in checked] == [True, True, False]
+    assert [one.exclusion is None for one in checked] == [True, True, False]
     assert [row.id for row in dataset.rows(1)] == ["b.png", "c.png"]
     assert dataset.locate("a.jpg") == tmp_path / "a.jpg"
 

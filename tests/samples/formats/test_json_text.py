@@ -48,7 +48,7 @@ def test_one_damaged_character_does_not_turn_the_others_into_nonsense(tmp_path: 
     lines[1] = lines[1].replace("猫".encode(), "猫".encode()[:2])
     (tmp_path / "data.jsonl").write_bytes(b"\n".join(lines))
     rows = list(open_dataset(tmp_path).rows())
-    assert [row.problem.code if row.problem else None for row in rows] == [None, "malformed-row", None]
+    assert [row.exclusion.code if row.exclusion else None for row in rows] == [None, "malformed-row", None]
     assert rows[0].sample is not None
     assert CHINESE in rows[0].sample.answer
     (tmp_path / "whole.json").write_bytes(ARRAY.encode().replace("猫".encode(), "猫".encode()[:2], 1))
@@ -77,7 +77,7 @@ def test_half_characters_are_a_problem_of_their_row_alone(tmp_path: Path) -> Non
     rows = [dict(ROWS[0]), {**ROWS[1], "id": "\ud83d"}, {**ROWS[2], "note": "\ud83d"}]
     (tmp_path / "data.json").write_text(json.dumps(rows))
     read = list(open_dataset(tmp_path / "data.json").rows())
-    assert [row.problem is None for row in read] == [True, False, True]
+    assert [row.exclusion is None for row in read] == [True, False, True]
     (tmp_path / "out").mkdir()
     written = open_dataset(tmp_path / "data.json").write(tmp_path / "out", [0, 2])
     assert [row.sample.record for row in open_dataset(written.data).rows() if row.sample] == [

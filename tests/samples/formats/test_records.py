@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from finegold.samples import open_dataset
 from finegold.samples.check import check
-from finegold.samples.formats.records import RowError, canonical, hashed_id, parse_record
+from finegold.samples.exclusions import RowError
+from finegold.samples.formats.records import canonical, hashed_id, parse_record
 
 ANSWER = {"role": "assistant", "content": "A cat."}
 
@@ -143,8 +144,8 @@ def test_images_come_as_paths_bytes_and_data_uris() -> None:
 def test_malformed_records_say_why(record: Any) -> None:
     with pytest.raises(RowError) as error:
         parse_record(record)
-    assert error.value.problem.reason
-    assert error.value.problem.code in {
+    assert error.value.exclusion.reason
+    assert error.value.exclusion.code in {
         "malformed-row",
         "unsupported-media",
         "unreadable-image",
@@ -220,7 +221,7 @@ def test_deep_nesting_is_a_problem_of_its_row(tmp_path: Path) -> None:
         f'{{"prompt": "What?", "completion": "A dog.", "note": {"[" * 100_000}}}',
     ]
     (tmp_path / "data.jsonl").write_text("\n".join(lines))
-    found = [check(row).problem for row in open_dataset(tmp_path).rows()]
+    found = [check(row).exclusion for row in open_dataset(tmp_path).rows()]
     assert found[0] is None
     assert found[2] is not None
     assert found[2].code == "malformed-row"

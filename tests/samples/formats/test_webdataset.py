@@ -25,7 +25,7 @@ def shard(path: Path, members: Members) -> Dataset:
 
 
 def codes(dataset: Dataset) -> list[str | None]:
-    return [problem.code if (problem := check(row).problem) else None for row in dataset.rows()]
+    return [exclusion.code if (exclusion := check(row).exclusion) else None for row in dataset.rows()]
 
 
 def test_members_are_grouped_by_the_name_before_the_first_dot(tmp_path: Path, picture: Picture) -> None:
@@ -126,8 +126,8 @@ def test_a_shard_that_was_cut_off_says_so_and_the_next_is_read(
     shard(tmp_path / "b.tar", [("z.jpg", picture(99)), ("z.txt", b"Last.")])
     rows = list(open_dataset(tmp_path).rows())
     assert rows[-1].id == "z"
-    assert rows[-1].problem is None
-    assert "unreadable-shard" in [row.problem.code for row in rows if row.problem]
+    assert rows[-1].exclusion is None
+    assert "unreadable-shard" in [row.exclusion.code for row in rows if row.exclusion]
     assert [row.index for row in rows] == list(range(len(rows)))
 
 

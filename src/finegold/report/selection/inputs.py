@@ -214,7 +214,7 @@ class ReportInputs:
             size bounds the report's: 200 rows are about 2 MB.
         near_misses: Best first; each id must be in `contents`.
         excluded: The excluded rows to list; may be fewer than there are.
-        excluded_counts: Problem code to number of rows, over all excluded rows.
+        excluded_counts: Exclusion code to number of rows, over all excluded rows.
         sections: Judging, comparison and other parts that not every run has.
     """
 

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from finegold.errors import DataError
 from finegold.samples.dataset import Dataset, ReadOptions
-from finegold.samples.formats.records import Parsed, RowError, parse_record
+from finegold.samples.exclusions import RowError
+from finegold.samples.formats.records import Parsed, parse_record
 from finegold.samples.formats.rows import build_row, first_names
 from finegold.samples.roots import ImageRoot, choose_root
 from finegold.samples.sample import ImageRef, Row
@@ -105,14 +106,14 @@ def leading_records(dataset: TableDataset) -> list[Any]:
     ]
     if not records:
         raise DataError(f"{dataset.path} holds no rows, expected at least one")
-    problem = None
+    reason = ""
     for record in records:
         try:
             parse_record(record)
             return records
         except RowError as error:
-            problem = problem or error.problem.reason
-    raise DataError(f"{dataset.path} cannot be understood: {problem}")
+            reason = reason or str(error)
+    raise DataError(f"{dataset.path} cannot be understood: {reason}")
 
 
 def find_root(dataset: TableDataset, beside: Path) -> ImageRoot:

@@ -19,12 +19,13 @@ from typing import Any, Literal
 
 from finegold.errors import ConfigError, DataError
 from finegold.samples.dataset import Dataset, Ids, ReadOptions
+from finegold.samples.exclusions import RowError
 from finegold.samples.formats.json_text import decode_line, detect_encoding, read_json, read_lines
 from finegold.samples.formats.jsonfile import JsonDataset
 from finegold.samples.formats.llava import LlavaDataset
 from finegold.samples.formats.messages import MessagesDataset
 from finegold.samples.formats.minigpt4 import MiniGPT4Dataset
-from finegold.samples.formats.records import RowError, parse_record
+from finegold.samples.formats.records import parse_record
 from finegold.samples.formats.rows import first_names
 from finegold.samples.roots import ImageRoot, choose_root
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from finegold.errors import DataError
 from finegold.samples.dataset import Dataset, ReadOptions, WrittenSubset
+from finegold.samples.exclusions import Exclusion
 from finegold.samples.formats.json_text import (
     Encoding,
     decode_line,
@@ -19,7 +20,7 @@ from finegold.samples.formats.json_text import (
 from finegold.samples.formats.records import Parsed, kind, parse_record
 from finegold.samples.formats.rows import build_row, check_all_written, check_positions
 from finegold.samples.roots import ImageRoot, write_images
-from finegold.samples.sample import ImageRef, Problem, Row
+from finegold.samples.sample import ImageRef, Row
 
 
 @dataclass
@@ -87,7 +88,7 @@ class JsonDataset(Dataset):
             try:
                 record = decode_line(line, self.encoding)
             except ValueError as error:
-                yield Row(index, place, None, Problem("malformed-row", str(error)), f"row {index}")
+                yield Row(index, place, None, Exclusion("malformed-row", str(error)), f"row {index}")
                 continue
             yield build_row(index, place, record, self.options, partial(self.parse, record))
 

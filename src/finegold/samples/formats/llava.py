@@ -7,8 +7,9 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from finegold.samples.exclusions import RowError
 from finegold.samples.formats.jsonfile import JsonDataset
-from finegold.samples.formats.records import Parsed, RowError
+from finegold.samples.formats.records import Parsed
 from finegold.samples.sample import ImageRef
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from finegold.samples.exclusions import RowError
 from finegold.samples.formats.jsonfile import JsonDataset
 from finegold.samples.formats.records import (
     DEFAULT_INSTRUCTION,
     Parsed,
     RawImage,
-    RowError,
     check_text,
     kind,
     place_images,

@@ -23,7 +23,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from finegold.samples.sample import IMAGE_PLACEHOLDER, Problem, Role, Turn
+from finegold.samples.exclusions import RowError
+from finegold.samples.sample import IMAGE_PLACEHOLDER, Role, Turn
 
 DEFAULT_INSTRUCTION = "Describe this image in detail."
 """What a row without an instruction is asked: the first of MiniGPT-4's stage-2 instructions
@@ -40,14 +41,6 @@ ROLES: dict[str, Role] = {
 }
 _MEDIA = ("video", "videos", "audio", "audios")
 _ID_KEYS = ("id", "image_id")
-
-
-class RowError(Exception):
-    """A record is not a sample; carries the Problem that its row gets. Never leaves the samples package."""
-
-    def __init__(self, reason: str, code: str = "malformed-row") -> None:
-        super().__init__(reason)
-        self.problem = Problem(code, reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ from typing import Any
 
 from finegold.errors import DataError
 from finegold.samples.dataset import ReadOptions
-from finegold.samples.formats.records import Parsed, RowError, hashed_id, parse_record, record_id
-from finegold.samples.sample import ImageRef, Problem, Row, Sample
+from finegold.samples.exclusions import Exclusion, RowError
+from finegold.samples.formats.records import Parsed, hashed_id, parse_record, record_id
+from finegold.samples.sample import ImageRef, Row, Sample
 
-TOO_DEEP = Problem("malformed-row", "the record is nested too deeply to be read")
+TOO_DEEP = Exclusion("malformed-row", "the record is nested too deeply to be read")
 
 
 def build_row(
@@ -19,14 +20,14 @@ def build_row(
     options: ReadOptions,
     parse: Callable[[], tuple[Parsed, tuple[ImageRef, ...]]],
 ) -> Row:
-    """One Row from one record: what `parse` returns, or the problem that it raised."""
+    """One Row from one record: what `parse` returns, or the exclusion that it raised."""
     try:
         parsed, images = parse()
         row_id = str(index) if options.ids == "row" else parsed.id or hashed_id(record)
         sample = Sample(row_id, images, parsed.turns, record)
         return Row(index, place, sample, None, row_id)
     except RowError as error:
-        return Row(index, place, None, error.problem, _readable_id(index, record, options))
+        return Row(index, place, None, error.exclusion, _readable_id(index, record, options))
     except RecursionError:
         return Row(index, place, None, TOO_DEEP, f"row {index}")
 

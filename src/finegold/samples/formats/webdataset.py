@@ -16,21 +16,21 @@ from typing import Any, ClassVar
 
 from finegold.errors import DataError
 from finegold.samples.dataset import Dataset, ReadOptions, WrittenSubset
+from finegold.samples.exclusions import Exclusion, RowError
 from finegold.samples.formats.records import (
     Parsed,
     RawImage,
-    RowError,
     check_text,
     named_images,
     parse_record,
 )
 from finegold.samples.formats.rows import build_row, check_all_written, check_positions
 from finegold.samples.formats.shards import output_names
-from finegold.samples.sample import ImageRef, Problem, Row
+from finegold.samples.sample import ImageRef, Row
 
 IMAGE_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"})
 MAX_MEMBER = 256 << 20
-"""Bytes of one member; a larger one is not read, and its row is a problem."""
+"""Bytes of one member; a larger one is not read, and its row is excluded."""
 _NAME = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]+)", re.DOTALL)
 
 
@@ -40,7 +40,7 @@ class _Group:
 
     key: str
     members: list[tarfile.TarInfo] = field(default_factory=list)
-    problem: Problem | None = None
+    exclusion: Exclusion | None = None
 
 
 @dataclass
@@ -72,7 +72,7 @@ class WebDataset(Dataset):
         """Yield every group from `start` on. Places are `SHARD member NAME`, of the group's first member.
 
         A record is `{"__key__": key, "members": {extension: bytes}}`. A shard that ends in the middle gives
-        a row with the problem `unreadable-shard`, after which the next shard is read.
+        a row that is excluded as `unreadable-shard`, after which the next shard is read.
         """
         index = 0
         for shard in self.shards:
@@ -84,12 +84,12 @@ class WebDataset(Dataset):
 
     def _row(self, tar: tarfile.TarFile, shard: Path, group: _Group, index: int) -> Row:
         place = f"{shard.name} member {group.members[0].name if group.members else group.key}"
-        if group.problem is not None:
-            return Row(index, place, None, group.problem, self._id(index, group.key))
+        if group.exclusion is not None:
+            return Row(index, place, None, group.exclusion, self._id(index, group.key))
         try:
             members = {_extension(member): _read(tar, member) for member in group.members}
         except RowError as error:
-            return Row(index, place, None, error.problem, self._id(index, group.key))
+            return Row(index, place, None, error.exclusion, self._id(index, group.key))
         record = {"__key__": group.key, "members": members}
         return build_row(index, place, record, self.options, partial(self._parse, record))
 
@@ -145,14 +145,17 @@ def _open(shard: Path) -> tarfile.TarFile:
 def _groups(tar: tarfile.TarFile) -> Iterator[_Group]:
     """The groups of one shard; a member without extension and the end of a damaged shard are their own."""
     group: _Group | None = None
-    problem = None
+    exclusion = None
     while True:
         try:
             member = tar.next()
             _forget(tar)
-            problem = None if member else _unread(tar)
+            exclusion = None if member else _unread(tar)
         except (tarfile.TarError, OSError, ValueError, EOFError, RecursionError) as error:
-            member, problem = None, Problem("unreadable-shard", f"the shard cannot be read further ({error})")
+            member, exclusion = (
+                None,
+                Exclusion("unreadable-shard", f"the shard cannot be read further ({error})"),
+            )
         if member is None:
             break
         if member.isdir():
@@ -165,15 +168,17 @@ def _groups(tar: tarfile.TarFile) -> Iterator[_Group]:
             group = _Group(key)
         group.members.append(member)
         if name is None:
-            group.problem = Problem("malformed-row", f"the member '{member.name}' is not named KEY.EXTENSION")
+            group.exclusion = Exclusion(
+                "malformed-row", f"the member '{member.name}' is not named KEY.EXTENSION"
+            )
         elif not member.isreg():
-            group.problem = Problem(
+            group.exclusion = Exclusion(
                 "malformed-row", f"the member '{member.name}' is a link or device, not a file"
             )
     if group is not None:
         yield group
-    if problem is not None:
-        yield _Group("end of shard", problem=problem)
+    if exclusion is not None:
+        yield _Group("end of shard", exclusion=exclusion)
 
 
 def _extension(member: tarfile.TarInfo) -> str:
@@ -208,12 +213,12 @@ def _forget(tar: tarfile.TarFile) -> None:
     vars(tar)["members"] = []
 
 
-def _unread(tar: tarfile.TarFile) -> Problem | None:
+def _unread(tar: tarfile.TarFile) -> Exclusion | None:
     """Whether bytes follow the last header: tarfile takes a damaged header for the end of the archive."""
     assert tar.fileobj is not None
     tar.fileobj.seek(tar.offset)
     if tar.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):
-        return Problem("unreadable-shard", f"the shard cannot be read beyond byte {tar.offset:,}")
+        return Exclusion("unreadable-shard", f"the shard cannot be read beyond byte {tar.offset:,}")
     return None
 
 
