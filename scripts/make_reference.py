@@ -9,7 +9,7 @@ from typing import Any
 
 from finegold.samples.exclusions import CODES, STEPS
 from finegold.selection.manifest import Manifest
-from finegold.selection.presets import PRESETS
+from finegold.selection.preset import find_preset, preset_names
 
 DOCS = Path(__file__).parents[1] / "docs"
 MADE = "<!-- made by scripts/make_reference.py -->\n\n"
@@ -59,14 +59,13 @@ def presets() -> str:
         "| preset | what it does | quality | within | allocate | pick |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for preset in PRESETS.values():
+    for preset in map(find_preset, preset_names()):
         weights = ", ".join(f"{name} {value:g}" for name, value in preset.weights.items())
         made_of = weights or ", ".join(preset.indicators)
         quality = f"{preset.quality} of {made_of} ({preset.normalise})" if made_of else "-"
-        within: str = "whole pool" if preset.partition == "none" else preset.partition
-        if preset.partition == "clusters" and preset.clustering is not None:
-            number = preset.clustering.clusters or "sqrt(n/2)"
-            within = f"{number} {preset.clustering.method} clusters"
+        within = "whole pool" if preset.strata is None else f"{preset.strata} strata of quality"
+        if preset.clustering is not None:
+            within = f"{preset.clustering.clusters} {preset.clustering.method} clusters"
         drop = f", best {1 - preset.drop:.0%} only" if preset.drop else ""
         lines.append(
             f"| `{preset.name}` {preset.version} | {preset.summary} | {quality} | {within}{drop} "

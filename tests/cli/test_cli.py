@@ -89,8 +89,7 @@ def test_the_steps_one_by_one_give_what_pick_gives(make_dataset: MakeDataset, tm
     for arguments in (
         ["score", "run", "--data", data, "--scorer", "length"],
         ["score", "run", "--scorer", "clip", "--encoder", "offline"],
-        ["cluster", "run", "--encoder", "offline", "--clusters", 3],
-        ["select", "run", "--size", 6, "--out", "steps", "--preset", preset],
+        ["select", "run", "--size", 6, "--out", "steps", "--preset", preset, "--clusters", 3],
         ["report", "run", "--selection", "steps/selection.json", "--out", "again.html"],
     ):
         done = finegold(*arguments, cwd=tmp_path)
@@ -122,7 +121,7 @@ def test_a_scorer_from_a_file_beside_the_data(make_dataset: MakeDataset, tmp_pat
 def test_replay_exits_with_one_when_a_row_is_gone(make_dataset: MakeDataset, tmp_path: Path) -> None:
     data = make_dataset(10)
     picked = pick(data, size=3, out=tmp_path / "out", preset="length-only")
-    command = ["replay", picked.manifest_path, "--data", data, "--out", tmp_path / "again"]
+    command = ["replay", tmp_path / "out" / "selection.json", "--data", data, "--out", tmp_path / "again"]
     assert finegold(*command).returncode == 0
     data.write_text(
         json.dumps([r for r in json.loads(data.read_text()) if r["id"] != picked.manifest.rows[0].id])

@@ -33,7 +33,7 @@ def test_rows_in_are_selected_not_selected_or_excluded(seed: int, n: int) -> Non
     inputs = inputs_of(n, seed, Dedup(True, 8, 0.9))
     result = select(inputs, LENGTH, 1)
 
-    assert n == len(result.rows) + result.not_selected + len(result.excluded)
+    assert n == len(result.ids) + result.not_selected + len(result.excluded)
     assert not set(result.pool_ids) & set(result.excluded)
     for found in result.excluded.values():
         assert (found.duplicate_of is None) == (found.code == "no-quality")
@@ -57,14 +57,16 @@ def test_the_best_row_of_a_group_stays_and_keeps_its_quality() -> None:
     assert "the images and the text of row b" in result.excluded["a"].reason
     assert any("2 exact; the best of each of 1 groups" in note for note in result.notes)
     all_rows = select(SelectionInputs(inputs.ids, inputs.indicators), LENGTH, 4)
-    quality = {row.id: row.quality for row in all_rows.rows}
-    assert {row.id: row.quality for row in result.rows} == {key: quality[key] for key in ("b", "d")}
+    assert all_rows.quality is not None
+    assert result.quality is not None
+    quality = dict(zip(all_rows.pool_ids, all_rows.quality, strict=True))
+    assert dict(zip(result.pool_ids, result.quality, strict=True)) == {key: quality[key] for key in "bd"}
 
 
 def test_a_size_that_only_duplicates_could_fill_is_refused() -> None:
     inputs = inputs_of(40, 3, Dedup(exact=True))
     left = len(select(inputs, LENGTH, 1).pool_ids)
-    assert len(select(inputs, LENGTH, left).rows) == left
+    assert len(select(inputs, LENGTH, left).ids) == left
     with pytest.raises(BudgetError, match=f"{left} can be used after .* duplicates"):
         select(inputs, LENGTH, left + 1)
 

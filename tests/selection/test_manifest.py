@@ -1,44 +1,57 @@
 import json
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 
 from finegold.errors import DataError
-from finegold.selection import (
+from finegold.selection import find_preset
+from finegold.selection.manifest import (
+    Configuration,
+    Counts,
     DatasetInfo,
-    ExcludedInfo,
     Manifest,
+    RowInfo,
     ScorerInfo,
-    SelectionInputs,
-    build_manifest,
-    find_preset,
     manifest_text,
     read_manifest,
-    select,
 )
 
 
-def manifest() -> Manifest:
-    clip = np.array([1.0, np.nan, 3.0, 2.0])
-    inputs = SelectionInputs(["ä", "b", "c", "d"], {"clip": clip, "reward": clip - 1})
-    selection = select(inputs, find_preset("clip-only"), 2, seed=7)
-    return build_manifest(
-        selection,
-        finegold="0.1.0",
-        libraries={"numpy": "2.0"},
-        dataset=DatasetInfo(
-            fingerprint="f", format="llava", name="pool.json", instruction=None, ids="record"
-        ),
+def manifest(**changes: Any) -> Manifest:
+    configuration = Configuration(
+        preset=find_preset("clip-only").content(),
         encoder={"name": "offline"},
-        scorers=[ScorerInfo(name="clip", version="1", fingerprint="g", parameters={"mode": "paper"})],
-        clustering=None,
-        origins={name: (f"hash of {name}", f"record {name}") for name in ("ä", "b", "c", "d")},
-        excluded=[
-            ExcludedInfo(id=f"bad {i}", place=f"record {i}", code="missing-image", reason="it is not there")
-            for i in range(3)
+        encoder_name="offline",
+        scorers=[
+            ScorerInfo(
+                name="clip", version="1", fingerprint="g", parameters={"mode": "paper"}, table="clip-g"
+            )
         ],
+        weights={"clip": 1.0},
+        clustering=None,
     )
+    rows = [
+        RowInfo(
+            id=name, cluster=None, quality=1.0, scores={"clip": 3.0}, rank=rank, content_hash="h", place="p"
+        )
+        for rank, name in enumerate(("ä", "b"), start=1)
+    ]
+    fields = {
+        "finegold": "0.1.0",
+        "libraries": {"numpy": "2.0"},
+        "dataset": DatasetInfo(
+            fingerprint="f", format="llava", name="a.json", instruction=None, ids="record"
+        ),
+        "configuration": configuration,
+        "seed": 7,
+        "size": 2,
+        "counts": Counts(rows_in=7, selected=2, not_selected=1, excluded={"missing-image": 4}),
+        "clusters": [],
+        "notes": [],
+        "rows": rows,
+    }
+    return Manifest(**(fields | changes))
 
 
 def test_written_and_read_back(tmp_path: Path) -> None:
@@ -47,33 +60,56 @@ def test_written_and_read_back(tmp_path: Path) -> None:
     assert read_manifest(path) == manifest()
 
 
-def test_what_programs_read() -> None:
+def test_its_folder_is_named_after_what_the_subset_depends_on() -> None:
+    whole = manifest()
+    assert whole.folder == f"clip-only-2-{whole.fingerprint}"
+    assert manifest(notes=["said"], libraries={}).fingerprint == whole.fingerprint
+    others = [
+        manifest(seed=8),
+        manifest(configuration=whole.configuration.model_copy(update={"weights": {"clip": 2.0}})),
+        manifest(dataset=whole.dataset.model_copy(update={"fingerprint": "g"})),
+    ]
+    assert len({whole.fingerprint, *(other.fingerprint for other in others)}) == 4
+
+
+def test_a_file_of_the_schema_before_is_read(tmp_path: Path) -> None:
     content = json.loads(manifest_text(manifest()))
-    assert content["schema"] == "finegold/selection/1"
-    assert content["rows"][0] == {
-        "id": "c",
-        "cluster": None,
-        "quality": 1.0,
-        "scores": {"clip": 3.0, "reward": 2.0},
-        "rank": 1,
-        "content_hash": "hash of c",
-        "place": "record c",
+    asked = content["configuration"]
+    preset = asked.pop("preset")
+    del asked["encoder_name"], content["dataset"]["sequence"], asked["scorers"][0]["table"]
+    asked |= {
+        "preset": "clip-only",
+        "preset_version": "1",
+        "partition": "none",
+        **{
+            key: preset[key]
+            for key in ("normalise", "quality", "allocate", "pick", "pick_parameters", "drop")
+        },
     }
-    counts = content["counts"]
-    assert counts["excluded"] == {"missing-image": 3, "no-quality": 1}
-    assert counts["rows_in"] == 7 == counts["selected"] + counts["not_selected"] + 4
-    assert [row["id"] for row in content["excluded"]] == ["bad 0", "bad 1", "bad 2", "b"]
-    assert content["excluded"][3]["reason"] == "none of the indicators clip applies to the row"
-    assert content["seed"] == 7
+    content |= {"schema": "finegold/selection/1", "excluded": [{"id": "x", "code": "missing-image"}]}
+    path = tmp_path / "selection.json"
+    path.write_text(json.dumps(content))
+    found = read_manifest(path)
+    assert found.rows == manifest().rows
+    assert found.configuration.preset["name"] == "clip-only"
+
+
+def test_rows_beyond_what_the_file_holds_are_in_its_table(tmp_path: Path) -> None:
+    path = tmp_path / "selection.json"
+    path.write_text(manifest_text(manifest(rows=[])), encoding="utf-8")
+    with pytest.raises(DataError, match=r"selection\.parquet beside .* is not there: select again"):
+        read_manifest(path)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("not json", "at its beginning"),
+        ("not json", "JSONDecodeError"),
+        ("[]", "at its beginning"),
         ("{}", "at finegold, field required"),
-        (manifest_text(manifest()).replace("finegold/selection/1", "finegold/selection/9"), "at schema"),
+        (manifest_text(manifest()).replace("finegold/selection/2", "finegold/selection/9"), "at schema"),
         (manifest_text(manifest()).replace('"size": 2', '"size": "two"'), "at size"),
+        ('{"schema": "finegold/selection/1"}', "configuration"),
     ],
 )
 def test_a_file_that_is_not_one_is_named_with_the_place(tmp_path: Path, content: str, message: str) -> None:

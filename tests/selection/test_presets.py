@@ -5,10 +5,19 @@ import pytest
 
 from finegold.clustering import cluster_rows, knn_graph
 from finegold.errors import ConfigError
-from finegold.selection import ALLOCATORS, NORMALISERS, PICKERS, PRESETS, SelectionInputs, find_preset, select
-from finegold.selection.quality import GIVEN_QUALITIES, QUALITIES
+from finegold.selection import (
+    ALLOCATORS,
+    NORMALISERS,
+    PICKERS,
+    QUALITIES,
+    SelectionInputs,
+    find_preset,
+    preset_names,
+    select,
+)
 
-NAMES = sorted(PRESETS)
+NAMES = preset_names()
+FROM_FILES = {"learned": "--pairs", "mm-lima": "--selector"}
 
 
 def inputs_for(name: str, order: list[int] | None = None) -> SelectionInputs:
@@ -40,7 +49,7 @@ def inputs_for(name: str, order: list[int] | None = None) -> SelectionInputs:
         labels,
         points,
         targets=np.random.default_rng(6).normal(size=(4, 6)).astype(np.float32),
-        quality=length[order] if find_preset(name).quality in GIVEN_QUALITIES else None,
+        quality=length[order] if name in FROM_FILES else None,
     )
 
 
@@ -53,32 +62,30 @@ def test_every_preset_keeps_every_promise(name: str) -> None:
         result = select(inputs, find_preset(name), size, seed=3)
         assert len(set(result.ids)) == size
         assert size + result.not_selected + len(result.excluded) == 120
-        assert result.rows == select(inputs, find_preset(name), size, seed=3).rows
-        assert [r.id for r in result.rows] == [
-            r.id for r in select(shuffled, find_preset(name), size, seed=3).rows
-        ]
+        assert result.ids == select(inputs, find_preset(name), size, seed=3).ids
+        assert result.ids == select(shuffled, find_preset(name), size, seed=3).ids
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_preset_names_what_there_is(name: str) -> None:
-    preset = PRESETS[name]
+    preset = find_preset(name)
     assert preset.normalise in NORMALISERS
     assert preset.allocate in ALLOCATORS
     assert preset.pick in PICKERS
-    assert (preset.clustering is not None) == (preset.partition == "clusters")
     assert bool(preset.reads) == (name not in ("random", "stratified"))
-    assert preset.quality in (GIVEN_QUALITIES if preset.indicators else QUALITIES)
+    assert preset.quality in QUALITIES
+    assert bool(preset.indicators) == (name in FROM_FILES)
 
 
 def test_rows_without_an_image_are_chosen_by_quality_among_themselves() -> None:
     result = select(inputs_for("d2"), find_preset("d2"), 40)
-    without = [row for row in result.rows if row.scores["clip"] is None]
+    without = [key for key in result.ids if int(key.removeprefix("row ")) % 8 == 0]
     assert len(without) == 5
     assert any("15 rows have no image" in note for note in result.notes)
     assert result.quality is not None
     quality = dict(zip(result.pool_ids, result.quality, strict=True))
     best = sorted((f"row {i}" for i in range(0, 120, 8)), key=lambda i: (-quality[i], i))[:5]
-    assert sorted(row.id for row in without) == sorted(best)
+    assert sorted(without) == sorted(best)
 
 
 def test_a_graph_over_more_rows_is_cut_to_those_there_are() -> None:
@@ -89,7 +96,7 @@ def test_a_graph_over_more_rows_is_cut_to_those_there_are() -> None:
     graph = knn_graph(whole.embeddings[order], 10)
     with_ids = replace(whole, graph=graph, graph_ids=[whole.ids[i] for i in order])
     expected = select(whole, find_preset("d2"), 30)
-    assert select(with_ids, find_preset("d2"), 30).rows == expected.rows
+    assert select(with_ids, find_preset("d2"), 30).ids == expected.ids
     fewer = [i for i in range(120) if i % 3]
     cut = SelectionInputs(
         [whole.ids[i] for i in fewer],
@@ -98,7 +105,7 @@ def test_a_graph_over_more_rows_is_cut_to_those_there_are() -> None:
         graph=graph,
         graph_ids=with_ids.graph_ids,
     )
-    assert len(select(cut, find_preset("d2"), 30).rows) == 30
+    assert len(select(cut, find_preset("d2"), 30).ids) == 30
     with pytest.raises(ConfigError, match="search it again"):
         select(replace(cut, graph_ids=None), find_preset("d2"), 30)
 
@@ -108,16 +115,16 @@ def test_the_worse_half_is_left_out_while_it_is_not_needed() -> None:
     result = select(inputs, find_preset("prism"), 30)
     assert result.quality is not None
     middle = np.median(result.quality)
-    assert all(row.quality is not None and row.quality >= middle for row in result.rows)
+    assert (result.quality[result.rank > 0] >= middle).all()
     assert any("60 rows of lowest quality" in note for note in result.notes)
-    assert len(select(inputs, find_preset("prism"), 100).rows) == 100
+    assert len(select(inputs, find_preset("prism"), 100).ids) == 100
 
 
 def test_what_a_picker_needs_is_named() -> None:
     inputs = inputs_for("d2")
     with pytest.raises(ConfigError, match="'d2' compares images, and none were embedded"):
         select(SelectionInputs(inputs.ids, inputs.indicators), find_preset("d2"), 5)
-    for name, option in GIVEN_QUALITIES.items():
+    for name, option in FROM_FILES.items():
         with pytest.raises(ConfigError, match=f"'{name}' needs a quality .* {option}"):
             select(replace(inputs_for(name), quality=None), find_preset(name), 5)
     with pytest.raises(ConfigError, match="'rds' moves towards target examples"):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from finegold.selection import weighted_sum
+from finegold.selection.quality import weighted_sum
 
 NAN = float("nan")
 

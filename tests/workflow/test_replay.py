@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from finegold.selection.manifest import read_manifest
 from finegold.workflow import DataSource, pick, replay
 
 MakeDataset = Callable[..., Path]
@@ -25,14 +24,14 @@ def test_the_same_subset_from_a_shuffled_and_extended_dataset(
 ) -> None:
     data = make_dataset(20)
     picked = pick(data, size=6, out=tmp_path / "out", preset="length-only")
-    result = replay(read_manifest(picked.manifest_path), DataSource.of(data), tmp_path / "again")
+    result = replay(tmp_path / "out" / "selection.json", DataSource.of(data), tmp_path / "again")
     assert result.differences == ()
     assert _content(tmp_path / "again") == _content(tmp_path / "out")
 
     records = json.loads(data.read_text())
     extra = json.loads(json.dumps(records[0]).replace("r0000", "new").replace("A ", "Not a "))
     data.write_text(json.dumps([extra, *reversed(records)]))
-    result = replay(read_manifest(picked.manifest_path), DataSource.of(data), tmp_path / "third")
+    result = replay(tmp_path / "out" / "selection.json", DataSource.of(data), tmp_path / "third")
     assert result.differences == ()
     again = json.loads((tmp_path / "third" / "data.json").read_text())
     assert {record["id"] for record in again} == {row.id for row in picked.manifest.rows}
@@ -57,7 +56,7 @@ def test_what_differs_is_named_and_nothing_is_written(
     else:
         image.write_bytes(image.read_bytes()[:60])
     data.write_text(json.dumps(records))
-    result = replay(read_manifest(picked.manifest_path), DataSource.of(data), tmp_path / "again")
+    result = replay(tmp_path / "out" / "selection.json", DataSource.of(data), tmp_path / "again")
     assert len(result.differences) == 1
     assert victim in result.differences[0]
     assert not (tmp_path / "again").exists()

@@ -9,7 +9,6 @@ import typer
 if TYPE_CHECKING:
     from finegold.workflow import SelectionFiles
 
-DEFAULT_ENCODER = "openai/clip-vit-large-patch14"
 DEFAULT_PRESET = "sound"
 
 
@@ -54,10 +53,11 @@ Strict = Annotated[
 Link = Annotated[bool, typer.Option("--link", help="Hard-link image files instead of copying them.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
 Encoder = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--encoder",
-        help="Image-text model: a Hugging Face CLIP or SigLIP by id or folder; `offline` needs only PyPI.",
+        help="Image-text model: a Hugging Face CLIP or SigLIP by id or folder; `offline` needs only PyPI. "
+        "Without it, the one that the run folder has, or CLIP ViT-L/14.",
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="`auto`, `cpu`, `cuda`, `cuda:1` or `mps`.")]
@@ -65,9 +65,11 @@ BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Images a fo
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Threads that decode images; all cores if not given.")
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Of every random choice.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of every random choice.")]
 Size = Annotated[str, typer.Option("--size", help="Rows to pick: a number, or a share such as 6%.")]
-Preset = Annotated[str, typer.Option("--preset", help="How to select; `finegold presets` lists them.")]
+Preset = Annotated[
+    str, typer.Option("--preset", help="How to select: a name that `finegold presets` lists, or a TOML file.")
+]
 Weights = Annotated[
     str | None,
     typer.Option("--weights", help="Indicator weights instead of the preset's, such as clip=1,length=0.5."),
@@ -75,11 +77,23 @@ Weights = Annotated[
 Clusters = Annotated[
     int | None, typer.Option("--clusters", min=1, help="Number of image clusters instead of the preset's.")
 ]
+Clustering = Annotated[
+    str | None,
+    typer.Option(
+        "--clustering", help="Clusters that `finegold cluster` made, by name, in place of the preset's."
+    ),
+]
+Scores = Annotated[
+    str | None,
+    typer.Option(
+        "--scores", help="Score tables to use, by name with commas, where there are several of one."
+    ),
+]
 Dedup = Annotated[
     str,
     typer.Option(
         "--dedup",
-        help="Leave duplicates out first: `exact`, `perceptual`, `semantic`, with limits as in "
+        help="Exclude duplicates first: `exact`, `perceptual`, `semantic`, with limits as in "
         "`exact,perceptual=10,semantic=0.95`; `all`; or `none`. The best of each group stays.",
     ),
 ]
@@ -100,11 +114,15 @@ Selector = Annotated[
 ]
 
 
-def given(
-    dedup: str, targets: Path | None, target_images: Path | None, pairs: Path | None, selector: Path | None
+def files(
+    targets: Path | None, target_images: Path | None, pairs: Path | None, selector: Path | None
 ) -> "SelectionFiles":
-    """What was given beside the data, as a selection takes it."""
-    from finegold.dedup import parse_dedup
+    """The files that a preset needs."""
     from finegold.workflow import SelectionFiles
 
-    return SelectionFiles(parse_dedup(dedup), targets, target_images, pairs, selector)
+    return SelectionFiles(targets, target_images, pairs, selector)
+
+
+def names(text: str | None) -> tuple[str, ...]:
+    """Names from `a,b,c`."""
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())

@@ -11,11 +11,13 @@ from finegold.cli import options
 def pick(
     data: options.Data,
     size: options.Size,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the subset, selection.json, report.html.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for the subset, selection.json, its table and report.html.")
+    ],
     images: options.Images = None,
     preset: options.Preset = options.DEFAULT_PRESET,
     weights: options.Weights = None,
-    encoder: options.Encoder = options.DEFAULT_ENCODER,
+    encoder: options.Encoder = None,
     clusters: options.Clusters = None,
     seed: options.Seed = 0,
     dedup: options.Dedup = "none",
@@ -41,23 +43,25 @@ def pick(
     Whatever is computed stays in the run folder: a second pick with other weights takes seconds, and a killed
     one goes on where it stopped.
     """
-    from finegold.cli.show import show_pick
-    from finegold.workflow import Compute, DataSource
-    from finegold.workflow import pick as pick_rows
+    from finegold.cli.show import show_selection
+    from finegold.dedup import parse_dedup
+    from finegold.workflow import Compute, DataSource, Run, SelectionSettings
 
-    result = pick_rows(
-        DataSource.of(data, images, format, instruction, ids, allow_urls),
-        size=size,
-        out=out,
-        run=run,
-        preset=preset,
-        weights=weights,
-        encoder=encoder,
-        clusters=clusters,
+    settings = SelectionSettings.of(
+        preset,
+        size,
+        weights,
         seed=seed,
-        strict=strict,
-        link=link,
-        machine=Compute(device, batch_size, workers),
-        given=options.given(dedup, targets, target_images, pairs, selector),
+        clusters=clusters,
+        dedup=parse_dedup(dedup),
+        files=options.files(targets, target_images, pairs, selector),
     )
-    show_pick(result)
+    opened = Run.open(
+        run or out.resolve().with_name(f"{out.resolve().name}.run"),
+        DataSource.of(data, images, format, instruction, ids, allow_urls),
+        encoder=encoder,
+        compute=Compute(device, batch_size, workers),
+        strict=strict,
+    )
+    selection = opened.pick(settings, out)
+    show_selection(selection, selection.write(out, link=link), out)

@@ -6,10 +6,10 @@ def presets() -> None:
     from rich.console import Console
     from rich.padding import Padding
 
-    from finegold.selection.presets import PRESETS
+    from finegold.selection import find_preset, preset_names
 
     console = Console(highlight=False)
-    for preset in PRESETS.values():
+    for preset in map(find_preset, preset_names()):
         weights = ", ".join(f"{name}={value:g}" for name, value in preset.weights.items())
         made_of = weights or ", ".join(preset.indicators)
         quality = f"{preset.quality} of {made_of} ({preset.normalise}); " if made_of else ""

@@ -38,7 +38,7 @@ def replay(
     source = DataSource.of(
         data, images, format, manifest.dataset.instruction, manifest.dataset.ids, allow_urls
     )
-    result = replay_rows(manifest, source, out, link=link, workers=workers)
+    result = replay_rows(selection, source, out, link=link, workers=workers)
     if result.differences:
         for sentence in result.differences[:SHOWN]:
             print(sentence)

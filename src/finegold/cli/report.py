@@ -18,8 +18,8 @@ def report(
         Path | None, typer.Option("--judge", help="The audit.jsonl of a `finegold judge` to show as well.")
     ] = None,
 ) -> None:
-    """Write the HTML report of a selection from its run folder, with what was compared and judged."""
+    """Write the HTML report of a selection from its table, with what was compared and judged."""
     from finegold.cli.show import shown
-    from finegold.workflow import report_run
+    from finegold.workflow import Run
 
-    print(f"Report  {shown(report_run(run, selection, out, judge))}")
+    print(f"Report  {shown(Run.open(run).selection(selection).report(out, judge))}")

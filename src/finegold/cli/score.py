@@ -18,7 +18,7 @@ def score(
         list[str] | None,
         typer.Option("--param", help="A parameter of the scorer, as name=value; repeatable."),
     ] = None,
-    encoder: options.Encoder = options.DEFAULT_ENCODER,
+    encoder: options.Encoder = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Score the rows again on which it failed before.")
     ] = False,
@@ -57,12 +57,21 @@ def score(
     that was paid for is never paid for again.
     """
     from finegold.cli.show import show_llm, show_plan_lines, show_scores
-    from finegold.workflow import Compute, DataSource, plan_run, score_run
+    from finegold.scorers.from_text import scorer_from_text
+    from finegold.scorers.llm import LlmScorer
+    from finegold.workflow import Compute, DataSource, Run
+    from finegold.workflow.steps import plan_scoring
+    from finegold.workflow.tables import find_encoder
 
     source = None if data is None else DataSource.of(data, images, format, instruction, ids, allow_urls)
-    machine = Compute(device, batch_size, workers)
+    opened = Run.open(
+        run, source, encoder=encoder, compute=Compute(device, batch_size, workers), strict=strict
+    )
     parameters = dict(_parameter(text) for text in param or ())
-    defaults: dict[str, object] = {"encoder": encoder, "device": device}
+    defaults: dict[str, object] = {
+        "encoder": find_encoder(opened.folder, encoder, "missing"),
+        "device": device,
+    }
     if scorer == "llm":
         from finegold.llm import session_from
 
@@ -84,19 +93,11 @@ def score(
         )
     elif show_plan or with_image:
         raise typer.BadParameter("--plan and --with-image are for --scorer llm")
-    if show_plan:
-        show_plan_lines(plan_run(run, scorer, parameters, defaults, source=source, machine=machine))
+    made = scorer_from_text(scorer, parameters, defaults)
+    if isinstance(made, LlmScorer) and show_plan:
+        show_plan_lines(plan_scoring(opened, made))
         return
-    made, table = score_run(
-        run,
-        scorer,
-        parameters,
-        defaults,
-        source=source,
-        retry_failed=retry_failed,
-        strict=strict,
-        machine=machine,
-    )
+    table = opened.score(made, retry_failed=retry_failed)
     show_scores(made.name, table)
     show_llm(made)
 

@@ -6,33 +6,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from finegold.clustering.table import ClusterTable
     from finegold.run import PartTable
+    from finegold.samples import WrittenSubset
     from finegold.scorers import Scorer
-    from finegold.selection.manifest import Manifest
-    from finegold.workflow import Picked
+    from finegold.workflow import Selection
 
 SHOWN_CODES = 12
 """Reasons for exclusion that are listed one by one."""
 
 
-def show_pick(result: "Picked") -> None:
+def show_selection(selection: "Selection", subset: "WrittenSubset", out: Path) -> None:
     """Say what was picked, what was not, and where everything lies."""
-    show_selection(result.manifest)
-    print(
-        f"Subset      {shown(result.subset.data)}  "
-        f"({result.subset.rows:,} rows, {result.subset.files:,} image files)"
-    )
-    print(f"Manifest    {shown(result.manifest_path)}")
-    print(f"Report      {shown(result.report)}")
-    print(f"Run folder  {shown(result.run)}")
+    from finegold.selection.manifest import MANIFEST
+    from finegold.workflow.output import REPORT
 
-
-def show_selection(manifest: "Manifest") -> None:
-    """The selection in a few lines: counts, clusters, what was left out and what to know."""
+    manifest = selection.manifest
     counts = manifest.counts
-    out = sum(counts.excluded.values())
+    excluded = sum(counts.excluded.values())
     print(
-        f"Picked {counts.selected:,} of {counts.rows_in:,} rows with preset {manifest.configuration.preset}"
-        f" (seed {manifest.seed}); {counts.not_selected:,} not picked, {out:,} excluded."
+        f"Picked {counts.selected:,} of {counts.rows_in:,} rows with preset "
+        f"{manifest.configuration.preset['name']} (seed {manifest.seed}); "
+        f"{counts.not_selected:,} not picked, {excluded:,} excluded."
     )
     for code, number in sorted(counts.excluded.items(), key=lambda item: (-item[1], item[0]))[:SHOWN_CODES]:
         print(f"  excluded: {number:>6,}  {code}")
@@ -47,6 +40,10 @@ def show_selection(manifest: "Manifest") -> None:
         )
     for note in manifest.notes:
         print(f"  note: {note}")
+    print(f"Subset      {shown(subset.data)}  ({subset.rows:,} rows, {subset.files:,} image files)")
+    print(f"Selection   {shown(out / MANIFEST)}")
+    print(f"Report      {shown(out / REPORT)}")
+    print(f"Run folder  {shown(selection.run.path)}")
 
 
 def show_scores(name: str, table: "PartTable") -> None:
@@ -103,6 +100,7 @@ def show_clusters(clusters: "ClusterTable") -> None:
         print(f"  the neighbour graph has {clusters.summary['components']} connected parts")
     if clusters.summary["note"]:
         print(f"  note: {clusters.summary['note']}")
+    print(f"Name  {clusters.table.folder.name}")
 
 
 def shown(path: Path) -> str:

@@ -43,7 +43,7 @@ def keep_hygiene(out: Path, manifest: Path | None, fitted_on: Sequence[str]) -> 
         return
     from finegold.selection.manifest import read_manifest
 
-    preset = None if manifest is None else read_manifest(manifest).configuration.preset
+    preset = None if manifest is None else read_manifest(manifest).configuration.preset["name"]
     names = tuple(task.name for task in find_tasks(fitted_on))
     write_json(out / _FILE, asdict(Hygiene(preset, names)))
 

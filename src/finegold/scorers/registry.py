@@ -100,3 +100,18 @@ def scorer_parameters(scorer: Scorer) -> dict[str, Any]:
 
 def _fields(scorer: type[Scorer]) -> tuple[Any, ...]:
     return fields(scorer)  # type: ignore[arg-type]
+
+
+def is_automatic(name: str) -> bool:
+    """Whether there is a scorer of this name that a selection computes without being told to."""
+    return name in scorer_names() and name not in ("reward", "llm", "llm-image", "ifd", "perplexity")
+
+
+def uses_encoder(name: str) -> bool:
+    """Whether there is a scorer of this name that takes an encoder."""
+    return name in scorer_names() and "encoder" in {field.name for field in _fields(scorer_class(name))}
+
+
+def scorer_label(name: str) -> tuple[str, str]:
+    """Label and unit of an indicator; the name, without a unit, if its scorer is not installed."""
+    return (name, "")

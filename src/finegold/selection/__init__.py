@@ -1,50 +1,28 @@
-"""Selection: pure functions on arrays that choose rows, the presets that combine them, and the manifest."""
+"""Selection: pure functions on arrays that choose rows, and the presets that combine them."""
 
-from finegold.selection.allocate import ALLOCATORS, Allocator
-from finegold.selection.manifest import (
-    DatasetInfo,
-    ExcludedInfo,
-    Manifest,
-    ScorerInfo,
-    build_manifest,
-    manifest_text,
-    read_manifest,
-)
-from finegold.selection.normalise import NORMALISERS, Normaliser
 from finegold.selection.options import parse_size, parse_weights
-from finegold.selection.pickers import PICKERS, Picker
+from finegold.selection.plugins import ALLOCATORS, NORMALISERS, PICKERS, QUALITIES, Plugin, plugin
 from finegold.selection.pool import Pool
-from finegold.selection.preset import ClusteringSpec, Preset
-from finegold.selection.presets import PRESETS, find_preset
-from finegold.selection.quality import weighted_sum
+from finegold.selection.preset import ClusteringSpec, Preset, find_preset, preset_names
 from finegold.selection.select import select
-from finegold.selection.selection import Chosen, ClusterCount, Selection, SelectionInputs
+from finegold.selection.selection import ClusterCount, SelectedRows, SelectionInputs
 
 __all__ = [
     "ALLOCATORS",
     "NORMALISERS",
     "PICKERS",
-    "PRESETS",
-    "Allocator",
-    "Chosen",
+    "QUALITIES",
     "ClusterCount",
     "ClusteringSpec",
-    "DatasetInfo",
-    "ExcludedInfo",
-    "Manifest",
-    "Normaliser",
-    "Picker",
+    "Plugin",
     "Pool",
     "Preset",
-    "ScorerInfo",
-    "Selection",
+    "SelectedRows",
     "SelectionInputs",
-    "build_manifest",
     "find_preset",
-    "manifest_text",
     "parse_size",
     "parse_weights",
-    "read_manifest",
+    "plugin",
+    "preset_names",
     "select",
-    "weighted_sum",
 ]

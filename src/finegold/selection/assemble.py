@@ -10,8 +10,8 @@ from finegold.errors import ConfigError
 from finegold.selection.plugins import ALLOCATORS, PICKERS
 from finegold.selection.pool import Pool
 from finegold.selection.preset import Preset
-from finegold.selection.selection import SelectionInputs
 from finegold.selection.row_quality import RowQuality
+from finegold.selection.selection import SelectionInputs
 
 GRAPH_NEIGHBOURS = 10
 """Neighbours a row in a graph that a picker needs and nobody has searched."""

@@ -8,11 +8,10 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from finegold.dedup import Dedup
 from finegold.errors import DataError
@@ -35,6 +34,7 @@ class DatasetInfo(_Model):
     """The dataset that was selected from."""
 
     fingerprint: str = Field(description="Hash of the records and images, in whatever order they are stored")
+    sequence: str = Field(default="", description="Hash of the records and images in their order")
     format: str = Field(description="minigpt4, llava, messages, parquet, huggingface or webdataset")
     name: str = Field(description="File or folder name, without its path")
     instruction: str | None = Field(
@@ -63,6 +63,11 @@ class DedupInfo(_Model):
         description="Differing bits of 120 of the image hashes; null without that pass"
     )
     threshold: float | None = Field(description="Cosine of the embeddings; null without that pass")
+
+    @classmethod
+    def of(cls, settings: Dedup) -> "DedupInfo":
+        """The settings as they are stored."""
+        return cls(exact=settings.exact, radius=settings.radius, threshold=settings.threshold)
 
 
 class Configuration(_Model):
@@ -124,7 +129,7 @@ class RowInfo(_Model):
 class Manifest(_Model):
     """The content of `selection.json`."""
 
-    schema_name: Literal["finegold/selection/1"] = Field(default=SCHEMA, alias="schema")
+    schema_name: Literal["finegold/selection/2"] = Field(default=SCHEMA, alias="schema")
     finegold: str = Field(description="Version of finegold")
     libraries: dict[str, str] = Field(description="Versions of the libraries that numbers depend on")
     dataset: DatasetInfo
@@ -134,8 +139,8 @@ class Manifest(_Model):
     counts: Counts
     clusters: list[ClusterInfo]
     notes: list[str]
-    rows: list[RowInfo] | None = Field(
-        description="The chosen rows by rank; null for more than 100,000, which are in the table alone"
+    rows: list[RowInfo] = Field(
+        description="The chosen rows by rank; empty for more than 100,000, which are in the table alone"
     )
 
     @property
@@ -199,7 +204,7 @@ def read_manifest(path: Path) -> Manifest:
         raise _unlike(path, f"at {where}, {first['msg'].lower()}") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _unlike(path, f"{type(error).__name__}: {error}") from error
-    if manifest.rows is not None:
+    if len(manifest.rows) == manifest.size:
         return manifest
     indicators = [scorer.name for scorer in manifest.configuration.scorers]
     return manifest.model_copy(update={"rows": chosen_rows(read_table(path), indicators)})
@@ -228,7 +233,7 @@ def _unlike(path: Path, why: str) -> DataError:
 
 
 def _from_schema_1(content: dict[str, Any]) -> dict[str, Any]:
-    """The content of finegold 0.1's file: the preset was spread over the configuration, rows excluded listed."""
+    """What the schema before this one said, as this one says it."""
     old = content["configuration"]
     preset = Preset(
         old["preset"],

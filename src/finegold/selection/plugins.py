@@ -9,7 +9,7 @@ from finegold.registry import Registry
 
 Need = Literal["embeddings", "graph", "indicators", "targets", "pairs", "selector"]
 """What a plug-in reads beside quality and groups: image embeddings, their neighbour graph, the normalised
-indicators, embedded target examples; or a file that the user names with the option `--pairs` or `--selector`."""
+indicators, embedded target examples; or a file that the user names with `--pairs` or `--selector`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,7 @@ def _checked(name: str, found: object, needs: Iterable[Need] = (), seeded: bool 
     return Plugin(found, frozenset(needs), seeded)
 
 
-NORMALISERS = Registry(
-    "normaliser", "finegold.normalisers", "finegold.selection.normalise", check=_checked
-)
+NORMALISERS = Registry("normaliser", "finegold.normalisers", "finegold.selection.normalise", check=_checked)
 """`function(columns)`: indicator columns (n, m) to comparable ones (n, m); NaN stays NaN."""
 QUALITIES = Registry("quality", "finegold.qualities", "finegold.selection.quality", check=_checked)
 """`function(columns, weights)`: normalised columns (n, m) and weights (m,) to one number a row (n,)."""

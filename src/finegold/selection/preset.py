@@ -115,10 +115,7 @@ class Preset:
     def needs(self) -> frozenset[str]:
         """What the preset needs beside indicators and ids: see `selection.plugins.Need`."""
         found = frozenset[str]().union(
-            *(
-                slot.needs
-                for slot in (QUALITIES[self.quality], ALLOCATORS[self.allocate], PICKERS[self.pick])
-            )
+            *(slot.needs for slot in (QUALITIES[self.quality], ALLOCATORS[self.allocate], PICKERS[self.pick]))
         )
         images = self.clustering is not None or found & {"graph", "targets"}
         return found | {"embeddings"} if images else found
@@ -132,7 +129,8 @@ class Preset:
     def seeded(self) -> bool:
         """Whether another seed may give another selection."""
         return any(
-            plugin.seeded for plugin in (QUALITIES[self.quality], ALLOCATORS[self.allocate], PICKERS[self.pick])
+            plugin.seeded
+            for plugin in (QUALITIES[self.quality], ALLOCATORS[self.allocate], PICKERS[self.pick])
         )
 
     def content(self) -> dict[str, Any]:
@@ -172,4 +170,6 @@ def _of_selection(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))["configuration"]["preset"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path} holds no preset ({error}): name a selection.json or a .toml file") from None
+        raise ConfigError(
+            f"{path} holds no preset ({error}): name a selection.json or a .toml file"
+        ) from None

@@ -8,12 +8,12 @@ import numpy as np
 from finegold.arrays import Floats, Ints
 from finegold.dedup import mark_duplicates
 from finegold.errors import BudgetError, ConfigError
+from finegold.samples import Exclusion
 from finegold.selection.assemble import assemble
 from finegold.selection.options import check_budget
 from finegold.selection.plugins import ALLOCATORS, PICKERS
 from finegold.selection.pool import Pool, by_quality
 from finegold.selection.preset import Preset
-from finegold.samples import Exclusion
 from finegold.selection.row_quality import RowQuality, compute_quality
 from finegold.selection.selection import ClusterCount, SelectedRows, SelectionInputs
 
@@ -90,10 +90,11 @@ def _without_duplicates(
         None if inputs.contents is None else inputs.contents.take(usable),
         None if inputs.embeddings is None else inputs.embeddings[usable],
     )
-    if size > len(ids) - len(marked):
+    left = len(ids) - len(marked)
+    if size > left:
         raise BudgetError(
-            f"{size} rows were asked for and {len(ids) - len(marked)} can be used after {len(marked)} duplicates "
-            f"were excluded; ask for at most {len(ids) - len(marked)}, or for no --dedup"
+            f"{size} rows were asked for and {left} can be used after {len(marked)} duplicates were "
+            f"excluded; ask for at most {left}, or do without --dedup"
         )
     stays = np.array([row not in marked for row in range(len(ids))], dtype=np.bool_)
     kept = replace(

@@ -1,4 +1,4 @@
-"""The table of a selection: every row of the pool, chosen, not chosen or excluded, with all that decided it."""
+"""The table of a selection: every row of the pool, chosen or not or excluded, with all that decided it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -36,7 +36,7 @@ def nearest_clusters(
         device: `auto`, `cpu`...
         items: With the images.
     """
-    computed = pool.computed("stratified")
+    computed = pool.tables("stratified")
     assert computed.clusters is not None
     assert computed.embeddings is not None
     model = load_encoder(encoder, device=device)
@@ -45,7 +45,7 @@ def nearest_clusters(
     path = folder / "clusters" / f"{fingerprint(depends)}.json"
     if path.exists():
         return {name: int(cluster) for name, cluster in json.loads(path.read_text("utf-8")).items()}
-    everything = gather(computed.rows.table, {}, computed.clusters, computed.embeddings)
+    everything = gather(pool.run.rows().table, {}, computed.clusters, computed.embeddings)
     assert everything.labels is not None
     assert everything.embeddings is not None
     unit = unit_rows(everything.embeddings)

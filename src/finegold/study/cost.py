@@ -16,8 +16,8 @@ from finegold.models.prefix.registry import default_recipe, is_prefix_name
 from finegold.report.study.words import duration
 from finegold.samples import Dataset, open_dataset
 from finegold.samples.images import decode
+from finegold.scorers.registry import is_automatic
 from finegold.selection.options import parse_size
-from finegold.selection.presets import find_preset
 from finegold.study.arms import StudyRows
 from finegold.study.folder import StudyFolder, finished
 from finegold.study.jobs import Job, Training, model_identity
@@ -27,8 +27,7 @@ from finegold.study.study import PoolSpec, Study
 from finegold.study.task_items import TaskItems, read_task_items
 from finegold.study.workers import WorkerPool, run_jobs
 from finegold.tuning import load_answerer, load_named_model, load_recipe
-from finegold.workflow.compute import AUTOMATIC
-from finegold.workflow.rows import Compute
+from finegold.workflow import Compute, SelectionSettings
 
 ROWS = 96
 """Rows of the trial pool."""
@@ -143,12 +142,12 @@ def _left(folder: StudyFolder, prepared: Prepared) -> _Jobs:
     left = [job for job in jobs if job.left(folder)]
     trainings = [job for job in left if job.training and not job.trained(folder)]
     answers = Counter(ask.task for job in left for ask in job.left(folder))
-    return _Jobs(len(jobs), len(left), len(trainings), answers, len(prepared.pools[""].rows().usable))
+    return _Jobs(len(jobs), len(left), len(trainings), answers, len(prepared.pools[""].run.rows().usable))
 
 
 def _counted(study: Study, pool: StudyRows, asked: TaskItems) -> _Jobs:
     """The same before anything is chosen: arms of equal choice count once, arms of too many rows do not."""
-    count = pool.dataset.count()
+    count = pool.run.dataset.count()
     seen: dict[tuple[object, ...], int] = {}
     for arm in study.arms:
         if arm.preset is None:
@@ -168,11 +167,14 @@ def _counted(study: Study, pool: StudyRows, asked: TaskItems) -> _Jobs:
 
 def _scored(pool: StudyRows, study: Study) -> bool:
     """Whether the run folder holds all that the arms need, so that choosing takes seconds."""
-    arms = [(find_preset(arm.preset), arm.weights) for arm in study.arms if arm.preset is not None]
-    named = {name for preset, own in arms for name in (preset.reads if own is None else own)}
-    done = {pool.run.parameters(folder)["scorer"] for folder in pool.run.finished("scores")}
+    arms = [
+        SelectionSettings.of(arm.preset, "100%", arm.weights) for arm in study.arms if arm.preset is not None
+    ]
+    named = {name for settings in arms for name in settings.indicators if is_automatic(name)}
+    folder = pool.run.folder
+    done = {folder.parameters(table)["scorer"] for table in folder.finished("scores")}
     # The study clusters in any case, for the gains by cluster.
-    return named & set(AUTOMATIC) <= done and bool(pool.run.finished("clusters"))
+    return named <= done and bool(folder.finished("clusters"))
 
 
 def _stage1_seconds(folder: StudyFolder, study: Study, pool: StudyRows, asked: TaskItems) -> float:
@@ -198,7 +200,7 @@ def _stage1_seconds(folder: StudyFolder, study: Study, pool: StudyRows, asked: T
 
 def _trial_pool(trial: Path, pool: StudyRows) -> tuple[Dataset, PoolSpec]:
     """Evenly spaced rows of the pool, as a dataset of its own."""
-    whole = pool.dataset
+    whole = pool.run.dataset
     count = whole.count()
     keep = sorted({round(i * (count - 1) / max(1, min(ROWS, count) - 1)) for i in range(min(ROWS, count))})
     out = trial / "rows"
@@ -223,9 +225,9 @@ def _pool_seconds(trial: Path, study: Study, pool: StudyRows, machine: Compute) 
         begin = time.perf_counter()
         rows = StudyRows(StudyFolder(trial / f"round-{number}"), small, study.encoder, machine)
         for preset in dict.fromkeys(["stratified", *(arm.preset for arm in study.arms if arm.preset)]):
-            rows.computed(preset)
+            rows.tables(preset)
         seconds = time.perf_counter() - begin
-    return seconds * pool.dataset.count() / ROWS
+    return seconds * pool.run.dataset.count() / ROWS
 
 
 @dataclass(frozen=True, slots=True)

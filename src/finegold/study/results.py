@@ -19,7 +19,7 @@ from finegold.study.run import Prepared, Runs
 from finegold.study.study import ArmSpec as Chosen
 from finegold.study.study import Study
 from finegold.study.workers import WorkerPool
-from finegold.workflow.choose import library_versions
+from finegold.workflow.selection import library_versions
 
 PAIRS = "pairs.jsonl"
 

@@ -8,8 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from finegold.errors import ConfigError
 from finegold.models.prefix.registry import NEW_MODELS
 from finegold.registry import read_toml, toml_names
-from finegold.selection.presets import find_preset
-from finegold.workflow.files import needed
+from finegold.selection.preset import find_preset
 
 _OWN = ("finegold.study", "studies")
 
@@ -227,7 +226,7 @@ def load_study(name: str, changes: Mapping[str, Any] | None = None) -> Study:
     except ValidationError as error:
         raise ConfigError(f"the study {name} {_reason(error)}") from None
     for arm in study.arms:
-        files = needed(find_preset(arm.preset)) if arm.preset is not None else ()
+        files = find_preset(arm.preset).files if arm.preset is not None else ()
         if files:
             raise ConfigError(
                 f"the arm '{arm.name}' has the preset '{arm.preset}', which needs "

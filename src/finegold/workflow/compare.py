@@ -3,24 +3,24 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from finegold.arrays import Floats, Ints
 from finegold.errors import ConfigError, DataError
-from finegold.run import write_json
+from finegold.run import PartTable, fingerprint, write_json
 from finegold.selection import compare as figures
 from finegold.selection.compare import PresetComparison, PresetFigures, interval
-from finegold.selection.pickers import PICKERS
-from finegold.selection.presets import PRESETS, find_preset
-from finegold.selection.table import gather
-from finegold.workflow.choose import Choice, choose
-from finegold.workflow.compute import Computed, compute
-from finegold.workflow.files import NOTHING_GIVEN, SelectionFiles, check_given, needed
-from finegold.workflow.rows import Compute, read_rows
-from finegold.workflow.source import continue_run
+from finegold.selection.preset import Preset, find_preset, preset_names
+from finegold.selection.table import Candidates, gather
+from finegold.workflow.selection import Selection
+from finegold.workflow.settings import SelectionSettings, check_files
+from finegold.workflow.tables import SelectionTables, TableFinder, find_encoder, run_encoders
+
+Choose = Callable[[SelectionSettings, SelectionTables], Selection]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,135 +36,155 @@ class Labels:
     good: frozenset[str]
 
 
-def compare_run(
-    run: str | Path,
-    presets: Sequence[str],
+def compare_presets(
+    finder: TableFinder,
+    choose: Choose,
+    presets: Sequence[Preset],
     size: str,
     *,
     seeds: int = 5,
-    encoder: str,
     labels: Labels | None = None,
-    machine: Compute | None = None,
-    given: SelectionFiles = NOTHING_GIVEN,
+    settings: SelectionSettings | None = None,
 ) -> PresetComparison:
     """Choose with every preset and measure what it chose.
 
-    What a preset needs and the run folder lacks is computed first. No label is read while choosing. The
-    result is kept in the run folder, as `comparisons/<size>.json`, and shown by the next report.
+    What a preset needs and the run folder lacks is computed first; tables that are there are used, so that
+    each indicator is one column for all presets. No label is read while choosing. The result is kept in the
+    run folder, as `comparisons/<fingerprint>.json`, and shown by the next report.
 
     Args:
-        run: The run folder.
-        presets: Names.
-        size: As `pick` takes it.
+        finder: Finds the run's tables.
+        choose: Chooses rows from tables.
+        presets: What is compared.
+        size: Rows to choose: a number, or a share such as `6%`.
         seeds: Seeds 0 .. seeds - 1, for presets that draw at random.
-        encoder: For scores and embeddings that are to be computed.
         labels: For the shares of bad rows.
-        machine: Device, batch size and workers.
-        given: Duplicates to leave out before every preset, targets, and files that some presets need.
+        settings: Duplicates to exclude before every choice, names of tables, and files that presets need;
+            its preset, size, weights and seed do not count.
+
+    Raises:
+        ConfigError: If a preset lacks a file, or the run has another encoder than the one that is named.
     """
-    machine = machine or Compute()
-    recipes = [find_preset(name) for name in presets]
-    check_given(recipes, given)
-    folder, dataset = continue_run(Path(run))
-    found: list[PresetFigures] = []
-    choices: list[Choice] = []
-    with folder.writing():
-        rows = read_rows(folder, dataset, machine)
-        # Embeddings and clusters for all, so that coverage is measured for presets that use neither.
-        base = compute(
-            folder,
-            dataset,
-            rows,
-            find_preset("stratified"),
-            weights=None,
-            encoder=encoder,
-            clusters=None,
-            machine=machine,
-        )
-        for recipe in recipes:
-            computed = compute(
-                folder,
-                dataset,
-                rows,
-                recipe,
-                weights=None,
-                encoder=encoder,
-                clusters=None,
-                machine=machine,
-                given=given,
-            )
-            measured: list[dict[str, float]] = []
-            for seed in range(seeds if PICKERS[recipe.pick].seeded else 1):
-                begin = time.perf_counter()
-                choice = choose(folder, dataset, computed, recipe, size, weights=None, seed=seed, given=given)
-                seconds = time.perf_counter() - begin
-                measured.append(_measure(choice, base, labels) | {"seconds": seconds})
-                if seed == 0:
-                    choices.append(choice)
-            names = {name: None for entry in measured for name in entry}
-            found.append(
-                PresetFigures(
-                    recipe.name,
-                    recipe.version,
-                    len(measured),
-                    {name: interval([entry[name] for entry in measured]) for name in names},
-                    choices[-1].selection.ids,
-                )
-            )
-    overlap = tuple(tuple(figures.overlap(one.chosen, other.chosen) for other in found) for one in found)
-    size_chosen = len(found[0].chosen)
-    result = PresetComparison(
-        rows.fingerprint,
-        size_chosen,
-        tuple(found),
-        overlap,
-        _pool_figures(choices[0], labels),
-        "none" if given.dedup is None else str(given.dedup),
+    base_settings = replace(
+        settings or SelectionSettings(find_preset("stratified"), size),
+        preset=find_preset("stratified"),
+        size=size,
+        weights=None,
     )
-    write_json(folder.path / "comparisons" / f"{size_chosen}.json", asdict(result))
+    check_files(presets, base_settings.files)
+    _check_encoder(finder)
+    # Embeddings and clusters for all, so that coverage is measured for presets that use neither.
+    base = finder.find(replace(base_settings, clusters=None, clustering=None), "missing")
+    found = {preset.name: finder.find(replace(base_settings, preset=preset), "missing") for preset in presets}
+    scores = {name: table for tables in found.values() for name, table in tables.scores.items()}
+    measuring = _Measuring(gather(finder.rows.table, {}, base.clusters, base.embeddings), scores, labels)
+    compared: list[PresetFigures] = []
+    for preset in presets:
+        measured: list[dict[str, float]] = []
+        first: tuple[str, ...] = ()
+        for seed in range(seeds if preset.seeded else 1):
+            asked = replace(base_settings, preset=preset, seed=seed)
+            begin = time.perf_counter()
+            ids = choose(asked, found[preset.name]).ids
+            seconds = time.perf_counter() - begin
+            first = first or ids
+            measured.append(measuring.of(ids) | {"seconds": seconds})
+        names = {name: None for entry in measured for name in entry}
+        compared.append(
+            PresetFigures(
+                preset.name,
+                preset.version,
+                len(measured),
+                {name: interval([entry[name] for entry in measured]) for name in names},
+                first,
+            )
+        )
+    dedup = base_settings.dedup
+    result = PresetComparison(
+        finder.rows.fingerprint,
+        len(compared[0].chosen),
+        tuple(compared),
+        tuple(tuple(figures.overlap(one.chosen, other.chosen) for other in compared) for one in compared),
+        measuring.pool(),
+        "none" if dedup is None else str(dedup),
+    )
+    name = fingerprint(
+        {
+            "data": finder.rows.sequence,
+            "size": result.size,
+            "seeds": seeds,
+            "dedup": result.dedup,
+            "labels": None if labels is None else [sorted(labels.by_id.items()), sorted(labels.good)],
+            "chosen": [[entry.preset, entry.version, list(entry.chosen)] for entry in compared],
+        }
+    )
+    write_json(finder.run.path / "comparisons" / f"{name}.json", asdict(result))
     return result
 
 
-def preset_names(text: str) -> list[str]:
-    """Names from `a,b,c`; `all` gives every preset that needs nothing but the data."""
+def _check_encoder(finder: TableFinder) -> None:
+    """Refuse another encoder than the run's: later verbs could no longer tell which one is meant."""
+    named, there = find_encoder(finder.run, finder.encoder, "missing"), run_encoders(finder.run)
+    if there and named not in there:
+        raise ConfigError(
+            f"{finder.run.path} is embedded with '{', '.join(there)}' and --encoder names '{named}': "
+            "compare in a run folder of that encoder"
+        )
+
+
+def names_from_text(text: str) -> list[str]:
+    """Preset names from `a,b,c`; `all` gives every preset that needs nothing but the data."""
     if text == "all":
-        return [name for name, preset in PRESETS.items() if not needed(preset)]
+        return [name for name in preset_names() if not find_preset(name).files]
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _measure(choice: Choice, base: Computed, labels: Labels | None) -> dict[str, float]:
-    candidates = choice.candidates
-    at = {key: index for index, key in enumerate(candidates.ids)}
-    chosen = np.array([at[key] for key in choice.selection.ids], dtype=np.int64)
-    found = {
-        f"mean {name}": value
-        for name, value in figures.indicator_means(candidates.indicators, chosen).items()
-    }
-    everything = gather(base.rows.table, {}, base.clusters, base.embeddings)
-    place = {key: index for index, key in enumerate(everything.ids)}
-    among = np.array([place[key] for key in choice.selection.ids], dtype=np.int64)
-    if everything.labels is not None:
-        found["cluster coverage"] = figures.cluster_coverage(everything.labels, among)
-    if everything.embeddings is not None:
-        found["distance"] = figures.embedding_distance(everything.embeddings, among)
-        found["near duplicates"] = figures.near_duplicates(everything.embeddings, among)
-    if labels is not None:
-        found |= _label_shares(labels, choice.selection.ids)
-    return found
+class _Measuring:
+    """Figures of chosen rows, over every usable row of the pool."""
 
+    def __init__(
+        self, everything: Candidates, scores: Mapping[str, PartTable], labels: Labels | None
+    ) -> None:
+        self._everything = everything
+        self._at = {key: index for index, key in enumerate(everything.ids)}
+        self._indicators = {name: self._column(table) for name, table in scores.items()}
+        self._labels = labels
 
-def _label_shares(labels: Labels, ids: Sequence[str]) -> dict[str, float]:
-    shares = figures.shares(labels.by_id, ids)
-    bad = sum(share for name, share in shares.items() if name not in labels.good)
-    return {"bad": bad} | {f"is {name}": share for name, share in shares.items()}
+    def _column(self, table: PartTable) -> Floats:
+        """An indicator's values in the order of the pool; NaN where there is none."""
+        column = np.full(len(self._at), np.nan)
+        read = table.read(["sample_id", "value"]).to_pydict()
+        for key, value in zip(read["sample_id"], read["value"], strict=True):
+            if value is not None and key in self._at:
+                column[self._at[key]] = value
+        return column
 
+    def of(self, ids: Sequence[str]) -> dict[str, float]:
+        """Figures of some rows."""
+        chosen = np.array([self._at[key] for key in ids], dtype=np.int64)
+        found = self._means(chosen)
+        everything = self._everything
+        if everything.labels is not None:
+            found["cluster coverage"] = figures.cluster_coverage(everything.labels, chosen)
+        if everything.embeddings is not None:
+            found["distance"] = figures.embedding_distance(everything.embeddings, chosen)
+            found["near duplicates"] = figures.near_duplicates(everything.embeddings, chosen)
+        return found | self._shares(ids)
 
-def _pool_figures(choice: Choice, labels: Labels | None) -> dict[str, float]:
-    candidates = choice.candidates
-    everyone = np.arange(len(candidates.ids))
-    means = figures.indicator_means(candidates.indicators, everyone)
-    found = {f"mean {name}": value for name, value in means.items()}
-    return found | (_label_shares(labels, candidates.ids) if labels is not None else {})
+    def pool(self) -> dict[str, float]:
+        """The figures of the whole pool that make sense for it."""
+        return self._means(np.arange(len(self._at))) | self._shares(self._everything.ids)
+
+    def _means(self, chosen: Ints) -> dict[str, float]:
+        means = figures.indicator_means(self._indicators, chosen)
+        return {f"mean {name}": value for name, value in means.items()}
+
+    def _shares(self, ids: Sequence[str]) -> dict[str, float]:
+        if self._labels is None:
+            return {}
+        shares = figures.shares(self._labels.by_id, ids)
+        bad = sum(share for name, share in shares.items() if name not in self._labels.good)
+        return {"bad": bad} | {f"is {name}": share for name, share in shares.items()}
 
 
 def read_labels(path: Path, good: Sequence[str]) -> Labels:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from finegold.errors import ConfigError
 from finegold.samples import Dataset, WrittenSubset
+from finegold.selection.manifest import MANIFEST, TABLE
 
-MANIFEST = "selection.json"
 REPORT = "report.html"
 
 
@@ -48,7 +48,7 @@ def check_free(out: Path, made_here: set[str]) -> None:
     if not out.is_dir():
         raise ConfigError(f"{out} is a file: give --out a new folder")
     names = {entry.name for entry in out.iterdir()}
-    others = names - made_here - {MANIFEST, REPORT}
+    others = names - made_here - {MANIFEST, TABLE, REPORT}
     if names and (others or MANIFEST not in names):
         found = ", ".join(sorted(others or names)[:4])
         raise ConfigError(f"{out} holds other files ({found}): give --out a new folder, or empty this one")

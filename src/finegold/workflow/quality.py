@@ -1,7 +1,6 @@
 """Qualities that are no formula of a preset: learnt from measured subsets, or a published selector's."""
 
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from finegold.arrays import Floats
-from finegold.errors import RunError
 from finegold.instructiongpt4 import FEATURES, mm_lima_quality
 from finegold.instructiongpt4.quality import RELEASED_MEANS
 from finegold.run import RunFolder, atomic_path, file_sha256
-from finegold.selection.learned import LearnedQuality, fit_learned, read_pairs
+from finegold.selection.learned import fit_learned, read_pairs
 from finegold.selection.preset import Preset
 from finegold.selection.table import Candidates
-from finegold.workflow.files import SelectionFiles
+from finegold.workflow.settings import SelectionFiles
 
 _COLUMN_OF = {"llm": "gpt"}
 """Indicators that fill a column of another name."""
@@ -40,42 +38,32 @@ class GivenQuality:
 
 
 def given_quality(
-    run: RunFolder,
-    preset: Preset,
-    candidates: Candidates,
-    given: SelectionFiles,
-    origin: Mapping[str, Any] | None = None,
+    run: RunFolder, preset: Preset, candidates: Candidates, files: SelectionFiles
 ) -> GivenQuality | None:
-    """The quality of a preset that needs one; None for the others.
+    """The quality of a preset that computes it from a file; None for the others.
 
     Args:
-        run: Keeps the checkpoint of a selector, so that a report can be drawn again.
-        preset: Says which.
+        run: Keeps the checkpoint of a selector.
+        preset: Says which quality.
         candidates: The rows and their indicators.
-        given: The file to learn from, or the checkpoint.
-        origin: Of an earlier selection, to compute the same again without those files.
+        files: The file to learn from, or the checkpoint.
     """
-    if preset.quality == "learned":
-        return _learned(candidates, given.pairs, origin)
-    if preset.quality == "mm-lima":
-        return _mm_lima(run, candidates, given.selector, origin)
+    if preset.quality == "learned" and files.pairs is not None:
+        return _learned(candidates, files.pairs)
+    if preset.quality == "mm-lima" and files.selector is not None:
+        return _mm_lima(run, candidates, files.selector)
     return None
 
 
-def _learned(candidates: Candidates, pairs: Path | None, origin: Mapping[str, Any] | None) -> GivenQuality:
-    if origin is None:
-        assert pairs is not None
-        columns = {
-            name: values for name, values in candidates.indicators.items() if np.isfinite(values).any()
-        }
-        learned = fit_learned(read_pairs(pairs), candidates.ids, columns)
-        origin = {
-            "kind": "learned",
-            "pairs": pairs.name,
-            "sha256": file_sha256(pairs),
-            "model": learned.model_dump(mode="json"),
-        }
-    learned = LearnedQuality.model_validate(origin["model"])
+def _learned(candidates: Candidates, pairs: Path) -> GivenQuality:
+    columns = {name: values for name, values in candidates.indicators.items() if np.isfinite(values).any()}
+    learned = fit_learned(read_pairs(pairs), candidates.ids, columns)
+    origin = {
+        "kind": "learned",
+        "pairs": pairs.name,
+        "sha256": file_sha256(pairs),
+        "model": learned.model_dump(mode="json"),
+    }
     matrix = np.stack([candidates.indicators[name] for name in learned.indicators], axis=1)
     complete = np.isfinite(matrix).all(axis=1)
     values = np.full(len(matrix), np.nan)
@@ -88,23 +76,15 @@ def _learned(candidates: Candidates, pairs: Path | None, origin: Mapping[str, An
         f"Over {evidence.subsets} measured subsets the indicators predict a held-out result with R² "
         f"{evidence.r2:.2f} (permutation p {evidence.p_value:.3f})."
     )
-    return GivenQuality(values, "learned quality", (said, f"Learnt weights: {weights}."), dict(origin))
+    return GivenQuality(values, "learned quality", (said, f"Learnt weights: {weights}."), origin)
 
 
-def _mm_lima(
-    run: RunFolder, candidates: Candidates, selector: Path | None, origin: Mapping[str, Any] | None
-) -> GivenQuality:
-    if selector is not None:
-        name, digest = selector.name, file_sha256(selector)
-    else:
-        assert origin is not None
-        name, digest = origin["checkpoint"], origin["sha256"]
+def _mm_lima(run: RunFolder, candidates: Candidates, selector: Path) -> GivenQuality:
+    digest = file_sha256(selector)
     kept = run.path / "selectors" / f"{digest[:12]}.pth"
-    if selector is not None and not kept.exists():
+    if not kept.exists():
         with atomic_path(kept) as temporary:
             shutil.copyfile(selector, temporary)
-    if not kept.exists():
-        raise RunError(f"{run.path} lacks the selector {digest[:12]}: select again with --selector")
     columns = {_COLUMN_OF.get(name, name): values for name, values in candidates.indicators.items()}
     found = mm_lima_quality(columns, kept)
     absent = [name for name in FEATURES if name not in found.used]
@@ -123,5 +103,5 @@ def _mm_lima(
         found.values,
         "score of the trained selector",
         tuple(notes),
-        {"kind": "mm-lima", "checkpoint": name, "sha256": digest, "columns": list(found.used)},
+        {"kind": "mm-lima", "checkpoint": selector.name, "sha256": digest, "columns": list(found.used)},
     )

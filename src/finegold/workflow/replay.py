@@ -1,15 +1,15 @@
 """Make a subset again from its manifest, or say what differs."""
 
+import shutil
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from finegold.engines import map_ordered
-from finegold.run import write_text
 from finegold.samples import Dataset, Row, WrittenSubset
 from finegold.samples.check import check
-from finegold.selection.manifest import Manifest, manifest_text
-from finegold.workflow.output import MANIFEST, check_free, output_folder, relocated, subset_names
+from finegold.selection.manifest import MANIFEST, TABLE, read_manifest
+from finegold.workflow.output import check_free, output_folder, relocated, subset_names
 from finegold.workflow.source import DataSource
 
 
@@ -27,27 +27,28 @@ class Replayed:
 
 
 def replay(
-    manifest: Manifest,
+    selection: Path,
     source: DataSource,
     out: Path | None,
     *,
     link: bool = False,
     workers: int | None = None,
 ) -> Replayed:
-    """Find the rows of a manifest in a dataset by id, hold their content against its hashes, and write them.
+    """Find the rows of a selection in a dataset by id, hold their content against its hashes, and write them.
 
     The dataset may have been shuffled or extended since. Only the chosen rows are read in full.
 
     Args:
-        manifest: Of the selection to make again.
+        selection: Path of a `selection.json`; it and its table are written again too.
         source: The dataset.
         out: Folder for the subset and `selection.json`; nothing is written if None or if anything differs.
         link: Hard-link image files instead of copying them.
         workers: Threads that read images.
 
     Raises:
-        DataError: If the dataset cannot be understood.
+        DataError: If the dataset or the selection cannot be understood.
     """
+    manifest = read_manifest(selection)
     dataset = source.open()
     names = subset_names(dataset)
     if out is not None:
@@ -74,7 +75,9 @@ def replay(
         return Replayed(differences, None)
     with output_folder(out, names) as folder:
         subset = dataset.write(folder, sorted(found.values()), link=link)
-        write_text(folder / MANIFEST, manifest_text(manifest))
+        for file in (selection, selection.with_name(TABLE)):
+            if file.exists():
+                shutil.copyfile(file, folder / (MANIFEST if file == selection else TABLE))
     return Replayed((), relocated(subset, folder, out.resolve()))
 
 

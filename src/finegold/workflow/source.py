@@ -1,11 +1,10 @@
-"""Where the rows come from, and the run folder that belongs to them."""
+"""Where the rows come from."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from finegold.errors import ConfigError
-from finegold.run import RunFolder
 from finegold.samples import Dataset, open_dataset
 from finegold.samples.dataset import Ids
 
@@ -57,15 +56,3 @@ class DataSource:
             ids=self.ids,
             allow_urls=self.allow_urls,
         )
-
-
-def start_run(source: DataSource, path: Path) -> tuple[RunFolder, Dataset]:
-    """Open the run folder of a dataset, making it if it is not there; raises RunError if it is another's."""
-    dataset = source.open()
-    return RunFolder.create(path, source.to_json()), dataset
-
-
-def continue_run(path: Path) -> tuple[RunFolder, Dataset]:
-    """Open a run folder and the dataset that it was made for."""
-    run = RunFolder.open(path)
-    return run, DataSource(**run.manifest["data"]).open()

@@ -1,7 +1,7 @@
 import numpy as np
 
 from finegold.selection import Pool
-from finegold.selection.pickers import random
+from finegold.selection.pickers.random import random
 
 
 def test_every_row_is_as_likely() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 
 from finegold.selection import Pool
-from finegold.selection.pickers import top
+from finegold.selection.pickers.top import top
 
 
 def test_best_first_ties_to_the_lower_index() -> None:

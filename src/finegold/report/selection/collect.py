@@ -19,7 +19,12 @@ from finegold.errors import ConfigError
 from finegold.judging import replay as replay_verdicts
 from finegold.report.judge import section as judge_section
 from finegold.report.selection.comparison import comparison_section
-from finegold.report.selection.duplicates import duplicates_section
+from finegold.report.selection.duplicates import (
+    Group,
+    duplicate_groups,
+    duplicates_section,
+    shown_duplicates,
+)
 from finegold.report.selection.inputs import (
     Cluster,
     DatasetFacts,
@@ -37,7 +42,8 @@ from finegold.report.selection.near_misses import near_misses
 from finegold.report.thumbnails import thumbnail
 from finegold.run import PartTable, RunFolder
 from finegold.samples import Dataset, Row
-from finegold.samples.images import ImageError, decode
+from finegold.samples.exclusions import ImageError
+from finegold.samples.images import decode
 from finegold.scorers.registry import scorer_label
 from finegold.selection.compare import PresetComparison
 from finegold.selection.manifest import MANIFEST, Manifest
@@ -82,14 +88,14 @@ def report_inputs(
     clusters = _clusters(manifest, rows, vectors)
     misses = near_misses(rows, clusters, NEAR_MISSES)
     listed = _few_of_each(excluded)
-    groups = _duplicate_groups(excluded)
+    groups = duplicate_groups(excluded)
     by_rank = sorted(np.flatnonzero(rows.selected).tolist(), key=lambda at: int(rows.rank[at]))
     shown = {rows.ids[at] for at in by_rank[:GALLERY]} | {miss.id for miss in misses}
     shown |= {key for cluster in clusters for key in cluster.examples}
-    alike = {key for kept, removed in groups for key in (kept, *(row["sample_id"] for row in removed))}
-    position = {
-        row["sample_id"]: row["row"] for row in excluded if row["duplicate_of"] is not None
-    } | dict(zip(rows.ids, pool["row"].to_pylist(), strict=True))
+    alike = shown_duplicates(groups)
+    position = {row["sample_id"]: row["row"] for row in excluded if row["duplicate_of"] is not None} | dict(
+        zip(rows.ids, pool["row"].to_pylist(), strict=True)
+    )
     contents, pictures = _contents(
         dataset, {position[key] for key in shown | alike}, {row["row"] for row in listed}
     )
@@ -244,20 +250,9 @@ def _map(run: RunFolder, embeddings: PartTable) -> dict[str, tuple[float, float]
     return dict(zip(rows["sample_id"], zip(rows["x"], rows["y"], strict=True), strict=True))
 
 
-def _duplicate_groups(
-    excluded: Sequence[Mapping[str, Any]],
-) -> list[tuple[str, list[Mapping[str, Any]]]]:
-    """Each row that stays with the rows that duplicate it, the largest group first."""
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    for row in sorted(excluded, key=lambda row: str(row["sample_id"])):
-        if row["duplicate_of"] is not None:
-            groups.setdefault(row["duplicate_of"], []).append(row)
-    return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
-
-
 def _duplicates(
     manifest: Manifest,
-    groups: Sequence[tuple[str, Sequence[Mapping[str, Any]]]],
+    groups: Sequence[Group],
     rows: PoolRows,
     contents: Mapping[str, RowContent],
 ) -> Iterator[Section]:

@@ -7,14 +7,19 @@ from finegold.report.selection.inputs import Section
 from finegold.selection.compare import Interval, PresetComparison
 
 
-def comparison_section(result: PresetComparison) -> Section:
-    """Tables of the figures and of the rows in common; text is escaped."""
+def comparison_section(result: PresetComparison, name: str) -> Section:
+    """Tables of the figures and of the rows in common; text is escaped.
+
+    Args:
+        result: The comparison.
+        name: Short name that tells it from others, of letters and digits.
+    """
     body = template("comparison.html").render(
         result=result,
         names=[name for name in result.names() if not name.startswith("is ")],
         figure=figure_text,
     )
-    return Section(f"comparison-{result.size}", f"Presets compared at {result.size:,} rows", Markup(body))
+    return Section(f"comparison-{name}", f"Presets compared at {result.size:,} rows", Markup(body))
 
 
 def figure_text(name: str, value: Interval | float | None) -> str:

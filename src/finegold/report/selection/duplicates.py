@@ -1,52 +1,69 @@
-"""The report's section on rows that were left out as duplicates, group by group."""
+"""The report's section on rows that were excluded as duplicates, group by group."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from markupsafe import Markup
 
 from finegold.report.html import template
 from finegold.report.selection.inputs import RowContent, Section
 
-
-@dataclass(frozen=True, slots=True)
-class DuplicateRow:
-    """A row of a group; `reason` says why it was left out and is empty for the one that stays."""
-
-    id: str
-    content: RowContent
-    reason: str = ""
+GROUPS = 24
+"""Groups that are shown, the largest first."""
+ROWS = 6
+"""Rows of each group that are shown beside the one that stays."""
+Group = tuple[str, Sequence[Mapping[str, Any]]]
+"""Id of the row that stays, and the rows of the selection's table that duplicate it."""
 
 
-@dataclass(frozen=True, slots=True)
-class DuplicateGroup:
-    """Rows that are duplicates of one.
+def duplicate_groups(excluded: Sequence[Mapping[str, Any]]) -> list[Group]:
+    """Each row that stays with the rows that duplicate it, the largest group first.
 
-    Attributes:
-        kept: The row that stays.
-        chosen: Whether it was picked.
-        removed: Some of the rows that it stands for.
-        count: All of them.
+    Args:
+        excluded: The excluded rows of a selection's table.
     """
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in sorted(excluded, key=lambda row: str(row["sample_id"])):
+        if row["duplicate_of"] is not None:
+            groups.setdefault(row["duplicate_of"], []).append(row)
+    return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
 
-    kept: DuplicateRow
-    chosen: bool
-    removed: tuple[DuplicateRow, ...]
-    count: int
+
+def shown_duplicates(groups: Sequence[Group]) -> set[str]:
+    """Ids of the rows whose contents the section shows."""
+    return {
+        key
+        for kept, removed in groups[:GROUPS]
+        for key in (kept, *(row["sample_id"] for row in removed[:ROWS]))
+    }
 
 
 def duplicates_section(
-    counts: Mapping[str, int], groups: int, shown: tuple[DuplicateGroup, ...], settings: str
+    groups: Sequence[Group], chosen: Collection[str], contents: Mapping[str, RowContent], settings: str
 ) -> Section:
-    """How many rows were left out, and some of the groups.
+    """How many rows were excluded, and some of the groups.
 
     Args:
-        counts: Rows left out by method.
-        groups: Number of groups.
-        shown: Those to show, the largest first.
+        groups: All groups, from `duplicate_groups`.
+        chosen: Ids of the chosen rows.
+        contents: Texts and thumbnails of the rows of `shown_duplicates`.
         settings: What was looked for, as a person writes it.
     """
+    counts = Counter(row["code"].removeprefix("duplicate-") for _, removed in groups for row in removed)
+    shown = [
+        {
+            "kept": {"id": kept, "content": contents[kept], "reason": ""},
+            "chosen": kept in chosen,
+            "removed": [
+                {"id": row["sample_id"], "content": contents[row["sample_id"]], "reason": row["reason"]}
+                for row in removed[:ROWS]
+            ],
+            "count": len(removed),
+        }
+        for kept, removed in groups[:GROUPS]
+    ]
     body = template("duplicates.html").render(
-        counts=counts, total=sum(counts.values()), groups=groups, shown=shown, settings=settings
+        counts=counts, total=sum(counts.values()), groups=len(groups), shown=shown, settings=settings
     )
-    return Section("duplicates", "Duplicates left out", Markup(body))
+    return Section("duplicates", "Duplicates excluded", Markup(body))

@@ -30,7 +30,9 @@ from finegold.samples.formats.rows import first_names
 from finegold.samples.roots import ImageRoot, choose_root
 
 FORMATS = ("minigpt4", "llava", "messages", "parquet", "huggingface", "webdataset")
-NOT_DATA = frozenset({"selection.json", "report.html", "manifest.json", "dataset_infos.json"})
+NOT_DATA = frozenset(
+    {"selection.json", "selection.parquet", "report.html", "manifest.json", "dataset_infos.json"}
+)
 _JSON_FORMATS: dict[str, type[JsonDataset]] = {
     "minigpt4": MiniGPT4Dataset,
     "llava": LlavaDataset,

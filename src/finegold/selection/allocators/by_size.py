@@ -8,7 +8,6 @@ from finegold.selection.pool import Pool, by_quality
 from finegold.selection.shares import share_out
 
 
-
 @ALLOCATORS.register("floor")
 def floor(pool: Pool, budget: int) -> Ints:
     """The quotas of InstructionGPT-4's released code (arXiv 2308.12067).

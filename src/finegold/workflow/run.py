@@ -1,0 +1,223 @@
+"""A run: a run folder with its dataset, encoder and compute settings, and the verbs on it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from finegold.clustering import Method
+from finegold.clustering.table import ClusterTable, cluster_run
+from finegold.encoders import load_encoder
+from finegold.run import PartTable, RunFolder
+from finegold.samples import Dataset
+from finegold.scorers import Scorer
+from finegold.selection.compare import PresetComparison
+from finegold.selection.options import parse_size
+from finegold.selection.preset import Preset
+from finegold.selection.select import select
+from finegold.selection.selection import SelectionInputs
+from finegold.selection.table import Candidates, gather, selection_table
+from finegold.workflow.compare import Labels, compare_presets
+from finegold.workflow.output import check_free, subset_names
+from finegold.workflow.quality import given_quality
+from finegold.workflow.rows import Compute, Rows, embed_rows, read_rows, score_rows
+from finegold.workflow.selection import Selection, build_manifest, read_selection
+from finegold.workflow.settings import SelectionSettings
+from finegold.workflow.source import DataSource
+from finegold.workflow.tables import Making, SelectionTables, TableFinder, find_encoder
+
+
+class Run:
+    """A run folder, opened with its dataset.
+
+    Attributes:
+        folder: The run folder.
+        dataset: Its dataset.
+        compute: Device, batch size and workers; nothing here changes which rows are chosen.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        dataset: Dataset,
+        encoder: str | None = None,
+        compute: Compute | None = None,
+        *,
+        strict: bool = False,
+    ) -> None:
+        """Use `Run.open`."""
+        self.folder = folder
+        self.dataset = dataset
+        self.compute = compute or Compute()
+        self._encoder = encoder
+        self._strict = strict
+        self._rows: Rows | None = None
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        data: DataSource | str | Path | None = None,
+        *,
+        encoder: str | None = None,
+        compute: Compute | None = None,
+        strict: bool = False,
+    ) -> "Run":
+        """Open a run folder.
+
+        Args:
+            path: The folder.
+            data: The dataset, if the folder may not be there yet; it is made then.
+            encoder: Image-text model, as `load_encoder` takes it; None for the only one that the run has.
+            compute: Device, batch size and workers.
+            strict: Stop at the first bad row instead of excluding and counting it.
+
+        Raises:
+            RunError: If the folder belongs to other data, or is no run folder.
+            DataError: If the dataset cannot be understood.
+        """
+        if data is None:
+            folder = RunFolder.open(Path(path))
+            return cls(folder, DataSource(**folder.manifest["data"]).open(), encoder, compute, strict=strict)
+        source = data if isinstance(data, DataSource) else DataSource.of(data)
+        dataset = source.open()
+        folder = RunFolder.create(Path(path), source.to_json())
+        return cls(folder, dataset, encoder, compute, strict=strict)
+
+    def rows(self) -> Rows:
+        """The checked rows; read once."""
+        if self._rows is None:
+            self._rows = read_rows(self.folder, self.dataset, self.compute, strict=self._strict)
+        return self._rows
+
+    def score(self, scorer: Scorer, *, retry_failed: bool = False) -> PartTable:
+        """Score the usable rows, going on where an earlier run stopped.
+
+        Args:
+            scorer: The scorer, from `make_scorer`.
+            retry_failed: Score the rows again on which it failed.
+        """
+        with self.folder.writing():
+            return score_rows(
+                self.folder, self.dataset, self.rows(), scorer, self.compute, retry_failed=retry_failed
+            )
+
+    def embed(self) -> PartTable:
+        """Embed the usable rows' images with the run's encoder, or find them embedded."""
+        with self.folder.writing():
+            return self._embed()
+
+    def _embed(self) -> PartTable:
+        encoder = find_encoder(self.folder, self._encoder, "missing")
+        return embed_rows(self.folder, self.dataset, self.rows(), encoder, self.compute)[0]
+
+    def cluster(
+        self, *, method: Method = "spectral", clusters: int = 10, neighbours: int = 10, seed: int = 0
+    ) -> ClusterTable:
+        """Cluster the images; `select` uses these clusters where they are named.
+
+        Args:
+            method: `spectral`, `kmeans` or `spherical-kmeans`.
+            clusters: Number of clusters among the rows with an image.
+            neighbours: Neighbours of a row in the graph, the row itself counted; `spectral` only.
+            seed: Seed of the clustering.
+        """
+        with self.folder.writing():
+            return cluster_run(
+                self.folder,
+                self._embed(),
+                method=method,
+                clusters=clusters,
+                neighbours=neighbours,
+                seed=seed,
+            )
+
+    def pick(self, settings: SelectionSettings, out: Path | None = None) -> Selection:
+        """Compute what the preset states, and choose rows.
+
+        The result depends on the data and the settings alone, not on what else the run folder holds.
+
+        Args:
+            settings: What is asked for.
+            out: Where the selection will be written, if it is known: checked before hours of work.
+        """
+        if settings.uses_encoder:
+            # Before the hours of reading: a misspelt or missing model is found at once.
+            load_encoder(find_encoder(self.folder, self._encoder, "stated"), device=self.compute.device)
+        return self._select(settings, "stated", out)
+
+    def select(self, settings: SelectionSettings, out: Path | None = None) -> Selection:
+        """Choose rows by the scores and embeddings that the run folder holds; nothing is scored or embedded.
+
+        Clusters, image hashes and embeddings of targets are made where they are missing.
+
+        Raises:
+            ConfigError: If a table is missing, or several would do and none is named.
+        """
+        return self._select(settings, "nothing", out)
+
+    def _select(self, settings: SelectionSettings, making: Making, out: Path | None) -> Selection:
+        if out is not None:
+            check_free(out.resolve(), subset_names(self.dataset))
+        with self.folder.writing():
+            # Before the hours of scoring, not after.
+            parse_size(settings.size, int(self.rows().usable.sum()))
+            selection = self._chosen(settings, self._tables().find(settings, making))
+            selection.keep()
+            return selection
+
+    def _chosen(self, settings: SelectionSettings, tables: SelectionTables) -> Selection:
+        rows, preset = self.rows(), settings.preset
+        with self.folder.step("select", preset=preset.name, size=settings.size, seed=settings.seed):
+            candidates = gather(rows.table, tables.scores, tables.clusters, tables.embeddings)
+            quality = given_quality(self.folder, preset, candidates, settings.files)
+            inputs = self._inputs(candidates, settings, tables)
+            if quality is not None:
+                inputs = replace(inputs, quality=quality.values, quality_name=quality.name)
+            size = parse_size(settings.size, len(candidates.ids))
+            selected = select(inputs, preset, size, seed=settings.seed, weights=settings.weights)
+            table = selection_table(candidates, selected)
+            manifest = build_manifest(self.dataset, rows, settings, tables, selected, table, quality)
+        return Selection(self.folder, self.dataset, manifest, table)
+
+    def _inputs(
+        self, candidates: Candidates, settings: SelectionSettings, tables: SelectionTables
+    ) -> SelectionInputs:
+        graph, targets = tables.graph, tables.targets
+        return SelectionInputs(
+            candidates.ids,
+            candidates.indicators,
+            labels=candidates.labels,
+            embeddings=candidates.embeddings,
+            graph=None if graph is None else graph.graph,
+            graph_ids=None if graph is None else graph.ids,
+            targets=None if targets is None else targets.vectors,
+            dedup=settings.dedup,
+            contents=tables.contents(self.rows(), candidates.ids),
+        )
+
+    def compare(
+        self,
+        presets: Sequence[Preset],
+        size: str,
+        *,
+        seeds: int = 5,
+        labels: Labels | None = None,
+        settings: SelectionSettings | None = None,
+    ) -> PresetComparison:
+        """Choose with every preset, and measure what each chose; see `compare_presets`."""
+        with self.folder.writing():
+            return compare_presets(
+                self._tables(), self._chosen, presets, size, seeds=seeds, labels=labels, settings=settings
+            )
+
+    def selection(self, path: str | Path) -> Selection:
+        """The selection of a `selection.json` that was made in this run folder."""
+        return read_selection(self.folder, self.dataset, Path(path))
+
+    def compute_tables(self, settings: SelectionSettings) -> SelectionTables:
+        """The tables that `pick` would choose from, computed where they are not there."""
+        with self.folder.writing():
+            return self._tables().find(settings, "stated")
+
+    def _tables(self) -> TableFinder:
+        return TableFinder(self.folder, self.dataset, self.rows(), self._encoder, self.compute)

@@ -1,0 +1,246 @@
+"""A selection: which rows of a run were chosen, and why."""
+
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from finegold import __version__
+from finegold.errors import RunError
+from finegold.report.html import write as write_report
+from finegold.report.selection.collect import report_inputs
+from finegold.run import PartTable, RunFolder, atomic_path, write_text
+from finegold.samples import Dataset, WrittenSubset
+from finegold.selection.manifest import (
+    MANIFEST,
+    MOST_ROWS,
+    TABLE,
+    ClusterInfo,
+    Configuration,
+    Counts,
+    DatasetInfo,
+    DedupInfo,
+    Manifest,
+    ScorerInfo,
+    chosen_rows,
+    manifest_text,
+    read_manifest,
+    read_table,
+)
+from finegold.selection.selection import SelectedRows
+from finegold.selection.table import EXCLUDED
+from finegold.workflow.output import REPORT, output_folder, relocated, subset_names
+from finegold.workflow.quality import GivenQuality
+from finegold.workflow.rows import Rows
+from finegold.workflow.settings import SelectionSettings
+from finegold.workflow.tables import SelectionTables
+
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "pillow", "pyarrow", "torch", "transformers", "faiss-cpu")
+"""Packages whose versions the manifest names, where they are installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows of a run were chosen, and why.
+
+    Attributes:
+        run: The run folder that it was made in.
+        dataset: The rows.
+        manifest: What the selection depends on, and the chosen rows: the content of `selection.json`.
+        table: Every row of the pool, columns as in `selection.table.SCHEMA`, then the indicators.
+    """
+
+    run: RunFolder
+    dataset: Dataset
+    manifest: Manifest
+    table: pa.Table
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The chosen ids by rank."""
+        return tuple(self.chosen()["sample_id"].to_pylist())
+
+    @property
+    def path(self) -> Path:
+        """Where the run folder keeps it."""
+        return self.run.path / "selections" / self.manifest.folder
+
+    def to_pandas(self) -> Any:
+        """The table as a pandas frame."""
+        return self.table.to_pandas()
+
+    def keep(self) -> None:
+        """Keep the table and the manifest in the run folder, under a name that only equal selections have."""
+        _write(self.path, self)
+
+    def write(self, out: Path, *, link: bool = False) -> WrittenSubset:
+        """Write the chosen records, `selection.json`, the table and the report to a folder.
+
+        Args:
+            out: New, empty, or holding nothing but an earlier selection, which is replaced.
+            link: Hard-link image files instead of copying them.
+
+        Raises:
+            ConfigError: If `out` holds other things.
+        """
+        out = out.resolve()
+        positions = self.chosen()["row"].to_pylist()
+        with (
+            self.run.step("write", out=str(out)),
+            output_folder(out, subset_names(self.dataset)) as folder,
+        ):
+            subset = self.dataset.write(folder, positions, link=link)
+            _write(folder, self)
+            self.report(folder / REPORT)
+        return relocated(subset, folder, out)
+
+    def report(self, path: Path, judged: Path | None = None) -> Path:
+        """Draw the report to an HTML file; with `judged`, the verdicts of a judge's audit are shown too."""
+        with self.run.step("report", path=str(path)):
+            inputs = report_inputs(
+                self.run, self.dataset, self.manifest, self.table, self._embeddings(), judged
+            )
+            write_report(inputs, path)
+        return path
+
+    def chosen(self) -> pa.Table:
+        """The table's chosen rows, by rank."""
+        return self.table.filter(pc.is_valid(self.table["rank"])).sort_by("rank")
+
+    def _embeddings(self) -> PartTable | None:
+        """The embeddings that the selection was made with, if the run folder still has them."""
+        identity = self.manifest.configuration.encoder
+        if identity is None:
+            return None
+        for folder in sorted(self.run.finished("embeddings")):
+            parameters = self.run.parameters(folder)
+            if parameters["model"] == identity and parameters["data"] == self.manifest.dataset.sequence:
+                return PartTable(folder, pa.schema([]), parameters)
+        raise RunError(
+            f"{self.run.path} lacks the embeddings that the selection was made from: give the run folder "
+            "that it was made in"
+        )
+
+
+def _write(folder: Path, selection: Selection) -> None:
+    with atomic_path(folder / TABLE) as temporary:
+        pq.write_table(selection.table, temporary)
+    write_text(folder / MANIFEST, manifest_text(selection.manifest))
+
+
+def read_selection(run: RunFolder, dataset: Dataset, path: Path) -> Selection:
+    """A selection that was written before.
+
+    Args:
+        run: The run folder that it was made in.
+        dataset: The run's dataset.
+        path: Its `selection.json`; the table lies beside it or in the run folder.
+
+    Raises:
+        DataError: If the file or the table is missing or damaged.
+    """
+    manifest = read_manifest(path)
+    kept = run.path / "selections" / manifest.folder / MANIFEST
+    table = read_table(path if path.with_name(TABLE).exists() or not kept.exists() else kept)
+    return Selection(run, dataset, manifest, table)
+
+
+def build_manifest(
+    dataset: Dataset,
+    rows: Rows,
+    settings: SelectionSettings,
+    tables: SelectionTables,
+    selected: SelectedRows,
+    table: pa.Table,
+    quality: GivenQuality | None,
+) -> Manifest:
+    """Describe a selection.
+
+    Args:
+        dataset: The rows.
+        rows: The run's checked rows.
+        settings: What was asked for.
+        tables: What was read.
+        selected: What was chosen.
+        table: The selection's table.
+        quality: The quality that was computed from a file, if one was.
+    """
+    clusters, targets, dedup = tables.clusters, tables.targets, settings.dedup
+    notes = [*selected.notes, *(quality.notes if quality is not None else ())]
+    if targets is not None:
+        notes.append(targets.note())
+    if clusters is not None and clusters.summary["note"]:
+        notes.append(clusters.summary["note"])
+    excluded = (
+        table.filter(pc.equal(table["status"], EXCLUDED)).group_by("code").aggregate([([], "count_all")])
+    )
+    counts = dict(zip(excluded["code"].to_pylist(), excluded["count_all"].to_pylist(), strict=True))
+    size = int(np.count_nonzero(selected.rank))
+    return Manifest(
+        finegold=__version__,
+        libraries=library_versions(),
+        dataset=DatasetInfo(
+            fingerprint=rows.fingerprint,
+            sequence=rows.sequence,
+            format=dataset.format,
+            name=dataset.path.name,
+            instruction=dataset.options.instruction,
+            ids=dataset.options.ids,
+        ),
+        configuration=Configuration(
+            preset=settings.preset.content(),
+            encoder=tables.encoder_identity,
+            encoder_name=tables.encoder,
+            scorers=[
+                ScorerInfo(
+                    name=name,
+                    version=scored.parameters["version"],
+                    fingerprint=scored.fingerprint,
+                    parameters=scored.parameters["parameters"],
+                    table=scored.folder.name,
+                )
+                for name, scored in sorted(tables.scores.items())
+            ],
+            weights=dict(selected.weights),
+            clustering=None
+            if clusters is None
+            else {
+                **clusters.parameters,
+                "fingerprint": clusters.table.fingerprint,
+                "table": clusters.table.folder.name,
+            },
+            dedup=None if dedup is None else DedupInfo.of(dedup),
+            targets=None if targets is None else targets.origin,
+            selector=None if quality is None else quality.origin,
+        ),
+        seed=settings.seed,
+        size=size,
+        counts=Counts(
+            rows_in=len(table),
+            selected=size,
+            not_selected=selected.not_selected,
+            excluded=dict(sorted(counts.items())),
+        ),
+        clusters=[
+            ClusterInfo(cluster=c.cluster, size=c.size, quota=c.quota, selected=c.selected)
+            for c in selected.clusters
+        ],
+        notes=notes,
+        rows=chosen_rows(table, sorted(tables.scores)) if size <= MOST_ROWS else [],
+    )
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the installed packages that numbers depend on."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,147 @@
+"""What a selection is asked for: preset, size, weights, seed, tables and files."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from finegold.dedup import Dedup
+from finegold.errors import ConfigError
+from finegold.instructiongpt4 import read_selector
+from finegold.scorers.registry import uses_encoder
+from finegold.selection.learned import read_pairs
+from finegold.selection.options import parse_weights
+from finegold.selection.preset import FILES, Preset, find_preset
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionFiles:
+    """Files that some presets need.
+
+    Attributes:
+        targets: Dataset, image or folder of images to move towards, for the preset `rds`.
+        target_images: Folder that the image paths of `targets` are relative to.
+        pairs: Measured subsets to learn from, for the preset `learned`.
+        selector: Checkpoint in the published layout, for the preset `mm-lima`.
+    """
+
+    targets: Path | None = None
+    target_images: Path | None = None
+    pairs: Path | None = None
+    selector: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionSettings:
+    """What a selection is asked for; with the data, all that decides which rows are chosen.
+
+    Attributes:
+        preset: How rows are chosen.
+        size: Rows to choose: a number, or a share of the usable rows such as `6%`.
+        weights: Indicator weights in place of the preset's.
+        seed: Seed of every random choice.
+        clusters: Number of image clusters in place of the preset's.
+        clustering: Name of a cluster table in the run folder, in place of the preset's own clusters.
+        scores: Names of score tables in the run folder, for indicators of which there are several.
+        dedup: Which duplicates are excluded first; None keeps them.
+        files: Files that the preset needs.
+    """
+
+    preset: Preset
+    size: str
+    weights: Mapping[str, float] | None = None
+    seed: int = 0
+    clusters: int | None = None
+    clustering: str | None = None
+    scores: tuple[str, ...] = ()
+    dedup: Dedup | None = None
+    files: SelectionFiles = field(default_factory=SelectionFiles)
+
+    @classmethod
+    def of(
+        cls,
+        preset: str | Preset,
+        size: int | str,
+        weights: Mapping[str, float] | str | None = None,
+        **others: object,
+    ) -> "SelectionSettings":
+        """Settings from names and texts, checked before any row is read.
+
+        Args:
+            preset: A preset, its name, or a `.toml` file.
+            size: A number, or text.
+            weights: A mapping, or text such as `clip=1,length=0.5`.
+            others: Further attributes.
+
+        Raises:
+            ConfigError: If a name or text is wrong, or the preset lacks a file.
+        """
+        found = cls(
+            find_preset(preset) if isinstance(preset, str) else preset,
+            str(size),
+            parse_weights(weights) if isinstance(weights, str) else weights,
+            **others,  # type: ignore[arg-type]
+        )
+        check_files([found.preset], found.files, found.weights)
+        return found
+
+    @property
+    def indicators(self) -> tuple[str, ...]:
+        """Names of the indicators that count."""
+        if self.weights is None:
+            return self.preset.reads
+        return tuple(name for name, weight in self.weights.items() if weight)
+
+    @property
+    def needs_embeddings(self) -> bool:
+        """Whether the images must be embedded, for the preset or for semantic duplicates."""
+        semantic = self.dedup is not None and self.dedup.threshold is not None
+        return semantic or self.clustering is not None or "embeddings" in self.preset.needs
+
+    @property
+    def uses_encoder(self) -> bool:
+        """Whether an image-text encoder is needed, for embeddings or for an indicator."""
+        return self.needs_embeddings or any(uses_encoder(name) for name in self.indicators)
+
+
+_PURPOSES = {
+    "targets": "moves towards target examples: name a dataset or a folder of images with --targets",
+    "pairs": "learns from measured subsets: name a file of them with --pairs (docs/learned-quality.md)",
+    "selector": "scores with a trained selector: name its checkpoint with --selector (docs/reproduce.md)",
+}
+
+
+def check_files(
+    presets: Collection[Preset], files: SelectionFiles, weights: Mapping[str, float] | None = None
+) -> None:
+    """Make sure, before any row is read, that each preset has its files and no file is named in vain.
+
+    Raises:
+        ConfigError: If a file is missing, does not exist, or no preset reads it.
+        DataError: If the measured subsets cannot be read.
+        ModelError: If the selector cannot be read.
+    """
+    for preset in presets:
+        given_quality = sorted(preset.files - {"targets"})
+        if weights is not None and given_quality:
+            raise ConfigError(
+                f"preset '{preset.name}' has its quality from --{given_quality[0]} and takes no "
+                "weights: give one of them"
+            )
+        for name in sorted(preset.files):
+            if getattr(files, name) is None:
+                raise ConfigError(f"preset '{preset.name}' {_PURPOSES[name]}")
+    for name in sorted(FILES):
+        path: Path | None = getattr(files, name)
+        if path is None:
+            continue
+        if not any(name in preset.files for preset in presets):
+            asked = ", ".join(f"'{preset.name}'" for preset in presets)
+            raise ConfigError(f"--{name} was given, and no preset that was asked for ({asked}) reads it")
+        if not path.exists() and not (name == "targets" and any(mark in path.name for mark in "*?[")):
+            raise ConfigError(f"--{name} names {path}, and there is nothing: give a path that exists")
+    if files.target_images is not None and files.targets is None:
+        raise ConfigError("--target-images was given without --targets: name the targets too")
+    if files.pairs is not None:
+        read_pairs(files.pairs)
+    if files.selector is not None:
+        read_selector(files.selector)

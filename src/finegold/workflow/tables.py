@@ -1,0 +1,257 @@
+"""Which tables of a run folder a selection reads: what was named, what its preset states, or the only one.
+
+Nothing here looks at the time of a file. Where several tables would do, the error names them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from finegold.clustering.graph_table import GraphTable, graph_run
+from finegold.clustering.table import SCHEMA as CLUSTER_SCHEMA
+from finegold.clustering.table import ClusterTable, cluster_run, read_clusters
+from finegold.dedup import Contents, hash_images, read_contents
+from finegold.errors import ConfigError, RunError
+from finegold.run import PartTable, RunFolder
+from finegold.samples import Dataset
+from finegold.scorers.registry import is_automatic, make_scorer, uses_encoder
+from finegold.scorers.step import SCHEMA, scores_table
+from finegold.workflow.rows import Compute, Rows, embed_rows, score_rows
+from finegold.workflow.settings import SelectionSettings
+from finegold.workflow.targets import Targets, embed_targets
+
+DEFAULT_ENCODER = "openai/clip-vit-large-patch14"
+Making = Literal["nothing", "stated", "missing"]
+"""Which score and embedding tables are computed: none, so that what is not there is an error; those that the
+preset states, whatever else there is; or those of which the run folder has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionTables:
+    """What a selection is made from.
+
+    Attributes:
+        scores: Finished table of each indicator that counts and that the run has.
+        encoder: Name of the encoder that was used; None if none was.
+        embeddings: Finished table of the images' embeddings, or None.
+        clusters: Cluster of each row, or None.
+        graph: Neighbour graph of the embeddings, if the picker reads one.
+        hashes: Finished table of the images' hashes; None if nothing compares them.
+        targets: Examples to move towards, or None.
+    """
+
+    scores: dict[str, PartTable]
+    encoder: str | None = None
+    embeddings: PartTable | None = None
+    clusters: ClusterTable | None = None
+    graph: GraphTable | None = None
+    hashes: PartTable | None = None
+    targets: Targets | None = None
+
+    @property
+    def encoder_identity(self) -> dict[str, Any] | None:
+        """What the embeddings depend on, or None."""
+        return None if self.embeddings is None else self.embeddings.parameters["model"]
+
+    def contents(self, rows: Rows, ids: Sequence[str]) -> Contents | None:
+        """What duplicates are found by, for some usable rows; None without hashes."""
+        return None if self.hashes is None else read_contents(self.hashes, rows.table, ids)
+
+
+def run_encoders(run: RunFolder) -> list[str]:
+    """Names of the encoders that a run's images are embedded with, sorted."""
+    return sorted({str(run.parameters(folder)["name"]) for folder in run.finished("embeddings")})
+
+
+def find_encoder(run: RunFolder, named: str | None, making: Making) -> str:
+    """Name of a run's encoder: the one that is named, or the only one that the run is embedded with.
+
+    Raises:
+        ConfigError: If the run has several, or none and nothing is to be computed.
+    """
+    names = run_encoders(run)
+    if named is not None:
+        return named
+    if len(names) > 1:
+        raise ConfigError(
+            f"{run.path} is embedded with {len(names)} encoders ({', '.join(names)}): name one with --encoder"
+        )
+    if not names and making == "nothing":
+        raise ConfigError(
+            f"{run.path} has no embedded images, which this preset needs: run `finegold cluster` first"
+        )
+    return names[0] if names else DEFAULT_ENCODER
+
+
+class TableFinder:
+    """Finds or makes the tables of one run.
+
+    Args:
+        run: The run folder.
+        dataset: Its dataset.
+        rows: Its checked rows.
+        encoder: The encoder that the user named; None for the only one that the run has.
+        compute: Device, batch size and workers.
+    """
+
+    def __init__(
+        self, run: RunFolder, dataset: Dataset, rows: Rows, encoder: str | None, compute: Compute
+    ) -> None:
+        self.run, self.dataset, self.rows, self.compute = run, dataset, rows, compute
+        self.encoder = encoder
+
+    def find(self, settings: SelectionSettings, making: Making) -> SelectionTables:
+        """All tables that a selection needs.
+
+        Raises:
+            ConfigError: If a table is missing, or several would do and none is named.
+        """
+        preset = settings.preset
+        encoder = find_encoder(self.run, self.encoder, making) if settings.uses_encoder else None
+        # First: a file of targets that cannot be used is found before hours of scoring.
+        targets = None
+        if settings.files.targets is not None and "targets" in preset.needs:
+            assert encoder is not None
+            targets = embed_targets(self.run, settings.files, encoder, self.compute)
+        scores = {}
+        for name in settings.indicators:
+            table = self.scores(name, settings, encoder, making)
+            if table is not None:
+                scores[name] = table
+        if making == "nothing" and preset.reads and not scores:
+            raise ConfigError(f"{self.run.path} holds no scores of these rows: run `finegold score` first")
+        hashes = None
+        if settings.dedup is not None and settings.dedup.reads_images:
+            hashes = hash_images(
+                self.run,
+                self.dataset,
+                usable=self.rows.usable,
+                data=self.rows.sequence,
+                workers=self.compute.workers,
+            )
+        if not settings.needs_embeddings:
+            return SelectionTables(scores, encoder, hashes=hashes, targets=targets)
+        assert encoder is not None
+        embeddings = self.embeddings(encoder, making)
+        if targets is not None and targets.encoder != embeddings.parameters["model"]:
+            raise RunError(
+                f"the encoder '{encoder}' is another than when {self.run.path} was embedded: embed again "
+                "with `finegold cluster`"
+            )
+        return SelectionTables(
+            scores,
+            encoder,
+            embeddings,
+            self.clusters(settings, embeddings),
+            graph_run(self.run, embeddings) if "graph" in preset.needs else None,
+            hashes,
+            targets,
+        )
+
+    def embeddings(self, encoder: str, making: Making) -> PartTable:
+        """The embeddings of the usable rows' images by an encoder.
+
+        Raises:
+            ConfigError: If they are not there, or there are several of that name.
+        """
+        if making != "nothing":
+            table, _ = embed_rows(self.run, self.dataset, self.rows, encoder, self.compute)
+            return table
+        found = [table for table in self._tables("embeddings", None) if table.parameters["name"] == encoder]
+        if not found:
+            raise ConfigError(
+                f"{self.run.path} has no images embedded with '{encoder}': run `finegold cluster` first"
+            )
+        if len(found) > 1:
+            raise ConfigError(
+                f"{self.run.path} has embeddings of {len(found)} models named '{encoder}' "
+                f"({_names(found)}): start a new run folder"
+            )
+        return found[0]
+
+    def clusters(self, settings: SelectionSettings, embeddings: PartTable) -> ClusterTable | None:
+        """The preset's own clusters of the embeddings, or those that were named.
+
+        Raises:
+            ConfigError: If there is no cluster table of that name for these embeddings.
+        """
+        if settings.clustering is not None:
+            tables = self._tables("clusters", CLUSTER_SCHEMA)
+            for table in tables:
+                if table.folder.name == settings.clustering:
+                    if table.parameters["embeddings"] != embeddings.fingerprint:
+                        break
+                    return read_clusters(table)
+            raise ConfigError(
+                f"{self.run.path} has no clusters '{settings.clustering}' of these embeddings: give one of "
+                f"{_names(tables) or 'none'}, or run `finegold cluster`"
+            )
+        spec = settings.preset.clustering
+        if spec is None:
+            return None
+        number = spec.count(int(self.rows.usable.sum())) if settings.clusters is None else settings.clusters
+        return cluster_run(
+            self.run, embeddings, method=spec.method, clusters=number, neighbours=spec.neighbours, seed=0
+        )
+
+    def scores(
+        self, name: str, settings: SelectionSettings, encoder: str | None, making: Making
+    ) -> PartTable | None:
+        """The scores of one indicator; None if the run has none and the scorer is not automatic.
+
+        Raises:
+            ConfigError: If several tables would do.
+        """
+        found = self._score_tables(name, encoder)
+        named = [table for table in found if table.folder.name in settings.scores]
+        if named:
+            return named[0]
+        stated = settings.preset.scorers.get(name)
+        if is_automatic(name) and (making == "stated" or (making == "missing" and not found)):
+            return score_rows(
+                self.run, self.dataset, self.rows, self._scorer(name, stated or {}, encoder), self.compute
+            )
+        if stated is not None:
+            wanted = scores_table(self.run, self._scorer(name, stated, encoder), self.rows.sequence)
+            found = [table for table in found if table.folder == wanted.folder]
+        if len(found) > 1:
+            raise ConfigError(
+                f"{self.run.path} has {len(found)} score tables of '{name}': name one with --scores "
+                + " or ".join(f"{table.folder.name} ({_parameters(table)})" for table in found)
+            )
+        return found[0] if found else None
+
+    def _scorer(self, name: str, stated: Any, encoder: str | None) -> Any:
+        own = {"encoder": encoder, "device": self.compute.device} if uses_encoder(name) else {}
+        return make_scorer(name, **(own | dict(stated)))
+
+    def _score_tables(self, name: str, encoder: str | None) -> list[PartTable]:
+        """Finished tables of an indicator, of those with an encoder the ones by this encoder."""
+        return [
+            table
+            for table in self._tables("scores", SCHEMA)
+            if table.parameters["scorer"] == name
+            and (encoder is None or table.parameters["parameters"].get("encoder", encoder) == encoder)
+        ]
+
+    def _tables(self, kind: str, schema: pa.Schema | None) -> list[PartTable]:
+        """Finished tables of a kind that are of these rows, by name."""
+        found = [
+            PartTable(folder, schema or pa.schema([]), self.run.parameters(folder))
+            for folder in sorted(self.run.finished(kind))
+        ]
+        return [table for table in found if table.parameters["data"] == self.rows.sequence]
+
+
+def _names(tables: Sequence[PartTable]) -> str:
+    return ", ".join(table.folder.name for table in tables)
+
+
+def _parameters(table: PartTable) -> str:
+    """A score table's parameters in a few words."""
+    return (
+        ", ".join(f"{key}={value}" for key, value in table.parameters["parameters"].items())
+        or "no parameters"
+    )
