@@ -76,7 +76,7 @@ def compare_presets(
     # Embeddings and clusters for all, so that coverage is measured for presets that use neither.
     base = finder.find(replace(base_settings, clusters=None, clustering=None), "missing")
     found = {preset.name: finder.find(replace(base_settings, preset=preset), "missing") for preset in presets}
-    scores = {name: table for tables in found.values() for name, table in tables.scores.items()}
+    scores = _columns(list(found.values()))
     measuring = _Measuring(gather(finder.rows.table, {}, base.clusters, base.embeddings), scores, labels)
     compared: list[PresetFigures] = []
     for preset in presets:
@@ -120,6 +120,13 @@ def compare_presets(
     )
     write_json(finder.run.path / "comparisons" / f"{name}.json", asdict(result))
     return result
+
+
+def _columns(found: Sequence[SelectionTables]) -> dict[str, PartTable]:
+    """The indicators of all presets; one that presets read differently is a column for each of its tables."""
+    tables = {table.folder.name: (name, table) for one in found for name, table in sorted(one.scores.items())}
+    counts = Counter(name for name, _ in tables.values())
+    return {name if counts[name] == 1 else key: table for key, (name, table) in tables.items()}
 
 
 def _check_encoder(finder: TableFinder) -> None:

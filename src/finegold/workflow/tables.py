@@ -101,6 +101,8 @@ class TableFinder:
     ) -> None:
         self.run, self.dataset, self.rows, self.compute = run, dataset, rows, compute
         self.encoder = encoder
+        # As they are when the command begins: what it computes itself may not change what it reads.
+        self._finished_scores = self._tables("scores", SCHEMA)
 
     def find(self, settings: SelectionSettings, making: Making) -> SelectionTables:
         """All tables that a selection needs.
@@ -209,13 +211,14 @@ class TableFinder:
         if named:
             return named[0]
         stated = settings.preset.scorers.get(name)
-        if is_automatic(name) and (making == "stated" or (making == "missing" and not found)):
+        wanted = stated is not None or not found if making == "missing" else making == "stated"
+        if is_automatic(name) and wanted:
             return score_rows(
                 self.run, self.dataset, self.rows, self._scorer(name, stated or {}, encoder), self.compute
             )
         if stated is not None:
-            wanted = scores_table(self.run, self._scorer(name, stated, encoder), self.rows.sequence)
-            found = [table for table in found if table.folder == wanted.folder]
+            named_by_preset = scores_table(self.run, self._scorer(name, stated, encoder), self.rows.sequence)
+            found = [table for table in found if table.folder == named_by_preset.folder]
         if len(found) > 1:
             raise ConfigError(
                 f"{self.run.path} has {len(found)} score tables of '{name}': name one with --scores "
@@ -231,7 +234,7 @@ class TableFinder:
         """Finished tables of an indicator, of those with an encoder the ones by this encoder."""
         return [
             table
-            for table in self._tables("scores", SCHEMA)
+            for table in self._finished_scores
             if table.parameters["scorer"] == name
             and (encoder is None or table.parameters["parameters"].get("encoder", encoder) == encoder)
         ]
