@@ -1,8 +1,8 @@
 """Samples: reading, checking and writing datasets of (image, instruction, answer) rows."""
 
-from finegold.samples.dataset import Dataset, WrittenSubset
+from finegold.samples.dataset import FORMATS, Dataset, WrittenSubset
 from finegold.samples.exclusions import Exclusion, ImageError, RowError
-from finegold.samples.formats.detect import FORMATS, open_dataset
+from finegold.samples.opening import open_dataset
 from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Role, Row, Sample, Turn
 
 __all__ = [

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from finegold.samples.exclusions import Exclusion, ImageError
-from finegold.samples.formats.records import canonical, without_id
+from finegold.samples.formats.records import canonical_record, without_id
 from finegold.samples.images import DEFAULT_LIMITS, ImageFacts, ImageLimits, check_image
 from finegold.samples.sample import IMAGE_PLACEHOLDER, Row, Sample
 
@@ -73,7 +73,7 @@ def file_stamp(path: Path | None) -> str:
 
 def content_hash(sample: Sample, images: list[ImageFacts]) -> str:
     """Hex sha256 of what a row holds besides its id: the canonical record, and each image's bytes."""
-    digest = hashlib.sha256(canonical(without_id(sample.record)))
+    digest = hashlib.sha256(canonical_record(without_id(sample.record)))
     for image in images:
         digest.update(b"\n" + image.sha256.encode("ascii"))
     return digest.hexdigest()

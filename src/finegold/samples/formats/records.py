@@ -21,11 +21,13 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from finegold.samples.exclusions import RowError
 from finegold.samples.sample import IMAGE_PLACEHOLDER, Role, Turn
 
+T = TypeVar("T")
 DEFAULT_INSTRUCTION = "Describe this image in detail."
 """What a row without an instruction is asked: the first of MiniGPT-4's stage-2 instructions
 (`prompts/alignment.txt`)."""
@@ -79,8 +81,7 @@ def parse_record(
     Raises:
         RowError: If it has none of the shapes or a value of a wrong type.
     """
-    if not isinstance(record, dict):
-        raise RowError(f"the record is {kind(record)}, expected an object with named fields")
+    expect_type(record, dict, "the record", "an object with named fields")
     for key in _MEDIA:
         if record.get(key):
             raise RowError(f"the record has '{key}', and only images are read", "unsupported-media")
@@ -118,7 +119,7 @@ def record_id(record: dict[str, Any]) -> str | None:
         if value is None or value == "":
             continue
         if isinstance(value, bool) or not isinstance(value, int | str):
-            raise RowError(f"the field '{key}' is {kind(value)}, expected text or a whole number")
+            raise RowError(f"the field '{key}' is {describe_type(value)}, expected text or a whole number")
         return check_text(str(value), f"the field '{key}'")
     return None
 
@@ -130,7 +131,7 @@ def without_id(record: Any) -> Any:
     return {key: value for key, value in record.items() if key not in _ID_KEYS}
 
 
-def canonical(record: Any) -> bytes:
+def canonical_record(record: Any) -> bytes:
     """One byte string per record value: ASCII JSON, keys sorted, no spaces; bytes stand as their sha256."""
     text = json.dumps(record, sort_keys=True, separators=(",", ":"), default=_plain)
     return text.encode("ascii")
@@ -138,7 +139,7 @@ def canonical(record: Any) -> bytes:
 
 def hashed_id(record: Any) -> str:
     """The id of a row that has none: 16 hex digits of the sha256 of its canonical form."""
-    return hashlib.sha256(canonical(record)).hexdigest()[:16]
+    return hashlib.sha256(canonical_record(record)).hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:
@@ -158,7 +159,7 @@ def check_text(text: str, what: str) -> str:
     return text
 
 
-def kind(value: Any) -> str:
+def describe_type(value: Any) -> str:
     """The type of a decoded value in words, for messages."""
     if value is None:
         return "null"
@@ -166,6 +167,23 @@ def kind(value: Any) -> str:
     return names.get(
         type(value), "an object" if isinstance(value, dict) else f"of type {type(value).__name__}"
     )
+
+
+def expect_type(value: Any, expected: type[T], what: str, words: str) -> T:
+    """The value, if it is of a type.
+
+    Args:
+        value: Part of a record.
+        expected: The type.
+        what: What the value is called in the message.
+        words: The type in words.
+
+    Raises:
+        RowError: If the value is of another type.
+    """
+    if not isinstance(value, expected):
+        raise RowError(f"{what} is {describe_type(value)}, expected {words}")
+    return value
 
 
 def _turns(
@@ -207,12 +225,13 @@ def _messages(
 ) -> tuple[list[Turn], bool]:
     """A list of turns; the flag says whether any is `{from, value}`, which must place its images itself."""
     if not isinstance(value, list) or not value:
-        raise RowError(f"the field '{key}' is {kind(value) if value else 'empty'}, expected a list of turns")
+        raise RowError(
+            f"the field '{key}' is {describe_type(value) if value else 'empty'}, expected a list of turns"
+        )
     turns, placed = [], False
     for number, item in enumerate(value, 1):
         where = f"turn {number} of '{key}'"
-        if not isinstance(item, dict):
-            raise RowError(f"{where} is {kind(item)}, expected an object")
+        expect_type(item, dict, where, "an object")
         if item.get("from") is not None:
             name, text, placed = item["from"], _text(item.get("value"), f"{where}, value"), True
         elif item.get("role") is not None:
@@ -234,38 +253,26 @@ def _content(value: Any, where: str, images: list[RawImage], column: Iterator[Ra
         if isinstance(item, str):
             parts.append(item)
             continue
-        if not isinstance(item, dict):
-            raise RowError(f"{where} has content with {kind(item)} in it, expected text and image items")
-        kind_of = item.get("type")
-        if kind_of == "text":
+        kind = expect_type(item, dict, f"an item of {where}", "text or an object").get("type")
+        if kind == "text":
             parts.append(_text(item.get("text"), f"{where}, text"))
-        elif kind_of in ("image", "image_url"):
+        elif kind in ("image", "image_url"):
             parts.append(IMAGE_PLACEHOLDER)
-            own = _first_of(item, ("image", "image_url", "url", "path"))
+            keys = ("image", "image_url", "url", "path")
+            own = next((item[key] for key in keys if item.get(key)), None)
             if isinstance(own, dict) and "url" in own:
                 own = own["url"]
-            images.extend(_images(own, where) if own else _next(column))
+            images.extend(_images(own, where) if own else islice(column, 1))
         else:
             raise RowError(
-                f"{where} has an item of type {kind_of!r}, expected text or image", "unsupported-media"
+                f"{where} has an item of type {kind!r}, expected text or image", "unsupported-media"
             )
     return "".join(parts)
 
 
-def _next(column: Iterator[RawImage]) -> list[RawImage]:
-    image = next(column, None)
-    return [] if image is None else [image]
-
-
-def _first_of(item: dict[str, Any], keys: tuple[str, ...]) -> Any:
-    return next((item[key] for key in keys if item.get(key)), None)
-
-
 def _alpaca(record: dict[str, Any]) -> Iterator[Turn]:
-    history = record.get("history") or []
-    if not isinstance(history, list):
-        raise RowError(f"the field 'history' is {kind(history)}, expected a list of [question, answer]")
-    for pair in history:
+    pairs = "a list of [question, answer]"
+    for pair in expect_type(record.get("history") or [], list, "the field 'history'", pairs):
         if not isinstance(pair, list) or len(pair) != 2:
             raise RowError("the field 'history' holds something other than [question, answer]")
         yield Turn("user", _text(pair[0], "history"))
@@ -288,9 +295,7 @@ def place_images(turns: list[Turn], count: int) -> list[Turn]:
 
 
 def _text(value: Any, what: str) -> str:
-    if not isinstance(value, str):
-        raise RowError(f"the field '{what}' is {kind(value)}, expected text")
-    return value
+    return expect_type(value, str, f"the field '{what}'", "text")
 
 
 def _images(value: Any, key: str) -> list[RawImage]:
@@ -308,9 +313,7 @@ def _images(value: Any, key: str) -> list[RawImage]:
         data = _base64(data, key) if isinstance(data, str) else data
         if isinstance(name, str) and isinstance(data, bytes | None) and (name or data is not None):
             return [RawImage(name, None if name and not data else data)]
-    raise RowError(
-        f"the field '{key}' is {kind(value)}, expected a path, a URL, or an object with path or bytes"
-    )
+    raise RowError(f"the field '{key}' is {describe_type(value)}, expected a path, a URL or {{path, bytes}}")
 
 
 def _data_uri(value: str) -> RawImage:
