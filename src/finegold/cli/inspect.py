@@ -47,7 +47,7 @@ def inspect(
     dataset = open_dataset(
         data,
         images=images,
-        format=None if format is None else str(format.value),
+        format=format,
         instruction=instruction,
         ids="row" if ids is options.Ids.row else "record",
         allow_urls=allow_urls,

@@ -1,6 +1,6 @@
 """Samples: reading, checking and writing datasets of (image, instruction, answer) rows."""
 
-from finegold.samples.dataset import FORMATS, Dataset, WrittenSubset
+from finegold.samples.dataset import FORMATS, DataFiles, Dataset, WrittenSubset
 from finegold.samples.exclusions import Exclusion, ImageError, RowError
 from finegold.samples.opening import open_dataset
 from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Role, Row, Sample, Turn
@@ -8,6 +8,7 @@ from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Role, Row, Samp
 __all__ = [
     "FORMATS",
     "IMAGE_PLACEHOLDER",
+    "DataFiles",
     "Dataset",
     "Exclusion",
     "ImageError",

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, cast
 
@@ -180,7 +181,7 @@ class Dataset(ABC):
 
     def first_records(self) -> Sequence[Any]:
         """Some of the first records, by whose images the image folder is chosen."""
-        return []
+        return [record for _, record in islice(self.records(), 16)]
 
     def files(self) -> list[Path]:
         """The data files (not the images), in reading order."""

@@ -98,8 +98,9 @@ def _in_folder(folder: Path) -> list[Path]:
 
 def _one_dataset(files: list[Path], where: Path, formats: list[type[Dataset]]) -> list[Path]:
     if not files:
+        suffixes = ", ".join(sorted({suffix for one in formats for suffix in one.suffixes}))
         raise DataError(
-            f"{where} holds no dataset, expected a .json, .jsonl, .parquet or .tar file or a saved Hugging "
+            f"{where} holds no dataset, expected a file that ends in one of {suffixes}, or a saved Hugging "
             "Face dataset: name the file or folder that holds it"
         )
     shards = any(one.sharded and all(_suffix(file) in one.suffixes for file in files) for one in formats)
