@@ -26,10 +26,10 @@ def mark_duplicates(
     """Find the duplicates among rows; the best of each group stays, without a quality the smallest id.
 
     Args:
-        settings: Which passes to make.
+        settings: The passes to make.
         ids: The n rows' ids.
         quality: Shape (n,), no NaN; or None.
-        contents: Of the same rows; for the exact and the perceptual pass.
+        contents: Hashes of the same rows, for the exact and the perceptual pass.
         embeddings: Shape (n, d), NaN where a row has no image; for the semantic pass.
 
     Returns:
@@ -39,11 +39,11 @@ def mark_duplicates(
         ConfigError: If a pass lacks what it compares.
     """
     if settings.reads_images and contents is None:
-        raise ConfigError("duplicates are to be left out by image, and no image was hashed; hash them first")
+        raise ConfigError("the images are to be compared, and no image was hashed: hash them first")
     if settings.threshold is not None and embeddings is None:
         raise ConfigError(
-            "semantic duplicates are found by comparing images, and none were embedded; run "
-            "`finegold cluster` first, or leave 'semantic' out of --dedup"
+            "semantic duplicates are found by comparing embeddings, and no image was embedded: run "
+            "`finegold cluster` first, or give --dedup without 'semantic'"
         )
     found = deduplicate(
         best_first(quality, ids),

@@ -1,4 +1,4 @@
-"""The three passes one after the other, cheapest first, each over what the one before left."""
+"""The three passes one after the other, cheapest first, each over the rows that still stay."""
 
 from collections.abc import Sequence
 
@@ -22,16 +22,16 @@ def deduplicate(
     cells: Ints | None = None,
     threshold: float = THRESHOLD,
 ) -> Duplicates:
-    """Remove duplicates, the best row of each group kept.
+    """Remove duplicates and keep the best row of each group.
 
     Args:
         order: The rows to compare, best first (`best_first`).
-        keys: For the exact pass; None leaves it out.
-        hashes: For the perceptual pass; None leaves it out.
+        keys: Content keys for the exact pass; None for no such pass.
+        hashes: Image hashes for the perceptual pass; None for no such pass.
         radius: Differing bits of the perceptual pass.
-        embeddings: For the semantic pass; None leaves it out.
-        cells: Of the embeddings (`semantic_cells`).
-        threshold: Cosine of the semantic pass.
+        embeddings: Raw embeddings for the semantic pass; None for no such pass.
+        cells: Cell of each embedding (`semantic_cells`).
+        threshold: Smallest cosine of two duplicates in the semantic pass.
 
     Raises:
         ConfigError: If there are embeddings without cells: comparing all pairs would be quadratic.

@@ -111,7 +111,7 @@ CODES = {code: ExclusionCode(step, *texts) for step, codes in _TABLE.items() for
 
 
 def find_code(code: str) -> ExclusionCode:
-    """What a code means.
+    """Find what a code means.
 
     Raises:
         DataError: If the code is not in `CODES`.

@@ -14,7 +14,7 @@ from finegold.samples.sample import Row
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Smallest, middle and largest of some numbers; of two middle ones the median is the mean."""
+    """The smallest, middle and largest of some numbers; the mean of two middle ones."""
 
     min: int
     median: float
@@ -22,7 +22,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[int]) -> "Spread | None":
-        """The spread of integers; None of none."""
+        """The spread of some integers; None if there are none."""
         if not len(values):
             return None
         numbers = np.asarray(values, np.int64)

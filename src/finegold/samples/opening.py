@@ -2,7 +2,7 @@
 
 A folder must hold one dataset: files of one format by their suffixes, or what a format finds in it by other
 marks. What a finegold run leaves beside a subset (`selection.json`, `report.html`) and hidden files are
-passed over. Which format the files have is told by their content alone (`Dataset.fit`).
+ignored. The content of the files decides on their format (`Dataset.fit`).
 """
 
 import glob

@@ -7,18 +7,13 @@ from typing import Any
 from finegold.errors import DataError
 from finegold.samples.dataset import DataFiles, Dataset
 from finegold.samples.formats.records import Parsed, RawImage
-from finegold.samples.images import SUFFIXES
+from finegold.samples.images import IMAGE_SUFFIXES
 from finegold.samples.roots import ImageRoot
 from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Turn
 
-_KNOWN = frozenset().union(*SUFFIXES.values())
-
 
 class ImageFiles(Dataset):
-    """The images of one folder, by name, or one image; folders below are not entered.
-
-    It is no format that `open_dataset` knows: a folder of images is not taken for training data by mistake.
-    """
+    """The images of one folder, by name, or one image; folders below are not entered."""
 
     format = "images"
 
@@ -28,12 +23,12 @@ class ImageFiles(Dataset):
 
     @classmethod
     def fit(cls, source: DataFiles) -> float:
-        """Never."""
+        """Never: `open_dataset` takes no folder of images."""
         del source
         return 0.0
 
     def find_root(self) -> ImageRoot:
-        """The folder itself, or that of the image."""
+        """The folder itself, or the folder of the image."""
         return ImageRoot(self.path if self.path.is_dir() else self.path.parent)
 
     def count(self) -> int:
@@ -54,7 +49,7 @@ class ImageFiles(Dataset):
         return ImageRef(image.name, path=self.locate(image.name))
 
     def write_records(self, out: Path, keep: set[int]) -> tuple[Path, int]:
-        """Not possible: there are no records."""
+        """Refuse: a folder of images has no records. Raises DataError."""
         del out, keep
         raise DataError(f"{self.path} holds images without records, so no subset of it can be written")
 
@@ -62,4 +57,4 @@ class ImageFiles(Dataset):
 def image_files(path: Path) -> list[Path]:
     """The image files that a path means, by name; empty if it is no image and no folder with any."""
     found = [path] if path.is_file() else sorted(path.iterdir()) if path.is_dir() else []
-    return [file.absolute() for file in found if file.suffix.lower() in _KNOWN and file.is_file()]
+    return [file.absolute() for file in found if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]

@@ -27,7 +27,7 @@ class LlavaDataset(JsonDataset):
         return llava and "images" not in record and "system" not in record
 
     def parse(self, record: Any) -> Parsed:
-        """As any JSON record, but with conversations; raises RowError."""
+        """The id, images and turns of a conversation; raises RowError without one."""
         if isinstance(record, dict) and record.get("conversations") is None:
             raise RowError("the record has no 'conversations'")
         return super().parse(record)

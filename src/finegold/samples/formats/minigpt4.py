@@ -42,7 +42,7 @@ class MiniGPT4Dataset(JsonDataset):
 
     @classmethod
     def find(cls, folder: Path) -> list[Path]:
-        """`filter_cap.json`, whatever else is in the folder."""
+        """The file `filter_cap.json`, whatever else is in the folder."""
         file = folder / "filter_cap.json"
         return [file] if file.is_file() else []
 

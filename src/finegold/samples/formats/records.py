@@ -1,4 +1,4 @@
-"""From one record to its id, images and turns: the shapes that rows come in, whatever file holds them.
+"""The shapes that records come in, whatever file holds them: from a record to its id, images and turns.
 
 | shape | keys | used by |
 | --- | --- | --- |
@@ -29,7 +29,7 @@ from finegold.samples.sample import IMAGE_PLACEHOLDER, Role, Turn
 
 T = TypeVar("T")
 DEFAULT_INSTRUCTION = "Describe this image in detail."
-"""What a row without an instruction is asked: the first of MiniGPT-4's stage-2 instructions
+"""The prompt of a row without an instruction: the first of MiniGPT-4's stage-2 instructions
 (`prompts/alignment.txt`)."""
 
 ROLES: dict[str, Role] = {
@@ -69,14 +69,14 @@ class Parsed:
 
 
 def parse_record(
-    record: Any, instruction: str | None = None, given: Sequence[RawImage] | None = None
+    record: Any, instruction: str | None = None, members: Sequence[RawImage] | None = None
 ) -> Parsed:
     """Read one record in whichever shape it has.
 
     Args:
         record: A decoded JSON value or a table row as a dict.
         instruction: The user's turn of caption rows; None for `DEFAULT_INSTRUCTION`.
-        given: Images that come beside the record and stand for those that it names; None if none do.
+        members: Images that come beside the record and replace those that it names; None if none do.
 
     Raises:
         RowError: If it has none of the shapes or a value of a wrong type.
@@ -85,11 +85,10 @@ def parse_record(
     for key in _MEDIA:
         if record.get(key):
             raise RowError(f"the record has '{key}', and only images are read", "unsupported-media")
-    column = named_images(record) if given is None else given
     images: list[RawImage] = []
-    pending = iter(column)
-    turns, implied = _turns(record, instruction, images, pending)
-    images.extend(pending)
+    column = iter(named_images(record) if members is None else members)
+    turns, implied = _turns(record, instruction, images, column)
+    images.extend(column)
     if implied and images:
         turns = place_images(turns, len(images))
     for turn in turns:
@@ -125,14 +124,14 @@ def record_id(record: dict[str, Any]) -> str | None:
 
 
 def without_id(record: Any) -> Any:
-    """The record less its id, so that rows which differ in nothing else are recognised as duplicates."""
+    """The record without its id: rows that differ in nothing else are duplicates."""
     if not isinstance(record, dict):
         return record
     return {key: value for key, value in record.items() if key not in _ID_KEYS}
 
 
 def canonical_record(record: Any) -> bytes:
-    """One byte string per record value: ASCII JSON, keys sorted, no spaces; bytes stand as their sha256."""
+    """The bytes that equal records share: ASCII JSON, keys sorted, no spaces, bytes as their sha256."""
     text = json.dumps(record, sort_keys=True, separators=(",", ":"), default=_plain)
     return text.encode("ascii")
 
@@ -149,7 +148,7 @@ def _plain(value: Any) -> Any:
 
 
 def check_text(text: str, what: str) -> str:
-    """Return `text`; a lone surrogate, as a JSON escape without its other half gives, is no text."""
+    """Return the text; raises RowError if it holds half of a surrogate pair (a broken JSON escape)."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -212,8 +211,8 @@ def _turns(
             images.extend(column)
             if not images:
                 raise RowError(f"the record has '{key}' and no image", "missing-image")
-            asked = DEFAULT_INSTRUCTION if instruction is None else instruction
-            return [*turns, Turn("user", asked), Turn("assistant", _text(record[key], key))], True
+            prompt = DEFAULT_INSTRUCTION if instruction is None else instruction
+            return [*turns, Turn("user", prompt), Turn("assistant", _text(record[key], key))], True
     raise RowError(
         f"the record has the fields {', '.join(map(repr, sorted(map(str, record)))) or 'none'}, expected "
         "'conversations', 'messages', 'prompt' and 'completion', 'instruction' and 'output', or 'caption'"
@@ -259,10 +258,10 @@ def _content(value: Any, where: str, images: list[RawImage], column: Iterator[Ra
         elif kind in ("image", "image_url"):
             parts.append(IMAGE_PLACEHOLDER)
             keys = ("image", "image_url", "url", "path")
-            own = next((item[key] for key in keys if item.get(key)), None)
-            if isinstance(own, dict) and "url" in own:
-                own = own["url"]
-            images.extend(_images(own, where) if own else islice(column, 1))
+            image = next((item[key] for key in keys if item.get(key)), None)
+            if isinstance(image, dict) and "url" in image:
+                image = image["url"]
+            images.extend(_images(image, where) if image else islice(column, 1))
         else:
             raise RowError(
                 f"{where} has an item of type {kind!r}, expected text or image", "unsupported-media"
@@ -277,8 +276,8 @@ def _alpaca(record: dict[str, Any]) -> Iterator[Turn]:
             raise RowError("the field 'history' holds something other than [question, answer]")
         yield Turn("user", _text(pair[0], "history"))
         yield Turn("assistant", _text(pair[1], "history"))
-    asked = [_text(record["instruction"], "instruction"), _text(record.get("input") or "", "input")]
-    yield Turn("user", "\n".join(filter(None, asked)))
+    prompt = [_text(record["instruction"], "instruction"), _text(record.get("input") or "", "input")]
+    yield Turn("user", "\n".join(filter(None, prompt)))
     yield Turn("assistant", _text(record["output"], "output"))
 
 

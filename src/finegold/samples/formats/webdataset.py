@@ -50,7 +50,7 @@ class WebDataset(Dataset):
         return float(head[257:262] == b"ustar" or named)
 
     def find_root(self) -> ImageRoot:
-        """No folder: the images are members."""
+        """The root of a dataset without an image folder: the images are members."""
         return ImageRoot(None)
 
     def count(self) -> int:
