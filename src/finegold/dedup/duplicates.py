@@ -81,6 +81,16 @@ class Duplicates:
             tuple(method for method, stays in zip(self.method, still, strict=True) if stays),
         )
 
+    def then(self, later: "Duplicates") -> "Duplicates":
+        """This outcome followed by that of a pass over the rows that stay."""
+        return Duplicates(
+            later.kept,
+            np.concatenate([self.removed, later.removed]),
+            np.concatenate([self.because_of, later.because_of]),
+            np.concatenate([self.distance, later.distance]),
+            self.method + later.method,
+        )
+
 
 def best_first(quality: Floats | None, ids: Sequence[str]) -> Ints:
     """Order rows from best to worst, ties by id; by id alone without a quality.

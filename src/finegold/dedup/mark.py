@@ -3,8 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-
 from finegold.arrays import Floats, Vectors
 from finegold.dedup.duplicates import Duplicates, best_first
 from finegold.dedup.perceptual import BITS
@@ -45,13 +43,14 @@ def mark_duplicates(
             "semantic duplicates are found by comparing embeddings, and no image was embedded: run "
             "`finegold cluster` first, or give --dedup without 'semantic'"
         )
+    vectors = None if settings.threshold is None else embeddings
     found = deduplicate(
         best_first(quality, ids),
         keys=contents.keys if contents is not None and settings.exact else None,
         hashes=contents.hashes if contents is not None and settings.radius is not None else None,
         radius=settings.radius or 0,
-        embeddings=embeddings if settings.threshold is not None else None,
-        cells=_cells(settings, embeddings, ids),
+        embeddings=vectors,
+        cells=None if vectors is None else semantic_cells(vectors, tuple(ids)),
         threshold=settings.threshold or 1.0,
     )
     stays = found.stands_for()
@@ -64,14 +63,6 @@ def mark_duplicates(
         )
     }
     return marked, _notes(settings, found, contents)
-
-
-def _cells(
-    settings: Dedup, embeddings: Vectors | None, ids: Sequence[str]
-) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]] | None:
-    if settings.threshold is None or embeddings is None:
-        return None
-    return semantic_cells(embeddings, tuple(ids))
 
 
 def _reason(method: str, distance: float, other: str, stays: str) -> str:

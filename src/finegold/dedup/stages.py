@@ -36,24 +36,17 @@ def deduplicate(
     Raises:
         ConfigError: If there are embeddings without cells: comparing all pairs would be quadratic.
     """
-    passes = []
+    found = Duplicates.of(order, [], "")
     if keys is not None:
-        passes.append(exact_duplicates(keys, order))
-        order = order[np.isin(order, passes[-1].kept)]
+        found = found.then(exact_duplicates(keys, order))
     if hashes is not None:
-        passes.append(perceptual_duplicates(hashes, order, radius))
-        order = order[np.isin(order, passes[-1].kept)]
+        left = order[np.isin(order, found.kept)]
+        found = found.then(perceptual_duplicates(hashes, left, radius))
     if embeddings is not None:
         if cells is None:
             raise ConfigError(
                 "semantic deduplication found embeddings without cells: make them with semantic_cells"
             )
-        passes.append(semantic_duplicates(embeddings, cells, order, threshold))
-        order = order[np.isin(order, passes[-1].kept)]
-    return Duplicates(
-        np.sort(order),
-        np.concatenate([one.removed for one in passes] or [np.empty(0, dtype=np.int64)]),
-        np.concatenate([one.because_of for one in passes] or [np.empty(0, dtype=np.int64)]),
-        np.concatenate([one.distance for one in passes] or [np.empty(0)]),
-        tuple(method for one in passes for method in one.method),
-    )
+        left = order[np.isin(order, found.kept)]
+        found = found.then(semantic_duplicates(embeddings, cells, left, threshold))
+    return found

@@ -169,17 +169,7 @@ def describe_type(value: Any) -> str:
 
 
 def expect_type(value: Any, expected: type[T], what: str, words: str) -> T:
-    """The value, if it is of a type.
-
-    Args:
-        value: Part of a record.
-        expected: The type.
-        what: What the value is called in the message.
-        words: The type in words.
-
-    Raises:
-        RowError: If the value is of another type.
-    """
+    """The value, if it is of the type; else raises RowError: "`what` is a number, expected `words`"."""
     if not isinstance(value, expected):
         raise RowError(f"{what} is {describe_type(value)}, expected {words}")
     return value

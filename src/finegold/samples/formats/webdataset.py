@@ -10,6 +10,8 @@ import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +57,7 @@ class WebDataset(Dataset):
 
     def count(self) -> int:
         """Number of groups; reads the shards' headers only."""
-        total = 0
-        for shard in self.source.files:
-            with _open(shard) as tar:
-                total += sum(1 for _ in _groups(tar))
-        return total
+        return sum(1 for _ in self._groups())
 
     def records(self, start: int = 0) -> Iterator[tuple[str, Any]]:
         """Yield every group from `start` on. Places are `SHARD member NAME`, of the group's first member.
@@ -67,14 +65,14 @@ class WebDataset(Dataset):
         A record is `{"__key__": key, "members": {extension: bytes}}`. A shard that ends in the middle gives
         a record that is excluded as `unreadable-shard`, after which the next shard is read.
         """
-        index = 0
-        for shard in self.source.files:
+        for shard, tar, group in islice(self._groups(), start, None):
+            name = group.members[0].name if group.members else group.key
+            yield f"{self.source.files[shard].name} member {name}", _record(tar, group)
+
+    def _groups(self) -> Iterator[tuple[int, tarfile.TarFile, _Group]]:
+        for number, shard in enumerate(self.source.files):
             with _open(shard) as tar:
-                for group in _groups(tar):
-                    if index >= start:
-                        name = group.members[0].name if group.members else group.key
-                        yield f"{shard.name} member {name}", _record(tar, group)
-                    index += 1
+                yield from ((number, tar, group) for group in _groups(tar))
 
     def parse(self, record: Any) -> Parsed:
         """The images and what the text members say of them; raises RowError."""
@@ -102,21 +100,13 @@ class WebDataset(Dataset):
 
         A shard of which nothing is kept is not written.
         """
-        targets = self.output_names(out)
-        index = written = 0
-        for shard, target in zip(self.source.files, targets, strict=True):
-            with _open(shard) as tar:
-                sink = None
-                try:
-                    for group in _groups(tar):
-                        if index in keep:
-                            sink = sink or tarfile.open(target, "w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - closed below
-                            _copy(tar, group, sink)
-                            written += 1
-                        index += 1
-                finally:
-                    if sink is not None:
-                        sink.close()
+        targets, written = self.output_names(out), 0
+        kept = (found for index, found in enumerate(self._groups()) if index in keep)
+        for shard, groups in groupby(kept, itemgetter(0)):
+            with tarfile.open(targets[shard], "w", format=tarfile.PAX_FORMAT) as sink:
+                for _, tar, group in groups:
+                    _copy(tar, group, sink)
+                    written += 1
         return out if len(targets) > 1 else targets[0], written
 
 
