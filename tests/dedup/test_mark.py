@@ -89,7 +89,7 @@ def test_a_mark_says_why_and_which_row_stays() -> None:
 def test_one_image_with_several_questions_is_pointed_out() -> None:
     contents = Contents(("one question", "another"), ("same", "same"), (7, 7))
     _, notes = mark_duplicates(Dedup(exact=True, radius=10), ["a", "b"], None, contents, None)
-    assert any("1 of them have the very image" in note for note in notes)
+    assert any("1 of them have the same image" in note for note in notes)
 
 
 def test_a_pass_without_what_it_compares_is_an_error() -> None:

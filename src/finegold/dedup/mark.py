@@ -79,7 +79,7 @@ def _notes(settings: Dedup, found: Duplicates, contents: Contents | None) -> tup
     counts = Counter(found.method)
     shares = ", ".join(f"{counts[kind]:,} {kind}" for kind in settings.kinds)
     notes = [
-        f"Left out as duplicates: {shares}; the best of each of {len(found.groups()):,} groups stays. "
+        f"Excluded as duplicates: {shares}; the best of each of {len(found.groups()):,} groups stays. "
         "Without --dedup they take part."
     ]
     if contents is not None:
@@ -89,7 +89,7 @@ def _notes(settings: Dedup, found: Duplicates, contents: Contents | None) -> tup
         )
         if other_text:
             notes.append(
-                f"{other_text:,} of them have the very image of the row that stays and other text: where an "
-                "image has several questions, leave out exact duplicates alone (--dedup exact)."
+                f"{other_text:,} of them have the same image as the row that stays and other text: where an "
+                "image has several questions, exclude exact duplicates only (--dedup exact)."
             )
     return tuple(notes)
