@@ -40,3 +40,11 @@ def test_commands_in_the_docs_name_verbs_and_options_that_exist(page: Path) -> N
         assert verb in verbs, command
         known = {name for parameter in verbs[verb].params for name in parameter.opts}
         assert {word for word in rest if word.startswith("--")} <= known, command
+
+
+def test_the_table_of_formats_names_every_format() -> None:
+    from finegold.samples import FORMATS
+
+    text = (ROOT / "docs/inspect.md").read_text(encoding="utf-8")
+    table = text[text.index("## Formats") :]
+    assert sorted(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == FORMATS.names()

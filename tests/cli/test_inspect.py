@@ -63,3 +63,10 @@ def test_what_is_no_dataset_is_one_sentence(tmp_path: Path, run: Callable[..., A
     assert code == 2
     assert err.startswith("finegold: there is nothing at")
     assert err.count("\n") == 1
+
+
+def test_an_unknown_format_is_refused_with_the_names_that_exist(data: Path, run: Callable[..., Any]) -> None:
+    code, _, err = run(str(data), "--format", "coco")
+    assert code == 2
+    assert "no format 'coco'" in err
+    assert "minigpt4, parquet, webdataset" in err

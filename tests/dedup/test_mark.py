@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finegold.dedup import Contents, Dedup
+from finegold.dedup import Contents, Dedup, mark_duplicates
 from finegold.errors import BudgetError, ConfigError
+from finegold.samples import Exclusion
 from finegold.selection import SelectionInputs, find_preset, select
 
 LENGTH = find_preset("length-only")
@@ -71,20 +72,28 @@ def test_a_size_that_only_duplicates_could_fill_is_refused() -> None:
         select(inputs, LENGTH, left + 1)
 
 
+def test_a_mark_says_why_and_which_row_stays() -> None:
+    ids = ["a", "b", "c"]
+    contents = Contents(("x", "x", "y"), ("1", "1", "2"), (0, 0, 1))
+    marked, _ = mark_duplicates(Dedup(exact=True, radius=1), ids, np.array([1.0, 2.0, 3.0]), contents, None)
+    assert marked == {
+        0: Exclusion(
+            "duplicate-exact", "the row has the images and the text of row b, for which row c stands", "c"
+        ),
+        1: Exclusion(
+            "duplicate-perceptual", "the row has an image whose hash is 1 of 120 bits from that of row c", "c"
+        ),
+    }
+
+
 def test_one_image_with_several_questions_is_pointed_out() -> None:
-    inputs = SelectionInputs(
-        ["a", "b"],
-        {"length": np.array([1.0, 5.0])},
-        dedup=Dedup(exact=True, radius=10),
-        contents=Contents(("asked", "otherwise"), ("same", "same"), (7, 7)),
-    )
-    assert any("1 of them have the very image" in note for note in select(inputs, LENGTH, 1).notes)
+    contents = Contents(("one question", "another"), ("same", "same"), (7, 7))
+    _, notes = mark_duplicates(Dedup(exact=True, radius=10), ["a", "b"], None, contents, None)
+    assert any("1 of them have the same image" in note for note in notes)
 
 
 def test_a_pass_without_what_it_compares_is_an_error() -> None:
-    bare = SelectionInputs(["a", "b"], {"length": np.array([1.0, 2.0])}, dedup=Dedup(exact=True))
     with pytest.raises(ConfigError, match="no image was hashed"):
-        select(bare, LENGTH, 1)
-    semantic = SelectionInputs(["a", "b"], bare.indicators, dedup=Dedup(threshold=0.9))
-    with pytest.raises(ConfigError, match="none were embedded"):
-        select(semantic, LENGTH, 1)
+        mark_duplicates(Dedup(exact=True), ["a", "b"], None, None, None)
+    with pytest.raises(ConfigError, match="no image was embedded"):
+        mark_duplicates(Dedup(threshold=0.9), ["a", "b"], None, None, None)

@@ -31,7 +31,7 @@ def essence(sample: Sample) -> tuple[Any, ...]:
     return sample.id, sample.turns, sample.record, images
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", FORMATS.names())
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_subset_reads_back_as_the_rows_that_were_kept(
@@ -57,7 +57,7 @@ def test_a_subset_reads_back_as_the_rows_that_were_kept(
             assert [essence(sample) for sample in samples(again).values()] == expected
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", FORMATS.names())
 def test_reading_can_start_anywhere(write_dataset: Maker, tmp_path: Path, format: str) -> None:
     dataset = open_dataset(
         write_dataset(tmp_path / "in", format, [f"text {n}" for n in range(9)], [f"i{n}" for n in range(9)])
@@ -67,7 +67,7 @@ def test_reading_can_start_anywhere(write_dataset: Maker, tmp_path: Path, format
         assert list(dataset.rows(start)) == rows[start:]
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", FORMATS.names())
 def test_positions_that_do_not_exist_are_refused(write_dataset: Maker, tmp_path: Path, format: str) -> None:
     dataset = open_dataset(write_dataset(tmp_path / "in", format, ["a", "b"], ["x", "y"]))
     for keep in ([0, 2], [1, 1], [-1]):
@@ -75,7 +75,7 @@ def test_positions_that_do_not_exist_are_refused(write_dataset: Maker, tmp_path:
             dataset.write(tmp_path, keep)
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", FORMATS.names())
 def test_a_subset_does_not_overwrite_its_source(write_dataset: Maker, tmp_path: Path, format: str) -> None:
     path = write_dataset(tmp_path / "in", format, ["a", "b"], ["x", "y"])
     dataset = open_dataset(path)
@@ -84,7 +84,7 @@ def test_a_subset_does_not_overwrite_its_source(write_dataset: Maker, tmp_path: 
     assert len(samples(open_dataset(path))) == 2
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", FORMATS.names())
 def test_rows_can_be_numbered_instead(write_dataset: Maker, tmp_path: Path, format: str) -> None:
     path = write_dataset(tmp_path / "in", format, ["a", "b", "c"], ["x", "y", "z"])
     assert [row.id for row in open_dataset(path, ids="row").rows()] == ["0", "1", "2"]

@@ -47,14 +47,14 @@ def inspect(
     dataset = open_dataset(
         data,
         images=images,
-        format=None if format is None else str(format.value),
+        format=format,
         instruction=instruction,
         ids="row" if ids is options.Ids.row else "record",
         allow_urls=allow_urls,
     )
     with progress("Checking rows", dataset.count(), "rows") as advance:
         judged = map(Repeats().judge, map_ordered(check, dataset.rows()))
-        found = inspect_rows((row for row in judged if advance(1) is None), strict=strict)
+        found = inspect_rows(judged, strict=strict, advance=advance)
     if as_json:
         print(json.dumps(found.as_json(dataset.format, [str(file) for file in dataset.files()])))
     else:

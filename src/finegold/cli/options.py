@@ -12,17 +12,6 @@ if TYPE_CHECKING:
 DEFAULT_PRESET = "sound"
 
 
-class Format(StrEnum):
-    """Dataset formats, as `--format` takes them."""
-
-    minigpt4 = "minigpt4"
-    llava = "llava"
-    messages = "messages"
-    parquet = "parquet"
-    huggingface = "huggingface"
-    webdataset = "webdataset"
-
-
 class Ids(StrEnum):
     """Where sample ids come from."""
 
@@ -36,7 +25,10 @@ Images = Annotated[
     typer.Option("--images", help="Folder that image paths are relative to; they may not leave it."),
 ]
 DataFormat = Annotated[
-    Format | None, typer.Option("--format", help="Read the dataset as this format instead of looking.")
+    str | None,
+    typer.Option(
+        "--format", help="Format of the dataset, such as `llava`; found by its content if not given."
+    ),
 ]
 Instruction = Annotated[
     str | None, typer.Option("--instruction", help="Instruction of rows that have only a caption.")

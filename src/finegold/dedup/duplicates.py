@@ -1,7 +1,7 @@
-"""Which rows stay, which go, and because of which.
+"""The outcome of deduplication: which rows stay, which are removed, and which better row each repeats.
 
-Every method here is the same greedy pass: best row first, a row goes if it duplicates one that stays. So
-each removed row resembles the very row that stands for it (no chains), no two rows that stay resemble one
+Every pass is greedy: from the best row to the worst, a row is removed if it duplicates one that stays. So
+each removed row resembles the row that stays in its place (no chains), no two rows that stay resemble one
 another, and the result depends on quality and ids alone, not on the order of the file.
 """
 
@@ -33,8 +33,20 @@ class Duplicates:
     distance: Floats
     method: tuple[str, ...]
 
+    @classmethod
+    def of(cls, order: Ints, found: Sequence[tuple[int, int, float]], method: str) -> "Duplicates":
+        """The outcome of one pass over `order` from (removed row, row that stays, distance)."""
+        removed = np.array([row for row, _, _ in found], dtype=np.int64)
+        return cls(
+            np.setdiff1d(order, removed),
+            removed,
+            np.array([kept for _, kept, _ in found], dtype=np.int64),
+            np.array([distance for _, _, distance in found], dtype=np.float64),
+            (method,) * len(found),
+        )
+
     def stands_for(self) -> dict[int, int]:
-        """Each removed row to the row that stays in its place."""
+        """Map each removed row to the row that stays in its place."""
         direct = dict(zip(self.removed.tolist(), self.because_of.tolist(), strict=True))
 
         def last(row: int) -> int:
@@ -45,7 +57,7 @@ class Duplicates:
         return {row: last(row) for row in direct}
 
     def groups(self) -> dict[int, list[int]]:
-        """Each kept row that has duplicates to them, ascending."""
+        """Map each kept row that has duplicates to them, ascending."""
         groups: dict[int, list[int]] = {}
         for row, kept in sorted(self.stands_for().items()):
             groups.setdefault(kept, []).append(row)
@@ -69,15 +81,25 @@ class Duplicates:
             tuple(method for method, stays in zip(self.method, still, strict=True) if stays),
         )
 
+    def then(self, later: "Duplicates") -> "Duplicates":
+        """This outcome followed by that of a pass over the rows that stay."""
+        return Duplicates(
+            later.kept,
+            np.concatenate([self.removed, later.removed]),
+            np.concatenate([self.because_of, later.because_of]),
+            np.concatenate([self.distance, later.distance]),
+            self.method + later.method,
+        )
+
 
 def best_first(quality: Floats | None, ids: Sequence[str]) -> Ints:
-    """Rows from best to worst, ties by id; by id alone without a quality.
+    """Order rows from best to worst, ties by id; by id alone without a quality.
 
     Raises:
         DataError: If a quality is NaN or an id repeats.
     """
     if len(set(ids)) < len(ids):
-        raise DataError("an id occurs twice: number the rows instead, so that each has one of its own")
+        raise DataError("an id occurs twice: --ids row numbers the rows instead")
     names = np.array(ids, dtype=object)
     if quality is None:
         return np.argsort(names, kind="stable").astype(np.int64)
@@ -87,15 +109,3 @@ def best_first(quality: Floats | None, ids: Sequence[str]) -> Ints:
         )
     by_id = np.argsort(names, kind="stable")
     return by_id[np.argsort(-quality[by_id], kind="stable")].astype(np.int64)
-
-
-def collect(order: Ints, found: Sequence[tuple[int, int, float]], method: str) -> Duplicates:
-    """Outcome of one pass over `order` from (removed row, row that stays, distance)."""
-    removed = np.array([row for row, _, _ in found], dtype=np.int64)
-    return Duplicates(
-        np.setdiff1d(order, removed),
-        removed,
-        np.array([kept for _, kept, _ in found], dtype=np.int64),
-        np.array([distance for _, _, distance in found], dtype=np.float64),
-        (method,) * len(found),
-    )

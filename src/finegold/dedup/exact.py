@@ -5,15 +5,15 @@ import unicodedata
 from collections.abc import Sequence
 
 from finegold.arrays import Ints
-from finegold.dedup.duplicates import Duplicates, collect
+from finegold.dedup.duplicates import Duplicates
 
 
 def content_key(image: str, *texts: str) -> str:
-    """Key of a row's content: its image and its texts but for case, spacing and Unicode form.
+    """Hash the content of a row: its image and its texts, without case, spacing and Unicode form.
 
     Args:
-        image: What tells images apart: a hash of the file or of the pixels; empty for a text-only row.
-        texts: Such as the answer, or instruction and answer.
+        image: A hash of the image file or of its pixels; empty for a text-only row.
+        texts: The texts to compare, such as instruction and answer.
 
     Returns:
         A sha256 as 64 hexadecimal digits.
@@ -33,7 +33,7 @@ def exact_duplicates(keys: Sequence[str], order: Ints) -> Duplicates:
     """Keep the first row of each key.
 
     Args:
-        keys: One a row of the pool; rows with equal keys are duplicates.
+        keys: One key per row of the pool; rows with equal keys are duplicates.
         order: The rows to compare, best first (`best_first`).
     """
     first: dict[str, int] = {}
@@ -42,4 +42,4 @@ def exact_duplicates(keys: Sequence[str], order: Ints) -> Duplicates:
         kept = first.setdefault(keys[row], row)
         if kept != row:
             found.append((row, kept, 0.0))
-    return collect(order, found, "exact")
+    return Duplicates.of(order, found, "exact")

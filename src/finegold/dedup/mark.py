@@ -3,8 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-
 from finegold.arrays import Floats, Vectors
 from finegold.dedup.duplicates import Duplicates, best_first
 from finegold.dedup.perceptual import BITS
@@ -26,10 +24,10 @@ def mark_duplicates(
     """Find the duplicates among rows; the best of each group stays, without a quality the smallest id.
 
     Args:
-        settings: Which passes to make.
+        settings: The passes to make.
         ids: The n rows' ids.
         quality: Shape (n,), no NaN; or None.
-        contents: Of the same rows; for the exact and the perceptual pass.
+        contents: Hashes of the same rows, for the exact and the perceptual pass.
         embeddings: Shape (n, d), NaN where a row has no image; for the semantic pass.
 
     Returns:
@@ -39,19 +37,20 @@ def mark_duplicates(
         ConfigError: If a pass lacks what it compares.
     """
     if settings.reads_images and contents is None:
-        raise ConfigError("duplicates are to be left out by image, and no image was hashed; hash them first")
+        raise ConfigError("the images are to be compared, and no image was hashed: hash them first")
     if settings.threshold is not None and embeddings is None:
         raise ConfigError(
-            "semantic duplicates are found by comparing images, and none were embedded; run "
-            "`finegold cluster` first, or leave 'semantic' out of --dedup"
+            "semantic duplicates are found by comparing embeddings, and no image was embedded: run "
+            "`finegold cluster` first, or give --dedup without 'semantic'"
         )
+    vectors = None if settings.threshold is None else embeddings
     found = deduplicate(
         best_first(quality, ids),
         keys=contents.keys if contents is not None and settings.exact else None,
         hashes=contents.hashes if contents is not None and settings.radius is not None else None,
         radius=settings.radius or 0,
-        embeddings=embeddings if settings.threshold is not None else None,
-        cells=_cells(settings, embeddings, ids),
+        embeddings=vectors,
+        cells=None if vectors is None else semantic_cells(vectors, tuple(ids)),
         threshold=settings.threshold or 1.0,
     )
     stays = found.stands_for()
@@ -64,14 +63,6 @@ def mark_duplicates(
         )
     }
     return marked, _notes(settings, found, contents)
-
-
-def _cells(
-    settings: Dedup, embeddings: Vectors | None, ids: Sequence[str]
-) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]] | None:
-    if settings.threshold is None or embeddings is None:
-        return None
-    return semantic_cells(embeddings, tuple(ids))
 
 
 def _reason(method: str, distance: float, other: str, stays: str) -> str:
@@ -88,7 +79,7 @@ def _notes(settings: Dedup, found: Duplicates, contents: Contents | None) -> tup
     counts = Counter(found.method)
     shares = ", ".join(f"{counts[kind]:,} {kind}" for kind in settings.kinds)
     notes = [
-        f"Left out as duplicates: {shares}; the best of each of {len(found.groups()):,} groups stays. "
+        f"Excluded as duplicates: {shares}; the best of each of {len(found.groups()):,} groups stays. "
         "Without --dedup they take part."
     ]
     if contents is not None:
@@ -98,7 +89,7 @@ def _notes(settings: Dedup, found: Duplicates, contents: Contents | None) -> tup
         )
         if other_text:
             notes.append(
-                f"{other_text:,} of them have the very image of the row that stays and other text: where an "
-                "image has several questions, leave out exact duplicates alone (--dedup exact)."
+                f"{other_text:,} of them have the same image as the row that stays and other text: where an "
+                "image has several questions, exclude exact duplicates only (--dedup exact)."
             )
     return tuple(notes)

@@ -13,11 +13,11 @@ import numpy as np
 from PIL import Image
 
 from finegold.arrays import Ints
-from finegold.dedup.duplicates import Duplicates, collect
+from finegold.dedup.duplicates import Duplicates
 
 BITS = 120
 RADIUS = 10
-"""Of 120 bits.
+"""Number of differing bits, of 120, up to which two images count as duplicates.
 
 On 2,500 photos JPEG at quality 30, half size and double size moved a hash by at most 6 bits and a quarter
 more light by 14; the closest two different photos were 26 apart.
@@ -46,12 +46,12 @@ def perceptual_hash(image: Image.Image) -> int | None:
 
 
 def perceptual_duplicates(hashes: Sequence[int | None], order: Ints, radius: int = RADIUS) -> Duplicates:
-    """Keep a row unless its hash is within the radius of a better row's that stays.
+    """Keep a row unless its hash is within the radius of the hash of a better row that stays.
 
-    Images alone are compared: where several rows share an image and differ in text, all but one go.
+    Only images are compared: of several rows that share an image and differ in text, one stays.
 
     Args:
-        hashes: One a row of the pool; a row without one has no duplicates.
+        hashes: One hash per row of the pool; a row without one has no duplicates.
         order: The rows to compare, best first (`best_first`).
         radius: Differing bits, inclusive, 0 to 120; cost grows steeply above some 20.
     """
@@ -81,7 +81,7 @@ def perceptual_duplicates(hashes: Sequence[int | None], order: Ints, radius: int
                 continue
             seen[code] = (first[near[2]], near[1])
         found.append((row, *(seen[code] or (first[code], 0))))
-    return collect(order, [(row, kept, float(distance)) for row, kept, distance in found], "perceptual")
+    return Duplicates.of(order, [(row, kept, float(distance)) for row, kept, distance in found], "perceptual")
 
 
 def _widths(bands: int) -> list[int]:
@@ -95,7 +95,7 @@ def _parts(code: int, bands: int) -> Iterator[int]:
 
 
 def _near(code: int, tables: Sequence[dict[int, list[tuple[int, int]]]]) -> Iterator[tuple[int, int]]:
-    """(place, hash) of the rows that agree with `code` in some band but for at most one bit."""
+    """The rows that differ from `code` in at most one bit of some band, as (place, hash)."""
     for table, part, width in zip(tables, _parts(code, len(tables)), _widths(len(tables)), strict=True):
         yield from table.get(part, ())
         for bit in range(width):

@@ -11,7 +11,7 @@ import numpy as np
 
 from finegold.arrays import Ints, Vectors
 from finegold.clustering import kmeans
-from finegold.dedup.duplicates import Duplicates, collect
+from finegold.dedup.duplicates import Duplicates
 
 THRESHOLD = 0.95
 CELL = 1000
@@ -20,7 +20,7 @@ _BLOCK = 4_000_000  # similarities at a time: 16 MB
 
 
 def semantic_cells(embeddings: Vectors, ids: tuple[str, ...], *, cell: int = CELL, seed: int = 0) -> Ints:
-    """Cells of about `cell` rows, by spherical k-means; the same for any order of the rows.
+    """Divide rows into cells of about `cell` rows by spherical k-means; the row order does not matter.
 
     The means are found on 50 rows a cell; every row then goes to the nearest. Above a million rows cells
     grow as the square root of the pool, so that the whole grows as its power of 1.5.
@@ -28,11 +28,11 @@ def semantic_cells(embeddings: Vectors, ids: tuple[str, ...], *, cell: int = CEL
     Args:
         embeddings: Shape (n, d); a row that is not finite or zero goes to cell -1, where nothing is compared.
         ids: The n sample ids, each once.
-        cell: Least rows a cell on average.
-        seed: Of the sample and the starting points.
+        cell: Smallest average number of rows per cell.
+        seed: Seed of the sample and the starting points.
 
     Returns:
-        Shape (n,).
+        The cell of each row, shape (n,).
     """
     rows = np.flatnonzero(_usable(embeddings))
     rows = rows[np.argsort(np.array(ids, dtype=object)[rows], kind="stable")]
@@ -57,7 +57,7 @@ def semantic_cells(embeddings: Vectors, ids: tuple[str, ...], *, cell: int = CEL
 def semantic_duplicates(
     embeddings: Vectors, cells: Ints, order: Ints, threshold: float = THRESHOLD
 ) -> Duplicates:
-    """Keep a row unless a better row of its cell stays and has a cosine of at least the threshold with it.
+    """Keep a row unless a better row of its cell stays whose cosine with it reaches the threshold.
 
     Args:
         embeddings: Shape (n, d), raw; a row that is not finite or zero has no duplicates.
@@ -75,7 +75,7 @@ def semantic_duplicates(
                 (int(rows[gone]), int(rows[kept]), far)
                 for gone, kept, far in _greedy(_unit(embeddings[rows]), threshold)
             ]
-    return collect(order, found, "semantic")
+    return Duplicates.of(order, found, "semantic")
 
 
 def _usable(embeddings: Vectors) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -91,7 +91,7 @@ def _unit(vectors: Vectors) -> Vectors:
 
 
 def _greedy(unit: Vectors, threshold: float) -> list[tuple[int, int, float]]:
-    """(row, kept row, 1 - cosine) over one cell, rows best first, a block of rows at a time."""
+    """The duplicates in one cell, rows best first, as (row, kept row, 1 - cosine)."""
     found = []
     kept = np.empty(0, dtype=np.int64)
     block = max(1, min(1024, _BLOCK // len(unit)))

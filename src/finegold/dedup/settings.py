@@ -1,4 +1,4 @@
-"""Which duplicates are left out, as a person writes it: `exact,perceptual=8,semantic=0.97`."""
+"""The settings of deduplication, as a person writes them: `exact,perceptual=8,semantic=0.97`."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ _HINT = "write them as 'exact,perceptual=10,semantic=0.95', 'all' or 'none'"
 
 @dataclass(frozen=True, slots=True)
 class Dedup:
-    """The passes to make before a selection.
+    """The deduplication passes before a selection.
 
     Attributes:
         exact: Rows of the same images and texts.
-        radius: Differing bits of the perceptual pass, 0 to 120; None leaves the pass out.
-        threshold: Cosine of the semantic pass, above 0 and at most 1; None leaves the pass out.
+        radius: Differing bits of the perceptual pass, 0 to 120; None for no such pass.
+        threshold: Cosine of the semantic pass, above 0 and at most 1; None for no such pass.
     """
 
     exact: bool = False
@@ -26,12 +26,12 @@ class Dedup:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Names of the passes, in the order made."""
+        """Names of the passes, in the order in which they are made."""
         made = (self.exact, self.radius is not None, self.threshold is not None)
         return tuple(kind for kind, wanted in zip(KINDS, made, strict=True) if wanted)
 
     def __str__(self) -> str:
-        """As `parse_dedup` reads it."""
+        """The text that `parse_dedup` reads."""
         numbers = {"exact": "", "perceptual": f"={self.radius}", "semantic": f"={self.threshold}"}
         return ",".join(kind + numbers[kind] for kind in self.kinds)
 
@@ -42,7 +42,7 @@ class Dedup:
 
 
 def parse_dedup(text: str) -> Dedup | None:
-    """Read the kinds of duplicates to leave out; None for `none`.
+    """Read the settings from text; None for `none`.
 
     Raises:
         ConfigError: If a kind is unknown or named twice, or its number is out of range.

@@ -1,4 +1,4 @@
-"""The three passes one after the other, cheapest first, each over what the one before left."""
+"""The three passes one after the other, cheapest first, each over the rows that still stay."""
 
 from collections.abc import Sequence
 
@@ -22,38 +22,31 @@ def deduplicate(
     cells: Ints | None = None,
     threshold: float = THRESHOLD,
 ) -> Duplicates:
-    """Remove duplicates, the best row of each group kept.
+    """Remove duplicates and keep the best row of each group.
 
     Args:
         order: The rows to compare, best first (`best_first`).
-        keys: For the exact pass; None leaves it out.
-        hashes: For the perceptual pass; None leaves it out.
+        keys: Content keys for the exact pass; None for no such pass.
+        hashes: Image hashes for the perceptual pass; None for no such pass.
         radius: Differing bits of the perceptual pass.
-        embeddings: For the semantic pass; None leaves it out.
-        cells: Of the embeddings (`semantic_cells`).
-        threshold: Cosine of the semantic pass.
+        embeddings: Raw embeddings for the semantic pass; None for no such pass.
+        cells: Cell of each embedding (`semantic_cells`).
+        threshold: Smallest cosine of two duplicates in the semantic pass.
 
     Raises:
         ConfigError: If there are embeddings without cells: comparing all pairs would be quadratic.
     """
-    passes = []
+    found = Duplicates.of(order, [], "")
     if keys is not None:
-        passes.append(exact_duplicates(keys, order))
-        order = order[np.isin(order, passes[-1].kept)]
+        found = found.then(exact_duplicates(keys, order))
     if hashes is not None:
-        passes.append(perceptual_duplicates(hashes, order, radius))
-        order = order[np.isin(order, passes[-1].kept)]
+        left = order[np.isin(order, found.kept)]
+        found = found.then(perceptual_duplicates(hashes, left, radius))
     if embeddings is not None:
         if cells is None:
             raise ConfigError(
                 "semantic deduplication found embeddings without cells: make them with semantic_cells"
             )
-        passes.append(semantic_duplicates(embeddings, cells, order, threshold))
-        order = order[np.isin(order, passes[-1].kept)]
-    return Duplicates(
-        np.sort(order),
-        np.concatenate([one.removed for one in passes] or [np.empty(0, dtype=np.int64)]),
-        np.concatenate([one.because_of for one in passes] or [np.empty(0, dtype=np.int64)]),
-        np.concatenate([one.distance for one in passes] or [np.empty(0)]),
-        tuple(method for one in passes for method in one.method),
-    )
+        left = order[np.isin(order, found.kept)]
+        found = found.then(semantic_duplicates(embeddings, cells, left, threshold))
+    return found

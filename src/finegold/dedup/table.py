@@ -1,4 +1,4 @@
-"""The run folder's image hashes: what the exact and the perceptual pass compare."""
+"""The table of image hashes in a run folder: what the exact and the perceptual pass compare."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -38,9 +38,9 @@ class Contents:
     """What the passes compare, aligned with some ids.
 
     Attributes:
-        keys: Of images and texts together; a row whose image could not be read has a key of its own.
-        images: Of the images alone; empty for a text-only row.
-        hashes: Perceptual; None for a row that has none.
+        keys: Hash of images and texts together; a row whose image could not be read has a key of its own.
+        images: Hash of the images alone; empty for a text-only row.
+        hashes: Perceptual hash; None for a row that has none.
     """
 
     keys: tuple[str, ...]
@@ -48,7 +48,7 @@ class Contents:
     hashes: tuple[int | None, ...]
 
     def take(self, rows: Ints) -> "Contents":
-        """Of some of the rows, in that order."""
+        """The contents of some of the rows, in that order."""
         picked = [int(row) for row in rows]
         return Contents(
             tuple(self.keys[row] for row in picked),
@@ -119,18 +119,18 @@ def _by_part(
 
 
 def read_contents(hashes: PartTable, samples: PartTable, ids: Sequence[str]) -> Contents:
-    """What the passes compare, for some usable rows.
+    """Read what the passes compare, for some usable rows.
 
     Args:
         hashes: Finished table of `hash_images`.
         samples: Finished table of the ingest step, for the texts.
-        ids: Of the rows.
+        ids: Ids of the rows.
     """
     found = hashes.read().to_pydict()
     at = {key: index for index, key in enumerate(found["sample_id"])}
     text = samples.read(["sample_id", "status", "instruction", "answer"]).to_pydict()
     columns = (text["sample_id"], text["status"], text["instruction"], text["answer"])
-    texts = {key: said for key, status, *said in zip(*columns, strict=True) if status == "ok"}
+    texts = {key: parts for key, status, *parts in zip(*columns, strict=True) if status == "ok"}
     keys, images, perceptual = [], [], []
     for key in ids:
         place = at[key]

@@ -1,13 +1,14 @@
 """Samples: reading, checking and writing datasets of (image, instruction, answer) rows."""
 
-from finegold.samples.dataset import Dataset, WrittenSubset
+from finegold.samples.dataset import FORMATS, DataFiles, Dataset, WrittenSubset
 from finegold.samples.exclusions import Exclusion, ImageError, RowError
-from finegold.samples.formats.detect import FORMATS, open_dataset
+from finegold.samples.opening import open_dataset
 from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Role, Row, Sample, Turn
 
 __all__ = [
     "FORMATS",
     "IMAGE_PLACEHOLDER",
+    "DataFiles",
     "Dataset",
     "Exclusion",
     "ImageError",

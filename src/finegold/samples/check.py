@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from finegold.samples.exclusions import Exclusion, ImageError
-from finegold.samples.formats.records import canonical, without_id
+from finegold.samples.formats.records import canonical_record, without_id
 from finegold.samples.images import DEFAULT_LIMITS, ImageFacts, ImageLimits, check_image
 from finegold.samples.sample import IMAGE_PLACEHOLDER, Row, Sample
 
@@ -37,7 +37,7 @@ class Checked:
 def check(row: Row, *, limits: ImageLimits = DEFAULT_LIMITS) -> Checked:
     """Check one row by itself; never raises on a bad one.
 
-    What needs the other rows (repeated ids and duplicates) is `Repeats`' work.
+    `Repeats` finds what needs the other rows: repeated ids and duplicates.
     """
     sample = row.sample
     if sample is None:
@@ -61,7 +61,7 @@ def check(row: Row, *, limits: ImageLimits = DEFAULT_LIMITS) -> Checked:
 
 
 def file_stamp(path: Path | None) -> str:
-    """Tells cheaply that a file has changed: `SIZE:MTIME_NS`, `-` if it is not there, empty for no path."""
+    """A mark that changes with a file: `SIZE:MTIME_NS`; `-` for a missing file, empty for no path."""
     if path is None:
         return ""
     try:
@@ -73,7 +73,7 @@ def file_stamp(path: Path | None) -> str:
 
 def content_hash(sample: Sample, images: list[ImageFacts]) -> str:
     """Hex sha256 of what a row holds besides its id: the canonical record, and each image's bytes."""
-    digest = hashlib.sha256(canonical(without_id(sample.record)))
+    digest = hashlib.sha256(canonical_record(without_id(sample.record)))
     for image in images:
         digest.update(b"\n" + image.sha256.encode("ascii"))
     return digest.hexdigest()
@@ -94,9 +94,9 @@ def _text_exclusion(sample: Sample) -> Exclusion | None:
 
 @dataclass
 class Repeats:
-    """Finds ids and rows that were there before, among the usable rows. Feed it in row order.
+    """The ids and contents of the usable rows so far. Add rows in dataset order.
 
-    Of two rows with one id the later is the bad one, and so is the later of two that are equal.
+    Of two rows with the same id or the same content, the later is excluded.
     """
 
     ids: dict[str, str] = field(default_factory=dict)

@@ -1,13 +1,22 @@
-"""What every dataset format offers: rows in, a subset out."""
+"""What every dataset format does: recognise its files, read rows, write a subset. See docs/extend.md."""
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar, cast
 
-from finegold.samples.sample import Row
+from finegold.errors import ConfigError, DataError
+from finegold.registry import Registry
+from finegold.samples.exclusions import RowError
+from finegold.samples.formats.records import Parsed, RawImage, hashed_id, parse_record, record_id
+from finegold.samples.roots import ImageRoot, choose_root, write_images
+from finegold.samples.sample import ImageRef, Row, Sample
 
+T = TypeVar("T")
 Ids = Literal["record", "row"]
 """Where ids come from: the record's own (a hash of the record where it has none), or its position."""
 
@@ -17,7 +26,7 @@ class ReadOptions:
     """How records are read.
 
     Attributes:
-        instruction: The user's turn of rows that have none; None for the recipe's.
+        instruction: The user's turn of rows that have none; None for the default one.
         ids: Where ids come from.
         allow_urls: Whether images may be fetched from http(s) addresses.
     """
@@ -44,40 +53,119 @@ class WrittenSubset:
     files: int
 
 
-class Dataset(ABC):
-    """A dataset on disk, opened but not loaded.
+@dataclass(frozen=True)
+class DataFiles:
+    """The files of a dataset whose format may not be known yet.
 
     Attributes:
-        format: The registered name: `minigpt4`, `llava`, `messages`, `parquet`, `huggingface`, `webdataset`.
-        path: What the user named.
-        options: How its records are read.
-        image_root: Folder that image paths are relative to and may not leave; None if the format holds bytes.
+        path: What the user named: a file, a folder or a pattern.
+        files: The data files, in reading order, or the one folder that `Dataset.find` gave.
+        format: The format that the user named; None to find out.
+    """
+
+    path: Path
+    files: list[Path]
+    format: str | None = None
+    _read: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def head(self) -> bytes:
+        """The first 512 bytes of the first file; empty for a folder.
+
+        Raises:
+            DataError: If the file cannot be read.
+        """
+        if self.files[0].is_dir():
+            return b""
+        try:
+            with self.files[0].open("rb") as opened:
+                return opened.read(512)
+        except OSError as error:
+            raise DataError(
+                f"{self.files[0]} cannot be read ({error.strerror}): check that it is a file you may read"
+            ) from None
+
+    def once(self, read: Callable[["DataFiles"], T]) -> T:
+        """The result of a function of these files, which is called once however many formats need it."""
+        if read not in self._read:
+            self._read[read] = read(self)
+        return cast("T", self._read[read])
+
+
+class Dataset(ABC):
+    """A dataset on disk, opened but not loaded. A subclass is a format: one file in `samples/formats`.
+
+    Attributes:
+        format: Name of the format in `FORMATS`.
+        content: What a file of this format is called in messages: `a Parquet file`.
+        suffixes: Suffixes of its data files in lower case: in a folder only these are looked at.
+        sharded: Whether several files make one dataset.
+        image_folders: Folders beside the data that may hold the images; a subset's images go to the first.
+        source: The data files.
+        options: How the records are read.
+        root: Where the images are.
     """
 
     format: ClassVar[str]
-    path: Path
-    image_root: Path | None
-    options: ReadOptions
+    content: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    sharded: ClassVar[bool] = False
+    image_folders: ClassVar[tuple[str, ...]] = ("images", "image")
 
+    def __init__(
+        self, source: DataFiles, options: ReadOptions | None = None, root: ImageRoot | None = None
+    ) -> None:
+        self.source = source
+        self.path = source.path
+        self.options = options or ReadOptions()
+        self.root = root or self.find_root()
+
+    @classmethod
+    def find(cls, folder: Path) -> list[Path]:
+        """The data files of a folder whose content marks it as this format; empty if nothing does."""
+        del folder
+        return []
+
+    @classmethod
     @abstractmethod
-    def rows(self, start: int = 0) -> Iterator[Row]:
-        """Yield every record from position `start` on, in file order, bad ones included.
+    def fit(cls, source: DataFiles) -> float:
+        """How surely files are of this format; the surest format opens them.
 
-        Streaming formats hold one record batch at a time. Raises DataError only where nothing more can be
-        read.
+        Returns:
+            0 if they are not, 1 if they bear a mark of the format, between if other formats may fit too.
         """
 
-    def rows_at(self, positions: Collection[int]) -> Iterator[Row]:
-        """Yield the records at some positions, in file order; a format that need not read others does not."""
-        return (row for row in self.rows() if row.index in positions)
+    @abstractmethod
+    def records(self, start: int = 0) -> Iterator[tuple[str, Any]]:
+        """Yield each record from position `start` on as (place, record), in file order.
+
+        A place is where a person finds the record: `a.jsonl line 7`. A record is a JSON-like value, or the
+        RowError that kept it from being decoded. Streaming formats hold one record batch at a time.
+
+        Raises:
+            DataError: If nothing more can be read.
+        """
 
     @abstractmethod
-    def count(self) -> int:
-        """Number of records, without decoding them."""
+    def write_records(self, out: Path, keep: set[int]) -> tuple[Path, int]:
+        """Write the records at the positions `keep` to folder `out`, in file order, each exactly as it came.
 
-    @abstractmethod
-    def files(self) -> list[Path]:
-        """The data files (not the images), in reading order."""
+        The files keep the names of the input files, so that a second run may replace them.
+
+        Returns:
+            What to open as a dataset again, and how many records were written.
+
+        Raises:
+            DataError: If a file would replace its own input (`output_names` finds that).
+        """
+
+    def parse(self, record: Any) -> Parsed:
+        """The id, image names and turns of a record; raises RowError if it is not a sample."""
+        return parse_record(record, self.options.instruction)
+
+    def locate_image(self, image: RawImage) -> ImageRef:
+        """Where an image of a record is; raises RowError if it may not be read."""
+        return self.root.ref(image)
 
     def locate(self, name: str) -> Path | None:
         """The file that an image name of this dataset means now; None if it names none.
@@ -85,15 +173,92 @@ class Dataset(ABC):
         Args:
             name: `ImageRef.name` of one of its samples.
         """
-        del name
-        return None
+        return self.root.find(name)
 
-    @abstractmethod
+    def own_id(self, record: Any) -> str | None:
+        """The id that a record carries, also one that is not a sample; None if there is none."""
+        return record_id(record) if isinstance(record, dict) else None
+
+    def first_records(self) -> Sequence[Any]:
+        """Some of the first records, by whose images the image folder is chosen."""
+        return [record for _, record in islice(self.records(), 16)]
+
+    def files(self) -> list[Path]:
+        """The data files (not the images), in reading order."""
+        return list(self.source.files)
+
+    def count(self) -> int:
+        """Number of records, without decoding them where the format allows it."""
+        return sum(1 for _ in self.records())
+
+    @property
+    def image_root(self) -> Path | None:
+        """Folder that image paths are relative to and may not leave; None if the format holds bytes."""
+        return self.root.folder
+
+    def find_root(self) -> ImageRoot:
+        """The image folder when the user names none: the one that has most of the first records' images."""
+        names = []
+        for record in self.first_records():
+            try:
+                names += [image.name for image in self.parse(record).images if image.data is None]
+            except RowError:
+                continue
+        beside = self.source.files[0].absolute()
+        folder = choose_root(beside if beside.is_dir() else beside.parent, names, self.image_folders)
+        return ImageRoot.at(folder, allow_urls=self.options.allow_urls)
+
+    def rows(self, start: int = 0) -> Iterator[Row]:
+        """Yield every record from position `start` on as a row, in file order, bad ones included.
+
+        Raises:
+            DataError: If nothing more can be read.
+        """
+        return (self.row(index, *found) for index, found in enumerate(self.records(start), start))
+
+    def rows_at(self, positions: Collection[int]) -> Iterator[Row]:
+        """Yield the records at some positions as rows, in file order; the others are not parsed."""
+        wanted = set(positions)
+        start = min(wanted, default=0)
+        for index, found in enumerate(self.records(start) if wanted else (), start):
+            if index in wanted:
+                yield self.row(index, *found)
+                wanted.remove(index)
+                if not wanted:
+                    return
+
+    def row(self, index: int, place: str, record: Any) -> Row:
+        """One row from one record: a sample, or why there is none."""
+        try:
+            if isinstance(record, RowError):
+                raise record
+            parsed = self.parse(record)
+            images = tuple(self.locate_image(image) for image in parsed.images)
+            row_id = str(index) if self.options.ids == "row" else parsed.id or hashed_id(record)
+            return Row(index, place, Sample(row_id, images, parsed.turns, record), None, row_id)
+        except RowError as error:
+            return Row(index, place, None, error.exclusion, self._readable_id(index, record))
+        except RecursionError:
+            deep = RowError("the record is nested too deeply to be read")
+            return Row(index, place, None, deep.exclusion, f"row {index}")
+
+    def _readable_id(self, index: int, record: Any) -> str:
+        """The id of a record that is not a sample: its own, or its hash, or its position."""
+        if isinstance(record, RowError):
+            return f"row {index}"
+        if self.options.ids == "row":
+            return str(index)
+        try:
+            return self.own_id(record) or hashed_id(record)
+        except (RowError, TypeError, ValueError, RecursionError):
+            return f"row {index}"
+
     def write(self, out: Path, keep: Sequence[int], *, link: bool = False) -> WrittenSubset:
         """Write the records at the positions `keep` to folder `out` in this format, in file order.
 
-        Each record is written exactly as it came. Image files are copied, or hard-linked with `link`
-        (copied where the file system refuses).
+        Each record is written exactly as it came. Image files are copied, or hard-linked with `link` (copied
+        where the file system refuses). The subset opens without an image folder: absolute paths in it are
+        found through the note that `roots` describes.
 
         Args:
             out: An existing folder; other files in it are left alone.
@@ -101,5 +266,54 @@ class Dataset(ABC):
             link: Hard-link image files instead of copying them.
 
         Raises:
-            DataError: If a position does not exist or an image cannot be copied.
+            DataError: If a position does not exist, an image cannot be copied, or `out` holds the dataset
+                itself.
         """
+        wanted = {int(index) for index in keep}
+        if len(wanted) != len(keep) or min(wanted, default=0) < 0:
+            raise DataError(
+                "the positions to keep hold a negative or repeated number, expected distinct positions"
+            )
+        data, written = self.write_records(out, wanted)
+        if written != len(wanted):
+            raise DataError(
+                f"{self.path.name} has no record at position {max(wanted)}, expected every kept position to "
+                "exist"
+            )
+        images, files = out / self.image_folders[0], 0
+        if self.root.folder is not None:
+            kept = (row.sample for row in self.rows_at(wanted) if row.sample is not None)
+            files = write_images(self.root, (ref for one in kept for ref in one.images), images, link=link)
+        return WrittenSubset(data, images if files else None, written, files)
+
+    def output_names(self, out: Path) -> list[Path]:
+        """Where each data file's kept part goes: its own name in `out`, after its folders' if names repeat.
+
+        Raises:
+            DataError: If one of them is its own input file.
+        """
+        files = self.files()
+        names = [file.name for file in files]
+        if len(set(names)) < len(files):
+            common = os.path.commonpath([file.absolute().parent for file in files])
+            names = ["-".join(file.absolute().relative_to(common).parts) for file in files]
+        targets = [out / name for name in names]
+        for file, target in zip(files, targets, strict=True):
+            if target.exists() and target.samefile(file):
+                raise DataError(
+                    f"{target} is the dataset itself: choose another folder to write the subset to"
+                )
+        return targets
+
+
+def _check_format(name: str, plugin: object) -> type[Dataset]:
+    if not (isinstance(plugin, type) and issubclass(plugin, Dataset)):
+        raise ConfigError(f"the format '{name}' is {plugin!r}, expected a subclass of finegold's Dataset")
+    plugin.format = name
+    return plugin
+
+
+FORMATS: Registry[type[Dataset]] = Registry(
+    "format", "finegold.formats", "finegold.samples.formats", check=_check_format
+)
+"""The dataset formats by name."""

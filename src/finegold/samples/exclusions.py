@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from finegold.errors import DataError
 
 STEPS = {
-    "reading": "The rows are read and checked one by one (`finegold.samples`): `finegold inspect` shows it.",
+    "reading": "The rows are read and checked (`finegold.samples`); `finegold inspect` does this alone.",
     "embedding": "The images are embedded for clusters and scores (`finegold.encoders`).",
     "scoring": "The scorers look at the rows (`finegold.scorers`).",
     "selection": "The indicators are combined into one quality (`finegold.selection`).",
@@ -34,138 +34,84 @@ class ExclusionCode:
     remedy: str
 
 
-CODES = {
-    "malformed-row": ExclusionCode(
-        "reading",
-        "The record has none of the known shapes, or a field has a value of the wrong type.",
-        "Repair the record; the reason names the field.",
-    ),
-    "unsupported-media": ExclusionCode(
-        "reading",
-        "The record has video or audio.",
-        "Remove the row or its video and audio; finegold reads images and text.",
-    ),
-    "unreadable-shard": ExclusionCode(
-        "reading",
-        "A tar file is damaged or ends early.",
-        "Copy the file again; its other rows are read.",
-    ),
-    "placeholder-mismatch": ExclusionCode(
-        "reading",
-        "The number of `<image>` placeholders is not the number of images.",
-        "Give the row one placeholder per image.",
-    ),
-    "empty-answer": ExclusionCode(
-        "reading",
-        "The row has no answer, so there is nothing to learn from it.",
-        "Add the answer or remove the row.",
-    ),
-    "missing-image": ExclusionCode(
-        "reading",
-        "The row needs an image, and the image is not there.",
-        "Name the image folder with `--images`, or add the image.",
-    ),
-    "empty-image": ExclusionCode(
-        "reading",
-        "The image has zero bytes.",
-        "Copy the image again.",
-    ),
-    "truncated-image": ExclusionCode(
-        "reading",
-        "The image ends before its last pixel.",
-        "Copy the image again.",
-    ),
-    "unreadable-image": ExclusionCode(
-        "reading",
-        "The file is no image, is damaged, or may not be read.",
-        "Replace the image, or change the file's permissions; the reason says which.",
-    ),
-    "large-image": ExclusionCode(
-        "reading",
-        "The image has more than 64 megapixels or 256 MiB, so it is not decoded.",
-        "Make the image smaller.",
-    ),
-    "wrong-extension": ExclusionCode(
-        "reading",
-        "The content of the image is not what its extension says, such as a PNG called `.jpg`.",
-        "Rename the image and correct the record.",
-    ),
-    "animated-image": ExclusionCode(
-        "reading",
-        "The image has several frames or pages.",
-        "Keep one frame.",
-    ),
-    "outside-root": ExclusionCode(
-        "reading",
-        "The image path leaves the image folder, or there is no image folder.",
-        "Name the folder that holds the images with `--images`.",
-    ),
-    "url-not-allowed": ExclusionCode(
-        "reading",
-        "The image is a URL and `--allow-urls` was not given, or the address is not public.",
-        "Give `--allow-urls`, or download the images first.",
-    ),
-    "url-failed": ExclusionCode(
-        "reading",
-        "The image could not be fetched from its URL.",
-        "Check the address, or download the images first.",
-    ),
-    "repeated-id": ExclusionCode(
-        "reading",
-        "An earlier row has the same id.",
-        "Number the rows with `--ids row`, or give each row its own id.",
-    ),
-    "duplicate-row": ExclusionCode(
-        "reading",
-        "An earlier row has the same images and the same content.",
-        "Nothing; the earlier row stays.",
-    ),
-    "embedding-failed": ExclusionCode(
-        "embedding",
-        "The encoder gave no embedding of the image.",
-        "Check the image; the reason says what failed.",
-    ),
-    "SCORER-failed": ExclusionCode(
-        "scoring",
-        "A scorer that the preset needs gave the row no value; the code begins with the scorer's name.",
-        "Run `finegold score` with `--retry-failed`, or choose without that scorer.",
-    ),
-    "no-quality": ExclusionCode(
-        "selection",
-        "None of the preset's indicators applies to the row, or the row has no learned quality.",
-        "Choose with other indicators (`--weights`).",
-    ),
-    "duplicate-exact": ExclusionCode(
-        "deduplication",
-        "A better row has the same images and the same text.",
-        "Nothing; the better row stays. Without `--dedup` both take part.",
-    ),
-    "duplicate-perceptual": ExclusionCode(
-        "deduplication",
-        "A better row has nearly the same picture.",
-        "Nothing; the better row stays. A smaller `--dedup perceptual=N` marks fewer rows.",
-    ),
-    "duplicate-semantic": ExclusionCode(
-        "deduplication",
-        "A better row has an image of nearly the same meaning.",
-        "Nothing; the better row stays. A larger `--dedup semantic=N` marks fewer rows.",
-    ),
-    "call-failed": ExclusionCode(
-        "answering",
-        "The endpoint did not answer the call.",
-        "Run `finegold evaluate` with `--retry-failed`.",
-    ),
-    "no-answer": ExclusionCode(
-        "answering",
-        "The endpoint answered without any text.",
-        "Run `finegold evaluate` with `--retry-failed`, or change the model's settings.",
-    ),
+_TABLE = {
+    "reading": {
+        "malformed-row": (
+            "The record has none of the known shapes, or a field has a value of the wrong type.",
+            "Repair the record; the reason names the field.",
+        ),
+        "unsupported-media": ("The record has video or audio.", "Remove the row, or its video and audio."),
+        "unreadable-shard": ("A tar file is damaged or ends early.", "Copy the tar file again."),
+        "placeholder-mismatch": (
+            "The number of `<image>` placeholders is not the number of images.",
+            "Give the row one placeholder per image.",
+        ),
+        "empty-answer": ("The row has no answer to learn from.", "Add the answer, or remove the row."),
+        "missing-image": (
+            "The row needs an image, and the image is not there.",
+            "Name the image folder with `--images`, or add the image.",
+        ),
+        "empty-image": ("The image has zero bytes.", "Copy the image again."),
+        "truncated-image": ("The image ends before its last pixel.", "Copy the image again."),
+        "unreadable-image": (
+            "The file is no image, is damaged, or may not be read.",
+            "Replace the image, or change the permissions of the file.",
+        ),
+        "large-image": ("The image has more than 64 megapixels or 256 MiB.", "Make the image smaller."),
+        "wrong-extension": ("The extension is not that of the content: a PNG called `.jpg`.", "Rename it."),
+        "animated-image": ("The image has several frames or pages.", "Keep one frame."),
+        "outside-root": (
+            "The image path leaves the image folder, or there is no image folder.",
+            "Name the folder that holds the images with `--images`.",
+        ),
+        "url-not-allowed": (
+            "The image is a URL and `--allow-urls` was not given, or its address is not public.",
+            "Give `--allow-urls`, or download the images first.",
+        ),
+        "url-failed": ("The image could not be fetched from its URL.", "Download the images first."),
+        "repeated-id": ("An earlier row has the same id.", "Number the rows with `--ids row`."),
+        "duplicate-row": ("An earlier row has the same content.", "Nothing: the earlier row is used."),
+    },
+    "embedding": {
+        "embedding-failed": ("The encoder gave no embedding of the image.", "Check the image."),
+    },
+    "scoring": {
+        "SCORER-failed": (
+            "A scorer that the preset needs gave the row no value; the code begins with the scorer's name.",
+            "Run `finegold score` with `--retry-failed`, or choose without that scorer.",
+        ),
+    },
+    "selection": {
+        "no-quality": (
+            "None of the preset's indicators applies to the row, or the row has no learned quality.",
+            "Choose with other indicators (`--weights`).",
+        ),
+    },
+    "deduplication": {
+        "duplicate-exact": (
+            "A better row has the same images and the same text.",
+            "Nothing: the better row is used. Without `--dedup` both take part.",
+        ),
+        "duplicate-perceptual": (
+            "A better row has nearly the same picture.",
+            "Nothing: the better row is used. A smaller `--dedup perceptual=N` marks fewer rows.",
+        ),
+        "duplicate-semantic": (
+            "A better row has an image of nearly the same meaning.",
+            "Nothing: the better row is used. A larger `--dedup semantic=N` marks fewer rows.",
+        ),
+    },
+    "answering": {
+        "call-failed": ("The endpoint did not answer.", "Run `finegold evaluate` with `--retry-failed`."),
+        "no-answer": ("The endpoint answered without text.", "Change the model's settings, or ask again."),
+    },
 }
+CODES = {code: ExclusionCode(step, *texts) for step, codes in _TABLE.items() for code, texts in codes.items()}
 """Every code that a step gives to a row; `SCORER-failed` stands for `clip-failed` and so on."""
 
 
 def find_code(code: str) -> ExclusionCode:
-    """What a code means.
+    """Find what a code means.
 
     Raises:
         DataError: If the code is not in `CODES`.

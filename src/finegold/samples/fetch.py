@@ -20,7 +20,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _REDIRECTS = 5
 _CHUNK = 1 << 16
 _TRANSLATED = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
-"""IPv6 ranges that carry an IPv4 address inside (NAT64, 6to4, Teredo): where they lead cannot be told."""
+"""IPv6 ranges that carry an IPv4 address inside (NAT64, 6to4, Teredo): their target is not known."""
 
 
 def is_public(address: Address) -> bool:
@@ -92,7 +92,7 @@ def _resolve(parts: SplitResult, allowed: Callable[[Address], bool]) -> str:
 
 
 def _request(parts: SplitResult, address: str, max_bytes: int, deadline: float) -> tuple[bytes, str | None]:
-    """The body, or where the server redirects to."""
+    """Return the body, or the address that the server redirects to."""
     host, left = parts.hostname or "", deadline - time.monotonic()
     if left <= 0:
         raise ImageError(f"'{parts.geturl()}' took too long", "url-failed")

@@ -29,10 +29,12 @@ SUFFIXES: dict[str, frozenset[str]] = {
     "TIFF": frozenset({".tif", ".tiff"}),
 }
 """File formats that are opened, and the extensions that go with each. MPO is what some phones call a JPEG."""
-_KNOWN = frozenset().union(*SUFFIXES.values())
+IMAGE_SUFFIXES = frozenset().union(*SUFFIXES.values())
+"""Every extension of an image file."""
 _OPENED = tuple(format for format in SUFFIXES if format != "MPO")
 """Pillow's JPEG reader makes the MPO image itself."""
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
+_CUT_OFF = ("ends before its last pixel: it was cut off", "truncated-image")
 _ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -47,12 +49,12 @@ _UPRIGHT = {
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """What is refused before it is decoded.
+    """Limits beyond which an image is refused before it is decoded.
 
     Attributes:
-        pixels: Width times height.
-        file_bytes: Encoded size.
-        seconds: For a fetched image, from connecting to the last byte.
+        pixels: Largest width times height.
+        file_bytes: Largest encoded size.
+        seconds: Longest fetch of an image, from connecting to the last byte.
     """
 
     pixels: int = 64_000_000
@@ -65,13 +67,13 @@ DEFAULT_LIMITS = ImageLimits()
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What a check found.
+    """What a check found about an image.
 
     Attributes:
-        sha256: Of the encoded bytes, hex.
-        width: Pixels, upright.
-        height: Pixels, upright.
-        file_bytes: Encoded size.
+        sha256: Hex sha256 of the encoded bytes.
+        width: Width in pixels, upright.
+        height: Height in pixels, upright.
+        file_bytes: Encoded size in bytes.
     """
 
     sha256: str
@@ -132,9 +134,8 @@ def read_bytes(ref: ImageRef, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
     else:
         raise ImageError("the image has neither path, bytes nor address", "missing-image")
     if not data:
-        raise ImageError(f"the image {_name(ref)} has zero bytes", "empty-image")
-    if len(data) > limits.file_bytes:
-        raise _too_many_bytes(ref, len(data), limits)
+        raise _error(ref, "has zero bytes", "empty-image")
+    _check_size(ref, len(data), limits)
     return data
 
 
@@ -143,69 +144,57 @@ def image_sha256(ref: ImageRef) -> str:
     return hashlib.sha256(read_bytes(ref)).hexdigest()
 
 
+def _error(ref: ImageRef, what: str, code: str = "unreadable-image") -> ImageError:
+    return ImageError(f"the image {repr(ref.name) if ref.name else 'in the record'} {what}", code)
+
+
+def _check_size(ref: ImageRef, size: int, limits: ImageLimits) -> None:
+    if size > limits.file_bytes:
+        raise _error(ref, f"has {size:,} bytes, expected at most {limits.file_bytes:,}", "large-image")
+
+
 def _read_file(ref: ImageRef, path: Path, limits: ImageLimits) -> bytes:
     try:
         found = path.stat()
         # Before opening: a named pipe would block, a device would not end.
         if not stat.S_ISREG(found.st_mode):
-            raise ImageError(f"the image {_name(ref)} is a folder or device, not a file", "unreadable-image")
-        if found.st_size > limits.file_bytes:
-            raise _too_many_bytes(ref, found.st_size, limits)
+            raise _error(ref, "is a folder or device, not a file")
+        _check_size(ref, found.st_size, limits)
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise ImageError(
-            f"the image {_name(ref)} is not at {path}: --images names the folder that images are in",
-            "missing-image",
-        ) from None
+        where = f"is not at {path}: --images names the folder that images are in"
+        raise _error(ref, where, "missing-image") from None
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise ImageError(f"the image {_name(ref)} cannot be read ({why})", "unreadable-image") from None
-
-
-def _too_many_bytes(ref: ImageRef, size: int, limits: ImageLimits) -> ImageError:
-    return ImageError(
-        f"the image {_name(ref)} has {size:,} bytes, expected at most {limits.file_bytes:,}", "large-image"
-    )
+        raise _error(ref, f"cannot be read ({why})") from None
 
 
 def _open(ref: ImageRef, data: bytes, limits: ImageLimits) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=_OPENED)
     except Image.DecompressionBombError:
-        raise ImageError(
-            f"the image {_name(ref)} has more than {limits.pixels:,} pixels", "large-image"
-        ) from None
+        raise _error(ref, f"has more than {limits.pixels:,} pixels", "large-image") from None
     except Exception:
         raise _unreadable(ref, data) from None
     if image.width * image.height > limits.pixels:
         size = f"{image.width} x {image.height}"
-        raise ImageError(
-            f"the image {_name(ref)} is {size}, expected at most {limits.pixels:,} pixels", "large-image"
-        )
+        raise _error(ref, f"is {size}, expected at most {limits.pixels:,} pixels", "large-image")
     suffix, format = (ref.path or Path(ref.name)).suffix.lower(), image.format or ""
-    if suffix in _KNOWN and suffix not in SUFFIXES[format] and ref.url is None:
-        raise ImageError(f"the image {_name(ref)} is a {format} file", "wrong-extension")
+    if suffix in IMAGE_SUFFIXES and suffix not in SUFFIXES[format] and ref.url is None:
+        raise _error(ref, f"is a {format} file", "wrong-extension")
     if format != "MPO" and getattr(image, "is_animated", False):
         what = "several pages" if format == "TIFF" else "several frames"
-        raise ImageError(f"the image {_name(ref)} has {what}, expected one picture", "animated-image")
+        raise _error(ref, f"has {what}, expected one picture", "animated-image")
     return image
 
 
 def _unreadable(ref: ImageRef, data: bytes) -> ImageError:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and int.from_bytes(data[4:8], "little") + 8 > len(data):
-        return _truncated(ref)
+        return _error(ref, *_CUT_OFF)
     if data.startswith(_MAGIC):
-        reason = f"the image {_name(ref)} has a damaged or cut-off header"
-        return ImageError(reason, "unreadable-image")
-    known = ", ".join(_OPENED)
+        return _error(ref, "has a damaged or cut-off header")
     start = ascii(data[:12].decode("latin-1"))
-    return ImageError(
-        f"the image {_name(ref)} is none of {known}: its bytes start with {start}", "unreadable-image"
-    )
-
-
-def _truncated(ref: ImageRef) -> ImageError:
-    return ImageError(f"the image {_name(ref)} ends before its last pixel: it was cut off", "truncated-image")
+    return _error(ref, f"is none of {', '.join(_OPENED)}: its bytes start with {start}")
 
 
 def _load(ref: ImageRef, image: Image.Image) -> Image.Image:
@@ -215,10 +204,10 @@ def _load(ref: ImageRef, image: Image.Image) -> Image.Image:
         # Decoders raise whatever a damaged file leads them to, from SyntaxError to struct.error.
         text = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         if "truncated" in text.lower() or isinstance(error, EOFError):
-            raise _truncated(ref) from None
+            raise _error(ref, *_CUT_OFF) from None
         if isinstance(error, Image.DecompressionBombError):
-            raise ImageError(f"the image {_name(ref)} unpacks to too much", "large-image") from None
-        raise ImageError(f"the image {_name(ref)} cannot be decoded ({text})", "unreadable-image") from None
+            raise _error(ref, "unpacks to too much", "large-image") from None
+        raise _error(ref, f"cannot be decoded ({text})") from None
     return image
 
 
@@ -235,9 +224,7 @@ def _to_rgb(ref: ImageRef, image: Image.Image) -> Image.Image:
     try:
         return _convert(image)
     except ValueError as error:
-        raise ImageError(
-            f"the image {_name(ref)} cannot be shown as RGB ({error})", "unreadable-image"
-        ) from None
+        raise _error(ref, f"cannot be shown as RGB ({error})") from None
 
 
 def _convert(image: Image.Image) -> Image.Image:
@@ -261,7 +248,3 @@ def _from_integers(image: Image.Image) -> Image.Image:
     if pixels.size and (pixels.min() < 0 or pixels.max() > 65535):
         raise ValueError("its pixels are 32-bit numbers beyond the 16-bit range")
     return Image.fromarray(((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8))
-
-
-def _name(ref: ImageRef) -> str:
-    return repr(ref.name) if ref.name else "in the record"

@@ -2,7 +2,7 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from finegold.samples.sample import Row
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Smallest, middle and largest of some numbers; of two middle ones the median is the mean."""
+    """The smallest, middle and largest of some numbers; the mean of two middle ones."""
 
     min: int
     median: float
@@ -22,7 +22,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[int]) -> "Spread | None":
-        """The spread of integers; None of none."""
+        """The spread of some integers; None if there are none."""
         if not len(values):
             return None
         numbers = np.asarray(values, np.int64)
@@ -78,11 +78,21 @@ class Inspection:
         return {"format": format, "files": list(files)} | counts | {"excluded": self.codes, "bad": bad}
 
 
-def inspect_rows(checked: Iterable[Checked], *, strict: bool = False) -> Inspection:
-    """Count rows that are checked and judged, with `strict` up to the first bad one."""
+def inspect_rows(
+    checked: Iterable[Checked], *, strict: bool = False, advance: Callable[[int], None] | None = None
+) -> Inspection:
+    """Count rows that are checked and judged, with `strict` up to the first bad one.
+
+    Args:
+        checked: The rows.
+        strict: Stop at the first bad row.
+        advance: Called with 1 at each row, to show the progress.
+    """
     bad: list[Row] = []
     images, turns, chars, sizes, widths, heights = (array("q") for _ in range(6))
     for one in checked:
+        if advance is not None:
+            advance(1)
         sample = one.row.sample
         if one.exclusion is not None or sample is None:
             bad.append(replace(one.row, sample=None))

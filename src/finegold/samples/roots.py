@@ -1,4 +1,4 @@
-"""The image root: where the images are that records name by path, and how they are copied.
+"""The image root: the folder of the images that records name by path, and how they are copied.
 
 Relative paths are relative to the root. An absolute path is allowed inside the root only. A written subset
 holds its records unchanged, so an absolute path in it still names the original file; `write_images`
@@ -27,7 +27,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 @dataclass(frozen=True)
 class ImageRoot:
-    """Turns references into ImageRefs.
+    """The folder below which images are read, and what else may be read.
 
     Attributes:
         folder: Absolute, without symbolic links; None if images can only be bytes or URLs.
@@ -56,7 +56,7 @@ class ImageRoot:
         return cls(folder.resolve(), allow_urls, (*former, str(folder.absolute())))
 
     def ref(self, image: RawImage) -> ImageRef:
-        """Locate an image. Whether the file exists is not looked at.
+        """Locate an image; the file need not exist.
 
         Raises:
             RowError: If the path leaves the root, or a URL is not allowed.
@@ -81,12 +81,11 @@ class ImageRoot:
         if "\0" in name:
             raise RowError(f"the image path {name!r} holds a null character")
         root = str(self.folder)
-        given = os.path.normpath(name.removeprefix("file://"))
-        if os.path.isabs(given):
-            former = next((folder for folder in self.former if _inside(given, folder)), given)
-            given = os.path.relpath(given, former) if former != given else given
-        path = os.path.join(root, given)
-        path = os.path.normpath(path)
+        relative = os.path.normpath(name.removeprefix("file://"))
+        if os.path.isabs(relative):
+            former = next((folder for folder in self.former if _inside(relative, folder)), relative)
+            relative = os.path.relpath(relative, former) if former != relative else relative
+        path = os.path.normpath(os.path.join(root, relative))
         if not _inside(path, root) or not _inside(os.path.realpath(path), root):
             raise RowError(
                 f"the image path '{name}' leaves the image folder {root}: images are read from inside "
@@ -96,7 +95,7 @@ class ImageRoot:
         return Path(path)
 
     def find(self, name: str) -> Path | None:
-        """Like `locate`, and cheaper for relative paths: links that leave the root are not looked for.
+        """The file that a path means, cheaper than `locate`: links that leave the root are not looked for.
 
         Returns:
             None if the name cannot be a file of the root.

@@ -17,7 +17,7 @@ from finegold.samples.dataset import Dataset
 from finegold.samples.images import DEFAULT_LIMITS, ImageLimits
 
 VERSION = 1
-"""Of this step's code: raised whenever the same data would give another table."""
+"""Version of this step: raised whenever the same data would give another table."""
 SCHEMA = pa.schema(
     [
         ("row", pa.int64()),
@@ -122,7 +122,7 @@ def _advancing(judged: Iterator[Checked], advance: Any, strict: bool) -> Iterato
 
 
 def strict_error(place: str, sample_id: str, reason: str) -> DataError:
-    """What `--strict` stops with."""
+    """The error that `--strict` stops with."""
     return DataError(
         f"{place} (id '{sample_id}') cannot be used: {reason}; without --strict it is excluded and counted"
     )

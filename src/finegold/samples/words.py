@@ -1,4 +1,4 @@
-"""Words, sentences and windows of a text: the one way in which everything counts and cuts texts."""
+"""Words, sentences and windows of a text: everything that counts or cuts texts uses these."""
 
 import re
 from collections.abc import Callable
@@ -9,12 +9,12 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 
 
 def split_words(text: str) -> list[str]:
-    """Words in lower case, punctuation marks and single Chinese or Japanese characters; no model's tokens."""
+    """Split a text into words in lower case, punctuation marks and single Chinese or Japanese characters."""
     return _WORD.findall(text.lower())
 
 
 def count_words(text: str) -> int:
-    """How many words `split_words` finds in a text has."""
+    """Number of words that `split_words` finds."""
     return sum(1 for _ in _WORD.finditer(text))
 
 
@@ -26,12 +26,12 @@ def sentences(text: str) -> list[str]:
 def split_windows(
     text: str, count_tokens: Callable[[str], int], max_tokens: int, *, join: bool = True
 ) -> list[str]:
-    """Split a text into windows of at most `max_tokens` tokens, nothing left out but white space.
+    """Split a text into windows of at most `max_tokens` tokens; only white space is lost.
 
     Args:
         text: Any text.
-        count_tokens: Tokens of a text, markers included.
-        max_tokens: What the tower reads; more than its markers take.
+        count_tokens: Counts the tokens of a text, markers included.
+        max_tokens: Number of tokens that the model reads; more than its markers take.
         join: Put as many sentences into a window as fit; otherwise every sentence is a window.
 
     Returns:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from finegold.samples import open_dataset
 from finegold.samples.check import check
 from finegold.samples.exclusions import RowError
-from finegold.samples.formats.records import canonical, hashed_id, parse_record
+from finegold.samples.formats.records import canonical_record, hashed_id, parse_record
 
 ANSWER = {"role": "assistant", "content": "A cat."}
 
@@ -206,7 +206,7 @@ def test_hashed_ids_do_not_depend_on_the_order_of_keys(record: dict[str, Any], r
     random.shuffle(keys)
     assert hashed_id({key: record[key] for key in keys}) == hashed_id(record)
     assert len(hashed_id(record)) == 16
-    assert canonical(json.loads(json.dumps(record))) == canonical(record)
+    assert canonical_record(json.loads(json.dumps(record))) == canonical_record(record)
 
 
 def test_bytes_count_in_the_hash() -> None:

@@ -1,9 +1,7 @@
 """What Parquet files and saved Hugging Face datasets share: rows as record batches of Arrow columns."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,19 +9,14 @@ from typing import Any
 import pyarrow as pa
 
 from finegold.errors import DataError
-from finegold.samples.dataset import Dataset, ReadOptions
+from finegold.samples.dataset import DataFiles, Dataset, ReadOptions
 from finegold.samples.exclusions import RowError
-from finegold.samples.formats.records import Parsed, parse_record
-from finegold.samples.formats.rows import build_row, first_names
-from finegold.samples.roots import ImageRoot, choose_root
-from finegold.samples.sample import ImageRef, Row
+from finegold.samples.roots import ImageRoot
 
 BATCH = 16
 """Rows that are held at a time: with a few megabytes an image, tens of megabytes."""
-_LEADING = 16
 
 
-@dataclass
 class TableDataset(Dataset):
     """Rows of one or more Arrow tables on disk.
 
@@ -32,98 +25,86 @@ class TableDataset(Dataset):
         counts: Number of rows of each.
     """
 
-    path: Path
-    shards: list[Path]
-    counts: tuple[int, ...]
-    root: ImageRoot
-    options: ReadOptions = field(default_factory=ReadOptions)
+    def __init__(
+        self, source: DataFiles, options: ReadOptions | None = None, root: ImageRoot | None = None
+    ) -> None:
+        self.shards = self.find_shards(source)
+        self.counts = [self.count_rows(shard) for shard in self.shards]
+        super().__init__(source, options, root)
 
-    def __post_init__(self) -> None:
-        self.image_root = self.root.folder
+    def find_shards(self, source: DataFiles) -> list[Path]:
+        """The table files."""
+        return source.files
 
     @abstractmethod
-    def batches(self, shard: int, skip: int) -> Iterator[pa.RecordBatch]:
+    def count_rows(self, shard: Path) -> int:
+        """Number of rows of a file, from its own headers; raises DataError if it is damaged."""
+
+    @abstractmethod
+    def batches(self, shard: int, skip: int = 0) -> Iterator[pa.RecordBatch]:
         """Record batches of one shard from row `skip` on."""
 
     def count(self) -> int:
         """Number of rows, from the files' own headers."""
         return sum(self.counts)
 
-    def files(self) -> list[Path]:
-        """The table files."""
-        return list(self.shards)
-
-    def rows(self, start: int = 0) -> Iterator[Row]:
+    def records(self, start: int = 0) -> Iterator[tuple[str, Any]]:
         """Yield every row from `start` on. Places are `NAME row N`, counted from 1 in each file.
 
         Raises:
             DataError: If a file is damaged in the middle.
         """
-        first = 0
-        for shard, file in enumerate(self.shards):
-            if start < first + self.counts[shard]:
-                yield from self._shard_rows(shard, file, first, max(0, start - first))
-            first += self.counts[shard]
+        for shard, (file, count) in enumerate(zip(self.shards, self.counts, strict=True)):
+            position, start = min(start, count), max(0, start - count)
+            try:
+                for batch in self.batches(shard, position) if position < count else ():
+                    for offset in range(0, batch.num_rows, BATCH):
+                        for record in batch.slice(offset, BATCH).to_pylist():
+                            position += 1
+                            yield f"{file.name} row {position}", record
+            except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+                raise DataError(
+                    f"{file} cannot be read after row {position} ({first_line(error)}): check that it was "
+                    "fully copied"
+                ) from None
 
-    def _shard_rows(self, shard: int, file: Path, first: int, skip: int) -> Iterator[Row]:
-        position = skip
-        try:
-            for batch in self.batches(shard, skip):
-                for offset in range(0, batch.num_rows, BATCH):
-                    for record in batch.slice(offset, BATCH).to_pylist():
-                        place = f"{file.name} row {position + 1}"
-                        yield build_row(
-                            first + position, place, record, self.options, partial(self.parse, record)
-                        )
-                        position += 1
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            reason = str(error).splitlines()[0][:200]
-            raise DataError(
-                f"{file} cannot be read after row {position} ({reason}): check that it was fully copied"
-            ) from None
+    def first_records(self) -> Sequence[Any]:
+        """The first rows of each file.
 
-    def locate(self, name: str) -> Path | None:
-        """The file below the image root that a name means."""
-        return self.root.find(name)
-
-    def parse(self, record: Any) -> tuple[Parsed, tuple[ImageRef, ...]]:
-        """Read one row and locate its images; raises RowError."""
-        parsed = parse_record(record, self.options.instruction)
-        return parsed, tuple(self.root.ref(image) for image in parsed.images)
-
-
-def leading_records(dataset: TableDataset) -> list[Any]:
-    """The first rows as dicts.
-
-    Raises:
-        DataError: If there are none, or none has a known shape.
-    """
-    records = [
-        record
-        for shard in range(len(dataset.shards))
-        for batch in islice(dataset.batches(shard, 0), 1)
-        for record in batch.slice(0, _LEADING).to_pylist()
-    ]
-    if not records:
-        raise DataError(f"{dataset.path} holds no rows, expected at least one")
-    reason = ""
-    for record in records:
-        try:
-            parse_record(record)
-            return records
-        except RowError as error:
-            reason = reason or str(error)
-    raise DataError(f"{dataset.path} cannot be understood: {reason}")
+        Raises:
+            DataError: If there are none, or none has a known shape.
+        """
+        records = [
+            record
+            for shard in range(len(self.shards))
+            for batch in islice(self.batches(shard), 1)
+            for record in batch.slice(0, BATCH).to_pylist()
+        ]
+        if not records:
+            raise DataError(f"{self.path} holds no rows, expected at least one")
+        reason = ""
+        for record in records:
+            try:
+                self.parse(record)
+                return records
+            except RowError as error:
+                reason = reason or str(error)
+        raise DataError(f"{self.path} cannot be understood: {reason}")
 
 
-def find_root(dataset: TableDataset, beside: Path) -> ImageRoot:
-    """The image root of a table whose images may be bytes: none is needed then, and any is harmless."""
-    names = first_names(leading_records(dataset))
-    return ImageRoot.at(choose_root(beside.absolute(), names), allow_urls=dataset.options.allow_urls)
+def kept_rows(batch: pa.RecordBatch, start: int, keep: set[int]) -> pa.RecordBatch:
+    """The rows of a batch that are kept, of a batch whose first row is at position `start`."""
+    return batch.take(pa.array([row for row in range(batch.num_rows) if start + row in keep], pa.int64()))
 
 
-def kept_refs(dataset: Dataset, wanted: set[int]) -> Iterator[ImageRef]:
-    """The image references of the rows at the positions `wanted`."""
-    for row in dataset.rows(min(wanted, default=0)) if wanted else ():
-        if row.index in wanted and row.sample is not None:
-            yield from row.sample.images
+def skip_rows(batches: Iterator[pa.RecordBatch], skip: int) -> Iterator[pa.RecordBatch]:
+    """The batches without their first `skip` rows."""
+    for batch in batches:
+        if skip < batch.num_rows:
+            yield batch.slice(skip)
+        skip = max(0, skip - batch.num_rows)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an Arrow error, which may have many."""
+    return str(error).splitlines()[0][:200]

@@ -5,82 +5,87 @@ Read with pyarrow alone. The subset is such a folder too and opens with `dataset
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pyarrow as pa
 
 from finegold.errors import DataError
-from finegold.samples.dataset import ReadOptions, WrittenSubset
-from finegold.samples.formats.arrow import TableDataset, find_root, kept_refs
+from finegold.samples.dataset import FORMATS, DataFiles
+from finegold.samples.formats.arrow import TableDataset, first_line, kept_rows, skip_rows
 from finegold.samples.formats.json_text import dump_json, read_json
-from finegold.samples.formats.rows import check_all_written, check_positions
-from finegold.samples.roots import ImageRoot, write_images
 
 _COUNTED = ("splits", "dataset_size", "download_size", "download_checksums", "size_in_bytes")
 """Fields of `dataset_info.json` that describe the whole dataset and would be wrong for a subset."""
 
 
-@dataclass
+@FORMATS.register("huggingface")
 class HuggingFaceDataset(TableDataset):
     """One split saved to disk."""
 
-    format: ClassVar[str] = "huggingface"
+    content = "a saved Hugging Face dataset"
 
     @classmethod
-    def open(
-        cls, path: Path, folder: Path, root: ImageRoot | None, options: ReadOptions
-    ) -> "HuggingFaceDataset":
-        """Open the files that `state.json` names.
+    def find(cls, folder: Path) -> list[Path]:
+        """The folder itself, if it is one saved split.
 
         Raises:
-            DataError: If a file is missing, damaged, or outside of the folder, or the columns have no known
-                shape.
+            DataError: If it holds several.
         """
-        shards = _data_files(folder)
-        counts = tuple(sum(batch.num_rows for batch in _stream(shard)) for shard in shards)
-        probe = cls(path, shards, counts, root or ImageRoot(None, options.allow_urls), options)
-        return probe if root else cls(path, shards, counts, find_root(probe, folder), options)
+        if _is_saved(folder):
+            return [folder]
+        if (folder / "dataset_dict.json").is_file():
+            splits = sorted(str(child) for child in folder.iterdir() if _is_saved(child))
+            raise DataError(
+                f"{folder} holds several splits of a Hugging Face dataset, expected one: name one of "
+                f"{', '.join(splits) or 'its folders'}"
+            )
+        return []
 
-    @property
-    def folder(self) -> Path:
-        """The folder that holds `state.json`."""
-        return self.shards[0].parent
+    @classmethod
+    def fit(cls, source: DataFiles) -> float:
+        """Whether it is a folder that was saved."""
+        return float(_is_saved(source.files[0]))
+
+    def find_shards(self, source: DataFiles) -> list[Path]:
+        """The files that `state.json` names.
+
+        Raises:
+            DataError: If one is missing or outside of the folder.
+        """
+        self.folder = source.files[0]
+        return _data_files(self.folder)
 
     def files(self) -> list[Path]:
         """The Arrow files and the two JSON files that describe them."""
         return [self.folder / "state.json", self.folder / "dataset_info.json", *self.shards]
 
-    def batches(self, shard: int, skip: int) -> Iterator[pa.RecordBatch]:
-        """Record batches of one file from row `skip` on; memory-mapped, so that no batch is held whole."""
-        for batch in _stream(self.shards[shard]):
-            if skip < batch.num_rows:
-                yield batch.slice(skip)
-            skip = max(0, skip - batch.num_rows)
+    def count_rows(self, shard: Path) -> int:
+        """Number of rows; raises DataError if the file is damaged."""
+        return sum(batch.num_rows for batch in _stream(shard))
 
-    def write(self, out: Path, keep: Sequence[int], *, link: bool = False) -> WrittenSubset:
+    def batches(self, shard: int, skip: int = 0) -> Iterator[pa.RecordBatch]:
+        """Record batches of one file from row `skip` on; memory-mapped, so that no batch is held whole."""
+        return skip_rows(_stream(self.shards[shard]), skip)
+
+    def write_records(self, out: Path, keep: set[int]) -> tuple[Path, int]:
         """Write the kept rows as one Arrow file with the same schema and metadata, and what describes it."""
-        if (out / "state.json").exists() and (out / "state.json").samefile(self.folder / "state.json"):
-            raise DataError(f"{out} is the dataset itself: choose another folder to write the subset to")
-        wanted = check_positions(keep)
+        self.output_names(out)
         with pa.OSFile(str(self.shards[0]), "rb") as first:
             schema = pa.ipc.open_stream(first).schema
         name = "data-00000-of-00001.arrow"
         written = position = 0
         with pa.OSFile(str(out / name), "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
-            for shard in self.shards:
-                for batch in _stream(shard):
-                    rows = [row for row in range(batch.num_rows) if position + row in wanted]
-                    if rows:
-                        stream.write_batch(batch.take(pa.array(rows, pa.int64())))
-                    written += len(rows)
+            for shard in range(len(self.shards)):
+                for batch in self.batches(shard):
+                    kept = kept_rows(batch, position, keep)
+                    if kept.num_rows:
+                        stream.write_batch(kept)
+                    written += kept.num_rows
                     position += batch.num_rows
-        check_all_written(wanted, written, self.path.name)
-        self._describe(out, name, wanted)
-        files = write_images(self.root, kept_refs(self, wanted), out / "images", link=link)
-        return WrittenSubset(out, out / "images" if files else None, written, files)
+        self._describe(out, name, keep)
+        return out, written
 
     def _describe(self, out: Path, name: str, wanted: set[int]) -> None:
         state = read_json(self.folder / "state.json")
@@ -90,6 +95,10 @@ class HuggingFaceDataset(TableDataset):
         (out / "state.json").write_bytes(dump_json(state, indent=2))
         info = {key: None if key in _COUNTED else value for key, value in _info(self.folder).items()}
         (out / "dataset_info.json").write_bytes(dump_json(info, indent=2))
+
+
+def _is_saved(folder: Path) -> bool:
+    return (folder / "state.json").is_file() and (folder / "dataset_info.json").is_file()
 
 
 def _info(folder: Path) -> dict[str, Any]:
@@ -126,7 +135,6 @@ def _stream(file: Path) -> Iterator[pa.RecordBatch]:
         with pa.memory_map(str(file)) as source:
             yield from pa.ipc.open_stream(source)
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0][:200]
         raise DataError(
-            f"{file} is not a whole Arrow file ({reason}): check that it was fully copied"
+            f"{file} is not a whole Arrow file ({first_line(error)}): check that it was fully copied"
         ) from None

@@ -1,57 +1,60 @@
 """Images alone, as a dataset: what a selection may move towards. Nothing is chosen from it or written."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
 from finegold.errors import DataError
-from finegold.samples.dataset import Dataset, ReadOptions, WrittenSubset
-from finegold.samples.images import SUFFIXES
-from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Row, Sample, Turn
+from finegold.samples.dataset import DataFiles, Dataset
+from finegold.samples.formats.records import Parsed, RawImage
+from finegold.samples.images import IMAGE_SUFFIXES
+from finegold.samples.roots import ImageRoot
+from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Turn
 
-_KNOWN = frozenset().union(*SUFFIXES.values())
 
-
-@dataclass
 class ImageFiles(Dataset):
     """The images of one folder, by name, or one image; folders below are not entered."""
 
-    format: ClassVar[str] = "images"
+    format = "images"
 
-    path: Path
-    options: ReadOptions = field(default_factory=ReadOptions)
+    def __init__(self, path: Path) -> None:
+        super().__init__(DataFiles(path, [path]))
+        self._files = image_files(path)
 
-    def __post_init__(self) -> None:
-        self.image_root = self.path if self.path.is_dir() else self.path.parent
-        self._files = image_files(self.path)
+    @classmethod
+    def fit(cls, source: DataFiles) -> float:
+        """Never: `open_dataset` takes no folder of images."""
+        del source
+        return 0.0
 
-    def rows(self, start: int = 0) -> Iterator[Row]:
-        """One row an image; its id and its answer are the file's name."""
-        for index, file in enumerate(self._files[start:], start=start):
-            turns = (Turn("user", IMAGE_PLACEHOLDER), Turn("assistant", file.name))
-            sample = Sample(file.name, (ImageRef(file.name, path=file),), turns, {"image": file.name})
-            yield Row(index, file.name, sample, None, file.name)
+    def find_root(self) -> ImageRoot:
+        """The folder itself, or the folder of the image."""
+        return ImageRoot(self.path if self.path.is_dir() else self.path.parent)
 
     def count(self) -> int:
         """Number of images."""
         return len(self._files)
 
-    def files(self) -> list[Path]:
-        """The folder, whose time changes with its list of images, or the image."""
-        return [self.path]
+    def records(self, start: int = 0) -> Iterator[tuple[str, Any]]:
+        """One record an image."""
+        return ((file.name, {"image": file.name}) for file in self._files[start:])
 
-    def locate(self, name: str) -> Path | None:
-        """The image of that name."""
-        return None if self.image_root is None else self.image_root / name
+    def parse(self, record: Any) -> Parsed:
+        """The image; its id and its answer are the file's name."""
+        name = record["image"]
+        return Parsed(name, (RawImage(name),), (Turn("user", IMAGE_PLACEHOLDER), Turn("assistant", name)))
 
-    def write(self, out: Path, keep: Sequence[int], *, link: bool = False) -> WrittenSubset:
-        """Not possible: there are no records."""
-        del out, keep, link
+    def locate_image(self, image: RawImage) -> ImageRef:
+        """The file of that name, also where it is a link that leaves the folder."""
+        return ImageRef(image.name, path=self.locate(image.name))
+
+    def write_records(self, out: Path, keep: set[int]) -> tuple[Path, int]:
+        """Refuse: a folder of images has no records. Raises DataError."""
+        del out, keep
         raise DataError(f"{self.path} holds images without records, so no subset of it can be written")
 
 
 def image_files(path: Path) -> list[Path]:
     """The image files that a path means, by name; empty if it is no image and no folder with any."""
     found = [path] if path.is_file() else sorted(path.iterdir()) if path.is_dir() else []
-    return [file.absolute() for file in found if file.suffix.lower() in _KNOWN and file.is_file()]
+    return [file.absolute() for file in found if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]

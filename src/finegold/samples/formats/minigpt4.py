@@ -5,18 +5,19 @@ extension is found too. The rows have no instruction: the user's turn is the one
 `Describe this image in detail.`
 """
 
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
+from finegold.samples.dataset import FORMATS
 from finegold.samples.exclusions import RowError
-from finegold.samples.formats.jsonfile import JsonDataset
+from finegold.samples.formats.messages import JsonDataset
 from finegold.samples.formats.records import (
     DEFAULT_INSTRUCTION,
     Parsed,
     RawImage,
     check_text,
-    kind,
+    expect_type,
     place_images,
     record_id,
 )
@@ -28,46 +29,53 @@ INSTRUCTIONS = (
     "Please provide a detailed description of the picture.",
     "Could you describe the contents of this image for me?",
 )
-"""Of `prompts/alignment.txt`; one is drawn for each batch of stage 2."""
+"""The instructions of `prompts/alignment.txt`; one is drawn for each batch of stage 2."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".JPG", ".JPEG", ".PNG")
 
 
-@dataclass
+@FORMATS.register("minigpt4")
 class MiniGPT4Dataset(JsonDataset):
     """`filter_cap.json` and its `image` folder; the subset has the same layout."""
 
-    format: ClassVar[str] = "minigpt4"
-    images_folder: ClassVar[str] = "image"
+    image_folders = ("image", "images")
+    breadth = 0.0
 
-    def parse(self, record: Any) -> tuple[Parsed, tuple[ImageRef, ...]]:
-        """Read one annotation and locate its image; raises RowError."""
-        if not isinstance(record, dict):
-            raise RowError(f"the record is {kind(record)}, expected an object with image_id and caption")
-        name, caption = record_id(record), record.get("caption")
+    @classmethod
+    def find(cls, folder: Path) -> list[Path]:
+        """The file `filter_cap.json`, whatever else is in the folder."""
+        file = folder / "filter_cap.json"
+        return [file] if file.is_file() else []
+
+    @classmethod
+    def recognises(cls, record: Any) -> bool:
+        """Whether the record has an image id and a caption."""
+        return isinstance(record, dict) and "image_id" in record and "caption" in record
+
+    def parse(self, record: Any) -> Parsed:
+        """The id, image and caption of an annotation; raises RowError if one is missing."""
+        expect_type(record, dict, "the record", "an object with image_id and caption")
+        name = record_id(record)
         if name is None:
             raise RowError("the record has no image_id")
-        if not isinstance(caption, str):
-            raise RowError(f"the field 'caption' is {kind(caption)}, expected text")
+        caption = expect_type(record.get("caption"), str, "the field 'caption'", "text")
         instruction = self.options.instruction
-        asked = Turn("user", DEFAULT_INSTRUCTION if instruction is None else instruction)
-        turns = place_images([asked, Turn("assistant", check_text(caption, "the field 'caption'"))], 1)
-        return Parsed(name, (RawImage(name),), tuple(turns)), (self._find(name),)
+        prompt = Turn("user", DEFAULT_INSTRUCTION if instruction is None else instruction)
+        turns = place_images([prompt, Turn("assistant", check_text(caption, "the field 'caption'"))], 1)
+        return Parsed(name, (RawImage(name + SUFFIXES[0]),), tuple(turns))
+
+    def locate_image(self, image: RawImage) -> ImageRef:
+        """The image file, whatever its extension is; with the first extension if there is none."""
+        stem = image.name.removesuffix(SUFFIXES[0])
+        refs = (self.root.ref(RawImage(stem + suffix)) for suffix in SUFFIXES)
+        first = next(refs)
+        there = (ref for ref in chain([first], refs) if ref.path is None or ref.path.exists())
+        return next(there, first)
 
     def locate(self, name: str) -> Path | None:
         """The image file, whatever its extension is now."""
+        known = Path(name).suffix in SUFFIXES
+        stem = Path(name).with_suffix("").as_posix() if known else name
         try:
-            return self._find(
-                Path(name).with_suffix("").as_posix() if Path(name).suffix in SUFFIXES else name
-            ).path
+            return self.locate_image(RawImage(stem + SUFFIXES[0])).path
         except RowError:
             return None
-
-    def _find(self, name: str) -> ImageRef:
-        first = self.root.ref(RawImage(name + SUFFIXES[0]))
-        if first.path is None or first.path.exists():
-            return first
-        for suffix in SUFFIXES[1:]:
-            other = self.root.ref(RawImage(name + suffix))
-            if other.path is not None and other.path.exists():
-                return other
-        return first

@@ -1,4 +1,4 @@
-"""From one record to its id, images and turns: the shapes that rows come in, whatever file holds them.
+"""The shapes that records come in, whatever file holds them: from a record to its id, images and turns.
 
 | shape | keys | used by |
 | --- | --- | --- |
@@ -21,13 +21,15 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from finegold.samples.exclusions import RowError
 from finegold.samples.sample import IMAGE_PLACEHOLDER, Role, Turn
 
+T = TypeVar("T")
 DEFAULT_INSTRUCTION = "Describe this image in detail."
-"""What a row without an instruction is asked: the first of MiniGPT-4's stage-2 instructions
+"""The prompt of a row without an instruction: the first of MiniGPT-4's stage-2 instructions
 (`prompts/alignment.txt`)."""
 
 ROLES: dict[str, Role] = {
@@ -67,28 +69,26 @@ class Parsed:
 
 
 def parse_record(
-    record: Any, instruction: str | None = None, given: Sequence[RawImage] | None = None
+    record: Any, instruction: str | None = None, members: Sequence[RawImage] | None = None
 ) -> Parsed:
     """Read one record in whichever shape it has.
 
     Args:
         record: A decoded JSON value or a table row as a dict.
         instruction: The user's turn of caption rows; None for `DEFAULT_INSTRUCTION`.
-        given: Images that come beside the record and stand for those that it names; None if none do.
+        members: Images that come beside the record and replace those that it names; None if none do.
 
     Raises:
         RowError: If it has none of the shapes or a value of a wrong type.
     """
-    if not isinstance(record, dict):
-        raise RowError(f"the record is {kind(record)}, expected an object with named fields")
+    expect_type(record, dict, "the record", "an object with named fields")
     for key in _MEDIA:
         if record.get(key):
             raise RowError(f"the record has '{key}', and only images are read", "unsupported-media")
-    column = named_images(record) if given is None else given
     images: list[RawImage] = []
-    pending = iter(column)
-    turns, implied = _turns(record, instruction, images, pending)
-    images.extend(pending)
+    column = iter(named_images(record) if members is None else members)
+    turns, implied = _turns(record, instruction, images, column)
+    images.extend(column)
     if implied and images:
         turns = place_images(turns, len(images))
     for turn in turns:
@@ -118,27 +118,27 @@ def record_id(record: dict[str, Any]) -> str | None:
         if value is None or value == "":
             continue
         if isinstance(value, bool) or not isinstance(value, int | str):
-            raise RowError(f"the field '{key}' is {kind(value)}, expected text or a whole number")
+            raise RowError(f"the field '{key}' is {describe_type(value)}, expected text or a whole number")
         return check_text(str(value), f"the field '{key}'")
     return None
 
 
 def without_id(record: Any) -> Any:
-    """The record less its id, so that rows which differ in nothing else are recognised as duplicates."""
+    """The record without its id: rows that differ in nothing else are duplicates."""
     if not isinstance(record, dict):
         return record
     return {key: value for key, value in record.items() if key not in _ID_KEYS}
 
 
-def canonical(record: Any) -> bytes:
-    """One byte string per record value: ASCII JSON, keys sorted, no spaces; bytes stand as their sha256."""
+def canonical_record(record: Any) -> bytes:
+    """The bytes that equal records share: ASCII JSON, keys sorted, no spaces, bytes as their sha256."""
     text = json.dumps(record, sort_keys=True, separators=(",", ":"), default=_plain)
     return text.encode("ascii")
 
 
 def hashed_id(record: Any) -> str:
     """The id of a row that has none: 16 hex digits of the sha256 of its canonical form."""
-    return hashlib.sha256(canonical(record)).hexdigest()[:16]
+    return hashlib.sha256(canonical_record(record)).hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:
@@ -148,7 +148,7 @@ def _plain(value: Any) -> Any:
 
 
 def check_text(text: str, what: str) -> str:
-    """Return `text`; a lone surrogate, as a JSON escape without its other half gives, is no text."""
+    """Return the text; raises RowError if it holds half of a surrogate pair (a broken JSON escape)."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -158,7 +158,7 @@ def check_text(text: str, what: str) -> str:
     return text
 
 
-def kind(value: Any) -> str:
+def describe_type(value: Any) -> str:
     """The type of a decoded value in words, for messages."""
     if value is None:
         return "null"
@@ -166,6 +166,13 @@ def kind(value: Any) -> str:
     return names.get(
         type(value), "an object" if isinstance(value, dict) else f"of type {type(value).__name__}"
     )
+
+
+def expect_type(value: Any, expected: type[T], what: str, words: str) -> T:
+    """The value, if it is of the type; else raises RowError: "`what` is a number, expected `words`"."""
+    if not isinstance(value, expected):
+        raise RowError(f"{what} is {describe_type(value)}, expected {words}")
+    return value
 
 
 def _turns(
@@ -194,8 +201,8 @@ def _turns(
             images.extend(column)
             if not images:
                 raise RowError(f"the record has '{key}' and no image", "missing-image")
-            asked = DEFAULT_INSTRUCTION if instruction is None else instruction
-            return [*turns, Turn("user", asked), Turn("assistant", _text(record[key], key))], True
+            prompt = DEFAULT_INSTRUCTION if instruction is None else instruction
+            return [*turns, Turn("user", prompt), Turn("assistant", _text(record[key], key))], True
     raise RowError(
         f"the record has the fields {', '.join(map(repr, sorted(map(str, record)))) or 'none'}, expected "
         "'conversations', 'messages', 'prompt' and 'completion', 'instruction' and 'output', or 'caption'"
@@ -207,12 +214,13 @@ def _messages(
 ) -> tuple[list[Turn], bool]:
     """A list of turns; the flag says whether any is `{from, value}`, which must place its images itself."""
     if not isinstance(value, list) or not value:
-        raise RowError(f"the field '{key}' is {kind(value) if value else 'empty'}, expected a list of turns")
+        raise RowError(
+            f"the field '{key}' is {describe_type(value) if value else 'empty'}, expected a list of turns"
+        )
     turns, placed = [], False
     for number, item in enumerate(value, 1):
         where = f"turn {number} of '{key}'"
-        if not isinstance(item, dict):
-            raise RowError(f"{where} is {kind(item)}, expected an object")
+        expect_type(item, dict, where, "an object")
         if item.get("from") is not None:
             name, text, placed = item["from"], _text(item.get("value"), f"{where}, value"), True
         elif item.get("role") is not None:
@@ -234,44 +242,32 @@ def _content(value: Any, where: str, images: list[RawImage], column: Iterator[Ra
         if isinstance(item, str):
             parts.append(item)
             continue
-        if not isinstance(item, dict):
-            raise RowError(f"{where} has content with {kind(item)} in it, expected text and image items")
-        kind_of = item.get("type")
-        if kind_of == "text":
+        kind = expect_type(item, dict, f"an item of {where}", "text or an object").get("type")
+        if kind == "text":
             parts.append(_text(item.get("text"), f"{where}, text"))
-        elif kind_of in ("image", "image_url"):
+        elif kind in ("image", "image_url"):
             parts.append(IMAGE_PLACEHOLDER)
-            own = _first_of(item, ("image", "image_url", "url", "path"))
-            if isinstance(own, dict) and "url" in own:
-                own = own["url"]
-            images.extend(_images(own, where) if own else _next(column))
+            keys = ("image", "image_url", "url", "path")
+            image = next((item[key] for key in keys if item.get(key)), None)
+            if isinstance(image, dict) and "url" in image:
+                image = image["url"]
+            images.extend(_images(image, where) if image else islice(column, 1))
         else:
             raise RowError(
-                f"{where} has an item of type {kind_of!r}, expected text or image", "unsupported-media"
+                f"{where} has an item of type {kind!r}, expected text or image", "unsupported-media"
             )
     return "".join(parts)
 
 
-def _next(column: Iterator[RawImage]) -> list[RawImage]:
-    image = next(column, None)
-    return [] if image is None else [image]
-
-
-def _first_of(item: dict[str, Any], keys: tuple[str, ...]) -> Any:
-    return next((item[key] for key in keys if item.get(key)), None)
-
-
 def _alpaca(record: dict[str, Any]) -> Iterator[Turn]:
-    history = record.get("history") or []
-    if not isinstance(history, list):
-        raise RowError(f"the field 'history' is {kind(history)}, expected a list of [question, answer]")
-    for pair in history:
+    pairs = "a list of [question, answer]"
+    for pair in expect_type(record.get("history") or [], list, "the field 'history'", pairs):
         if not isinstance(pair, list) or len(pair) != 2:
             raise RowError("the field 'history' holds something other than [question, answer]")
         yield Turn("user", _text(pair[0], "history"))
         yield Turn("assistant", _text(pair[1], "history"))
-    asked = [_text(record["instruction"], "instruction"), _text(record.get("input") or "", "input")]
-    yield Turn("user", "\n".join(filter(None, asked)))
+    prompt = [_text(record["instruction"], "instruction"), _text(record.get("input") or "", "input")]
+    yield Turn("user", "\n".join(filter(None, prompt)))
     yield Turn("assistant", _text(record["output"], "output"))
 
 
@@ -288,9 +284,7 @@ def place_images(turns: list[Turn], count: int) -> list[Turn]:
 
 
 def _text(value: Any, what: str) -> str:
-    if not isinstance(value, str):
-        raise RowError(f"the field '{what}' is {kind(value)}, expected text")
-    return value
+    return expect_type(value, str, f"the field '{what}'", "text")
 
 
 def _images(value: Any, key: str) -> list[RawImage]:
@@ -308,9 +302,7 @@ def _images(value: Any, key: str) -> list[RawImage]:
         data = _base64(data, key) if isinstance(data, str) else data
         if isinstance(name, str) and isinstance(data, bytes | None) and (name or data is not None):
             return [RawImage(name, None if name and not data else data)]
-    raise RowError(
-        f"the field '{key}' is {kind(value)}, expected a path, a URL, or an object with path or bytes"
-    )
+    raise RowError(f"the field '{key}' is {describe_type(value)}, expected a path, a URL or {{path, bytes}}")
 
 
 def _data_uri(value: str) -> RawImage:

@@ -8,25 +8,18 @@ Nothing is unpacked, so names in a shard cannot write anywhere; links in a shard
 import json
 import re
 import tarfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from finegold.errors import DataError
-from finegold.samples.dataset import Dataset, ReadOptions, WrittenSubset
-from finegold.samples.exclusions import Exclusion, RowError
-from finegold.samples.formats.records import (
-    Parsed,
-    RawImage,
-    check_text,
-    named_images,
-    parse_record,
-)
-from finegold.samples.formats.rows import build_row, check_all_written, check_positions
-from finegold.samples.formats.shards import output_names
-from finegold.samples.sample import ImageRef, Row
+from finegold.samples.dataset import FORMATS, DataFiles, Dataset
+from finegold.samples.exclusions import RowError
+from finegold.samples.formats.records import Parsed, RawImage, check_text, named_images, parse_record
+from finegold.samples.roots import ImageRoot
 
 IMAGE_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"})
 MAX_MEMBER = 256 << 20
@@ -36,103 +29,94 @@ _NAME = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]+)", re.DOTALL)
 
 @dataclass
 class _Group:
-    """The members of one key."""
+    """The members of one key, and why they are no row."""
 
     key: str
     members: list[tarfile.TarInfo] = field(default_factory=list)
-    exclusion: Exclusion | None = None
+    error: RowError | None = None
 
 
-@dataclass
+@FORMATS.register("webdataset")
 class WebDataset(Dataset):
     """Tar shards, read one group of members at a time."""
 
-    format: ClassVar[str] = "webdataset"
+    content = "a tar file"
+    suffixes = (".tar",)
+    sharded = True
 
-    path: Path
-    shards: list[Path]
-    options: ReadOptions = field(default_factory=ReadOptions)
+    @classmethod
+    def fit(cls, source: DataFiles) -> float:
+        """Whether the file begins with a tar header, or is named like a tar file and long enough."""
+        head = source.head
+        named = source.files[0].suffix.lower() == ".tar" and len(head) == 512
+        return float(head[257:262] == b"ustar" or named)
 
-    def __post_init__(self) -> None:
-        self.image_root = None
+    def find_root(self) -> ImageRoot:
+        """The root of a dataset without an image folder: the images are members."""
+        return ImageRoot(None)
 
     def count(self) -> int:
         """Number of groups; reads the shards' headers only."""
-        total = 0
-        for shard in self.shards:
-            with _open(shard) as tar:
-                total += sum(1 for _ in _groups(tar))
-        return total
+        return sum(1 for _ in self._groups())
 
-    def files(self) -> list[Path]:
-        """The shards."""
-        return list(self.shards)
-
-    def rows(self, start: int = 0) -> Iterator[Row]:
+    def records(self, start: int = 0) -> Iterator[tuple[str, Any]]:
         """Yield every group from `start` on. Places are `SHARD member NAME`, of the group's first member.
 
         A record is `{"__key__": key, "members": {extension: bytes}}`. A shard that ends in the middle gives
-        a row that is excluded as `unreadable-shard`, after which the next shard is read.
+        a record that is excluded as `unreadable-shard`, after which the next shard is read.
         """
-        index = 0
-        for shard in self.shards:
+        for shard, tar, group in islice(self._groups(), start, None):
+            name = group.members[0].name if group.members else group.key
+            yield f"{self.source.files[shard].name} member {name}", _record(tar, group)
+
+    def _groups(self) -> Iterator[tuple[int, tarfile.TarFile, _Group]]:
+        for number, shard in enumerate(self.source.files):
             with _open(shard) as tar:
-                for group in _groups(tar):
-                    if index >= start:
-                        yield self._row(tar, shard, group, index)
-                    index += 1
+                yield from ((number, tar, group) for group in _groups(tar))
 
-    def _row(self, tar: tarfile.TarFile, shard: Path, group: _Group, index: int) -> Row:
-        place = f"{shard.name} member {group.members[0].name if group.members else group.key}"
-        if group.exclusion is not None:
-            return Row(index, place, None, group.exclusion, self._id(index, group.key))
-        try:
-            members = {_extension(member): _read(tar, member) for member in group.members}
-        except RowError as error:
-            return Row(index, place, None, error.exclusion, self._id(index, group.key))
-        record = {"__key__": group.key, "members": members}
-        return build_row(index, place, record, self.options, partial(self._parse, record))
-
-    def _id(self, index: int, key: str) -> str:
-        return str(index) if self.options.ids == "row" else key
-
-    def _parse(self, record: dict[str, Any]) -> tuple[Parsed, tuple[ImageRef, ...]]:
-        key, members = check_text(record["__key__"], "the key"), record["members"]
+    def parse(self, record: Any) -> Parsed:
+        """The images and what the text members say of them; raises RowError."""
+        members = record["members"]
+        if isinstance(members, RowError):
+            raise members
+        key = check_text(record["__key__"], "the key")
         images = [
             RawImage(f"{key}.{extension}", data)
             for extension, data in members.items()
-            if extension.rpartition(".")[2].lower() in IMAGE_SUFFIXES
+            if _kind(extension) in IMAGE_SUFFIXES
         ]
         described = _description(members)
         parsed = parse_record(described, self.options.instruction, _ordered(described, images))
-        refs = tuple(ImageRef(image.name, data=image.data) for image in parsed.images)
-        if any(ref.data is None for ref in refs):
+        if any(image.data is None for image in parsed.images):
             raise RowError("the row names an image that is not among its members", "missing-image")
-        return Parsed(parsed.id or key, parsed.images, parsed.turns), refs
+        return replace(parsed, id=parsed.id or key)
 
-    def write(self, out: Path, keep: Sequence[int], *, link: bool = False) -> WrittenSubset:  # noqa: ARG002
+    def own_id(self, record: Any) -> str | None:
+        """The key of the members."""
+        return str(record["__key__"])
+
+    def write_records(self, out: Path, keep: set[int]) -> tuple[Path, int]:
         """Write the kept groups, member for member the same, under the shards' own names.
 
         A shard of which nothing is kept is not written.
         """
-        wanted = check_positions(keep)
-        targets = output_names(self.shards, out)
-        index = written = 0
-        for shard, target in zip(self.shards, targets, strict=True):
-            with _open(shard) as tar:
-                sink = None
-                try:
-                    for group in _groups(tar):
-                        if index in wanted:
-                            sink = sink or tarfile.open(target, "w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - closed below
-                            _copy(tar, group, sink)
-                            written += 1
-                        index += 1
-                finally:
-                    if sink is not None:
-                        sink.close()
-        check_all_written(wanted, written, self.path.name)
-        return WrittenSubset(out if len(self.shards) > 1 else targets[0], None, written, 0)
+        targets, written = self.output_names(out), 0
+        kept = (found for index, found in enumerate(self._groups()) if index in keep)
+        for shard, groups in groupby(kept, itemgetter(0)):
+            with tarfile.open(targets[shard], "w", format=tarfile.PAX_FORMAT) as sink:
+                for _, tar, group in groups:
+                    _copy(tar, group, sink)
+                    written += 1
+        return out if len(targets) > 1 else targets[0], written
+
+
+def _record(tar: tarfile.TarFile, group: _Group) -> dict[str, Any]:
+    members: dict[str, bytes] | RowError
+    try:
+        members = group.error or {_extension(member): _read(tar, member) for member in group.members}
+    except RowError as error:
+        members = error
+    return {"__key__": group.key, "members": members}
 
 
 def _open(shard: Path) -> tarfile.TarFile:
@@ -145,17 +129,15 @@ def _open(shard: Path) -> tarfile.TarFile:
 def _groups(tar: tarfile.TarFile) -> Iterator[_Group]:
     """The groups of one shard; a member without extension and the end of a damaged shard are their own."""
     group: _Group | None = None
-    exclusion = None
+    damage: RowError | None = None
     while True:
         try:
             member = tar.next()
             _forget(tar)
-            exclusion = None if member else _unread(tar)
+            damage = None if member else _unread(tar)
         except (tarfile.TarError, OSError, ValueError, EOFError, RecursionError) as error:
-            member, exclusion = (
-                None,
-                Exclusion("unreadable-shard", f"the shard cannot be read further ({error})"),
-            )
+            member = None
+            damage = RowError(f"the shard cannot be read further ({error})", "unreadable-shard")
         if member is None:
             break
         if member.isdir():
@@ -168,22 +150,23 @@ def _groups(tar: tarfile.TarFile) -> Iterator[_Group]:
             group = _Group(key)
         group.members.append(member)
         if name is None:
-            group.exclusion = Exclusion(
-                "malformed-row", f"the member '{member.name}' is not named KEY.EXTENSION"
-            )
+            group.error = RowError(f"the member '{member.name}' is not named KEY.EXTENSION")
         elif not member.isreg():
-            group.exclusion = Exclusion(
-                "malformed-row", f"the member '{member.name}' is a link or device, not a file"
-            )
+            group.error = RowError(f"the member '{member.name}' is a link or device, not a file")
     if group is not None:
         yield group
-    if exclusion is not None:
-        yield _Group("end of shard", exclusion=exclusion)
+    if damage is not None:
+        yield _Group("end of shard", error=damage)
 
 
 def _extension(member: tarfile.TarInfo) -> str:
     match = _NAME.fullmatch(member.name)
     return match[2] if match else ""
+
+
+def _kind(extension: str) -> str:
+    """The last part of an extension: `seg.PNG` is a `png`."""
+    return extension.rpartition(".")[2].lower()
 
 
 def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
@@ -213,12 +196,12 @@ def _forget(tar: tarfile.TarFile) -> None:
     vars(tar)["members"] = []
 
 
-def _unread(tar: tarfile.TarFile) -> Exclusion | None:
+def _unread(tar: tarfile.TarFile) -> RowError | None:
     """Whether bytes follow the last header: tarfile takes a damaged header for the end of the archive."""
     assert tar.fileobj is not None
     tar.fileobj.seek(tar.offset)
     if tar.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):
-        return Exclusion("unreadable-shard", f"the shard cannot be read beyond byte {tar.offset:,}")
+        return RowError(f"the shard cannot be read beyond byte {tar.offset:,}", "unreadable-shard")
     return None
 
 
@@ -226,8 +209,7 @@ def _description(members: dict[str, bytes]) -> dict[str, Any]:
     """The record that a group's text members make: its JSON object, and the caption beside it."""
     described: dict[str, Any] = {}
     for extension, data in members.items():
-        last = extension.rpartition(".")[2].lower()
-        if last == "json":
+        if _kind(extension) == "json":
             try:
                 value = json.loads(data)
             except (ValueError, RecursionError) as error:
@@ -236,7 +218,7 @@ def _description(members: dict[str, bytes]) -> dict[str, Any]:
                 raise RowError(f"the member .{extension} holds no object")
             described = {**described, **value}
     for extension, data in members.items():
-        if extension.rpartition(".")[2].lower() in ("txt", "caption") and "caption" not in described:
+        if _kind(extension) in ("txt", "caption") and "caption" not in described:
             try:
                 described["caption"] = data.decode("utf-8-sig")
             except UnicodeDecodeError:

@@ -1,0 +1,129 @@
+"""Open a dataset by looking at what is in it.
+
+A folder must hold one dataset: files of one format by their suffixes, or what a format finds in it by other
+marks. What a finegold run leaves beside a subset (`selection.json`, `report.html`) and hidden files are
+ignored. The content of the files decides on their format (`Dataset.fit`).
+"""
+
+import glob
+from pathlib import Path
+
+from finegold.errors import ConfigError, DataError
+from finegold.samples.dataset import FORMATS, DataFiles, Dataset, Ids, ReadOptions
+from finegold.samples.roots import ImageRoot
+
+NOT_DATA = frozenset(
+    {"selection.json", "selection.parquet", "report.html", "manifest.json", "dataset_infos.json"}
+)
+_ELSEWHERE = {
+    b"\x1f\x8b": "compressed with gzip, expected a plain file: unpack it first",
+    b"PK\x03\x04": "a zip archive, expected a dataset file: unpack it first",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd, expected a plain file: unpack it first",
+    b"ARROW1": "one Arrow file, expected a dataset: name the folder that save_to_disk made",
+    b"\xff\xff\xff\xff": "one Arrow stream, expected a dataset: name the folder that save_to_disk made",
+    b"\xff\xd8\xff": "a JPEG image, expected a dataset: name the data file and give the images with --images",
+    b"\x89PNG": "a PNG image, expected a dataset: name the data file and give the images with --images",
+}
+"""What files that are no dataset begin with."""
+
+
+def open_dataset(
+    path: str | Path,
+    *,
+    images: str | Path | None = None,
+    format: str | None = None,
+    instruction: str | None = None,
+    ids: Ids = "record",
+    allow_urls: bool = False,
+) -> Dataset:
+    """Open a dataset without loading it.
+
+    Args:
+        path: A file, a folder, or a glob pattern of Parquet or tar files.
+        images: Folder that image paths are relative to and may not leave. Default: the folder `images` or
+            `image` beside the data in which the first records' images are, else the data's own folder.
+        format: One of `FORMATS`; None to find out.
+        instruction: The user's turn of rows that have none; None for MiniGPT-4's
+            `Describe this image in detail.`
+        ids: `record` takes each row's own id, or a hash of the record where it has none; `row` numbers the
+            rows from 0.
+        allow_urls: Whether images may be fetched from http(s) addresses.
+
+    Raises:
+        ConfigError: If `format` or `ids` is unknown.
+        DataError: If there is no dataset that can be understood; one sentence says what was found.
+    """
+    if format is not None:
+        FORMATS.get(format)
+    if ids not in ("record", "row"):
+        raise ConfigError(f"ids are taken from '{ids}', expected 'record' or 'row'")
+    root = None if images is None else ImageRoot.at(Path(images), allow_urls=allow_urls)
+    formats = {name: FORMATS.get(name) for name in FORMATS}
+    source = DataFiles(Path(path), _find_files(Path(path), list(formats.values())), format)
+    fits = {name: one.fit(source) for name, one in formats.items()}
+    surest = max(fits, key=fits.__getitem__)
+    if fits[surest] < 1:
+        _refuse_other_files(source, fits[surest] > 0)
+    if format is not None and not fits[format]:
+        raise DataError(
+            f"{source.files[0].name} is {formats[surest].content}, expected the format '{format}': leave out "
+            "--format"
+        )
+    return formats[format or surest](source, ReadOptions(instruction, ids, allow_urls), root)
+
+
+def _find_files(path: Path, formats: list[type[Dataset]]) -> list[Path]:
+    """The data files that `path` means, or the one folder that a format finds a dataset in."""
+    if path.is_dir():
+        for one in formats:
+            if found := one.find(path):
+                return found
+        suffixes = {suffix for one in formats for suffix in one.suffixes}
+        return _one_dataset([file for file in _in_folder(path) if _suffix(file) in suffixes], path, formats)
+    if path.exists():
+        return [path]
+    if glob.has_magic(str(path)):
+        matching = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 - the pattern may be absolute
+        return _one_dataset([file for file in matching if file.is_file()], path, formats)
+    raise DataError(f"there is nothing at {path}, expected a dataset file, folder or pattern")
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    return sorted(
+        file
+        for file in folder.iterdir()
+        if file.name not in NOT_DATA and not file.name.startswith(".") and file.is_file()
+    )
+
+
+def _one_dataset(files: list[Path], where: Path, formats: list[type[Dataset]]) -> list[Path]:
+    if not files:
+        suffixes = ", ".join(sorted({suffix for one in formats for suffix in one.suffixes}))
+        raise DataError(
+            f"{where} holds no dataset, expected a file that ends in one of {suffixes}, or a saved Hugging "
+            "Face dataset: name the file or folder that holds it"
+        )
+    shards = any(one.sharded and all(_suffix(file) in one.suffixes for file in files) for one in formats)
+    if len(files) > 1 and not shards:
+        names = ", ".join(file.name for file in files[:5]) + (" and more" if len(files) > 5 else "")
+        raise DataError(
+            f"{where} holds {len(files)} data files ({names}), expected one dataset: name the file"
+        )
+    return files
+
+
+def _suffix(file: Path) -> str:
+    return file.suffix.lower()
+
+
+def _refuse_other_files(source: DataFiles, text: bool) -> None:
+    name, head = source.files[0].name, source.head
+    for magic, what in _ELSEWHERE.items():
+        if head.startswith(magic):
+            raise DataError(f"{name} is {what}")
+    if not head.strip():
+        raise DataError(f"{name} is empty, expected a dataset")
+    if not text:
+        raise DataError(
+            f"{name} is a binary file, expected JSON text, Parquet or tar: name the dataset itself"
+        )
