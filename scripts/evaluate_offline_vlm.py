@@ -15,10 +15,10 @@ from PIL import Image
 
 from finegold.metrics import caption_tokens, cider_d
 from finegold.models.prefix.answering import PrefixAnswerer
-from finegold.models.prefix.model import PrefixModel
+from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.template import encode_answer, encode_prompt
 from finegold.offline.captioner import DETAIL_INSTRUCTIONS, ONE_SENTENCE, is_held_out
-from finegold.tuning import Sampling, load_named_model
+from finegold.tuning import Sampling, load_network
 from finegold.tuning.offline.photos import as_sentence, read_photos
 
 PHOTOS = 500
@@ -26,7 +26,7 @@ PHOTOS = 500
 
 @torch.inference_mode()
 def losses(
-    model: PrefixModel, features: torch.Tensor, instruction: str, answers: list[list[str]], shift: int
+    model: PrefixNetwork, features: torch.Tensor, instruction: str, answers: list[list[str]], shift: int
 ) -> float:
     """Nats a token of the answers, each photo's features taken from the photo `shift` places further on."""
     total, tokens = 0.0, 0
@@ -57,7 +57,7 @@ def main() -> None:
     photos = read_photos(options.captions, options.images)
     chosen = photos.subset([i for i, name in enumerate(photos.names) if is_held_out(name)][:PHOTOS])
     names, references = chosen.names, [[as_sentence(c) for c in several] for several in chosen.captions]
-    model = load_named_model(options.model, device="cpu")
+    model = load_network(options.model, device="cpu")
     features = torch.cat(
         [model.features.encode([Image.open(options.images / n).convert("RGB")]) for n in names]
     )

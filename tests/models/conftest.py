@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from finegold.models.prefix.model import PrefixModel
+from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.template import Template, template_named
 
 # The pieces that the prompts need, with LLaMA's ids where these are known; others have ids of our own.
@@ -123,10 +123,10 @@ def tiny_llama(vocabulary: int = 32000, width: int = 16, seed: int = 0) -> Llama
     return LlamaForCausalLM(config).eval()
 
 
-def tiny_model(template: Template | None = None, seed: int = 0) -> PrefixModel:
+def tiny_model(template: Template | None = None, seed: int = 0) -> PrefixNetwork:
     language_model = tiny_llama(seed=seed)
     torch.manual_seed(seed)
-    return PrefixModel(
+    return PrefixNetwork(
         ColourFeatures(),
         torch.nn.Linear(6, 16),
         language_model,
@@ -137,7 +137,7 @@ def tiny_model(template: Template | None = None, seed: int = 0) -> PrefixModel:
 
 
 @pytest.fixture
-def model() -> PrefixModel:
+def model() -> PrefixNetwork:
     return tiny_model()
 
 

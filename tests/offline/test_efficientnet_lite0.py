@@ -18,7 +18,7 @@ def test_real_photos_are_recognised(shared: Path) -> None:
         "101654506_8eb26cfb60.jpg": 172,
         "1016887272_03199f49c4.jpg": 972,
     }
-    tower = efficientnet_lite0.load()
+    tower = efficientnet_lite0.load_efficientnet()
     folder = shared / "data" / "flickr8k" / "images"
     pixels = torch.stack([efficientnet_lite0.preprocess(Image.open(folder / name)) for name in expected])
     assert tower.class_logits(tower(pixels)).argmax(1).tolist() == list(expected.values())
@@ -27,7 +27,7 @@ def test_real_photos_are_recognised(shared: Path) -> None:
 def test_maps_have_the_documented_shapes_and_range() -> None:
     rng = np.random.default_rng(0)
     image = Image.fromarray(rng.integers(0, 256, (100, 300, 3), dtype=np.uint8))
-    features = efficientnet_lite0.load()(efficientnet_lite0.preprocess(image)[None])
+    features = efficientnet_lite0.load_efficientnet()(efficientnet_lite0.preprocess(image)[None])
     assert [stage.shape[1:] for stage in features.stages] == [
         (16, 112, 112), (24, 56, 56), (40, 28, 28), (80, 14, 14), (112, 14, 14), (192, 7, 7), (320, 7, 7)
     ]  # fmt: skip
@@ -49,7 +49,7 @@ def test_folding_the_batch_norms_and_the_padding_change_nothing() -> None:
         state[f"_bn0.{name}"] for name in ("running_mean", "running_var", "weight", "bias")
     )
     expected = torch.nn.functional.batch_norm(conv, mean, variance, scale, shift, eps=1e-3)
-    weight, bias = efficientnet_lite0.load()._stem
+    weight, bias = efficientnet_lite0.load_efficientnet()._stem
     found = torch.nn.functional.conv2d(efficientnet_lite0._same(x, 3, 2), weight, bias, stride=2)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 

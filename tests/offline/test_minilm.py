@@ -4,7 +4,7 @@ from finegold.offline import minilm
 
 
 def _similarity(first: str, second: str) -> float:
-    pooled = minilm.load()([first, second]).pooled
+    pooled = minilm.load_minilm()([first, second]).pooled
     return float(torch.nn.functional.cosine_similarity(pooled[0], pooled[1], dim=0))
 
 
@@ -14,7 +14,7 @@ def test_published_similarity() -> None:
 
 
 def test_padding_does_not_reach_the_embedding() -> None:
-    model = minilm.load()
+    model = minilm.load_minilm()
     short, long = "A dog.", "A brown dog runs over the green grass towards a small lake in the mountains."
     together = model([short, long])
     torch.testing.assert_close(together.pooled[:1], model([short]).pooled, atol=1e-5, rtol=1e-4)
@@ -22,6 +22,6 @@ def test_padding_does_not_reach_the_embedding() -> None:
 
 
 def test_a_text_beyond_the_limit_is_cut_there() -> None:
-    model = minilm.load()
+    model = minilm.load_minilm()
     assert model.count_tokens("dog " * 500) == 502
     assert model(["dog " * 500]).states.shape == (1, minilm.MAX_TOKENS, minilm.WIDTH)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from finegold.errors import ConfigError, DataError
 from finegold.models.prefix.answering import PrefixAnswerer, Sampling
-from finegold.models.prefix.model import PrefixModel
+from finegold.models.prefix.network import PrefixNetwork
 from finegold.tuning.generate import generate, read_questions
 
 
@@ -38,7 +38,7 @@ def _run(asked: Path, out: Path, answerer: object, **more: object) -> list[dict[
     return [json.loads(line) for line in out.read_text().splitlines()]
 
 
-def test_answers_are_in_llavas_format_and_in_order(asked: Path, tmp_path: Path, model: PrefixModel) -> None:
+def test_answers_are_in_llavas_format_and_in_order(asked: Path, tmp_path: Path, model: PrefixNetwork) -> None:
     answers = _run(asked, tmp_path / "a.jsonl", PrefixAnswerer(model))
     assert [line["question_id"] for line in answers] == [0, 1, 2, 3, 4]
     assert [line["prompt"] for line in answers] == [f"What is this {i}?" for i in range(5)]
@@ -68,7 +68,7 @@ class _Dying:
         return self.inner.answer(images, questions, sampling)
 
 
-def test_a_killed_run_goes_on_to_the_same_answers(asked: Path, tmp_path: Path, model: PrefixModel) -> None:
+def test_a_killed_run_goes_on_to_the_same_answers(asked: Path, tmp_path: Path, model: PrefixNetwork) -> None:
     drawn = Sampling(longest=8, temperature=1.0, seed=3)
     whole = _run(asked, tmp_path / "whole.jsonl", PrefixAnswerer(model), sampling=drawn)
     with pytest.raises(_Killed):
@@ -95,7 +95,7 @@ def test_a_bad_question_stops_before_the_first_answer(asked: Path, line: str, re
 
 
 def test_a_question_without_image_needs_a_model_that_can(
-    asked: Path, tmp_path: Path, model: PrefixModel
+    asked: Path, tmp_path: Path, model: PrefixNetwork
 ) -> None:
     asked.write_text('{"text": "What is a dog?"}\n')
     with pytest.raises(ConfigError, match="came without one"):

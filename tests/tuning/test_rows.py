@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from finegold.errors import DataError
-from finegold.models.prefix.model import PrefixModel
+from finegold.models.prefix.network import PrefixNetwork
 from finegold.samples import open_dataset
-from finegold.tuning.rows import read_rows
+from finegold.tuning.rows import read_tuning_rows
 
 
 def _change(pool: Path, row: int, **fields: object) -> None:
@@ -15,10 +15,10 @@ def _change(pool: Path, row: int, **fields: object) -> None:
     pool.write_text(json.dumps(records))
 
 
-def test_answers_are_cut_and_counted(pool: Path, model: PrefixModel) -> None:
-    whole = read_rows(open_dataset(pool), model.tokenizer, model.template, 160)
+def test_answers_are_cut_and_counted(pool: Path, model: PrefixNetwork) -> None:
+    whole = read_tuning_rows(open_dataset(pool), model.tokenizer, model.template, 160)
     longest = sorted(len(row.answer) for row in whole)[len(whole) // 2]
-    rows = read_rows(open_dataset(pool), model.tokenizer, model.template, longest)
+    rows = read_tuning_rows(open_dataset(pool), model.tokenizer, model.template, longest)
     assert [row.answer for row in rows] == [row.answer[:longest] for row in whole]
     assert [row.cut for row in rows] == [len(row.answer) > longest for row in whole]
     assert any(row.cut for row in rows)
@@ -45,8 +45,8 @@ def test_answers_are_cut_and_counted(pool: Path, model: PrefixModel) -> None:
     ],
 )
 def test_a_bad_row_stops_with_its_id(
-    pool: Path, model: PrefixModel, fields: dict[str, object], reason: str
+    pool: Path, model: PrefixNetwork, fields: dict[str, object], reason: str
 ) -> None:
     _change(pool, 7, **fields)
     with pytest.raises(DataError, match=r"row '(row7|row2)' \(pool.json record \d\).*" + reason):
-        read_rows(open_dataset(pool), model.tokenizer, model.template, 160)
+        read_tuning_rows(open_dataset(pool), model.tokenizer, model.template, 160)

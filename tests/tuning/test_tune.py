@@ -11,7 +11,7 @@ from tests.models.prefix.test_blip2 import folder as blip2_folder
 from finegold.errors import ConfigError, ModelError
 from finegold.models.prefix.projection import read_projection, write_pth
 from finegold.models.prefix.registry import default_recipe
-from finegold.tuning import Parts, load_named_model, tune
+from finegold.tuning import Parts, load_network, tune
 
 __all__ = ["blip2_folder"]
 
@@ -36,7 +36,7 @@ def test_minigpt4_from_pth_to_pth(pool: Path, tmp_path: Path, parts: Parts) -> N
     weight, _ = read_projection(out / "projection.pth")
     assert parts.projection is not None
     assert not torch.equal(weight, read_projection(parts.projection)[0])
-    again = load_named_model(str(out), device="cpu")
+    again = load_network(str(out), device="cpu")
     assert torch.equal(again.projection.weight, weight)
     assert again.tokenizer.pad_token_id == 3997
     summary = json.loads((out / "tuning.json").read_text())
@@ -66,4 +66,4 @@ def test_a_recipe_that_does_not_fit_the_model_is_refused(pool: Path, tmp_path: P
 
 def test_parts_belong_to_models_that_are_put_together(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has its own parts"):
-        load_named_model("offline", parts=Parts(language_model="x"))
+        load_network("offline", parts=Parts(language_model="x"))

@@ -16,14 +16,14 @@ from PIL import Image
 from tests.models.conftest import tiny_model
 
 from finegold.models.prefix.feature_cache import FeatureCache
-from finegold.models.prefix.model import PrefixModel
+from finegold.models.prefix.network import PrefixNetwork
 from finegold.samples import open_dataset
 from finegold.samples.images import decode
 from finegold.tuning import tune
 from finegold.tuning.monitor import Monitor
 from finegold.tuning.processes import Processes, join_processes
 from finegold.tuning.recipe import Recipe, load_recipe
-from finegold.tuning.rows import TuningRow, read_rows
+from finegold.tuning.rows import TuningRow, read_tuning_rows
 from finegold.tuning.trainer import train_prefix
 
 ONE = Processes(0, 1, "cpu")
@@ -34,11 +34,11 @@ def small_recipe(**changes: object) -> Recipe:
     return load_recipe("minigpt4-stage2", **(base | changes))
 
 
-def pool_rows(pool: Path, model: PrefixModel) -> list[TuningRow]:
-    return read_rows(open_dataset(pool), model.tokenizer, model.template, 160)
+def pool_rows(pool: Path, model: PrefixNetwork) -> list[TuningRow]:
+    return read_tuning_rows(open_dataset(pool), model.tokenizer, model.template, 160)
 
 
-def filled_cache(folder: Path, model: PrefixModel, rows: list[TuningRow]) -> FeatureCache:
+def filled_cache(folder: Path, model: PrefixNetwork, rows: list[TuningRow]) -> FeatureCache:
     cache = FeatureCache(folder, model.features)
     where = {row.sha256: row.image for row in rows}
 
@@ -49,7 +49,7 @@ def filled_cache(folder: Path, model: PrefixModel, rows: list[TuningRow]) -> Fea
     return cache
 
 
-def train(pool: Path, out: Path, recipe: Recipe, seed: int = 0) -> PrefixModel:
+def train(pool: Path, out: Path, recipe: Recipe, seed: int = 0) -> PrefixNetwork:
     model = tiny_model(seed=seed)
     rows = pool_rows(pool, model)
     train_prefix(model, rows, recipe, out, filled_cache(pool.parent / "cache", model, rows), processes=ONE)

@@ -145,7 +145,7 @@ def read_settings(out: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def read_answers(path: Path) -> list[Answer]:
+def read_answer_file(path: Path) -> list[Answer]:
     """The answers of a file; a last line that was cut off is left out.
 
     Raises:
@@ -187,7 +187,7 @@ def read_all_answers(out: Path, task: str) -> list[Answer]:
     if (whole.exists() and counts) or len(counts) > 1:
         raise RunError(f"{folder} holds answers to {task} in several divisions: keep the files of one")
     if not counts:
-        return read_answers(whole)
+        return read_answer_file(whole)
     count = counts.pop()
     missing = [str(index) for index in range(1, count + 1) if (count, index) not in parts]
     if missing:
@@ -195,7 +195,7 @@ def read_all_answers(out: Path, task: str) -> list[Answer]:
             f"{folder} lacks the shards {', '.join(missing)} of {count} of {task}: run them, then score with "
             "--rescore"
         )
-    shards = [read_answers(parts[count, index]) for index in range(1, count + 1)]
+    shards = [read_answer_file(parts[count, index]) for index in range(1, count + 1)]
     longest = max(len(shard) for shard in shards)
     return [shard[row] for row in range(longest) for shard in shards if row < len(shard)]
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from finegold.engines import map_ordered
 from finegold.errors import ModelError, RunError
-from finegold.evaluation.answers import Answer, AnswerFile, read_answers
+from finegold.evaluation.answers import Answer, AnswerFile, read_answer_file
 from finegold.evaluation.task import Item, Prompt
 from finegold.models.base import Generator, Profile
 from finegold.models.crop import random_crop
@@ -67,7 +67,7 @@ def ask(label: str, items: Sequence[Item], generator: Generator, asking: Asking,
         RunError: If the file holds answers to other items.
         ModelError: If the generator gives a wrong number of answers.
     """
-    saved = read_answers(path)
+    saved = read_answer_file(path)
     earlier = {answer.id: answer for answer in saved}
     _check(earlier, items, asking.prompt, path)
     todo = [batch for batch in _batches(items, asking.batch_size) if not _complete(batch, earlier, asking)]

@@ -167,7 +167,7 @@ def preprocess(image: Image.Image) -> "torch.Tensor":
 
 
 @cache
-def load(device: str = "cpu") -> EfficientNetLite0:
+def load_efficientnet(device: str = "cpu") -> EfficientNetLite0:
     """The tower with its ImageNet weights, loaded once a process and device.
 
     Raises:

@@ -87,8 +87,8 @@ class OfflineEncoder:
             MissingExtraError: If a package with weights is not installed.
             ModelError: If weights are not the expected ones.
         """
-        efficientnet_lite0.load(self._device)
-        minilm.load(self._device)
+        efficientnet_lite0.load_efficientnet(self._device)
+        minilm.load_minilm(self._device)
 
     def preprocess(self, image: Image.Image) -> "torch.Tensor":
         """RGB image, squeezed to 224x224, to shape (3, 224, 224)."""
@@ -99,7 +99,7 @@ class OfflineEncoder:
         import torch
 
         with torch.inference_mode():
-            features = efficientnet_lite0.load(self._device)(torch.stack(list(inputs)))
+            features = efficientnet_lite0.load_efficientnet(self._device)(torch.stack(list(inputs)))
             return _vectors(image_head(self._weights, image_inputs(features)))
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
@@ -108,14 +108,14 @@ class OfflineEncoder:
 
     def tokenize(self, texts: Sequence[str]) -> "dict[str, torch.Tensor]":
         """One padded batch of tokens on the encoder's device."""
-        return minilm.load(self._device).tokenize([plain(text) for text in texts])
+        return minilm.load_minilm(self._device).tokenize([plain(text) for text in texts])
 
     def text_projections(self, tokens: "dict[str, torch.Tensor]") -> Vectors:
         """The forward pass over what `tokenize` returned."""
         import torch
 
         with torch.inference_mode():
-            return _vectors(text_head(self._weights, minilm.load(self._device).states(tokens)))
+            return _vectors(text_head(self._weights, minilm.load_minilm(self._device).states(tokens)))
 
     def cuts(self, text: str) -> bool:
         """Whether the text has more than 256 tokens."""
@@ -128,7 +128,7 @@ class OfflineEncoder:
         return split_windows(text, self._count_tokens, minilm.MAX_TOKENS, join=False)
 
     def _count_tokens(self, text: str) -> int:
-        return minilm.load(self._device).count_tokens(text)
+        return minilm.load_minilm(self._device).count_tokens(text)
 
 
 def plain(text: str) -> str:

@@ -75,7 +75,7 @@ class MiniLm:
 
 
 @cache
-def load(device: str = "cpu") -> MiniLm:
+def load_minilm(device: str = "cpu") -> MiniLm:
     """The model, loaded once a process and device, from local files only.
 
     Raises:

@@ -20,13 +20,13 @@ from finegold.scorers.registry import is_automatic
 from finegold.selection.options import parse_size
 from finegold.study.arms import StudyRows
 from finegold.study.folder import StudyFolder, finished
-from finegold.study.jobs import Job, Training, model_identity
+from finegold.study.jobs import Job, Training, weights_identity
 from finegold.study.offline_models import place, training_photos
 from finegold.study.run import Prepared, base_model, prepare
 from finegold.study.study import PoolSpec, Study
 from finegold.study.task_items import TaskItems, read_task_items
 from finegold.study.workers import WorkerPool, run_jobs
-from finegold.tuning import load_answerer, load_named_model, load_recipe
+from finegold.tuning import load_answerer, load_network, load_recipe
 from finegold.workflow import Compute, SelectionSettings
 
 ROWS = 96
@@ -269,7 +269,7 @@ def _rates(
     for number in range(2 * workers):
         training = Training(
             model=model,
-            identity=model_identity(model),
+            identity=weights_identity(model),
             rows="trial",
             data=small.path,
             images=small.images,
@@ -310,7 +310,7 @@ def _image_seconds(model: str, device: str, items: Sequence[Item]) -> float:
     """Zero for a model whose features are not kept: they are part of its answers."""
     if not is_prefix_name(model):
         return 0.0
-    source = load_named_model(model, device=device).features
+    source = load_network(model, device=device).features
     pictures = [decode(item.image) for item in items[:IMAGES]]
     source.encode(pictures[:1])
     begin = time.perf_counter()

@@ -169,7 +169,7 @@ def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str,
     return seconds
 
 
-def model_identity(model: str) -> str:
+def weights_identity(model: str) -> str:
     """What a model's weights are: hashes of the files of a folder; else its name, as a hub id must do."""
     from finegold.offline.captioner import SHA256
 

@@ -18,7 +18,7 @@ from finegold.samples.images import decode
 from finegold.study.task_items import TaskSpec
 
 if TYPE_CHECKING:
-    from finegold.models.prefix.model import PrefixModel
+    from finegold.models.prefix.network import PrefixNetwork
 
 FILE = "losses.json"
 LONGEST = 160
@@ -27,7 +27,7 @@ KINDS = ("single", "joined")
 """The first reference of an image after the task's prompt; all of them joined, asked for in detail."""
 
 
-def write_losses(where: Path, model: "PrefixModel", ask: TaskSpec) -> None:
+def write_losses(where: Path, model: "PrefixNetwork", ask: TaskSpec) -> None:
     """Measure the reference captions of a caption task, unless that is done.
 
     An image's references are its own; the wrong image is that of the next item.
@@ -53,7 +53,11 @@ def write_losses(where: Path, model: "PrefixModel", ask: TaskSpec) -> None:
 
 
 def item_losses(
-    model: "PrefixModel", images: Sequence[ImageRef], texts: Sequence[Sequence[str]], prompt: str, batch: int
+    model: "PrefixNetwork",
+    images: Sequence[ImageRef],
+    texts: Sequence[Sequence[str]],
+    prompt: str,
+    batch: int,
 ) -> Floats:
     """Losses of each image's texts.
 

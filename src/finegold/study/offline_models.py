@@ -23,7 +23,7 @@ class OfflineModels:
 
     Attributes:
         encoder: For `load_encoder`.
-        model: Folder for `load_named_model`.
+        model: Folder for `load_network`.
         photos: Number trained on.
         left_out: Number that are in the pool or the evaluation.
         seconds: Of the trainings.

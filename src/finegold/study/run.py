@@ -9,16 +9,16 @@ from finegold.errors import RunError
 from finegold.evaluation import find_tasks
 from finegold.evaluation.evaluate import EvaluationOptions, missing_error, missing_files
 from finegold.models.prefix.registry import NEW_MODELS, default_recipe
-from finegold.models.prefix.storage import save_prefix_model
+from finegold.models.prefix.storage import save_network
 from finegold.run import file_sha256, fingerprint, progress, write_json
 from finegold.study.arms import ArmRows, StudyRows
 from finegold.study.folder import StudyFolder, finish, finished
-from finegold.study.jobs import Job, Training, model_identity
+from finegold.study.jobs import Job, Training, weights_identity
 from finegold.study.offline_models import OfflineModels, train_offline_models, training_photos
 from finegold.study.study import ModelParts, Study
 from finegold.study.task_items import TaskItems
 from finegold.study.workers import WorkerPool, run_jobs
-from finegold.tuning import Parts, load_named_model, load_recipe
+from finegold.tuning import Parts, load_network, load_recipe
 from finegold.workflow.rows import Compute
 
 
@@ -92,7 +92,7 @@ def prepare(folder: StudyFolder, study: Study, asked: TaskItems, machine: Comput
         if arm.data is not None:
             pools[arm.name] = StudyRows(folder, arm.data, encoder, machine)
     runs = []
-    identity = model_identity(model)
+    identity = weights_identity(model)
     for arm in study.arms:
         pool = pools.get(arm.name, pools[""])
         rows = pool.choose(arm, arm.seeds or study.seeds)
@@ -118,8 +118,8 @@ def base_model(folder: StudyFolder, study: Study, machine: Compute) -> str:
             None if parts.projection is None else Path(parts.projection),
         )
         with folder.step("base", model=study.model):
-            model = load_named_model(study.model, parts=made, device=machine.device)
-            save_prefix_model(model, where, with_language_model=False, dtype=torch.float32)
+            model = load_network(study.model, parts=made, device=machine.device)
+            save_network(model, where, with_language_model=False, dtype=torch.float32)
             finish(where, depends)
     return str(where)
 

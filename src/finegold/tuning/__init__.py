@@ -1,7 +1,7 @@
 """Tuning projected-prefix models and Hugging Face vision-language models on a subset, and asking them."""
 
 from finegold.models.prefix.answering import Answerer, Sampling
-from finegold.models.prefix.registry import Parts, load_named_model
+from finegold.models.prefix.registry import Parts, load_network
 from finegold.tuning.export import write_export
 from finegold.tuning.generate import Question, generate, load_answerer, open_picture, read_questions
 from finegold.tuning.recipe import Recipe, load_recipe, recipe_names
@@ -16,7 +16,7 @@ __all__ = [
     "TuneResult",
     "generate",
     "load_answerer",
-    "load_named_model",
+    "load_network",
     "load_recipe",
     "open_picture",
     "read_questions",

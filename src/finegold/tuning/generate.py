@@ -11,7 +11,7 @@ from PIL import Image
 
 from finegold.errors import ConfigError, DataError
 from finegold.models.prefix.answering import Answerer, PrefixAnswerer, Sampling
-from finegold.models.prefix.registry import is_prefix_name, load_named_model
+from finegold.models.prefix.registry import is_prefix_name, load_network
 from finegold.run import fingerprint, progress
 from finegold.samples import ImageRef
 from finegold.samples.exclusions import RowError
@@ -45,7 +45,7 @@ def load_answerer(model: str, *, device: str = "auto") -> Answerer:
         ModelError: If it cannot be loaded.
     """
     if is_prefix_name(model):
-        return PrefixAnswerer(load_named_model(model, device=device))
+        return PrefixAnswerer(load_network(model, device=device))
     from finegold.models.huggingface.answering import HuggingFaceAnswerer
 
     return HuggingFaceAnswerer(model, device=device)

@@ -47,7 +47,7 @@ def usable_samples(dataset: Dataset) -> Iterator[tuple[Checked, Sample]]:
         yield checked, row.sample
 
 
-def read_rows(dataset: Dataset, tokenizer: Any, template: Template, longest: int) -> list[TuningRow]:
+def read_tuning_rows(dataset: Dataset, tokenizer: Any, template: Template, longest: int) -> list[TuningRow]:
     """Read and tokenise a subset for a projected-prefix model.
 
     Args:

@@ -10,7 +10,7 @@ from finegold.errors import ConfigError, RunError
 from finegold.models.augment import random_crop
 from finegold.models.prefix.batch import PrefixBatch
 from finegold.models.prefix.feature_cache import FeatureCache
-from finegold.models.prefix.model import PrefixModel, Trains
+from finegold.models.prefix.network import PrefixNetwork, Trains
 from finegold.models.prefix.template import encode_prompt
 from finegold.run import fingerprint
 from finegold.samples.images import decode
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def train_prefix(
-    model: PrefixModel,
+    model: PrefixNetwork,
     rows: Sequence[TuningRow],
     recipe: Recipe,
     out: Path,
@@ -45,7 +45,7 @@ def train_prefix(
 
     Args:
         model: Trained in place.
-        rows: From `read_rows`.
+        rows: From `read_tuning_rows`.
         recipe: Of the kind `prefix`.
         out: Folder for log and checkpoint.
         cache: Holds the features of all rows already, unless the recipe augments.
@@ -105,7 +105,7 @@ def train_prefix(
 
 
 def batch_of(
-    model: PrefixModel, rows: Sequence[TuningRow], recipe: Recipe, order: Order, step: int
+    model: PrefixNetwork, rows: Sequence[TuningRow], recipe: Recipe, order: Order, step: int
 ) -> PrefixBatch:
     """The token side of a step's rows: the recipe's instruction for all of them, or each row's own."""
     common = order.instruction(step, recipe.instructions) if recipe.instructions else None
@@ -117,7 +117,7 @@ def batch_of(
 
 
 def _backward(
-    model: PrefixModel,
+    model: PrefixNetwork,
     chosen: Sequence[TuningRow],
     step: int,
     recipe: Recipe,
@@ -165,7 +165,7 @@ def _autocast(recipe: Recipe, device: "torch.device") -> AbstractContextManager[
     return nullcontext() if half is None else torch.autocast(device.type, half)
 
 
-def _identity(model: PrefixModel, rows: Sequence[TuningRow], recipe: Recipe, cache: FeatureCache) -> str:
+def _identity(model: PrefixNetwork, rows: Sequence[TuningRow], recipe: Recipe, cache: FeatureCache) -> str:
     fields = recipe.model_dump(mode="json", exclude={"save_every", "log_every", "about", "name"})
     projection = model.projection.weight.detach().double()
     return fingerprint(

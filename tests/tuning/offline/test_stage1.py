@@ -8,7 +8,7 @@ from finegold.metrics import CiderReferences, cider_d
 from finegold.offline.captioner import ONE_SENTENCE
 from finegold.tuning.offline import rewarded
 from finegold.tuning.offline.captioner import by_agreement, caption_data, new_model
-from finegold.tuning.offline.network import BOS, END, IMAGE_TOKENS, CaptionBatch, Model
+from finegold.tuning.offline.network import BOS, END, IMAGE_TOKENS, CaptionBatch, CaptionerNetwork
 from finegold.tuning.offline.photos import CaptionedPhotos, as_sentence
 from finegold.tuning.offline.rewarded import LONGEST, SAMPLES, learn_from_reward, sample
 
@@ -16,7 +16,7 @@ from finegold.tuning.offline.rewarded import LONGEST, SAMPLES, learn_from_reward
 def test_captions_that_share_a_prompt_have_the_loss_they_have_alone() -> None:
     torch.manual_seed(0)
     draw = random.Random(0)
-    model = Model(torch.rand(1280), torch.rand(1280) + 0.5).eval()
+    model = CaptionerNetwork(torch.rand(1280), torch.rand(1280) + 0.5).eval()
     features = torch.rand(2, IMAGE_TOKENS, 1280)
     prompts = [[5, 6, 7], [8, 9, 10, 11]]
     answers = [
@@ -43,7 +43,7 @@ def test_captions_that_share_a_prompt_have_the_loss_they_have_alone() -> None:
 
 
 def test_the_folded_projection_takes_features_as_they_are() -> None:
-    model = Model(torch.rand(1280), torch.rand(1280) + 0.5)
+    model = CaptionerNetwork(torch.rand(1280), torch.rand(1280) + 0.5)
     features = torch.rand(3, 1280)
     weight, bias = model.folded()
     expected = model.projection((features - model.mean) / model.spread)
@@ -89,7 +89,7 @@ def test_a_better_sample_becomes_likelier_than_a_worse_one(monkeypatch: pytest.M
     monkeypatch.setattr(rewarded, "WARMUP", 1)
     order: list[int] = []
 
-    def fixed(_: Model, shown: torch.Tensor, asked: list[int]) -> list[list[list[int]]]:
+    def fixed(_: CaptionerNetwork, shown: torch.Tensor, asked: list[int]) -> list[list[list[int]]]:
         order.append(len(shown))
         rows = [int((features.float() - one).abs().sum((1, 2)).argmin()) for one in shown]
         return [[told[kinds[row]], *[told[kinds[1 - row % 2]]] * (SAMPLES - 1)] for row in rows]
@@ -104,7 +104,7 @@ def test_a_better_sample_becomes_likelier_than_a_worse_one(monkeypatch: pytest.M
 
 def test_samples_end_with_the_end_symbol_or_at_their_longest() -> None:
     torch.manual_seed(0)
-    model = Model(torch.zeros(1280), torch.ones(1280)).eval()
+    model = CaptionerNetwork(torch.zeros(1280), torch.ones(1280)).eval()
     told = sample(model, torch.rand(2, IMAGE_TOKENS, 1280), [5, 6, 7])
     assert [len(own) for own in told] == [SAMPLES, SAMPLES]
     assert all(ids[-1] == END or len(ids) == LONGEST for own in told for ids in own)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from PIL import Image
 
 from finegold.errors import ConfigError
-from finegold.models.prefix.model import PrefixModel
+from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.template import end_ids
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Answerer(Protocol):
 class PrefixAnswerer:
     """Answers with a projected-prefix model; each question needs an image."""
 
-    def __init__(self, model: PrefixModel) -> None:
+    def __init__(self, model: PrefixNetwork) -> None:
         self._model = model
         self._ends = end_ids(model.tokenizer, model.template)
         decode_plainly(model.language_model)

@@ -74,7 +74,7 @@ class Blip2Features:
 
         vision, qformer, queries = self._load()
         size = self._config.vision_config.image_size
-        pixels = torch.stack([preprocess(image, size) for image in images])
+        pixels = torch.stack([blip2_pixels(image, size) for image in images])
         with torch.inference_mode():
             seen = vision(pixel_values=pixels.to(self._device, self._dtype)).last_hidden_state.float()
             mask = torch.ones(seen.shape[:2], dtype=torch.long, device=seen.device)
@@ -103,7 +103,7 @@ class Blip2Features:
         return self._parts
 
 
-def preprocess(image: Image.Image, size: int = 224) -> "torch.Tensor":
+def blip2_pixels(image: Image.Image, size: int = 224) -> "torch.Tensor":
     """RGB image to shape (3, size, size): squeezed to a square (bicubic), normalised as CLIP does."""
     import torch
 

@@ -56,7 +56,7 @@ class EfficientNetFeatures:
         import torch
 
         # One picture at a time, so that its features do not depend on its neighbours in the batch.
-        tower = efficientnet_lite0.load(self._device)
+        tower = efficientnet_lite0.load_efficientnet(self._device)
         maps = [tower(efficientnet_lite0.preprocess(image)[None]).map.cpu() for image in images]
         pooled = torch.nn.functional.adaptive_avg_pool2d(torch.cat(maps), 3)
         return pooled.flatten(2).transpose(1, 2).contiguous()

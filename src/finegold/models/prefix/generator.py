@@ -10,8 +10,8 @@ from PIL import Image
 from finegold.models.base import Profile
 from finegold.models.prefix.answering import PrefixAnswerer, Sampling
 from finegold.models.prefix.feature_cache import CachedFeatures
-from finegold.models.prefix.model import PrefixModel
-from finegold.models.prefix.registry import load_named_model
+from finegold.models.prefix.network import PrefixNetwork
+from finegold.models.prefix.registry import load_network
 from finegold.offline.captioner import MODEL_FOLDER
 from finegold.run import file_sha256
 
@@ -44,13 +44,13 @@ class PrefixGenerator:
         self._profile = profile
         self._seed = seed
         self._device = device
-        self._model: PrefixModel | None = None
+        self._model: PrefixNetwork | None = None
 
     @property
-    def model(self) -> PrefixModel:
+    def model(self) -> PrefixNetwork:
         """The model itself, loaded when it is first needed."""
         if self._model is None:
-            self._model = load_named_model(self.name, device=self._device)
+            self._model = load_network(self.name, device=self._device)
             if self._features is not None:
                 self._model.features = CachedFeatures(self._model.features, self._features)
         return self._model

@@ -8,14 +8,14 @@ from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError
 from finegold.models.prefix.blip2 import BLIP2, Blip2Features
 from finegold.models.prefix.features import EfficientNetFeatures
-from finegold.models.prefix.model import PrefixModel
+from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.storage import (
     LANGUAGE_MODEL,
     OFFLINE,
     SMOLLM2,
-    assemble,
+    build_network,
     is_prefix_model,
-    load_prefix_model,
+    read_network,
 )
 from finegold.models.prefix.template import template_named
 from finegold.offline.captioner import MODEL_FOLDER, SHA256
@@ -59,7 +59,7 @@ def default_recipe(model: str) -> str:
     return "offline-stage2" if is_prefix_name(model) else "hf-lora"
 
 
-def load_named_model(
+def load_network(
     model: str,
     *,
     parts: Parts | None = None,
@@ -67,7 +67,7 @@ def load_named_model(
     seed: int = 0,
     device: str = "auto",
     dtype: "torch.dtype | None" = None,
-) -> PrefixModel:
+) -> PrefixNetwork:
     """Load `offline`, `offline-smollm2`, `minigpt4-7b`, or a folder of an earlier training.
 
     Args:
@@ -89,14 +89,14 @@ def load_named_model(
             raise ConfigError(
                 f"the model '{model}' has its own parts: give them only with {' or '.join(NEW_MODELS)}"
             )
-        loaded = load_prefix_model(_folder(model), device=where, dtype=dtype)
+        loaded = read_network(_folder(model), device=where, dtype=dtype)
         if model == "offline":
             loaded.language_model_name = OFFLINE
         if template is not None:
             loaded.template = template_named(template)
         return loaded
     if model == "offline-smollm2":
-        return assemble(
+        return build_network(
             EfficientNetFeatures(where),
             parts.language_model or SMOLLM2,
             template_named(template or "smollm2"),
@@ -105,7 +105,7 @@ def load_named_model(
             device=where,
             dtype=dtype,
         )
-    return assemble(
+    return build_network(
         Blip2Features(parts.vision_model or BLIP2, device=where),
         parts.language_model or VICUNA,
         template_named(template or "minigpt4-vicuna0"),

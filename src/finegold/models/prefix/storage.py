@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from finegold.errors import ModelError
 from finegold.extras import quiet_transformers, require
 from finegold.models.prefix.features import FeatureSource, feature_source
-from finegold.models.prefix.model import PrefixModel
+from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.projection import check_shape, read_projection, write_safetensors
 from finegold.models.prefix.template import Template, template_named
 from finegold.offline.captioner import MODEL_FOLDER, SHA256
@@ -36,8 +36,8 @@ def is_prefix_model(folder: Path) -> bool:
     return isinstance(config, dict) and config.get("format") == FORMAT
 
 
-def save_prefix_model(
-    model: PrefixModel, folder: Path, *, with_language_model: bool, dtype: "torch.dtype"
+def save_network(
+    model: PrefixNetwork, folder: Path, *, with_language_model: bool, dtype: "torch.dtype"
 ) -> None:
     """Write the model to a folder.
 
@@ -62,10 +62,8 @@ def save_prefix_model(
     write_json(folder / CONFIG, config)
 
 
-def load_prefix_model(
-    folder: Path, *, device: str = "cpu", dtype: "torch.dtype | None" = None
-) -> PrefixModel:
-    """Read a folder that `save_prefix_model` wrote.
+def read_network(folder: Path, *, device: str = "cpu", dtype: "torch.dtype | None" = None) -> PrefixNetwork:
+    """Read a folder that `save_network` wrote.
 
     Args:
         folder: With `config.json`.
@@ -78,7 +76,7 @@ def load_prefix_model(
     config = _read_config(folder)
     named = str(config["language_model"])
     inside = folder / LANGUAGE_MODEL
-    model = assemble(
+    model = build_network(
         feature_source(config["features"], device),
         str(inside) if named == LANGUAGE_MODEL else named,
         template_named(str(config["template"])),
@@ -93,7 +91,7 @@ def load_prefix_model(
     return model
 
 
-def assemble(
+def build_network(
     features: FeatureSource,
     language_model: str,
     template: Template,
@@ -104,7 +102,7 @@ def assemble(
     seed: int = 0,
     device: str = "cpu",
     dtype: "torch.dtype | None" = None,
-) -> PrefixModel:
+) -> PrefixNetwork:
     """Put a model together from its parts.
 
     Args:
@@ -140,7 +138,7 @@ def assemble(
         weight, bias = read_projection(projection)
         check_shape(weight, features.width, width, str(projection))
         linear.load_state_dict({"weight": weight, "bias": bias})
-    return PrefixModel(features, linear.to(device), network, tokenizer, template, language_model)
+    return PrefixNetwork(features, linear.to(device), network, tokenizer, template, language_model)
 
 
 def _load_language_model(name: str, dtype: Any, device: str) -> tuple[Any, Any]:
@@ -169,7 +167,7 @@ def _load_language_model(name: str, dtype: Any, device: str) -> tuple[Any, Any]:
     return network.to(device), tokenizer
 
 
-def _save_language_model(model: PrefixModel, folder: Path, dtype: Any) -> None:
+def _save_language_model(model: PrefixNetwork, folder: Path, dtype: Any) -> None:
     import torch
 
     state = {name: tensor.to(dtype) for name, tensor in model.language_model.state_dict().items()}

@@ -21,7 +21,7 @@ from finegold.tuning.offline.network import (
     END,
     LONGEST_ANSWER,
     CaptionBatch,
-    Model,
+    CaptionerNetwork,
     Photo,
     train_tokenizer,
 )
@@ -93,7 +93,7 @@ def _length(visit: Visit) -> int:
 
 
 def learn_captions(
-    model: Model,
+    model: CaptionerNetwork,
     data: Data,
     batches: Iterator[CaptionBatch],
     steps: int,
@@ -141,7 +141,7 @@ class Phase:
     peak: float
     slowing: float
 
-    def learn(self, model: Model, data: Data, steps: int, draw: random.Random) -> None:
+    def learn(self, model: CaptionerNetwork, data: Data, steps: int, draw: random.Random) -> None:
         """Train in place."""
         batches = caption_batches(data, min(BATCH, len(data.photos)), self.single, self.shown, draw)
         decay = max(1, round(self.slowing * steps))
@@ -166,10 +166,10 @@ def caption_data(photos: CaptionedPhotos, views: Sequence[Tensor]) -> tuple[Data
     return Data(encoded, views, {text: tokenizer.encode(text + "\n") for text in instructions}), tokenizer
 
 
-def new_model(data: Data) -> Model:
+def new_model(data: Data) -> CaptionerNetwork:
     """Random weights, for features of this spread."""
     some = data.views[0][:1000].float().flatten(0, 1)
-    return Model(some.mean(0), some.std(0) + 1e-2)
+    return CaptionerNetwork(some.mean(0), some.std(0) + 1e-2)
 
 
 def by_agreement(texts: Sequence[Sequence[str]]) -> list[list[int]]:

@@ -117,7 +117,7 @@ def compute_features(data: Captioned, images: Path, cache: Path) -> Features:
 
 
 def _image_features(data: Captioned, images: Path) -> tuple[Arr, Arr]:
-    tower = efficientnet_lite0.load()
+    tower = efficientnet_lite0.load_efficientnet()
     n = len(data.names)
     whole = np.empty((VIEWS, n, GLOBAL_WIDTH), np.float16)
     places = np.empty((VIEWS, n, PLACES, PLACE_WIDTH), np.float16)
@@ -135,7 +135,7 @@ def _image_features(data: Captioned, images: Path) -> tuple[Arr, Arr]:
 
 
 def _text_features(data: Captioned) -> tuple[Arr, Arr]:
-    tower = minilm.load()
+    tower = minilm.load_minilm()
     n = len(data.captions)
     states = np.zeros((n, LONGEST, minilm.WIDTH), np.float16)
     lengths = np.empty(n, np.int64)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from finegold.models.prefix.features import EfficientNetFeatures
-from finegold.models.prefix.model import PrefixModel
-from finegold.models.prefix.storage import save_prefix_model
+from finegold.models.prefix.network import PrefixNetwork
+from finegold.models.prefix.storage import save_network
 from finegold.models.prefix.template import template_named
 from finegold.run import fingerprint, progress
 
@@ -81,7 +81,7 @@ class CaptionBatch:
         self.mask = (visible & before)[:, None]
 
 
-class Model(nn.Module):
+class CaptionerNetwork(nn.Module):
     """Projection and decoder, trained together on features that are standardised first."""
 
     def __init__(self, mean: Tensor, spread: Tensor) -> None:
@@ -157,12 +157,12 @@ def image_features(folder: Path, names: Sequence[str], store: Path) -> list[Tens
     return views
 
 
-def save(model: Model, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
+def save(model: CaptionerNetwork, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
     """Write the model as `finegold` loads it, in half precision."""
     projection = nn.Linear(IMAGE_WIDTH, WIDTH)
     weight, bias = model.folded()
     projection.load_state_dict({"weight": weight, "bias": bias})
-    whole = PrefixModel(
+    whole = PrefixNetwork(
         EfficientNetFeatures(),
         projection.half(),
         model.language_model,
@@ -170,4 +170,4 @@ def save(model: Model, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
         template_named("plain"),
         "offline",
     )
-    save_prefix_model(whole, out, with_language_model=True, dtype=torch.float16)
+    save_network(whole, out, with_language_model=True, dtype=torch.float16)

@@ -16,7 +16,7 @@ from finegold.metrics import CiderReferences, caption_tokens
 from finegold.offline.captioner import ONE_SENTENCE
 from finegold.run import progress
 from finegold.tuning.offline.captioner import Data, caption_batches
-from finegold.tuning.offline.network import BOS, END, IMAGE_TOKENS, PAD, CaptionBatch, Model
+from finegold.tuning.offline.network import BOS, END, IMAGE_TOKENS, PAD, CaptionBatch, CaptionerNetwork
 
 PHOTOS, SAMPLES = 24, 5
 """A step."""
@@ -29,7 +29,7 @@ KEPT = 0.03
 
 
 def learn_from_reward(
-    model: Model,
+    model: CaptionerNetwork,
     data: Data,
     tokenizer: PreTrainedTokenizerFast,
     references: Sequence[Sequence[str]],
@@ -84,7 +84,7 @@ def learn_from_reward(
 
 
 @torch.no_grad()
-def sample(model: Model, features: Tensor, prompt: list[int]) -> list[list[list[int]]]:
+def sample(model: CaptionerNetwork, features: Tensor, prompt: list[int]) -> list[list[list[int]]]:
     """Token ids of each photo's samples, with their end symbol where they end in time."""
     ids = torch.tensor([[BOS, *[PAD] * IMAGE_TOKENS, *prompt]] * len(features))
     drawn = model.language_model.generate(

@@ -68,7 +68,7 @@ def _per_caption(photos: CaptionedPhotos) -> float:
     texts = sorted((text for several in photos.captions for text in several), key=len)
     # Evenly spaced lengths, in batches of alike ones, as in the training.
     some = [texts[round(i * (len(texts) - 1) / (TEXTS - 1))] for i in range(TEXTS)]
-    tower = minilm.load()
+    tower = minilm.load_minilm()
     tower(some[:4])
     begin = time.perf_counter()
     for start in range(0, TEXTS, 32):

@@ -20,7 +20,7 @@ Trains = Literal["projection", "everything"]
 
 
 @dataclass
-class PrefixModel:
+class PrefixNetwork:
     """A projected-prefix model.
 
     Attributes:
