@@ -8,39 +8,20 @@ best to worst.
 """
 
 import argparse
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 
 from finegold.metrics import caption_tokens, cider_d
-from finegold.models.prefix.answering import PrefixAnswerer
-from finegold.models.prefix.network import PrefixNetwork
-from finegold.models.prefix.template import encode_answer, encode_prompt
+from finegold.models import Sampling, load_model
 from finegold.offline.captioner import DETAIL_INSTRUCTIONS, ONE_SENTENCE, is_held_out
-from finegold.tuning import Sampling, load_network
 from finegold.tuning.offline.photos import as_sentence, read_photos
 
 PHOTOS = 500
-
-
-@torch.inference_mode()
-def losses(
-    model: PrefixNetwork, features: torch.Tensor, instruction: str, answers: list[list[str]], shift: int
-) -> float:
-    """Nats a token of the answers, each photo's features taken from the photo `shift` places further on."""
-    total, tokens = 0.0, 0
-    prompt = encode_prompt(model.tokenizer, model.template, instruction)
-    for start in range(0, len(answers), 32):
-        rows = range(start, min(start + 32, len(answers)))
-        told = [
-            encode_answer(model.tokenizer, model.template, text, 160).ids for i in rows for text in answers[i]
-        ]
-        shown = [(i + shift) % len(answers) for i in rows for _ in answers[i]]
-        batch = model.collate([prompt] * len(told), told)
-        total += float(model.loss_sum(batch, features[shown]))
-        tokens += batch.answer_tokens
-    return total / tokens
 
 
 def main() -> None:
@@ -56,34 +37,57 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     photos = read_photos(options.captions, options.images)
     chosen = photos.subset([i for i, name in enumerate(photos.names) if is_held_out(name)][:PHOTOS])
-    names, references = chosen.names, [[as_sentence(c) for c in several] for several in chosen.captions]
-    model = load_network(options.model, device="cpu")
-    features = torch.cat(
-        [model.features.encode([Image.open(options.images / n).convert("RGB")]) for n in names]
-    )
+    with tempfile.TemporaryDirectory() as features:
+        evaluate(options.model, chosen.names, chosen.captions, options.images, options.instruction, features)
+
+
+def evaluate(
+    name: str,
+    names: Sequence[str],
+    captions: Sequence[Sequence[str]],
+    folder: Path,
+    instruction: str,
+    features: str,
+) -> None:
+    references = [[as_sentence(c) for c in several] for several in captions]
+    images = [Image.open(folder / n).convert("RGB") for n in names]
+    model = load_model(name, device="cpu", features=Path(features))
     joined = [[" ".join(texts)] for texts in references]
-    for what, instruction, answers in (
+    for what, prompt, answers in (
         ("single captions", ONE_SENTENCE, references),
         ("five joined", DETAIL_INSTRUCTIONS[0], joined),
     ):
-        right, wrong = (losses(model, features, instruction, answers, shift) for shift in (0, 1))
+        texts = [text for several in answers for text in several]
+        rows = [row for row, several in enumerate(answers) for _ in several]
+        right, wrong = (
+            np.concatenate(
+                model.losses(
+                    [images[(row + shift) % len(images)] for row in rows],
+                    [prompt] * len(texts),
+                    texts,
+                    max_tokens=160,
+                    batch_size=32,
+                )
+            ).mean(dtype=np.float64)
+            for shift in (0, 1)
+        )
         print(f"loss on {what}: right {right:.3f}, wrong {wrong:.3f}, gap {wrong - right:.3f} nats a token")
-    answerer, told = PrefixAnswerer(model), []
+    said: list[str] = []
     for start in range(0, len(names), 50):
-        part = features[start : start + 50]
-        told += answerer.answer_features(part, [options.instruction] * len(part), Sampling(longest=40))
+        part = images[start : start + 50]
+        said += [str(text) for text in model.answer(part, [instruction] * len(part), Sampling(40))]
     scores = cider_d(
-        [caption_tokens(text) for text in told],
+        [caption_tokens(text) for text in said],
         [[caption_tokens(text) for text in several] for several in references],
     )
     print(
-        f"CIDEr-D {sum(scores) / len(scores):.3f} on {len(scores)} photos; {len(set(told))} different "
+        f"CIDEr-D {sum(scores) / len(scores):.3f} on {len(scores)} photos; {len(set(said))} different "
         "captions"
     )
     ranked = sorted(range(len(names)), key=lambda i: -scores[i])
     for place in range(10):
         i = ranked[round(place * (len(ranked) - 1) / 9)]
-        print(f"{scores[i]:.2f} | {names[i]} | {told[i]} | {references[i][0]}")
+        print(f"{scores[i]:.2f} | {names[i]} | {said[i]} | {references[i][0]}")
 
 
 if __name__ == "__main__":

@@ -43,13 +43,13 @@ def test_tune_then_generate_then_chat(tmp_path: Path) -> None:
     _run(
         generate,
         *(str(out), "--questions", str(questions), "--images", str(folder), "--out", str(answers)),
-        *("--longest", "12", "--device", "cpu"),
+        *("--max-new-tokens", "12", "--device", "cpu"),
     )
     answer = json.loads(answers.read_text())
     assert answer["question_id"] == "a"
     talk = _run(
         chat,
-        *(str(out), "--image", str(folder / "1.jpg"), "--longest", "12", "--device", "cpu"),
+        *(str(out), "--image", str(folder / "1.jpg"), "--max-new-tokens", "12", "--device", "cpu"),
         told=f"Describe this image in detail.\n/image {folder / 'gone.jpg'}\n\n",
     )
     assert answer["text"] in talk

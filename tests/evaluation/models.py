@@ -1,4 +1,4 @@
-"""Generators for tests: one whose answers depend on the image, and tiny random Hugging Face models."""
+"""A model for tests whose answers depend on the image."""
 
 import json
 import os
@@ -11,14 +11,16 @@ from typing import Any
 
 from PIL import Image
 
+from finegold.evaluation.answering import find_profile
 from finegold.evaluation.evaluate import EvaluationOptions, answer_task
 from finegold.evaluation.tasks import TASKS
-from finegold.models.registry import find_profile
+from finegold.models import Sampling
+from finegold.models.base import AnswersOnly
 from finegold.samples import Exclusion
 
 
 @dataclass
-class Colour:
+class Colour(AnswersOnly):
     """Says the first pixel and the prompt, and which batch it was; `fails` are calls without an answer."""
 
     name: str = "colour"
@@ -30,31 +32,29 @@ class Colour:
     def identity(self) -> dict[str, Any]:
         return {"kind": "colour"}
 
-    def generate(
-        self, images: Sequence[Image.Image], prompts: Sequence[str], max_new_tokens: int
+    def answer(
+        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
     ) -> list[str | Exclusion]:
         if self.kill_after is not None and len(self.calls) == self.kill_after:
             os.kill(os.getpid(), signal.SIGKILL)
         self.calls.append(list(prompts))
+        pictures = [image for image in images if image is not None]
         return [
             Exclusion("call-failed", "no reply")
             if prompt in self.fails
             else f"{image.getpixel((0, 0))} of {image.size} in a batch of {len(prompts)}: {prompt[:10]}"
-            for image, prompt in zip(images, prompts, strict=True)
+            for image, prompt in zip(pictures, prompts, strict=True)
         ]
-
-    def close(self) -> None:
-        pass
 
 
 def answer(
-    data: Path, out: Path, *, task: str = "flickr30k", generator: Any = None, **options: Any
+    data: Path, out: Path, *, task: str = "flickr30k", model: Any = None, **options: Any
 ) -> tuple[Any, bytes]:
-    """Answer a task; the generator and the bytes of the answers."""
-    generator = generator or Colour()
+    """Answer a task; the model and the bytes of the answers."""
+    model = model or Colour()
     chosen = EvaluationOptions(**({"batch_size": 3} | options))
-    answer_task(TASKS[task], data, out, generator, find_profile("greedy"), chosen)
-    return generator, chosen.shard.path(out, task).read_bytes()
+    answer_task(TASKS[task], data, out, model, find_profile("greedy"), chosen)
+    return model, chosen.shard.path(out, task).read_bytes()
 
 
 def records(out: Path, task: str) -> list[dict[str, Any]]:
@@ -63,4 +63,4 @@ def records(out: Path, task: str) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    answer(Path(sys.argv[1]), Path(sys.argv[2]), generator=Colour(kill_after=int(sys.argv[3])))
+    answer(Path(sys.argv[1]), Path(sys.argv[2]), model=Colour(kill_after=int(sys.argv[3])))

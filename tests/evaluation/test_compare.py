@@ -5,21 +5,20 @@ from tests.evaluation import made
 from tests.evaluation.models import Colour, answer
 
 from finegold.errors import DataError, RunError
+from finegold.evaluation.answering import find_profile
 from finegold.evaluation.compare import compare_folders
 from finegold.evaluation.evaluate import EvaluationOptions, answer_task
 from finegold.evaluation.results import score_folder
 from finegold.evaluation.tasks import TASKS
 from finegold.metrics import Bootstrap
-from finegold.models.registry import find_profile, open_generator
+from finegold.models import load_model
 
 QUICK = Bootstrap(replicates=200)
 
 
 def constant(data: Path, out: Path, text: str, task: str = "vsr") -> Path:
-    greedy = find_profile("greedy")
-    answer_task(
-        TASKS[task], data, out, open_generator(f"constant:{text}", greedy), greedy, EvaluationOptions()
-    )
+    model = load_model(f"constant:{text}")
+    answer_task(TASKS[task], data, out, model, find_profile("greedy"), EvaluationOptions())
     return out
 
 
@@ -41,7 +40,7 @@ def test_items_that_one_model_lacks_are_left_out_and_counted(tmp_path: Path) -> 
     made.vsr(tmp_path, [1] * 6)
     answer(tmp_path, tmp_path / "full", task="vsr")
     (tmp_path / "vsr" / "images" / f"{1:012d}.jpg").unlink()
-    answer(tmp_path, tmp_path / "part", task="vsr", generator=Colour(name="other"), limit=5)
+    answer(tmp_path, tmp_path / "part", task="vsr", model=Colour(name="other"), limit=5)
 
     task = compare_folders(tmp_path / "full", [tmp_path / "part"], QUICK)["comparisons"][0]["tasks"]["vsr"]
 

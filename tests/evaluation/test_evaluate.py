@@ -12,13 +12,14 @@ from tests.evaluation import made
 from tests.evaluation.models import Colour, answer, records
 
 from finegold.errors import ConfigError, DataError, RunError
+from finegold.evaluation.answering import find_profile
 from finegold.evaluation.answers import Shard, read_all_answers
 from finegold.evaluation.evaluate import EvaluationOptions, answer_task, half_of
 from finegold.evaluation.hygiene import keep_hygiene
 from finegold.evaluation.results import score_folder
 from finegold.evaluation.tasks import TASKS
 from finegold.metrics import Bootstrap
-from finegold.models.registry import find_profile, open_generator
+from finegold.models import load_model
 
 QUICK = Bootstrap(replicates=100)
 COUNTS = {1: 362, 2: 260, 3: 136, 4: 71, 5: 54, 6: 40, 7: 29, 8: 27, 9: 21}
@@ -27,10 +28,8 @@ COUNTS = {1: 362, 2: 260, 3: 136, 4: 71, 5: 54, 6: 40, 7: 29, 8: 27, 9: 21}
 
 def blind(data: Path, out: Path, task: str, model: str) -> dict[str, dict[str, float]]:
     """Metrics of a blind model by scoring."""
-    greedy = find_profile("greedy")
-    answer_task(
-        TASKS[task], data, out, open_generator(model, greedy), greedy, EvaluationOptions(batch_size=5000)
-    )
+    options = EvaluationOptions(batch_size=5000)
+    answer_task(TASKS[task], data, out, load_model(model), find_profile("greedy"), options)
     scores = score_folder(out, QUICK)["tasks"][task]["scores"]
     return {scoring: {one["metric"]: one["value"] for one in found} for scoring, found in scores.items()}
 
@@ -116,10 +115,10 @@ def test_a_killed_run_goes_on_to_the_same_file(tmp_path: Path) -> None:
     # What a kill inside a write leaves: an answer of the next batch, and half a line.
     path.write_bytes(b"".join(whole.splitlines(keepends=True)[:10]) + whole.splitlines()[10][:40])
 
-    generator, resumed = answer(tmp_path, tmp_path / "killed")
+    model, resumed = answer(tmp_path, tmp_path / "killed")
 
     assert resumed == whole
-    assert len(generator.calls) == 2
+    assert len(model.calls) == 2
 
 
 def test_answering_again_asks_nothing_and_a_longer_run_adds(tmp_path: Path) -> None:
@@ -162,7 +161,7 @@ def test_bad_images_and_failed_calls_are_counted_and_not_scored(tmp_path: Path) 
     items = TASKS["vsr"].items(tmp_path, TASKS["vsr"].split())
     prompts = [TASKS["vsr"].prompt("ehub-2023-07").render(item) for item in items]
 
-    answer(tmp_path, tmp_path / "out", task="vsr", generator=Colour(fails=frozenset(prompts[4:5])))
+    answer(tmp_path, tmp_path / "out", task="vsr", model=Colour(fails=frozenset(prompts[4:5])))
 
     found = score_folder(tmp_path / "out", QUICK)["tasks"]["vsr"]
     assert found["failed"] == {"missing-image": 2, "unreadable-image": 2, "call-failed": 1}
@@ -193,7 +192,7 @@ def test_a_folder_keeps_to_one_model_and_one_setting(tmp_path: Path) -> None:
     with pytest.raises(
         RunError, match=r"with model .*colour.*, and now it is .*other.*: name another folder"
     ):
-        answer(tmp_path, tmp_path / "out", task="vsr", generator=Colour(name="other"))
+        answer(tmp_path, tmp_path / "out", task="vsr", model=Colour(name="other"))
     with pytest.raises(RunError, match=r'with prompts "ehub-2023-07", and now it is "direct"'):
         answer(tmp_path, tmp_path / "out", prompts="direct")
 

@@ -7,11 +7,10 @@ import pytest
 from tests.evaluation.flickr8k import captions_of, held_out_first, write_layout
 from tests.evaluation.models import Colour
 
-from finegold.evaluation.generate import Asking, ask
+from finegold.evaluation.answering import AnswerOptions, answer_items, find_profile
 from finegold.evaluation.task import DEFAULT_PROMPTS
 from finegold.evaluation.tasks import TASKS
 from finegold.metrics import caption_tokens, cider_d, raw_tokens
-from finegold.models.registry import find_profile
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +26,12 @@ def test_photos_are_read_and_asked_in_the_published_layout(flickr8k: Path, tmp_p
     assert [item.id for item in items] == names
     assert {len(item.references) for item in items} == {5}
 
-    asking = Asking(task.prompt(DEFAULT_PROMPTS), find_profile("greedy"))
-    asked = ask("flickr30k", items, Colour(), asking, tmp_path / "out" / "answers" / "flickr30k.jsonl")
+    options = AnswerOptions(task.prompt(DEFAULT_PROMPTS), find_profile("greedy"))
+    path = tmp_path / "out" / "answers" / "flickr30k.jsonl"
+    done = answer_items("flickr30k", items, Colour(), options, path)
 
-    assert asked.fresh == 40
-    assert '"problem": {' not in (tmp_path / "out" / "answers" / "flickr30k.jsonl").read_text()
+    assert done.fresh == 40
+    assert '"problem": {' not in path.read_text()
 
 
 def test_people_agree_and_normalising_raises_the_score_of_strangers_hardly(flickr8k: Path) -> None:

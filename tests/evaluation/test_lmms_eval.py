@@ -67,14 +67,14 @@ def test_the_manifest_names_a_class_that_lmms_eval_can_make_and_ask() -> None:
         pretrained="constant:Yes. No.", batch_size="2", device="cpu"
     )
     model.task_dict = documents(3)
-    model._generator = Colour()
+    model._answering = Colour()
 
     answers = model.generate_until(requests(3, max_new_tokens=8, until=["batch"]))
 
     assert issubclass(type(model), Base)
     assert model.is_simple
     assert answers == ["(9, 9, 9) of (4, 4) in a"] * 3
-    assert model._generator.calls == [["question 0", "question 1"], ["question 2"]]
+    assert model._answering.calls == [["question 0", "question 1"], ["question 2"]]
 
 
 @pytest.mark.usefixtures("lmms")

@@ -10,7 +10,7 @@ from tests.models.conftest import tiny_model
 from tests.tuning.training import ONE, filled_cache, pool_rows, small_recipe, start, train
 
 from finegold.errors import RunError
-from finegold.models.prefix.feature_cache import FeatureCache
+from finegold.models.prefix.features import FeatureCache
 from finegold.tuning.monitor import read_log
 from finegold.tuning.trainer import train_prefix
 

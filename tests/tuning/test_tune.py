@@ -9,9 +9,9 @@ from tests.models.conftest import llama_tokenizer, tiny_llama
 from tests.models.prefix.test_blip2 import folder as blip2_folder
 
 from finegold.errors import ConfigError, ModelError
+from finegold.models.prefix import Parts, load_network
 from finegold.models.prefix.projection import read_projection, write_pth
-from finegold.models.prefix.registry import default_recipe
-from finegold.tuning import Parts, load_network, tune
+from finegold.tuning import default_recipe, tune
 
 __all__ = ["blip2_folder"]
 

@@ -15,15 +15,15 @@ import torch
 from PIL import Image
 from tests.models.conftest import tiny_model
 
-from finegold.models.prefix.feature_cache import FeatureCache
+from finegold.models.prefix.features import FeatureCache
 from finegold.models.prefix.network import PrefixNetwork
 from finegold.samples import open_dataset
 from finegold.samples.images import decode
 from finegold.tuning import tune
 from finegold.tuning.monitor import Monitor
-from finegold.tuning.processes import Processes, join_processes
 from finegold.tuning.recipe import Recipe, load_recipe
 from finegold.tuning.rows import TuningRow, read_tuning_rows
+from finegold.tuning.steps import Processes, join_processes
 from finegold.tuning.trainer import train_prefix
 
 ONE = Processes(0, 1, "cpu")

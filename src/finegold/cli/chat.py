@@ -6,42 +6,58 @@ from typing import Annotated
 
 import typer
 
+from finegold.cli import llm_options as llm
+from finegold.cli import model_options as options
+from finegold.cli.options import Device
+
 
 def chat(
-    model: Annotated[
-        str, typer.Argument(help="offline, a folder that tune wrote, or a Hugging Face folder or hub id.")
-    ],
-    image: Annotated[Path | None, typer.Option("--image", help="The picture to ask about.")] = None,
-    longest: Annotated[int, typer.Option("--longest", help="New tokens an answer, at most.")] = 256,
-    temperature: Annotated[
-        float, typer.Option("--temperature", help="0: the likeliest token each time.")
-    ] = 0.0,
-    top_p: Annotated[
-        float, typer.Option("--top-p", help="When drawing: share of the likeliest tokens.")
-    ] = 1.0,
-    seed: Annotated[int, typer.Option("--seed", help="Of the draws.")] = 0,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, ...")] = "auto",
+    model: options.Model,
+    image: Annotated[Path | None, typer.Option("--image", help="The image to ask about.")] = None,
+    max_new_tokens: options.MaxNewTokens = 256,
+    temperature: options.Temperature = 0.0,
+    top_p: options.TopP = 1.0,
+    seed: options.DrawSeed = 0,
+    device: Device = "auto",
+    dtype: options.Dtype = "auto",
+    base_url: llm.BaseUrl = None,
+    max_calls: llm.MaxCalls = None,
 ) -> None:
-    """Ask about an image, one question a line, each answered by itself. `/image FILE` shows another one.
+    """Ask about an image, one question a line, each answered by itself. `/image FILE` shows another image.
 
-    An empty line or the end of the input ends the talk.
+    An empty line or the end of the input ends the chat.
     """
     from finegold.errors import FinegoldError
-    from finegold.tuning import Sampling, load_answerer, open_picture
+    from finegold.llm import session_from
+    from finegold.models import Sampling, load_model
+    from finegold.samples import Exclusion, ImageRef
+    from finegold.samples.images import decode
 
-    picture = None if image is None else open_picture(image)
-    answerer = load_answerer(model, device=device)
-    sampling = Sampling(longest, temperature, top_p, seed)
-    while True:
-        print("> ", end="", flush=True)
-        line = sys.stdin.readline().strip()
-        if not line:
-            print()
-            return
-        try:
-            if line.startswith("/image "):
-                picture = open_picture(Path(line.removeprefix("/image ").strip()))
-            else:
-                print(answerer.answer([picture], [line], sampling)[0])
-        except FinegoldError as error:
-            print(f"finegold: {error}", file=sys.stderr)
+    shown = None if image is None else decode(ImageRef(image.name, path=image))
+    sampling = Sampling(max_new_tokens, temperature, top_p, seed)
+    with load_model(
+        model,
+        device=device,
+        dtype=dtype,
+        session=lambda: session_from(base_url=base_url, max_calls=max_calls),
+    ) as answering:
+        answering.check_sampling(sampling)
+        answering.load()
+        while True:
+            print("> ", end="", flush=True)
+            line = sys.stdin.readline().strip()
+            if not line:
+                print()
+                return
+            try:
+                if line.startswith("/image "):
+                    path = Path(line.removeprefix("/image ").strip())
+                    shown = decode(ImageRef(path.name, path=path))
+                    continue
+                answer = answering.answer([shown], [line], sampling)[0]
+                if isinstance(answer, Exclusion):
+                    print(f"finegold: {answer.reason}", file=sys.stderr)
+                else:
+                    print(answer)
+            except FinegoldError as error:
+                print(f"finegold: {error}", file=sys.stderr)

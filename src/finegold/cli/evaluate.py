@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from finegold.cli import llm_options as llm
+from finegold.cli import model_options as options
 from finegold.cli.options import Device
 
 if TYPE_CHECKING:
@@ -26,14 +28,7 @@ def evaluate(
     out: Annotated[
         Path, typer.Option("--out", help="Folder for answers and results; a rerun goes on in it.")
     ],
-    model: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="MODEL",
-            help="`offline`, a folder that `finegold tune` wrote, a Hugging Face folder or hub id, "
-            "`endpoint:NAME`, or blind: `constant:TEXT`, `spelling-rule`.",
-        ),
-    ] = None,
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", help=options.MODEL_HELP)] = None,
     tasks: Annotated[
         str, typer.Option("--tasks", help="Names with commas, or `all` for all that are on disk.")
     ] = "all",
@@ -59,14 +54,17 @@ def evaluate(
         typer.Option("--half", help="Only half of the images: fit a selection on a, report b."),
     ] = None,
     max_new_tokens: Annotated[
-        int | None, typer.Option("--max-new-tokens", min=1, help="Instead of 16 for captions, 256 otherwise.")
+        int | None,
+        typer.Option(
+            "--max-new-tokens",
+            min=1,
+            help=f"{options.MAX_NEW_TOKENS_HELP} [default: the prompt's, such as 16]",
+        ),
     ] = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Items a forward pass.")] = 16,
+    batch_size: options.BatchSize = 16,
     device: Device = "auto",
-    dtype: Annotated[
-        str, typer.Option("--dtype", help="Of a Hugging Face model, such as bfloat16.")
-    ] = "auto",
-    seed: Annotated[int, typer.Option("--seed", help="Of a sampling profile.")] = 0,
+    dtype: options.Dtype = "auto",
+    seed: options.DrawSeed = 0,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again where an earlier run got no answer.")
     ] = False,
@@ -88,11 +86,9 @@ def evaluate(
     ] = None,
     draws: Annotated[int, _DRAWS] = 1000,
     bootstrap_seed: Annotated[int, _BOOTSTRAP_SEED] = 0,
-    base_url: Annotated[
-        str | None, typer.Option("--base-url", help="Endpoint; else FINEGOLD_LLM_BASE_URL, else OpenAI.")
-    ] = None,
-    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Calls in flight.")] = 16,
-    max_calls: Annotated[int | None, typer.Option("--max-calls", help="Stop after so many requests.")] = None,
+    base_url: llm.BaseUrl = None,
+    concurrency: llm.Concurrency = None,
+    max_calls: llm.MaxCalls = None,
 ) -> None:
     """Answer benchmarks and score them twice: as LVLM-eHub published, and read strictly.
 
@@ -100,12 +96,14 @@ def evaluate(
     lists the benchmarks, what is missing on disk, and where to get it.
     """
     from finegold.errors import ConfigError
+    from finegold.evaluation.answering import find_profile
     from finegold.evaluation.answers import Shard
     from finegold.evaluation.evaluate import EvaluationOptions, answer_task
     from finegold.evaluation.hygiene import keep_hygiene
     from finegold.evaluation.results import keep_lmms_results, score_folder
+    from finegold.llm import session_from
     from finegold.metrics import Bootstrap
-    from finegold.models.registry import find_profile, open_generator
+    from finegold.models import load_model
 
     keep_hygiene(out, selection, [] if fitted_on is None else fitted_on.split(","))
     if lmms_eval is not None:
@@ -116,7 +114,7 @@ def evaluate(
         return
     if model is None or data is None:
         raise ConfigError("a MODEL and --data are needed, or --rescore to score what --out holds")
-    options = EvaluationOptions(
+    wanted = EvaluationOptions(
         prompts=prompts,
         splits=tuple(_pair(text) for text in split or ()),
         limit=limit,
@@ -128,23 +126,20 @@ def evaluate(
         retry_failed=retry_failed,
     )
     chosen = find_profile(profile)
-    generator = open_generator(
+    with load_model(
         model,
-        chosen,
-        seed=seed,
         device=device,
         dtype=dtype,
-        session=lambda: _session(base_url, concurrency, max_calls, out),
-    )
-    try:
-        for task in _on_disk(tasks, data, options, blind=generator.blind):
-            asked = answer_task(task, data, out, generator, chosen, options)
-            if asked.fresh:
-                rate = asked.fresh / max(asked.seconds, 1e-9)
-                print(f"{task.name}: {asked.fresh:,} items in {asked.seconds:,.1f} s, {rate:,.1f} a second")
-    finally:
-        generator.close()
-    if options.shard.count > 1:
+        session=lambda: session_from(
+            base_url=base_url, concurrency=concurrency, max_calls=max_calls, audit=out / "audit.jsonl"
+        ),
+    ) as answering:
+        for task in _on_disk(tasks, data, wanted, blind=answering.blind):
+            done = answer_task(task, data, out, answering, chosen, wanted)
+            if done.fresh:
+                rate = done.fresh / max(done.seconds, 1e-9)
+                print(f"{task.name}: {done.fresh:,} items in {done.seconds:,.1f} s, {rate:,.1f} a second")
+    if wanted.shard.count > 1:
         print(f"shard {shard} is done; when all are, score them with finegold evaluate --rescore --out {out}")
         return
     _show(score_folder(out, bootstrap))
@@ -221,14 +216,6 @@ def _on_disk(names: str, data: Path, options: Any, *, blind: bool) -> "list[Task
     if len(missing) == len(tasks):
         raise DataError(f"no benchmark has its files below {data}: finegold tasks says where to get them")
     return [task for task in tasks if task.name not in missing]
-
-
-def _session(base_url: str | None, concurrency: int, max_calls: int | None, out: Path) -> Any:
-    from finegold.llm import session_from
-
-    return session_from(
-        base_url=base_url, concurrency=concurrency, max_calls=max_calls, audit=out / "audit.jsonl"
-    )
 
 
 def _show(results: dict[str, Any]) -> None:

@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
+from finegold.cli import llm_options as llm
+from finegold.cli import model_options as options
+from finegold.cli.options import Device
+
 
 def generate(
-    model: Annotated[
-        str, typer.Argument(help="offline, a folder that tune wrote, or a Hugging Face folder or hub id.")
-    ],
+    model: options.Model,
     questions: Annotated[
         Path,
         typer.Option(
@@ -18,28 +20,34 @@ def generate(
     ],
     out: Annotated[Path, typer.Option("--out", help="Answer file, JSON lines.")],
     images: Annotated[Path | None, typer.Option("--images", help="Folder of the questions' images.")] = None,
-    batch: Annotated[int, typer.Option("--batch", help="Questions at a time.")] = 8,
-    longest: Annotated[int, typer.Option("--longest", help="New tokens an answer, at most.")] = 256,
-    temperature: Annotated[
-        float, typer.Option("--temperature", help="0: the likeliest token each time.")
-    ] = 0.0,
-    top_p: Annotated[
-        float, typer.Option("--top-p", help="When drawing: share of the likeliest tokens.")
-    ] = 1.0,
-    seed: Annotated[int, typer.Option("--seed", help="Of the draws.")] = 0,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, ...")] = "auto",
+    batch_size: options.BatchSize = 8,
+    max_new_tokens: options.MaxNewTokens = 256,
+    temperature: options.Temperature = 0.0,
+    top_p: options.TopP = 1.0,
+    seed: options.DrawSeed = 0,
+    device: Device = "auto",
+    dtype: options.Dtype = "auto",
+    base_url: llm.BaseUrl = None,
+    concurrency: llm.Concurrency = None,
+    max_calls: llm.MaxCalls = None,
 ) -> None:
     """Answer questions about images. The same command again goes on where a killed one stopped."""
-    from finegold.tuning import Sampling
-    from finegold.tuning import generate as run
+    from finegold.evaluation.questions import generate as run
+    from finegold.llm import session_from
+    from finegold.models import Sampling, load_model
 
-    count = run(
+    with load_model(
         model,
-        questions=questions,
-        images=images,
-        out=out,
-        sampling=Sampling(longest, temperature, top_p, seed),
-        batch=batch,
         device=device,
-    )
+        dtype=dtype,
+        session=lambda: session_from(base_url=base_url, concurrency=concurrency, max_calls=max_calls),
+    ) as answering:
+        count = run(
+            answering,
+            questions=questions,
+            images=images,
+            out=out,
+            sampling=Sampling(max_new_tokens, temperature, top_p, seed),
+            batch_size=batch_size,
+        )
     print(f"{count:,} answers in {out}")

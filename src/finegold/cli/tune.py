@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from finegold.cli.options import Device
+
 
 def tune(
     subset: Annotated[Path, typer.Argument(help="A subset: any dataset that finegold reads.")],
@@ -29,27 +31,36 @@ def tune(
     ids: Annotated[
         Literal["record", "row"], typer.Option("--ids", help="Each row's own id, or its number.")
     ] = "record",
-    steps: Annotated[int | None, typer.Option("--steps", help="In place of the recipe's.")] = None,
-    batch: Annotated[int | None, typer.Option("--batch", help="In place of the recipe's.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="In place of the recipe's.")] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", help="Number of optimiser steps. [default: the recipe's]")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option("--batch", help="Number of rows in a step. [default: the recipe's]")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Seed of order and draws. [default: the recipe's]")
+    ] = None,
     augment: Annotated[
         bool | None,
         typer.Option(
-            "--augment/--no-augment", help="Random crops, as MiniGPT-4 had; no cached features then."
+            "--augment/--no-augment",
+            help="Show a random crop of each image, as MiniGPT-4 did; features are not cached then.",
         ),
     ] = None,
     language_model: Annotated[
         str | None,
-        typer.Option("--language-model", help="Of minigpt4-7b or offline-smollm2: folder or hub id."),
+        typer.Option(
+            "--language-model", help="Language model of minigpt4-7b or offline-smollm2: folder or hub id."
+        ),
     ] = None,
     vision_model: Annotated[
-        str | None, typer.Option("--vision-model", help="Of minigpt4-7b: BLIP-2, folder or hub id.")
+        str | None, typer.Option("--vision-model", help="BLIP-2 model of minigpt4-7b: folder or hub id.")
     ] = None,
     projection: Annotated[
         Path | None,
-        typer.Option("--projection", help="To start from: a MiniGPT-4 .pth file or .safetensors."),
+        typer.Option("--projection", help="Projection to start from: a MiniGPT-4 .pth file or .safetensors."),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, ...")] = "auto",
+    device: Device = "auto",
     cache: Annotated[
         Path | None, typer.Option("--cache", help="Folder of image features, shared by all runs.")
     ] = None,
@@ -68,7 +79,8 @@ def tune(
 
     On several GPUs: `accelerate launch --no_python finegold tune ...`.
     """
-    from finegold.tuning import Parts, load_recipe, write_export
+    from finegold.models.prefix import Parts
+    from finegold.tuning import load_recipe, write_export
     from finegold.tuning import tune as run
 
     if export is not None:

@@ -46,7 +46,7 @@ class Answer:
 
     @classmethod
     def of(cls, item: Item, prompt: str, result: str | Exclusion) -> "Answer":
-        """From a result of a generator."""
+        """From what a model gave."""
         failed = isinstance(result, Exclusion)
         return cls(
             id=item.id,

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from finegold.errors import DataError
+from finegold.evaluation.answering import AnswerOptions, AnswerRun, Profile, answer_items
 from finegold.evaluation.answers import ALL_ITEMS, Shard, keep_settings, read_all_answers
-from finegold.evaluation.generate import AnswerRun, Asking, ask
 from finegold.evaluation.task import DEFAULT_PROMPTS, Item, Prompt, Split, Task
-from finegold.models.registry import Generator, Profile
+from finegold.models import Model
 from finegold.run import write_text
 
 Half = Literal["a", "b"]
@@ -27,8 +27,8 @@ class EvaluationOptions:
         limit: Only the first items of each split.
         half: Only the images of one half, to fit a selection on one and report the other.
         shard: Only a part of the items.
-        max_new_tokens: Longest answer in place of the prompt's.
-        seed: Of the profile's draws.
+        max_new_tokens: Number of tokens at which an answer is cut, in place of the prompt's.
+        seed: Seed of the profile's draws.
         batch_size: Items a call.
         retry_failed: Whether items that failed earlier are asked again.
     """
@@ -66,29 +66,31 @@ def missing_files(
 
 
 def answer_task(
-    task: Task, data: Path, out: Path, generator: Generator, profile: Profile, options: EvaluationOptions
+    task: Task, data: Path, out: Path, model: Model, profile: Profile, options: EvaluationOptions
 ) -> AnswerRun:
     """Complete the answers to a task in a folder.
 
     Raises:
+        ConfigError: If the model cannot choose tokens as the profile wants.
         DataError: If the task's files are missing or not as published.
         RunError: If the folder holds answers of another model or under other settings.
     """
-    missing = missing_files([task], data, options, blind=generator.blind)
+    missing = missing_files([task], data, options, blind=model.blind)
     if missing:
         raise missing_error(missing, data)
     split, prompt = options.split(task), options.prompt(task)
+    model.check_sampling(profile.sampling(prompt.max_new_tokens, options.seed))
     items = task.items(data, split)
     if options.half is not None:
         items = [item for item in items if half_of(item.image.name) == options.half]
     items = items[: options.limit]
-    keep_settings(out, task.name, _settings(task, split, prompt, generator, profile, options, len(items)))
-    asking = Asking(prompt, profile, options.seed, options.batch_size, options.retry_failed)
+    keep_settings(out, task.name, _settings(task, split, prompt, model, profile, options, len(items)))
+    how = AnswerOptions(prompt, profile, options.seed, options.batch_size, options.retry_failed)
     path = options.shard.path(out, task.name)
-    asked = ask(task.name, options.shard.of(items), generator, asking, path)
+    done = answer_items(task.name, options.shard.of(items), model, how, path)
     if task.kind == "free" and options.shard.count == 1:
-        _write_for_judge(task, items, out, generator.name)
-    return asked
+        _write_for_judge(task, items, out, model.name)
+    return done
 
 
 def missing_error(missing: dict[str, str], data: Path) -> DataError:
@@ -106,13 +108,13 @@ def _settings(
     task: Task,
     split: Split,
     prompt: Prompt,
-    generator: Generator,
+    model: Model,
     profile: Profile,
     options: EvaluationOptions,
     items: int,
 ) -> dict[str, Any]:
     return {
-        "model": {"name": generator.name, **generator.identity()},
+        "model": {"name": model.name, **model.identity()},
         "profile": asdict(profile),
         "seed": None if profile.deterministic else options.seed,
         "version": task.version,

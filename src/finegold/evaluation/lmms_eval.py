@@ -9,18 +9,20 @@ because lmms-eval brings torchvision and 50 packages more.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 from PIL import Image
 
 from finegold.errors import ConfigError, ModelError
+from finegold.evaluation.answering import find_profile
 from finegold.extras import require
-from finegold.models.registry import Generator, find_profile, open_generator
+from finegold.models import Model, Sampling, load_model
 from finegold.samples import IMAGE_PLACEHOLDER, Exclusion
 
 _WHY = "the lmms-eval bridge"
-_LONGEST = 1024
+_MAX_NEW_TOKENS = 1024
 """New tokens where a task names no limit; what lmms-eval's own models take."""
 
 
@@ -41,7 +43,7 @@ def __getattr__(name: str) -> Any:
     base: Any = require("lmms_eval.api.model", extra="lmms-eval", why=_WHY).lmms
 
     class FinegoldModel(base):  # type: ignore[misc]
-        """A finegold generator as a simple model of lmms-eval."""
+        """A finegold model as a simple model of lmms-eval."""
 
         is_simple = True
 
@@ -62,12 +64,13 @@ def __getattr__(name: str) -> Any:
                     f"--model_args has {', '.join(unknown)}, expected pretrained, dtype, profile, seed"
                 )
             self._batch_size = int(batch_size)
-            self._generator = open_generator(
-                pretrained, find_profile(profile), seed=int(seed), device=device or "auto", dtype=dtype
-            )
+            self._sampling = find_profile(profile).sampling(_MAX_NEW_TOKENS, int(seed))
+            self._answering = load_model(pretrained, device=device or "auto", dtype=dtype)
 
         def generate_until(self, requests: Sequence[Any]) -> list[str]:
-            return answer_requests(self._generator, requests, self.task_dict, self._batch_size)
+            return answer_requests(
+                self._answering, requests, self.task_dict, self._batch_size, self._sampling
+            )
 
         def loglikelihood(self, requests: Sequence[Any]) -> Any:
             raise NotImplementedError("finegold's models answer; they give no likelihoods to lmms-eval")
@@ -79,26 +82,32 @@ def __getattr__(name: str) -> Any:
 
 
 def answer_requests(
-    generator: Generator, requests: Sequence[Any], documents: Any, batch_size: int
+    model: Model,
+    requests: Sequence[Any],
+    documents: Any,
+    batch_size: int,
+    sampling: Sampling | None = None,
 ) -> list[str]:
     """Answers to lmms-eval's requests, in order.
 
     Args:
-        generator: What answers.
+        model: What answers.
         requests: Each with `args` = (context, settings, images of a document, document id, task, split).
         documents: By task, split and id.
         batch_size: Questions a call.
+        sampling: How tokens are chosen; a request's own `max_new_tokens` comes first. None is greedy.
 
     Raises:
         ModelError: If a question has not exactly one image, or gets no answer: lmms-eval would score a gap as
             wrong.
     """
+    sampling = sampling or Sampling(_MAX_NEW_TOKENS)
     answers = []
-    for longest, group in groupby((request.args for request in requests), key=_longest):
+    for count, group in groupby((request.args for request in requests), key=_max_new_tokens):
         for batch in _batches(list(group), batch_size):
             images = [_image(arguments, documents) for arguments in batch]
             prompts = [arguments[0].replace(IMAGE_PLACEHOLDER, "").strip() for arguments in batch]
-            given = generator.generate(images, prompts, longest)
+            given = model.answer(images, prompts, replace(sampling.for_batch(prompts), max_new_tokens=count))
             for arguments, answer in zip(batch, given, strict=True):
                 if isinstance(answer, Exclusion):
                     raise ModelError(f"{arguments[4]} document {arguments[3]} has no answer: {answer.reason}")
@@ -106,8 +115,8 @@ def answer_requests(
     return answers
 
 
-def _longest(arguments: Any) -> int:
-    return int(arguments[1].get("max_new_tokens") or _LONGEST)
+def _max_new_tokens(arguments: Any) -> int:
+    return int(arguments[1].get("max_new_tokens") or _MAX_NEW_TOKENS)
 
 
 def _batches(items: list[Any], size: int) -> Iterator[list[Any]]:

@@ -1,80 +1,228 @@
-"""What answers: anything that gives texts for images and prompts."""
+"""A model that answers questions about images and tells how likely an answer is."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from PIL import Image
 
-from finegold.errors import ConfigError
+from finegold.arrays import Vectors
+from finegold.errors import ConfigError, ModelError
 from finegold.samples import Exclusion
 
-
-class Generator(Protocol):
-    """A model behind one function."""
-
-    @property
-    def name(self) -> str:
-        """As the user wrote it; for tables and messages."""
-
-    @property
-    def blind(self) -> bool:
-        """Whether it answers without looking, so that images are neither needed nor read."""
-
-    def identity(self) -> dict[str, Any]:
-        """What its answers depend on, JSON-able: answers of two identities are never mixed."""
-
-    def generate(
-        self, images: Sequence[Image.Image], prompts: Sequence[str], max_new_tokens: int
-    ) -> Sequence[str | Exclusion]:
-        """An answer a prompt, in order, without the prompt; an Exclusion where there is none.
-
-        Args:
-            images: RGB, one a prompt; empty for a blind generator.
-            prompts: Questions without image placeholders or chat format.
-            max_new_tokens: Longest answer.
-        """
-
-    def close(self) -> None:
-        """Let go of weights or connections; not used afterwards."""
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
-    """How tokens are chosen and images prepared.
+class Sampling:
+    """How the tokens of an answer are chosen.
 
     Attributes:
-        name: For `--profile`.
-        temperature: 0 takes the likeliest token each time.
-        top_p: When drawing, from the likeliest tokens that together have this probability.
-        random_crop: Whether each image goes through MiniGPT-4's training crop first.
+        max_new_tokens: Number of tokens at which an answer is cut, at least 1.
+        temperature: 0 takes the likeliest token each time; above 0 each token is drawn.
+        top_p: Tokens are drawn from the likeliest ones that together have this probability, in (0, 1].
+        seed: Seed of the draws.
+
+    Raises:
+        ConfigError: If a value is out of range.
+    """
+
+    max_new_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1 or self.temperature < 0 or not 0 < self.top_p <= 1:
+            raise ConfigError(
+                f"{self} is out of range, expected max_new_tokens >= 1, temperature >= 0 and top_p above 0 "
+                "and at most 1"
+            )
+
+    def for_batch(self, parts: Sequence[str]) -> "Sampling":
+        """The same with a seed for one batch, mixed from this seed and what identifies the batch.
+
+        So the draws of a batch depend on its content and not on what ran before.
+        """
+        text = "\0".join((str(self.seed), *parts))
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        return replace(self, seed=int.from_bytes(digest[:6], "big"))
+
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments for `generate` of transformers."""
+        drawn = {"temperature": self.temperature, "top_p": self.top_p, "top_k": 0} if self.temperature else {}
+        return {
+            "max_new_tokens": self.max_new_tokens,
+            "do_sample": bool(self.temperature),
+            "num_beams": 1,
+            **drawn,
+        }
+
+
+class Model(ABC):
+    """A model behind a name. Its weights are loaded when they are first needed.
+
+    Attributes:
+        name: What the user wrote; for tables, messages and answer files.
+        blind: Whether it answers without looking, so that images are neither needed nor read.
     """
 
     name: str
-    temperature: float
-    top_p: float
-    random_crop: bool
+    blind: bool = False
 
-    @property
-    def deterministic(self) -> bool:
-        """Whether nothing is drawn."""
-        return self.temperature == 0 and not self.random_crop
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """What the answers depend on, JSON-able: answers of two identities are never mixed."""
+
+    @abstractmethod
+    def answer(
+        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
+    ) -> Sequence[str | Exclusion]:
+        """Answer each prompt, in order; an Exclusion says why there is no answer.
+
+        Args:
+            images: RGB, one a prompt, None where a prompt has no image; may be empty for a blind model.
+            prompts: Questions without image placeholders or chat format.
+            sampling: How tokens are chosen. Draws depend on its seed and on the batch, on nothing else.
+
+        Returns:
+            The answers without the prompts, stripped.
+
+        Raises:
+            ConfigError: If the model cannot answer without an image, or cannot draw with a seed.
+            ModelError: If the weights cannot be loaded.
+        """
+
+    @abstractmethod
+    def losses(
+        self,
+        images: Sequence[Image.Image | None],
+        prompts: Sequence[str | None],
+        answers: Sequence[str],
+        *,
+        mask_images: bool = False,
+        max_tokens: int | None = None,
+        batch_size: int = 16,
+    ) -> list[Vectors]:
+        """Tell the negative log likelihood of each token of given answers, end symbol included.
+
+        The form of a sequence is that of training: one turn with the image and the question, then the
+        answer. Only the answer's tokens have a loss.
+
+        - `mask_images` leaves the form as it is and hides the images, as VisNec does (arXiv 2603.01195):
+          the image tokens become padding and are masked out of attention, all other tokens stay at their
+          places.
+        - Where an image is None, a Hugging Face model gets a prompt without image tokens; a
+          projected-prefix model, whose prompts have a fixed number of image places, gets them masked.
+        - Where a prompt is None, the turn holds no text.
+
+        Args:
+            images: RGB, one an answer. They are taken batch by batch, so a lazy sequence may decode them.
+            prompts: Questions without image placeholders or chat format.
+            answers: What may be said.
+            mask_images: Whether to hide the images.
+            max_tokens: Number of tokens at which an answer is cut, end symbol included; None cuts nothing.
+            batch_size: Answers in a forward pass; answers of like length share one.
+
+        Returns:
+            For each answer an array of nats, one a token, shape (tokens,), float32.
+
+        Raises:
+            ModelError: If the model tells no losses.
+        """
+
+    def check_sampling(self, sampling: Sampling) -> None:  # noqa: B027 (most models take any sampling)
+        """Raise ConfigError if the model cannot choose tokens so."""
+
+    def load(self) -> None:  # noqa: B027 (some models have no weights)
+        """Load the weights now instead of at the first call that needs them."""
+
+    def close(self) -> None:  # noqa: B027 (some models hold nothing)
+        """Release weights and connections; the model is not used afterwards."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
-PROFILES = {
-    "greedy": Profile("greedy", 0.0, 1.0, random_crop=False),
-    "ehub-2023": Profile("ehub-2023", 1.0, 0.9, random_crop=True),
-}
-"""`ehub-2023` is how LVLM-eHub ran MiniGPT-4: sampled, and the image through the training processor. Its
-draws are seeded here; there they were not."""
+class AnswersOnly(Model):
+    """A model that tells no losses."""
+
+    def losses(self, *_: Any, **__: Any) -> list[Vectors]:
+        """Refuse.
+
+        Raises:
+            ModelError: Always.
+        """
+        raise ModelError(
+            f"'{self.name}' gives answers and no losses: name offline, a tuned folder or a Hugging Face model"
+        )
 
 
-def find_profile(name: str) -> Profile:
-    """A profile by name.
+def all_shown(name: str, images: Sequence[Image.Image | None], count: int) -> list[Image.Image]:
+    """The images, of which each of so many prompts has one.
+
+    Raises:
+        ConfigError: If a prompt has none.
+    """
+    shown = [image for image in images if image is not None]
+    if len(shown) != count:
+        raise ConfigError(f"'{name}' answers about an image and a question came without one: give --image")
+    return shown
+
+
+def like_lengths(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
+    """Yield batches of row numbers, rows of like length together, so that little is padding."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
+def dtype_named(name: str) -> "torch.dtype | None":
+    """The precision of that name; None for `auto`.
 
     Raises:
         ConfigError: If there is none of that name.
     """
-    if name not in PROFILES:
-        raise ConfigError(f"there is no profile '{name}': there are {', '.join(PROFILES)}")
-    return PROFILES[name]
+    import torch
+
+    names = ("float32", "bfloat16", "float16")
+    if name not in ("auto", *names):
+        raise ConfigError(f"the dtype is '{name}', expected auto or one of {', '.join(names)}")
+    return None if name == "auto" else getattr(torch, name)
+
+
+@contextmanager
+def drawing(seed: int) -> Iterator[None]:
+    """Let torch draw from this seed during the block, without gradients; its own state is put back."""
+    import torch
+
+    with torch.inference_mode(), torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def decode_plainly(network: Any, tokenizer: Any) -> None:
+    """Keep only the special tokens of a checkpoint's own generation settings.
+
+    A repetition penalty or a temperature in them would make two models answer under different rules.
+    """
+    from transformers import GenerationConfig
+
+    before = network.generation_config
+    eos = before.eos_token_id
+    network.generation_config = GenerationConfig(
+        eos_token_id=tokenizer.eos_token_id if eos is None else eos,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=before.bos_token_id,
+        decoder_start_token_id=getattr(before, "decoder_start_token_id", None),
+    )

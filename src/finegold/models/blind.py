@@ -1,63 +1,54 @@
 """Answers without looking: what a benchmark gives to a model that sees nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
 
+from finegold.models.base import AnswersOnly, Sampling
+
 CONSTANT = "constant:"
-LEAK = "spelling-rule"
+SPELLING_RULE = "spelling-rule"
 
 
-@dataclass(frozen=True)
-class Constant:
+class ConstantAnswer(AnswersOnly):
     """The same answer to every question: `constant:Yes or no`."""
 
-    answer: str
-    blind: bool = True
+    blind = True
 
-    @property
-    def name(self) -> str:
-        """As the user wrote it."""
-        return CONSTANT + self.answer
+    def __init__(self, text: str) -> None:
+        self.name = CONSTANT + text
+        self._text = text
 
     def identity(self) -> dict[str, Any]:
-        """See `Generator`."""
-        return {"kind": "constant", "answer": self.answer}
+        """Its answer."""
+        return {"kind": "constant", "answer": self._text}
 
-    def close(self) -> None:
-        """See `Generator`."""
-
-    def generate(
+    def answer(
         self,
-        images: Sequence[Image.Image],  # noqa: ARG002 (blind)
+        images: Sequence[Image.Image | None],  # noqa: ARG002 (blind)
         prompts: Sequence[str],
-        max_new_tokens: int,  # noqa: ARG002 (short)
+        sampling: Sampling,  # noqa: ARG002 (the answer is given)
     ) -> list[str]:
-        """See `Generator`."""
-        return [self.answer] * len(prompts)
+        """Give the same answer to every prompt."""
+        return [self._text] * len(prompts)
 
 
-@dataclass(frozen=True)
-class SpellingRule:
+class SpellingRule(AnswersOnly):
     """Answers the identification questions by how the published file misspells those that are false."""
 
-    name: str = LEAK
-    blind: bool = True
+    name = SPELLING_RULE
+    blind = True
 
     def identity(self) -> dict[str, Any]:
-        """See `Generator`."""
-        return {"kind": LEAK}
+        """Its name."""
+        return {"kind": SPELLING_RULE}
 
-    def close(self) -> None:
-        """See `Generator`."""
-
-    def generate(
+    def answer(
         self,
-        images: Sequence[Image.Image],  # noqa: ARG002 (blind)
+        images: Sequence[Image.Image | None],  # noqa: ARG002 (blind)
         prompts: Sequence[str],
-        max_new_tokens: int,  # noqa: ARG002 (short)
+        sampling: Sampling,  # noqa: ARG002 (the answer follows from the prompt)
     ) -> list[str]:
-        """See `Generator`."""
+        """Say No where a prompt has the misspelling, and Yes otherwise."""
         return ["No" if " exis in " in prompt else "Yes" for prompt in prompts]

@@ -1,40 +1,35 @@
-"""MiniGPT-4's training crop, which LVLM-eHub applied to the images that it evaluated."""
+"""MiniGPT-4's random crop: of training until November 2023, and of LVLM-eHub's evaluation."""
 
-import hashlib
 import math
 import random
 
-from PIL import Image
-
-SIDE = 224
 _AREA = (0.5, 1.0)
 _RATIO = (3 / 4, 4 / 3)
 _TRIES = 10
 
 
-def random_crop(image: Image.Image, *, seed: int, item: str) -> Image.Image:
-    """Half to all of the area at an aspect ratio of 3:4 to 4:3, resized to 224 by 224 (bicubic).
+def crop_box(size: tuple[int, int], draw: random.Random) -> tuple[int, int, int, int]:
+    """Draw a rectangle with half to all of the area and a ratio of 3:4 to 4:3 (log-uniform).
 
-    The rule of torchvision's `RandomResizedCrop(224, scale=(0.5, 1))`, from draws of its own.
+    The rule is that of torchvision's `RandomResizedCrop(scale=(0.5, 1))`: ten tries, then the largest central
+    rectangle whose ratio is allowed.
 
     Args:
-        image: RGB.
-        seed: Of the run.
-        item: Of the image's item, so that a crop does not depend on what ran before.
+        size: Width and height of the image.
+        draw: Source of the draws.
+
+    Returns:
+        Left, top, right and bottom, inside the image.
     """
-    digest = hashlib.sha256(f"{seed}/{item}".encode("utf-8", "surrogatepass")).digest()
-    rng = random.Random(int.from_bytes(digest[:8], "big"))
-    width, height = image.size
+    width, height = size
     for _ in range(_TRIES):
-        area = width * height * rng.uniform(*_AREA)
-        ratio = math.exp(rng.uniform(math.log(_RATIO[0]), math.log(_RATIO[1])))
+        area = width * height * draw.uniform(*_AREA)
+        ratio = math.exp(draw.uniform(math.log(_RATIO[0]), math.log(_RATIO[1])))
         w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
         if 0 < w <= width and 0 < h <= height:
-            left, top = rng.randint(0, width - w), rng.randint(0, height - h)
+            left, top = draw.randint(0, width - w), draw.randint(0, height - h)
             break
     else:
-        # A long image: its middle, as wide or as high as the ratio allows.
-        w = min(width, round(height * _RATIO[1]))
-        h = min(height, round(width / _RATIO[0]))
+        w, h = min(width, round(height * _RATIO[1])), min(height, round(width / _RATIO[0]))
         left, top = (width - w) // 2, (height - h) // 2
-    return image.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=(left, top, left + w, top + h))
+    return left, top, left + w, top + h

@@ -17,61 +17,65 @@ from finegold.llm import (
     Session,
     map_bounded,
 )
-from finegold.models.base import Profile
+from finegold.models.base import AnswersOnly, Sampling
 from finegold.samples import Exclusion
 
-PREFIX = "endpoint:"
 _TEMPLATE = "evaluate/1"
 
 
-class EndpointGenerator:
+class EndpointModel(AnswersOnly):
     """Asks for each answer with one call: the image (its longest side at most 1,024 pixels), then the prompt.
 
     A reply that was paid for is in the session's cache, so that a killed run does not pay for it again. A
     call that fails leaves an Exclusion; an endpoint that is down, or a limit that is reached, stops the run.
     """
 
-    blind = False
-
-    def __init__(self, model: str, session: Session, profile: Profile) -> None:
+    def __init__(self, name: str, model: str, session: Session) -> None:
         """Take the settings; nothing is opened.
 
         Args:
-            model: As the endpoint names it.
+            name: What the user wrote, such as `endpoint:gpt-4o`.
+            model: The model as the endpoint names it.
             session: Address, limits and cache.
-            profile: Must be deterministic.
-
-        Raises:
-            ConfigError: If the profile draws: the endpoint's draws cannot be seeded.
         """
-        if not profile.deterministic:
-            raise ConfigError(
-                f"the profile '{profile.name}' draws, which cannot be seeded at an endpoint: use greedy"
-            )
-        self.name = PREFIX + model
+        self.name = name
         self._model = model
         self._session = session
         self._loop: LoopThread | None = None
         self._client: CachedClient | None = None
 
     def identity(self) -> dict[str, Any]:
-        """See `Generator`."""
+        """The endpoint's name of the model, and the form of the calls."""
         return {"kind": "endpoint", "model": self._model, "template": _TEMPLATE, "temperature": 0.0}
 
-    def generate(
-        self, images: Sequence[Image.Image], prompts: Sequence[str], max_new_tokens: int
-    ) -> list[str | Exclusion]:
-        """See `Generator`.
+    def check_sampling(self, sampling: Sampling) -> None:
+        """Refuse drawn tokens.
 
         Raises:
+            ConfigError: If the temperature is above 0: the draws of an endpoint cannot be seeded.
+        """
+        if sampling.temperature:
+            raise ConfigError(
+                f"a temperature of {sampling.temperature} draws tokens, and the draws cannot be seeded at an "
+                "endpoint: use temperature 0"
+            )
+
+    def answer(
+        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
+    ) -> list[str | Exclusion]:
+        """Ask for all answers, several at a time.
+
+        Raises:
+            ConfigError: If the temperature is above 0.
             RunError: If the endpoint is down or a limit is reached.
         """
+        self.check_sampling(sampling)
         requests = [
             ChatRequest(
                 self._model,
-                (Message("user", (Picture.of(image), prompt)),),
+                (Message("user", (prompt,) if image is None else (Picture.of(image), prompt)),),
                 _TEMPLATE,
-                max_tokens=max_new_tokens,
+                max_tokens=sampling.max_new_tokens,
             )
             for image, prompt in zip(images, prompts, strict=True)
         ]
@@ -80,7 +84,7 @@ class EndpointGenerator:
         return self._loop.run(self._ask_all(requests))
 
     def close(self) -> None:
-        """See `Generator`."""
+        """Close the connections."""
         if self._loop is not None:
             if self._client is not None:
                 self._loop.run(self._client.close())

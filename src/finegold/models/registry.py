@@ -1,53 +1,55 @@
-"""Generators: the models that can be evaluated, by the name that a user gives."""
+"""The model that a name stands for."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from finegold.errors import ConfigError
-from finegold.llm import Session
-from finegold.models.base import PROFILES, Generator, Profile, find_profile
-from finegold.models.blind import CONSTANT, LEAK, Constant, SpellingRule
-from finegold.models.endpoint import PREFIX, EndpointGenerator
-from finegold.models.huggingface.generator import HuggingFaceGenerator
+from finegold.models.base import Model
+from finegold.models.blind import CONSTANT, SPELLING_RULE, ConstantAnswer, SpellingRule
+
+if TYPE_CHECKING:
+    from finegold.llm import Session
+
+ENDPOINT = "endpoint:"
 
 
-def open_generator(
-    model: str,
-    profile: Profile,
+def load_model(
+    name: str,
     *,
-    seed: int = 0,
     device: str = "auto",
     dtype: str = "auto",
-    session: Callable[[], Session] | None = None,
-) -> Generator:
-    """The generator that a name stands for; weights are loaded when they are first needed.
+    session: "Callable[[], Session] | None" = None,
+    features: Path | None = None,
+) -> Model:
+    """The model that a name stands for; its weights are loaded when they are first needed.
 
     Args:
-        model: `constant:TEXT`, `spelling-rule`, `endpoint:MODEL`, `offline`, a folder that `finegold tune`
-            wrote, or a Hugging Face folder or hub id.
-        profile: How tokens are chosen.
-        seed: Of draws.
-        device: `auto`, `cpu`, `cuda`...
-        dtype: Of a Hugging Face model.
-        session: Opens the endpoint's settings.
+        name: `offline`, a folder that `finegold tune` wrote, a Hugging Face folder or hub id,
+            `endpoint:NAME`, `constant:TEXT` or `spelling-rule`.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`...
+        dtype: `float32`, `bfloat16`, `float16` or `auto`, which is bfloat16 for a Hugging Face model on a GPU
+            and float32 otherwise.
+        session: Opens the settings of an endpoint; None takes them from the environment.
+        features: Folder that keeps image features of projected-prefix models; None keeps none.
 
     Raises:
         ConfigError: If the name stands for an endpoint and there are no settings for one.
     """
-    if model.startswith(CONSTANT):
-        return Constant(model.removeprefix(CONSTANT))
-    if model == LEAK:
+    if name.startswith(CONSTANT):
+        return ConstantAnswer(name.removeprefix(CONSTANT))
+    if name == SPELLING_RULE:
         return SpellingRule()
-    if model.startswith(PREFIX):
-        if session is None:
-            raise ConfigError(f"'{model}' is an endpoint, and no endpoint is set")
-        return EndpointGenerator(model.removeprefix(PREFIX), session(), profile)
-    from finegold.models.prefix.registry import is_prefix_name
+    if name.startswith(ENDPOINT):
+        from finegold.llm import session_from
+        from finegold.models.endpoint import EndpointModel
 
-    if is_prefix_name(model):
-        from finegold.models.prefix.generator import PrefixGenerator
+        return EndpointModel(name, name.removeprefix(ENDPOINT), (session or session_from)())
+    from finegold.models.prefix.storage import is_prefix_name
 
-        return PrefixGenerator(model, profile, seed=seed, device=device)
-    return HuggingFaceGenerator(model, profile, seed=seed, device=device, dtype=dtype)
+    if is_prefix_name(name):
+        from finegold.models.prefix.model import PrefixModel
 
+        return PrefixModel(name, device=device, dtype=dtype, features=features)
+    from finegold.models.huggingface.model import HuggingFaceModel
 
-__all__ = ["PROFILES", "Generator", "Profile", "find_profile", "open_generator"]
+    return HuggingFaceModel(name, device=device, dtype=dtype)

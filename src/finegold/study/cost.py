@@ -12,7 +12,8 @@ from pathlib import Path
 
 from finegold.errors import BudgetError
 from finegold.evaluation.task import Item
-from finegold.models.prefix.registry import default_recipe, is_prefix_name
+from finegold.models import load_model
+from finegold.models.prefix import is_prefix_name, load_network
 from finegold.report.study.words import duration
 from finegold.samples import Dataset, open_dataset
 from finegold.samples.images import decode
@@ -26,7 +27,7 @@ from finegold.study.run import Prepared, base_model, prepare
 from finegold.study.study import PoolSpec, Study
 from finegold.study.task_items import TaskItems, read_task_items
 from finegold.study.workers import WorkerPool, run_jobs
-from finegold.tuning import load_answerer, load_network, load_recipe
+from finegold.tuning import default_recipe, load_recipe
 from finegold.workflow import Compute, SelectionSettings
 
 ROWS = 96
@@ -301,7 +302,7 @@ def _load_seconds(model: str, device: str) -> float:
     seconds = 0.0
     for _ in range(2):
         begin = time.perf_counter()
-        load_answerer(model, device=device)
+        load_model(model, device=device).load()
         seconds = time.perf_counter() - begin
     return seconds
 

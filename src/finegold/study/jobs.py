@@ -8,6 +8,7 @@ from typing import Any
 
 from finegold.run import file_sha256, fingerprint
 from finegold.study.folder import StudyFolder, finish, finished
+from finegold.study.losses import FILE, write_losses
 from finegold.study.task_items import TaskSpec
 
 VERSION = 1
@@ -80,11 +81,16 @@ class Job:
 
     def left(self, folder: StudyFolder) -> tuple[TaskSpec, ...]:
         """What is not answered yet."""
-        return tuple(ask for ask in self.asks if finished(self.answers(folder, ask.task)) is None)
+        return tuple(ask for ask in self.asks if not _complete(self.answers(folder, ask.task), ask))
 
     def trained(self, folder: StudyFolder) -> dict[str, Any] | None:
         """Seconds and steps of the training; None if it is not done, or there is none."""
         return None if self.training is None else finished(folder.model(self.training.fingerprint))
+
+
+def _complete(where: Path, ask: TaskSpec) -> bool:
+    """Whether answers are all there, and losses too if they are wanted."""
+    return finished(where) is not None and not (ask.losses and not (where / FILE).exists())
 
 
 def run_job(out: Path, job: Job, device: str) -> dict[str, Any]:
@@ -137,18 +143,13 @@ def _train(folder: StudyFolder, training: Training, device: str) -> dict[str, An
 
 def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str, float]:
     from finegold.evaluation import find_tasks
+    from finegold.evaluation.answering import find_profile
     from finegold.evaluation.evaluate import EvaluationOptions, answer_task
-    from finegold.models.prefix.generator import PrefixGenerator
-    from finegold.models.prefix.registry import is_prefix_name
-    from finegold.models.registry import find_profile, open_generator
-    from finegold.study.losses import write_losses
+    from finegold.models import load_model
 
     profile = find_profile("greedy")
-    own = is_prefix_name(model)
-    prefix = PrefixGenerator(model, profile, device=device, features=folder.features) if own else None
-    generator = prefix or open_generator(model, profile, device=device)
     seconds = {}
-    try:
+    with load_model(model, device=device, features=folder.features) as answering:
         for ask in job.left(folder):
             begin = time.perf_counter()
             where = job.answers(folder, ask.task)
@@ -159,13 +160,11 @@ def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str,
                 limit=ask.limit,
                 batch_size=ask.batch,
             )
-            answer_task(task, Path(ask.data), where, generator, profile, options)
-            if ask.losses and prefix is not None:
-                write_losses(where, prefix.model, ask)
+            answer_task(task, Path(ask.data), where, answering, profile, options)
+            if ask.losses:
+                write_losses(where, answering, ask)
             seconds[ask.task] = time.perf_counter() - begin
             finish(where, {"seconds": seconds[ask.task]})
-    finally:
-        generator.close()
     return seconds
 
 

@@ -3,31 +3,29 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from finegold.arrays import Floats
 from finegold.errors import RunError
 from finegold.evaluation.tasks import find_tasks
-from finegold.models.prefix.template import encode_answer, encode_prompt
+from finegold.models import Model
 from finegold.offline.captioner import DETAIL_INSTRUCTIONS
 from finegold.run import write_json
 from finegold.samples import ImageRef
 from finegold.samples.images import decode
 from finegold.study.task_items import TaskSpec
 
-if TYPE_CHECKING:
-    from finegold.models.prefix.network import PrefixNetwork
-
 FILE = "losses.json"
-LONGEST = 160
-"""Tokens of an answer."""
+MAX_TOKENS = 160
+"""Number of tokens at which a text is cut."""
 KINDS = ("single", "joined")
 """The first reference of an image after the task's prompt; all of them joined, asked for in detail."""
 
 
-def write_losses(where: Path, model: "PrefixNetwork", ask: TaskSpec) -> None:
+def write_losses(where: Path, model: Model, ask: TaskSpec) -> None:
     """Measure the reference captions of a caption task, unless that is done.
 
     An image's references are its own; the wrong image is that of the next item.
@@ -36,13 +34,16 @@ def write_losses(where: Path, model: "PrefixNetwork", ask: TaskSpec) -> None:
         where: Folder of the model's answers.
         model: What answered.
         ask: The task.
+
+    Raises:
+        ModelError: If the model tells no losses.
     """
     if (where / FILE).exists():
         return
     items = ask.read()
     (task,) = find_tasks([ask.task])
-    single = [[item.references[0]] for item in items]
-    joined = [[" ".join(item.references)] for item in items]
+    single = [item.references[0] for item in items]
+    joined = [" ".join(item.references) for item in items]
     prompts = (task.prompt(ask.prompts).render(items[0]), DETAIL_INSTRUCTIONS[0])
     images = [item.image for item in items]
     found: dict[str, Any] = {
@@ -53,44 +54,35 @@ def write_losses(where: Path, model: "PrefixNetwork", ask: TaskSpec) -> None:
 
 
 def item_losses(
-    model: "PrefixNetwork",
-    images: Sequence[ImageRef],
-    texts: Sequence[Sequence[str]],
-    prompt: str,
-    batch: int,
+    model: Model, images: Sequence[ImageRef], texts: Sequence[str], prompt: str, batch_size: int
 ) -> Floats:
-    """Losses of each image's texts.
+    """Losses of the text of each image.
 
     Returns:
         Shape (images, 3): nats with the right image, nats with the wrong one, tokens.
     """
-    import torch
-
-    asked = encode_prompt(model.tokenizer, model.template, prompt)
-    sums = np.zeros((len(images), 3))
-    features = torch.cat(
-        [
-            model.features.encode([decode(image) for image in images[start : start + batch]])
-            for start in range(0, len(images), batch)
-        ]
+    right, wrong = (
+        model.losses(
+            _Decoded(shown), [prompt] * len(texts), texts, max_tokens=MAX_TOKENS, batch_size=batch_size
+        )
+        for shown in (images, [*images[1:], *images[:1]])
     )
-    told = [
-        (row, encode_answer(model.tokenizer, model.template, text, LONGEST).ids)
-        for row, own in enumerate(texts)
-        for text in own
-    ]
-    # Texts of like length together, so that little is padding.
-    told.sort(key=lambda one: len(one[1]))
-    with torch.inference_mode():
-        for start in range(0, len(told), batch):
-            part = told[start : start + batch]
-            rows = np.array([row for row, _ in part])
-            group = model.collate([asked] * len(part), [ids for _, ids in part])
-            for column, shift in enumerate((0, 1)):
-                shown = features[(rows + shift) % len(images)].to(model.device)
-                np.add.at(sums[:, column], rows, model.row_losses(group, shown).cpu().numpy())
-            np.add.at(sums[:, 2], rows, [len(ids) for _, ids in part])
-    return sums
+    return np.array(
+        [[sum(one), sum(other), len(one)] for one, other in zip(right, wrong, strict=True)], np.float64
+    )
+
+
+class _Decoded(Sequence[Image.Image]):
+    """Images that are decoded when they are taken, so that they are never all in memory."""
+
+    def __init__(self, refs: Sequence[ImageRef]) -> None:
+        self._refs = refs
+
+    def __len__(self) -> int:
+        return len(self._refs)
+
+    def __getitem__(self, place: Any) -> Any:
+        return decode(self._refs[place])
 
 
 def read_losses(where: Path) -> tuple[list[str], dict[str, Floats]] | None:

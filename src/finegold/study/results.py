@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from finegold import __version__
 from finegold.evaluation.hygiene import Hygiene, fitted_with
 from finegold.evaluation.tasks import find_tasks
-from finegold.models.prefix.registry import default_recipe, is_prefix_name
 from finegold.report.study.findings import ArmResult, Example, Findings, Gain
 from finegold.run import fingerprint
 from finegold.selection.learned import MeasuredSubset, write_pairs
@@ -19,6 +18,7 @@ from finegold.study.run import Prepared, Runs
 from finegold.study.study import ArmSpec as Chosen
 from finegold.study.study import Study
 from finegold.study.workers import WorkerPool
+from finegold.tuning import default_recipe
 from finegold.workflow.selection import library_versions
 
 PAIRS = "pairs.jsonl"
@@ -31,7 +31,7 @@ def collect(folder: StudyFolder, study: Study, prepared: Prepared, crew: WorkerP
         RunError: If runs are missing.
     """
     metrics = read_metrics(folder, study, prepared)
-    notes = _notes(study, prepared)
+    notes = _notes(prepared)
     questions = tuple(question(metric, study, _fitted(metric, study)) for metric in metrics)
     found_gains: tuple[Gain, ...] = ()
     examples: list[Example] = []
@@ -93,15 +93,13 @@ def _preset(arm: Chosen) -> str:
     return f"{chosen} of {arm.data.path}" if chosen and arm.data is not None else chosen
 
 
-def _notes(study: Study, prepared: Prepared) -> tuple[str, ...]:
+def _notes(prepared: Prepared) -> tuple[str, ...]:
     found = []
     if prepared.offline is not None:
         found.append(
             f"Encoder heads and captioner were trained for this study on {prepared.offline.photos:,} photos; "
             f"{prepared.offline.left_out:,} photos of the pool or the evaluation were left out."
         )
-    if study.evaluation.losses and not is_prefix_name(prepared.model):
-        found.append("Losses are measured of projected-prefix models only.")
     return tuple(found)
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from finegold.errors import RunError
 from finegold.evaluation import find_tasks
 from finegold.evaluation.evaluate import EvaluationOptions, missing_error, missing_files
-from finegold.models.prefix.registry import NEW_MODELS, default_recipe
-from finegold.models.prefix.storage import save_network
+from finegold.models.prefix import NEW_MODELS, Parts, load_network, save_network
 from finegold.run import file_sha256, fingerprint, progress, write_json
 from finegold.study.arms import ArmRows, StudyRows
 from finegold.study.folder import StudyFolder, finish, finished
@@ -18,7 +17,7 @@ from finegold.study.offline_models import OfflineModels, train_offline_models, t
 from finegold.study.study import ModelParts, Study
 from finegold.study.task_items import TaskItems
 from finegold.study.workers import WorkerPool, run_jobs
-from finegold.tuning import Parts, load_network, load_recipe
+from finegold.tuning import default_recipe, load_recipe
 from finegold.workflow.rows import Compute
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from finegold.errors import ConfigError
-from finegold.models.prefix.registry import NEW_MODELS
+from finegold.models.prefix import NEW_MODELS
 from finegold.registry import read_toml, toml_names
 from finegold.selection.preset import find_preset
 
@@ -112,8 +112,7 @@ class Evaluation(_Strict):
         prompts: Version of the wording.
         splits: Split by task, where not the first.
         limit: Only so many items of each.
-        losses: Also the loss of the reference captions with the right and with a wrong image; projected-
-            prefix models only.
+        losses: Also the loss of the reference captions with the right and with a wrong image.
         batch: Items a forward pass.
     """
 

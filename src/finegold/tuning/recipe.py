@@ -1,17 +1,16 @@
-"""Recipes: short TOML files that say how to train; finegold's own are in this package's folder `recipes`."""
+"""Recipes: short TOML files that say how to train; the built-in ones are in the folder `recipes`."""
 
+import math
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from finegold.errors import ConfigError
+from finegold.models.prefix.storage import is_prefix_name
 from finegold.registry import read_toml, toml_names
-from finegold.tuning.schedule import Schedule
 
 Precision = Literal["float32", "bfloat16", "float16"]
-
-
-_OWN = ("finegold.tuning", "recipes")
+_BUILT_IN = ("finegold.tuning", "recipes")
 
 
 class _Strict(BaseModel):
@@ -26,15 +25,21 @@ class Recipe(_Strict):
         trains: `projection`, `everything`, or for `huggingface` also `lora`.
         steps: Optimiser steps.
         batch: Rows a step.
-        instructions: One of these is drawn for each batch, in place of the rows' own; empty: the rows' own.
-        longest_answer: Tokens of an answer with its end symbol; longer ones are cut, and counted.
-        weight_decay: Of matrices; biases and norms have none.
+        instructions: One of these is drawn for each batch in place of the rows' instructions; empty keeps
+            these.
+        longest_answer: Number of tokens at which an answer is cut, end symbol included; cuts are counted.
+        rate: Learning rate at the end of the warm-up.
+        rate_floor: Learning rate at the end of the cosine.
+        warmup_rate: Learning rate of step 0.
+        warmup_steps: Steps before the cosine applies.
+        epoch_steps: Steps of an "epoch": the warm-up counts steps inside of it. 0 counts from the start.
+        weight_decay: Weight decay of matrices; biases and norms have none.
         save_every: Steps between checkpoints.
         precision: `float16` and `bfloat16` by autocast on GPUs; on a CPU float32 is used.
         clip: Largest norm of the gradient; 0 does not clip.
         augment: Show a random crop of half to all of an image each time, as MiniGPT-4 did until November
             2023; turns the feature cache off.
-        micro_batch: Of `huggingface` recipes: rows that a device holds at a time; 0 for its whole share of a
+        micro_batch: For `huggingface` recipes: rows that a device holds at a time; 0 for its whole share of a
             batch.
         template: Prompt format of a new projected-prefix model; None keeps the model's own.
     """
@@ -76,19 +81,27 @@ class Recipe(_Strict):
             raise ValueError("a huggingface recipe trains 'lora' or 'everything', not 'projection'")
         return self
 
-    @property
-    def schedule(self) -> Schedule:
-        """The learning rate's course."""
-        return Schedule(self.rate, self.rate_floor, self.warmup_rate, self.warmup_steps, self.epoch_steps)
+    def rate_at(self, step: int) -> float:
+        """Learning rate of a 0-based step: linear warm-up, then half a cosine.
+
+        As in MiniGPT-4's public code (commit d94738a, `common/optims.py`), the cosine's clock starts at
+        step 0 and not after the warm-up, so the rate drops when the warm-up ends.
+        """
+        if step < self.warmup_steps:
+            within = step % self.epoch_steps if self.epoch_steps else step
+            rise = (self.rate - self.warmup_rate) * within / max(self.warmup_steps, 1)
+            return min(self.rate, self.warmup_rate + rise)
+        cosine = 0.5 * (1 + math.cos(math.pi * step / self.steps))
+        return self.rate_floor + (self.rate - self.rate_floor) * cosine
 
 
 def recipe_names() -> list[str]:
-    """Names of finegold's own recipes."""
-    return toml_names(*_OWN)
+    """Names of the built-in recipes."""
+    return toml_names(*_BUILT_IN)
 
 
 def load_recipe(name: str, **changes: object) -> Recipe:
-    """Read a recipe by name, or from a file of one's own (`my.toml`).
+    """Read a recipe by name, or from a file such as `my.toml`.
 
     Args:
         name: One of `recipe_names()`, or a path ending in `.toml`.
@@ -99,8 +112,15 @@ def load_recipe(name: str, **changes: object) -> Recipe:
     """
     set_ = {key: value for key, value in changes.items() if value is not None}
     try:
-        return Recipe.model_validate(read_toml(name, *_OWN, "recipe") | set_)
+        return Recipe.model_validate(read_toml(name, *_BUILT_IN, "recipe") | set_)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the recipe"
         raise ConfigError(f"the recipe {name} has a wrong field: {where}: {first['msg']}") from None
+
+
+def default_recipe(model: str) -> str:
+    """Name of the recipe that a model is tuned with unless another is named."""
+    if model == "minigpt4-7b":
+        return "minigpt4-stage2"
+    return "offline-stage2" if is_prefix_name(model) else "hf-lora"

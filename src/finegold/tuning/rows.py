@@ -7,8 +7,10 @@ from typing import Any
 
 from finegold.errors import DataError
 from finegold.models.prefix.template import Template, encode_answer
-from finegold.samples import Dataset, ImageRef, Sample
+from finegold.samples import IMAGE_PLACEHOLDER, Dataset, ImageRef, Sample
 from finegold.samples.check import Checked, check
+
+Message = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +85,47 @@ def read_tuning_rows(dataset: Dataset, tokenizer: Any, template: Template, longe
     if not rows:
         raise DataError(f"{Path(dataset.path).name} has no rows, expected at least one to train on")
     return rows
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRow:
+    """One answer to learn.
+
+    Attributes:
+        id: The sample's; with `#2` and so on for its second and later answers.
+        images: Of the turns so far.
+        prompt: Messages before the answer; content as text and image parts.
+        completion: The answer, as one message.
+    """
+
+    id: str
+    images: tuple[ImageRef, ...]
+    prompt: list[Message]
+    completion: list[Message]
+
+
+def chat_rows(sample: Sample) -> list[ChatRow]:
+    """One row for each of the sample's answers, with all turns before it as the prompt."""
+    rows: list[ChatRow] = []
+    before: list[Message] = []
+    images = 0
+    for turn in sample.turns:
+        content = message_parts(turn.text)
+        message = {"role": turn.role, "content": content}
+        if turn.role == "assistant":
+            identifier = sample.id if not rows else f"{sample.id}#{len(rows) + 1}"
+            rows.append(ChatRow(identifier, sample.images[:images], list(before), [message]))
+        images += sum(part["type"] == "image" for part in content)
+        before.append(message)
+    return rows
+
+
+def message_parts(text: str) -> list[dict[str, str]]:
+    """A turn's text as parts: its placeholders as images, what stands between them as text."""
+    found: list[dict[str, str]] = []
+    for number, piece in enumerate(text.split(IMAGE_PLACEHOLDER)):
+        if number:
+            found.append({"type": "image"})
+        if piece.strip():
+            found.append({"type": "text", "text": piece.strip()})
+    return found

@@ -1,26 +1,24 @@
 """The training loop of projected-prefix models."""
 
 import math
+import random
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finegold.errors import ConfigError, RunError
-from finegold.models.augment import random_crop
-from finegold.models.prefix.batch import PrefixBatch
-from finegold.models.prefix.feature_cache import FeatureCache
-from finegold.models.prefix.network import PrefixNetwork, Trains
+from finegold.models.crop import crop_box
+from finegold.models.prefix.features import FeatureCache
+from finegold.models.prefix.network import PrefixBatch, PrefixNetwork, Trains
 from finegold.models.prefix.template import encode_prompt
 from finegold.run import fingerprint
 from finegold.samples.images import decode
 from finegold.tuning.checkpoint import load_checkpoint, save_checkpoint
 from finegold.tuning.monitor import Monitor
-from finegold.tuning.optimizer import adamw
-from finegold.tuning.order import Order
-from finegold.tuning.processes import Processes
 from finegold.tuning.recipe import Recipe
 from finegold.tuning.rows import TuningRow
+from finegold.tuning.steps import Order, Processes, adamw
 
 if TYPE_CHECKING:
     import torch
@@ -79,7 +77,7 @@ def train_prefix(
         out, recipe.steps, done=start, trackers=trackers, every=recipe.log_every, quiet=processes.index > 0
     ) as monitor:
         for step in range(start, recipe.steps):
-            rate = recipe.schedule.rate(step, recipe.steps)
+            rate = recipe.rate_at(step)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             chosen = [rows[i] for i in order.at(step)]
@@ -146,8 +144,12 @@ def _backward(
 def _features(rows: Sequence[TuningRow], step: int, recipe: Recipe, cache: FeatureCache) -> "torch.Tensor":
     if not recipe.augment:
         return cache.read([row.sha256 for row in rows])
-    images = [random_crop(decode(row.image), f"{recipe.seed}-{step}-{row.id}") for row in rows]
-    return cache.source.encode(images)
+    cropped = []
+    for row in rows:
+        image = decode(row.image)
+        draw = random.Random(f"{recipe.seed}-{step}-{row.id}")
+        cropped.append(image.crop(crop_box(image.size, draw)))
+    return cache.source.encode(cropped)
 
 
 def _half(recipe: Recipe, device: "torch.device") -> "torch.dtype | None":

@@ -11,18 +11,17 @@ from PIL import Image
 from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError
 from finegold.extras import require
-from finegold.models.prefix.feature_cache import FeatureCache
+from finegold.models.prefix.features import FeatureCache
 from finegold.models.prefix.projection import write_pth
-from finegold.models.prefix.registry import Parts, default_recipe, is_prefix_name, load_network
-from finegold.models.prefix.storage import save_network
+from finegold.models.prefix.storage import Parts, is_prefix_name, load_network, save_network
 from finegold.offline.smollm2 import cache_folder
 from finegold.run import progress, write_json
 from finegold.samples import Dataset, open_dataset
 from finegold.samples.images import decode
 from finegold.tuning.monitor import read_log
-from finegold.tuning.processes import join_processes
-from finegold.tuning.recipe import Recipe, load_recipe
+from finegold.tuning.recipe import Recipe, default_recipe, load_recipe
 from finegold.tuning.rows import TuningRow, read_tuning_rows
+from finegold.tuning.steps import join_processes
 from finegold.tuning.trainer import train_prefix
 
 SUMMARY = "tuning.json"
@@ -105,7 +104,7 @@ def tune(
     if target.exists() and not target.is_dir():
         raise ConfigError(f"--out {target} is a file: name a folder")
     if kind == "huggingface":
-        from finegold.tuning.huggingface.training import tune_huggingface
+        from finegold.tuning.huggingface import tune_huggingface
 
         rows, seconds = tune_huggingface(dataset, model, plan, target, device=device, trackers=trackers)
         return _summary(target, model, plan, rows, 0, plan.steps, seconds)

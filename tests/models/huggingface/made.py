@@ -1,12 +1,14 @@
-"""Tiny random vision-language models of three real classes, with processors, made offline."""
+"""Tiny random vision-language models of real classes, with processors, made offline."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 from tokenizers import Tokenizer, decoders, pre_tokenizers, processors
-from tokenizers.models import BPE
+from tokenizers.models import BPE, WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
 
 from finegold.models.huggingface.loading import images_only
 
@@ -15,6 +17,21 @@ TEMPLATE = (
     "{% for c in m['content'] %}{% if c['type'] == 'image' %}IMAGE{% else %}{{ c['text'] }}{% endif %}"
     "{% endfor %}{% endif %}</s>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
+
+
+WORDS = (
+    "<pad> <s> </s> <unk> <image> USER: ASSISTANT: what is in the image? a dog cat runs on grass yes no 1 2 3"
+)
+WORD_TEMPLATE = (
+    "{% for m in messages %}USER: {% for c in m['content'] %}{% if c['type'] == 'image' %}<image> "
+    "{% else %}{{ c['text'] }} {% endif %}{% endfor %}{% endfor %}ASSISTANT:"
+)
+TOWER: dict[str, int] = {
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+}
 
 
 def tokenizer(*special: str, start: bool = False) -> transformers.PreTrainedTokenizerFast:
@@ -132,6 +149,84 @@ def idefics3(folder: Path) -> None:
     _save(transformers.Idefics3ForConditionalGeneration(config), processor, folder)
 
 
+def word_tokenizer() -> Any:
+    vocabulary = {word: number for number, word in enumerate(WORDS.split())}
+    words = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
+    words.pre_tokenizer = WhitespaceSplit()
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=words,
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        additional_special_tokens=["<image>"],
+    )
+
+
+def word_llava(folder: Path, *, chat: bool, seed: int = 0) -> Path:
+    torch.manual_seed(seed)
+    vision = transformers.CLIPVisionConfig(**TOWER, image_size=28, patch_size=14, projection_dim=16)
+    text = transformers.LlamaConfig(
+        **TOWER,
+        vocab_size=len(WORDS.split()),
+        num_key_value_heads=2,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
+        initializer_range=0.5,
+    )
+    config = transformers.LlavaConfig(vision_config=vision, text_config=text, image_token_index=4)
+    model = transformers.LlavaForConditionalGeneration(config)
+    # Settings of a checkpoint that must not change the answers.
+    model.generation_config.repetition_penalty = 3.0
+    model.save_pretrained(folder)
+    transformers.LlavaProcessor(
+        transformers.CLIPImageProcessorPil(size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28}),
+        word_tokenizer(),
+        patch_size=14,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=WORD_TEMPLATE if chat else None,
+    ).save_pretrained(folder)
+    return folder
+
+
+def blip2(folder: Path) -> Path:
+    torch.manual_seed(0)
+    config = transformers.Blip2Config(
+        vision_config=transformers.Blip2VisionConfig(**TOWER, image_size=28, patch_size=14),
+        qformer_config=transformers.Blip2QFormerConfig(**TOWER, vocab_size=30, encoder_hidden_size=16),
+        text_config=transformers.T5Config(
+            vocab_size=len(WORDS.split()) + 2,
+            d_model=16,
+            d_kv=8,
+            d_ff=32,
+            num_layers=2,
+            num_heads=2,
+            decoder_start_token_id=0,
+            pad_token_id=0,
+            eos_token_id=2,
+        ),
+        num_query_tokens=3,
+        image_token_index=4,
+    )
+    transformers.Blip2ForConditionalGeneration(config).save_pretrained(folder)
+    images = transformers.BlipImageProcessorPil(size={"height": 28, "width": 28})
+    transformers.Blip2Processor(images, word_tokenizer(), num_query_tokens=3).save_pretrained(folder)
+    return folder
+
+
 def _save(model: Any, processor: Any, folder: Path) -> None:
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
+
+
+ALL: dict[str, Callable[[Path], object]] = {
+    "llava": llava,
+    "qwen2-vl": qwen2_vl,
+    "idefics3": idefics3,
+    "llava in words": lambda folder: word_llava(folder, chat=True),
+    "llava without template": lambda folder: word_llava(folder, chat=False),
+    "blip-2": blip2,
+}
+"""Every kind of model that can be made here."""

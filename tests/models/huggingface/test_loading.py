@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 from tests.models.huggingface import made
 
-from finegold.models.huggingface.answering import HuggingFaceAnswerer
+from finegold.errors import ModelError
 from finegold.models.huggingface.loading import load_processor
+from finegold.models.huggingface.model import HuggingFaceModel
 
 pytest.importorskip("transformers")
 
@@ -18,17 +19,17 @@ PICTURE = Image.new("RGB", (30, 30), "green")
 @pytest.mark.parametrize("template", [made.TEMPLATE, "{{ bos_token }}" + made.TEMPLATE])
 def test_a_prompt_begins_with_one_start_token_if_the_model_expects_it(template: str, tmp_path: Path) -> None:
     made.llava(tmp_path / "model", template)
-    answerer = HuggingFaceAnswerer(str(tmp_path / "model"), device="cpu")
-    inputs = answerer.encode([PICTURE, None], ["What is this, and what is beside it?", "Why?"])
+    model = HuggingFaceModel(str(tmp_path / "model"), device="cpu")
+    inputs = model.encode([PICTURE, None], ["What is this, and what is beside it?", "Why?"])
     for ids, mask in zip(inputs["input_ids"].tolist(), inputs["attention_mask"].tolist(), strict=True):
-        told = [i for i, shown in zip(ids, mask, strict=True) if shown]
-        assert told[0] == 1
-        assert 1 not in told[1:]
+        tokens = [i for i, shown in zip(ids, mask, strict=True) if shown]
+        assert tokens[0] == 1
+        assert 1 not in tokens[1:]
 
 
 def test_a_model_without_a_start_token_gets_none(tmp_path: Path) -> None:
     made.idefics3(tmp_path / "model")
-    inputs = HuggingFaceAnswerer(str(tmp_path / "model"), device="cpu").encode([None], ["Why?"])
+    inputs = HuggingFaceModel(str(tmp_path / "model"), device="cpu").encode([None], ["Why?"])
     assert 1 not in inputs["input_ids"]
 
 
@@ -55,3 +56,10 @@ def test_qwen2_vl_loads_as_the_hub_has_it_also_without_torchvision(kind: str, tm
     prompt = "<|vision_start|><|image_pad|><|vision_end|>"
     found = processor(images=[PICTURE], text=[prompt], return_tensors="pt")
     assert found["pixel_values"].shape[0] == 4 * (found["input_ids"] == processor.image_token_id).sum()
+
+
+def test_only_a_chat_needs_a_chat_template(tmp_path: Path) -> None:
+    made.word_llava(tmp_path, chat=False)
+    assert load_processor(str(tmp_path)).tokenizer.pad_token == "<pad>"
+    with pytest.raises(ModelError, match="has no chat template: name an instruction-tuned model"):
+        load_processor(str(tmp_path), chat=True)

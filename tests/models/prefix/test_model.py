@@ -1,105 +1,131 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
 import torch
+from PIL import Image
 from tests.models.conftest import tiny_model
 from torch import nn
 
-from finegold.models.prefix.answering import PrefixAnswerer, Sampling
-from finegold.models.prefix.network import PrefixNetwork
+from finegold.errors import ConfigError
+from finegold.models import Sampling
+from finegold.models.prefix.model import PrefixModel
 from finegold.models.prefix.template import encode_answer, encode_prompt
 
-QUESTIONS = ["Describe this image in detail.", "What is this? Please describe the picture."]
-ANSWERS = ["a dog runs.", "the cat sleeps. a dog runs at me."]
+IMAGES = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue", "white")]
+PROMPTS = ["Describe this image in detail.", "what is in the image", "a dog"]
+ANSWERS = ["a dog runs.", "the cat sleeps. a dog runs at me.", "a cat"]
 
 
-class PlainMiniGPT4(nn.Module):
-    """MiniGPT-4's forward pass written straight down, with Hugging Face's own loss."""
-
-    def __init__(self, model: PrefixNetwork) -> None:
-        super().__init__()
-        self.llama_proj = nn.Linear(6, 16)
-        self.llama_proj.load_state_dict(model.projection.state_dict())
-        self.model = model
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        m = self.model
-        table = m.language_model.get_input_embeddings()
-        rows, labels = [], []
-        for feature, question, answer in zip(features, QUESTIONS, ANSWERS, strict=True):
-            prompt = encode_prompt(m.tokenizer, m.template, question)
-            told = encode_answer(m.tokenizer, m.template, answer, 160).ids
-            parts = [table(torch.tensor(ids)) for ids in (prompt.before, prompt.after, told)]
-            rows.append(torch.cat([parts[0], self.llama_proj(feature), parts[1], parts[2]]))
-            labels.append(torch.tensor([-100] * (len(rows[-1]) - len(told)) + told))
-        embedded = nn.utils.rnn.pad_sequence(rows, batch_first=True)
-        target = nn.utils.rnn.pad_sequence(labels, batch_first=True, padding_value=-100)
-        mask = torch.tensor([[int(i < len(row)) for i in range(embedded.shape[1])] for row in rows])
-        loss: torch.Tensor = m.language_model(inputs_embeds=embedded, attention_mask=mask, labels=target).loss
-        return loss
+def speaking() -> PrefixModel:
+    """A tiny model that chooses only ids with a piece of text: of the 32,000 ids few have one."""
+    network = tiny_model()
+    known = [index for index in range(32000) if network.tokenizer.convert_ids_to_tokens(index)]
+    with torch.no_grad():
+        weight = network.language_model.lm_head.weight
+        chosen = weight[known] * 15
+        weight.zero_()
+        weight[known] = chosen
+    return PrefixModel("tiny", network=network)
 
 
-def test_loss_and_gradient_equal_a_plain_model(model: PrefixNetwork) -> None:
-    features = torch.rand(2, 4, 6)
-    model.train_only("projection")
-    prompts = [encode_prompt(model.tokenizer, model.template, q) for q in QUESTIONS]
-    answers = [encode_answer(model.tokenizer, model.template, a, 160).ids for a in ANSWERS]
-    batch = model.collate(prompts, answers)
-    loss = model.loss_sum(batch, features) / batch.answer_tokens
-    torch.autograd.backward(loss)
-    plain = PlainMiniGPT4(model)
-    expected = plain(features)
-    torch.autograd.backward(expected)
-    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(
-        model.projection.weight.grad, plain.llama_proj.weight.grad, rtol=1e-5, atol=1e-5
-    )
-    torch.testing.assert_close(model.projection.bias.grad, plain.llama_proj.bias.grad, rtol=1e-5, atol=1e-5)
+def test_a_batch_answers_as_single_questions_do() -> None:
+    model, sampling = speaking(), Sampling(max_new_tokens=6)
+    together = model.answer(IMAGES, PROMPTS, sampling)
+    assert all(together)
+    assert together == [model.answer([i], [p], sampling)[0] for i, p in zip(IMAGES, PROMPTS, strict=True)]
 
 
-def test_only_the_projection_learns(model: PrefixNetwork) -> None:
-    assert sorted(model.train_only("projection")) == ["projection.bias", "projection.weight"]
-    assert not any(p.requires_grad for p in model.language_model.parameters())
-    assert len(model.train_only("everything")) > 2
-    assert all(p.requires_grad for p in model.language_model.parameters())
+def test_draws_depend_on_the_seed_alone() -> None:
+    def drawn(seed: int) -> list[str]:
+        return speaking().answer(IMAGES, PROMPTS, Sampling(24, temperature=1.0, top_p=0.9, seed=seed))
 
-
-def test_answers_do_not_depend_on_their_neighbours(model: PrefixNetwork) -> None:
-    features = torch.rand(2, 4, 6)
-    answerer = PrefixAnswerer(model)
-    sampling = Sampling(longest=12)
-    together = answerer.answer_features(features, QUESTIONS, sampling)
-    alone = [answerer.answer_features(features[i : i + 1], [QUESTIONS[i]], sampling)[0] for i in (0, 1)]
-    assert together == alone
-
-
-def test_draws_are_seeded(model: PrefixNetwork) -> None:
-    features = torch.rand(2, 4, 6)
-    answerer = PrefixAnswerer(model)
-    draws = [
-        answerer.answer_features(features, QUESTIONS, Sampling(longest=12, temperature=1.0, seed=seed))
-        for seed in (1, 1, 2)
-    ]
-    assert draws[0] == draws[1]
-    assert draws[0] != draws[2]
+    first = drawn(1)
+    state = torch.get_rng_state()
+    assert drawn(1) == first != drawn(2)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 class Parrot(nn.Module):
     """A head that always says the same tokens, one a call."""
 
-    def __init__(self, told: list[int]) -> None:
+    def __init__(self, tokens: list[int]) -> None:
         super().__init__()
-        self.told, self.said = told, 0
+        self.tokens, self.said = tokens, 0
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         logits = torch.zeros(*hidden.shape[:-1], 32000)
-        logits[..., self.told[self.said]] = 1.0
+        logits[..., self.tokens[self.said]] = 1.0
         self.said += 1
         return logits
 
 
 def test_an_answer_stops_before_the_end_symbol() -> None:
-    model = tiny_model()
-    told = encode_answer(model.tokenizer, model.template, "a dog runs.", 160).ids
-    parrot = Parrot([*told, 2, 2])
-    model.language_model.set_output_embeddings(parrot)
-    answers = PrefixAnswerer(model).answer_features(torch.rand(1, 4, 6), QUESTIONS[:1], Sampling(longest=30))
+    network = tiny_model()
+    ids = encode_answer(network.tokenizer, network.template, "a dog runs.").ids
+    parrot = Parrot([*ids, 2, 2])
+    network.language_model.set_output_embeddings(parrot)
+    answers = PrefixModel("tiny", network=network).answer(IMAGES[:1], PROMPTS[:1], Sampling(30))
     assert answers == ["a dog runs."]
-    assert parrot.said == len(told)
+    assert parrot.said == len(ids)
+
+
+def test_a_question_without_image_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"'tiny' answers about an image .* give --image"):
+        speaking().answer([IMAGES[0], None], PROMPTS[:2], Sampling())
+
+
+def test_losses_are_those_of_the_training_form_and_add_up() -> None:
+    answering = speaking()
+    network = answering.network
+    prompts = [encode_prompt(network.tokenizer, network.template, prompt) for prompt in PROMPTS]
+    ids = [encode_answer(network.tokenizer, network.template, answer).ids for answer in ANSWERS]
+    with torch.inference_mode():
+        whole = network.loss_sum(network.collate(prompts, ids), network.features.encode(IMAGES))
+    for batch_size in (1, 2, 3):
+        found = answering.losses(IMAGES, PROMPTS, ANSWERS, batch_size=batch_size)
+        assert [len(nats) for nats in found] == [len(one) for one in ids]
+        np.testing.assert_allclose(sum(map(sum, found)), float(whole), rtol=1e-5)
+    cut = answering.losses(IMAGES, PROMPTS, ANSWERS, max_tokens=4)
+    for short, long in zip(cut, found, strict=True):
+        np.testing.assert_allclose(short, long[:4], rtol=1e-4)
+
+
+def test_a_hidden_image_tells_nothing_and_a_shown_one_does() -> None:
+    answering = speaking()
+    shown = [answering.losses([image] * 3, PROMPTS, ANSWERS) for image in IMAGES[:2]]
+    hidden = [answering.losses([image] * 3, PROMPTS, ANSWERS, mask_images=True) for image in IMAGES[:2]]
+    absent = answering.losses([None] * 3, PROMPTS, ANSWERS)
+    for row in range(3):
+        assert not np.array_equal(shown[0][row], shown[1][row])
+        assert np.array_equal(hidden[0][row], hidden[1][row])
+        assert np.array_equal(hidden[0][row], absent[row])
+        assert not np.allclose(hidden[0][row], shown[0][row])
+    mixed = answering.losses([IMAGES[0], None, IMAGES[0]], PROMPTS, ANSWERS)
+    np.testing.assert_allclose(mixed[0], shown[0][0], rtol=1e-4)
+    np.testing.assert_allclose(mixed[1], absent[1], rtol=1e-4)
+
+
+def test_without_the_question_an_answer_has_another_loss() -> None:
+    answering = speaking()
+    (asked,) = answering.losses(IMAGES[:1], PROMPTS[:1], ANSWERS[:1])
+    (unasked,) = answering.losses(IMAGES[:1], [None], ANSWERS[:1])
+    assert len(asked) == len(unasked)
+    assert not np.allclose(asked, unasked)
+
+
+def test_identity_covers_every_file_of_the_model(tmp_path: Path) -> None:
+    (tmp_path / "language_model").mkdir()
+    for name in ("config.json", "projection.safetensors", "language_model/model.safetensors"):
+        (tmp_path / name).write_text("one")
+    before = PrefixModel(str(tmp_path)).identity()
+    (tmp_path / "language_model" / "model.safetensors").write_text("two")
+
+    after = PrefixModel(str(tmp_path)).identity()
+
+    assert set(before["files"]) == {
+        "config.json",
+        "projection.safetensors",
+        "language_model/model.safetensors",
+    }
+    assert before != after

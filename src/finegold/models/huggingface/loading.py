@@ -11,13 +11,17 @@ if TYPE_CHECKING:
     import torch
 
 
-def load_processor(name: str) -> Any:
+def load_processor(name: str, *, chat: bool = False) -> Any:
     """The model's processor, whose chat template renders the start token if the model expects one.
 
     Without torchvision, PIL processes images, and a processor of images and videos is one of images alone.
 
+    Args:
+        name: Folder or hub id.
+        chat: Whether the processor must have a chat template.
+
     Raises:
-        ModelError: If there is none, or it has no chat template to put questions into.
+        ModelError: If there is no processor, or it lacks the chat template.
     """
     transformers = require("transformers", extra="models", why="a vision-language model")
     try:
@@ -29,11 +33,12 @@ def load_processor(name: str) -> Any:
         ) from None
     if not hasattr(processor, "tokenizer") or not hasattr(processor, "image_processor"):
         raise ModelError(f"'{name}' has no processor for images and text: name a vision-language model")
-    if not processor.chat_template:
-        raise ModelError(f"the processor of '{name}' has no chat template: name an instruction-tuned model")
     if processor.tokenizer.pad_token is None:
-        processor.tokenizer.pad_token = processor.tokenizer.eos_token
-    _render_start(processor)
+        processor.tokenizer.pad_token = processor.tokenizer.eos_token or processor.tokenizer.unk_token
+    if getattr(processor, "chat_template", None):
+        _render_start(processor)
+    elif chat:
+        raise ModelError(f"the processor of '{name}' has no chat template: name an instruction-tuned model")
     return processor
 
 
@@ -52,9 +57,9 @@ def images_only(processor_class: Any) -> Any:
 
 def _processor_class(transformers: Any, name: str) -> Any:
     if find_spec("torchvision") is None:
-        own = getattr(transformers, _processor_name(transformers, name) or "", None)
-        if own is not None and "video_processor" in own.get_attributes():
-            return images_only(own)
+        found = getattr(transformers, _processor_name(transformers, name) or "", None)
+        if found is not None and "video_processor" in found.get_attributes():
+            return images_only(found)
     return transformers.AutoProcessor
 
 
@@ -65,14 +70,15 @@ def _processor_name(transformers: Any, name: str) -> str | None:
         return known.get(transformers.AutoConfig.from_pretrained(name, **_local(name)).model_type)
     except (OSError, ValueError):
         written, _ = transformers.ProcessorMixin.get_processor_dict(name, **_local(name))
-        own: str | None = written.get("processor_class")
-        return own
+        found: str | None = written.get("processor_class")
+        return found
 
 
 def _render_start(processor: Any) -> None:
     """Put the start token into a chat template that leaves it to the tokenizer, as LLaVA's does.
 
-    Rendered text is tokenised as it is, by TRL and here: the tokenizer would add a second one to the others.
+    Rendered text is tokenised as it is, by TRL and here: the tokenizer would add a second start token to the
+    other templates.
     """
     tokenizer = processor.tokenizer
     start = tokenizer.bos_token_id
@@ -83,8 +89,8 @@ def _render_start(processor: Any) -> None:
         processor.chat_template = "{{ bos_token }}" + processor.chat_template
 
 
-def load_model(name: str, device: str, dtype: "torch.dtype") -> Any:
-    """The model, in `dtype` on `device`; a folder with adapters brings the model that they were made for.
+def load_vlm(name: str, device: str, dtype: "torch.dtype") -> Any:
+    """The network, in `dtype` on `device`; a folder with adapters brings the network that they were made for.
 
     Raises:
         ModelError: If it cannot be loaded, or lacks weights.

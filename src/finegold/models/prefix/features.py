@@ -1,12 +1,16 @@
-"""Image features: what a frozen image tower gives, as a few tokens an image."""
+"""Image features: what a frozen image tower gives, as a few tokens an image, and a cache of them on disk."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 from PIL import Image
 
-from finegold.errors import ModelError
+from finegold.errors import ModelError, RunError
 from finegold.offline import efficientnet_lite0
+from finegold.run import atomic_path, fingerprint
 
 if TYPE_CHECKING:
     import torch
@@ -66,7 +70,7 @@ def feature_source(description: dict[str, Any], device: str = "cpu") -> FeatureS
     """Make the source that `describe` described.
 
     Raises:
-        ModelError: If it is unknown, or its weights cannot be had.
+        ModelError: If it is unknown, or its weights are missing.
     """
     name = description.get("source")
     if name == EfficientNetFeatures.NAME:
@@ -76,3 +80,96 @@ def feature_source(description: dict[str, Any], device: str = "cpu") -> FeatureS
 
         return Blip2Features(str(description["path"]), device=device)
     raise ModelError(f"the image features come from '{name}', expected efficientnet-lite0 or blip2")
+
+
+ENCODE_BATCH = 16
+"""Images decoded at a time."""
+
+
+class FeatureCache:
+    """The features of one source below one folder, a file an image named by the sha256 of its bytes.
+
+    MiniGPT-4's stage 2 shows an image some sixty times; its tower and Q-Former are frozen, so they run once
+    an image. Files are whole or not there, so runs may share the folder.
+    """
+
+    def __init__(self, folder: Path, source: FeatureSource) -> None:
+        """Name the sub-folder by the source's identity; nothing is written before the first image."""
+        self.source = source
+        self.folder = folder / f"features-{fingerprint(source.identity())}"
+
+    def path(self, sha256: str) -> Path:
+        """File of the image whose encoded bytes have this hash."""
+        return self.folder / sha256[:2] / f"{sha256}.npy"
+
+    def missing(self, hashes: Sequence[str]) -> list[str]:
+        """Those that have no file yet, each once, in order."""
+        return [sha256 for sha256 in dict.fromkeys(hashes) if not self.path(sha256).is_file()]
+
+    def fill(self, hashes: Sequence[str], image: Callable[[str], Image.Image]) -> Iterator[int]:
+        """Compute what is missing; yields the number of images done after each group.
+
+        Args:
+            hashes: Hashes of the images that will be needed.
+            image: Decodes the image of a hash.
+        """
+        missing = self.missing(hashes)
+        for start in range(0, len(missing), ENCODE_BATCH):
+            group = missing[start : start + ENCODE_BATCH]
+            features = self.source.encode([image(sha256) for sha256 in group])
+            for sha256, feature in zip(group, features, strict=True):
+                with atomic_path(self.path(sha256)) as temporary, temporary.open("wb") as file:
+                    np.save(file, feature.numpy(), allow_pickle=False)
+            yield len(group)
+
+    def read(self, hashes: Sequence[str]) -> "torch.Tensor":
+        """Features of the images, shape (n, t, w).
+
+        Raises:
+            RunError: If a file is missing or damaged; it names the file, which may be deleted and made again.
+        """
+        import torch
+
+        return torch.stack([torch.from_numpy(self._read(self.path(sha256))) for sha256 in hashes])
+
+    def _read(self, path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.floating]]":
+        expected = (self.source.tokens, self.source.width)
+        try:
+            values = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise RunError(
+                f"cached features at {path} cannot be read ({error}): delete it and run again"
+            ) from None
+        if values.shape != expected:
+            raise RunError(
+                f"cached features at {path} have shape {values.shape}, expected {expected}: delete it "
+                "and run again"
+            )
+        return values  # type: ignore[no-any-return]
+
+
+class CachedFeatures:
+    """A source that keeps the features of each picture it was given, by the sha256 of its pixels."""
+
+    def __init__(self, source: FeatureSource, folder: Path) -> None:
+        self.tokens, self.width = source.tokens, source.width
+        self._cache = FeatureCache(folder, source)
+
+    def identity(self) -> dict[str, Any]:
+        """The source's identity."""
+        return self._cache.source.identity()
+
+    def describe(self) -> dict[str, Any]:
+        """The source's description."""
+        return self._cache.source.describe()
+
+    def encode(self, images: Sequence[Image.Image]) -> "torch.Tensor":
+        """Features from the folder, in the precision that they are kept in; missing ones are made."""
+        pictures = {_pixel_hash(image): image for image in images}
+        for _ in self._cache.fill(list(pictures), pictures.__getitem__):
+            pass
+        return self._cache.read([_pixel_hash(image) for image in images])
+
+
+def _pixel_hash(image: Image.Image) -> str:
+    return hashlib.sha256(f"{image.mode} {image.size}".encode() + image.tobytes()).hexdigest()

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from finegold.errors import ConfigError
-from finegold.models.prefix.batch import IGNORED, PrefixBatch, collate
 from finegold.models.prefix.features import FeatureSource
 from finegold.models.prefix.projection import check_shape
 from finegold.models.prefix.template import PromptTokens, Template, encode_prompt
@@ -17,18 +16,90 @@ if TYPE_CHECKING:
     import torch
 
 Trains = Literal["projection", "everything"]
+IGNORED = -100
+"""Label of a place without loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixBatch:
+    """Token ids and what belongs to them, all of shape (n, length), padded on one side.
+
+    Attributes:
+        input_ids: Token ids; the id at an image place is the padding's.
+        image_places: True where an image embedding goes, the same number in each row whose image is shown.
+        labels: The answer's ids, `IGNORED` elsewhere; the network shifts them.
+        attention_mask: 1 on everything but padding and the places of hidden images.
+    """
+
+    input_ids: "torch.Tensor"
+    image_places: "torch.Tensor"
+    labels: "torch.Tensor"
+    attention_mask: "torch.Tensor"
+
+    @property
+    def answer_tokens(self) -> int:
+        """Number of tokens with loss."""
+        return int((self.labels != IGNORED).sum())
+
+
+def collate(
+    prompts: Sequence[PromptTokens],
+    answers: Sequence[list[int]],
+    *,
+    image_tokens: int,
+    padding: int,
+    left: bool = False,
+    shown: Sequence[bool] | None = None,
+) -> PrefixBatch:
+    """Lay out prompts, image places and answers.
+
+    Args:
+        prompts: Token ids of the prompt of each row.
+        answers: Token ids of the answer of each row; empty ones to generate from.
+        image_tokens: Number of embeddings of an image.
+        padding: Token id of padding. It is found again by place, not by id, so an answer may contain it.
+        left: Pad on the left, which generation needs; training pads behind the answer.
+        shown: Whether each row sees its image; where it does not, the image places are padding, which nothing
+            attends to. None shows all.
+    """
+    import torch
+
+    lengths = [
+        len(p.before) + image_tokens + len(p.after) + len(a) for p, a in zip(prompts, answers, strict=True)
+    ]
+    shape = (len(prompts), max(lengths))
+    ids = torch.full(shape, padding)
+    places = torch.zeros(shape, dtype=torch.bool)
+    labels = torch.full(shape, IGNORED)
+    attention = torch.zeros(shape, dtype=torch.long)
+    for row, (prompt, answer, length) in enumerate(zip(prompts, answers, lengths, strict=True)):
+        start = shape[1] - length if left else 0
+        image = start + len(prompt.before)
+        after = image + image_tokens
+        first = after + len(prompt.after)
+        end = start + length
+        ids[row, start:image] = torch.tensor(prompt.before)
+        ids[row, after:first] = torch.tensor(prompt.after, dtype=torch.long)
+        ids[row, first:end] = torch.tensor(answer, dtype=torch.long)
+        labels[row, first:end] = ids[row, first:end]
+        attention[row, start:end] = 1
+        if shown is None or shown[row]:
+            places[row, image:after] = True
+        else:
+            attention[row, image:after] = 0
+    return PrefixBatch(ids, places, labels, attention)
 
 
 @dataclass
 class PrefixNetwork:
-    """A projected-prefix model.
+    """The parts of a projected-prefix model, and its arithmetic.
 
     Attributes:
-        features: Where its image features come from.
+        features: Source of its image features.
         projection: `torch.nn.Linear` from the features' width to the language model's; float32 master
             weights.
         language_model: Any Hugging Face causal LM whose input embeddings may be given instead of ids.
-        tokenizer: Of the language model, with start and padding tokens.
+        tokenizer: The language model's tokenizer, with start and padding tokens.
         template: How image, instruction and answer are put together.
         language_model_name: Where it came from: a folder, a hub id, or `finegold:NAME`; saved in the config.
     """
@@ -75,7 +146,7 @@ class PrefixNetwork:
 
         Args:
             batch: On the model's device.
-            features: Shape (n, t, w), any precision.
+            features: Features of the images that are shown, shape (k, t, w), any precision.
         """
         table = self.language_model.get_input_embeddings()
         embedded = table(batch.input_ids)
@@ -89,19 +160,10 @@ class PrefixNetwork:
         Divided by `batch.answer_tokens` it is Hugging Face's mean over all labelled tokens, so longer
         answers weigh more.
         """
-        return self._token_losses(batch, features)[0].sum()
+        return self.token_losses(batch, features).sum()
 
-    def row_losses(self, batch: PrefixBatch, features: "torch.Tensor") -> "torch.Tensor":
-        """The same sum for each row of the batch, shape (n,)."""
-        import torch
-
-        losses, rows = self._token_losses(batch, features)
-        return torch.zeros(len(batch.labels), device=losses.device).index_add(0, rows, losses)
-
-    def _token_losses(
-        self, batch: PrefixBatch, features: "torch.Tensor"
-    ) -> "tuple[torch.Tensor, torch.Tensor]":
-        """Of each answer token its negative log likelihood and its row."""
+    def token_losses(self, batch: PrefixBatch, features: "torch.Tensor") -> "torch.Tensor":
+        """Negative log likelihood of each answer token, nats, float32, row by row."""
         import torch
 
         decoder, head = self.language_model.get_decoder(), self.language_model.get_output_embeddings()
@@ -112,17 +174,22 @@ class PrefixNetwork:
         # The vocabulary is wide, so logits are computed only where an answer's token is to be predicted.
         labelled = labels != IGNORED
         logits = head(hidden[:, :-1][labelled])
-        losses = torch.nn.functional.cross_entropy(logits.float(), labels[labelled], reduction="none")
-        return losses, labelled.nonzero()[:, 0]
+        return torch.nn.functional.cross_entropy(logits.float(), labels[labelled], reduction="none")
 
     def collate(
-        self, prompts: Sequence[PromptTokens], answers: Sequence[list[int]], *, left: bool = False
+        self,
+        prompts: Sequence[PromptTokens],
+        answers: Sequence[list[int]],
+        *,
+        left: bool = False,
+        shown: Sequence[bool] | None = None,
     ) -> PrefixBatch:
-        """A batch on the model's device."""
+        """A batch on the model's device; see `collate`."""
         padding = self.tokenizer.pad_token_id
         if padding is None:
             raise ConfigError("the tokenizer has no padding token: set pad_token")
-        batch = collate(prompts, answers, image_tokens=self.features.tokens, padding=padding, left=left)
+        tokens = self.features.tokens
+        batch = collate(prompts, answers, image_tokens=tokens, padding=padding, left=left, shown=shown)
         device = self.device
         return PrefixBatch(
             batch.input_ids.to(device),

@@ -1,16 +1,19 @@
-"""Folders of projected-prefix models: `config.json`, `projection.safetensors`, a trained language model.
+"""Projected-prefix models by name, and their folders.
 
-A frozen language model is named, not copied: a folder path, a hub id, or `finegold:offline` and
-`finegold:smollm2`.
+A folder holds `config.json`, `projection.safetensors` and a language model, if that was trained. A frozen
+language model is named, not copied: a folder path, a hub id, `finegold:offline` or `finegold:smollm2`.
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finegold.errors import ModelError
+from finegold.engines.devices import resolve_device
+from finegold.errors import ConfigError, ModelError
 from finegold.extras import quiet_transformers, require
-from finegold.models.prefix.features import FeatureSource, feature_source
+from finegold.models.prefix.blip2 import BLIP2, Blip2Features
+from finegold.models.prefix.features import EfficientNetFeatures, FeatureSource, feature_source
 from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.projection import check_shape, read_projection, write_safetensors
 from finegold.models.prefix.template import Template, template_named
@@ -25,6 +28,85 @@ if TYPE_CHECKING:
 FORMAT = "finegold-projected-prefix-1"
 CONFIG, PROJECTION, LANGUAGE_MODEL = "config.json", "projection.safetensors", "language_model"
 OFFLINE, SMOLLM2 = "finegold:offline", "finegold:smollm2"
+VICUNA = "Vision-CAIR/vicuna-7b"
+"""Vicuna-7B v0, merged; v1.1 and later end their turns otherwise and do not fit MiniGPT-4's checkpoints."""
+PADDING = "$$"
+"""MiniGPT-4's padding token, an ordinary item of LLaMA's vocabulary (id 3997)."""
+NEW_MODELS = ("offline-smollm2", "minigpt4-7b")
+"""Models that are put together from parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Parts of a model that replace the usual ones.
+
+    Attributes:
+        language_model: Folder or hub id.
+        vision_model: Folder or hub id of a BLIP-2 model.
+        projection: A `.safetensors` or `.pth` file: MiniGPT-4's stage-1 checkpoint, to run stage 2 from.
+    """
+
+    language_model: str | None = None
+    vision_model: str | None = None
+    projection: Path | None = None
+
+
+def is_prefix_name(model: str) -> bool:
+    """Whether a name stands for a projected-prefix model; if not, it is taken for a Hugging Face one."""
+    return model == "offline" or model in NEW_MODELS or is_prefix_model(Path(model))
+
+
+def load_network(
+    model: str,
+    *,
+    parts: Parts | None = None,
+    template: str | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    dtype: "torch.dtype | None" = None,
+) -> PrefixNetwork:
+    """Load `offline`, `offline-smollm2`, `minigpt4-7b`, or a folder of an earlier training.
+
+    Args:
+        model: What the user named.
+        parts: For `offline-smollm2` and `minigpt4-7b`.
+        template: Prompt format in place of the model's own.
+        seed: Seed of a projection that is made new.
+        device: `auto`, `cpu`, `cuda`...
+        dtype: Precision of the language model; None for float32.
+
+    Raises:
+        ConfigError: If parts are given for a model that has its own.
+        ModelError: If something cannot be loaded or does not fit.
+    """
+    device = resolve_device(device)
+    parts = parts or Parts()
+    if model in NEW_MODELS:
+        minigpt4 = model == "minigpt4-7b"
+        return build_network(
+            Blip2Features(parts.vision_model or BLIP2, device=device)
+            if minigpt4
+            else EfficientNetFeatures(device),
+            parts.language_model or (VICUNA if minigpt4 else SMOLLM2),
+            template_named(template or ("minigpt4-vicuna0" if minigpt4 else "smollm2")),
+            projection=parts.projection,
+            padding_token=PADDING if minigpt4 else None,
+            seed=seed,
+            device=device,
+            dtype=dtype,
+        )
+    if parts != Parts():
+        raise ConfigError(
+            f"the model '{model}' has its own parts: give them only with {' or '.join(NEW_MODELS)}"
+        )
+    if model == "offline":
+        _check_offline_weights()
+    network = read_network(MODEL_FOLDER if model == "offline" else Path(model), device=device, dtype=dtype)
+    if model == "offline":
+        network.language_model_name = OFFLINE
+    if template is not None:
+        network.template = template_named(template)
+    return network
 
 
 def is_prefix_model(folder: Path) -> bool:
@@ -113,8 +195,8 @@ def build_network(
             draws.
         padding_token: Text of the padding token; None for the tokenizer's own, else its end token.
         start_token: Text of the start token; None for the tokenizer's own.
-        seed: Of a new projection.
-        device: Where all runs.
+        seed: Seed of a new projection.
+        device: Where everything runs.
         dtype: Precision of the language model; None for float32.
 
     Raises:
@@ -144,9 +226,7 @@ def build_network(
 def _load_language_model(name: str, dtype: Any, device: str) -> tuple[Any, Any]:
     transformers = require("transformers", extra="models", why="tuning a model")
     if name == OFFLINE:
-        folder = MODEL_FOLDER / LANGUAGE_MODEL
-        check_sha256(folder / "model.safetensors", SHA256, "the offline model")
-        source = str(folder)
+        source = str(_check_offline_weights())
     else:
         source = str(smollm2_folder()) if name == SMOLLM2 else name
     local = {"local_files_only": True} if Path(source).is_dir() else {}
@@ -165,6 +245,13 @@ def _load_language_model(name: str, dtype: Any, device: str) -> tuple[Any, Any]:
     if lacking := sorted(report["missing_keys"]):
         raise ModelError(f"the language model '{name}' lacks the weights {lacking[0]}: copy it again")
     return network.to(device), tokenizer
+
+
+def _check_offline_weights() -> Path:
+    """Folder of the offline language model, whose weights are the expected ones."""
+    folder = MODEL_FOLDER / LANGUAGE_MODEL
+    check_sha256(folder / "model.safetensors", SHA256, "the offline model")
+    return folder
 
 
 def _save_language_model(model: PrefixNetwork, folder: Path, dtype: Any) -> None:

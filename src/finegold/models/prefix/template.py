@@ -126,10 +126,12 @@ def encode_prompt(
     )
 
 
-def encode_answer(tokenizer: Any, template: Template, answer: str, longest: int) -> AnswerTokens:
-    """Token ids of the answer and the end symbol, tokenised together and cut on the right to `longest`."""
+def encode_answer(
+    tokenizer: Any, template: Template, answer: str, max_tokens: int | None = None
+) -> AnswerTokens:
+    """Token ids of the answer and the end symbol, tokenised together and cut on the right to `max_tokens`."""
     ids = encode_piece(tokenizer, answer + template.end)
-    return AnswerTokens(ids[:longest], len(ids) > longest)
+    return AnswerTokens(ids[:max_tokens], max_tokens is not None and len(ids) > max_tokens)
 
 
 def encode_piece(tokenizer: Any, text: str) -> list[int]:

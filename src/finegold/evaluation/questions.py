@@ -2,22 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
-from finegold.errors import ConfigError, DataError
-from finegold.models.prefix.answering import Answerer, PrefixAnswerer, Sampling
-from finegold.models.prefix.registry import is_prefix_name, load_network
+from finegold.errors import ConfigError, DataError, RunError
+from finegold.evaluation.answering import by_content
+from finegold.models import Model, Sampling
 from finegold.run import fingerprint, progress
-from finegold.samples import ImageRef
+from finegold.samples import Exclusion, ImageRef
 from finegold.samples.exclusions import RowError
 from finegold.samples.formats.json_text import decode_line, detect_encoding, read_lines
 from finegold.samples.formats.records import RawImage
-from finegold.samples.images import check_image, decode, read_bytes
+from finegold.samples.images import check_image, decode
 from finegold.samples.roots import ImageRoot
 
 TEXT_KEYS = ("text", "instruction", "question")
@@ -38,29 +36,7 @@ class Question:
     image: ImageRef | None
 
 
-def load_answerer(model: str, *, device: str = "auto") -> Answerer:
-    """Load MODEL to answer questions: `offline`, a folder that `tune` wrote, a Hugging Face folder or hub id.
-
-    Raises:
-        ModelError: If it cannot be loaded.
-    """
-    if is_prefix_name(model):
-        return PrefixAnswerer(load_network(model, device=device))
-    from finegold.models.huggingface.answering import HuggingFaceAnswerer
-
-    return HuggingFaceAnswerer(model, device=device)
-
-
-def open_picture(path: Path) -> Image.Image:
-    """A picture that the user named, upright, RGB.
-
-    Raises:
-        ImageError: If it is missing or cannot be read.
-    """
-    return decode(ImageRef(path.name, path=path))
-
-
-def read_questions(path: Path, images: Path | None) -> list[Question]:
+def read_question_file(path: Path, images: Path | None) -> list[Question]:
     """Read JSON lines with `question_id`, `image` and `text` (also `instruction` or `question`).
 
     Raises:
@@ -90,81 +66,81 @@ def read_questions(path: Path, images: Path | None) -> list[Question]:
 
 
 def generate(
-    model: str,
+    model: Model,
     *,
     questions: str | Path,
     images: str | Path | None,
     out: str | Path,
     sampling: Sampling | None = None,
-    batch: int = 8,
-    device: str = "auto",
-    answerer: Answerer | None = None,
+    batch_size: int = 8,
 ) -> int:
     """Answer every question; a line has `question_id, prompt, text, answer_id, model_id, metadata`.
 
     Answers are kept batch by batch beside `out`, so the same call after a kill goes on; `out` appears when
     all are there. Draws are seeded by the seed and the batch's question ids, so they depend on the batch
-    size but
-    not on what ran before.
+    size but not on what ran before.
 
     Args:
-        model: See `load_answerer`.
+        model: What answers.
         questions: Question file.
         images: Folder that the questions' images are below and may not leave.
         out: Answer file.
-        sampling: None for the likeliest token each time.
-        batch: Questions at a time.
-        device: `auto`, `cpu`, `cuda`...
-        answerer: A loaded model to use; `model` then only names it.
+        sampling: How tokens are chosen; None takes the likeliest token each time.
+        batch_size: Questions at a time.
 
     Returns:
         Number of answers.
+
+    Raises:
+        DataError: If the question file cannot be used.
+        RunError: If a question gets no answer; names it.
     """
-    if batch < 1:
-        raise ConfigError(f"a batch of {batch} questions makes no sense, expected at least 1")
-    asked = read_questions(Path(questions), None if images is None else Path(images))
+    if batch_size < 1:
+        raise ConfigError(f"a batch of {batch_size} questions makes no sense, expected at least 1")
+    every = read_question_file(Path(questions), None if images is None else Path(images))
     sampling = sampling or Sampling()
+    model.check_sampling(sampling)
     target = Path(out)
-    part = target.with_name(f".{target.name}.{_fingerprint(model, asked, sampling, batch)}.part")
+    part = target.with_name(f".{target.name}.{_fingerprint(model.name, every, sampling, batch_size)}.part")
     done = _whole_lines(part)
-    if len(done) < len(asked):
-        answerer = answerer or load_answerer(model, device=device)
+    if len(done) < len(every):
         target.parent.mkdir(parents=True, exist_ok=True)
-        done = done[: len(done) - len(done) % batch]
+        done = done[: len(done) - len(done) % batch_size]
         part.write_text("".join(line + "\n" for line in done), encoding="utf-8")
         with (
             part.open("a", encoding="utf-8") as file,
-            progress("Answering", len(asked), "questions", done=len(done)) as advance,
+            progress("Answering", len(every), "questions", done=len(done)) as advance,
         ):
-            for start in range(len(done), len(asked), batch):
-                group = asked[start : start + batch]
-                for line in _answers(answerer, model, group, sampling):
+            for start in range(len(done), len(every), batch_size):
+                group = every[start : start + batch_size]
+                for line in _answer_lines(model, group, sampling):
                     file.write(line + "\n")
                 file.flush()
                 advance(len(group))
     part.replace(target)
-    return len(asked)
+    return len(every)
 
 
-def _answers(answerer: Answerer, model: str, group: Sequence[Question], sampling: Sampling) -> Iterator[str]:
-    pictures: list[Image.Image | None] = [
-        None if q.image is None else decode(_whatever_its_name(q.image)) for q in group
-    ]
-    mixed = hashlib.sha256(json.dumps([sampling.seed, *(q.id for q in group)]).encode()).digest()
-    drawn = Sampling(sampling.longest, sampling.temperature, sampling.top_p, int.from_bytes(mixed[:6], "big"))
-    for question, text in zip(group, answerer.answer(pictures, [q.text for q in group], drawn), strict=True):
-        name = f"{model}\n{question.id}\n{sampling}\n{text}"
-        yield json.dumps(
-            {
-                "question_id": question.id,
-                "prompt": question.text,
-                "text": text,
-                "answer_id": hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:22],
-                "model_id": model,
-                "metadata": asdict(sampling),
-            },
-            ensure_ascii=False,
-        )
+def _answer_lines(model: Model, group: Sequence[Question], sampling: Sampling) -> list[str]:
+    pictures = [None if q.image is None else decode(by_content(q.image)) for q in group]
+    drawn = sampling.for_batch([str(q.id) for q in group])
+    lines = []
+    for question, text in zip(group, model.answer(pictures, [q.text for q in group], drawn), strict=True):
+        if isinstance(text, Exclusion):
+            raise RunError(
+                f"the question {question.id} has no answer ({text.reason}): run the same command again"
+            )
+        name = f"{model.name}\n{question.id}\n{sampling}\n{text}"
+        line = {
+            "question_id": question.id,
+            "prompt": question.text,
+            "text": text,
+            "answer_id": hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:22],
+            "model_id": model.name,
+            "metadata": asdict(sampling),
+        }
+        lines.append(json.dumps(line, ensure_ascii=False))
+    return lines
 
 
 def _question(record: Any, number: int, root: ImageRoot | None, where: str) -> Question:
@@ -185,20 +161,17 @@ def _question(record: Any, number: int, root: ImageRoot | None, where: str) -> Q
         raise DataError(f"{where} has the image '{name}' and there is no image folder: give --images")
     try:
         ref = root.ref(RawImage(str(name)))
-        check_image(_whatever_its_name(ref))
+        check_image(by_content(ref))
     except RowError as error:
         raise DataError(f"{where} cannot be asked: {error}") from None
     return Question(identifier, text, ref)
 
 
-def _whatever_its_name(ref: ImageRef) -> ImageRef:
-    # LLaVA-Bench (In-the-Wild) has WebP pictures named .jpg, which a dataset's row may not have.
-    return ImageRef(f"{ref.name} of the question", data=read_bytes(ref))
-
-
-def _fingerprint(model: str, asked: Sequence[Question], sampling: Sampling, batch: int) -> str:
-    lines = [[q.id, q.text, None if q.image is None else q.image.name] for q in asked]
-    return fingerprint({"model": model, "questions": lines, "sampling": asdict(sampling), "batch": batch})
+def _fingerprint(model: str, questions: Sequence[Question], sampling: Sampling, batch_size: int) -> str:
+    lines = [[q.id, q.text, None if q.image is None else q.image.name] for q in questions]
+    return fingerprint(
+        {"model": model, "questions": lines, "sampling": asdict(sampling), "batch_size": batch_size}
+    )
 
 
 def _whole_lines(part: Path) -> list[str]:

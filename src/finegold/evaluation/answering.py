@@ -1,5 +1,7 @@
 """Ask a model every item of a task, batch by batch, and save what comes back so that a killed run goes on."""
 
+import hashlib
+import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,25 +10,87 @@ from pathlib import Path, PurePath
 from PIL import Image
 
 from finegold.engines import map_ordered
-from finegold.errors import ModelError, RunError
+from finegold.errors import ConfigError, ModelError, RunError
 from finegold.evaluation.answers import Answer, AnswerFile, read_answer_file
 from finegold.evaluation.task import Item, Prompt
-from finegold.models.base import Generator, Profile
-from finegold.models.crop import random_crop
+from finegold.models import Model, Sampling
+from finegold.models.crop import crop_box
 from finegold.run import progress, write_text
 from finegold.samples import Exclusion, ImageRef
 from finegold.samples.exclusions import ImageError
 from finegold.samples.images import decode, read_bytes
 
+CROP_SIDE = 224
+"""Width and height of a cropped image."""
+
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """How items are asked.
+class Profile:
+    """How tokens are chosen and images prepared.
 
     Attributes:
-        prompt: Wording and longest answer.
+        name: Name for `--profile`.
+        temperature: 0 takes the likeliest token each time.
+        top_p: Tokens are drawn from the likeliest ones that together have this probability.
+        random_crop: Whether each image goes through MiniGPT-4's training crop first.
+    """
+
+    name: str
+    temperature: float
+    top_p: float
+    random_crop: bool
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether nothing is drawn."""
+        return self.temperature == 0 and not self.random_crop
+
+    def sampling(self, max_new_tokens: int, seed: int) -> Sampling:
+        """How a model chooses tokens under this profile."""
+        return Sampling(max_new_tokens, self.temperature, self.top_p, seed)
+
+    def prepare(self, image: Image.Image, *, seed: int, item: str) -> Image.Image:
+        """The image as the model sees it.
+
+        Args:
+            image: RGB.
+            seed: Seed of the run.
+            item: Id of the image's item, so that a crop does not depend on what ran before.
+        """
+        if not self.random_crop:
+            return image
+        digest = hashlib.sha256(f"{seed}/{item}".encode("utf-8", "surrogatepass")).digest()
+        box = crop_box(image.size, random.Random(int.from_bytes(digest[:8], "big")))
+        return image.resize((CROP_SIDE, CROP_SIDE), Image.Resampling.BICUBIC, box=box)
+
+
+PROFILES = {
+    "greedy": Profile("greedy", 0.0, 1.0, random_crop=False),
+    "ehub-2023": Profile("ehub-2023", 1.0, 0.9, random_crop=True),
+}
+"""`ehub-2023` is how LVLM-eHub ran MiniGPT-4: tokens are drawn, and images go through the training crop.
+LVLM-eHub drew without a seed; here all draws have one."""
+
+
+def find_profile(name: str) -> Profile:
+    """A profile by name.
+
+    Raises:
+        ConfigError: If there is none of that name.
+    """
+    if name not in PROFILES:
+        raise ConfigError(f"there is no profile '{name}': there are {', '.join(PROFILES)}")
+    return PROFILES[name]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOptions:
+    """How the items of a task are answered.
+
+    Attributes:
+        prompt: Wording and number of new tokens.
         profile: How tokens are chosen and images prepared.
-        seed: Of the profile's draws.
+        seed: Seed of the profile's draws.
         batch_size: Items a call; batches are fixed stretches of the items, whatever was answered before.
         retry_failed: Whether items that failed in an earlier run are asked again.
     """
@@ -44,14 +108,16 @@ class AnswerRun:
 
     Attributes:
         fresh: Items asked now.
-        seconds: For them, reading images included.
+        seconds: Time for them, reading images included.
     """
 
     fresh: int
     seconds: float
 
 
-def ask(label: str, items: Sequence[Item], generator: Generator, asking: Asking, path: Path) -> AnswerRun:
+def answer_items(
+    label: str, items: Sequence[Item], model: Model, options: AnswerOptions, path: Path
+) -> AnswerRun:
     """Complete a file of answers.
 
     A batch is asked whole or not at all, so a resumed file equals an uninterrupted one.
@@ -59,18 +125,18 @@ def ask(label: str, items: Sequence[Item], generator: Generator, asking: Asking,
     Args:
         label: Name of the task, for the progress bar.
         items: All that the file shall hold.
-        generator: What answers.
-        asking: How.
+        model: What answers.
+        options: How.
         path: The file; what it holds already is kept.
 
     Raises:
         RunError: If the file holds answers to other items.
-        ModelError: If the generator gives a wrong number of answers.
+        ModelError: If the model gives a wrong number of answers.
     """
     saved = read_answer_file(path)
     earlier = {answer.id: answer for answer in saved}
-    _check(earlier, items, asking.prompt, path)
-    todo = [batch for batch in _batches(items, asking.batch_size) if not _complete(batch, earlier, asking)]
+    _check(earlier, items, options.prompt, path)
+    todo = [batch for batch in _batches(items, options.batch_size) if not _complete(batch, earlier, options)]
     again = {item.id for batch in todo for item in batch}
     kept = [answer for answer in saved if answer.id not in again]
     cut = path.exists() and not path.read_bytes().endswith(b"\n")
@@ -78,8 +144,8 @@ def ask(label: str, items: Sequence[Item], generator: Generator, asking: Asking,
     begin = time.perf_counter()
     try:
         with progress(f"Asking {label}", len(items), "items", done=len(items) - len(again)) as advance:
-            for batch, pictures in _with_pictures(todo, generator.blind, asking):
-                answers = _answer(batch, pictures, generator, asking)
+            for batch, pictures in _with_pictures(todo, model.blind, options):
+                answers = _answer(batch, pictures, model, options)
                 file.append(answers)
                 kept += answers
                 advance(len(batch))
@@ -103,28 +169,28 @@ def _batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def _complete(batch: Sequence[Item], earlier: dict[str, Answer], asking: Asking) -> bool:
+def _complete(batch: Sequence[Item], earlier: dict[str, Answer], options: AnswerOptions) -> bool:
     answers = [earlier.get(item.id) for item in batch]
-    return all(a is not None and not (asking.retry_failed and a.problem) for a in answers)
+    return all(a is not None and not (options.retry_failed and a.problem) for a in answers)
 
 
 def _with_pictures(
-    batches: Sequence[Sequence[Item]], blind: bool, asking: Asking
+    batches: Sequence[Sequence[Item]], blind: bool, options: AnswerOptions
 ) -> Iterator[tuple[Sequence[Item], list[Image.Image | Exclusion]]]:
-    """Each batch with its images, which are decoded ahead in threads; none for a blind generator."""
+    """Each batch with its images, which are decoded ahead in threads; none for a blind model."""
     if blind:
         yield from ((batch, []) for batch in batches)
         return
 
     def load(item: Item) -> Image.Image | Exclusion:
         try:
-            image = _decode(item.image)
+            image = decode(by_content(item.image))
         except ImageError as error:
             return error.exclusion
-        return random_crop(image, seed=asking.seed, item=item.id) if asking.profile.random_crop else image
+        return options.profile.prepare(image, seed=options.seed, item=item.id)
 
     items: Iterable[Item] = (item for batch in batches for item in batch)
-    pictures = map_ordered(load, items, window=2 * asking.batch_size)
+    pictures = map_ordered(load, items, window=2 * options.batch_size)
     try:
         for batch in batches:
             yield batch, [next(pictures) for _ in batch]
@@ -132,25 +198,30 @@ def _with_pictures(
         pictures.close()
 
 
-def _decode(ref: ImageRef) -> Image.Image:
-    """Decode by content: published sets hold PNG and WebP files that are named `.jpg` (LLaVA-Bench does)."""
-    data = read_bytes(ref)
-    return decode(ImageRef(str(PurePath(ref.name).with_suffix("")), data=data))
+def by_content(ref: ImageRef) -> ImageRef:
+    """The same image without an extension: benchmarks such as LLaVA-Bench name PNG and WebP files `.jpg`.
+
+    Raises:
+        ImageError: If the file cannot be read.
+    """
+    return ImageRef(str(PurePath(ref.name).with_suffix("")), data=read_bytes(ref))
 
 
 def _answer(
-    batch: Sequence[Item], pictures: Sequence[Image.Image | Exclusion], generator: Generator, asking: Asking
+    batch: Sequence[Item], pictures: Sequence[Image.Image | Exclusion], model: Model, options: AnswerOptions
 ) -> list[Answer]:
-    prompts = [asking.prompt.render(item) for item in batch]
+    prompts = [options.prompt.render(item) for item in batch]
     results: list[str | Exclusion] = [p if isinstance(p, Exclusion) else "" for p in pictures] or [""] * len(
         batch
     )
     rows = [row for row, result in enumerate(results) if not isinstance(result, Exclusion)]
     if rows:
         images = [p for p in pictures if not isinstance(p, Exclusion)]
-        given = generator.generate(images, [prompts[row] for row in rows], asking.prompt.max_new_tokens)
+        shown = [prompts[row] for row in rows]
+        sampling = options.profile.sampling(options.prompt.max_new_tokens, options.seed).for_batch(shown)
+        given = model.answer(images, shown, sampling)
         if len(given) != len(rows):
-            raise ModelError(f"{generator.name} gave {len(given)} answers to {len(rows)} prompts")
+            raise ModelError(f"{model.name} gave {len(given)} answers to {len(rows)} prompts")
         for row, result in zip(rows, given, strict=True):
             results[row] = result
     return [Answer.of(*one) for one in zip(batch, prompts, results, strict=True)]

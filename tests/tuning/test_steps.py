@@ -3,7 +3,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finegold.tuning.order import Order
+from finegold.models.prefix.network import PrefixNetwork
+from finegold.tuning.recipe import load_recipe
+from finegold.tuning.steps import Order, adamw
 
 
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 2**31))
@@ -30,3 +32,11 @@ def test_instructions_are_all_drawn_one_a_step() -> None:
     drawn = [order.instruction(step, ("a", "b", "c", "d")) for step in range(400)]
     assert all(70 < count < 130 for count in Counter(drawn).values())
     assert drawn == [order.instruction(step, ("a", "b", "c", "d")) for step in range(400)]
+
+
+def test_the_weight_decays_and_the_bias_does_not(model: PrefixNetwork) -> None:
+    optimizer = adamw(model.train_only("projection"), load_recipe("minigpt4-stage2"))
+    groups = {group["weight_decay"]: group["params"] for group in optimizer.param_groups}
+    assert groups[0.05][0] is model.projection.weight
+    assert groups[0.0][0] is model.projection.bias
+    assert [group["eps"] for group in optimizer.param_groups] == [1e-8, 1e-8]

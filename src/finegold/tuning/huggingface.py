@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 from finegold.engines.devices import only_gpu, resolve_device
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.extras import require
-from finegold.models.huggingface.loading import load_model, load_processor
+from finegold.models.huggingface.loading import load_processor, load_vlm
 from finegold.run import progress
 from finegold.samples import Dataset
 from finegold.samples.images import decode
-from finegold.tuning.huggingface.rows import ChatRow, chat_rows
 from finegold.tuning.monitor import Monitor
-from finegold.tuning.processes import join_processes
 from finegold.tuning.recipe import Recipe
-from finegold.tuning.rows import usable_samples
+from finegold.tuning.rows import ChatRow, chat_rows, usable_samples
+from finegold.tuning.steps import join_processes
 
 if TYPE_CHECKING:
     import torch
@@ -44,7 +43,7 @@ def tune_huggingface(
     if recipe.trains == "lora":
         require("peft", extra="tune", why="the recipe with low-rank adapters")
     processes = join_processes(resolve_device(only_gpu(device)))
-    processor = load_processor(name)
+    processor = load_processor(name, chat=True)
     rows = [row for _, sample in usable_samples(dataset) for row in chat_rows(sample)]
     if not rows:
         raise DataError(f"{dataset.path.name} has no rows, expected at least one to train on")
@@ -58,7 +57,7 @@ def tune_huggingface(
     # versions of transformers have renamed for many models, and go on from the untuned weights with a
     # warning.
     source = str(checkpoint) if checkpoint and recipe.trains == "everything" else name
-    model = load_model(source, processes.device, _dtype(recipe, processes.device))
+    model = load_vlm(source, processes.device, _dtype(recipe, processes.device))
     trainer = _trainer(trl, model, processor, rows, recipe, out, processes.device, processes.count)
     done = 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
     began = time.perf_counter()

@@ -7,7 +7,7 @@ from PIL import Image
 from tests.models.conftest import ColourFeatures
 
 from finegold.errors import RunError
-from finegold.models.prefix.feature_cache import FeatureCache
+from finegold.models.prefix.features import FeatureCache
 
 IMAGES = {"a" * 64: Image.new("RGB", (8, 8), "red"), "b" * 64: Image.new("RGB", (8, 8), "blue")}
 

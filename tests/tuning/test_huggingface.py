@@ -12,12 +12,14 @@ from tests.models.huggingface import made
 from tests.tuning.training import start
 
 from finegold.errors import DataError, RunError
-from finegold.models.huggingface.loading import load_model, load_processor
-from finegold.tuning import Sampling, load_answerer, load_recipe, tune
-from finegold.tuning.huggingface.rows import chat_rows
-from finegold.tuning.huggingface.training import _collator, _example
+from finegold.models import Sampling, load_model
+from finegold.models.huggingface.loading import load_processor, load_vlm
+from finegold.samples import open_dataset
+from finegold.samples.images import decode
+from finegold.tuning import load_recipe, tune
+from finegold.tuning.huggingface import _collator, _example
 from finegold.tuning.monitor import read_log
-from finegold.tuning.rows import usable_samples
+from finegold.tuning.rows import chat_rows, usable_samples
 
 pytest.importorskip("trl")
 pytest.importorskip("peft")
@@ -35,16 +37,14 @@ def test_two_steps(make: Make, recipe: str, pool: Path, tmp_path: Path) -> None:
     assert (result.rows, result.steps) == (10, 2)
     assert [line["step"] for line in read_log(out)] == [0, 1]
     assert (out / "adapter_config.json").is_file() == (recipe == "hf-lora")
-    answerer = load_answerer(str(out), device="cpu")
+    model = load_model(str(out), device="cpu")
     picture = Image.new("RGB", (30, 30), "green")
-    answers = answerer.answer([picture, None], ["What is this?", "And without?"], Sampling(longest=4))
+    answers = model.answer([picture, None], ["What is this?", "And without?"], Sampling(max_new_tokens=4))
     assert len(answers) == 2
 
 
 @pytest.mark.parametrize("make", MODELS)
 def test_the_loss_is_on_the_answer_and_its_end_alone(make: Make, pool: Path, tmp_path: Path) -> None:
-    from finegold.samples import open_dataset
-
     make(tmp_path / "model")
     processor = load_processor(str(tmp_path / "model"))
     samples = [sample for _, sample in usable_samples(open_dataset(pool))][:3]
@@ -54,6 +54,27 @@ def test_the_loss_is_on_the_answer_and_its_end_alone(make: Make, pool: Path, tmp
     assert learnt == [f"<|assistant|>{s.answer}</s>" for s in samples] or learnt == [
         f"{s.answer}</s>" for s in samples
     ]
+
+
+@pytest.mark.parametrize("make", MODELS)
+def test_a_model_tells_the_losses_that_training_lowers(make: Make, pool: Path, tmp_path: Path) -> None:
+    make(tmp_path / "model")
+    collate = _collator(load_processor(str(tmp_path / "model")))
+    network = load_vlm(str(tmp_path / "model"), "cpu", torch.float32).eval()
+    samples = [sample for _, sample in usable_samples(open_dataset(pool))][:2]
+    expected = []
+    for sample in samples:
+        batch = collate([_example(chat_rows(sample)[0])])
+        batch.pop("finegold_row")
+        with torch.inference_mode():
+            loss = network(**batch).loss
+        expected.append(float(loss) * int((batch["labels"][:, 1:] != -100).sum()))
+    losses = load_model(str(tmp_path / "model"), device="cpu").losses(
+        [decode(sample.images[0]) for sample in samples],
+        [sample.instruction for sample in samples],
+        [sample.answer for sample in samples],
+    )
+    assert [float(nats.sum()) for nats in losses] == pytest.approx(expected, rel=1e-4)
 
 
 def test_full_tuning_changes_weights_and_adapters_change_answers(pool: Path, tmp_path: Path) -> None:
@@ -67,8 +88,8 @@ def test_full_tuning_changes_weights_and_adapters_change_answers(pool: Path, tmp
         batch=2,
         device="cpu",
     )
-    before = load_model(str(tmp_path / "model"), "cpu", torch.float32).state_dict()
-    after = load_model(str(tmp_path / "out"), "cpu", torch.float32).state_dict()
+    before = load_vlm(str(tmp_path / "model"), "cpu", torch.float32).state_dict()
+    after = load_vlm(str(tmp_path / "out"), "cpu", torch.float32).state_dict()
     assert before.keys() == after.keys()
     assert sum(not torch.equal(before[name], after[name]) for name in before) > len(before) / 2
 
@@ -85,7 +106,7 @@ def test_a_bad_row_stops_before_step_one(pool: Path, tmp_path: Path) -> None:
 
 def test_a_loss_that_is_no_number_names_the_rows(pool: Path, tmp_path: Path) -> None:
     made.llava(tmp_path / "model")
-    model = load_model(str(tmp_path / "model"), "cpu", torch.float32)
+    model = load_vlm(str(tmp_path / "model"), "cpu", torch.float32)
     model.lm_head.weight.data[3] = float("nan")
     model.save_pretrained(tmp_path / "model")
     with pytest.raises(RunError, match=r"step 0 has a loss of nan on the rows row\d, row\d:"):
@@ -104,7 +125,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(recipe: str, pool: Path, tmp_p
 
     def run(out: Path) -> dict[str, torch.Tensor]:
         tune(pool, model=str(tmp_path / "model"), out=out, recipe=str(path), steps=4, batch=2, device="cpu")
-        state: dict[str, torch.Tensor] = load_model(str(out), "cpu", torch.float32).state_dict()
+        state: dict[str, torch.Tensor] = load_vlm(str(out), "cpu", torch.float32).state_dict()
         return state
 
     killed = start("tune", pool, tmp_path / "killed", 2, tmp_path / "model", path)

@@ -1,0 +1,222 @@
+"""Answers and losses of any vision-language model that `AutoModelForImageTextToText` loads."""
+
+from collections.abc import Sequence
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from finegold.arrays import Vectors
+from finegold.engines.devices import resolve_device
+from finegold.errors import ModelError
+from finegold.extras import require
+from finegold.models.base import (
+    Model,
+    Sampling,
+    all_shown,
+    decode_plainly,
+    drawing,
+    dtype_named,
+    like_lengths,
+)
+from finegold.models.huggingface.loading import load_processor, load_vlm
+from finegold.run import file_sha256
+
+_FILES = frozenset({".safetensors", ".bin", ".json", ".jinja", ".model", ".txt"})
+"""Weights, settings, tokenizer and chat template: what answers of a folder depend on."""
+
+
+class HuggingFaceModel(Model):
+    """A Hugging Face model, adapters included, asked by its processor's chat template where it has one."""
+
+    def __init__(self, name: str, *, device: str = "auto", dtype: str = "auto") -> None:
+        """Take the settings; the weights are loaded when they are first needed.
+
+        Args:
+            name: Folder or hub id.
+            device: `auto`, `cpu`, `cuda`...
+            dtype: `float32`, `bfloat16` or `float16`; `auto` is bfloat16 on a GPU and float32 elsewhere.
+        """
+        self.name = name
+        self._device, self._dtype = device, dtype
+        self._network: Any = None
+        self._processor: Any = None
+
+    def load(self) -> None:
+        """Load network and processor.
+
+        Raises:
+            ConfigError: If the dtype or the device is unknown.
+            ModelError: If they cannot be loaded.
+        """
+        if self._network is not None:
+            return
+        torch = require("torch", extra="models", why=f"the model '{self.name}'")
+        dtype = dtype_named(self._dtype)
+        device = resolve_device(self._device)
+        if dtype is None:
+            dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
+        self._processor = load_processor(self.name)
+        network = load_vlm(self.name, device, dtype).eval()
+        decode_plainly(network, self._processor.tokenizer)
+        self._network = network
+
+    def close(self) -> None:
+        """Release network and processor."""
+        self._network = self._processor = None
+
+    def identity(self) -> dict[str, Any]:
+        """The commit of a hub model, the hashes of a folder's files."""
+        self.load()
+        folder = Path(self.name)
+        files = sorted(file for file in folder.glob("*") if file.suffix in _FILES) if folder.is_dir() else []
+        return {
+            "kind": "huggingface",
+            "model": self.name,
+            "commit": getattr(self._network.config, "_commit_hash", None),
+            "files": {file.name: file_sha256(file)[:16] for file in files},
+            "dtype": str(self._network.dtype).removeprefix("torch."),
+        }
+
+    def answer(
+        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
+    ) -> list[str]:
+        """Answer a batch; images are optional, but for BLIP-2 and its kin."""
+        inputs = self.encode(images, prompts)
+        with drawing(sampling.seed):
+            ids = self._network.generate(**inputs, **sampling.arguments())
+        asked = inputs["input_ids"]
+        # An encoder-decoder, and some models that generate from embeddings, return the answer alone.
+        if ids.shape[1] >= asked.shape[1] and bool((ids[:, : asked.shape[1]] == asked).all()):
+            ids = ids[:, asked.shape[1] :]
+        texts = self._processor.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        return [text.strip() for text in texts]
+
+    def losses(
+        self,
+        images: Sequence[Image.Image | None],
+        prompts: Sequence[str | None],
+        answers: Sequence[str],
+        *,
+        mask_images: bool = False,
+        max_tokens: int | None = None,
+        batch_size: int = 16,
+    ) -> list[Vectors]:
+        """See `Model.losses`; answers are tokenised apart from their prompts, as TRL trains them."""
+        self.load()
+        import torch
+
+        tokenizer = self._processor.tokenizer
+        said = [
+            tokenizer(self._answer_text(prompt, answer), add_special_tokens=False).input_ids[:max_tokens]
+            for prompt, answer in zip(prompts, answers, strict=True)
+        ]
+        found: list[Vectors] = [np.empty(0, np.float32)] * len(said)
+        for rows in like_lengths([len(ids) for ids in said], batch_size):
+            inputs = self.encode([images[row] for row in rows], [prompts[row] for row in rows])
+            if mask_images:
+                self._hide_images(inputs)
+            tails = [torch.tensor(said[row], dtype=torch.long, device=self._network.device) for row in rows]
+            with torch.inference_mode():
+                logits = self._answer_logits(inputs, tails)
+            for row, scores, tail in zip(rows, logits, tails, strict=True):
+                nats = torch.nn.functional.cross_entropy(scores[: len(tail)].float(), tail, reduction="none")
+                found[row] = nats.cpu().numpy()
+        return found
+
+    def encode(self, images: Sequence[Image.Image | None], prompts: Sequence[str | None]) -> Any:
+        """The network's inputs, on its device: token ids, padded for answering, mask, and pixels if any.
+
+        Args:
+            images: RGB, one a prompt; None where a prompt has none.
+            prompts: Questions; None for a turn without text.
+
+        Raises:
+            ConfigError: If a prompt has no image and the model takes none without.
+        """
+        self.load()
+        if self._puts_images_in:
+            all_shown(self.name, images, len(prompts))
+        asked = [
+            self._render(image is not None, prompt) for image, prompt in zip(images, prompts, strict=True)
+        ]
+        shown = [[] if image is None else [image] for image in images]
+        inputs = self._processor(
+            images=shown if any(shown) else None,
+            text=asked,
+            padding=True,
+            # Behind the text of an encoder: BLIP-2 puts padding on the left between image and text.
+            padding_side="right" if self._network.config.is_encoder_decoder else "left",
+            # A chat template renders the start token: see `load_processor`.
+            add_special_tokens=not self._has_template,
+            return_tensors="pt",
+        )
+        return inputs.to(self._network.device, dtype=self._network.dtype)
+
+    @property
+    def _has_template(self) -> bool:
+        return bool(getattr(self._processor, "chat_template", None))
+
+    @property
+    def _puts_images_in(self) -> bool:
+        """Whether the processor puts the image tokens in by itself, as BLIP-2's does."""
+        return type(self._processor).__name__.lower().startswith(("blip2", "instructblip"))
+
+    def _render(self, image: bool, prompt: str | None, answer: str | None = None) -> str:
+        """The text of a prompt, up to where the answer begins, or with an answer and its end."""
+        if self._has_template:
+            text = [] if prompt is None and image else [{"type": "text", "text": prompt or ""}]
+            turns = [{"role": "user", "content": [*([{"type": "image"}] if image else []), *text]}]
+            if answer is not None:
+                turns.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
+            rendered: str = self._processor.apply_chat_template(
+                turns, add_generation_prompt=answer is None, tokenize=False
+            )
+            return rendered
+        token = getattr(self._processor, "image_token", None)
+        before = f"{token}\n" if image and token and not self._puts_images_in else ""
+        end = "" if answer is None else f"{answer}{self._processor.tokenizer.eos_token or ''}"
+        return before + (prompt or "") + end
+
+    def _answer_text(self, prompt: str | None, answer: str) -> str:
+        """What follows the prompt when a model is trained on it: the answer and the end of its turn."""
+        asked, whole = self._render(False, prompt), self._render(False, prompt, answer)
+        common = takewhile(lambda pair: pair[0] == pair[1], zip(asked, whole, strict=False))
+        return whole[sum(1 for _ in common) :]
+
+    def _hide_images(self, inputs: Any) -> None:
+        """Turn image tokens into padding that nothing attends to, and drop the pixels."""
+        config = self._network.config
+        token = getattr(config, "image_token_id", None) or getattr(self._processor, "image_token_id", None)
+        if token is None:
+            raise ModelError(f"'{self.name}' names no image token, so its images cannot be hidden")
+        places = inputs["input_ids"] == token
+        inputs["attention_mask"] = inputs["attention_mask"].masked_fill(places, 0)
+        if self._puts_images_in:
+            # Its network asks for pixels; what comes of them stands at the masked places alone.
+            return
+        inputs["input_ids"] = inputs["input_ids"].masked_fill(places, self._processor.tokenizer.pad_token_id)
+        for key in set(inputs) - {"input_ids", "attention_mask"}:
+            del inputs[key]
+
+    def _answer_logits(self, inputs: Any, tails: Sequence[Any]) -> Any:
+        """Logits that predict the tokens of each answer, shape (n, longest answer, vocabulary)."""
+        import torch
+
+        padded = torch.nn.utils.rnn.pad_sequence(
+            list(tails), batch_first=True, padding_value=self._processor.tokenizer.pad_token_id
+        )
+        if self._network.config.is_encoder_decoder:
+            return self._network(**inputs, labels=padded).logits
+        asked = inputs["input_ids"]
+        mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(tail) for tail in tails], batch_first=True)
+        joined = {"input_ids": padded, "attention_mask": mask}
+        whole = {
+            key: torch.cat([value, joined.get(key, torch.zeros_like(padded))], 1)
+            if torch.is_tensor(value) and value.shape == asked.shape
+            else value
+            for key, value in inputs.items()
+        }
+        return self._network(**whole).logits[:, asked.shape[1] - 1 : -1]

@@ -1,0 +1,182 @@
+"""Answers and losses of the projected-prefix models: `offline`, and what `finegold tune` makes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from finegold.arrays import Vectors
+from finegold.models.base import (
+    Model,
+    Sampling,
+    all_shown,
+    decode_plainly,
+    drawing,
+    dtype_named,
+    like_lengths,
+)
+from finegold.models.prefix.features import CachedFeatures
+from finegold.models.prefix.network import PrefixNetwork
+from finegold.models.prefix.storage import load_network
+from finegold.models.prefix.template import encode_answer, encode_prompt, end_ids
+from finegold.offline.captioner import MODEL_FOLDER
+from finegold.run import file_sha256
+
+if TYPE_CHECKING:
+    import torch
+
+
+class PrefixModel(Model):
+    """A projected-prefix model; each question needs an image."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        features: Path | None = None,
+        network: PrefixNetwork | None = None,
+    ) -> None:
+        """Take the settings; the weights are loaded when they are first needed.
+
+        Args:
+            name: `offline`, `offline-smollm2`, `minigpt4-7b`, or a folder that `tune` wrote.
+            device: `auto`, `cpu`, `cuda`...
+            dtype: Precision of the language model; `auto` is float32.
+            features: Folder that keeps image features for models of the same tower; None keeps none.
+            network: A network in memory to use; `name` then only names it.
+        """
+        if network is not None:
+            decode_plainly(network.language_model, network.tokenizer)
+        self.name = name
+        self._device, self._dtype = device, dtype
+        self._features = features
+        self._network = network
+
+    @property
+    def network(self) -> PrefixNetwork:
+        """The network, loaded when it is first needed.
+
+        Raises:
+            ModelError: If it cannot be loaded.
+        """
+        if self._network is None:
+            network = load_network(self.name, device=self._device, dtype=dtype_named(self._dtype))
+            decode_plainly(network.language_model, network.tokenizer)
+            if self._features is not None:
+                network.features = CachedFeatures(network.features, self._features)
+            self._network = network
+        return self._network
+
+    def load(self) -> None:
+        """Load the network."""
+        _ = self.network
+
+    def close(self) -> None:
+        """Release the network."""
+        self._network = None
+
+    def identity(self) -> dict[str, Any]:
+        """The hashes of a folder's files."""
+        folder = MODEL_FOLDER if self.name == "offline" else Path(self.name)
+        files = sorted(file for file in folder.rglob("*") if file.suffix in (".safetensors", ".json"))
+        return {
+            "kind": "projected-prefix",
+            "model": self.name,
+            "files": {str(file.relative_to(folder)): file_sha256(file)[:16] for file in files},
+            **({} if self._dtype == "auto" else {"dtype": self._dtype}),
+        }
+
+    def answer(
+        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
+    ) -> list[str]:
+        """Answer in the chat form of the model's template, up to its end symbol.
+
+        Raises:
+            ConfigError: If a question has no image.
+        """
+        from transformers import StoppingCriteriaList
+
+        shown = all_shown(self.name, images, len(prompts))
+        network = self.network
+        ends = end_ids(network.tokenizer, network.template)
+        batch = network.chat_batch(prompts)
+        features = network.features.encode(shown).to(network.device)
+        with drawing(sampling.seed):
+            ids = network.language_model.generate(
+                inputs_embeds=network.embed(batch, features),
+                attention_mask=batch.attention_mask,
+                stopping_criteria=StoppingCriteriaList([_EndsWith(ends)]),
+                pad_token_id=network.tokenizer.pad_token_id,
+                **sampling.arguments(),
+            )
+        ends.append([network.tokenizer.eos_token_id])
+        texts = network.tokenizer.batch_decode(
+            [_before_end(row, ends) for row in ids.tolist()], skip_special_tokens=True
+        )
+        return [text.strip() for text in texts]
+
+    def losses(
+        self,
+        images: Sequence[Image.Image | None],
+        prompts: Sequence[str | None],
+        answers: Sequence[str],
+        *,
+        mask_images: bool = False,
+        max_tokens: int | None = None,
+        batch_size: int = 16,
+    ) -> list[Vectors]:
+        """See `Model.losses`; a hidden image is masked out of attention, and its places stay."""
+        import torch
+
+        network = self.network
+        tokenizer, template = network.tokenizer, network.template
+        asked = [encode_prompt(tokenizer, template, prompt or "") for prompt in prompts]
+        said = [encode_answer(tokenizer, template, answer, max_tokens).ids for answer in answers]
+        found: list[Vectors] = [np.empty(0, np.float32)] * len(said)
+        for rows in like_lengths([len(ids) for ids in said], batch_size):
+            seen = [None if mask_images else images[row] for row in rows]
+            shown = [image for image in seen if image is not None]
+            features = (
+                network.features.encode(shown)
+                if shown
+                else torch.empty(0, network.features.tokens, network.features.width)
+            )
+            batch = network.collate(
+                [asked[row] for row in rows],
+                [said[row] for row in rows],
+                shown=[image is not None for image in seen],
+            )
+            with torch.inference_mode():
+                nats = network.token_losses(batch, features.to(network.device)).cpu().numpy()
+            ends = np.cumsum([len(said[row]) for row in rows])
+            for row, part in zip(rows, np.split(nats, ends[:-1]), strict=True):
+                found[row] = part
+        return found
+
+
+class _EndsWith:
+    """Stops each row of a batch when it ends with one of the token sequences."""
+
+    def __init__(self, ends: list[list[int]]) -> None:
+        self._ends = list(ends)
+
+    def __call__(self, input_ids: "torch.Tensor", _scores: Any, **_kwargs: Any) -> "torch.Tensor":
+        import torch
+
+        done = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+        for end in self._ends:
+            if input_ids.shape[1] >= len(end):
+                tail = torch.tensor(end, device=input_ids.device)
+                done |= (input_ids[:, -len(end) :] == tail).all(1)
+        return done
+
+
+def _before_end(ids: list[int], ends: list[list[int]]) -> list[int]:
+    for at in range(len(ids)):
+        if any(ids[at : at + len(end)] == end for end in ends):
+            return ids[:at]
+    return ids
