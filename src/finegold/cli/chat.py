@@ -9,6 +9,7 @@ import typer
 from finegold.cli import llm_options as llm
 from finegold.cli import model_options as options
 from finegold.cli.options import Device
+from finegold.cli.show import printable
 
 
 def chat(
@@ -58,6 +59,6 @@ def chat(
                 if isinstance(answer, Exclusion):
                     print(f"finegold: {answer.reason}", file=sys.stderr)
                 else:
-                    print(answer)
+                    print(*map(printable, answer.split("\n")), sep="\n")
             except FinegoldError as error:
                 print(f"finegold: {error}", file=sys.stderr)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from finegold.cli import options
+from finegold.cli.show import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -88,7 +89,7 @@ def _show(console: "Console", dataset: "Dataset", found: "Inspection", limit: in
         ("Height", _spread(found.height, "pixels")),
     ]
     for label, value in facts:
-        table.add_row(label, Text(_safe(value)))
+        table.add_row(label, Text(printable(value)))
     console.print(table)
     if not found.bad:
         console.print("\nNothing is wrong with it.", style="green")
@@ -104,9 +105,9 @@ def _show(console: "Console", dataset: "Dataset", found: "Inspection", limit: in
         assert row.exclusion is not None
         code, reason = row.exclusion.code, row.exclusion.reason
         console.print(
-            Text.assemble((_safe(row.place), "bold"), "  ", (code, "yellow"), f"  id {_safe(row.id)}")
+            Text.assemble((printable(row.place), "bold"), "  ", (code, "yellow"), f"  id {printable(row.id)}")
         )
-        console.print(Text(f"  {_safe(reason)}"))
+        console.print(Text(f"  {printable(reason)}"))
     if len(found.bad) > limit:
         console.print(
             f"and {len(found.bad) - limit:,} more: --limit-shown lists more of them, --json all", style="dim"
@@ -121,8 +122,3 @@ def _spread(spread: "Spread | None", unit: str) -> str:
 
 def _bytes(size: int) -> str:
     return f"{size / 1e6:,.1f} MB" if size < 1e9 else f"{size / 1e9:,.2f} GB"
-
-
-def _safe(text: str) -> str:
-    """Text from a dataset as it may go to a terminal: without control characters and half characters."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

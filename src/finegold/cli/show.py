@@ -109,3 +109,8 @@ def shown(path: Path) -> str:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+def printable(text: str) -> str:
+    """Untrusted text as it may go to a terminal: without control characters and half characters."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
