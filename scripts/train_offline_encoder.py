@@ -24,12 +24,12 @@ from finegold.offline.heads import (
     text_head,
     weight_count,
 )
-from finegold.tuning.offline.heads import Captioned, Features, HeadSettings, compute_features, flatten, train
-from finegold.tuning.offline.photos import read_photos
+from finegold.tuning.offline.heads import Features, HeadSettings, compute_features, train_heads
+from finegold.tuning.offline.photos import CaptionedPhotos, read_photos
 
 
 def measure(
-    weights: Parameters, data: Captioned, features: Features, rows: np.ndarray, seed: int
+    weights: Parameters, photos: CaptionedPhotos, features: Features, rows: np.ndarray, seed: int
 ) -> dict[str, float]:
     """Retrieval among, and matched against mismatched pairs of, the given photos.
 
@@ -41,8 +41,9 @@ def measure(
     """
     with torch.inference_mode():
         image = normalize(image_head(weights, features.images(rows, np.zeros(len(rows), np.int64))))
-        counts = np.diff(data.starts)[rows]
-        captions = np.concatenate([np.arange(data.starts[row], data.starts[row + 1]) for row in rows])
+        starts = photos.starts
+        counts = np.diff(starts)[rows]
+        captions = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])
         parts = np.array_split(captions, max(1, len(captions) // 512))
         text = normalize(torch.cat([text_head(weights, features.texts(part)) for part in parts]))
         cosine = (text @ image.T).numpy()
@@ -71,15 +72,15 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("features"), help="folder for the features")
     options = parser.parse_args()
 
-    data = flatten(read_photos(options.captions, options.images))
-    features = compute_features(data, options.images, options.cache)
+    photos = read_photos(options.captions, options.images)
+    features = compute_features(photos, options.cache)
     excluded = set(options.exclude.read_text(encoding="utf-8").split()) if options.exclude else set()
-    free = [row for row, name in enumerate(data.names) if name not in excluded]
+    free = [row for row, name in enumerate(photos.names) if name not in excluded]
     order = np.random.default_rng(options.seed).permutation(np.array(free))
     held_out, rows = order[: options.holdout], np.sort(order[options.holdout :])
     print(f"{len(rows)} photos to train on, {len(held_out)} held out, {len(excluded)} excluded", flush=True)
     begin = time.process_time()
-    weights = train(data, features, rows, HeadSettings(seed=options.seed))
+    weights = train_heads(photos, features, rows, HeadSettings(seed=options.seed))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     save_heads(weights, options.out)
     sizes = {
@@ -88,7 +89,7 @@ def main() -> None:
         "cpu_seconds": round(time.process_time() - begin),
     }
     # Measured on what was written, in its reduced precision.
-    scores = measure(load_heads(options.out), data, features, held_out, options.seed)
+    scores = measure(load_heads(options.out), photos, features, held_out, options.seed)
     sha256 = hashlib.sha256(options.out.read_bytes()).hexdigest()
     print(json.dumps({"trained_on": len(rows), **sizes, **scores, "sha256": sha256}, indent=1))
 

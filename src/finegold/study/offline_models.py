@@ -95,17 +95,16 @@ def _train(where: Path, settings: Offline, photos: CaptionedPhotos, left_out: in
     import numpy as np
 
     from finegold.offline.heads import save_heads
-    from finegold.tuning.offline.heads import HeadSettings, compute_features, flatten, train
+    from finegold.tuning.offline.heads import HeadSettings, compute_features, train_heads
     from finegold.tuning.offline.train import train_captioner
 
     heads, model = where / "heads.safetensors", where / "model"
     spent = 0.0
     if (part := finished(where / "heads")) is None:
         begin = time.perf_counter()
-        data = flatten(photos)
-        features = compute_features(data, photos.folder, where / "features")
+        features = compute_features(photos, where / "features")
         options = HeadSettings(epochs=settings.epochs, seed=settings.seed)
-        save_heads(train(data, features, np.arange(len(photos.names)), options), heads)
+        save_heads(train_heads(photos, features, np.arange(len(photos.names)), options), heads)
         part = {"seconds": time.perf_counter() - begin}
         (where / "heads").mkdir(exist_ok=True)
         finish(where / "heads", part)

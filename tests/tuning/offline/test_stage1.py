@@ -6,11 +6,11 @@ import torch
 
 from finegold.metrics import CiderReferences, cider_d
 from finegold.offline.captioner import ONE_SENTENCE
-from finegold.tuning.offline import rewarded
+from finegold.tuning.offline import train
 from finegold.tuning.offline.captioner import by_agreement, caption_data, new_model
 from finegold.tuning.offline.network import BOS, END, IMAGE_TOKENS, CaptionBatch, CaptionerNetwork
 from finegold.tuning.offline.photos import CaptionedPhotos, as_sentence
-from finegold.tuning.offline.rewarded import LONGEST, SAMPLES, learn_from_reward, sample
+from finegold.tuning.offline.train import MAX_NEW_TOKENS, SAMPLES, learn_from_reward, sample
 
 
 def test_captions_that_share_a_prompt_have_the_loss_they_have_alone() -> None:
@@ -85,8 +85,8 @@ def test_a_better_sample_becomes_likelier_than_a_worse_one(monkeypatch: pytest.M
         first = len(told[kinds[0]])
         return [float(found[:first].sum()), float(found[first:].sum())]
 
-    monkeypatch.setattr(rewarded, "KEPT", 0.0)
-    monkeypatch.setattr(rewarded, "WARMUP", 1)
+    monkeypatch.setattr(train, "KEPT", 0.0)
+    monkeypatch.setattr(train, "WARMUP", 1)
     order: list[int] = []
 
     def fixed(_: CaptionerNetwork, shown: torch.Tensor, asked: list[int]) -> list[list[list[int]]]:
@@ -94,7 +94,7 @@ def test_a_better_sample_becomes_likelier_than_a_worse_one(monkeypatch: pytest.M
         rows = [int((features.float() - one).abs().sum((1, 2)).argmin()) for one in shown]
         return [[told[kinds[row]], *[told[kinds[1 - row % 2]]] * (SAMPLES - 1)] for row in rows]
 
-    monkeypatch.setattr(rewarded, "sample", fixed)
+    monkeypatch.setattr(train, "sample", fixed)
     right, wrong = losses()
     learn_from_reward(model, data, tokenizer, photos.captions, 6, random.Random(0))
     after_right, after_wrong = losses()
@@ -107,7 +107,7 @@ def test_samples_end_with_the_end_symbol_or_at_their_longest() -> None:
     model = CaptionerNetwork(torch.zeros(1280), torch.ones(1280)).eval()
     told = sample(model, torch.rand(2, IMAGE_TOKENS, 1280), [5, 6, 7])
     assert [len(own) for own in told] == [SAMPLES, SAMPLES]
-    assert all(ids[-1] == END or len(ids) == LONGEST for own in told for ids in own)
+    assert all(ids[-1] == END or len(ids) == MAX_NEW_TOKENS for own in told for ids in own)
     assert all(END not in ids[:-1] for own in told for ids in own)
 
 

@@ -19,7 +19,7 @@ from finegold.offline.captioner import DETAIL_INSTRUCTIONS, ONE_SENTENCE
 from finegold.run import progress
 from finegold.tuning.offline.network import (
     END,
-    LONGEST_ANSWER,
+    MAX_TOKENS,
     CaptionBatch,
     CaptionerNetwork,
     Photo,
@@ -61,7 +61,7 @@ def caption_batches(
         size: Photos a batch.
         single: Share of visits that train on single captions; the others on two to five joined.
         agreed: How many of a photo's captions are shown singly, those that agree most with its others.
-        draw: Of the order and of all choices.
+        draw: Source of the order and of all choices.
     """
     pooled = 16 * size
     photos = list(data.photos)
@@ -74,8 +74,8 @@ def caption_batches(
             batches += [alike[at : at + size] for at in range(0, len(alike) - size + 1, size)]
         draw.shuffle(batches)
         for batch in batches:
-            rows, asked, answers = zip(*batch, strict=True)
-            yield CaptionBatch(list(rows), list(asked), list(answers))
+            rows, prompts, answers = zip(*batch, strict=True)
+            yield CaptionBatch(list(rows), list(prompts), list(answers))
 
 
 def _visit(
@@ -85,44 +85,11 @@ def _visit(
         return photo.row, prompts[ONE_SENTENCE], [[*caption, END] for caption in photo.captions[:agreed]]
     captions = draw.sample(photo.captions, len(photo.captions))
     joined = list(itertools.chain(*captions[: draw.randint(2, len(captions))]))
-    return photo.row, prompts[draw.choice(DETAIL_INSTRUCTIONS)], [[*joined, END][:LONGEST_ANSWER]]
+    return photo.row, prompts[draw.choice(DETAIL_INSTRUCTIONS)], [[*joined, END][:MAX_TOKENS]]
 
 
 def _length(visit: Visit) -> int:
     return len(visit[1]) + sum(map(len, visit[2]))
-
-
-def learn_captions(
-    model: CaptionerNetwork,
-    data: Data,
-    batches: Iterator[CaptionBatch],
-    steps: int,
-    peak: float,
-    decay: int,
-    draw: random.Random,
-) -> None:
-    """One cycle, in place, with a new optimiser; the last `decay` of the steps slow down.
-
-    Matrix products are in bfloat16, weights in float32.
-    """
-    model.train()
-    groups = [
-        {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": 0.1},
-        {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.98), fused=True)
-    with progress("Captioner", steps, "steps") as advance:
-        for step, batch in enumerate(itertools.islice(batches, steps)):
-            for group in optimizer.param_groups:
-                group["lr"] = peak * min(1.0, (step + 1) / WARMUP, max(0.01, (steps - step) / decay))
-            features = data.features(batch.rows.tolist(), draw)
-            with torch.autocast("cpu", torch.bfloat16):
-                loss = model.token_losses(batch, features).mean()
-            optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            advance(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +109,32 @@ class Phase:
     slowing: float
 
     def learn(self, model: CaptionerNetwork, data: Data, steps: int, draw: random.Random) -> None:
-        """Train in place."""
+        """Train in place with a new optimiser; matrix products are in bfloat16, weights in float32."""
         batches = caption_batches(data, min(BATCH, len(data.photos)), self.single, self.shown, draw)
         decay = max(1, round(self.slowing * steps))
-        learn_captions(model, data, batches, steps, peak=self.peak, decay=decay, draw=draw)
+        model.train()
+        groups = [
+            {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": 0.1},
+            {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=self.peak, betas=(0.9, 0.98), fused=True)
+        with progress("Captioner", steps, "steps") as advance:
+            for step, batch in enumerate(itertools.islice(batches, steps)):
+                for group in optimizer.param_groups:
+                    group["lr"] = self.peak * min(1.0, (step + 1) / WARMUP, max(0.01, (steps - step) / decay))
+                features = data.features(batch.rows.tolist(), draw)
+                with torch.autocast("cpu", torch.bfloat16):
+                    loss = model.token_losses(batch, features).mean()
+                descend(model, optimizer, loss)
+                advance(1)
+
+
+def descend(model: CaptionerNetwork, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """Take one step of the optimiser, the gradient's norm clipped to 1."""
+    optimizer.zero_grad()
+    torch.autograd.backward(loss)
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
 
 
 EVERY_CAPTION = Phase(0.65, 5, 2e-3, 0.3)
@@ -183,6 +172,6 @@ def by_agreement(texts: Sequence[Sequence[str]]) -> list[list[int]]:
             [t for other, t in enumerate(several) if other != place % len(several)] or several
             for several in tokens
         ]
-        for own, score in zip(scores, cider_d(taken, others), strict=True):
-            own[place % len(own)] = score
-    return [[int(place) for place in np.argsort(-own, kind="stable")] for own in scores]
+        for several, score in zip(scores, cider_d(taken, others), strict=True):
+            several[place % len(several)] = score
+    return [[int(place) for place in np.argsort(-several, kind="stable")] for several in scores]

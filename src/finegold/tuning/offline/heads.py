@@ -34,14 +34,14 @@ from finegold.tuning.offline.photos import CaptionedPhotos
 
 Arr = npt.NDArray[Any]
 VIEWS = 2
-LONGEST = 32
-"""Tokens of a caption that are kept; in Flickr8k 3 in 100,000 captions are longer."""
+MAX_TOKENS = 32
+"""Number of tokens at which a caption is cut; in Flickr8k 3 in 100,000 captions are longer."""
 CHUNK = 32
 
 
 @dataclass(frozen=True, slots=True)
 class HeadSettings:
-    """How heads are trained; finegold's own with these."""
+    """How heads are trained; the built-in ones with these values."""
 
     epochs: int = 20
     batch: int = 512
@@ -53,21 +53,6 @@ class HeadSettings:
     hidden: int = 512
     dim: int = 256
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Captioned:
-    """Photos and their captions.
-
-    Attributes:
-        names: File names, sorted.
-        captions: All captions, those of a photo together.
-        starts: Captions of photo i are `captions[starts[i]:starts[i + 1]]`.
-    """
-
-    names: list[str]
-    captions: list[str]
-    starts: Arr
 
 
 @dataclass(frozen=True)
@@ -96,65 +81,59 @@ class Features:
         )
 
 
-def flatten(photos: CaptionedPhotos) -> Captioned:
-    """The photos' captions in one list, as the text tower gets them."""
-    starts = np.cumsum([0, *(len(captions) for captions in photos.captions)])
-    captions = [plain(caption) for several in photos.captions for caption in several]
-    return Captioned(list(photos.names), captions, starts)
-
-
-def compute_features(data: Captioned, images: Path, cache: Path) -> Features:
+def compute_features(photos: CaptionedPhotos, cache: Path) -> Features:
     """Features of all photos and captions, from the cache if they are there."""
-    content = [efficientnet_lite0.SHA256, minilm.SHA256, data.names, data.captions, LONGEST]
+    captions = [plain(caption) for several in photos.captions for caption in several]
+    content = [efficientnet_lite0.SHA256, minilm.SHA256, list(photos.names), captions, MAX_TOKENS]
     folder = cache / fingerprint({"features": content})
     parts = ("whole", "places", "states", "lengths")
     if not (folder / "done").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        for name, array in zip(parts, _image_features(data, images) + _text_features(data), strict=True):
+        for name, array in zip(parts, _image_features(photos) + _text_features(captions), strict=True):
             np.save(folder / f"{name}.npy", array)
         (folder / "done").touch()
     return Features(*(np.load(folder / f"{name}.npy") for name in parts))
 
 
-def _image_features(data: Captioned, images: Path) -> tuple[Arr, Arr]:
+def _image_features(photos: CaptionedPhotos) -> tuple[Arr, Arr]:
     tower = efficientnet_lite0.load_efficientnet()
-    n = len(data.names)
+    n = len(photos.names)
     whole = np.empty((VIEWS, n, GLOBAL_WIDTH), np.float16)
     places = np.empty((VIEWS, n, PLACES, PLACE_WIDTH), np.float16)
     with progress("Photo features", n, "photos") as advance:
         for start in range(0, n, CHUNK):
-            rows = slice(start, min(start + CHUNK, n))
-            pixels = torch.stack(
-                [efficientnet_lite0.preprocess(Image.open(images / name)) for name in data.names[rows]]
-            )
+            images = [Image.open(photos.folder / name) for name in photos.names[start : start + CHUNK]]
+            rows = slice(start, start + len(images))
+            pixels = torch.stack([efficientnet_lite0.preprocess(image) for image in images])
             for view, seen in enumerate((pixels, pixels.flip(3))):
                 inputs = image_inputs(tower(seen))
                 whole[view, rows], places[view, rows] = inputs.whole.numpy(), inputs.places.numpy()
-            advance(rows.stop - rows.start)
+            advance(len(images))
     return whole, places
 
 
-def _text_features(data: Captioned) -> tuple[Arr, Arr]:
+def _text_features(captions: list[str]) -> tuple[Arr, Arr]:
     tower = minilm.load_minilm()
-    n = len(data.captions)
-    states = np.zeros((n, LONGEST, minilm.WIDTH), np.float16)
+    n = len(captions)
+    states = np.zeros((n, MAX_TOKENS, minilm.WIDTH), np.float16)
     lengths = np.empty(n, np.int64)
-    order = sorted(range(n), key=lambda row: len(data.captions[row]))
+    order = sorted(range(n), key=lambda row: len(captions[row]))
     with progress("Caption features", n, "captions") as advance:
         for start in range(0, n, CHUNK):
             rows = order[start : start + CHUNK]
-            tokens = tower([data.captions[row] for row in rows])
-            length = min(tokens.states.shape[1], LONGEST)
+            tokens = tower([captions[row] for row in rows])
+            length = min(tokens.states.shape[1], MAX_TOKENS)
             states[rows, :length] = (tokens.states * tokens.mask[:, :, None])[:, :length].numpy()
-            lengths[rows] = np.minimum(tokens.mask.sum(1).long().numpy(), LONGEST)
+            lengths[rows] = np.minimum(tokens.mask.sum(1).long().numpy(), MAX_TOKENS)
             advance(len(rows))
     return states, lengths
 
 
-def standardise(weights: Parameters, data: Captioned, features: Features, rows: Arr) -> None:
+def standardise(weights: Parameters, photos: CaptionedPhotos, features: Features, rows: Arr) -> None:
     """Set the input means and spreads to those of the training photos and captions."""
     images = features.images(rows, np.zeros(len(rows), np.int64))
-    captions = np.concatenate([np.arange(data.starts[row], data.starts[row + 1]) for row in rows])
+    starts = photos.starts
+    captions = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])
     parts = np.array_split(captions, min(20, len(captions)))
     texts = torch.cat([features.texts(part).pooled for part in parts])
     for name, values in (
@@ -168,38 +147,36 @@ def standardise(weights: Parameters, data: Captioned, features: Features, rows: 
         weights[f"{name}{separator}std"] = values.std(0) + 1e-2
 
 
-def train(data: Captioned, features: Features, rows: Arr, options: HeadSettings) -> Parameters:
+def train_heads(photos: CaptionedPhotos, features: Features, rows: Arr, options: HeadSettings) -> Parameters:
     """Train heads on the given photos."""
     weights = initial_weights(
         queries=options.queries, hidden=options.hidden, dim=options.dim, seed=options.seed
     )
-    standardise(weights, data, features, rows)
+    standardise(weights, photos, features, rows)
     fixed = {name for name in weights if name.endswith(("mean", "std"))}
     learnt = {name: tensor.requires_grad_() for name, tensor in weights.items() if name not in fixed}
     scale = torch.tensor(np.log(1 / 0.05), dtype=torch.float32, requires_grad=True)
-    matrices = [tensor for tensor in learnt.values() if tensor.ndim > 1]
-    others = [tensor for tensor in learnt.values() if tensor.ndim == 1]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": matrices, "weight_decay": options.weight_decay},
-            {"params": [*others, scale], "weight_decay": 0.0},
-        ],
-        lr=options.rate,
-    )
+    decayed = [tensor for tensor in learnt.values() if tensor.ndim > 1]
+    plain_ones = [tensor for tensor in learnt.values() if tensor.ndim == 1]
+    groups = [
+        {"params": decayed, "weight_decay": options.weight_decay},
+        {"params": [*plain_ones, scale], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=options.rate)
     torch.manual_seed(options.seed)
     rng = np.random.default_rng(options.seed)
     batch = min(options.batch, len(rows))
     steps = options.epochs * (len(rows) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.rate, total_steps=steps, pct_start=0.1)
-    target = torch.arange(batch)
+    target, starts = torch.arange(batch), photos.starts
     with progress("Encoder heads", steps, "steps") as advance:
         for _ in range(options.epochs):
             order = rng.permutation(rows)
             for start in range(0, len(rows) - batch + 1, batch):
-                photos = order[start : start + batch]
+                chosen = order[start : start + batch]
                 views = rng.integers(0, VIEWS, batch)
-                captions = np.stack([_some_captions(data, row, options, rng) for row in photos], axis=1)
-                inputs = features.images(photos, views)
+                captions = np.stack([_some_captions(starts, row, options, rng) for row in chosen], axis=1)
+                inputs = features.images(chosen, views)
                 image = normalize(image_head(weights, inputs, dropout=options.dropout))
                 tokens = features.texts(captions.reshape(-1))
                 text = normalize(text_head(weights, tokens, dropout=options.dropout))
@@ -216,8 +193,8 @@ def train(data: Captioned, features: Features, rows: Arr, options: HeadSettings)
     return {name: tensor.detach() for name, tensor in weights.items()}
 
 
-def _some_captions(data: Captioned, row: int, options: HeadSettings, rng: np.random.Generator) -> Arr:
-    own = np.arange(data.starts[row], data.starts[row + 1])
+def _some_captions(starts: list[int], row: int, options: HeadSettings, rng: np.random.Generator) -> Arr:
+    every = np.arange(starts[row], starts[row + 1])
     count = options.captions_per_photo
-    chosen: Arr = rng.choice(own, count, replace=len(own) < count)
+    chosen: Arr = rng.choice(every, count, replace=len(every) < count)
     return chosen

@@ -15,13 +15,14 @@ from finegold.models.prefix.features import EfficientNetFeatures
 from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.storage import save_network
 from finegold.models.prefix.template import template_named
-from finegold.run import fingerprint, progress
+from finegold.run import atomic_path, fingerprint, progress
 
 VOCABULARY = 4000
 WIDTH, LAYERS, HEADS, HIDDEN = 256, 4, 4, 768
 IMAGE_TOKENS, IMAGE_WIDTH = 9, 1280
 PAD, BOS, END = 0, 1, 2
-LONGEST_ANSWER = 160
+MAX_TOKENS = 160
+"""Number of tokens at which joined captions are cut."""
 DROPPED = 0.1
 """Share of the embeddings' values that a training step drops."""
 
@@ -138,26 +139,21 @@ def image_features(folder: Path, names: Sequence[str], store: Path) -> list[Tens
     for view in ("plain", "mirrored"):
         path = store / f"{view}.npy"
         if not path.is_file():
-            store.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_suffix(".part")
-            array = np.lib.format.open_memmap(
-                unfinished, "w+", np.float16, (len(names), IMAGE_TOKENS, IMAGE_WIDTH)
-            )
+            array = np.empty((len(names), IMAGE_TOKENS, IMAGE_WIDTH), np.float16)
             with progress(f"Features, {view}", len(names), "photos") as advance:
                 for start in range(0, len(names), 32):
-                    chosen = names[start : start + 32]
-                    pictures = [Image.open(folder / name).convert("RGB") for name in chosen]
+                    images = [Image.open(folder / name).convert("RGB") for name in names[start : start + 32]]
                     if view == "mirrored":
-                        pictures = [ImageOps.mirror(picture) for picture in pictures]
-                    array[start : start + len(pictures)] = source.encode(pictures).numpy()
-                    advance(len(pictures))
-            array.flush()
-            unfinished.rename(path)
+                        images = [ImageOps.mirror(image) for image in images]
+                    array[start : start + len(images)] = source.encode(images).numpy()
+                    advance(len(images))
+            with atomic_path(path) as temporary, temporary.open("wb") as file:
+                np.save(file, array)
         views.append(torch.from_numpy(np.load(path, mmap_mode="c")))
     return views
 
 
-def save(model: CaptionerNetwork, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
+def save_captioner(model: CaptionerNetwork, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
     """Write the model as `finegold` loads it, in half precision."""
     projection = nn.Linear(IMAGE_WIDTH, WIDTH)
     weight, bias = model.folded()

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from finegold.engines import map_ordered
@@ -16,14 +17,19 @@ class CaptionedPhotos:
     """Photos and their captions.
 
     Attributes:
-        folder: Of the photos.
+        folder: Folder of the photos.
         names: File names, sorted.
-        captions: Of each photo, in the order of the file; as they stand there.
+        captions: Captions of each photo, in the order of the file; as they stand there.
     """
 
     folder: Path
     names: tuple[str, ...]
     captions: tuple[tuple[str, ...], ...]
+
+    @property
+    def starts(self) -> list[int]:
+        """Where each photo's captions begin in a list of all captions, and the length of that list."""
+        return [0, *accumulate(len(captions) for captions in self.captions)]
 
     def without(self, hashes: Collection[str]) -> "CaptionedPhotos":
         """The photos whose file's sha256 is none of these."""

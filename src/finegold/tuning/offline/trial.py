@@ -2,6 +2,8 @@
 
 import random
 import time
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,12 +19,11 @@ from finegold.tuning.offline.captioner import (
     new_model,
 )
 from finegold.tuning.offline.heads import (
-    LONGEST,
+    MAX_TOKENS,
     VIEWS,
     Features,
     HeadSettings,
-    flatten,
-    train,
+    train_heads,
 )
 from finegold.tuning.offline.network import IMAGE_TOKENS, IMAGE_WIDTH
 from finegold.tuning.offline.photos import CaptionedPhotos
@@ -38,11 +39,11 @@ def time_stage1(
     """Seconds from photos to models.
 
     Args:
-        photos: On which.
-        epochs: Of the encoder's heads.
-        steps: Of the captioner, on all captions.
-        agreed_steps: Of the captioner, on the captions that agree most.
-        seed: Of both trainings.
+        photos: Photos to train on.
+        epochs: Epochs of the encoder's heads.
+        steps: Steps of the captioner on all captions.
+        agreed_steps: Steps of the captioner on the captions that agree most.
+        seed: Seed of both trainings.
         heads_done: Whether only the captioner is left.
     """
     count = len(photos.names)
@@ -55,13 +56,17 @@ def time_stage1(
     return seconds
 
 
+def _seconds(run: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    run()
+    return time.perf_counter() - begin
+
+
 def _per_image(photos: CaptionedPhotos) -> float:
     tower = EfficientNetFeatures()
-    pictures = [Image.open(photos.folder / name).convert("RGB") for name in photos.names[:PHOTOS]]
-    tower.encode(pictures[:2])
-    begin = time.perf_counter()
-    tower.encode(pictures)
-    return (time.perf_counter() - begin) / len(pictures)
+    images = [Image.open(photos.folder / name).convert("RGB") for name in photos.names[:PHOTOS]]
+    tower.encode(images[:2])
+    return _seconds(lambda: tower.encode(images)) / len(images)
 
 
 def _per_caption(photos: CaptionedPhotos) -> float:
@@ -70,28 +75,23 @@ def _per_caption(photos: CaptionedPhotos) -> float:
     some = [texts[round(i * (len(texts) - 1) / (TEXTS - 1))] for i in range(TEXTS)]
     tower = minilm.load_minilm()
     tower(some[:4])
-    begin = time.perf_counter()
-    for start in range(0, TEXTS, 32):
-        tower(some[start : start + 32])
-    return (time.perf_counter() - begin) / TEXTS
+    return _seconds(lambda: [tower(some[at : at + 32]) for at in range(0, TEXTS, 32)]) / TEXTS
 
 
 def _heads(photos: CaptionedPhotos, epochs: int, seed: int) -> float:
     options = HeadSettings(epochs=2, seed=seed)
     rows = min(options.batch, len(photos.names))
-    data = flatten(photos.subset(range(rows)))
+    few = photos.subset(range(rows))
     rng = np.random.default_rng(0)
-    captions = len(data.captions)
+    lengths = [len(text.split()) + 3 for several in few.captions for text in several]
     features = Features(
         rng.standard_normal((VIEWS, rows, GLOBAL_WIDTH)).astype(np.float16),
         rng.standard_normal((VIEWS, rows, PLACES, PLACE_WIDTH)).astype(np.float16),
-        rng.standard_normal((captions, LONGEST, minilm.WIDTH)).astype(np.float16),
-        np.minimum([len(text.split()) + 3 for text in data.captions], LONGEST),
+        rng.standard_normal((len(lengths), MAX_TOKENS, minilm.WIDTH)).astype(np.float16),
+        np.minimum(lengths, MAX_TOKENS),
     )
-    begin = time.perf_counter()
-    train(data, features, np.arange(rows), options)
-    step = (time.perf_counter() - begin) / options.epochs
-    return epochs * (len(photos.names) // rows) * step
+    seconds = _seconds(lambda: train_heads(few, features, np.arange(rows), options))
+    return epochs * (len(photos.names) // rows) * seconds / options.epochs
 
 
 def _captioner(photos: CaptionedPhotos, steps: int, agreed_steps: int) -> float:
@@ -105,9 +105,7 @@ def _captioner(photos: CaptionedPhotos, steps: int, agreed_steps: int) -> float:
         seconds = time.perf_counter() - begin
         for phase, count in ((EVERY_CAPTION, steps), (AGREED_CAPTIONS, agreed_steps)):
             phase.learn(model, data, 2, draw)
-            begin = time.perf_counter()
-            phase.learn(model, data, STEPS, draw)
-            seconds += count * (time.perf_counter() - begin) / STEPS
+            seconds += count * _seconds(partial(phase.learn, model, data, STEPS, draw)) / STEPS
         return seconds
     finally:
         torch.set_num_threads(threads)
