@@ -16,7 +16,7 @@ from finegold.samples.images import decode
 from finegold.tuning.monitor import Monitor
 from finegold.tuning.recipe import Recipe
 from finegold.tuning.rows import ChatRow, chat_rows, usable_samples
-from finegold.tuning.steps import join_processes
+from finegold.tuning.steps import Processes, join_processes
 
 if TYPE_CHECKING:
     import torch
@@ -52,13 +52,11 @@ def tune_huggingface(
     if recipe.batch % processes.count:
         raise ConfigError(f"batches of {recipe.batch} rows cannot be shared by {processes.count} processes")
     checkpoint = _last_checkpoint(out / TRAINER)
-    # A full checkpoint is a model of its own. The trainer would read it back by its raw tensor names,
-    # which newer
-    # versions of transformers have renamed for many models, and go on from the untuned weights with a
-    # warning.
+    # A full checkpoint is a model of its own. The trainer would read it back by its raw tensor names, which
+    # newer versions of transformers have renamed for many models, and go on from the untuned weights.
     source = str(checkpoint) if checkpoint and recipe.trains == "everything" else name
     model = load_vlm(source, processes.device, _dtype(recipe, processes.device))
-    trainer = _trainer(trl, model, processor, rows, recipe, out, processes.device, processes.count)
+    trainer = _trainer(trl, model, processor, rows, recipe, out, processes)
     done = 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
     began = time.perf_counter()
     with Monitor(
@@ -79,19 +77,18 @@ def _trainer(
     rows: Sequence[ChatRow],
     recipe: Recipe,
     out: Path,
-    device: str,
-    processes: int,
+    processes: Processes,
 ) -> Any:
     datasets = require("datasets", extra="tune", why="tuning a Hugging Face model")
     import torch
 
-    micro = min(recipe.micro_batch or recipe.batch, recipe.batch // processes)
-    half = _dtype(recipe, device) if device.startswith("cuda") else torch.float32
+    micro = min(recipe.micro_batch or recipe.batch, recipe.batch // processes.count)
+    dtype = _dtype(recipe, processes.device)
     options = trl.SFTConfig(
         output_dir=str(out / TRAINER),
         max_steps=recipe.steps,
         per_device_train_batch_size=micro,
-        gradient_accumulation_steps=max(1, recipe.batch // processes // micro),
+        gradient_accumulation_steps=max(1, recipe.batch // processes.count // micro),
         learning_rate=recipe.rate,
         lr_scheduler_type="cosine_with_min_lr",
         lr_scheduler_kwargs={"min_lr": recipe.rate_floor},
@@ -100,10 +97,10 @@ def _trainer(
         adam_beta1=recipe.betas[0],
         adam_beta2=recipe.betas[1],
         max_grad_norm=recipe.clip or math.inf,
-        bf16=half is torch.bfloat16,
-        fp16=half is torch.float16,
-        use_cpu=device == "cpu",
-        gradient_checkpointing=device.startswith("cuda"),
+        bf16=dtype is torch.bfloat16,
+        fp16=dtype is torch.float16,
+        use_cpu=processes.device == "cpu",
+        gradient_checkpointing=processes.device.startswith("cuda"),
         seed=recipe.seed,
         save_steps=recipe.save_every,
         save_total_limit=1,
@@ -133,7 +130,7 @@ def _trainer(
             target_modules="all-linear",
             task_type="CAUSAL_LM",
         )
-    trainer = _named_trainer(trl, rows)(
+    trainer = _named_trainer(trl, rows, adapters is not None)(
         model=model,
         args=options,
         train_dataset=data,
@@ -148,16 +145,8 @@ def _trainer(
     return trainer
 
 
-def _named_trainer(trl: Any, rows: Sequence[ChatRow]) -> Any:
+def _named_trainer(trl: Any, rows: Sequence[ChatRow], adapters: bool) -> Any:
     """TRL's trainer, which also knows the rows of a batch, so that a loss that is no number can name them."""
-    from transformers.utils import is_peft_available
-
-    def adapted(model: Any) -> bool:
-        if not is_peft_available():
-            return False
-        from peft import PeftModel
-
-        return isinstance(model, PeftModel)
 
     class NamedTrainer(trl.SFTTrainer):  # type: ignore[misc]
         finegold_monitor: Monitor
@@ -170,13 +159,12 @@ def _named_trainer(trl: Any, rows: Sequence[ChatRow]) -> Any:
                 names = ", ".join(rows[i].id for i in numbers.tolist())
                 raise RunError(
                     f"step {self.state.global_step} has a loss of {value} on the rows {names}: "
-                    "look at these, "
-                    "or lower the rate"
+                    "look at these, or lower the rate"
                 )
             return result
 
         def _load_from_checkpoint(self, checkpoint: str, model: Any = None) -> None:
-            if adapted(self.model):
+            if adapters:
                 super()._load_from_checkpoint(checkpoint, model)
 
         def log(self, logs: dict[str, float], *arguments: Any, **named: Any) -> None:
@@ -216,9 +204,7 @@ def _encode_all(rows: Sequence[ChatRow], collator: Any) -> None:
                 labels = collator([_example(row)])["labels"]
             except Exception as error:
                 reason = str(error).strip().splitlines()[0]
-                raise DataError(
-                    f"row '{row.id}' cannot be encoded by the model's processor: {reason}"
-                ) from error
+                raise DataError(f"row '{row.id}' cannot be encoded by the processor: {reason}") from error
             if not bool((labels != -100).any()):
                 raise DataError(f"row '{row.id}' has no token to learn after encoding, expected an answer")
             advance(1)

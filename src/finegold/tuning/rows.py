@@ -18,10 +18,10 @@ class TuningRow:
     """A row ready to train on.
 
     Attributes:
-        id: The sample's.
+        id: Id of the sample.
         image: Where its image is.
-        sha256: Of the encoded image.
-        instruction: The row's own.
+        sha256: Hash of the encoded image, hex.
+        instruction: Instruction of the row.
         answer: Token ids with the end symbol, at most as many as the recipe allows.
         cut: Whether the answer was longer.
     """
@@ -49,14 +49,16 @@ def usable_samples(dataset: Dataset) -> Iterator[tuple[Checked, Sample]]:
         yield checked, row.sample
 
 
-def read_tuning_rows(dataset: Dataset, tokenizer: Any, template: Template, longest: int) -> list[TuningRow]:
+def read_tuning_rows(
+    dataset: Dataset, tokenizer: Any, template: Template, max_tokens: int
+) -> list[TuningRow]:
     """Read and tokenise a subset for a projected-prefix model.
 
     Args:
         dataset: What to train on.
-        tokenizer: Of the language model.
+        tokenizer: Tokenizer of the language model.
         template: The prompt format.
-        longest: Tokens of an answer with its end symbol.
+        max_tokens: Number of tokens at which an answer is cut, end symbol included.
 
     Raises:
         DataError: If there is no row, or one is bad, has not exactly one image, question and answer, or an
@@ -77,7 +79,7 @@ def read_tuning_rows(dataset: Dataset, tokenizer: Any, template: Template, longe
         if sample.id in places:
             raise DataError(f"row '{row.id}' ({row.place}) has the id of {places[sample.id]}: use --ids row")
         places[sample.id] = row.place
-        answer = encode_answer(tokenizer, template, sample.answer, longest)
+        answer = encode_answer(tokenizer, template, sample.answer, max_tokens)
         sha256 = checked.images[0].sha256
         rows.append(
             TuningRow(sample.id, sample.images[0], sha256, sample.instruction, answer.ids, answer.cut)
@@ -92,8 +94,8 @@ class ChatRow:
     """One answer to learn.
 
     Attributes:
-        id: The sample's; with `#2` and so on for its second and later answers.
-        images: Of the turns so far.
+        id: Id of the sample; with `#2` and so on for its second and later answers.
+        images: Images of the turns so far.
         prompt: Messages before the answer; content as text and image parts.
         completion: The answer, as one message.
     """

@@ -6,7 +6,7 @@ The rows are a function of seed and step alone, so that a run can go on anywhere
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from finegold.tuning.recipe import Recipe
 
 if TYPE_CHECKING:
     import torch
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,9 @@ class Processes:
     count: int
     device: str
 
-    def share(self, positions: list[int]) -> list[int]:
+    def share(self, batch: list[T]) -> list[T]:
         """This process's part of a batch."""
-        return positions[self.index :: self.count]
+        return batch[self.index :: self.count]
 
     def sum(self, tensors: "Iterable[torch.Tensor]") -> None:
         """Replace each tensor by its sum over the processes."""

@@ -3,14 +3,13 @@
 import math
 import random
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from finegold.errors import ConfigError, RunError
 from finegold.models.crop import crop_box
 from finegold.models.prefix.features import FeatureCache
-from finegold.models.prefix.network import PrefixBatch, PrefixNetwork, Trains
+from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.template import encode_prompt
 from finegold.run import fingerprint
 from finegold.samples.images import decode
@@ -38,13 +37,12 @@ def train_prefix(
 
     The order of rows, the instructions and the crops depend on seed and step alone, so a run that was killed
     goes on to the same losses, on a CPU to the same bits. With `float16` on a GPU gradients are scaled and
-    steps with
-    overflow skipped, as MiniGPT-4 does.
+    steps with overflow skipped, as MiniGPT-4 does.
 
     Args:
         model: Trained in place.
-        rows: From `read_tuning_rows`.
-        recipe: Of the kind `prefix`.
+        rows: Rows from `read_tuning_rows`.
+        recipe: A recipe of the kind `prefix`.
         out: Folder for log and checkpoint.
         cache: Holds the features of all rows already, unless the recipe augments.
         processes: This process among those that train together.
@@ -65,11 +63,11 @@ def train_prefix(
             f"{processes.count} processes cannot share batches of {recipe.batch} rows: use fewer"
         )
     torch.manual_seed(recipe.seed)
-    trains: Trains = "everything" if recipe.trains == "everything" else "projection"
-    parameters = model.train_only(trains)
+    parameters = model.train_only("everything" if recipe.trains == "everything" else "projection")
     identity = _identity(model, rows, recipe, cache)
     optimizer = adamw(parameters, recipe)
-    scaled = _half(recipe, model.device) is torch.float16
+    half = _half(recipe, model.device)
+    scaled = half is torch.float16
     scaler = torch.amp.GradScaler(model.device.type, enabled=scaled)
     start = load_checkpoint(out, identity, parameters, optimizer, scaler)
     order = Order(len(rows), recipe.batch, recipe.seed)
@@ -81,11 +79,21 @@ def train_prefix(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             chosen = [rows[i] for i in order.at(step)]
-            loss = _backward(
-                model, chosen, step, recipe, order, cache, processes, scaler, list(parameters.values())
-            )
+            part = processes.share(chosen)
+            # The step's instruction for all rows, or each row's own.
+            common = order.instruction(step, recipe.instructions) if recipe.instructions else None
+            instructions = [row.instruction if common is None else common for row in part]
+            prompts = [encode_prompt(model.tokenizer, model.template, text) for text in instructions]
+            batch = model.collate(prompts, [row.answer for row in part])
+            features = _features(part, step, recipe, cache).to(model.device)
+            with torch.autocast(model.device.type, half, enabled=half is not None):
+                mean = model.loss_sum(batch, features) / sum(len(row.answer) for row in chosen)
+            torch.autograd.backward(scaler.scale(mean))
+            total = mean.detach().clone()
+            processes.sum([total, *(p.grad for p in parameters.values() if p.grad is not None)])
             scaler.unscale_(optimizer)
             norm = torch.nn.utils.clip_grad_norm_(parameters.values(), recipe.clip or math.inf)
+            loss = float(total)
             if not math.isfinite(loss) or not (scaled or torch.isfinite(norm)):
                 raise RunError(
                     f"step {step} has a loss of {loss} and a gradient of norm {float(norm)} on the rows "
@@ -100,45 +108,6 @@ def train_prefix(
                 save_checkpoint(out, ended, identity, parameters, optimizer, scaler)
     processes.wait()
     return recipe.steps - start
-
-
-def batch_of(
-    model: PrefixNetwork, rows: Sequence[TuningRow], recipe: Recipe, order: Order, step: int
-) -> PrefixBatch:
-    """The token side of a step's rows: the recipe's instruction for all of them, or each row's own."""
-    common = order.instruction(step, recipe.instructions) if recipe.instructions else None
-    prompts = [
-        encode_prompt(model.tokenizer, model.template, row.instruction if common is None else common)
-        for row in rows
-    ]
-    return model.collate(prompts, [row.answer for row in rows])
-
-
-def _backward(
-    model: PrefixNetwork,
-    chosen: Sequence[TuningRow],
-    step: int,
-    recipe: Recipe,
-    order: Order,
-    cache: FeatureCache,
-    processes: Processes,
-    scaler: Any,
-    parameters: "list[torch.nn.Parameter]",
-) -> float:
-    """Leave the gradient of the batch's mean loss in the parameters; returns that loss."""
-    import torch
-
-    mine = processes.share(list(range(len(chosen))))
-    part = [chosen[i] for i in mine]
-    batch = batch_of(model, part, recipe, order, step)
-    features = _features(part, step, recipe, cache).to(model.device)
-    tokens = sum(len(row.answer) for row in chosen)
-    with _autocast(recipe, model.device):
-        loss = model.loss_sum(batch, features) / tokens
-    scaler.scale(loss).backward()
-    value = loss.detach().clone()
-    processes.sum([value, *(p.grad for p in parameters if p.grad is not None)])
-    return float(torch.as_tensor(value))
 
 
 def _features(rows: Sequence[TuningRow], step: int, recipe: Recipe, cache: FeatureCache) -> "torch.Tensor":
@@ -160,22 +129,12 @@ def _half(recipe: Recipe, device: "torch.device") -> "torch.dtype | None":
     return torch.float16 if recipe.precision == "float16" else torch.bfloat16
 
 
-def _autocast(recipe: Recipe, device: "torch.device") -> AbstractContextManager[Any]:
-    import torch
-
-    half = _half(recipe, device)
-    return nullcontext() if half is None else torch.autocast(device.type, half)
-
-
 def _identity(model: PrefixNetwork, rows: Sequence[TuningRow], recipe: Recipe, cache: FeatureCache) -> str:
-    fields = recipe.model_dump(mode="json", exclude={"save_every", "log_every", "about", "name"})
     projection = model.projection.weight.detach().double()
     return fingerprint(
         {
-            "recipe": fields,
-            "rows": fingerprint(
-                {"rows": [[row.id, row.sha256, row.instruction, row.answer] for row in rows]}
-            ),
+            "recipe": recipe.model_dump(mode="json", exclude={"save_every", "log_every", "about", "name"}),
+            "rows": fingerprint({"rows": [[r.id, r.sha256, r.instruction, r.answer] for r in rows]}),
             "features": cache.source.identity(),
             "language_model": model.language_model_name,
             "template": model.template.name,

@@ -1,12 +1,10 @@
 """Tune a model on a subset: the one entry point behind `finegold tune`."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
-
-from PIL import Image
 
 from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError
@@ -37,9 +35,9 @@ class TuneResult:
         cut: Answers that were longer than the recipe allows, and so lost their end.
         steps: Steps in all.
         done: Steps done now; fewer if a checkpoint had some.
-        seconds: Of the steps done now.
-        first_loss: Mean of the first tenth of the steps' losses, nats a token.
-        last_loss: Of the last tenth.
+        seconds: Time of the steps done now.
+        first_loss: Mean loss of the first tenth of the steps, nats a token.
+        last_loss: Mean loss of the last tenth of the steps.
     """
 
     out: Path
@@ -79,11 +77,11 @@ def tune(
         recipe: A recipe's name or `.toml` file; None for the model's usual one.
         images: Folder of the subset's images.
         ids: As in `open_dataset`.
-        steps: In place of the recipe's.
-        batch: In place of the recipe's.
-        seed: In place of the recipe's.
-        augment: In place of the recipe's.
-        parts: Of a model that is put together.
+        steps: Number of optimiser steps in place of the recipe's.
+        batch: Rows of a step in place of the recipe's.
+        seed: Seed in place of the recipe's.
+        augment: Whether to show random crops, in place of the recipe's.
+        parts: Parts of a model that is put together.
         device: `auto`, `cpu`, `cuda`...
         cache: Folder of image features, shared by all runs; None for finegold's cache folder.
         trackers: `tensorboard` and `wandb`, if wanted.
@@ -95,9 +93,9 @@ def tune(
     plan = load_recipe(recipe or default_recipe(model), steps=steps, batch=batch, seed=seed, augment=augment)
     kind = "prefix" if is_prefix_name(model) else "huggingface"
     if plan.kind != kind:
-        fitting = default_recipe(model)
         raise ConfigError(
-            f"the recipe {plan.name} is for {plan.kind} models, '{model}' is not one: try {fitting}"
+            f"the recipe {plan.name} is for {plan.kind} models, '{model}' is not one: "
+            f"try {default_recipe(model)}"
         )
     dataset = open_dataset(subset, images=images, ids=ids)
     target = Path(out)
@@ -140,6 +138,7 @@ def _tune_prefix(
     began = time.perf_counter()
     done = train_prefix(model, rows, recipe, out, features, processes=processes, trackers=trackers)
     seconds = time.perf_counter() - began
+    result = TuneResult(out, len(rows), 0, recipe.steps, done, seconds, 0.0, 0.0)
     if processes.index == 0:
         everything = recipe.trains == "everything"
         save_network(model, out, with_language_model=everything, dtype=half or torch.float32)
@@ -147,20 +146,15 @@ def _tune_prefix(
             write_pth(out / "projection.pth", model.projection.weight, model.projection.bias)
         result = _summary(out, name, recipe, len(rows), sum(row.cut for row in rows), done, seconds)
     processes.wait()
-    return (
-        result
-        if processes.index == 0
-        else TuneResult(out, len(rows), 0, recipe.steps, done, seconds, 0.0, 0.0)
-    )
+    return result
 
 
 def _fill(cache: FeatureCache, rows: Sequence[TuningRow]) -> None:
     where = {row.sha256: row.image for row in rows}
-    image: Callable[[str], Image.Image] = lambda sha256: decode(where[sha256])  # noqa: E731
     missing = cache.missing(list(where))
     if missing:
         with progress("Image features", len(where), "images", done=len(where) - len(missing)) as advance:
-            for count in cache.fill(list(where), image):
+            for count in cache.fill(list(where), lambda sha256: decode(where[sha256])):
                 advance(count)
 
 

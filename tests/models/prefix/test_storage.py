@@ -9,7 +9,7 @@ from finegold.errors import ModelError
 from finegold.models.prefix.blip2 import Blip2Features
 from finegold.models.prefix.features import EfficientNetFeatures
 from finegold.models.prefix.network import PrefixNetwork
-from finegold.models.prefix.storage import is_prefix_model, read_network, save_network
+from finegold.models.prefix.storage import is_prefix_model, load_network, save_network
 from finegold.models.prefix.template import template_named
 
 
@@ -28,7 +28,7 @@ def test_a_saved_model_is_read_back_bit_for_bit(tmp_path: Path) -> None:
     model = _model()
     save_network(model, tmp_path / "m", with_language_model=True, dtype=torch.float32)
     assert is_prefix_model(tmp_path / "m")
-    again = read_network(tmp_path / "m")
+    again = load_network(str(tmp_path / "m"), device="cpu")
     assert torch.equal(again.projection.weight, model.projection.weight)
     before, after = model.language_model.state_dict(), again.language_model.state_dict()
     assert before.keys() == after.keys()
@@ -46,7 +46,7 @@ def test_a_frozen_language_model_is_named_and_not_copied(tmp_path: Path) -> None
     model.language_model_name = str(tmp_path / "llm")
     save_network(model, tmp_path / "m", with_language_model=False, dtype=torch.float32)
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["config.json", "projection.safetensors"]
-    again = read_network(tmp_path / "m")
+    again = load_network(str(tmp_path / "m"), device="cpu")
     assert torch.equal(again.language_model.lm_head.weight, model.language_model.lm_head.weight)
 
 
@@ -56,14 +56,14 @@ def test_a_projection_of_another_model_is_refused(tmp_path: Path) -> None:
 
     write_safetensors(tmp_path / "m" / "projection.safetensors", torch.ones(24, 1280), torch.ones(24))
     with pytest.raises(ModelError, match=r"has shape \(24, 1280\), expected \(16, 1280\)"):
-        read_network(tmp_path / "m")
+        load_network(str(tmp_path / "m"), device="cpu")
 
 
 @pytest.mark.parametrize("config", [{"model_type": "llava"}, {"format": "finegold-projected-prefix-1"}, [1]])
 def test_another_config_is_refused(tmp_path: Path, config: object) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match="not the config of a projected-prefix model"):
-        read_network(tmp_path)
+        load_network(str(tmp_path), device="cpu")
 
 
 def test_a_missing_language_model_is_one_sentence(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_missing_language_model_is_one_sentence(tmp_path: Path) -> None:
     model.language_model_name = str(tmp_path / "gone")
     save_network(model, tmp_path / "m", with_language_model=False, dtype=torch.float32)
     with pytest.raises(ModelError, match=r"the language model '.*gone' cannot be loaded"):
-        read_network(tmp_path / "m")
+        load_network(str(tmp_path / "m"), device="cpu")
 
 
 def test_blip2_without_config_is_one_sentence(tmp_path: Path) -> None:

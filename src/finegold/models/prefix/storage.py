@@ -83,7 +83,7 @@ def load_network(
     parts = parts or Parts()
     if model in NEW_MODELS:
         minigpt4 = model == "minigpt4-7b"
-        return build_network(
+        return _build(
             Blip2Features(parts.vision_model or BLIP2, device=device)
             if minigpt4
             else EfficientNetFeatures(device),
@@ -99,13 +99,23 @@ def load_network(
         raise ConfigError(
             f"the model '{model}' has its own parts: give them only with {' or '.join(NEW_MODELS)}"
         )
-    if model == "offline":
-        _check_offline_weights()
-    network = read_network(MODEL_FOLDER if model == "offline" else Path(model), device=device, dtype=dtype)
+    folder = _offline_language_model().parent if model == "offline" else Path(model)
+    config = _read_config(folder)
+    named, inside = str(config["language_model"]), folder / LANGUAGE_MODEL
+    network = _build(
+        feature_source(config["features"], device),
+        str(inside) if named == LANGUAGE_MODEL else named,
+        template_named(template or str(config["template"])),
+        projection=folder / PROJECTION,
+        padding_token=config.get("padding_token"),
+        start_token=config.get("start_token"),
+        device=device,
+        dtype=dtype,
+    )
     if model == "offline":
         network.language_model_name = OFFLINE
-    if template is not None:
-        network.template = template_named(template)
+    elif named == LANGUAGE_MODEL:
+        network.language_model_name = str(inside.resolve())
     return network
 
 
@@ -144,64 +154,19 @@ def save_network(
     write_json(folder / CONFIG, config)
 
 
-def read_network(folder: Path, *, device: str = "cpu", dtype: "torch.dtype | None" = None) -> PrefixNetwork:
-    """Read a folder that `save_network` wrote.
-
-    Args:
-        folder: With `config.json`.
-        device: Where the language model and the image tower run.
-        dtype: Precision of the language model; None for float32.
-
-    Raises:
-        ModelError: If files are missing or do not fit together.
-    """
-    config = _read_config(folder)
-    named = str(config["language_model"])
-    inside = folder / LANGUAGE_MODEL
-    model = build_network(
-        feature_source(config["features"], device),
-        str(inside) if named == LANGUAGE_MODEL else named,
-        template_named(str(config["template"])),
-        projection=folder / PROJECTION,
-        padding_token=config.get("padding_token"),
-        start_token=config.get("start_token"),
-        device=device,
-        dtype=dtype,
-    )
-    if named == LANGUAGE_MODEL:
-        model.language_model_name = str(inside.resolve())
-    return model
-
-
-def build_network(
+def _build(
     features: FeatureSource,
     language_model: str,
     template: Template,
     *,
-    projection: Path | None = None,
-    padding_token: str | None = None,
+    projection: Path | None,
+    padding_token: str | None,
     start_token: str | None = None,
     seed: int = 0,
-    device: str = "cpu",
-    dtype: "torch.dtype | None" = None,
+    device: str,
+    dtype: "torch.dtype | None",
 ) -> PrefixNetwork:
-    """Put a model together from its parts.
-
-    Args:
-        features: The image side.
-        language_model: Folder, hub id, `finegold:offline` or `finegold:smollm2`.
-        template: The prompt format.
-        projection: `.safetensors` or `.pth` file; None for a new one, drawn with `seed` as `torch.nn.Linear`
-            draws.
-        padding_token: Text of the padding token; None for the tokenizer's own, else its end token.
-        start_token: Text of the start token; None for the tokenizer's own.
-        seed: Seed of a new projection.
-        device: Where everything runs.
-        dtype: Precision of the language model; None for float32.
-
-    Raises:
-        ModelError: If a part cannot be loaded or the shapes do not fit.
-    """
+    """Put a model together; without a projection a new one is drawn as `torch.nn.Linear` draws."""
     torch = require("torch", extra="models", why="tuning a model")
     network, tokenizer = _load_language_model(language_model, dtype or torch.float32, device)
     if padding_token is not None or tokenizer.pad_token is None:
@@ -225,10 +190,8 @@ def build_network(
 
 def _load_language_model(name: str, dtype: Any, device: str) -> tuple[Any, Any]:
     transformers = require("transformers", extra="models", why="tuning a model")
-    if name == OFFLINE:
-        source = str(_check_offline_weights())
-    else:
-        source = str(smollm2_folder()) if name == SMOLLM2 else name
+    named = {OFFLINE: _offline_language_model, SMOLLM2: smollm2_folder}
+    source = str(named[name]()) if name in named else name
     local = {"local_files_only": True} if Path(source).is_dir() else {}
     try:
         with quiet_transformers():
@@ -247,7 +210,7 @@ def _load_language_model(name: str, dtype: Any, device: str) -> tuple[Any, Any]:
     return network.to(device), tokenizer
 
 
-def _check_offline_weights() -> Path:
+def _offline_language_model() -> Path:
     """Folder of the offline language model, whose weights are the expected ones."""
     folder = MODEL_FOLDER / LANGUAGE_MODEL
     check_sha256(folder / "model.safetensors", SHA256, "the offline model")
@@ -274,12 +237,8 @@ def _read_config(folder: Path) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise ModelError(f"{folder / CONFIG} is not valid JSON ({error}): copy the model again") from None
-    wanted = ("features", "template", "language_model")
-    if (
-        not isinstance(config, dict)
-        or config.get("format") != FORMAT
-        or not all(key in config for key in wanted)
-    ):
+    wanted = {"format", "features", "template", "language_model"}
+    if not isinstance(config, dict) or not wanted <= config.keys() or config["format"] != FORMAT:
         raise ModelError(
             f"{folder / CONFIG} is not the config of a projected-prefix model, expected {FORMAT}"
         )
