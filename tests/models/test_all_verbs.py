@@ -176,7 +176,7 @@ def test_a_study_trains_answers_and_measures_it(kind: str, world: World, tmp_pat
             batch=2,
             seed=0,
         )
-    ask = TaskSpec(
+    spec = TaskSpec(
         task="flickr30k",
         data=str(world.benchmarks),
         split=None,
@@ -186,7 +186,7 @@ def test_a_study_trains_answers_and_measures_it(kind: str, world: World, tmp_pat
         losses=kind not in SILENT,
         items="items",
     )
-    job = Job(training, model, "identity", (ask,))
+    job = Job(training, model, "identity", (spec,))
     facts = run_job(tmp_path / "study", job, "cpu")
     assert list(facts["answers"]) == ["flickr30k"]
     (where,) = (tmp_path / "study" / "answers").iterdir()

@@ -93,7 +93,7 @@ def answer_requests(
     Args:
         model: What answers.
         requests: Each with `args` = (context, settings, images of a document, document id, task, split).
-        documents: By task, split and id.
+        documents: Documents by task, split and id.
         batch_size: Questions a call.
         sampling: How tokens are chosen; a request's own `max_new_tokens` comes first. None is greedy.
 

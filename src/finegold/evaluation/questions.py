@@ -26,9 +26,9 @@ class Question:
     """A line of a question file.
 
     Attributes:
-        id: Its `question_id`; the 0-based line number where it has none.
+        id: The `question_id`; the 0-based line number where it has none.
         text: What is asked.
-        image: Its image below the image folder; None if it has none.
+        image: The image below the image folder; None if the question has none.
     """
 
     id: str | int

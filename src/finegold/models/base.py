@@ -56,12 +56,7 @@ class Sampling:
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments for `generate` of transformers."""
         drawn = {"temperature": self.temperature, "top_p": self.top_p, "top_k": 0} if self.temperature else {}
-        return {
-            "max_new_tokens": self.max_new_tokens,
-            "do_sample": bool(self.temperature),
-            "num_beams": 1,
-            **drawn,
-        }
+        return {"max_new_tokens": self.max_new_tokens, "do_sample": bool(drawn), "num_beams": 1, **drawn}
 
 
 class Model(ABC):

@@ -21,7 +21,7 @@ class ConstantAnswer(AnswersOnly):
         self._text = text
 
     def identity(self) -> dict[str, Any]:
-        """Its answer."""
+        """The answer."""
         return {"kind": "constant", "answer": self._text}
 
     def answer(
@@ -41,7 +41,7 @@ class SpellingRule(AnswersOnly):
     blind = True
 
     def identity(self) -> dict[str, Any]:
-        """Its name."""
+        """The name of the rule."""
         return {"kind": SPELLING_RULE}
 
     def answer(

@@ -94,15 +94,15 @@ def plan_study(folder: StudyFolder, study: Study, crew: WorkerPool, machine: Com
         FinegoldError: What the study itself would raise.
     """
     pool = StudyRows(folder, study.data, study.encoder, machine)
-    asked = read_task_items(study)
-    stage1 = _stage1_seconds(folder, study, pool, asked)
-    prepared = None if stage1 or not _scored(pool, study) else prepare(folder, study, asked, machine)
-    jobs = _counted(study, pool, asked) if prepared is None else _left(folder, prepared)
+    tasks = read_task_items(study)
+    stage1 = _stage1_seconds(folder, study, pool, tasks)
+    prepared = None if stage1 or not _scored(pool, study) else prepare(folder, study, tasks, machine)
+    jobs = _counted(study, pool, tasks) if prepared is None else _left(folder, prepared)
     with tempfile.TemporaryDirectory(prefix="finegold-plan-") as trial:
         scoring = 0.0 if prepared is not None else _pool_seconds(Path(trial), study, pool, machine)
-        rates = _rates(Path(trial), folder, study, pool, asked, crew, machine) if jobs.left else _Rates()
+        rates = _rates(Path(trial), folder, study, pool, tasks, crew, machine) if jobs.left else _Rates()
     steps = load_recipe(study.recipe or default_recipe(study.model), steps=study.steps).steps
-    items = {task: len(found) for task, found in asked.items.items()}
+    items = {task: len(found) for task, found in tasks.items.items()}
     training = jobs.trainings * (steps * rates.step + rates.other)
     answering = jobs.left * rates.load
     answering += sum(models * items[task] * rates.item[task] for task, models in jobs.answers.items())
@@ -112,7 +112,7 @@ def plan_study(folder: StudyFolder, study: Study, crew: WorkerPool, machine: Com
     if study.judge is not None:
         from finegold.study.judge import plan_judge
 
-        judged = plan_judge(study.judge, asked.items[study.judge.task], len(study.arms) - 1)
+        judged = plan_judge(study.judge, tasks.items[study.judge.task], len(study.arms) - 1)
     return Cost(
         runs=jobs.all,
         done=jobs.all - jobs.left,
@@ -142,11 +142,11 @@ def _left(folder: StudyFolder, prepared: Prepared) -> _Jobs:
     jobs = prepared.jobs()
     left = [job for job in jobs if job.left(folder)]
     trainings = [job for job in left if job.training and not job.trained(folder)]
-    answers = Counter(ask.task for job in left for ask in job.left(folder))
+    answers = Counter(spec.task for job in left for spec in job.left(folder))
     return _Jobs(len(jobs), len(left), len(trainings), answers, len(prepared.pools[""].run.rows().usable))
 
 
-def _counted(study: Study, pool: StudyRows, asked: TaskItems) -> _Jobs:
+def _counted(study: Study, pool: StudyRows, tasks: TaskItems) -> _Jobs:
     """The same before anything is chosen: arms of equal choice count once, arms of too many rows do not."""
     count = pool.run.dataset.count()
     seen: dict[tuple[object, ...], int] = {}
@@ -163,7 +163,7 @@ def _counted(study: Study, pool: StudyRows, asked: TaskItems) -> _Jobs:
         seen[key] = max(seen.get(key, 0), arm.seeds or study.seeds)
     runs = sum(seen.values())
     trainings = runs - seen.get(("as it is",), 0)
-    return _Jobs(runs, runs, trainings, dict.fromkeys(asked.items, runs), count)
+    return _Jobs(runs, runs, trainings, dict.fromkeys(tasks.items, runs), count)
 
 
 def _scored(pool: StudyRows, study: Study) -> bool:
@@ -178,11 +178,11 @@ def _scored(pool: StudyRows, study: Study) -> bool:
     return named <= done and bool(folder.finished("clusters"))
 
 
-def _stage1_seconds(folder: StudyFolder, study: Study, pool: StudyRows, asked: TaskItems) -> float:
+def _stage1_seconds(folder: StudyFolder, study: Study, pool: StudyRows, tasks: TaskItems) -> float:
     """Of training the offline models: photos through the towers, then steps."""
     if study.offline is None:
         return 0.0
-    photos, _ = training_photos(study.offline, pool.image_hashes() | asked.image_files())
+    photos, _ = training_photos(study.offline, pool.image_hashes() | tasks.image_files())
     where = place(folder, study.offline, photos)
     if finished(where) is not None:
         return 0.0
@@ -255,15 +255,15 @@ def _rates(
     folder: StudyFolder,
     study: Study,
     pool: StudyRows,
-    asked: TaskItems,
+    tasks: TaskItems,
     crew: WorkerPool,
     machine: Compute,
 ) -> _Rates:
     _, small = _trial_pool(trial, pool)
     model = base_model(folder, study, machine)
     recipe = study.recipe or default_recipe(study.model)
-    limits = {ask.task: min(len(asked.items[ask.task]), 2 * ask.batch) for ask in asked.asks}
-    asks = tuple(replace(ask, limit=limits[ask.task], items="trial") for ask in asked.asks)
+    limits = {spec.task: min(len(tasks.items[spec.task]), 2 * spec.batch) for spec in tasks.specs}
+    specs = tuple(replace(spec, limit=limits[spec.task], items="trial") for spec in tasks.specs)
     workers = len(crew.devices)
     jobs = []
     # Two for each worker: the first ones import libraries and compute features, the second ones count.
@@ -281,20 +281,20 @@ def _rates(
             batch=study.batch,
             seed=number,
         )
-        jobs.append(Job(training, model, training.identity, asks))
-    told = [facts for _, facts in run_jobs(trial / "jobs", jobs, crew)][workers:]
-    train, total = (sum(facts[key] for facts in told) / len(told) for key in ("train", "total"))
-    answers = {task: sum(facts["answers"][task] for facts in told) / len(told) for task in limits}
+        jobs.append(Job(training, model, training.identity, specs))
+    timed = [facts for _, facts in run_jobs(trial / "jobs", jobs, crew)][workers:]
+    train, total = (sum(facts[key] for facts in timed) / len(timed) for key in ("train", "total"))
+    answers = {task: sum(facts["answers"][task] for facts in timed) / len(timed) for task in limits}
     load = _load_seconds(model, crew.devices[0])
     other = total - train - sum(answers.values())
     # Weights are loaded for the first task that needs them.
-    answers[asks[0].task] = max(0.0, answers[asks[0].task] - load)
+    answers[specs[0].task] = max(0.0, answers[specs[0].task] - load)
     return _Rates(
         step=train / STEPS,
         item={task: seconds / limits[task] for task, seconds in answers.items()},
         load=load,
         other=other,
-        image=_image_seconds(model, crew.devices[0], next(iter(asked.items.values()))),
+        image=_image_seconds(model, crew.devices[0], next(iter(tasks.items.values()))),
     )
 
 

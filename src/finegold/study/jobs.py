@@ -25,13 +25,13 @@ class Training:
         identity: What its weights are.
         rows: Fingerprint of the subset.
         data: File or folder of the subset.
-        images: Its image folder.
+        images: Image folder of the subset.
         ids: Where ids come from.
         recipe: Name or file.
         settings: The recipe's content with the study's changes.
-        steps: In place of the recipe's.
-        batch: In place of the recipe's.
-        seed: Of the training.
+        steps: Number of steps in place of the recipe's.
+        batch: Rows of a step in place of the recipe's.
+        seed: Seed of the training.
     """
 
     model: str
@@ -59,38 +59,38 @@ class Job:
 
     Attributes:
         training: None for a model as it is.
-        model: Its name; of a training, the model that was tuned.
+        model: Name of the model; of a training, the model that was tuned.
         identity: What its weights are.
-        asks: What is asked, each task once.
+        specs: The tasks, each once.
     """
 
     training: Training | None
     model: str
     identity: str
-    asks: tuple[TaskSpec, ...]
+    specs: tuple[TaskSpec, ...]
 
     @property
     def fingerprint(self) -> str:
-        """Of the weights that answer."""
+        """Fingerprint of the weights that answer."""
         return self.identity if self.training is None else self.training.fingerprint
 
     def answers(self, folder: StudyFolder, task: str) -> Path:
         """Where the answers to a task are, or will be."""
-        (ask,) = (ask for ask in self.asks if ask.task == task)
-        return folder.answers(ask.fingerprint(self.fingerprint))
+        (spec,) = (spec for spec in self.specs if spec.task == task)
+        return folder.answers(spec.fingerprint(self.fingerprint))
 
     def left(self, folder: StudyFolder) -> tuple[TaskSpec, ...]:
         """What is not answered yet."""
-        return tuple(ask for ask in self.asks if not _complete(self.answers(folder, ask.task), ask))
+        return tuple(spec for spec in self.specs if not _complete(self.answers(folder, spec.task), spec))
 
     def trained(self, folder: StudyFolder) -> dict[str, Any] | None:
         """Seconds and steps of the training; None if it is not done, or there is none."""
         return None if self.training is None else finished(folder.model(self.training.fingerprint))
 
 
-def _complete(where: Path, ask: TaskSpec) -> bool:
+def _complete(where: Path, spec: TaskSpec) -> bool:
     """Whether answers are all there, and losses too if they are wanted."""
-    return finished(where) is not None and not (ask.losses and not (where / FILE).exists())
+    return finished(where) is not None and not (spec.losses and not (where / FILE).exists())
 
 
 def run_job(out: Path, job: Job, device: str) -> dict[str, Any]:
@@ -150,21 +150,21 @@ def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str,
     profile = find_profile("greedy")
     seconds = {}
     with load_model(model, device=device, features=folder.features) as answering:
-        for ask in job.left(folder):
+        for spec in job.left(folder):
             begin = time.perf_counter()
-            where = job.answers(folder, ask.task)
-            (task,) = find_tasks([ask.task])
+            where = job.answers(folder, spec.task)
+            (task,) = find_tasks([spec.task])
             options = EvaluationOptions(
-                prompts=ask.prompts,
-                splits=() if ask.split is None else ((ask.task, ask.split),),
-                limit=ask.limit,
-                batch_size=ask.batch,
+                prompts=spec.prompts,
+                splits=() if spec.split is None else ((spec.task, spec.split),),
+                limit=spec.limit,
+                batch_size=spec.batch,
             )
-            answer_task(task, Path(ask.data), where, answering, profile, options)
-            if ask.losses:
-                write_losses(where, answering, ask)
-            seconds[ask.task] = time.perf_counter() - begin
-            finish(where, {"seconds": seconds[ask.task]})
+            answer_task(task, Path(spec.data), where, answering, profile, options)
+            if spec.losses:
+                write_losses(where, answering, spec)
+            seconds[spec.task] = time.perf_counter() - begin
+            finish(where, {"seconds": seconds[spec.task]})
     return seconds
 
 

@@ -43,7 +43,7 @@ def judge_arms(
     base = where.pop(study.baseline)
     questions = read_questions(_file(base, task.name, "questions"), _context(settings))
     second = _answers(base, task.name, questions, study.baseline)
-    paths = {item.image.name: item.image.path for item in prepared.asked.items[task.name]}
+    paths = {item.image.name: item.image.path for item in prepared.tasks.items[task.name]}
     judgements: list[Judgement] = []
     examples: list[Example] = []
     for arm, place in where.items():

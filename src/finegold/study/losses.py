@@ -25,7 +25,7 @@ KINDS = ("single", "joined")
 """The first reference of an image after the task's prompt; all of them joined, asked for in detail."""
 
 
-def write_losses(where: Path, model: Model, ask: TaskSpec) -> None:
+def write_losses(where: Path, model: Model, spec: TaskSpec) -> None:
     """Measure the reference captions of a caption task, unless that is done.
 
     An image's references are its own; the wrong image is that of the next item.
@@ -33,21 +33,21 @@ def write_losses(where: Path, model: Model, ask: TaskSpec) -> None:
     Args:
         where: Folder of the model's answers.
         model: What answered.
-        ask: The task.
+        spec: The task.
 
     Raises:
         ModelError: If the model tells no losses.
     """
     if (where / FILE).exists():
         return
-    items = ask.read()
-    (task,) = find_tasks([ask.task])
+    items = spec.read()
+    (task,) = find_tasks([spec.task])
     single = [item.references[0] for item in items]
     joined = [" ".join(item.references) for item in items]
-    prompts = (task.prompt(ask.prompts).render(items[0]), DETAIL_INSTRUCTIONS[0])
+    prompts = (task.prompt(spec.prompts).render(items[0]), DETAIL_INSTRUCTIONS[0])
     images = [item.image for item in items]
     found: dict[str, Any] = {
-        kind: item_losses(model, images, texts, prompt, ask.batch).tolist()
+        kind: item_losses(model, images, texts, prompt, spec.batch).tolist()
         for kind, texts, prompt in zip(KINDS, (single, joined), prompts, strict=True)
     }
     write_json(where / FILE, {"images": [image.name for image in images], **found})

@@ -19,14 +19,14 @@ FEWEST = 8
 
 @dataclass(frozen=True, slots=True)
 class OfflineModels:
-    """What the study uses in place of finegold's own.
+    """What the study uses in place of the built-in ones.
 
     Attributes:
         encoder: For `load_encoder`.
         model: Folder for `load_network`.
         photos: Number trained on.
         left_out: Number that are in the pool or the evaluation.
-        seconds: Of the trainings.
+        seconds: Time of the trainings.
     """
 
     encoder: str
@@ -57,7 +57,7 @@ def training_photos(settings: Offline, seen: Collection[str]) -> tuple[Captioned
 
 
 def place(folder: StudyFolder, settings: Offline, photos: CaptionedPhotos) -> Path:
-    """Where these models are or will be."""
+    """Folder where these models are or will be."""
     depends = settings.model_dump(exclude={"captions", "images"}) | {
         "photos": photos.identity(),
         "version": 1,

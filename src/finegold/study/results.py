@@ -38,7 +38,7 @@ def collect(folder: StudyFolder, study: Study, prepared: Prepared, crew: WorkerP
     judgements: list[dict[str, object]] = []
     if metrics:
         main = metrics[0]
-        items = [item for name in study.evaluation.tasks for item in prepared.asked.items[name]]
+        items = [item for name in study.evaluation.tasks for item in prepared.tasks.items[name]]
         clusters = nearest_clusters(folder.path, prepared.pools[""], prepared.encoder, crew.devices[0], items)
         found_gains = gains(main, study, clusters)
         examples += largest_differences(folder, study, prepared, main, items)
@@ -46,9 +46,9 @@ def collect(folder: StudyFolder, study: Study, prepared: Prepared, crew: WorkerP
     if study.judge is not None:
         from finegold.study.judge import judge_arms
 
-        judged, told = judge_arms(folder, study, study.judge, prepared)
+        judged, judge_examples = judge_arms(folder, study, study.judge, prepared)
         judgements += [one.as_json() for one in judged]
-        examples += told
+        examples += judge_examples
     return Findings(
         name=study.name,
         about=study.about,

@@ -39,12 +39,12 @@ class Prepared:
     """A study up to its jobs.
 
     Attributes:
-        runs: By arm, in the study's order.
+        runs: Runs by arm, in the study's order.
         pools: Rows by dataset; the study's own first.
         model: What is tuned.
         encoder: What scores and clusters come from.
         offline: The models that the study made, or None.
-        asked: What every model is asked.
+        tasks: Items of the tasks that every model answers.
     """
 
     runs: tuple[Runs, ...]
@@ -52,7 +52,7 @@ class Prepared:
     model: str
     encoder: str
     offline: OfflineModels | None
-    asked: TaskItems
+    tasks: TaskItems
 
     def jobs(self) -> list[Job]:
         """Every job once."""
@@ -68,20 +68,20 @@ def check_tasks(study: Study) -> None:
     options = EvaluationOptions(
         prompts=study.evaluation.prompts, splits=tuple(study.evaluation.splits.items())
     )
-    asked = [(study.evaluation.data, list(study.evaluation.tasks))]
+    wanted = [(study.evaluation.data, list(study.evaluation.tasks))]
     if study.judge is not None:
-        asked.append((study.judge.data, [study.judge.task]))
-    for data, names in asked:
+        wanted.append((study.judge.data, [study.judge.task]))
+    for data, names in wanted:
         missing = missing_files(find_tasks(names), Path(data), options, blind=False)
         if missing:
             raise missing_error(missing, Path(data))
 
 
-def prepare(folder: StudyFolder, study: Study, asked: TaskItems, machine: Compute) -> Prepared:
+def prepare(folder: StudyFolder, study: Study, tasks: TaskItems, machine: Compute) -> Prepared:
     """Train the offline models if the study has its own, choose every arm's rows, and name the jobs."""
     made = None
     if study.offline is not None:
-        seen = StudyRows(folder, study.data, study.encoder, machine).image_hashes() | asked.image_files()
+        seen = StudyRows(folder, study.data, study.encoder, machine).image_hashes() | tasks.image_files()
         photos, left_out = training_photos(study.offline, seen)
         made = train_offline_models(folder, study.offline, photos, left_out)
     model = made.model if made and study.model == "offline" else base_model(folder, study, machine)
@@ -95,8 +95,8 @@ def prepare(folder: StudyFolder, study: Study, asked: TaskItems, machine: Comput
     for arm in study.arms:
         pool = pools.get(arm.name, pools[""])
         rows = pool.choose(arm, arm.seeds or study.seeds)
-        runs.append(Runs(rows, tuple(_jobs(study, rows, pool, model, identity, asked))))
-    return Prepared(tuple(runs), pools, model, encoder, made, asked)
+        runs.append(Runs(rows, tuple(_jobs(study, rows, pool, model, identity, tasks))))
+    return Prepared(tuple(runs), pools, model, encoder, made, tasks)
 
 
 def base_model(folder: StudyFolder, study: Study, machine: Compute) -> str:
@@ -124,12 +124,12 @@ def base_model(folder: StudyFolder, study: Study, machine: Compute) -> str:
 
 
 def _jobs(
-    study: Study, rows: ArmRows, pool: StudyRows, model: str, identity: str, asked: TaskItems
+    study: Study, rows: ArmRows, pool: StudyRows, model: str, identity: str, tasks: TaskItems
 ) -> Sequence[Job]:
     if rows.missing:
         return []
     if rows.arm.preset is None:
-        return [Job(None, model, identity, asked.asks)]
+        return [Job(None, model, identity, tasks.specs)]
     recipe = rows.arm.recipe or study.recipe or default_recipe(study.model)
     found = []
     for seed, subset in enumerate(rows.subsets):
@@ -148,7 +148,7 @@ def _jobs(
             batch=study.batch,
             seed=plan.seed + seed,
         )
-        found.append(Job(training, model, identity, asked.asks))
+        found.append(Job(training, model, identity, tasks.specs))
     return found
 
 
@@ -180,7 +180,7 @@ def _listing(folder: StudyFolder, prepared: Prepared) -> dict[str, object]:
             {
                 "subset": job.training and job.training.rows,
                 "model": job.training and job.training.fingerprint,
-                "answers": {ask.task: job.answers(folder, ask.task).name for ask in job.asks},
+                "answers": {spec.task: job.answers(folder, spec.task).name for spec in job.specs},
             }
             for job in one.jobs
         ]

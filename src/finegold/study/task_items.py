@@ -1,4 +1,4 @@
-"""What is asked of every model: each task apart from the others, so that another can come later."""
+"""The tasks that every model answers: each apart from the others, so that another can come later."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +18,7 @@ class TaskSpec:
     """A task as it is put to a model.
 
     Attributes:
-        task: Its name.
+        task: Name of the task.
         data: Folder of its files.
         split: None for the first.
         prompts: Version of the wording.
@@ -54,14 +54,14 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True)
 class TaskItems:
-    """All that a study asks.
+    """Items of every task of a study.
 
     Attributes:
-        asks: The evaluation's tasks in their order, then the judge's unless it is one of them.
-        items: By task.
+        specs: The evaluation's tasks in their order, then the judge's unless it is one of them.
+        items: Items by task.
     """
 
-    asks: tuple[TaskSpec, ...]
+    specs: tuple[TaskSpec, ...]
     items: Mapping[str, list[Item]]
 
     def image_files(self) -> set[str]:
@@ -76,13 +76,13 @@ def read_task_items(study: Study) -> TaskItems:
     places: dict[str, tuple[str, int | None]] = dict.fromkeys(wanted.tasks, (wanted.data, wanted.limit))
     if study.judge is not None:
         places.setdefault(study.judge.task, (study.judge.data, None))
-    asks, found = [], {}
+    specs, found = [], {}
     for name, (data, limit) in places.items():
         losses = wanted.losses and find_tasks([name])[0].kind == "caption"
-        ask = TaskSpec(name, data, wanted.splits.get(name), wanted.prompts, limit, wanted.batch, losses, "")
-        found[name] = ask.read()
-        asks.append(replace(ask, items=fingerprint({"items": [_identity(item) for item in found[name]]})))
-    return TaskItems(tuple(asks), found)
+        spec = TaskSpec(name, data, wanted.splits.get(name), wanted.prompts, limit, wanted.batch, losses, "")
+        found[name] = spec.read()
+        specs.append(replace(spec, items=fingerprint({"items": [_identity(item) for item in found[name]]})))
+    return TaskItems(tuple(specs), found)
 
 
 def _identity(item: Item) -> list[object]:

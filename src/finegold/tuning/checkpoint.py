@@ -30,7 +30,7 @@ def save_checkpoint(
     """Write the state after `step` steps in place of the last one.
 
     Args:
-        folder: Of the run.
+        folder: Folder of the run.
         step: Steps done.
         identity: Fingerprint of what the run depends on; `load_checkpoint` refuses another one.
         parameters: What learns.

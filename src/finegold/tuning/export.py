@@ -33,7 +33,7 @@ def write_export(
         dataset: What to train on. A bad row stops with its id, as in training.
         framework: Whose formats.
         model: Folder or hub id, named in the configuration.
-        recipe: Of the kind `huggingface`.
+        recipe: A recipe of the kind `huggingface`.
         out: A folder that is empty or new.
         template: LLaMA-Factory's name of the model's chat format, such as `qwen2_vl`; ms-swift finds its own.
 

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -35,7 +35,7 @@ class Monitor:
             out: Folder of the run.
             steps: Steps in all.
             done: Steps that a checkpoint holds.
-            trackers: Of `tensorboard` and `wandb`.
+            trackers: Any of `tensorboard` and `wandb`.
             every: Steps between two lines of the log; the last step is always logged.
             quiet: Write nothing anywhere.
 
@@ -60,20 +60,20 @@ class Monitor:
     ) -> None:
         if self._file is not None:
             self._file.close()
-        for tracker in self._trackers:
-            tracker.close()
+        for _, close in self._trackers:
+            close()
         if not self._quiet and sys.stderr.isatty():
             print(file=sys.stderr)
 
-    def step(self, step: int, loss: float, rate: float, **more: float | str) -> None:
-        """Note a 0-based step: its loss (nats a token), learning rate and anything else."""
+    def step(self, step: int, loss: float, rate: float) -> None:
+        """Note a 0-based step, its loss (nats a token) and its learning rate."""
         last = step == self._steps - 1
         if self._file is None or not (last or step % self._every == 0):
             return
-        self._file.write(json.dumps({"step": step, "loss": loss, "rate": rate, **more}) + "\n")
+        self._file.write(json.dumps({"step": step, "loss": loss, "rate": rate}) + "\n")
         self._file.flush()
-        for tracker in self._trackers:
-            tracker.log(step, {"loss": loss, "rate": rate})
+        for log, _ in self._trackers:
+            log(step, {"loss": loss, "rate": rate})
         now = time.perf_counter()
         terminal = sys.stderr.isatty()
         if last or now - self._last >= (0.2 if terminal else _SECONDS):
@@ -84,12 +84,8 @@ class Monitor:
                 f"Step {step + 1:,} of {self._steps:,}: loss {loss:.3f}, rate {rate:.2e}, "
                 f"{speed:,.2f} steps/s, {left:,.0f} s left"
             )
-            print(
-                f"\r{line:<78}" if terminal else line,
-                end="" if terminal else "\n",
-                file=sys.stderr,
-                flush=True,
-            )
+            shown, end = (f"\r{line:<78}", "") if terminal else (line, "\n")
+            print(shown, end=end, file=sys.stderr, flush=True)
 
 
 def read_log(out: Path) -> list[dict[str, Any]]:
@@ -109,34 +105,22 @@ def _keep_before(path: Path, step: int) -> None:
         path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
 
 
-class _TensorBoard:
-    def __init__(self, out: Path) -> None:
+def _tracker(name: str, out: Path) -> tuple[Callable[[int, dict[str, float]], None], Callable[[], None]]:
+    """Functions that log a step's values and that close the tracker."""
+    if name == "tensorboard":
         require("tensorboard", extra="tune", why="--track tensorboard")
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(out / "tensorboard"))
+        writer = SummaryWriter(str(out / "tensorboard"))
 
-    def log(self, step: int, values: dict[str, float]) -> None:
-        for name, value in values.items():
-            self._writer.add_scalar(name, value, step)
+        def log(step: int, values: dict[str, float]) -> None:
+            for key, value in values.items():
+                writer.add_scalar(key, value, step)
 
-    def close(self) -> None:
-        self._writer.close()
-
-
-class _WandB:
-    def __init__(self, out: Path) -> None:
-        wandb = require("wandb", extra="tune", why="--track wandb")
-        self._run = wandb.init(project="finegold", dir=str(out), name=out.name)
-
-    def log(self, step: int, values: dict[str, float]) -> None:
-        self._run.log(values, step=step)
-
-    def close(self) -> None:
-        self._run.finish()
-
-
-def _tracker(name: str, out: Path) -> _TensorBoard | _WandB:
-    if name not in TRACKERS:
-        raise ConfigError(f"the tracker '{name}' is unknown, expected one of {', '.join(TRACKERS)}")
-    return _TensorBoard(out) if name == "tensorboard" else _WandB(out)
+        return log, writer.close
+    if name == "wandb":
+        run = require("wandb", extra="tune", why="--track wandb").init(
+            project="finegold", dir=str(out), name=out.name
+        )
+        return lambda step, values: run.log(values, step=step), run.finish
+    raise ConfigError(f"the tracker '{name}' is unknown, expected one of {', '.join(TRACKERS)}")

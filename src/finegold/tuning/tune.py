@@ -76,7 +76,7 @@ def tune(
         out: Folder for the tuned model, its log and checkpoint.
         recipe: A recipe's name or `.toml` file; None for the model's usual one.
         images: Folder of the subset's images.
-        ids: As in `open_dataset`.
+        ids: Source of ids, as in `open_dataset`.
         steps: Number of optimiser steps in place of the recipe's.
         batch: Rows of a step in place of the recipe's.
         seed: Seed in place of the recipe's.

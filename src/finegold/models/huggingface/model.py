@@ -1,6 +1,7 @@
 """Answers and losses of any vision-language model that `AutoModelForImageTextToText` loads."""
 
 from collections.abc import Sequence
+from inspect import signature
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -87,10 +88,10 @@ class HuggingFaceModel(Model):
         inputs = self.encode(images, prompts)
         with drawing(sampling.seed):
             ids = self._network.generate(**inputs, **sampling.arguments())
-        asked = inputs["input_ids"]
+        before = inputs["input_ids"]
         # An encoder-decoder, and some models that generate from embeddings, return the answer alone.
-        if ids.shape[1] >= asked.shape[1] and bool((ids[:, : asked.shape[1]] == asked).all()):
-            ids = ids[:, asked.shape[1] :]
+        if ids.shape[1] >= before.shape[1] and bool((ids[:, : before.shape[1]] == before).all()):
+            ids = ids[:, before.shape[1] :]
         texts = self._processor.tokenizer.batch_decode(ids, skip_special_tokens=True)
         return [text.strip() for text in texts]
 
@@ -104,7 +105,7 @@ class HuggingFaceModel(Model):
         max_tokens: int | None = None,
         batch_size: int = 16,
     ) -> list[Vectors]:
-        """See `Model.losses`; answers are tokenised apart from their prompts, as TRL trains them."""
+        """Tell losses of answers, tokenised apart from their prompts, as TRL trains them; see `Model.losses`."""
         self.load()
         import torch
 
@@ -139,13 +140,13 @@ class HuggingFaceModel(Model):
         self.load()
         if self._puts_images_in:
             all_shown(self.name, images, len(prompts))
-        asked = [
+        texts = [
             self._render(image is not None, prompt) for image, prompt in zip(images, prompts, strict=True)
         ]
         shown = [[] if image is None else [image] for image in images]
         inputs = self._processor(
             images=shown if any(shown) else None,
-            text=asked,
+            text=texts,
             padding=True,
             # Behind the text of an encoder: BLIP-2 puts padding on the left between image and text.
             padding_side="right" if self._network.config.is_encoder_decoder else "left",
@@ -182,8 +183,8 @@ class HuggingFaceModel(Model):
 
     def _answer_text(self, prompt: str | None, answer: str) -> str:
         """What follows the prompt when a model is trained on it: the answer and the end of its turn."""
-        asked, whole = self._render(False, prompt), self._render(False, prompt, answer)
-        common = takewhile(lambda pair: pair[0] == pair[1], zip(asked, whole, strict=False))
+        start, whole = self._render(False, prompt), self._render(False, prompt, answer)
+        common = takewhile(lambda pair: pair[0] == pair[1], zip(start, whole, strict=False))
         return whole[sum(1 for _ in common) :]
 
     def _hide_images(self, inputs: Any) -> None:
@@ -210,13 +211,17 @@ class HuggingFaceModel(Model):
         )
         if self._network.config.is_encoder_decoder:
             return self._network(**inputs, labels=padded).logits
-        asked = inputs["input_ids"]
+        before = inputs["input_ids"]
         mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(tail) for tail in tails], batch_first=True)
         joined = {"input_ids": padded, "attention_mask": mask}
         whole = {
             key: torch.cat([value, joined.get(key, torch.zeros_like(padded))], 1)
-            if torch.is_tensor(value) and value.shape == asked.shape
+            if torch.is_tensor(value) and value.shape == before.shape
             else value
             for key, value in inputs.items()
         }
-        return self._network(**whole).logits[:, asked.shape[1] - 1 : -1]
+        # Logits of a whole sequence are wide: where the network can, it computes the last ones alone.
+        last = padded.shape[1] + 1
+        takes = signature(self._network.forward).parameters
+        kept = {"logits_to_keep": last} if "logits_to_keep" in takes else {}
+        return self._network(**whole, **kept).logits[:, -last:-1]

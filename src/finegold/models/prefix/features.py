@@ -52,7 +52,7 @@ class EfficientNetFeatures:
         return {"source": self.NAME, "weights": efficientnet_lite0.SHA256, "pool": 3, "version": 1}
 
     def describe(self) -> dict[str, Any]:
-        """Its name."""
+        """Name of the tower."""
         return {"source": self.NAME}
 
     def encode(self, images: Sequence[Image.Image]) -> "torch.Tensor":
@@ -90,12 +90,14 @@ class FeatureCache:
     """The features of one source below one folder, a file an image named by the sha256 of its bytes.
 
     MiniGPT-4's stage 2 shows an image some sixty times; its tower and Q-Former are frozen, so they run once
-    an image. Files are whole or not there, so runs may share the folder.
+    an image. Files are whole or not there, so runs may share the folder. The cache is a source itself.
     """
 
     def __init__(self, folder: Path, source: FeatureSource) -> None:
         """Name the sub-folder by the source's identity; nothing is written before the first image."""
         self.source = source
+        self.tokens, self.width = source.tokens, source.width
+        self.identity, self.describe = source.identity, source.describe
         self.folder = folder / f"features-{fingerprint(source.identity())}"
 
     def path(self, sha256: str) -> Path:
@@ -132,43 +134,25 @@ class FeatureCache:
 
         return torch.stack([torch.from_numpy(self._read(self.path(sha256))) for sha256 in hashes])
 
-    def _read(self, path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.floating]]":
-        expected = (self.source.tokens, self.source.width)
+    def encode(self, images: Sequence[Image.Image]) -> "torch.Tensor":
+        """Features by the sha256 of the images' pixels, in the precision that they are kept in."""
+        hashes = [_pixel_hash(image) for image in images]
+        known = dict(zip(hashes, images, strict=True))
+        for _ in self.fill(hashes, known.__getitem__):
+            pass
+        return self.read(hashes)
+
+    def _read(self, path: Path) -> Any:
+        expected = (self.tokens, self.width)
         try:
             values = np.load(path, allow_pickle=False)
+            if values.shape != expected:
+                raise ValueError(f"the shape is {values.shape}, expected {expected}")
         except (OSError, ValueError, EOFError) as error:
             raise RunError(
                 f"cached features at {path} cannot be read ({error}): delete it and run again"
             ) from None
-        if values.shape != expected:
-            raise RunError(
-                f"cached features at {path} have shape {values.shape}, expected {expected}: delete it "
-                "and run again"
-            )
-        return values  # type: ignore[no-any-return]
-
-
-class CachedFeatures:
-    """A source that keeps the features of each picture it was given, by the sha256 of its pixels."""
-
-    def __init__(self, source: FeatureSource, folder: Path) -> None:
-        self.tokens, self.width = source.tokens, source.width
-        self._cache = FeatureCache(folder, source)
-
-    def identity(self) -> dict[str, Any]:
-        """The source's identity."""
-        return self._cache.source.identity()
-
-    def describe(self) -> dict[str, Any]:
-        """The source's description."""
-        return self._cache.source.describe()
-
-    def encode(self, images: Sequence[Image.Image]) -> "torch.Tensor":
-        """Features from the folder, in the precision that they are kept in; missing ones are made."""
-        pictures = {_pixel_hash(image): image for image in images}
-        for _ in self._cache.fill(list(pictures), pictures.__getitem__):
-            pass
-        return self._cache.read([_pixel_hash(image) for image in images])
+        return values
 
 
 def _pixel_hash(image: Image.Image) -> str:

@@ -17,7 +17,7 @@ from finegold.models.base import (
     dtype_named,
     like_lengths,
 )
-from finegold.models.prefix.features import CachedFeatures
+from finegold.models.prefix.features import FeatureCache
 from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.storage import load_network
 from finegold.models.prefix.template import encode_answer, encode_prompt, end_ids
@@ -67,7 +67,7 @@ class PrefixModel(Model):
             network = load_network(self.name, device=self._device, dtype=dtype_named(self._dtype))
             decode_plainly(network.language_model, network.tokenizer)
             if self._features is not None:
-                network.features = CachedFeatures(network.features, self._features)
+                network.features = FeatureCache(self._features, network.features)
             self._network = network
         return self._network
 
@@ -129,12 +129,12 @@ class PrefixModel(Model):
         max_tokens: int | None = None,
         batch_size: int = 16,
     ) -> list[Vectors]:
-        """See `Model.losses`; a hidden image is masked out of attention, and its places stay."""
+        """Tell losses; a hidden image is masked out of attention and its places stay; see `Model.losses`."""
         import torch
 
         network = self.network
         tokenizer, template = network.tokenizer, network.template
-        asked = [encode_prompt(tokenizer, template, prompt or "") for prompt in prompts]
+        before = [encode_prompt(tokenizer, template, prompt or "") for prompt in prompts]
         said = [encode_answer(tokenizer, template, answer, max_tokens).ids for answer in answers]
         found: list[Vectors] = [np.empty(0, np.float32)] * len(said)
         for rows in like_lengths([len(ids) for ids in said], batch_size):
@@ -146,7 +146,7 @@ class PrefixModel(Model):
                 else torch.empty(0, network.features.tokens, network.features.width)
             )
             batch = network.collate(
-                [asked[row] for row in rows],
+                [before[row] for row in rows],
                 [said[row] for row in rows],
                 shown=[image is not None for image in seen],
             )

@@ -122,7 +122,7 @@ class PrefixNetwork:
 
     @property
     def device(self) -> "torch.device":
-        """Where the language model is."""
+        """Device of the language model."""
         device: torch.device = self.language_model.get_input_embeddings().weight.device
         return device
 

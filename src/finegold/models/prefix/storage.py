@@ -70,7 +70,7 @@ def load_network(
     Args:
         model: What the user named.
         parts: For `offline-smollm2` and `minigpt4-7b`.
-        template: Prompt format in place of the model's own.
+        template: Prompt format in place of the one that was saved.
         seed: Seed of a projection that is made new.
         device: `auto`, `cpu`, `cuda`...
         dtype: Precision of the language model; None for float32.

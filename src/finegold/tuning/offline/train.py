@@ -63,7 +63,7 @@ def learn_from_reward(
     Args:
         model: After the other phases. Nothing is dropped from here on.
         data: Photos, features and prompts.
-        tokenizer: Of the captions.
+        tokenizer: Tokenizer of the captions.
         references: Captions of each photo, in the order of `data.photos`.
         steps: Number of steps, each on 24 photos with five samples.
         draw: Source of the order of the photos.
