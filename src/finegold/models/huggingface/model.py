@@ -105,7 +105,7 @@ class HuggingFaceModel(Model):
         max_tokens: int | None = None,
         batch_size: int = 16,
     ) -> list[Vectors]:
-        """Tell losses of answers, tokenised apart from their prompts, as TRL trains them; see `Model.losses`."""
+        """Tell losses of answers, tokenised apart from their prompts as in training; see `Model.losses`."""
         self.load()
         import torch
 

@@ -35,8 +35,8 @@ class Blip2Features:
         Args:
             path: Folder or hub id of a BLIP-2 model in safetensors.
             device: Where the tower runs.
-            dtype: Precision of the vision tower; None for float16 on a GPU, as MiniGPT-4 has it, and float32 on a CPU.
-                The Q-Former runs in float32.
+            dtype: Precision of the vision tower; None for float16 on a GPU, as MiniGPT-4 has it, and float32
+                on a CPU. The Q-Former runs in float32.
 
         Raises:
             ModelError: If there is no BLIP-2 configuration at `path`.
