@@ -29,19 +29,13 @@ def chat(
     An empty line or the end of the input ends the chat.
     """
     from finegold.errors import FinegoldError
-    from finegold.llm import session_from
-    from finegold.models import Sampling, load_model
+    from finegold.models import Sampling
     from finegold.samples import Exclusion, ImageRef
     from finegold.samples.images import decode
 
     shown = None if image is None else decode(ImageRef(image.name, path=image))
     sampling = Sampling(max_new_tokens, temperature, top_p, seed)
-    with load_model(
-        model,
-        device=device,
-        dtype=dtype,
-        session=lambda: session_from(base_url=base_url, max_calls=max_calls),
-    ) as answering:
+    with options.open_model(model, device, dtype, base_url, max_calls) as answering:
         answering.check_sampling(sampling)
         answering.load()
         while True:

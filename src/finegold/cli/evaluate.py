@@ -101,9 +101,7 @@ def evaluate(
     from finegold.evaluation.evaluate import EvaluationOptions, answer_task
     from finegold.evaluation.hygiene import keep_hygiene
     from finegold.evaluation.results import keep_lmms_results, score_folder
-    from finegold.llm import session_from
     from finegold.metrics import Bootstrap
-    from finegold.models import load_model
 
     keep_hygiene(out, selection, [] if fitted_on is None else fitted_on.split(","))
     if lmms_eval is not None:
@@ -126,14 +124,8 @@ def evaluate(
         retry_failed=retry_failed,
     )
     chosen = find_profile(profile)
-    with load_model(
-        model,
-        device=device,
-        dtype=dtype,
-        session=lambda: session_from(
-            base_url=base_url, concurrency=concurrency, max_calls=max_calls, audit=out / "audit.jsonl"
-        ),
-    ) as answering:
+    audit = out / "audit.jsonl"
+    with options.open_model(model, device, dtype, base_url, max_calls, concurrency, audit) as answering:
         for task in _on_disk(tasks, data, wanted, blind=answering.blind):
             done = answer_task(task, data, out, answering, chosen, wanted)
             if done.fresh:

@@ -33,15 +33,9 @@ def generate(
 ) -> None:
     """Answer questions about images. The same command again goes on where a killed one stopped."""
     from finegold.evaluation.questions import generate as run
-    from finegold.llm import session_from
-    from finegold.models import Sampling, load_model
+    from finegold.models import Sampling
 
-    with load_model(
-        model,
-        device=device,
-        dtype=dtype,
-        session=lambda: session_from(base_url=base_url, concurrency=concurrency, max_calls=max_calls),
-    ) as answering:
+    with options.open_model(model, device, dtype, base_url, max_calls, concurrency) as answering:
         count = run(
             answering,
             questions=questions,

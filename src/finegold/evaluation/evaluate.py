@@ -10,6 +10,7 @@ from typing import Any, Literal
 from finegold.errors import DataError
 from finegold.evaluation.answering import AnswerOptions, AnswerRun, Profile, answer_items
 from finegold.evaluation.answers import ALL_ITEMS, Shard, keep_settings, read_all_answers
+from finegold.evaluation.questions import answer_record
 from finegold.evaluation.task import DEFAULT_PROMPTS, Item, Prompt, Split, Task
 from finegold.models import Model
 from finegold.run import write_text
@@ -130,29 +131,15 @@ def _settings(
 def _write_for_judge(task: Task, items: Sequence[Item], out: Path, model: str) -> None:
     """Questions and answers in LLaVA-Bench's formats, which `finegold judge` reads."""
     answers = {answer.id: answer for answer in read_all_answers(out, task.name)}
-    asked, said = [], []
-    for item in items:
-        answer = answers[item.id]
-        asked.append(
-            {
-                "question_id": int(item.id),
-                "image": item.image.name,
-                "text": item.question,
-                "category": item.category,
-            }
-        )
-        if answer.answer is not None:
-            key = f"{model}\n{item.id}\n{answer.answer}".encode("utf-8", "surrogatepass")
-            said.append(
-                {
-                    "question_id": int(item.id),
-                    "prompt": answer.prompt,
-                    "text": answer.answer,
-                    "answer_id": hashlib.sha256(key).hexdigest()[:22],
-                    "model_id": model,
-                    "metadata": {},
-                }
-            )
-    for name, records in (("questions", asked), ("answers", said)):
+    shown = [
+        {"question_id": int(i.id), "image": i.image.name, "text": i.question, "category": i.category}
+        for i in items
+    ]
+    said = [
+        answer_record(model, int(item.id), answer.prompt, answer.answer, {})
+        for item in items
+        if (answer := answers[item.id]).answer is not None
+    ]
+    for name, records in (("questions", shown), ("answers", said)):
         text = "".join(json.dumps(record) + "\n" for record in records)
         write_text(out / "judge" / f"{task.name}.{name}.jsonl", text)

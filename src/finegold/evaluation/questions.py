@@ -130,17 +130,24 @@ def _answer_lines(model: Model, group: Sequence[Question], sampling: Sampling) -
             raise RunError(
                 f"the question {question.id} has no answer ({text.reason}): run the same command again"
             )
-        name = f"{model.name}\n{question.id}\n{sampling}\n{text}"
-        line = {
-            "question_id": question.id,
-            "prompt": question.text,
-            "text": text,
-            "answer_id": hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:22],
-            "model_id": model.name,
-            "metadata": asdict(sampling),
-        }
-        lines.append(json.dumps(line, ensure_ascii=False))
+        record = answer_record(model.name, question.id, question.text, text, asdict(sampling))
+        lines.append(json.dumps(record, ensure_ascii=False))
     return lines
+
+
+def answer_record(
+    model: str, question_id: str | int, prompt: str, text: str, metadata: dict[str, Any]
+) -> dict[str, Any]:
+    """A line of LLaVA-Bench's answer files."""
+    key = f"{model}\n{question_id}\n{text}".encode("utf-8", "surrogatepass")
+    return {
+        "question_id": question_id,
+        "prompt": prompt,
+        "text": text,
+        "answer_id": hashlib.sha256(key).hexdigest()[:22],
+        "model_id": model,
+        "metadata": metadata,
+    }
 
 
 def _question(record: Any, number: int, root: ImageRoot | None, where: str) -> Question:

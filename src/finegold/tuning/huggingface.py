@@ -213,9 +213,7 @@ def _encode_all(rows: Sequence[ChatRow], collator: Any) -> None:
 def _dtype(recipe: Recipe, device: str) -> "torch.dtype":
     import torch
 
-    if not device.startswith("cuda") or recipe.precision == "float32" or recipe.trains != "lora":
-        return torch.float32
-    return torch.bfloat16 if recipe.precision == "bfloat16" else torch.float16
+    return (recipe.half(device) if recipe.trains == "lora" else None) or torch.float32
 
 
 def _last_checkpoint(folder: Path) -> Path | None:

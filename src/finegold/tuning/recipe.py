@@ -1,13 +1,16 @@
 """Recipes: short TOML files that say how to train; the built-in ones are in the folder `recipes`."""
 
 import math
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from finegold.errors import ConfigError
 from finegold.models.prefix.storage import is_prefix_name
 from finegold.registry import read_toml, toml_names
+
+if TYPE_CHECKING:
+    import torch
 
 Precision = Literal["float32", "bfloat16", "float16"]
 _BUILT_IN = ("finegold.tuning", "recipes")
@@ -80,6 +83,14 @@ class Recipe(_Strict):
         if self.kind == "huggingface" and self.trains == "projection":
             raise ValueError("a huggingface recipe trains 'lora' or 'everything', not 'projection'")
         return self
+
+    def half(self, device: str) -> "torch.dtype | None":
+        """Half precision that a GPU computes in; None for float32, and on other devices."""
+        import torch
+
+        if not device.startswith("cuda") or self.precision == "float32":
+            return None
+        return torch.float16 if self.precision == "float16" else torch.bfloat16
 
     def rate_at(self, step: int) -> float:
         """Learning rate of a 0-based step: linear warm-up, then half a cosine.

@@ -66,7 +66,7 @@ def train_prefix(
     parameters = model.train_only("everything" if recipe.trains == "everything" else "projection")
     identity = _identity(model, rows, recipe, cache)
     optimizer = adamw(parameters, recipe)
-    half = _half(recipe, model.device)
+    half = recipe.half(model.device.type)
     scaled = half is torch.float16
     scaler = torch.amp.GradScaler(model.device.type, enabled=scaled)
     start = load_checkpoint(out, identity, parameters, optimizer, scaler)
@@ -119,14 +119,6 @@ def _features(rows: Sequence[TuningRow], step: int, recipe: Recipe, cache: Featu
         draw = random.Random(f"{recipe.seed}-{step}-{row.id}")
         cropped.append(image.crop(crop_box(image.size, draw)))
     return cache.source.encode(cropped)
-
-
-def _half(recipe: Recipe, device: "torch.device") -> "torch.dtype | None":
-    import torch
-
-    if device.type != "cuda" or recipe.precision == "float32":
-        return None
-    return torch.float16 if recipe.precision == "float16" else torch.bfloat16
 
 
 def _identity(model: PrefixNetwork, rows: Sequence[TuningRow], recipe: Recipe, cache: FeatureCache) -> str:

@@ -121,11 +121,9 @@ def _tune_prefix(
 ) -> TuneResult:
     torch = require("torch", extra="models", why="tuning a model")
     processes = join_processes(resolve_device(device))
-    half = {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(recipe.precision)
-    # A language model that learns keeps float32 master weights; a frozen one is held in half precision on
-    # a GPU.
-    on_gpu = processes.device.startswith("cuda") and recipe.trains == "projection"
-    dtype = (half if on_gpu else None) or torch.float32
+    # A language model that learns keeps float32 master weights; a frozen one is held in half precision on a
+    # GPU.
+    dtype = recipe.half(processes.device) if recipe.trains == "projection" else None
     model = load_network(
         name, parts=parts, template=recipe.template, seed=recipe.seed, device=processes.device, dtype=dtype
     )
@@ -141,7 +139,8 @@ def _tune_prefix(
     result = TuneResult(out, len(rows), 0, recipe.steps, done, seconds, 0.0, 0.0)
     if processes.index == 0:
         everything = recipe.trains == "everything"
-        save_network(model, out, with_language_model=everything, dtype=half or torch.float32)
+        saved = getattr(torch, recipe.precision)
+        save_network(model, out, with_language_model=everything, dtype=saved)
         if model.template.name.startswith("minigpt4"):
             write_pth(out / "projection.pth", model.projection.weight, model.projection.bias)
         result = _summary(out, name, recipe, len(rows), sum(row.cut for row in rows), done, seconds)

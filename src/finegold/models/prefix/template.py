@@ -6,7 +6,7 @@ so in
 LLaMA's vocabulary each piece starts with its own word boundary mark.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from finegold.errors import ConfigError, ModelError
@@ -17,66 +17,49 @@ class Template:
     """A prompt format.
 
     Attributes:
-        name: With its version, such as `minigpt4-vicuna0`; saved with a model.
+        name: Name with its version, such as `minigpt4-vicuna0`; saved with a model.
         before: Text between the start token and the image, when training.
         after: Text between the image and the answer; `{instruction}` stands for the instruction.
-        end: Appended to each answer in training; an answer being generated stops before it.
-        chat_before: As `before`, when answering questions.
-        chat_after: As `after`, when answering questions.
+        end: Text behind each answer in training; an answer being generated stops before it.
+        chat_before: Text before the image when answering questions; None for that of training.
+        chat_after: Text behind the image when answering questions; None for that of training.
     """
 
     name: str
     before: str
     after: str
     end: str
-    chat_before: str
-    chat_after: str
+    chat_before: str | None = None
+    chat_after: str | None = None
 
 
+# MiniGPT-4's chat has a system sentence that its training never saw.
 _SYSTEM = (
-    "Give the following image: <Img>ImageContent</Img>. You will be able to see the image once I "
-    "provide it to you. "
-    "Please answer my questions."
+    "Give the following image: <Img>ImageContent</Img>. You will be able to see the image once I provide it "
+    "to you. Please answer my questions."
+)
+_HUMAN = "###Human: <Img>"
+_MINIGPT4 = Template(
+    "minigpt4-vicuna0",
+    before=_HUMAN,
+    after="</Img> {instruction} ###Assistant: ",
+    end="###",
+    chat_before=_SYSTEM + _HUMAN,
+    chat_after="</Img> {instruction}###Assistant: ",
 )
 TEMPLATES = {
     template.name: template
     for template in (
-        Template(
-            "minigpt4-vicuna0",
-            before="###Human: <Img>",
-            after="</Img> {instruction} ###Assistant: ",
-            end="###",
-            # MiniGPT-4's chat has a system sentence that its training never saw.
-            chat_before=_SYSTEM + "###Human: <Img>",
-            chat_after="</Img> {instruction}###Assistant: ",
-        ),
-        Template(
-            "minigpt4-vicuna0-2023-04",
-            before="###Human: <Img>",
-            after="</Img> {instruction} ###Assistant: ",
-            end="###",
-            chat_before=_SYSTEM + "###Human: <Img>",
-            chat_after="</Img> {instruction}###Assistant:",
-        ),
-        Template(
-            "minigpt4-stage1", before="", after="", end="\n", chat_before="", chat_after="{instruction}"
-        ),
-        Template(
-            "plain",
-            before="",
-            after="{instruction}\n",
-            end="</s>",
-            chat_before="",
-            chat_after="{instruction}\n",
-        ),
+        _MINIGPT4,
+        replace(_MINIGPT4, name="minigpt4-vicuna0-2023-04", chat_after="</Img> {instruction}###Assistant:"),
+        Template("minigpt4-stage1", before="", after="", end="\n", chat_after="{instruction}"),
+        Template("plain", before="", after="{instruction}\n", end="</s>"),
+        # The start token is <|im_start|> itself.
         Template(
             "smollm2",
-            # The start token is <|im_start|> itself.
             before="user\n",
             after="{instruction}<|im_end|>\n<|im_start|>assistant\n",
             end="<|im_end|>",
-            chat_before="user\n",
-            chat_after="{instruction}<|im_end|>\n<|im_start|>assistant\n",
         ),
     )
 }
@@ -119,7 +102,10 @@ def encode_prompt(
         raise ModelError(
             "the tokenizer has no start token (bos), which every prompt begins with: set bos_token"
         )
-    before, after = (template.chat_before, template.chat_after) if chat else (template.before, template.after)
+    before, after = template.before, template.after
+    if chat:
+        before = before if template.chat_before is None else template.chat_before
+        after = after if template.chat_after is None else template.chat_after
     return PromptTokens(
         [tokenizer.bos_token_id, *encode_piece(tokenizer, before)],
         encode_piece(tokenizer, after.replace("{instruction}", instruction)),
