@@ -24,6 +24,7 @@ from finegold.models import load_model
 from finegold.models.prefix import PrefixNetwork, save_network
 from finegold.models.prefix.blip2 import Blip2Features
 from finegold.models.prefix.template import template_named
+from finegold.study.folder import StudyFolder
 from finegold.study.jobs import Job, Training, run_job
 from finegold.study.losses import read_losses
 from finegold.study.task_items import TaskSpec
@@ -198,3 +199,22 @@ def test_a_study_trains_answers_and_measures_it(kind: str, world: World, tmp_pat
         names, sums = losses
         assert names == ["0.jpg", "1.jpg"]
         assert all(math.isfinite(value) and value > 0 for one in sums.values() for value in one.flatten())
+
+
+def test_losses_that_an_earlier_study_did_not_measure_are_measured(world: World, tmp_path: Path) -> None:
+    spec = TaskSpec("flickr30k", str(world.benchmarks), None, "direct", 2, 2, True, "items")
+    job = Job(None, world.models["llava"], "identity", (spec,))
+    run_job(tmp_path / "study", job, "cpu")
+    folder = StudyFolder(tmp_path / "study")
+    where = job.answers(folder, "flickr30k")
+    answers = (where / "answers" / "flickr30k.jsonl").read_bytes()
+    assert job.left(folder) == ()
+    measured = read_losses(where)
+    (where / "losses.json").unlink()
+    assert job.left(folder) == (spec,)
+    run_job(tmp_path / "study", job, "cpu")
+    again = read_losses(where)
+    assert measured is not None
+    assert again is not None
+    assert all(np.array_equal(again[1][kind], sums) for kind, sums in measured[1].items())
+    assert (where / "answers" / "flickr30k.jsonl").read_bytes() == answers

@@ -163,7 +163,7 @@ class AnswersOnly(Model):
         )
 
 
-def all_shown(name: str, images: Sequence[Image.Image | None], count: int) -> list[Image.Image]:
+def require_images(name: str, images: Sequence[Image.Image | None], count: int) -> list[Image.Image]:
     """The images, of which each of so many prompts has one.
 
     Raises:
@@ -175,7 +175,7 @@ def all_shown(name: str, images: Sequence[Image.Image | None], count: int) -> li
     return shown
 
 
-def like_lengths(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
+def batches_by_length(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
     """Yield batches of row numbers, rows of like length together, so that little is padding."""
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     for start in range(0, len(order), batch_size):
@@ -197,7 +197,7 @@ def dtype_named(name: str) -> "torch.dtype | None":
 
 
 @contextmanager
-def drawing(seed: int) -> Iterator[None]:
+def seeded_inference(seed: int) -> Iterator[None]:
     """Let torch draw from this seed during the block, without gradients; its own state is put back."""
     import torch
 
@@ -206,7 +206,7 @@ def drawing(seed: int) -> Iterator[None]:
         yield
 
 
-def decode_plainly(network: Any, tokenizer: Any) -> None:
+def keep_special_tokens(network: Any, tokenizer: Any) -> None:
     """Keep only the special tokens of a checkpoint's own generation settings.
 
     A repetition penalty or a temperature in them would make two models answer under different rules.

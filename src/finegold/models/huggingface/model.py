@@ -16,11 +16,11 @@ from finegold.extras import require
 from finegold.models.base import (
     Model,
     Sampling,
-    all_shown,
-    decode_plainly,
-    drawing,
+    batches_by_length,
     dtype_named,
-    like_lengths,
+    keep_special_tokens,
+    require_images,
+    seeded_inference,
 )
 from finegold.models.huggingface.loading import load_processor, load_vlm
 from finegold.run import file_sha256
@@ -61,7 +61,7 @@ class HuggingFaceModel(Model):
             dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
         self._processor = load_processor(self.name)
         network = load_vlm(self.name, device, dtype).eval()
-        decode_plainly(network, self._processor.tokenizer)
+        keep_special_tokens(network, self._processor.tokenizer)
         self._network = network
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ class HuggingFaceModel(Model):
     ) -> list[str]:
         """Answer a batch; images are optional, but for BLIP-2 and its kin."""
         inputs = self.encode(images, prompts)
-        with drawing(sampling.seed):
+        with seeded_inference(sampling.seed):
             ids = self._network.generate(**inputs, **sampling.arguments())
         before = inputs["input_ids"]
         # An encoder-decoder, and some models that generate from embeddings, return the answer alone.
@@ -115,7 +115,7 @@ class HuggingFaceModel(Model):
             for prompt, answer in zip(prompts, answers, strict=True)
         ]
         found: list[Vectors] = [np.empty(0, np.float32)] * len(said)
-        for rows in like_lengths([len(ids) for ids in said], batch_size):
+        for rows in batches_by_length([len(ids) for ids in said], batch_size):
             inputs = self.encode([images[row] for row in rows], [prompts[row] for row in rows])
             if mask_images:
                 self._hide_images(inputs)
@@ -139,7 +139,7 @@ class HuggingFaceModel(Model):
         """
         self.load()
         if self._puts_images_in:
-            all_shown(self.name, images, len(prompts))
+            require_images(self.name, images, len(prompts))
         texts = [
             self._render(image is not None, prompt) for image, prompt in zip(images, prompts, strict=True)
         ]

@@ -11,11 +11,11 @@ from finegold.arrays import Vectors
 from finegold.models.base import (
     Model,
     Sampling,
-    all_shown,
-    decode_plainly,
-    drawing,
+    batches_by_length,
     dtype_named,
-    like_lengths,
+    keep_special_tokens,
+    require_images,
+    seeded_inference,
 )
 from finegold.models.prefix.features import FeatureCache
 from finegold.models.prefix.network import PrefixNetwork
@@ -50,7 +50,7 @@ class PrefixModel(Model):
             network: A network in memory to use; `name` then only names it.
         """
         if network is not None:
-            decode_plainly(network.language_model, network.tokenizer)
+            keep_special_tokens(network.language_model, network.tokenizer)
         self.name = name
         self._device, self._dtype = device, dtype
         self._features = features
@@ -65,7 +65,7 @@ class PrefixModel(Model):
         """
         if self._network is None:
             network = load_network(self.name, device=self._device, dtype=dtype_named(self._dtype))
-            decode_plainly(network.language_model, network.tokenizer)
+            keep_special_tokens(network.language_model, network.tokenizer)
             if self._features is not None:
                 network.features = FeatureCache(self._features, network.features)
             self._network = network
@@ -100,12 +100,12 @@ class PrefixModel(Model):
         """
         from transformers import StoppingCriteriaList
 
-        shown = all_shown(self.name, images, len(prompts))
+        shown = require_images(self.name, images, len(prompts))
         network = self.network
         ends = end_ids(network.tokenizer, network.template)
         batch = network.chat_batch(prompts)
         features = network.features.encode(shown).to(network.device)
-        with drawing(sampling.seed):
+        with seeded_inference(sampling.seed):
             ids = network.language_model.generate(
                 inputs_embeds=network.embed(batch, features),
                 attention_mask=batch.attention_mask,
@@ -137,7 +137,7 @@ class PrefixModel(Model):
         before = [encode_prompt(tokenizer, template, prompt or "") for prompt in prompts]
         said = [encode_answer(tokenizer, template, answer, max_tokens).ids for answer in answers]
         found: list[Vectors] = [np.empty(0, np.float32)] * len(said)
-        for rows in like_lengths([len(ids) for ids in said], batch_size):
+        for rows in batches_by_length([len(ids) for ids in said], batch_size):
             seen = [None if mask_images else images[row] for row in rows]
             shown = [image for image in seen if image is not None]
             features = (
