@@ -58,7 +58,7 @@ def evaluate(
         typer.Option(
             "--max-new-tokens",
             min=1,
-            help=f"{options.MAX_NEW_TOKENS_HELP} [default: the prompt's, such as 16]",
+            help=f"{options.MAX_NEW_TOKENS_HELP} [default: that of the prompt]",
         ),
     ] = None,
     batch_size: options.BatchSize = 16,
