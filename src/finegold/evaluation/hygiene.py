@@ -6,12 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from finegold.errors import RunError
-from finegold.evaluation.task import Task
-from finegold.evaluation.tasks import find_tasks
+from finegold.evaluation.task import Task, find_tasks
 from finegold.run import write_json
 
 _FILE = "selection.json"
-OWN = "this selection"
+THIS_SELECTION = "this selection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +31,11 @@ def keep_hygiene(out: Path, manifest: Path | None, fitted_on: Sequence[str]) -> 
 
     Args:
         out: The folder of answers.
-        manifest: The subset's `selection.json`.
-        fitted_on: Task names.
+        manifest: The subset's `selection.json`; None if not given.
+        fitted_on: Names of tasks whose results the selection was fitted on.
 
     Raises:
-        ConfigError: If a name is none of a task.
+        ConfigError: If there is no task of a name.
         DataError: If the manifest cannot be read.
     """
     if manifest is None and not fitted_on:
@@ -66,5 +65,5 @@ def read_hygiene(out: Path) -> Hygiene:
 
 def fitted_with(task: Task, hygiene: Hygiene) -> list[str]:
     """What was fitted on a task: published selectors by preset name, and `this selection` if it was."""
-    own = task.name in hygiene.fitted_on or hygiene.preset in task.fitted_by
-    return [*task.fitted_by, *([OWN] if own else [])]
+    fitted = task.name in hygiene.fitted_on or hygiene.preset in task.fitted_by
+    return [*task.fitted_by, *([THIS_SELECTION] if fitted else [])]

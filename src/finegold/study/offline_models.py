@@ -22,18 +22,16 @@ class OfflineModels:
     """What the study uses in place of the built-in ones.
 
     Attributes:
-        encoder: For `load_encoder`.
+        encoder: Name for `load_encoder`.
         model: Folder for `load_network`.
-        photos: Number trained on.
-        left_out: Number that are in the pool or the evaluation.
-        seconds: Time of the trainings.
+        photos: Number of photos trained on.
+        left_out: Number of photos that are in the pool or the evaluation.
     """
 
     encoder: str
     model: str
     photos: int
     left_out: int
-    seconds: float
 
 
 def training_photos(settings: Offline, seen: Collection[str]) -> tuple[CaptionedPhotos, int]:
@@ -71,22 +69,21 @@ def train_offline_models(
     """Train heads and captioner, or find them; a killed training goes on with what was not finished.
 
     Args:
-        folder: The study's.
-        settings: How.
-        photos: To train on.
-        left_out: For the record.
+        folder: The study's folder.
+        settings: Settings of the trainings.
+        photos: Photos to train on.
+        left_out: Number of photos that are in the pool or the evaluation, for the record.
     """
     where = place(folder, settings, photos)
     found = finished(where)
     if found is None:
-        with folder.step("stage1", photos=len(photos.names)):
+        with folder.run.step("stage1", photos=len(photos.names)):
             found = _train(where, settings, photos, left_out)
     return OfflineModels(
         f"offline:{where / 'heads.safetensors'}",
         str(where / "model"),
         found["photos"],
         found["left_out"],
-        found["seconds"],
     )
 
 
