@@ -15,7 +15,7 @@ from finegold.errors import ConfigError, DataError, RunError
 from finegold.evaluation.answering import find_profile
 from finegold.evaluation.answers import Shard, read_all_answers
 from finegold.evaluation.evaluate import EvaluationOptions, answer_task, half_of
-from finegold.evaluation.hygiene import keep_hygiene
+from finegold.evaluation.fitted import keep_fitted
 from finegold.evaluation.results import score_folder
 from finegold.evaluation.task import TASKS
 from finegold.models import load_model
@@ -266,9 +266,9 @@ def test_tasks_that_a_selection_was_fitted_on_are_marked(tmp_path: Path) -> None
         return {name: task["used_to_fit"] for name, task in found.items()}
 
     assert marks() == {"okvqa": ["mm-lima"], "vsr": []}
-    keep_hygiene(tmp_path / "out", None, ["vsr"])
+    keep_fitted(tmp_path / "out", None, ["vsr"])
     assert marks() == {"okvqa": ["mm-lima"], "vsr": ["this selection"]}
-    keep_hygiene(tmp_path / "out", None, [])
+    keep_fitted(tmp_path / "out", None, [])
     assert marks()["vsr"] == ["this selection"]
     assert "this selection" in (tmp_path / "out" / "results.md").read_text()
 

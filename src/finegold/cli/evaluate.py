@@ -103,12 +103,12 @@ def evaluate(
     from finegold.evaluation.answers import Shard
     from finegold.evaluation.evaluate import EvaluationOptions
     from finegold.evaluation.evaluate import evaluate as evaluate_model
-    from finegold.evaluation.hygiene import keep_hygiene
+    from finegold.evaluation.fitted import keep_fitted
     from finegold.evaluation.lmms_results import keep_lmms_results
     from finegold.evaluation.results import score_folder
     from finegold.statistics import Bootstrap
 
-    keep_hygiene(out, selection, [] if fitted_on is None else fitted_on.split(","))
+    keep_fitted(out, selection, [] if fitted_on is None else fitted_on.split(","))
     if lmms_eval is not None:
         keep_lmms_results(out, lmms_eval)
     bootstrap = Bootstrap(draws, bootstrap_seed)

@@ -8,6 +8,8 @@ from finegold.evaluation.task import CAPTION_PROMPTS, Item, Source, Split, Task,
 
 _CAPTIONS = "nocaps_val_4500_captions.json"
 _IMAGES = "val_imgs/"
+_SITE = "https://nocaps.org/download"
+_PHOTOS = Source(_IMAGES, f"{_SITE} (the coco_url of each image)", "Open Images: CC BY 2.0", images=True)
 
 
 def _read(folder: Path, _: Split) -> list[Item]:
@@ -44,15 +46,7 @@ add_task(
             Split(
                 "val",
                 4500,
-                (
-                    Source(_CAPTIONS, "https://nocaps.org/download", "CC BY 2.0"),
-                    Source(
-                        _IMAGES,
-                        "https://nocaps.org/download (the coco_url of each image)",
-                        "Open Images: CC BY 2.0",
-                        images=True,
-                    ),
-                ),
+                (Source(_CAPTIONS, _SITE, "CC BY 2.0"), _PHOTOS),
                 "the validation images, ten captions each; the test captions are not public",
             ),
         ),

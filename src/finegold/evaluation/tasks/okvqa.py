@@ -11,6 +11,10 @@ _QUESTIONS = "OpenEnded_mscoco_val2014_questions.json"
 _ANNOTATIONS = "mscoco_val2014_annotations.json"
 _IMAGES = "val2014/"
 _SITE = "https://okvqa.allenai.org/download.html"
+_TERMS = "none stated; VQA's are CC BY 4.0"
+_PHOTOS = Source(
+    _IMAGES, "http://images.cocodataset.org/zips/val2014.zip", "COCO: Flickr's terms", images=True
+)
 
 
 def _read(folder: Path, _: Split) -> list[Item]:
@@ -52,16 +56,7 @@ add_task(
             Split(
                 "val",
                 5046,
-                (
-                    Source(_QUESTIONS, _SITE, "none stated; VQA's are CC BY 4.0"),
-                    Source(_ANNOTATIONS, _SITE, "none stated; VQA's are CC BY 4.0"),
-                    Source(
-                        _IMAGES,
-                        "http://images.cocodataset.org/zips/val2014.zip",
-                        "COCO: Flickr's terms",
-                        images=True,
-                    ),
-                ),
+                (Source(_QUESTIONS, _SITE, _TERMS), Source(_ANNOTATIONS, _SITE, _TERMS), _PHOTOS),
                 "val2014, which papers call the test set",
             ),
         ),

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from finegold.errors import RunError
 from finegold.evaluation.task import Task, find_tasks
@@ -13,21 +13,8 @@ _FILE = "selection.json"
 THIS_SELECTION = "this selection"
 
 
-@dataclass(frozen=True, slots=True)
-class Hygiene:
-    """How the evaluated model's training rows were selected.
-
-    Attributes:
-        preset: The preset of its selection; None if not said.
-        fitted_on: Tasks whose results the selection was fitted on, as the user said.
-    """
-
-    preset: str | None = None
-    fitted_on: tuple[str, ...] = ()
-
-
-def keep_hygiene(out: Path, manifest: Path | None, fitted_on: Sequence[str]) -> None:
-    """Note in the folder what was said; nothing said leaves an earlier note as it is.
+def keep_fitted(out: Path, manifest: Path | None, fitted_on: Sequence[str]) -> None:
+    """Note in a folder of answers how the model's training rows were selected, if that is given.
 
     Args:
         out: The folder of answers.
@@ -43,27 +30,27 @@ def keep_hygiene(out: Path, manifest: Path | None, fitted_on: Sequence[str]) -> 
     from finegold.selection.manifest import read_manifest
 
     preset = None if manifest is None else read_manifest(manifest).configuration.preset["name"]
-    names = tuple(task.name for task in find_tasks(fitted_on))
-    write_json(out / _FILE, asdict(Hygiene(preset, names)))
+    names = [task.name for task in find_tasks(fitted_on)]
+    write_json(out / _FILE, {"preset": preset, "fitted_on": names})
 
 
-def read_hygiene(out: Path) -> Hygiene:
-    """What was noted.
+def read_fitted(out: Path) -> dict[str, Any]:
+    """What `keep_fitted` noted: `preset`, None if it was not given, and `fitted_on`, names of tasks.
 
     Raises:
         RunError: If the note is damaged.
     """
     path = out / _FILE
     if not path.exists():
-        return Hygiene()
+        return {"preset": None, "fitted_on": []}
     try:
         record = json.loads(path.read_text("utf-8"))
-        return Hygiene(record["preset"], tuple(record["fitted_on"]))
+        return {"preset": record["preset"], "fitted_on": list(record["fitted_on"])}
     except (ValueError, KeyError, TypeError):
         raise RunError(f"{path} is damaged: remove it and name --selection or --fitted-on again") from None
 
 
-def fitted_with(task: Task, hygiene: Hygiene) -> list[str]:
+def fitted_with(task: Task, preset: str | None, fitted_on: Sequence[str] = ()) -> list[str]:
     """What was fitted on a task: published selectors by preset name, and `this selection` if it was."""
-    fitted = task.name in hygiene.fitted_on or hygiene.preset in task.fitted_by
+    fitted = task.name in fitted_on or preset in task.fitted_by
     return [*task.fitted_by, *([THIS_SELECTION] if fitted else [])]
