@@ -11,7 +11,8 @@ from typing import Any
 
 from PIL import Image
 
-from finegold.evaluation.evaluate import EvaluationOptions, answer_task
+from finegold.evaluation.answering import EvaluationOptions
+from finegold.evaluation.evaluate import answer_task
 from finegold.evaluation.task import TASKS
 from finegold.models import Sampling
 from finegold.models.base import AnswersOnly

@@ -7,8 +7,9 @@ from tests.evaluation import made
 from tests.evaluation.models import Colour, answer
 
 from finegold.errors import DataError, RunError
+from finegold.evaluation.answering import EvaluationOptions
 from finegold.evaluation.compare import compare_folders
-from finegold.evaluation.evaluate import EvaluationOptions, answer_task
+from finegold.evaluation.evaluate import answer_task
 from finegold.evaluation.results import score_folder
 from finegold.evaluation.task import TASKS
 from finegold.models import load_model

@@ -12,9 +12,9 @@ from tests.evaluation import made
 from tests.evaluation.models import Colour, answer, records
 
 from finegold.errors import ConfigError, DataError, RunError
-from finegold.evaluation.answering import find_profile
+from finegold.evaluation.answering import EvaluationOptions, find_profile
 from finegold.evaluation.answers import Shard, read_all_answers
-from finegold.evaluation.evaluate import EvaluationOptions, answer_task, half_of
+from finegold.evaluation.evaluate import answer_task, half_of
 from finegold.evaluation.fitted import keep_fitted
 from finegold.evaluation.results import score_folder
 from finegold.evaluation.task import TASKS

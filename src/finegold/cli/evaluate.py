@@ -99,9 +99,8 @@ def evaluate(
     lists the benchmarks, which files are missing, and where to get them.
     """
     from finegold.errors import ConfigError
-    from finegold.evaluation.answering import find_profile
+    from finegold.evaluation.answering import EvaluationOptions, find_profile
     from finegold.evaluation.answers import Shard
-    from finegold.evaluation.evaluate import EvaluationOptions
     from finegold.evaluation.evaluate import evaluate as evaluate_model
     from finegold.evaluation.fitted import keep_fitted
     from finegold.evaluation.lmms_results import keep_lmms_results

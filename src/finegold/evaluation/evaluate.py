@@ -3,59 +3,19 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from finegold.errors import DataError
-from finegold.evaluation.answering import PROFILES, AnswerOptions, AnswerRun, Profile, answer_items
-from finegold.evaluation.answers import ALL_ITEMS, Shard, keep_settings, read_all_answers
+from finegold.evaluation.answering import AnswerRun, EvaluationOptions, Half, answer_items
+from finegold.evaluation.answers import keep_settings, read_all_answers
 from finegold.evaluation.questions import answer_record
 from finegold.evaluation.results import score_folder
-from finegold.evaluation.task import DEFAULT_PROMPTS, Item, Prompt, Split, Task, find_tasks
+from finegold.evaluation.task import Item, Task, find_tasks
 from finegold.models import Model
 from finegold.run import write_text
 from finegold.statistics import Bootstrap
-
-Half = Literal["a", "b"]
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationOptions:
-    """Which items are put to a model, and how.
-
-    Attributes:
-        prompts: Version of the wording.
-        splits: Pairs of task and split; a task that is not named has its first split.
-        limit: Number of items of each split, the first ones; None for all.
-        half: Half of the images, to fit a selection on one and report the other; None for all.
-        shard: Part of the items.
-        profile: How tokens are chosen and images prepared.
-        max_new_tokens: Number of tokens at which an answer is cut; None for the prompt's.
-        seed: Seed of the profile's draws.
-        batch_size: Items of one call.
-        retry_failed: Whether items that failed earlier are put to the model again.
-    """
-
-    prompts: str = DEFAULT_PROMPTS
-    splits: tuple[tuple[str, str], ...] = ()
-    limit: int | None = None
-    half: Half | None = None
-    shard: Shard = ALL_ITEMS
-    profile: Profile = PROFILES["greedy"]
-    max_new_tokens: int | None = None
-    seed: int = 0
-    batch_size: int = 16
-    retry_failed: bool = False
-
-    def split(self, task: Task) -> Split:
-        """The split of a task."""
-        return task.split(dict(self.splits).get(task.name))
-
-    def prompt(self, task: Task) -> Prompt:
-        """The prompt of a task."""
-        prompt = task.prompt(self.prompts)
-        return prompt if self.max_new_tokens is None else Prompt(prompt.template, self.max_new_tokens)
 
 
 def evaluate(
@@ -167,9 +127,8 @@ def answer_task(task: Task, data: Path, out: Path, model: Model, options: Evalua
         "items": len(items),
     }
     keep_settings(out, task.name, settings)
-    how = AnswerOptions(prompt, profile, options.seed, options.batch_size, options.retry_failed)
     path = options.shard.path(out, task.name)
-    done = answer_items(task.name, options.shard.of(items), model, how, path)
+    done = answer_items(task.name, options.shard.of(items), model, prompt, options, path)
     if task.kind == "free" and options.shard.count == 1:
         _write_for_judge(task, items, out, model.name)
     return done

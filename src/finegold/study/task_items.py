@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from finegold.evaluation.evaluate import EvaluationOptions, require_files
+from finegold.evaluation.answering import EvaluationOptions
+from finegold.evaluation.evaluate import require_files
 from finegold.evaluation.task import Item, find_tasks
 from finegold.run import file_sha256, fingerprint
 from finegold.study.study import Study
