@@ -116,7 +116,7 @@ class Measure:
 
 
 def mean_measure(name: str, values: Sequence[float] | Floats, unit: Unit = "share") -> Measure:
-    """The mean of one number an item."""
+    """The mean of one number for each item."""
     column = np.asarray(values, dtype=np.float64)
     return Measure(name, np.stack([column, np.ones(len(column))], axis=1), _ratio, unit)
 

@@ -30,7 +30,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Answer tasks, and score all answers in the folder unless they are one shard of several.
 
-    Answers are saved as they come: the same call goes on where a killed one stopped.
+    Answers are saved as they come: the same call continues where a killed one stopped.
 
     Args:
         model: What answers.
@@ -39,7 +39,7 @@ def evaluate(
         out: Folder of the answers and results.
         options: Which items, prompts and batches.
         bootstrap: How the intervals of the scores are drawn.
-        say: Gets a line on each task that is left out or done.
+        say: Gets a line about each task that is skipped or done.
 
     Returns:
         What `results.json` holds; empty for one shard of several.
@@ -54,7 +54,7 @@ def evaluate(
     if "all" in tasks:
         missing = missing_files(wanted, data, options, blind=model.blind)
         for name, files in missing.items():
-            say(f"{name}: left out, it lacks {files}")
+            say(f"{name}: skipped, it lacks {files}")
         wanted = [task for task in wanted if task.name not in missing]
         if not wanted:
             raise DataError(f"no benchmark has its files below {data}: finegold tasks says where to get them")

@@ -110,7 +110,7 @@ def estimate_json(estimate: Estimate, items: int) -> dict[str, Any]:
 
 
 def table_rows(results: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The results as text, a row a metric, numbers times 100 as papers print them.
+    """The results as text, a row for each metric, numbers times 100 as papers print them.
 
     See `COLUMNS`.
     """

@@ -95,7 +95,7 @@ def _file(where: Path, task: str, kind: str) -> Path:
     path = where / "judge" / f"{task}.{kind}.jsonl"
     if not path.is_file():
         raise ConfigError(
-            f"the task {task} leaves no answers for a judge: name llava-bench-coco or llava-bench-wild"
+            f"the task {task} writes no answers for a judge: name llava-bench-coco or llava-bench-wild"
         )
     return path
 

@@ -66,7 +66,7 @@ def place(folder: StudyFolder, settings: Offline, photos: CaptionedPhotos) -> Pa
 def train_offline_models(
     folder: StudyFolder, settings: Offline, photos: CaptionedPhotos, left_out: int
 ) -> OfflineModels:
-    """Train heads and captioner, or find them; a killed training goes on with what was not finished.
+    """Train heads and captioner, or find them; a killed training continues with what was not finished.
 
     Args:
         folder: The study's folder.
@@ -108,7 +108,7 @@ def _train(where: Path, settings: Offline, photos: CaptionedPhotos, left_out: in
     spent += part["seconds"]
     begin = time.perf_counter()
     threads = torch.get_num_threads()
-    # One thread is the cheaper a step, and gives equal bits wherever the study goes on.
+    # One thread takes less time in all, and gives equal bits wherever the study continues.
     torch.set_num_threads(1)
     try:
         train_captioner(

@@ -71,7 +71,7 @@ def prepare_study(folder: StudyFolder, study: Study, tasks: TaskItems, compute: 
 
 
 def base_model(folder: StudyFolder, study: Study, compute: Compute) -> str:
-    """The model's name; of one that is put together, a folder of its own, so that every run has the same."""
+    """The model's name; a model of parts is put together in a folder, where every run starts from."""
     if study.model not in NEW_MODELS:
         return study.model
     parts = study.parts or ModelParts()

@@ -55,8 +55,8 @@ class WorkerPool:
 def run_jobs(out: Path, jobs: Sequence[Job], pool: WorkerPool) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Run jobs, each once; yields each with its facts as it ends.
 
-    The workers end with this process, however it ends; what was under way goes on from its last checkpoint
-    the next time.
+    The workers end with this process, however it ends; an unfinished training continues from its last
+    checkpoint the next time.
 
     Raises:
         FinegoldError: What a job raised; jobs under way are ended first.

@@ -48,7 +48,7 @@ class Figure:
         difference: Difference to the baseline, over the same images; None for the baseline itself.
         verdict: The difference in words: `no difference seen: -0.4 to +0.9`, `better by 1.2 (0.3 to 2.1)`;
             empty for the baseline.
-        seen: Whether the difference's interval leaves zero out.
+        seen: Whether the difference's interval does not hold zero.
     """
 
     arm: str
@@ -68,7 +68,7 @@ class Outcome:
         scoring: `strict`, `ehub`, or `loss`.
         metric: Name of the metric, such as `CIDEr-D` or `loss, right image`.
         better: Which direction is better.
-        scale: Factor of the numbers when shown: 100 for CIDEr and shares, 1 for losses in nats a token.
+        scale: Factor of the numbers when shown: 100 for CIDEr and shares, 1 for losses in nats per token.
         images: Number of images behind it.
         items: Number of items behind it.
         figures: One for each arm that was run, in the study's order.

@@ -1,4 +1,4 @@
-"""The files that a study leaves: numbers, tables, and one HTML page that loads nothing and sends nothing."""
+"""The files that a study writes: numbers, tables, and one HTML page that loads nothing and sends nothing."""
 
 from collections.abc import Mapping
 from functools import partial

@@ -37,7 +37,7 @@ _LATEX = {
 def study_markdown(findings: Findings) -> str:
     """What was asked and found, a table of the main question, and the other questions of each task.
 
-    Bold stands only where the interval of the difference to the baseline leaves zero out on the better side.
+    Bold is only what is better, where the interval of the difference to the baseline does not hold zero.
     """
     parts = [
         f"# {_md(findings.name)}",

@@ -18,7 +18,7 @@ class Line:
     Attributes:
         arm: The arm.
         figure: The arm's number; None if there is none.
-        kind: `better` and `worse` only where the interval of the difference leaves zero out.
+        kind: `better` and `worse` only where the interval of the difference does not hold zero.
         rows: Rows trained on, as text, like all below.
         seeds: Seeds, with the number of different subsets where it is another.
         cost: Training time of one seed, and steps.
