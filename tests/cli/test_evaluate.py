@@ -17,7 +17,7 @@ def test_evaluate_answers_scores_and_compares(tmp_path: Path, capsys: pytest.Cap
     evaluate(yes, "constant:Yes", tasks="all", data=tmp_path, draws=100)
     said = capsys.readouterr().out
     assert "vsr: 4 items in" in said
-    assert "nocaps: left out, it lacks nocaps_val_4500_captions.json from https://" in said
+    assert "nocaps: skipped, it lacks nocaps_val_4500_captions.json from https://" in said
     assert "75.0" in said
 
     (yes / "results.json").unlink()

@@ -11,9 +11,9 @@ from typing import Any
 
 from PIL import Image
 
-from finegold.evaluation.answering import find_profile
-from finegold.evaluation.evaluate import EvaluationOptions, answer_task
-from finegold.evaluation.tasks import TASKS
+from finegold.evaluation.answering import EvaluationOptions
+from finegold.evaluation.evaluate import answer_task
+from finegold.evaluation.task import TASKS
 from finegold.models import Sampling
 from finegold.models.base import AnswersOnly
 from finegold.samples import Exclusion
@@ -53,7 +53,7 @@ def answer(
     """Answer a task; the model and the bytes of the answers."""
     model = model or Colour()
     chosen = EvaluationOptions(**({"batch_size": 3} | options))
-    answer_task(TASKS[task], data, out, model, find_profile("greedy"), chosen)
+    answer_task(TASKS.get(task), data, out, model, chosen)
     return model, chosen.shard.path(out, task).read_bytes()
 
 

@@ -1,3 +1,5 @@
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -5,20 +7,19 @@ from tests.evaluation import made
 from tests.evaluation.models import Colour, answer
 
 from finegold.errors import DataError, RunError
-from finegold.evaluation.answering import find_profile
+from finegold.evaluation.answering import EvaluationOptions
 from finegold.evaluation.compare import compare_folders
-from finegold.evaluation.evaluate import EvaluationOptions, answer_task
+from finegold.evaluation.evaluate import answer_task
 from finegold.evaluation.results import score_folder
-from finegold.evaluation.tasks import TASKS
-from finegold.metrics import Bootstrap
+from finegold.evaluation.task import TASKS
 from finegold.models import load_model
+from finegold.statistics import Bootstrap
 
 QUICK = Bootstrap(replicates=200)
 
 
 def constant(data: Path, out: Path, text: str, task: str = "vsr") -> Path:
-    model = load_model(f"constant:{text}")
-    answer_task(TASKS[task], data, out, model, find_profile("greedy"), EvaluationOptions())
+    answer_task(TASKS.get(task), data, out, load_model(f"constant:{text}"), EvaluationOptions())
     return out
 
 
@@ -63,3 +64,10 @@ def test_other_questions_and_no_common_task_are_errors(tmp_path: Path) -> None:
         compare_folders(first, [third], QUICK)
     with pytest.raises(RunError, match="holds no answers"):
         compare_folders(tmp_path / "nowhere", [first], QUICK)
+
+
+def test_a_folder_of_the_first_version_scores_as_it_did(tmp_path: Path) -> None:
+    shutil.copytree(Path(__file__).parent / "made_before", tmp_path / "out")
+    before = json.loads((tmp_path / "out" / "results.json").read_text())
+
+    assert score_folder(tmp_path / "out", Bootstrap(replicates=100)) == before

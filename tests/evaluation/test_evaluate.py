@@ -12,14 +12,14 @@ from tests.evaluation import made
 from tests.evaluation.models import Colour, answer, records
 
 from finegold.errors import ConfigError, DataError, RunError
-from finegold.evaluation.answering import find_profile
+from finegold.evaluation.answering import EvaluationOptions, find_profile
 from finegold.evaluation.answers import Shard, read_all_answers
-from finegold.evaluation.evaluate import EvaluationOptions, answer_task, half_of
-from finegold.evaluation.hygiene import keep_hygiene
+from finegold.evaluation.evaluate import answer_task, half_of
+from finegold.evaluation.fitted import keep_fitted
 from finegold.evaluation.results import score_folder
-from finegold.evaluation.tasks import TASKS
-from finegold.metrics import Bootstrap
+from finegold.evaluation.task import TASKS
 from finegold.models import load_model
+from finegold.statistics import Bootstrap
 
 QUICK = Bootstrap(replicates=100)
 COUNTS = {1: 362, 2: 260, 3: 136, 4: 71, 5: 54, 6: 40, 7: 29, 8: 27, 9: 21}
@@ -28,8 +28,7 @@ COUNTS = {1: 362, 2: 260, 3: 136, 4: 71, 5: 54, 6: 40, 7: 29, 8: 27, 9: 21}
 
 def blind(data: Path, out: Path, task: str, model: str) -> dict[str, dict[str, float]]:
     """Metrics of a blind model by scoring."""
-    options = EvaluationOptions(batch_size=5000)
-    answer_task(TASKS[task], data, out, load_model(model), find_profile("greedy"), options)
+    answer_task(TASKS.get(task), data, out, load_model(model), EvaluationOptions(batch_size=5000))
     scores = score_folder(out, QUICK)["tasks"][task]["scores"]
     return {scoring: {one["metric"]: one["value"] for one in found} for scoring, found in scores.items()}
 
@@ -158,8 +157,8 @@ def test_bad_images_and_failed_calls_are_counted_and_not_scored(tmp_path: Path) 
     images = tmp_path / "vsr" / "images"
     (images / f"{0:012d}.jpg").unlink()
     (images / f"{1:012d}.jpg").write_bytes(b"no image")
-    items = TASKS["vsr"].items(tmp_path, TASKS["vsr"].split())
-    prompts = [TASKS["vsr"].prompt("ehub-2023-07").render(item) for item in items]
+    items = TASKS.get("vsr").items(tmp_path, TASKS.get("vsr").split())
+    prompts = [TASKS.get("vsr").prompt("ehub-2023-07").render(item) for item in items]
 
     answer(tmp_path, tmp_path / "out", task="vsr", model=Colour(fails=frozenset(prompts[4:5])))
 
@@ -245,12 +244,11 @@ def test_halves_share_no_image_and_are_the_same_for_every_task(tmp_path: Path) -
 
 def test_the_sampling_profile_crops_each_image_the_same_way_in_any_batch(tmp_path: Path) -> None:
     made.flickr30k(tmp_path)
-    profile = find_profile("ehub-2023")
     said: list[list[str]] = []
     for size in (1, 1, 4):
         out = tmp_path / str(len(said))
-        options = EvaluationOptions(batch_size=size, seed=7)
-        answer_task(TASKS["flickr30k"], tmp_path, out, Colour(), profile, options)
+        options = EvaluationOptions(profile=find_profile("ehub-2023"), batch_size=size, seed=7)
+        answer_task(TASKS.get("flickr30k"), tmp_path, out, Colour(), options)
         said.append([row["answer"].split(" in ")[0] for row in records(out, "flickr30k")])
 
     assert said[0] == said[1] == said[2]
@@ -268,26 +266,26 @@ def test_tasks_that_a_selection_was_fitted_on_are_marked(tmp_path: Path) -> None
         return {name: task["used_to_fit"] for name, task in found.items()}
 
     assert marks() == {"okvqa": ["mm-lima"], "vsr": []}
-    keep_hygiene(tmp_path / "out", None, ["vsr"])
+    keep_fitted(tmp_path / "out", None, ["vsr"])
     assert marks() == {"okvqa": ["mm-lima"], "vsr": ["this selection"]}
-    keep_hygiene(tmp_path / "out", None, [])
+    keep_fitted(tmp_path / "out", None, [])
     assert marks()["vsr"] == ["this selection"]
     assert "this selection" in (tmp_path / "out" / "results.md").read_text()
 
 
 def test_free_answers_are_written_for_the_judge(tmp_path: Path) -> None:
-    from finegold.judging.files import read_answers, read_questions
+    from finegold.judging.files import read_answer_set, read_judge_questions
 
     made.llava_bench(tmp_path)
     for task in ("llava-bench-coco", "llava-bench-wild"):
         answer(tmp_path, tmp_path / "out", task=task)
 
     folder = tmp_path / "out" / "judge"
-    questions = read_questions(folder / "llava-bench-coco.questions.jsonl")
-    answers = read_answers(folder / "llava-bench-coco.answers.jsonl", questions)
+    questions = read_judge_questions(folder / "llava-bench-coco.questions.jsonl")
+    answers = read_answer_set(folder / "llava-bench-coco.answers.jsonl", questions)
     assert [question.category for question in questions] == ["conv", "detail", "complex"]
     assert answers.name == "colour"
     assert set(answers.texts) == {"0", "1", "2"}
-    wild = read_questions(folder / "llava-bench-wild.questions.jsonl")
+    wild = read_judge_questions(folder / "llava-bench-wild.questions.jsonl")
     assert [question.id for question in wild] == ["7"]
     assert score_folder(tmp_path / "out", QUICK)["tasks"]["llava-bench-wild"]["scores"] == {}

@@ -7,9 +7,8 @@ import pytest
 from tests.evaluation.flickr8k import captions_of, held_out_first, write_layout
 from tests.evaluation.models import Colour
 
-from finegold.evaluation.answering import AnswerOptions, answer_items, find_profile
-from finegold.evaluation.task import DEFAULT_PROMPTS
-from finegold.evaluation.tasks import TASKS
+from finegold.evaluation.answering import EvaluationOptions, answer_items
+from finegold.evaluation.task import DEFAULT_PROMPTS, TASKS
 from finegold.metrics import caption_tokens, cider_d, raw_tokens
 
 
@@ -21,14 +20,13 @@ def flickr8k(shared: Path) -> Path:
 def test_photos_are_read_and_asked_in_the_published_layout(flickr8k: Path, tmp_path: Path) -> None:
     names = held_out_first(sorted(captions_of(flickr8k)))[:40]
     write_layout(flickr8k, tmp_path, names)
-    task = TASKS["flickr30k"]
+    task = TASKS.get("flickr30k")
     items = task.items(tmp_path, task.split())
     assert [item.id for item in items] == names
     assert {len(item.references) for item in items} == {5}
 
-    options = AnswerOptions(task.prompt(DEFAULT_PROMPTS), find_profile("greedy"))
     path = tmp_path / "out" / "answers" / "flickr30k.jsonl"
-    done = answer_items("flickr30k", items, Colour(), options, path)
+    done = answer_items("flickr30k", items, Colour(), task.prompt(DEFAULT_PROMPTS), EvaluationOptions(), path)
 
     assert done.fresh == 40
     assert '"problem": {' not in path.read_text()

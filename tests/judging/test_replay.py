@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from finegold.errors import DataError
-from finegold.judging import replay
+from finegold.judging import replay_verdicts
 
 
 def verdicts(path: Path, outcomes: list[tuple[str, str, str]]) -> Path:
@@ -30,7 +30,7 @@ RULE = {
 def test_the_papers_rule(tmp_path: Path, outcome: str) -> None:
     for number, (first, second) in enumerate(RULE[outcome]):
         file = verdicts(tmp_path / f"{number}.jsonl", [("1", "ab", AB[first]), ("1", "ba", BA[second])])
-        assert replay(file).comparisons[0].outcome == outcome
+        assert replay_verdicts(file).comparisons[0].outcome == outcome
 
 
 def test_figure_1_comes_out_of_a_file_of_verdicts_that_says_so(tmp_path: Path) -> None:
@@ -40,9 +40,11 @@ def test_figure_1_comes_out_of_a_file_of_verdicts_that_says_so(tmp_path: Path) -
         first, second = RULE[outcome][number % 3]
         lines += [(str(number), "ab", AB[first]), (str(number), "ba", BA[second])]
     random.Random(0).shuffle(lines)
-    result = replay(verdicts(tmp_path / "verdicts.jsonl", lines))
+    result = replay_verdicts(verdicts(tmp_path / "verdicts.jsonl", lines))
     found = result.overall()
     assert (found.wins, found.ties, found.losses, found.invalid) == (29, 15, 16, 0)
+    assert found.win_rate is not None
+    assert found.net is not None
     assert found.win_rate.value == pytest.approx(29 / 60)
     assert found.net.value == pytest.approx(13 / 60)
 
@@ -60,10 +62,12 @@ def test_unreadable_and_missing_verdicts_are_apart_and_later_replies_count(tmp_p
     ]
     file = tmp_path / "audit.jsonl"
     file.write_text("\n".join(map(json.dumps, lines)) + '\n{"question_id": 5, "ord')
-    result = replay(file)
+    result = replay_verdicts(file)
     assert [c.outcome for c in result.comparisons] == ["win", "invalid", "invalid", "invalid"]
     assert result.overall().invalid == 3
-    assert result.overall().win_rate.n == 1
+    win_rate = result.overall().win_rate
+    assert win_rate is not None
+    assert win_rate.n == 1
     assert result.comparisons[0].orders[1].replies == 2
     assert "no reply in this order" in result.comparisons[2].orders[1].reason
     assert "500" in result.comparisons[3].orders[0].reason
@@ -75,4 +79,4 @@ def test_unreadable_and_missing_verdicts_are_apart_and_later_replies_count(tmp_p
 def test_a_file_without_verdicts_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "x.jsonl").write_text(content)
     with pytest.raises(DataError, match=r"x\.jsonl"):
-        replay(tmp_path / "x.jsonl")
+        replay_verdicts(tmp_path / "x.jsonl")

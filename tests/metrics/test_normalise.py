@@ -6,8 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from finegold.metrics.contractions import CONTRACTIONS
-from finegold.metrics.normalise import contains_answer, normalise
+from finegold.metrics.normalise import CONTRACTIONS, contains_answer, normalise, vqa_accuracy
 
 
 @pytest.mark.parametrize(
@@ -78,3 +77,13 @@ def test_words_with_two_apostrophes_get_the_missing_one() -> None:
 @given(st.text())
 def test_any_text_is_normalised_to_single_spaced_words(text: str) -> None:
     assert normalise(text) == " ".join(normalise(text).split())
+
+
+@pytest.mark.parametrize(("given", "accuracy"), [(0, 0.0), (1, 0.3), (2, 0.6), (3, 0.9), (4, 1.0), (10, 1.0)])
+def test_the_published_steps_of_ten_annotators(given: Any, accuracy: Any) -> None:
+    assert vqa_accuracy("Race.", ["race"] * given + ["walk"] * (10 - given)) == pytest.approx(accuracy)
+
+
+def test_a_sentence_around_the_answer_is_not_the_answer() -> None:
+    assert vqa_accuracy("I think it is a race", ["race"] * 10) == 0
+    assert vqa_accuracy("The two dogs!", ["2 dogs"] * 10) == 1

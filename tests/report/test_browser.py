@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from finegold.report import ReportInputs, RowContent, write
+from finegold.report import ReportInputs, RowContent, write_report
 
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
@@ -27,7 +27,7 @@ def report(made: Callable[..., ReportInputs], tmp_path_factory: pytest.TempPathF
         third: RowContent("pool.json record 3", "اوصف الصورة", "كلب يجري على الشاطئ " * 20),
     }
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write(replace(inputs, contents=contents), path)
+    write_report(replace(inputs, contents=contents), path)
     return path
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from finegold.arrays import Floats
-from finegold.report.charts import histogram, histogram_svg, number, share_bars, ticks
+from finegold.report.charts import histogram, histogram_svg, share_bars, ticks
+from finegold.report.text import number
 
 values = arrays(np.float64, st.integers(1, 60), elements=st.floats(-1e9, 1e9, allow_subnormal=False))
 

@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from finegold.errors import ConfigError
-from finegold.report import ExcludedRow, NearMiss, PoolRows, ReportInputs, RowContent, Section, render, write
+from finegold.report import (
+    ExcludedRow,
+    NearMiss,
+    PoolRows,
+    ReportInputs,
+    RowContent,
+    Section,
+    render_report,
+    write_report,
+)
 from finegold.report.html import embedded_json
 
 Made = Callable[..., ReportInputs]
@@ -77,7 +86,7 @@ def hostile(made: Made) -> ReportInputs:
 
 
 def test_hostile_text_adds_no_element_and_is_shown_as_it_is(made: Made) -> None:
-    page = Elements(render(hostile(made)))
+    page = Elements(render_report(hostile(made)))
     assert len(page.scripts) == 2
     assert not [
         attributes for _, attributes in page.tags if any(name.startswith("on") for name in attributes)
@@ -91,7 +100,7 @@ def test_hostile_text_adds_no_element_and_is_shown_as_it_is(made: Made) -> None:
 
 def test_data_in_the_script_element_reads_back(made: Made) -> None:
     inputs = hostile(made)
-    data = json.loads(Elements(render(inputs)).scripts[0])
+    data = json.loads(Elements(render_report(inputs)).scripts[0])
     assert data["id"][data["rank"].index(1)] == ATTACK[:79] + "…"
     assert sorted(data["row"]) == list(range(60))
 
@@ -104,7 +113,7 @@ def test_embedded_json_never_closes_its_element_and_keeps_its_text(text: str) ->
 
 
 def test_policy_forbids_requests_and_names_the_only_script(made: Made) -> None:
-    page = Elements(render(made(count=60, size=20)))
+    page = Elements(render_report(made(count=60, size=20)))
     policies = [attributes["content"] or "" for tag, attributes in page.tags if "http-equiv" in attributes]
     digest = b64encode(sha256(page.scripts[1].encode()).digest()).decode()
     assert len(policies) == 1
@@ -113,7 +122,7 @@ def test_policy_forbids_requests_and_names_the_only_script(made: Made) -> None:
 
 
 def test_nothing_refers_outside_the_file(made: Made) -> None:
-    page = render(made())
+    page = render_report(made())
     for _, attributes in Elements(page).tags:
         for name in ("src", "href", "srcset", "action", "poster", "data"):
             value = attributes.get(name) or "#"
@@ -122,7 +131,7 @@ def test_nothing_refers_outside_the_file(made: Made) -> None:
 
 
 def test_every_picture_has_a_text_and_every_link_a_target(made: Made) -> None:
-    tags = Elements(render(made())).tags
+    tags = Elements(render_report(made())).tags
     assert all("alt" in attributes for tag, attributes in tags if tag == "img")
     anchors = {attributes["id"] for _, attributes in tags if "id" in attributes}
     assert len(anchors) == sum("id" in attributes for _, attributes in tags)
@@ -135,18 +144,18 @@ def test_a_lone_surrogate_is_written_as_its_escape(made: Made, tmp_path: Path) -
     inputs = made(count=60, size=20)
     id = inputs.rows.ids[int(np.flatnonzero(inputs.rows.rank == 1)[0])]
     contents = {**inputs.contents, id: RowContent("pool.json record 1", "", "before \ud800 after")}
-    write(replace(inputs, contents=contents), tmp_path / "report.html")
+    write_report(replace(inputs, contents=contents), tmp_path / "report.html")
     assert "before \\ud800 after" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
 def test_same_inputs_same_bytes(made: Made) -> None:
-    assert render(made()) == render(made())
+    assert render_report(made()) == render_report(made())
 
 
 def test_later_sections_stand_before_the_recipe(made: Made) -> None:
     section = Section("judged", "Judged against random", Markup("<table><tr><td>61% wins</td></tr></table>"))
-    page = render(made(sections=(section,)))
+    page = render_report(made(sections=(section,)))
     assert (
         page.index("Excluded rows</h2>") < page.index("<td>61% wins</td>") < page.index("make it again</h2>")
     )
@@ -170,7 +179,7 @@ def test_later_sections_stand_before_the_recipe(made: Made) -> None:
     ids=["no-indicators", "no-clusters", "no-contents", "no-excluded", "no-rows"],
 )
 def test_parts_that_a_run_lacks_are_left_out(made: Made, left_out: dict[str, Any]) -> None:
-    page = Elements(render(made(**left_out)))
+    page = Elements(render_report(made(**left_out)))
     anchors = {attributes.get("id") for tag, attributes in page.tags if tag == "section"}
     assert {"selected", "excluded", "again"} <= anchors
     assert ("clusters" in anchors) == ("clusters" not in left_out)
@@ -190,7 +199,7 @@ def test_parts_that_a_run_lacks_are_left_out(made: Made, left_out: dict[str, Any
 )
 def test_contradicting_inputs_are_refused(made: Made, change: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        render(made(**change))
+        render_report(made(**change))
 
 
 def test_3439_rows_with_200_picked_stay_under_6_mb(made: Made) -> None:
@@ -202,4 +211,4 @@ def test_3439_rows_with_200_picked_stay_under_6_mb(made: Made) -> None:
     heaviest = thumbnail(Image.fromarray(noise))
     inputs = made(count=3439, size=200)
     contents = {id: replace(content, thumbnail=heaviest) for id, content in inputs.contents.items()}
-    assert len(render(replace(inputs, contents=contents)).encode()) < 6_000_000
+    assert len(render_report(replace(inputs, contents=contents)).encode()) < 6_000_000

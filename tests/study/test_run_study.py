@@ -9,17 +9,17 @@ from tests.conftest import MakeDataset
 from tests.llm.server import Answer, Ask, FakeServer, completion
 from tests.models.huggingface import made
 from tests.scorers.tiny_reward import save_deberta
+from tests.study.conftest import found_fingerprint
 
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.offline.captioner import MODEL_FOLDER
 from finegold.run import file_sha256
 from finegold.scorers.registry import make_scorer
 from finegold.selection.learned import read_pairs
-from finegold.study import Findings, Study, load_study, plan, run_study
+from finegold.study import Findings, Study, load_study, plan_study, run_study
 from finegold.study.arms import StudyRows
-from finegold.study.cost import _scored
+from finegold.study.cost import scores_are_there
 from finegold.study.folder import StudyFolder
-from finegold.study.results import results_fingerprint
 from finegold.workflow import DataSource, Run
 from finegold.workflow.rows import Compute
 
@@ -73,8 +73,8 @@ def test_a_study_its_extension_and_its_files(
     assert pairs[2].sample_ids == pairs[3].sample_ids
 
     # The same again runs nothing; further arms and a further seed run these alone.
-    assert results_fingerprint(run_study(_study(study_file), out, workers=1, device="cpu")) == (
-        results_fingerprint(findings)
+    assert found_fingerprint(run_study(_study(study_file), out, workers=1, device="cpu")) == (
+        found_fingerprint(findings)
     )
     assert _runs(out) == 5
     own = make_dataset(5, name="own", seed=3)
@@ -96,18 +96,18 @@ def test_a_study_its_extension_and_its_files(
 
 def test_a_plan_trains_nothing_and_knows_what_is_done(study_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    before = plan(_study(study_file), out, workers=1, device="cpu")
+    before = plan_study(_study(study_file), out, workers=1, device="cpu")
     assert (before.runs, before.done) == (7, 0)
     assert before.seconds > 1
     assert not (out / "models").exists()
     run_study(_study(study_file), out, workers=1, device="cpu")
-    after = plan(_study(study_file), out, workers=1, device="cpu")
+    after = plan_study(_study(study_file), out, workers=1, device="cpu")
     assert (after.runs, after.done, after.seconds) == (5, 5, 0)
     # An arm that needs other scores is planned without computing them.
     pool = StudyRows(StudyFolder(out), _study(study_file).data, "offline", Compute(device="cpu"))
-    assert _scored(pool, _study(study_file))
+    assert scores_are_there(pool, _study(study_file))
     wanted = {"arms": [{"name": "random", "preset": "random"}, {"name": "sound", "preset": "sound"}]}
-    assert not _scored(pool, load_study(str(study_file), wanted))
+    assert not scores_are_there(pool, load_study(str(study_file), wanted))
 
 
 def test_an_arm_finds_scores_that_were_made_before_in_the_run_folder_of_the_rows(
@@ -216,7 +216,7 @@ def test_bad_input_is_told_before_anything_is_trained(study_file: Path, tmp_path
             load_study(str(study_file), {"baseline": "rewarded"}), tmp_path / "b", workers=1, device="cpu"
         )
     folder = StudyFolder(tmp_path / "c")
-    with folder.writing(), pytest.raises(RunError, match="another process is writing"):
+    with folder.run.writing(), pytest.raises(RunError, match="another process is writing"):
         run_study(study, tmp_path / "c", workers=1, device="cpu")
 
 
@@ -249,7 +249,7 @@ def test_arms_are_judged_against_the_baseline(
         out = tmp_path / "out"
         run_study(load_study(str(study_file), {"seeds": 1}), out, workers=1, device="cpu")
         before = {path: path.stat().st_mtime_ns for path in _made(out)}
-        planned = plan(study, out, workers=1, device="cpu")
+        planned = plan_study(study, out, workers=1, device="cpu")
         assert (planned.calls, planned.training) == (3 * 2 * 3, 0)
         assert not server.asks
         findings = run_study(study, out, workers=1, device="cpu")

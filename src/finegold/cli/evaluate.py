@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -10,15 +10,12 @@ from finegold.cli import llm_options as llm
 from finegold.cli import model_options as options
 from finegold.cli.options import Device
 
-if TYPE_CHECKING:
-    from finegold.evaluation.task import Task
-
 _DRAWS = typer.Option("--draws", min=100, help="Bootstrap draws behind each interval.")
-_BOOTSTRAP_SEED = typer.Option("--bootstrap-seed", help="Of the bootstrap.")
+_BOOTSTRAP_SEED = typer.Option("--bootstrap-seed", help="Seed of the bootstrap.")
 
 
 class HalfName(StrEnum):
-    """Halves of the images, as `--half` takes them."""
+    """Halves of the images that `--half` takes."""
 
     a = "a"
     b = "b"
@@ -26,13 +23,18 @@ class HalfName(StrEnum):
 
 def evaluate(
     out: Annotated[
-        Path, typer.Option("--out", help="Folder for answers and results; a rerun goes on in it.")
+        Path, typer.Option("--out", help="Folder for answers and results; the same command continues in it.")
     ],
     model: Annotated[str | None, typer.Argument(metavar="MODEL", help=options.MODEL_HELP)] = None,
     tasks: Annotated[
-        str, typer.Option("--tasks", help="Names with commas, or `all` for all that are on disk.")
+        str,
+        typer.Option(
+            "--tasks", help="Names separated by commas; `all` takes every task whose files are there."
+        ),
     ] = "all",
-    data: Annotated[Path | None, typer.Option("--data", help="Folder with a folder a task.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder that holds a folder for each task.")
+    ] = None,
     prompts: Annotated[
         str, typer.Option("--prompts", help="Wording: `ehub-2023-07`, `ehub-2023-04` or `direct`.")
     ] = "ehub-2023-07",
@@ -44,14 +46,15 @@ def evaluate(
         str, typer.Option("--profile", help="`greedy`, or `ehub-2023` to sample as LVLM-eHub did.")
     ] = "greedy",
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Only the first items of a task.")
+        int | None, typer.Option("--limit", min=1, help="Number of items of each task, the first ones.")
     ] = None,
     shard: Annotated[
-        str | None, typer.Option("--shard", help="I/N: only this part of the items; --rescore joins them.")
+        str | None,
+        typer.Option("--shard", help="I/N: answer one part of the items; --rescore joins the parts."),
     ] = None,
     half: Annotated[
         HalfName | None,
-        typer.Option("--half", help="Only half of the images: fit a selection on a, report b."),
+        typer.Option("--half", help="Half of the images: fit a selection on a, report b."),
     ] = None,
     max_new_tokens: Annotated[
         int | None,
@@ -74,7 +77,7 @@ def evaluate(
     selection: Annotated[
         Path | None,
         typer.Option(
-            "--selection", help="selection.json of the training rows: marks tasks it was fitted on."
+            "--selection", help="selection.json of the training rows: marks the tasks that it was fitted on."
         ),
     ] = None,
     fitted_on: Annotated[
@@ -92,18 +95,19 @@ def evaluate(
 ) -> None:
     """Answer benchmarks and score them twice: as LVLM-eHub published, and read strictly.
 
-    Answers are saved as they come, so the same command goes on where a killed one stopped. `finegold tasks`
-    lists the benchmarks, what is missing on disk, and where to get it.
+    Answers are saved as they come, so the same command continues where a killed one stopped. `finegold tasks`
+    lists the benchmarks, which files are missing, and where to get them.
     """
     from finegold.errors import ConfigError
-    from finegold.evaluation.answering import find_profile
+    from finegold.evaluation.answering import EvaluationOptions, find_profile
     from finegold.evaluation.answers import Shard
-    from finegold.evaluation.evaluate import EvaluationOptions, answer_task
-    from finegold.evaluation.hygiene import keep_hygiene
-    from finegold.evaluation.results import keep_lmms_results, score_folder
-    from finegold.metrics import Bootstrap
+    from finegold.evaluation.evaluate import evaluate as evaluate_model
+    from finegold.evaluation.fitted import keep_fitted
+    from finegold.evaluation.lmms_results import keep_lmms_results
+    from finegold.evaluation.results import score_folder
+    from finegold.statistics import Bootstrap
 
-    keep_hygiene(out, selection, [] if fitted_on is None else fitted_on.split(","))
+    keep_fitted(out, selection, [] if fitted_on is None else fitted_on.split(","))
     if lmms_eval is not None:
         keep_lmms_results(out, lmms_eval)
     bootstrap = Bootstrap(draws, bootstrap_seed)
@@ -112,29 +116,25 @@ def evaluate(
         return
     if model is None or data is None:
         raise ConfigError("a MODEL and --data are needed, or --rescore to score what --out holds")
-    wanted = EvaluationOptions(
+    chosen = EvaluationOptions(
         prompts=prompts,
         splits=tuple(_pair(text) for text in split or ()),
         limit=limit,
         half=None if half is None else half.value,
         shard=Shard.parse(shard),
+        profile=find_profile(profile),
         max_new_tokens=max_new_tokens,
         seed=seed,
         batch_size=batch_size,
         retry_failed=retry_failed,
     )
-    chosen = find_profile(profile)
-    audit = out / "audit.jsonl"
+    names, audit = [name.strip() for name in tasks.split(",")], out / "audit.jsonl"
     with options.open_model(model, device, dtype, base_url, max_calls, concurrency, audit) as answering:
-        for task in _on_disk(tasks, data, wanted, blind=answering.blind):
-            done = answer_task(task, data, out, answering, chosen, wanted)
-            if done.fresh:
-                rate = done.fresh / max(done.seconds, 1e-9)
-                print(f"{task.name}: {done.fresh:,} items in {done.seconds:,.1f} s, {rate:,.1f} a second")
-    if wanted.shard.count > 1:
+        results = evaluate_model(answering, names, data, out, chosen, bootstrap=bootstrap, say=print)
+    if results:
+        _show(results)
+    else:
         print(f"shard {shard} is done; when all are, score them with finegold evaluate --rescore --out {out}")
-        return
-    _show(score_folder(out, bootstrap))
 
 
 def compare_results(
@@ -149,9 +149,9 @@ def compare_results(
     from rich.table import Table
 
     from finegold.evaluation.compare import compare_folders
-    from finegold.evaluation.results import interval, number
-    from finegold.metrics import Bootstrap
+    from finegold.evaluation.results import interval_text, times_100
     from finegold.run import write_json
+    from finegold.statistics import Bootstrap
 
     found = compare_folders(first, others, Bootstrap(draws, bootstrap_seed))
     if out is not None:
@@ -159,25 +159,15 @@ def compare_results(
     console = Console(width=max(100, Console().width))
     for comparison in found["comparisons"]:
         table = Table(title=f"{comparison['second']['folder']} minus {found['first']['folder']}", box=None)
-        heads = (
-            "task",
-            "scoring",
-            "metric",
-            "first",
-            "second",
-            "second - first",
-            "95 % interval",
-            "n",
-            "left out",
-        )
-        for head in heads:
+        heads = ("task", "scoring", "metric", "first", "second", "second - first", "95 % interval", "n")
+        for head in (*heads, "left out"):
             table.add_column(head, no_wrap=True)
         for name, task in comparison["tasks"].items():
             left_out = sum(task["left_out"].values())
             for scoring, scores in task["scores"].items():
                 for score in scores:
-                    values = [number(score[key]) for key in ("first", "second", "value")]
-                    tail = (interval(score), f"{task['items']:,}", f"{left_out:,}")
+                    values = [times_100(score[key]) for key in ("first", "second", "value")]
+                    tail = (interval_text(score), f"{task['items']:,}", f"{left_out:,}")
                     table.add_row(name, scoring, score["metric"], *values, *tail)
             for key, (one, two) in task["differing_settings"].items():
                 console.print(f"{name}: {key} differs: {one} and {two}", markup=False)
@@ -191,23 +181,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals:
         raise ConfigError(f"--split is '{text}', expected TASK=SPLIT such as vsr=zeroshot-test")
     return task, name
-
-
-def _on_disk(names: str, data: Path, options: Any, *, blind: bool) -> "list[Task]":
-    """The named tasks; of `all`, those whose files are there, and a line for each other."""
-    from finegold.errors import DataError
-    from finegold.evaluation.evaluate import missing_error, missing_files
-    from finegold.evaluation.tasks import find_tasks
-
-    tasks = find_tasks([name.strip() for name in names.split(",")])
-    missing = missing_files(tasks, data, options, blind=blind)
-    if names != "all" and missing:
-        raise missing_error(missing, data)
-    for name, files in missing.items():
-        print(f"{name}: left out, it lacks {files}")
-    if len(missing) == len(tasks):
-        raise DataError(f"no benchmark has its files below {data}: finegold tasks says where to get them")
-    return [task for task in tasks if task.name not in missing]
 
 
 def _show(results: dict[str, Any]) -> None:

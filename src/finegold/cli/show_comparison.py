@@ -39,22 +39,12 @@ def show_comparison(result: PresetComparison) -> None:
 
 
 def comparison_csv(result: PresetComparison) -> str:
-    """One line a preset and figure: preset, version, size, seeds, figure, mean, low, high."""
+    """One line for each preset and figure: preset, version, size, seeds, figure, mean, low, high."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["preset", "version", "size", "seeds", "figure", "mean", "low", "high"])
     for entry in result.presets:
         for name, value in entry.figures.items():
-            writer.writerow(
-                [
-                    entry.preset,
-                    entry.version,
-                    result.size,
-                    entry.seeds,
-                    name,
-                    value.mean,
-                    value.low,
-                    value.high,
-                ]
-            )
+            row = [entry.preset, entry.version, result.size, entry.seeds, name]
+            writer.writerow([*row, value.value, value.low, value.high])
     return text.getvalue()

@@ -8,16 +8,17 @@ import typer
 
 def tasks(
     data: Annotated[
-        Path | None, typer.Option("--data", help="Say what is missing below this folder.")
+        Path | None,
+        typer.Option("--data", help="Folder of the benchmarks: also say which files are missing below it."),
     ] = None,
 ) -> None:
     """List the benchmarks: splits with sizes, prompts, files, where to get them and their terms."""
     from rich.console import Console
 
-    from finegold.evaluation.tasks import TASKS
+    from finegold.evaluation import find_tasks
 
     console = Console(soft_wrap=True, highlight=False)
-    for task in TASKS.values():
+    for task in find_tasks(["all"]):
         console.print(f"[bold]{task.name}[/bold]  {task.title}, answers: {task.kind}")
         for selector in task.fitted_by:
             console.print(f"  used to fit the published selector {selector}")

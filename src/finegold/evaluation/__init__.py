@@ -1,17 +1,36 @@
-"""Evaluation: the paper's seven benchmarks, as LVLM-eHub ran them and read strictly."""
+"""Evaluation: the paper's seven benchmarks and others' tasks, as LVLM-eHub ran them and read strictly."""
 
+from finegold.evaluation.answering import EvaluationOptions
 from finegold.evaluation.compare import compare_folders
-from finegold.evaluation.evaluate import EvaluationOptions, answer_task
+from finegold.evaluation.evaluate import answer_task, evaluate
 from finegold.evaluation.results import score_folder
-from finegold.evaluation.tasks import TASKS, find_tasks
-from finegold.metrics import Bootstrap
+from finegold.evaluation.task import (
+    CAPTION_PROMPTS,
+    TASKS,
+    Item,
+    Prompt,
+    Source,
+    Split,
+    Task,
+    add_task,
+    find_tasks,
+    question_prompts,
+)
 
 __all__ = [
+    "CAPTION_PROMPTS",
     "TASKS",
-    "Bootstrap",
     "EvaluationOptions",
+    "Item",
+    "Prompt",
+    "Source",
+    "Split",
+    "Task",
+    "add_task",
     "answer_task",
     "compare_folders",
+    "evaluate",
     "find_tasks",
+    "question_prompts",
     "score_folder",
 ]

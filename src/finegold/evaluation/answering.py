@@ -6,13 +6,14 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Literal
 
 from PIL import Image
 
 from finegold.engines import map_ordered
 from finegold.errors import ConfigError, ModelError, RunError
-from finegold.evaluation.answers import Answer, AnswerFile, read_answer_file
-from finegold.evaluation.task import Item, Prompt
+from finegold.evaluation.answers import ALL_ITEMS, Answer, AnswerFile, Shard, read_answer_file
+from finegold.evaluation.task import DEFAULT_PROMPTS, Item, Prompt, Split, Task
 from finegold.models import Model, Sampling
 from finegold.models.crop import crop_box
 from finegold.run import progress, write_text
@@ -83,23 +84,45 @@ def find_profile(name: str) -> Profile:
     return PROFILES[name]
 
 
+Half = Literal["a", "b"]
+
+
 @dataclass(frozen=True, slots=True)
-class AnswerOptions:
-    """How the items of a task are answered.
+class EvaluationOptions:
+    """Which items are put to a model, and how.
 
     Attributes:
-        prompt: Wording and number of new tokens.
+        prompts: Version of the wording.
+        splits: Pairs of task and split; a task that is not named has its first split.
+        limit: Number of items of each split, the first ones; None for all.
+        half: Half of the images, to fit a selection on one and report the other; None for all.
+        shard: Part of the items.
         profile: How tokens are chosen and images prepared.
+        max_new_tokens: Number of tokens at which an answer is cut; None for the prompt's.
         seed: Seed of the profile's draws.
-        batch_size: Items a call; batches are fixed stretches of the items, whatever was answered before.
-        retry_failed: Whether items that failed in an earlier run are asked again.
+        batch_size: Items of one call; batches are fixed stretches of the items, whatever was answered before.
+        retry_failed: Whether items that failed earlier are put to the model again.
     """
 
-    prompt: Prompt
-    profile: Profile
+    prompts: str = DEFAULT_PROMPTS
+    splits: tuple[tuple[str, str], ...] = ()
+    limit: int | None = None
+    half: Half | None = None
+    shard: Shard = ALL_ITEMS
+    profile: Profile = PROFILES["greedy"]
+    max_new_tokens: int | None = None
     seed: int = 0
     batch_size: int = 16
     retry_failed: bool = False
+
+    def split(self, task: Task) -> Split:
+        """The split of a task."""
+        return task.split(dict(self.splits).get(task.name))
+
+    def prompt(self, task: Task) -> Prompt:
+        """The prompt of a task."""
+        prompt = task.prompt(self.prompts)
+        return prompt if self.max_new_tokens is None else Prompt(prompt.template, self.max_new_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +139,7 @@ class AnswerRun:
 
 
 def answer_items(
-    label: str, items: Sequence[Item], model: Model, options: AnswerOptions, path: Path
+    label: str, items: Sequence[Item], model: Model, prompt: Prompt, options: EvaluationOptions, path: Path
 ) -> AnswerRun:
     """Complete a file of answers.
 
@@ -124,9 +147,10 @@ def answer_items(
 
     Args:
         label: Name of the task, for the progress bar.
-        items: All that the file shall hold.
+        items: All items that the file shall hold.
         model: What answers.
-        options: How.
+        prompt: Wording and number of new tokens.
+        options: Profile, seed and batches; which items they choose is not looked at.
         path: The file; what it holds already is kept.
 
     Raises:
@@ -135,7 +159,7 @@ def answer_items(
     """
     saved = read_answer_file(path)
     earlier = {answer.id: answer for answer in saved}
-    _check(earlier, items, options.prompt, path)
+    _check(earlier, items, prompt, path)
     todo = [batch for batch in _batches(items, options.batch_size) if not _complete(batch, earlier, options)]
     again = {item.id for batch in todo for item in batch}
     kept = [answer for answer in saved if answer.id not in again]
@@ -145,7 +169,7 @@ def answer_items(
     try:
         with progress(f"Asking {label}", len(items), "items", done=len(items) - len(again)) as advance:
             for batch, pictures in _with_pictures(todo, model.blind, options):
-                answers = _answer(batch, pictures, model, options)
+                answers = _answer(batch, pictures, model, prompt, options)
                 file.append(answers)
                 kept += answers
                 advance(len(batch))
@@ -169,13 +193,13 @@ def _batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def _complete(batch: Sequence[Item], earlier: dict[str, Answer], options: AnswerOptions) -> bool:
+def _complete(batch: Sequence[Item], earlier: dict[str, Answer], options: EvaluationOptions) -> bool:
     answers = [earlier.get(item.id) for item in batch]
     return all(a is not None and not (options.retry_failed and a.problem) for a in answers)
 
 
 def _with_pictures(
-    batches: Sequence[Sequence[Item]], blind: bool, options: AnswerOptions
+    batches: Sequence[Sequence[Item]], blind: bool, options: EvaluationOptions
 ) -> Iterator[tuple[Sequence[Item], list[Image.Image | Exclusion]]]:
     """Each batch with its images, which are decoded ahead in threads; none for a blind model."""
     if blind:
@@ -208,17 +232,20 @@ def by_content(ref: ImageRef) -> ImageRef:
 
 
 def _answer(
-    batch: Sequence[Item], pictures: Sequence[Image.Image | Exclusion], model: Model, options: AnswerOptions
+    batch: Sequence[Item],
+    pictures: Sequence[Image.Image | Exclusion],
+    model: Model,
+    prompt: Prompt,
+    options: EvaluationOptions,
 ) -> list[Answer]:
-    prompts = [options.prompt.render(item) for item in batch]
-    results: list[str | Exclusion] = [p if isinstance(p, Exclusion) else "" for p in pictures] or [""] * len(
-        batch
-    )
+    prompts = [prompt.render(item) for item in batch]
+    results: list[str | Exclusion] = [p if isinstance(p, Exclusion) else "" for p in pictures]
+    results = results or [""] * len(batch)
     rows = [row for row, result in enumerate(results) if not isinstance(result, Exclusion)]
     if rows:
         images = [p for p in pictures if not isinstance(p, Exclusion)]
         shown = [prompts[row] for row in rows]
-        sampling = options.profile.sampling(options.prompt.max_new_tokens, options.seed).for_batch(shown)
+        sampling = options.profile.sampling(prompt.max_new_tokens, options.seed).for_batch(shown)
         given = model.answer(images, shown, sampling)
         if len(given) != len(rows):
             raise ModelError(f"{model.name} gave {len(given)} answers to {len(rows)} prompts")

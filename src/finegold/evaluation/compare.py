@@ -6,10 +6,10 @@ from typing import Any
 
 from finegold.errors import DataError, RunError
 from finegold.evaluation.answers import Answer, read_all_answers, read_settings
-from finegold.evaluation.results import answered
+from finegold.evaluation.results import estimate_json
 from finegold.evaluation.scoring import SCORINGS, measures
-from finegold.evaluation.tasks import TASKS
-from finegold.metrics import Bootstrap, paired_difference
+from finegold.evaluation.task import TASKS
+from finegold.statistics import Bootstrap, paired_difference
 
 
 def compare_folders(first: Path, others: list[Path], bootstrap: Bootstrap) -> dict[str, Any]:
@@ -20,8 +20,8 @@ def compare_folders(first: Path, others: list[Path], bootstrap: Bootstrap) -> di
 
     Args:
         first: The folder to compare with.
-        others: The folders compared.
-        bootstrap: Of the intervals; both models see the same draws.
+        others: The folders compared with it.
+        bootstrap: How the intervals are drawn; both models see the same draws.
 
     Raises:
         RunError: If two folders have no task in common.
@@ -82,15 +82,12 @@ def _task(name: str, first: list[Answer], second: list[Answer], bootstrap: Boots
     for scoring in SCORINGS:
         if not both:
             break
-        kind = TASKS[name].kind
-        pairs_of_measures = zip(
-            measures(scoring, kind, answered(left)), measures(scoring, kind, answered(right)), strict=True
-        )
+        kind = TASKS.get(name).kind
+        pairs_of_measures = zip(measures(scoring, kind, left), measures(scoring, kind, right), strict=True)
         for a, b in pairs_of_measures:
             difference = paired_difference(a, b, images, bootstrap)
-            scores.setdefault(scoring, []).append(
-                {"metric": a.name, "unit": a.unit, "first": a.value, "second": b.value, **asdict(difference)}
-            )
+            values = {"metric": a.name, "unit": a.unit, "first": a.value, "second": b.value}
+            scores.setdefault(scoring, []).append(values | estimate_json(difference, len(both)))
     return {
         "items": len(both),
         "left_out": {

@@ -1,61 +1,74 @@
-"""Answer tasks and score the answers."""
+"""Answer tasks and score the answers: the loop behind `finegold evaluate`, Python and studies."""
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from finegold.errors import DataError
-from finegold.evaluation.answering import AnswerOptions, AnswerRun, Profile, answer_items
-from finegold.evaluation.answers import ALL_ITEMS, Shard, keep_settings, read_all_answers
+from finegold.evaluation.answering import AnswerRun, EvaluationOptions, Half, answer_items
+from finegold.evaluation.answers import keep_settings, read_all_answers
 from finegold.evaluation.questions import answer_record
-from finegold.evaluation.task import DEFAULT_PROMPTS, Item, Prompt, Split, Task
+from finegold.evaluation.results import score_folder
+from finegold.evaluation.task import Item, Task, find_tasks
 from finegold.models import Model
 from finegold.run import write_text
+from finegold.statistics import Bootstrap
 
-Half = Literal["a", "b"]
 
+def evaluate(
+    model: Model,
+    tasks: Sequence[str],
+    data: Path,
+    out: Path,
+    options: EvaluationOptions | None = None,
+    *,
+    bootstrap: Bootstrap | None = None,
+    say: Callable[[str], object] = lambda _: None,
+) -> dict[str, Any]:
+    """Answer tasks, and score all answers in the folder unless they are one shard of several.
 
-@dataclass(frozen=True, slots=True)
-class EvaluationOptions:
-    """What is asked, and how.
+    Answers are saved as they come: the same call continues where a killed one stopped.
 
-    Attributes:
-        prompts: Version of the wording.
-        splits: Split by task name; the task's first where none is named.
-        limit: Only the first items of each split.
-        half: Only the images of one half, to fit a selection on one and report the other.
-        shard: Only a part of the items.
-        max_new_tokens: Number of tokens at which an answer is cut, in place of the prompt's.
-        seed: Seed of the profile's draws.
-        batch_size: Items a call.
-        retry_failed: Whether items that failed earlier are asked again.
+    Args:
+        model: What answers.
+        tasks: Names of tasks; `all` stands for every task whose files are there.
+        data: Folder with a folder for each task.
+        out: Folder of the answers and results.
+        options: Which items, prompts and batches.
+        bootstrap: How the intervals of the scores are drawn.
+        say: Gets a line about each task that is skipped or done.
+
+    Returns:
+        What `results.json` holds; empty for one shard of several.
+
+    Raises:
+        ConfigError: If the model cannot choose tokens as the profile wants.
+        DataError: If files of a task are missing or not as published.
+        RunError: If the folder holds answers of another model or under other settings.
     """
-
-    prompts: str = DEFAULT_PROMPTS
-    splits: tuple[tuple[str, str], ...] = ()
-    limit: int | None = None
-    half: Half | None = None
-    shard: Shard = ALL_ITEMS
-    max_new_tokens: int | None = None
-    seed: int = 0
-    batch_size: int = 16
-    retry_failed: bool = False
-
-    def split(self, task: Task) -> Split:
-        """The split of a task."""
-        return task.split(dict(self.splits).get(task.name))
-
-    def prompt(self, task: Task) -> Prompt:
-        """The prompt of a task."""
-        prompt = task.prompt(self.prompts)
-        return prompt if self.max_new_tokens is None else Prompt(prompt.template, self.max_new_tokens)
+    options = options or EvaluationOptions()
+    wanted = find_tasks(tasks)
+    if "all" in tasks:
+        missing = missing_files(wanted, data, options, blind=model.blind)
+        for name, files in missing.items():
+            say(f"{name}: skipped, it lacks {files}")
+        wanted = [task for task in wanted if task.name not in missing]
+        if not wanted:
+            raise DataError(f"no benchmark has its files below {data}: finegold tasks says where to get them")
+    require_files(wanted, data, options, blind=model.blind)
+    for task in wanted:
+        done = answer_task(task, data, out, model, options)
+        if done.fresh:
+            rate = done.fresh / max(done.seconds, 1e-9)
+            say(f"{task.name}: {done.fresh:,} items in {done.seconds:,.1f} s, {rate:,.1f} a second")
+    return score_folder(out, bootstrap or Bootstrap()) if options.shard.count == 1 else {}
 
 
 def missing_files(
-    tasks: Sequence[Task], data: Path, options: EvaluationOptions, *, blind: bool
+    tasks: Sequence[Task], data: Path, options: EvaluationOptions, *, blind: bool = False
 ) -> dict[str, str]:
     """What is not on disk, by task: each file with where to get it and its terms."""
     found = {}
@@ -66,9 +79,27 @@ def missing_files(
     return found
 
 
-def answer_task(
-    task: Task, data: Path, out: Path, model: Model, profile: Profile, options: EvaluationOptions
-) -> AnswerRun:
+def require_files(
+    tasks: Sequence[Task], data: Path, options: EvaluationOptions, *, blind: bool = False
+) -> None:
+    """Make sure that the files of all tasks are there.
+
+    Args:
+        tasks: Tasks.
+        data: Folder with a folder for each task.
+        options: Options that hold the splits.
+        blind: Whether the images are not needed.
+
+    Raises:
+        DataError: If files are missing, with where to get them.
+    """
+    missing = missing_files(tasks, data, options, blind=blind)
+    if missing:
+        listed = "; ".join(f"{task} lacks {files}" for task, files in missing.items())
+        raise DataError(f"not all files are below {data}: {listed}")
+
+
+def answer_task(task: Task, data: Path, out: Path, model: Model, options: EvaluationOptions) -> AnswerRun:
     """Complete the answers to a task in a folder.
 
     Raises:
@@ -76,45 +107,14 @@ def answer_task(
         DataError: If the task's files are missing or not as published.
         RunError: If the folder holds answers of another model or under other settings.
     """
-    missing = missing_files([task], data, options, blind=model.blind)
-    if missing:
-        raise missing_error(missing, data)
-    split, prompt = options.split(task), options.prompt(task)
+    require_files([task], data, options, blind=model.blind)
+    split, prompt, profile = options.split(task), options.prompt(task), options.profile
     model.check_sampling(profile.sampling(prompt.max_new_tokens, options.seed))
     items = task.items(data, split)
     if options.half is not None:
         items = [item for item in items if half_of(item.image.name) == options.half]
     items = items[: options.limit]
-    keep_settings(out, task.name, _settings(task, split, prompt, model, profile, options, len(items)))
-    how = AnswerOptions(prompt, profile, options.seed, options.batch_size, options.retry_failed)
-    path = options.shard.path(out, task.name)
-    done = answer_items(task.name, options.shard.of(items), model, how, path)
-    if task.kind == "free" and options.shard.count == 1:
-        _write_for_judge(task, items, out, model.name)
-    return done
-
-
-def missing_error(missing: dict[str, str], data: Path) -> DataError:
-    """The error that names what is not on disk."""
-    listed = "; ".join(f"{task} lacks {files}" for task, files in missing.items())
-    return DataError(f"not all files are below {data}: {listed}")
-
-
-def half_of(image: str) -> Half:
-    """The half that an image belongs to, by a hash of its name: the same for all tasks and models."""
-    return "b" if hashlib.sha256(image.encode("utf-8", "surrogatepass")).digest()[0] & 1 else "a"
-
-
-def _settings(
-    task: Task,
-    split: Split,
-    prompt: Prompt,
-    model: Model,
-    profile: Profile,
-    options: EvaluationOptions,
-    items: int,
-) -> dict[str, Any]:
-    return {
+    settings = {
         "model": {"name": model.name, **model.identity()},
         "profile": asdict(profile),
         "seed": None if profile.deterministic else options.seed,
@@ -124,8 +124,19 @@ def _settings(
         "prompts": options.prompts,
         "template": prompt.template,
         "max_new_tokens": prompt.max_new_tokens,
-        "items": items,
+        "items": len(items),
     }
+    keep_settings(out, task.name, settings)
+    path = options.shard.path(out, task.name)
+    done = answer_items(task.name, options.shard.of(items), model, prompt, options, path)
+    if task.kind == "free" and options.shard.count == 1:
+        _write_for_judge(task, items, out, model.name)
+    return done
+
+
+def half_of(image: str) -> Half:
+    """The half that an image belongs to, by a hash of its name: the same for all tasks and models."""
+    return "b" if hashlib.sha256(image.encode("utf-8", "surrogatepass")).digest()[0] & 1 else "a"
 
 
 def _write_for_judge(task: Task, items: Sequence[Item], out: Path, model: str) -> None:

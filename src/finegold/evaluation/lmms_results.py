@@ -1,9 +1,10 @@
-"""Results of lmms-eval on the tasks that both know, read back beside our own."""
+"""Results of lmms-eval on the tasks that both know, read back beside finegold's."""
 
 from pathlib import Path
 from typing import Any
 
 from finegold.errors import DataError
+from finegold.run import write_json
 from finegold.samples.formats.json_text import read_json
 
 LMMS_TASKS = {
@@ -14,13 +15,30 @@ LMMS_TASKS = {
     "llava_bench_coco": "llava-bench-coco",
     "llava_in_the_wild": "llava-bench-wild",
 }
-"""Ours by lmms-eval's name. Prompts, lengths and metrics differ: a second opinion, not the same number."""
+"""finegold's task by lmms-eval's name. Prompts, lengths and metrics differ: these are a second opinion."""
+
+
+_FILE = "lmms_eval.json"
+
+
+def keep_lmms_results(out: Path, path: Path) -> None:
+    """Keep scores that lmms-eval gave the same model in a folder, to be shown beside finegold's.
+
+    Raises:
+        DataError: If the file holds none of a task that both know.
+    """
+    write_json(out / _FILE, read_lmms_results(path))
+
+
+def kept_lmms_results(out: Path) -> list[dict[str, Any]]:
+    """What `keep_lmms_results` kept in the folder; empty if nothing."""
+    return list(read_json(out / _FILE)) if (out / _FILE).exists() else []
 
 
 def read_lmms_results(path: Path) -> list[dict[str, Any]]:
     """The scores in a `*_results.json` of lmms-eval, a record a metric.
 
-    Each has `task` (ours), `lmms_task`, `metric`, `value`, and `standard_error` (None where it gives none).
+    Each has `task` (finegold's name), `lmms_task`, `metric`, `value` and `standard_error`, perhaps None.
 
     Raises:
         DataError: If the file holds no results of a task that both know.

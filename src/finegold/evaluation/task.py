@@ -1,6 +1,9 @@
-"""What a benchmark is: its files, its items, its prompts by version, the longest answer."""
+"""What a benchmark is: its files, its items, its prompts by version, the longest answer; and all of them.
 
-from collections.abc import Callable, Mapping
+A task is one file in `tasks/`, or an entry point of another package in the group `finegold.tasks`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -8,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from finegold.errors import ConfigError, DataError
+from finegold.registry import Registry
 from finegold.samples import ImageRef
 
 Kind = Literal["caption", "choice", "open", "yes-no", "count", "free"]
@@ -24,10 +28,10 @@ class Item:
         id: Unique in the task.
         image: Where the image is; its name says which items share an image.
         references: Accepted answers or reference captions; empty only for a free answer.
-        question: As published; empty for captions.
-        choices: Of a multiple-choice question, as published.
-        context: A hint that belongs to the question.
-        category: For results by group.
+        question: The question as published; empty for captions.
+        choices: Choices of a multiple-choice question as published.
+        context: A hint that belongs to the question; empty without one.
+        category: Group of the item in results by category.
     """
 
     id: str
@@ -63,6 +67,30 @@ class Prompt:
         )
 
 
+CAPTION_PROMPTS: Mapping[str, Prompt] = {
+    "ehub-2023-07": Prompt("what is described in the image?", 16),
+    "ehub-2023-04": Prompt("Generate caption of this image:", 16),
+    "direct": Prompt("Describe this image in one sentence.", 40),
+}
+"""Prompts of caption tasks. `ehub-2023-07` is LVLM-eHub's wording since 2023-07-06 and `ehub-2023-04` the one
+before, which differs for captions only. `direct` is finegold's: it says what kind of answer is wanted, and
+gives a caption enough room to end."""
+
+
+def question_prompts(ehub: str, direct: str) -> Mapping[str, Prompt]:
+    """Prompts of a question task, by version.
+
+    Args:
+        ehub: Template of both LVLM-eHub versions, whose answers have at most 256 tokens.
+        direct: Template of finegold's version, whose answers have at most 16.
+    """
+    return {
+        "ehub-2023-07": Prompt(ehub, 256),
+        "ehub-2023-04": Prompt(ehub, 256),
+        "direct": Prompt(direct, 16),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A published file or folder.
@@ -70,9 +98,9 @@ class Source:
     Attributes:
         path: Below the task's folder, as published; a folder ends in `/`.
         url: Where to get it.
-        terms: Under which terms.
-        images: Whether it holds the images, which a model that sees none can do without.
-        instead: Another published form of the same, which does as well.
+        terms: The terms that it is published under.
+        images: Whether it holds the images, which a model that looks at none does not need.
+        instead: Path of another published form of the same; None if there is none.
     """
 
     path: str
@@ -82,7 +110,7 @@ class Source:
     instead: str | None = None
 
     def below(self, folder: Path) -> bool:
-        """Whether it is there."""
+        """Whether it is in a folder."""
         return (folder / self.path).exists() or (
             self.instead is not None and (folder / self.instead).exists()
         )
@@ -93,11 +121,11 @@ class Split:
     """A set of items.
 
     Attributes:
-        name: For `--split`.
-        items: Published number.
+        name: Name for `--split`.
+        items: Number of items as published.
         sources: Files that it needs.
-        about: One sentence.
-        sample: Items to draw from those read, as LVLM-eHub draws; None for all.
+        about: What it holds, in one sentence.
+        sample: Number of items to draw from those read, as LVLM-eHub draws; None for all.
     """
 
     name: str
@@ -112,14 +140,14 @@ class Task:
     """A benchmark.
 
     Attributes:
-        name: For `--tasks`.
-        title: For tables.
-        kind: What an answer is.
+        name: Name for `--tasks`.
+        title: Name for tables.
+        kind: What an answer is; decides how it is scored.
         version: Counts up whenever an item or a score would change.
-        folder: Its folder below the data folder.
-        splits: The first is LVLM-eHub's.
-        prompts: By version.
-        read: Yields the items of a split from the task's folder, before any sample is drawn.
+        folder: Name of its folder below the data folder.
+        splits: Sets of items; the first is the default.
+        prompts: Prompt of each version.
+        read: Reads the items of a split from the task's folder, before any sample is drawn.
         fitted_by: Published selectors that were fitted on this task, so that its scores flatter them.
     """
 
@@ -168,8 +196,8 @@ class Task:
 
         Args:
             data: The data folder.
-            split: Of this task.
-            blind: Leave out the images.
+            split: A split of this task.
+            blind: Whether the images are not needed.
         """
         folder = self.locate(data, split)
         return [
@@ -181,8 +209,8 @@ class Task:
 
         Args:
             data: The data folder.
-            split: Of this task.
-            limit: Only the first so many.
+            split: A split of this task.
+            limit: Number of items to keep, the first ones; None for all.
 
         Raises:
             DataError: If the files are not as published, or hold no item.
@@ -193,6 +221,34 @@ class Task:
         if split.sample is not None and split.sample < len(items):
             items = [items[row] for row in draw_rows(len(items), split.sample)]
         return items[:limit]
+
+
+def _checked(name: str, plugin: object) -> Task:
+    if not isinstance(plugin, Task) or plugin.name != name:
+        found = f"the task '{plugin.name}'" if isinstance(plugin, Task) else type(plugin).__name__
+        raise ConfigError(
+            f"the task '{name}' is {found}, expected a finegold.evaluation.Task of that name: register the "
+            "task under its own name"
+        )
+    return plugin
+
+
+TASKS: Registry[Task] = Registry("task", "finegold.tasks", "finegold.evaluation.tasks", check=_checked)
+"""The benchmarks by name: the paper's seven, a repaired one, LLaVA-Bench's questions, and plug-ins."""
+
+
+def add_task(task: Task) -> None:
+    """Register a task under its name."""
+    TASKS.add(task.name, task)
+
+
+def find_tasks(names: Sequence[str]) -> list[Task]:
+    """Tasks by name, each once; `all` names every one.
+
+    Raises:
+        ConfigError: If there is no task of a name.
+    """
+    return [TASKS.get(name) for name in dict.fromkeys(TASKS if "all" in names else names)]
 
 
 def draw_rows(count: int, sample: int, seed: int = 0) -> list[int]:

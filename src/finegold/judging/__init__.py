@@ -1,8 +1,8 @@
 """Judging: two sets of answers compared by a language model, every question in both orders."""
 
-from finegold.judging.files import AnswerSet, JudgeQuestion, read_answers, read_questions
-from finegold.judging.judge import JudgeSettings, judge, judge_in_session, plan
-from finegold.judging.replay import replay
+from finegold.judging.files import AnswerSet, JudgeQuestion, read_answer_set, read_judge_questions
+from finegold.judging.judge import JudgeSettings, judge, judge_in_session, plan_judging
+from finegold.judging.replay import replay_verdicts
 from finegold.judging.result import Bias, ComparedAnswers, Judgement, OrderVerdict, Tally
 from finegold.judging.verdict import Verdict, parse_verdict
 
@@ -19,8 +19,8 @@ __all__ = [
     "judge",
     "judge_in_session",
     "parse_verdict",
-    "plan",
-    "read_answers",
-    "read_questions",
-    "replay",
+    "plan_judging",
+    "read_answer_set",
+    "read_judge_questions",
+    "replay_verdicts",
 ]

@@ -14,10 +14,10 @@ class JudgeQuestion:
     """One question of a comparison.
 
     Attributes:
-        id: `question_id` as text.
+        id: The record's `question_id`, as text.
         text: The question.
-        category: `conv`, `detail`, `complex`, or as the file says; `all` if it says nothing.
-        context: What the judge is told about the image; empty if there is no context file.
+        category: `conv`, `detail`, `complex`, or another word of the file; `all` if it has none.
+        context: Description of the image for the judge; empty if there is no context file.
     """
 
     id: str
@@ -39,7 +39,7 @@ class AnswerSet:
     texts: dict[str, str]
 
 
-def read_questions(path: Path, context: Path | None = None) -> list[JudgeQuestion]:
+def read_judge_questions(path: Path, context: Path | None = None) -> list[JudgeQuestion]:
     """Read questions (`question_id`, `text`, `image`, `category`) and, joined on `image`, their contexts.
 
     A context record has `image` and `caption` or `captions` (text or list); `instances` of COCO (a category
@@ -53,7 +53,7 @@ def read_questions(path: Path, context: Path | None = None) -> list[JudgeQuestio
     for place, record in _records(path):
         number = _id(record, place)
         if number in questions:
-            raise DataError(f"{place} repeats question_id {number}: each question needs an id of its own")
+            raise DataError(f"{place} repeats question_id {number}: each question needs another id")
         known = ""
         if context is not None:
             image = str(record.get("image"))
@@ -70,7 +70,7 @@ def read_questions(path: Path, context: Path | None = None) -> list[JudgeQuestio
     return list(questions.values())
 
 
-def read_answers(path: Path, questions: list[JudgeQuestion]) -> AnswerSet:
+def read_answer_set(path: Path, questions: list[JudgeQuestion]) -> AnswerSet:
     """Read answers (`question_id`, `text`, perhaps `model_id`).
 
     Raises:

@@ -1,4 +1,4 @@
-"""Pairwise judging: every question in both orders, unreadable verdicts asked again, then reported apart."""
+"""Pairwise judging: every question in both orders, unreadable verdicts requested again, then counted."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,22 +25,22 @@ ORDERS: tuple[Order, Order] = ("ab", "ba")
 
 @dataclass(frozen=True, slots=True)
 class JudgeSettings:
-    """How the judge is asked.
+    """How the judge is called.
 
     Attributes:
-        model: As the endpoint names it.
-        temperature: None leaves it to the endpoint.
+        model: Name of the judge at the endpoint.
+        temperature: Temperature of the replies; None leaves it to the endpoint.
         max_tokens: Longest reply.
-        structured: Ask for JSON after a schema where the endpoint has it.
-        asks: Times that one order is asked until a verdict can be read.
-        seed: Of the bootstrap.
+        structured: Whether to request JSON that follows a schema, where the endpoint can do so.
+        attempts: Largest number of calls for one question in one order, until a verdict can be read.
+        seed: Seed of the bootstrap.
     """
 
     model: str
     temperature: float | None = 0.0
     max_tokens: int = 512
     structured: bool = True
-    asks: int = 3
+    attempts: int = 3
     seed: int = 0
 
 
@@ -67,10 +67,10 @@ async def judge(
     Args:
         a: The first set; wins are its wins.
         b: The second set.
-        questions: With their contexts.
-        client: Answers the calls, two a question and more where a verdict cannot be read.
-        settings: How the judge is asked.
-        concurrency: Calls in flight.
+        questions: The questions with their contexts.
+        client: Answers the calls: two for each question, and more where a verdict cannot be read.
+        settings: How the judge is called.
+        concurrency: Number of calls in flight.
     """
     seen = _Seen()
 
@@ -122,22 +122,22 @@ def judge_in_session(
         return loop.run(with_client())
 
 
-def plan(
+def plan_judging(
     a: AnswerSet, b: AnswerSet, questions: Sequence[JudgeQuestion], session: Session, settings: JudgeSettings
 ) -> Plan:
     """What judging would send and cost, if every verdict can be read at once. Sends nothing."""
     planner = Planner(session.cache, session.limits)
     for question in questions:
         for order in ORDERS:
-            planner.add(next(_asks(question, order, a, b, settings)))
+            planner.add(next(_requests(question, order, a, b, settings)))
     return planner.plan()
 
 
-def _asks(
+def _requests(
     question: JudgeQuestion, order: Order, a: AnswerSet, b: AnswerSet, settings: JudgeSettings
 ) -> Iterator[ChatRequest]:
     answers = (a.texts[question.id], b.texts[question.id])
-    for attempt in range(settings.asks):
+    for attempt in range(settings.attempts):
         yield judge_request(
             question,
             answers,
@@ -170,7 +170,7 @@ async def _verdict(
 ) -> OrderVerdict:
     reason, replies = "", 0
     answers = (a.texts[question.id], b.texts[question.id])
-    for request in _asks(question, order, a, b, settings):
+    for request in _requests(question, order, a, b, settings):
         try:
             reply: ChatReply = await client.complete(request)
         except CallFailed as failure:

@@ -2,7 +2,7 @@
 
 In the sense of the LLaVA-Bench review (`eval_gpt_review_bench.py` of haotian-liu/LLaVA): helpfulness,
 relevance, accuracy and level of detail of two answers, a score of 1 to 10 each, the image described by a
-text. The wording is our own.
+text. The wording is finegold's.
 """
 
 from dataclasses import replace
@@ -62,18 +62,19 @@ def judge_request(
     """The call for one question in one order.
 
     Args:
-        question: With its context.
-        answers: Of A and of B.
+        question: The question with its context.
+        answers: Answers of A and of B.
         order: `ab` shows A first.
-        model: As the endpoint names it.
-        temperature: None leaves it to the endpoint.
+        model: Name of the judge at the endpoint.
+        temperature: Temperature of the reply; None leaves it to the endpoint.
         max_tokens: Longest reply.
-        structured: Ask for JSON after a schema, with the plain question as a way out.
+        structured: Whether to request JSON that follows a schema; the plain question is sent where the
+            endpoint refuses that.
         attempt: Number of unreadable replies before this call.
-        tags: For the audit.
+        tags: What the audit notes beside the call.
     """
     first, second = answers if order == "ab" else answers[::-1]
-    # Equal answers make equal requests in both orders; the second is asked too, not read from the first.
+    # Equal answers make equal requests in both orders; the second is sent too, not read from the first.
     template = TEMPLATE if first != second or order == "ab" else f"{TEMPLATE}-swapped"
     shown = ("Description of the image:\n", Untrusted("DESCRIPTION", question.context), "\n\n")
     body = (
@@ -97,5 +98,5 @@ def judge_request(
     )
     if not structured:
         return plain
-    asked = (plain.messages[0], Message("user", (*body, _JSON_END + reminder)))
-    return replace(plain, messages=asked, schema=_SCHEMA, plain=plain)
+    messages = (plain.messages[0], Message("user", (*body, _JSON_END + reminder)))
+    return replace(plain, messages=messages, schema=_SCHEMA, plain=plain)

@@ -11,7 +11,7 @@ from finegold.judging.result import ComparedAnswers, Judgement, OrderVerdict
 from finegold.judging.verdict import parse_verdict
 
 
-def replay(path: Path, *, seed: int = 0) -> Judgement:
+def replay_verdicts(path: Path, *, seed: int = 0) -> Judgement:
     """Read the verdicts of a file and count them again.
 
     One JSON object a line: `question_id`, `order` (`ab` or `ba`) and `reply`, the judge's text; perhaps

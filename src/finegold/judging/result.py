@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 from finegold.errors import DataError
-from finegold.judging.intervals import Estimate, bootstrap_net, proportion, sign_test
 from finegold.judging.prompt import Order
+from finegold.statistics import Estimate, net_wins, proportion, sign_test
 
 Outcome = Literal["win", "tie", "lose", "invalid"]
 
@@ -18,9 +18,9 @@ class OrderVerdict:
     Attributes:
         order: `ab` if A was shown first.
         a: Score of A's answer, 1 to 10; None if no reply could be read.
-        b: Likewise of B's.
+        b: Score of B's answer, 1 to 10; None together with `a`.
         reason: Why there are no scores; empty if there are.
-        replies: Replies that were read, unreadable ones included.
+        replies: Number of replies, unreadable ones included.
     """
 
     order: Order
@@ -40,11 +40,11 @@ class ComparedAnswers:
     """One question in both orders.
 
     Attributes:
-        question_id: As text.
-        category: Of the question.
+        question_id: Id of the question, as text.
+        category: Category of the question.
         a_length: Characters of A's answer; None if a replayed file does not say.
-        b_length: Likewise of B's.
-        orders: `ab`, then `ba`.
+        b_length: Characters of B's answer; None if a replayed file does not say.
+        orders: The verdicts in the orders `ab` and `ba`.
     """
 
     question_id: str
@@ -68,37 +68,39 @@ class Tally:
     """Counts for A over some questions, with what they are worth.
 
     Attributes:
-        wins: By the paper's rule, as are `ties` and `losses`.
+        wins: Questions that A wins by the paper's rule.
+        ties: Questions that nobody wins.
+        losses: Questions that B wins.
         invalid: Questions without a readable verdict in both orders; in none of the numbers below.
-        win_rate: wins / (wins + ties + losses), exact binomial interval.
+        win_rate: wins / (wins + ties + losses), exact binomial interval; None without a valid question.
         net: (wins - losses) / (wins + ties + losses), bootstrap interval; the literature's winning score is
-            this plus 1.
-        p_value: Exact sign test of wins against losses.
+            this plus 1. None without a valid question.
+        p_value: Exact sign test of wins against losses; None without either.
     """
 
     wins: int
     ties: int
     losses: int
     invalid: int
-    win_rate: Estimate
-    net: Estimate
+    win_rate: Estimate | None
+    net: Estimate | None
     p_value: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Bias:
-    """What the judge's verdicts follow beside the answers' worth. Shares are of verdicts that are no draw.
+    """What the judge's verdicts follow beside the answers' quality; a share of no verdicts is None.
 
     Attributes:
         order_consistency: Share of valid questions on which both orders agree.
-        first_position: Share of verdicts for the answer shown first; 0.5 is fair.
-        longer: Share of verdicts for the longer answer.
-        draws: Verdicts with equal scores.
+        first_position: Share of verdicts, without draws, for the answer shown first; 0.5 is fair.
+        longer: Share of verdicts, without draws, for the longer answer.
+        draws: Number of verdicts with equal scores.
     """
 
-    order_consistency: Estimate
-    first_position: Estimate
-    longer: Estimate
+    order_consistency: Estimate | None
+    first_position: Estimate | None
+    longer: Estimate | None
     draws: int
 
 
@@ -109,14 +111,14 @@ class Judgement:
     Attributes:
         a: Name of the first set; wins are its wins.
         b: Name of the second.
-        model: Judge as asked for.
+        model: Name of the judge as the user gave it.
         answered_by: Models that the endpoint says answered, sorted.
         dates: First and last day (UTC) of the replies; empty if a replayed file does not say.
         template: Name and version of the prompt.
-        seed: Of the bootstrap.
-        comparisons: One a question, in the order of the questions.
-        stopped: Why not all was asked; None if it was.
-        notes: What was not done as asked.
+        seed: Seed of the bootstrap.
+        comparisons: One for each question, in the order of the questions.
+        stopped: Why not every question was judged; None if every one was.
+        notes: Differences between what was requested and what was done.
     """
 
     a: str
@@ -131,11 +133,11 @@ class Judgement:
     notes: tuple[str, ...] = ()
 
     def overall(self) -> Tally:
-        """All questions."""
+        """The tally of all questions."""
         return tally(self.comparisons, self.seed)
 
     def by_category(self) -> dict[str, Tally]:
-        """Each category, in order of first appearance."""
+        """The tally of each category, in order of first appearance."""
         names = dict.fromkeys(comparison.category for comparison in self.comparisons)
         return {name: tally([c for c in self.comparisons if c.category == name], self.seed) for name in names}
 
@@ -144,7 +146,7 @@ class Judgement:
         return bias(self.comparisons)
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as JSON."""
+        """The judgement as JSON: `judge.json`."""
         return {
             "a": self.a,
             "b": self.b,
@@ -157,9 +159,9 @@ class Judgement:
             "seed": self.seed,
             "stopped": self.stopped,
             "notes": list(self.notes),
-            "overall": asdict(self.overall()),
-            "categories": {name: asdict(found) for name, found in self.by_category().items()},
-            "bias": asdict(self.bias()),
+            "overall": _json(self.overall()),
+            "categories": {name: _json(found) for name, found in self.by_category().items()},
+            "bias": _json(self.bias()),
             "questions": [{**asdict(c), "outcome": c.outcome} for c in self.comparisons],
         }
 
@@ -191,33 +193,27 @@ class Judgement:
             ) from None
 
 
+def _json(found: Tally | Bias) -> dict[str, Any]:
+    """A tally or bias as JSON; a share of nothing has a value of null."""
+    nothing = {"value": None, "low": None, "high": None, "n": 0, "method": ""}
+    return {
+        name: nothing if value is None and name != "p_value" else value
+        for name, value in asdict(found).items()
+    }
+
+
 def _comparison(question: Mapping[str, Any]) -> ComparedAnswers:
-    first, second = (
-        OrderVerdict(order["order"], order["a"], order["b"], order["reason"], order["replies"])
-        for order in question["orders"]
-    )
-    return ComparedAnswers(
-        question["question_id"],
-        question["category"],
-        question["a_length"],
-        question["b_length"],
-        (first, second),
-    )
+    first, second = (OrderVerdict(**order) for order in question["orders"])
+    lengths = (question["a_length"], question["b_length"])
+    return ComparedAnswers(question["question_id"], question["category"], *lengths, (first, second))
 
 
 def tally(comparisons: Sequence[ComparedAnswers], seed: int) -> Tally:
     """Count outcomes and put intervals on them."""
     outcomes = [comparison.outcome for comparison in comparisons]
-    wins, ties, losses = (outcomes.count(name) for name in ("win", "tie", "lose"))
-    return Tally(
-        wins,
-        ties,
-        losses,
-        outcomes.count("invalid"),
-        proportion(wins, wins + ties + losses),
-        bootstrap_net(wins, ties, losses, seed=seed),
-        sign_test(wins, losses),
-    )
+    wins, ties, losses, invalid = (outcomes.count(name) for name in ("win", "tie", "lose", "invalid"))
+    rate, net = proportion(wins, wins + ties + losses), net_wins(wins, ties, losses, seed=seed)
+    return Tally(wins, ties, losses, invalid, rate, net, sign_test(wins, losses))
 
 
 def bias(comparisons: Sequence[ComparedAnswers]) -> Bias:

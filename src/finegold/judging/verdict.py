@@ -25,8 +25,8 @@ class Verdict:
     """Scores of the answers in the order in which they were shown.
 
     Attributes:
-        scores: Of answer 1 and answer 2, 1 to 10; None if the reply cannot be read.
-        reason: Why not; empty if it can.
+        scores: Scores of answer 1 and answer 2, 1 to 10; None if the reply cannot be read.
+        reason: Why it cannot be read; empty if it can.
     """
 
     scores: tuple[float, float] | None

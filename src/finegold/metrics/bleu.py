@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from finegold.arrays import Floats
-from finegold.metrics.cider import Tokens, check_references
-from finegold.metrics.measure import Measure
-from finegold.metrics.ngrams import ORDERS, ngram_counts
+from finegold.metrics.cider import ORDERS, Tokens, check_references, ngram_counts
+from finegold.statistics import Measure
 
 # COCO's smoothing constants: a precision of 0/0 counts as almost 0 and not as an error.
 _TINY, _SMALL = 1e-15, 1e-9

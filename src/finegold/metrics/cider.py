@@ -17,12 +17,16 @@ import numpy as np
 
 from finegold.arrays import Floats
 from finegold.errors import DataError
-from finegold.metrics.ngrams import ORDERS, Ngrams, ngram_counts
 
 SIGMA = 6.0
 """Width of CIDEr-D's length penalty, in bigrams."""
 
+ORDERS = 4
+"""Longest n-gram of CIDEr and BLEU-4."""
+
 Tokens = Sequence[str]
+Ngrams = list[Counter[tuple[str, ...]]]
+"""Counts by order: entry 0 holds the words, entry 1 the bigrams."""
 _Weights = list[dict[tuple[str, ...], float]]
 
 
@@ -83,8 +87,8 @@ class CiderReferences:
 
         Args:
             references: The tokenised references of each image, at least one.
-            clip: As CIDEr-D does.
-            sigma: Of the length penalty; infinite for none.
+            clip: Whether counts are clipped to those of the reference, as CIDEr-D does.
+            sigma: Width of the length penalty, in bigrams; infinite for none.
         """
         counted = [[ngram_counts(reference) for reference in group] for group in references]
         images = Counter(
@@ -97,7 +101,7 @@ class CiderReferences:
         self._clip, self._sigma = clip, sigma
 
     def score(self, image: int, tokens: Tokens) -> float:
-        """Of one caption of the image at this place, in [0, 10]."""
+        """The score of a caption of the image at this place, in [0, 10]."""
         mine = _vector(ngram_counts(tokens), self._rarity, self._unseen)
         group = self._vectors[image]
         total = sum(_similarity(mine, theirs, self._clip, self._sigma) for theirs in group)
@@ -116,6 +120,14 @@ def check_references(candidates: Sequence[Tokens], references: Sequence[Sequence
             f"of which {sum(not group for group in references)} are empty: each caption needs at least one "
             "reference"
         )
+
+
+def ngram_counts(tokens: Tokens) -> Ngrams:
+    """How often each n-gram of 1 to 4 tokens occurs."""
+    return [
+        Counter(tuple(tokens[start : start + n]) for start in range(len(tokens) - n + 1))
+        for n in range(1, ORDERS + 1)
+    ]
 
 
 def _vector(ngrams: Ngrams, rarity: dict[tuple[str, ...], float], unseen: float) -> _Vector:

@@ -1,6 +1,5 @@
 """The report: one self-contained HTML file that says what was picked, and why."""
 
-from finegold.report.html import render, write
 from finegold.report.selection.inputs import (
     Cluster,
     DatasetFacts,
@@ -14,6 +13,7 @@ from finegold.report.selection.inputs import (
     Section,
     SelectionFacts,
 )
+from finegold.report.selection.page import render_report, write_report
 
 __all__ = [
     "Cluster",
@@ -27,6 +27,6 @@ __all__ = [
     "RowContent",
     "Section",
     "SelectionFacts",
-    "render",
-    "write",
+    "render_report",
+    "write_report",
 ]

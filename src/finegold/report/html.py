@@ -1,4 +1,4 @@
-"""ReportInputs to one HTML file that loads nothing and sends nothing."""
+"""Pages that load nothing and send nothing: one file each, from one base template and style sheet."""
 
 import json
 from base64 import b64encode
@@ -7,45 +7,44 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from finegold.report.charts import number
-from finegold.report.selection.inputs import ReportInputs
-from finegold.report.selection.view import FIRST, page
+from finegold.report.text import number, percent
 from finegold.report.thumbnails import data_uri
 from finegold.run import atomic_path
 
 
-def render(inputs: ReportInputs) -> str:
-    """The report as one HTML page.
+def render_page(name: str, *, style: str = "", script: str = "", data: Any = None, **values: Any) -> str:
+    """A page as one HTML text.
 
-    Text from the data is escaped everywhere. A content security policy forbids every request, and every
-    script but the page's own, which is named by its hash.
+    All text is escaped. A content security policy forbids every request, and every script but the page's,
+    which is named by its hash.
 
-    Raises:
-        ConfigError: If the inputs contradict one another: an array of another length, a near miss that is no
-            row, a thumbnail that is no image.
+    Args:
+        name: Template that extends `base.html`.
+        style: Further style sheet beside the common one, such as `study.css`.
+        script: Script of the page, such as `report.js`.
+        data: What the script reads from the element `data`, JSON-able.
+        values: What the template needs.
     """
-    script = _read("report.js")
-    digest = b64encode(sha256(script.encode()).digest()).decode("ascii")
-    return template("report.html").render(
-        page=page(inputs),
-        first=FIRST,
-        inputs=inputs,
-        style=stylesheet(),
-        script=Markup(script),
-        script_hash=digest,
+    code = _read(script) if script else ""
+    return (
+        _environment()
+        .get_template(name)
+        .render(
+            style=Markup(_read("base.css") + (_read(style) if style else "")),
+            script=Markup(code),
+            script_hash=b64encode(sha256(code.encode()).digest()).decode("ascii"),
+            data=data,
+            **values,
+        )
     )
 
 
-def write(inputs: ReportInputs, path: Path) -> None:
-    """Render to a file; a reader sees the old report or the new one, never half of one.
-
-    Raises:
-        ConfigError: As `render`.
-    """
-    write_html(render(inputs), path)
+def render_part(name: str, **values: Any) -> Markup:
+    """A part of a page from its template; all text is escaped."""
+    return Markup(_environment().get_template(name).render(**values))
 
 
 def write_html(page: str, path: Path) -> None:
@@ -64,37 +63,24 @@ def embedded_json(value: Any) -> Markup:
     return Markup(text)
 
 
-def template(name: str, package: str = "finegold.report") -> Template:
-    """A template of a package of finegold, with escaping on and the report's filters."""
-    return _environment(package).get_template(name)
-
-
-def stylesheet() -> Markup:
-    """What the report looks like, light and dark, for other pages of finegold to look the same."""
-    return Markup(_read("report.css"))
-
-
 @lru_cache
-def _environment(package: str) -> Environment:
+def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader(package),
+        loader=PackageLoader("finegold.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = number
-    environment.filters["count"] = lambda value: f"{value:,}"
-    environment.filters["percent"] = _percent
-    environment.filters["data_uri"] = data_uri
-    environment.filters["embedded_json"] = embedded_json
+    filters: dict[str, Any] = {
+        "number": number,
+        "count": "{:,}".format,
+        "percent": percent,
+        "data_uri": data_uri,
+        "embedded_json": embedded_json,
+    }
+    environment.filters |= filters
     return environment
-
-
-def _percent(share: float) -> str:
-    """One decimal; a share of a few rows of many is not zero."""
-    percent = share * 100
-    return "<0.1%" if 0 < percent < 0.1 else f"{percent:.1f}%"
 
 
 def _read(name: str) -> str:

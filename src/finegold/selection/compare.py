@@ -1,33 +1,17 @@
 """What tells one selection from another: pure functions on arrays."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from finegold.arrays import Floats, Ints, Vectors
+from finegold.statistics import Estimate
 
 NEAR_DUPLICATE = 0.95
 """Cosine above which two chosen images count as near duplicates."""
 CHUNK = 2_048
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A mean over seeds with a 95 % interval.
-
-    Attributes:
-        mean: Over the seeds.
-        low: Lower end; the mean itself where there is one value only.
-        high: Upper end.
-        n: Number of values.
-    """
-
-    mean: float
-    low: float
-    high: float
-    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +22,7 @@ class PresetFigures:
         preset: Its name.
         version: Its version.
         seeds: How many ran; one for a preset that draws nothing at random.
-        figures: Interval of each figure: `mean <indicator>`, `cluster coverage`, `distance`,
+        figures: Estimate of each figure: `mean <indicator>`, `cluster coverage`, `distance`,
             `near duplicates`, `seconds`, and with labels `bad` and `is <label>`, shares from 0 to 1.
         chosen: Ids of the first seed's selection, by rank.
     """
@@ -46,7 +30,7 @@ class PresetFigures:
     preset: str
     version: str
     seeds: int
-    figures: Mapping[str, Interval]
+    figures: Mapping[str, Estimate]
     chosen: tuple[str, ...]
 
 
@@ -78,7 +62,7 @@ class PresetComparison:
                 entry["preset"],
                 entry["version"],
                 entry["seeds"],
-                {name: Interval(**figure) for name, figure in entry["figures"].items()},
+                {name: _estimate(figure) for name, figure in entry["figures"].items()},
                 tuple(entry["chosen"]),
             )
             for entry in value["presets"]
@@ -93,16 +77,10 @@ class PresetComparison:
         return list(dict.fromkeys(name for entry in self.presets for name in entry.figures))
 
 
-def interval(values: Sequence[float]) -> Interval:
-    """Student's t interval of the mean (95 %); one value, or equal values, give an interval of no width."""
-    array = np.asarray(values, dtype=np.float64)
-    mean = float(array.mean())
-    if len(array) < 2 or np.ptp(array) == 0:
-        return Interval(mean, mean, mean, len(array))
-    from scipy.stats import t
-
-    half = float(t.ppf(0.975, len(array) - 1) * array.std(ddof=1) / np.sqrt(len(array)))
-    return Interval(mean, mean - half, mean + half, len(array))
+def _estimate(figure: Mapping[str, Any]) -> Estimate:
+    # Older files say `mean`, and not how the interval was made.
+    value = figure["value"] if "value" in figure else figure["mean"]
+    return Estimate(value, figure["low"], figure["high"], figure["n"], figure.get("method", ""))
 
 
 def overlap(first: Collection[str], second: Collection[str]) -> float:

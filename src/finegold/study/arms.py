@@ -13,6 +13,7 @@ from finegold.samples.images import image_sha256
 from finegold.selection.manifest import MANIFEST, manifest_text
 from finegold.selection.preset import find_preset
 from finegold.study.folder import StudyFolder
+from finegold.study.jobs import Job
 from finegold.study.study import ArmSpec, PoolSpec
 from finegold.workflow import Compute, DataSource, Run, Selection, SelectionSettings
 from finegold.workflow.output import output_folder, subset_names
@@ -27,10 +28,10 @@ class Subset:
     """Rows that an arm chose with one seed.
 
     Attributes:
-        fingerprint: Of ids and contents: equal subsets are trained on once.
+        fingerprint: Fingerprint of ids and contents: equal subsets are trained on once.
         ids: Sample ids, in the dataset's order.
         data: File or folder to open.
-        images: Image folder to give with it.
+        images: Image folder to give with it; None if the data needs none.
     """
 
     fingerprint: str
@@ -40,20 +41,22 @@ class Subset:
 
 
 @dataclass(frozen=True, slots=True)
-class ArmRows:
-    """What an arm trains on.
+class ArmRuns:
+    """An arm: what it trains on, and the job of each of its seeds.
 
     Attributes:
         arm: The arm.
-        subsets: One a seed; empty for a model as it is, and for an arm that could not be run.
-        note: What the selection had to say, or why the arm could not be run.
-        missing: Whether it could not be run.
+        subsets: Rows of each seed; empty for a model as it is, and for an arm that cannot be run.
+        note: What the selection had to say, or why the arm cannot be run.
+        missing: Whether it cannot be run.
+        jobs: Job of each seed; equal for seeds that nothing tells apart.
     """
 
     arm: ArmSpec
     subsets: tuple[Subset, ...]
     note: str = ""
     missing: bool = False
+    jobs: tuple[Job, ...] = ()
 
 
 class StudyRows:
@@ -71,22 +74,21 @@ class StudyRows:
         """The tables that a preset needs, computed if they are not there."""
         return self.run.compute_tables(SelectionSettings.of(preset, "100%", weights))
 
-    def choose(self, arm: ArmSpec, seeds: int) -> ArmRows:
-        """The arm's rows for each seed; an arm whose indicators are not there, or too large, gets a note."""
+    def choose(self, arm: ArmSpec, seeds: int) -> ArmRuns:
+        """The arm's rows for each seed; an arm whose indicators are missing, or too large, gets a note."""
         if arm.preset is None:
-            return ArmRows(arm, ())
+            return ArmRuns(arm, ())
         seeded = find_preset(arm.preset).seeded
         try:
-            asked = [
-                SelectionSettings.of(arm.preset, arm.size, arm.weights, seed=seed)
+            selections = [
+                self.run.pick(SelectionSettings.of(arm.preset, arm.size, arm.weights, seed=seed))
                 for seed in range(seeds if seeded else 1)
             ]
-            selections = [self.run.pick(settings) for settings in asked]
         except (ConfigError, BudgetError) as error:
-            return ArmRows(arm, (), f"{error}", missing=True)
+            return ArmRuns(arm, (), f"{error}", missing=True)
         subsets = [self._write(selection) for selection in selections]
         notes = " ".join(selections[0].manifest.notes)
-        return ArmRows(arm, tuple(subsets if seeded else subsets * seeds), notes)
+        return ArmRuns(arm, tuple(subsets if seeded else subsets * seeds), notes)
 
     def _write(self, selection: Selection) -> Subset:
         rows = selection.chosen().sort_by("row")

@@ -8,18 +8,18 @@ import numpy as np
 from finegold.arrays import Ints
 from finegold.encoders import load_encoder
 from finegold.evaluation.task import Item
-from finegold.report.study.findings import Gain, Interval
+from finegold.report.study.findings import Gain
 from finegold.run import fingerprint, write_json
 from finegold.samples.images import decode
 from finegold.selection.compare import unit_rows
 from finegold.selection.table import gather
+from finegold.statistics import HierarchicalBootstrap, SeedMeasure
 from finegold.study.arms import StudyRows
-from finegold.study.intervals import Draws, Measured
 from finegold.study.measure import Metric
 from finegold.study.study import Study
 
 FEWEST = 5
-"""Images of a cluster without which no gain is stated."""
+"""Number of images in a cluster below which no gain is stated."""
 
 
 def nearest_clusters(
@@ -30,11 +30,11 @@ def nearest_clusters(
     Kept in the study's folder, since embedding takes a while.
 
     Args:
-        folder: The study's.
-        pool: Clustered as the preset `stratified` does it, ten spectral clusters.
-        encoder: Of the pool's embeddings.
-        device: `auto`, `cpu`...
-        items: With the images.
+        folder: The study's folder.
+        pool: The rows; they get the clusters of the preset `stratified`, ten spectral ones.
+        encoder: Encoder of the pool's embeddings.
+        device: Device of the encoder: `auto`, `cpu`...
+        items: Items whose images are placed.
     """
     computed = pool.tables("stratified")
     assert computed.clusters is not None
@@ -67,22 +67,19 @@ def nearest_clusters(
 def gains(metric: Metric, study: Study, clusters: dict[str, int]) -> tuple[Gain, ...]:
     """Each arm's difference to the baseline on the images of each cluster; more is better."""
     of_item = np.array([clusters[image] for image in metric.images])
-    sign = 1.0 if metric.better == "higher" else -1.0
-    baseline = metric.arms[study.baseline]
     found = []
     for number in np.unique(of_item):
         rows = np.flatnonzero(of_item == number)
         images = [metric.images[row] for row in rows]
         if len(set(images)) < FEWEST:
             continue
-        draws = Draws.of(images, replicates=study.replicates, level=study.level)
-        theirs = Measured(baseline.statistics[:, rows], baseline.combine)
-        for arm, measured in metric.arms.items():
-            if arm == study.baseline:
-                continue
-            own = Measured(measured.statistics[:, rows], measured.combine)
-            gain = draws.difference(own, theirs)
-            ends = sorted(sign * end for end in (gain.low, gain.high) if end is not None)
-            interval = Interval(sign * gain.value, *(ends or (None, None)))
-            found.append(Gain(arm, int(number), len(set(images)), interval))
+        bootstrap = HierarchicalBootstrap.of(images, replicates=study.replicates, level=study.level)
+        measures = {
+            arm: SeedMeasure(measure.statistics[:, rows], measure.combine)
+            for arm, measure in metric.arms.items()
+        }
+        for arm, measure in measures.items():
+            if arm != study.baseline:
+                gain = bootstrap.difference(measure, measures[study.baseline]).times(metric.sign)
+                found.append(Gain(arm, int(number), len(set(images)), gain))
     return tuple(sorted(found, key=lambda gain: (list(metric.arms).index(gain.arm), gain.cluster)))

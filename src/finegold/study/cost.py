@@ -1,4 +1,4 @@
-"""What a study will take, from short trials of its own steps on this machine.
+"""What a study will take, from short trials of its steps on this machine.
 
 Nothing of the study is kept from the trials. Steps that are done already count nothing.
 """
@@ -6,16 +6,14 @@ Nothing of the study is kept from the trials. Steps that are done already count 
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from finegold.errors import BudgetError
-from finegold.evaluation.task import Item
 from finegold.models import load_model
 from finegold.models.prefix import is_prefix_name, load_network
-from finegold.report.study.words import duration
-from finegold.samples import Dataset, open_dataset
+from finegold.report.text import duration
 from finegold.samples.images import decode
 from finegold.scorers.registry import is_automatic
 from finegold.selection.options import parse_size
@@ -23,35 +21,35 @@ from finegold.study.arms import StudyRows
 from finegold.study.folder import StudyFolder, finished
 from finegold.study.jobs import Job, Training, weights_identity
 from finegold.study.offline_models import place, training_photos
-from finegold.study.run import Prepared, base_model, prepare
+from finegold.study.prepare import Prepared, base_model, prepare_study
 from finegold.study.study import PoolSpec, Study
 from finegold.study.task_items import TaskItems, read_task_items
 from finegold.study.workers import WorkerPool, run_jobs
-from finegold.tuning import default_recipe, load_recipe
+from finegold.tuning import load_recipe
 from finegold.workflow import Compute, SelectionSettings
 
 ROWS = 96
-"""Rows of the trial pool."""
+"""Number of rows of the trial pool."""
 STEPS = 16
-"""Training steps of a trial."""
+"""Number of training steps of a trial."""
 IMAGES = 16
-"""Images whose features are timed."""
+"""Number of images whose features are timed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What is to do.
+    """What a study still takes.
 
     Attributes:
-        runs: Trainings and evaluations in all.
-        done: Of these, done already.
+        runs: Number of trainings and evaluations in all.
+        done: Number of these that are done.
         stage1: Seconds to train the study's offline models.
         pool: Seconds to read, score and cluster the rows.
         training: Seconds of the trainings, all workers together.
         answering: Seconds of the answers and losses, all workers together.
-        workers: Runs side by side.
-        calls: Calls to a judge at most, or None without one.
-        usd: Their price at most, or None if unknown.
+        workers: Number of runs side by side.
+        calls: Largest number of calls to a judge; None without one.
+        usd: Highest price of these calls; None if unknown.
     """
 
     runs: int
@@ -66,11 +64,11 @@ class Cost:
 
     @property
     def seconds(self) -> float:
-        """From start to end."""
+        """Seconds from start to end."""
         return self.stage1 + self.pool + (self.training + self.answering) / self.workers
 
     def lines(self) -> list[tuple[str, str]]:
-        """For people."""
+        """Rows of a table for a person."""
         left = self.runs - self.done
         found = [("runs", f"{left:,} of {self.runs:,}"), ("workers", str(self.workers))]
         parts = (
@@ -87,43 +85,22 @@ class Cost:
         return found
 
 
-def plan_study(folder: StudyFolder, study: Study, crew: WorkerPool, machine: Compute) -> Cost:
-    """Time what is not done yet on a small scale, and multiply.
+def plan_study(study: Study, out: str | Path, *, workers: int | None = None, device: str = "auto") -> Cost:
+    """What `run_study` would take: what is not done yet is timed on a small scale, and multiplied.
+
+    Args:
+        study: From `load_study`.
+        out: The study's folder: what is done there counts nothing.
+        workers: Number of runs side by side; as many as there are GPUs, or cores, if None.
+        device: `auto`, `cpu`, `cuda`...
 
     Raises:
-        FinegoldError: What the study itself would raise.
+        FinegoldError: What `run_study` would raise.
     """
-    pool = StudyRows(folder, study.data, study.encoder, machine)
     tasks = read_task_items(study)
-    stage1 = _stage1_seconds(folder, study, pool, tasks)
-    prepared = None if stage1 or not _scored(pool, study) else prepare(folder, study, tasks, machine)
-    jobs = _counted(study, pool, tasks) if prepared is None else _left(folder, prepared)
-    with tempfile.TemporaryDirectory(prefix="finegold-plan-") as trial:
-        scoring = 0.0 if prepared is not None else _pool_seconds(Path(trial), study, pool, machine)
-        rates = _rates(Path(trial), folder, study, pool, tasks, crew, machine) if jobs.left else _Rates()
-    steps = load_recipe(study.recipe or default_recipe(study.model), steps=study.steps).steps
-    items = {task: len(found) for task, found in tasks.items.items()}
-    training = jobs.trainings * (steps * rates.step + rates.other)
-    answering = jobs.left * rates.load
-    answering += sum(models * items[task] * rates.item[task] for task, models in jobs.answers.items())
-    # The first to see an image computes its features; the others find them.
-    answering += (sum(items.values()) + jobs.rows) * rates.image
-    judged = None
-    if study.judge is not None:
-        from finegold.study.judge import plan_judge
-
-        judged = plan_judge(study.judge, tasks.items[study.judge.task], len(study.arms) - 1)
-    return Cost(
-        runs=jobs.all,
-        done=jobs.all - jobs.left,
-        stage1=stage1,
-        pool=scoring,
-        training=training,
-        answering=answering,
-        workers=max(1, min(len(crew.devices), jobs.left)),
-        calls=None if judged is None else judged.calls,
-        usd=None if judged is None else judged.usd,
-    )
+    folder = StudyFolder(Path(out))
+    with folder.run.writing(), tempfile.TemporaryDirectory(prefix="finegold-plan-") as trial:
+        return _Planning(Path(trial), folder, study, tasks, WorkerPool.of(workers, device)).cost()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,107 +114,13 @@ class _Jobs:
     rows: int
 
 
-def _left(folder: StudyFolder, prepared: Prepared) -> _Jobs:
-    """What is to do when every subset is known."""
-    jobs = prepared.jobs()
-    left = [job for job in jobs if job.left(folder)]
-    trainings = [job for job in left if job.training and not job.trained(folder)]
-    answers = Counter(spec.task for job in left for spec in job.left(folder))
-    return _Jobs(len(jobs), len(left), len(trainings), answers, len(prepared.pools[""].run.rows().usable))
-
-
-def _counted(study: Study, pool: StudyRows, tasks: TaskItems) -> _Jobs:
-    """The same before anything is chosen: arms of equal choice count once, arms of too many rows do not."""
-    count = pool.run.dataset.count()
-    seen: dict[tuple[object, ...], int] = {}
-    for arm in study.arms:
-        if arm.preset is None:
-            seen[("as it is",)] = 1
-            continue
-        try:
-            size = parse_size(arm.size, count)
-        except BudgetError:
-            continue
-        kind = ("all",) if size == count else (arm.preset, size, str(arm.weights))
-        key = (*kind, arm.recipe, None if arm.data is None else arm.data.path)
-        seen[key] = max(seen.get(key, 0), arm.seeds or study.seeds)
-    runs = sum(seen.values())
-    trainings = runs - seen.get(("as it is",), 0)
-    return _Jobs(runs, runs, trainings, dict.fromkeys(tasks.items, runs), count)
-
-
-def _scored(pool: StudyRows, study: Study) -> bool:
-    """Whether the run folder holds all that the arms need, so that choosing takes seconds."""
-    arms = [
-        SelectionSettings.of(arm.preset, "100%", arm.weights) for arm in study.arms if arm.preset is not None
-    ]
-    named = {name for settings in arms for name in settings.indicators if is_automatic(name)}
-    folder = pool.run.folder
-    done = {folder.parameters(table)["scorer"] for table in folder.finished("scores")}
-    # The study clusters in any case, for the gains by cluster.
-    return named <= done and bool(folder.finished("clusters"))
-
-
-def _stage1_seconds(folder: StudyFolder, study: Study, pool: StudyRows, tasks: TaskItems) -> float:
-    """Of training the offline models: photos through the towers, then steps."""
-    if study.offline is None:
-        return 0.0
-    photos, _ = training_photos(study.offline, pool.image_hashes() | tasks.image_files())
-    where = place(folder, study.offline, photos)
-    if finished(where) is not None:
-        return 0.0
-    from finegold.tuning.offline.trial import time_stage1
-
-    offline = study.offline
-    return time_stage1(
-        photos,
-        epochs=offline.epochs,
-        steps=offline.steps,
-        agreed_steps=offline.agreed_steps,
-        seed=offline.seed,
-        heads_done=finished(where / "heads") is not None,
-    )
-
-
-def _trial_pool(trial: Path, pool: StudyRows) -> tuple[Dataset, PoolSpec]:
-    """Evenly spaced rows of the pool, as a dataset of its own."""
-    whole = pool.run.dataset
-    count = whole.count()
-    keep = sorted({round(i * (count - 1) / max(1, min(ROWS, count) - 1)) for i in range(min(ROWS, count))})
-    out = trial / "rows"
-    if not out.exists():
-        out.mkdir()
-        written = whole.write(out, keep, link=True)
-        images = None if written.images is None else str(written.images)
-        (trial / "where.txt").write_text(f"{written.data}\n{images or ''}", encoding="utf-8")
-    data, _, images = (trial / "where.txt").read_text(encoding="utf-8").partition("\n")
-    small = PoolSpec(path=data, images=images or None, ids=pool.ids)
-    return open_dataset(data, images=images or None, ids=pool.ids), small
-
-
-def _pool_seconds(trial: Path, study: Study, pool: StudyRows, machine: Compute) -> float:
-    """Read, embed and score the trial rows for every preset, and multiply.
-
-    The first round loads the models, so a second one on a new folder is the one that counts.
-    """
-    _, small = _trial_pool(trial, pool)
-    seconds = 0.0
-    for number in range(2):
-        begin = time.perf_counter()
-        rows = StudyRows(StudyFolder(trial / f"round-{number}"), small, study.encoder, machine)
-        for preset in dict.fromkeys(["stratified", *(arm.preset for arm in study.arms if arm.preset)]):
-            rows.tables(preset)
-        seconds = time.perf_counter() - begin
-    return seconds * pool.run.dataset.count() / ROWS
-
-
 @dataclass(frozen=True, slots=True)
 class _Rates:
     """Seconds of a run's parts, with as many runs side by side as there are workers.
 
     Attributes:
         step: A training step.
-        item: By task, answering an item and measuring its references.
+        item: Answering an item and measuring its references, by task.
         load: Loading the model.
         other: The rest of a run.
         image: Features of an image that no run has seen yet.
@@ -250,24 +133,128 @@ class _Rates:
     image: float = 0.0
 
 
-def _rates(
-    trial: Path,
-    folder: StudyFolder,
-    study: Study,
-    pool: StudyRows,
-    tasks: TaskItems,
-    crew: WorkerPool,
-    machine: Compute,
-) -> _Rates:
-    _, small = _trial_pool(trial, pool)
-    model = base_model(folder, study, machine)
-    recipe = study.recipe or default_recipe(study.model)
-    limits = {spec.task: min(len(tasks.items[spec.task]), 2 * spec.batch) for spec in tasks.specs}
-    specs = tuple(replace(spec, limit=limits[spec.task], items="trial") for spec in tasks.specs)
-    workers = len(crew.devices)
-    jobs = []
-    # Two for each worker: the first ones import libraries and compute features, the second ones count.
-    for number in range(2 * workers):
+class _Planning:
+    """A study with its rows and items, and a folder for trials."""
+
+    def __init__(
+        self, trial: Path, folder: StudyFolder, study: Study, tasks: TaskItems, workers: WorkerPool
+    ) -> None:
+        self.trial, self.folder, self.study = trial, folder, study
+        self.tasks, self.workers = tasks, workers
+        self.compute = Compute(device=workers.devices[0])
+        self.rows = StudyRows(folder, study.data, study.encoder, self.compute)
+
+    def cost(self) -> Cost:
+        study, tasks = self.study, self.tasks
+        stage1 = self.stage1_seconds()
+        prepared = None
+        if not stage1 and scores_are_there(self.rows, study):
+            prepared = prepare_study(self.folder, study, tasks, self.compute)
+        jobs = self.counted() if prepared is None else self.left(prepared)
+        scoring = 0.0 if prepared is not None else self.pool_seconds()
+        rates = self.rates() if jobs.left else _Rates()
+        steps = load_recipe(study.recipe_name, steps=study.steps).steps
+        items = {task: len(found) for task, found in tasks.items.items()}
+        answering = jobs.left * rates.load
+        answering += sum(models * items[task] * rates.item[task] for task, models in jobs.answers.items())
+        # The first to see an image computes its features; the others find them.
+        answering += (sum(items.values()) + jobs.rows) * rates.image
+        calls, usd = None, None
+        if study.judge is not None:
+            from finegold.study.judge import judging_cost
+
+            calls, usd = judging_cost(study.judge, tasks.items[study.judge.task], len(study.arms) - 1)
+        return Cost(
+            runs=jobs.all,
+            done=jobs.all - jobs.left,
+            stage1=stage1,
+            pool=scoring,
+            training=jobs.trainings * (steps * rates.step + rates.other),
+            answering=answering,
+            workers=max(1, min(len(self.workers.devices), jobs.left)),
+            calls=calls,
+            usd=usd,
+        )
+
+    def left(self, prepared: Prepared) -> _Jobs:
+        """What is to do when every subset is known."""
+        jobs = prepared.jobs()
+        left = [job for job in jobs if job.left(self.folder)]
+        trainings = [job for job in left if job.training and not job.trained(self.folder)]
+        answers = Counter(spec.task for job in left for spec in job.left(self.folder))
+        return _Jobs(len(jobs), len(left), len(trainings), answers, len(prepared.pools[""].run.rows().usable))
+
+    def counted(self) -> _Jobs:
+        """The same before anything is chosen: equal choices count once, arms of too many rows do not."""
+        count = self.rows.run.dataset.count()
+        untuned: tuple[object, ...] = ("as it is",)
+        seen: dict[tuple[object, ...], int] = {}
+        for arm in self.study.arms:
+            if arm.preset is None:
+                seen[untuned] = 1
+                continue
+            try:
+                size = parse_size(arm.size, count)
+            except BudgetError:
+                continue
+            choice = ("all",) if size == count else (arm.preset, size, str(arm.weights))
+            key = (*choice, arm.recipe, None if arm.data is None else arm.data.path)
+            seen[key] = max(seen.get(key, 0), self.study.seeds_of(arm))
+        runs = sum(seen.values())
+        return _Jobs(runs, runs, runs - seen.get(untuned, 0), dict.fromkeys(self.tasks.items, runs), count)
+
+    def stage1_seconds(self) -> float:
+        """Training the offline models: photos through the towers, then steps."""
+        offline = self.study.offline
+        if offline is None:
+            return 0.0
+        photos, _ = training_photos(offline, self.rows.image_hashes() | self.tasks.image_files())
+        where = place(self.folder, offline, photos)
+        if finished(where) is not None:
+            return 0.0
+        from finegold.tuning.offline.trial import time_stage1
+
+        return time_stage1(
+            photos,
+            epochs=offline.epochs,
+            steps=offline.steps,
+            agreed_steps=offline.agreed_steps,
+            seed=offline.seed,
+            heads_done=finished(where / "heads") is not None,
+        )
+
+    def trial_pool(self) -> PoolSpec:
+        """Evenly spaced rows of the pool, as a dataset in the trial's folder."""
+        whole = self.rows.run.dataset
+        count = whole.count()
+        keep = {round(i * (count - 1) / max(1, min(ROWS, count) - 1)) for i in range(min(ROWS, count))}
+        out = Path(tempfile.mkdtemp(dir=self.trial))
+        written = whole.write(out, sorted(keep), link=True)
+        images = None if written.images is None else str(written.images)
+        return PoolSpec(path=str(written.data), images=images, ids=self.rows.ids)
+
+    def pool_seconds(self) -> float:
+        """Read, embed and score the trial rows for every preset, and multiply.
+
+        The first round loads the models, so a second one on a new folder is the one that counts.
+        """
+        small = self.trial_pool()
+        presets = dict.fromkeys(["stratified", *(arm.preset for arm in self.study.arms if arm.preset)])
+        seconds = 0.0
+        for number in range(2):
+            begin = time.perf_counter()
+            folder = StudyFolder(self.trial / f"round-{number}")
+            rows = StudyRows(folder, small, self.study.encoder, self.compute)
+            for preset in presets:
+                rows.tables(preset)
+            seconds = time.perf_counter() - begin
+        return seconds * self.rows.run.dataset.count() / ROWS
+
+    def rates(self) -> _Rates:
+        study, tasks, workers = self.study, self.tasks, len(self.workers.devices)
+        small, model = self.trial_pool(), base_model(self.folder, study, self.compute)
+        limits = {spec.task: min(len(tasks.items[spec.task]), 2 * spec.batch) for spec in tasks.specs}
+        specs = tuple(replace(spec, limit=limits[spec.task], items="trial") for spec in tasks.specs)
         training = Training(
             model=model,
             identity=weights_identity(model),
@@ -275,45 +262,58 @@ def _rates(
             data=small.path,
             images=small.images,
             ids=small.ids,
-            recipe=recipe,
+            recipe=study.recipe_name,
             settings="",
             steps=STEPS,
             batch=study.batch,
-            seed=number,
+            seed=0,
         )
-        jobs.append(Job(training, model, training.identity, specs))
-    timed = [facts for _, facts in run_jobs(trial / "jobs", jobs, crew)][workers:]
-    train, total = (sum(facts[key] for facts in timed) / len(timed) for key in ("train", "total"))
-    answers = {task: sum(facts["answers"][task] for facts in timed) / len(timed) for task in limits}
-    load = _load_seconds(model, crew.devices[0])
-    other = total - train - sum(answers.values())
-    # Weights are loaded for the first task that needs them.
-    answers[specs[0].task] = max(0.0, answers[specs[0].task] - load)
-    return _Rates(
-        step=train / STEPS,
-        item={task: seconds / limits[task] for task, seconds in answers.items()},
-        load=load,
-        other=other,
-        image=_image_seconds(model, crew.devices[0], next(iter(tasks.items.values()))),
-    )
+        # Two for each worker: the first ones import libraries and compute features, the second ones count.
+        jobs = [
+            Job(replace(training, seed=number), model, training.identity, specs)
+            for number in range(2 * workers)
+        ]
+        timed = [facts for _, facts in run_jobs(self.trial / "jobs", jobs, self.workers)][workers:]
+        train, total = (sum(facts[key] for facts in timed) / len(timed) for key in ("train", "total"))
+        answers = {task: sum(facts["answers"][task] for facts in timed) / len(timed) for task in limits}
+        load = self.load_seconds(model)
+        other = total - train - sum(answers.values())
+        # Weights are loaded for the first task that needs them.
+        answers[specs[0].task] = max(0.0, answers[specs[0].task] - load)
+        return _Rates(
+            step=train / STEPS,
+            item={task: seconds / limits[task] for task, seconds in answers.items()},
+            load=load,
+            other=other,
+            image=self.image_seconds(model),
+        )
 
+    def load_seconds(self, model: str) -> float:
+        seconds = 0.0
+        for _ in range(2):
+            begin = time.perf_counter()
+            load_model(model, device=self.compute.device).load()
+            seconds = time.perf_counter() - begin
+        return seconds
 
-def _load_seconds(model: str, device: str) -> float:
-    seconds = 0.0
-    for _ in range(2):
+    def image_seconds(self, model: str) -> float:
+        """Zero for a model whose features are not kept: they are part of its answers."""
+        if not is_prefix_name(model):
+            return 0.0
+        source = load_network(model, device=self.compute.device).features
+        items = next(iter(self.tasks.items.values()))
+        pictures = [decode(item.image) for item in items[:IMAGES]]
+        source.encode(pictures[:1])
         begin = time.perf_counter()
-        load_model(model, device=device).load()
-        seconds = time.perf_counter() - begin
-    return seconds
+        source.encode(pictures)
+        return (time.perf_counter() - begin) / len(pictures)
 
 
-def _image_seconds(model: str, device: str, items: Sequence[Item]) -> float:
-    """Zero for a model whose features are not kept: they are part of its answers."""
-    if not is_prefix_name(model):
-        return 0.0
-    source = load_network(model, device=device).features
-    pictures = [decode(item.image) for item in items[:IMAGES]]
-    source.encode(pictures[:1])
-    begin = time.perf_counter()
-    source.encode(pictures)
-    return (time.perf_counter() - begin) / len(pictures)
+def scores_are_there(pool: StudyRows, study: Study) -> bool:
+    """Whether the run folder holds all that the arms need, so that choosing takes seconds."""
+    arms = [SelectionSettings.of(arm.preset, "100%", arm.weights) for arm in study.arms if arm.preset]
+    named = {name for settings in arms for name in settings.indicators if is_automatic(name)}
+    folder = pool.run.folder
+    done = {folder.parameters(table)["scorer"] for table in folder.finished("scores")}
+    # The study clusters in any case, for the gains by cluster.
+    return named <= done and bool(folder.finished("clusters"))

@@ -12,7 +12,7 @@ from finegold.evaluation.task import Item
 from finegold.report.study.findings import Example
 from finegold.study.folder import StudyFolder
 from finegold.study.measure import Metric
-from finegold.study.run import Prepared
+from finegold.study.prepare import Prepared
 from finegold.study.study import Study
 
 EACH = 2
@@ -22,44 +22,39 @@ EACH = 2
 def largest_differences(
     folder: StudyFolder, study: Study, prepared: Prepared, metric: Metric, items: list[Item]
 ) -> tuple[Example, ...]:
-    """For every arm the images of its largest gains and losses against the baseline, first seeds."""
+    """The images of every arm's largest gains and losses against the baseline, first seeds."""
     answers = {
-        one.rows.arm.name: {
-            row.id: row for row in read_all_answers(one.jobs[0].answers(folder, metric.task), metric.task)
-        }
-        for one in prepared.runs
-        if one.jobs
+        arm: {row.id: row for row in read_all_answers(first, metric.task)}
+        for arm, (first, *_) in prepared.answers(folder, metric.task).items()
     }
     paths = {item.image.name: item.image.path for item in items}
-    theirs = metric.item_scores(study.baseline)
+    base = metric.item_scores(study.baseline)
     shown: list[Example] = []
     for arm in metric.arms:
         if arm == study.baseline:
             continue
-        own = metric.item_scores(arm)
-        ranked = np.argsort(own - theirs, kind="stable")
+        scores = metric.item_scores(arm)
+        ranked = np.argsort(scores - base, kind="stable")
         for row in [*ranked[::-1][:EACH], *ranked[:EACH]]:
-            if own[row] == theirs[row]:
+            if scores[row] == base[row]:
                 continue
-            first, second = answers[arm][metric.items[row]], answers[study.baseline][metric.items[row]]
-            scores = float(own[row]), float(theirs[row])
-            shown.append(_example(arm, study.baseline, first, second, scores, paths))
+            pair = (answers[arm][metric.items[row]], answers[study.baseline][metric.items[row]])
+            shown.append(_example((arm, study.baseline), pair, (float(scores[row]), float(base[row])), paths))
     return tuple(sorted(shown, key=lambda one: -abs(one.first_score - one.second_score)))
 
 
 def _example(
-    arm: str,
-    baseline: str,
-    first: Answer,
-    second: Answer,
+    arms: tuple[str, str],
+    answers: tuple[Answer, Answer],
     scores: tuple[float, float],
     paths: Mapping[str, Path | None],
 ) -> Example:
+    first, second = answers
     return Example(
         image=str(paths.get(first.image) or first.image),
         prompt=first.prompt,
-        first=arm,
-        second=baseline,
+        first=arms[0],
+        second=arms[1],
         first_answer=first.answer or "",
         second_answer=second.answer or "",
         first_score=scores[0],
@@ -79,8 +74,8 @@ def judged_examples(
     Args:
         judgement: `Judgement.as_json()`.
         words: The judge's reply with A first, by question.
-        answers: Of A and of B, by question.
-        paths: Of images.
+        answers: Answers of A and of B, by question.
+        paths: File of each image.
     """
 
     def apart(question: Mapping[str, Any]) -> float:
@@ -88,7 +83,8 @@ def judged_examples(
 
     valid = [one for one in judgement["questions"] if one["outcome"] != "invalid"]
     for one in sorted(valid, key=apart, reverse=True)[: 2 * EACH]:
-        first, second = (own[one["question_id"]] for own in answers)
-        scores = tuple(sum(order[side] for order in one["orders"]) / 2 for side in ("a", "b"))
-        found = _example(judgement["a"], judgement["b"], first, second, (scores[0], scores[1]), paths)
-        yield replace(found, judge=words.get(one["question_id"], ""))
+        question = one["question_id"]
+        pair = (answers[0][question], answers[1][question])
+        a, b = (sum(order[side] for order in one["orders"]) / 2 for side in ("a", "b"))
+        found = _example((judgement["a"], judgement["b"]), pair, (a, b), paths)
+        yield replace(found, judge=words.get(question, ""))

@@ -15,8 +15,7 @@ Several studies may share a folder: what one has trained the next finds there.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,27 +26,31 @@ DONE = "done.json"
 
 
 class StudyFolder:
-    """A study's folder, made if it is not there."""
+    """A study's folder, made if it is not there.
+
+    Attributes:
+        path: The folder.
+        run: A run folder's lock and log of events.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open it; raises RunError if it holds other things."""
         self.path = path.resolve()
         if self.path.exists() and not (self.path / "manifest.json").exists() and any(self.path.iterdir()):
             raise RunError(f"{self.path} is not empty and not a study's folder: give --out a new folder")
-        # A run folder in small: its lock and its log of events.
-        self._run = RunFolder.create(self.path, {"study": True})
+        self.run = RunFolder.create(self.path, {"study": True})
 
     @property
     def features(self) -> Path:
-        """Image features."""
+        """Folder of the image features."""
         return self.path / "features"
 
     def stage1(self, fingerprint: str) -> Path:
-        """Offline models."""
+        """Folder of offline models."""
         return self.path / f"stage1-{fingerprint}"
 
     def base(self, fingerprint: str) -> Path:
-        """A model put together."""
+        """Folder of a model that is put together."""
         return self.path / f"base-{fingerprint}"
 
     def pool(self, fingerprint: str) -> Path:
@@ -55,36 +58,20 @@ class StudyFolder:
         return self.path / f"pool-{fingerprint}.run"
 
     def subset(self, fingerprint: str) -> Path:
-        """Chosen rows."""
+        """Folder of chosen rows."""
         return self.path / "subsets" / fingerprint
 
     def model(self, fingerprint: str) -> Path:
-        """A tuned model."""
+        """Folder of a tuned model."""
         return self.path / "models" / fingerprint
 
     def answers(self, fingerprint: str) -> Path:
-        """What a model answered."""
+        """Folder of what a model answered."""
         return self.path / "answers" / fingerprint
 
     def results(self, study: str) -> Path:
-        """A study's tables and report."""
+        """Folder of a study's tables and report."""
         return self.path / study
-
-    @contextmanager
-    def step(self, name: str, **fields: Any) -> Iterator[None]:
-        """Log start and end of what the block does."""
-        with self._run.step(name, **fields):
-            yield
-
-    def log(self, event: str, **fields: Any) -> None:
-        """Append a line to events.jsonl."""
-        self._run.log(event, **fields)
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Hold the folder's lock."""
-        with self._run.writing():
-            yield
 
 
 def finish(folder: Path, facts: Mapping[str, Any]) -> None:

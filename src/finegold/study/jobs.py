@@ -142,12 +142,9 @@ def _train(folder: StudyFolder, training: Training, device: str) -> dict[str, An
 
 
 def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str, float]:
-    from finegold.evaluation import find_tasks
-    from finegold.evaluation.answering import find_profile
-    from finegold.evaluation.evaluate import EvaluationOptions, answer_task
+    from finegold.evaluation import EvaluationOptions, answer_task, find_tasks
     from finegold.models import load_model
 
-    profile = find_profile("greedy")
     seconds = {}
     with load_model(model, device=device, features=folder.features) as answering:
         for spec in job.left(folder):
@@ -160,7 +157,7 @@ def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str,
                 limit=spec.limit,
                 batch_size=spec.batch,
             )
-            answer_task(task, Path(spec.data), where, answering, profile, options)
+            answer_task(task, Path(spec.data), where, answering, options)
             if spec.losses:
                 write_losses(where, answering, spec)
             seconds[spec.task] = time.perf_counter() - begin

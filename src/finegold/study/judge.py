@@ -7,76 +7,73 @@ from pathlib import Path
 
 from finegold.errors import ConfigError
 from finegold.evaluation.answers import read_all_answers
-from finegold.evaluation.task import Item
-from finegold.evaluation.tasks import find_tasks
+from finegold.evaluation.task import Item, find_tasks
 from finegold.judging import (
     AnswerSet,
     Judgement,
     JudgeQuestion,
     JudgeSettings,
     judge_in_session,
-    plan,
-    read_answers,
-    read_questions,
+    plan_judging,
+    read_answer_set,
+    read_judge_questions,
 )
-from finegold.llm import Plan, Session, model_from, session_from
+from finegold.llm import Session, model_from, session_from
 from finegold.report.study.findings import Example
 from finegold.study.examples import judged_examples
 from finegold.study.folder import StudyFolder
-from finegold.study.run import Prepared
+from finegold.study.prepare import Prepared
 from finegold.study.study import Judged, Study
 
 WORDS = 1024
-"""Characters that an answer is taken to have before there is one: 256 tokens of English."""
+"""Assumed length of an answer in characters before there is one: 256 tokens of English."""
 
 
 def judge_arms(
     folder: StudyFolder, study: Study, settings: Judged, prepared: Prepared
 ) -> tuple[list[Judgement], list[Example]]:
-    """Judge each arm's first answers against the baseline's; a verdict that was paid for is not asked again.
+    """Judge each arm's first answers against the baseline's; no verdict is paid for twice.
 
     Returns:
-        A judgement an arm, and examples with the judge's words.
+        A judgement for each arm, and examples with the judge's words.
     """
     (task,) = find_tasks([settings.task])
-    where = {one.rows.arm.name: one.jobs[0].answers(folder, task.name) for one in prepared.runs if one.jobs}
+    where = {arm: first for arm, (first, *_) in prepared.answers(folder, task.name).items()}
     base = where.pop(study.baseline)
-    questions = read_questions(_file(base, task.name, "questions"), _context(settings))
+    questions = read_judge_questions(
+        _file(base, task.name, "questions"), Path(settings.context) if settings.context else None
+    )
     second = _answers(base, task.name, questions, study.baseline)
     paths = {item.image.name: item.image.path for item in prepared.tasks.items[task.name]}
     judgements: list[Judgement] = []
     examples: list[Example] = []
     for arm, place in where.items():
         out = folder.results(study.name) / "judge" / place.name
-        # The verdicts come from the cache when asked again, so each time the audit is written anew.
+        # Verdicts of an earlier run come from the cache, so the audit is written anew each time.
         (out / "audit.jsonl").unlink(missing_ok=True)
         session = _session(settings, out / "audit.jsonl")
         first = _answers(place, task.name, questions, arm)
         found = judge_in_session(first, second, questions, session, JudgeSettings(model_from(settings.model)))
         judgements.append(found)
-        said = tuple({row.id: row for row in read_all_answers(at, task.name)} for at in (place, base))
-        words = _words(out / "audit.jsonl")
-        examples += judged_examples(found.as_json(), words, (said[0], said[1]), paths)
+        a, b = ({row.id: row for row in read_all_answers(at, task.name)} for at in (place, base))
+        examples += judged_examples(found.as_json(), _words(out / "audit.jsonl"), (a, b), paths)
     return judgements, examples
 
 
-def plan_judge(settings: Judged, items: Sequence[Item], arms: int) -> Plan:
-    """An upper bound of what judging costs, before there are answers. Sends nothing."""
+def judging_cost(settings: Judged, items: Sequence[Item], arms: int) -> tuple[int, float | None]:
+    """Upper bounds of calls and dollars of judging, before there are answers. Sends nothing.
+
+    Returns:
+        Calls, and dollars or None if the price is unknown.
+    """
     questions = [JudgeQuestion(item.id, item.question, item.category, "") for item in items]
-    session = _session(settings, None)
-    total = Plan(0, 0, 0, 0, None)
-    for arm in range(arms):
-        sets = (_long(f"a{arm}", questions), _long(f"b{arm}", questions))
-        one = plan(*sets, questions, session, JudgeSettings(model_from(settings.model)))
-        usd = None if one.usd is None else (total.usd or 0.0) + one.usd
-        total = Plan(
-            total.calls + one.calls,
-            0,
-            total.prompt_tokens + one.prompt_tokens,
-            total.completion_tokens + one.completion_tokens,
-            usd,
-        )
-    return total
+    session, judge = _session(settings, None), JudgeSettings(model_from(settings.model))
+    plans = [
+        plan_judging(_long(f"a{arm}", questions), _long(f"b{arm}", questions), questions, session, judge)
+        for arm in range(arms)
+    ]
+    prices = [plan.usd for plan in plans if plan.usd is not None]
+    return sum(plan.calls for plan in plans), sum(prices) if prices else None
 
 
 def _long(name: str, questions: list[JudgeQuestion]) -> AnswerSet:
@@ -94,21 +91,17 @@ def _session(settings: Judged, audit: Path | None) -> Session:
     )
 
 
-def _context(settings: Judged) -> Path | None:
-    return Path(settings.context) if settings.context else None
-
-
 def _file(where: Path, task: str, kind: str) -> Path:
     path = where / "judge" / f"{task}.{kind}.jsonl"
     if not path.is_file():
         raise ConfigError(
-            f"the task {task} leaves no answers for a judge: name llava-bench-coco or llava-bench-wild"
+            f"the task {task} writes no answers for a judge: name llava-bench-coco or llava-bench-wild"
         )
     return path
 
 
 def _answers(where: Path, task: str, questions: list[JudgeQuestion], arm: str) -> AnswerSet:
-    return replace(read_answers(_file(where, task, "answers"), questions), name=arm)
+    return replace(read_answer_set(_file(where, task, "answers"), questions), name=arm)
 
 
 def _words(audit: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from finegold.arrays import Floats
 from finegold.errors import RunError
-from finegold.evaluation.tasks import find_tasks
+from finegold.evaluation.task import find_tasks
 from finegold.models import Model
 from finegold.offline.captioner import DETAIL_INSTRUCTIONS
 from finegold.run import write_json

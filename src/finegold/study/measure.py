@@ -1,22 +1,21 @@
 """From saved answers and losses to one table a metric."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from finegold.arrays import Floats
 from finegold.errors import RunError
 from finegold.evaluation.answers import Answer, read_all_answers
-from finegold.evaluation.results import answered
 from finegold.evaluation.scoring import SCORINGS, measures
-from finegold.evaluation.task import Task
-from finegold.evaluation.tasks import find_tasks
+from finegold.evaluation.task import Task, find_tasks
 from finegold.report.study.findings import Better, Figure, Outcome, verdict
+from finegold.statistics import HierarchicalBootstrap, SeedMeasure
 from finegold.study.folder import StudyFolder
-from finegold.study.intervals import Draws, Measured
 from finegold.study.losses import KINDS, read_losses
-from finegold.study.run import Prepared
+from finegold.study.prepare import Prepared
 from finegold.study.study import Study
 
 
@@ -25,14 +24,14 @@ class Metric:
     """One metric over the same items for every arm that was run.
 
     Attributes:
-        task: Of the items.
+        task: Name of the task.
         scoring: `strict`, `ehub` or `loss`.
-        name: Such as `CIDEr-D`.
+        name: Name of the metric, such as `CIDEr-D`.
         better: Which direction is better.
-        scale: Numbers are shown times this.
-        items: Ids.
+        scale: Factor of the numbers when shown.
+        items: Ids of the items.
         images: Image of each item.
-        arms: By name.
+        arms: The measure of each arm, by its name.
     """
 
     task: str
@@ -42,12 +41,17 @@ class Metric:
     scale: float
     items: tuple[str, ...]
     images: tuple[str, ...]
-    arms: dict[str, Measured]
+    arms: dict[str, SeedMeasure]
+
+    @property
+    def sign(self) -> float:
+        """1 where higher is better, else -1."""
+        return 1.0 if self.better == "higher" else -1.0
 
     def item_scores(self, arm: str, seed: int = 0) -> Floats:
         """What each item alone gives with one seed of an arm, shape (items,)."""
-        measured = self.arms[arm]
-        return measured.combine(measured.statistics[seed])
+        measure = self.arms[arm]
+        return measure.combine(measure.statistics[seed])
 
 
 def read_metrics(folder: StudyFolder, study: Study, prepared: Prepared) -> list[Metric]:
@@ -58,17 +62,14 @@ def read_metrics(folder: StudyFolder, study: Study, prepared: Prepared) -> list[
     """
     found: list[Metric] = []
     for task in find_tasks(list(study.evaluation.tasks)):
-        found += sorted(_scored(folder, prepared, task), key=lambda metric: metric.scoring != "strict")
-        found += _losses(folder, prepared, task)
+        folders = prepared.answers(folder, task.name)
+        found += sorted(_scored(folders, task), key=lambda metric: metric.scoring != "strict")
+        found += _losses(folders, task)
     return found
 
 
-def _scored(folder: StudyFolder, prepared: Prepared, task: Task) -> Iterator[Metric]:
-    answers = {
-        one.rows.arm.name: [read_all_answers(job.answers(folder, task.name), task.name) for job in one.jobs]
-        for one in prepared.runs
-        if one.jobs
-    }
+def _scored(folders: Mapping[str, Sequence[Path]], task: Task) -> Iterator[Metric]:
+    answers = {arm: [read_all_answers(one, task.name) for one in several] for arm, several in folders.items()}
     whole = _answered_by_all(task, [rows for several in answers.values() for rows in several])
     if not whole or task.kind == "free":
         return
@@ -81,12 +82,11 @@ def _scored(folder: StudyFolder, prepared: Prepared, task: Task) -> Iterator[Met
     images = tuple(row.image for row in rows_of_one)
     for scoring in SCORINGS:
         by_arm = {
-            arm: [measures(scoring, task.kind, answered(rows)) for rows in several]
-            for arm, several in kept.items()
+            arm: [measures(scoring, task.kind, rows) for rows in several] for arm, several in kept.items()
         }
         for place, first in enumerate(next(iter(by_arm.values()))[0]):
             arms = {
-                arm: Measured(np.stack([own[place].statistics for own in several]), first.combine)
+                arm: SeedMeasure(np.stack([found[place].statistics for found in several]), first.combine)
                 for arm, several in by_arm.items()
             }
             better: Better = "lower" if first.name == "unreadable" else "higher"
@@ -95,8 +95,8 @@ def _scored(folder: StudyFolder, prepared: Prepared, task: Task) -> Iterator[Met
 
 def _answered_by_all(task: Task, runs: Sequence[Sequence[Answer]]) -> set[str]:
     """Ids of the items that every run has an answer to."""
-    asked = [[(row.id, row.image, row.prompt) for row in rows] for rows in runs]
-    if any(one != asked[0] for one in asked):
+    prompts = [[(row.id, row.image, row.prompt) for row in rows] for rows in runs]
+    if any(one != prompts[0] for one in prompts):
         raise RunError(
             f"the runs answered other items of {task.name} than one another: give the study a new --out"
         )
@@ -104,21 +104,17 @@ def _answered_by_all(task: Task, runs: Sequence[Sequence[Answer]]) -> set[str]:
     return {row.id for row in runs[0]} - failed
 
 
-def _losses(folder: StudyFolder, prepared: Prepared, task: Task) -> Iterator[Metric]:
-    found: dict[str, list[dict[str, Floats]]] = {}
-    images: tuple[str, ...] = ()
-    for one in prepared.runs:
-        for job in one.jobs:
-            own = read_losses(job.answers(folder, task.name))
-            if own is not None:
-                images = tuple(own[0])
-                found.setdefault(one.rows.arm.name, []).append(own[1])
+def _losses(folders: Mapping[str, Sequence[Path]], task: Task) -> Iterator[Metric]:
+    read = {arm: [read_losses(one) for one in several] for arm, several in folders.items()}
+    found = {arm: [one for one in several if one is not None] for arm, several in read.items()}
+    found = {arm: several for arm, several in found.items() if several}
     if not found:
         return
+    images = tuple(next(iter(found.values()))[0][0])
     for kind in KINDS:
         for name, combine, better in LOSSES:
             arms = {
-                arm: Measured(np.stack([sums[kind] for sums in several]), combine)
+                arm: SeedMeasure(np.stack([sums[kind] for _, sums in several]), combine)
                 for arm, several in found.items()
             }
             yield Metric(task.name, "loss", f"{kind}, {name}", better, 1.0, images, images, arms)
@@ -136,22 +132,20 @@ LOSSES: tuple[tuple[str, Callable[[Floats], Floats], Better], ...] = (
     ("right image", _right, "lower"),
     ("gap to a wrong image", _gap, "higher"),
 )
-"""Nats a token of the reference captions."""
+"""Nats for each token of the reference captions."""
 
 
-def question(metric: Metric, study: Study, used_to_fit: Sequence[str]) -> Outcome:
+def outcome(metric: Metric, study: Study, used_to_fit: Sequence[str]) -> Outcome:
     """The metric of every arm, beside the baseline."""
-    draws = Draws.of(metric.images, replicates=study.replicates, level=study.level)
+    bootstrap = HierarchicalBootstrap.of(metric.images, replicates=study.replicates, level=study.level)
     baseline = metric.arms[study.baseline]
     figures = []
-    for arm, measured in metric.arms.items():
-        spread = float(measured.by_seed.std(ddof=1)) if len(measured.by_seed) > 1 else None
-        mean = draws.mean(measured)
-        if arm == study.baseline:
-            figures.append(Figure(arm, mean, spread, None, "", False))
-            continue
-        difference = draws.difference(measured, baseline)
-        words, seen = verdict(difference, metric.better, metric.scale)
+    for arm, measure in metric.arms.items():
+        spread = float(measure.by_seed.std(ddof=1)) if len(measure.by_seed) > 1 else None
+        mean, difference, words, seen = bootstrap.mean(measure), None, "", False
+        if arm != study.baseline:
+            difference = bootstrap.difference(measure, baseline)
+            words, seen = verdict(difference, metric.better, metric.scale)
         figures.append(Figure(arm, mean, spread, difference, words, seen))
     return Outcome(
         metric.task,

@@ -22,18 +22,16 @@ class OfflineModels:
     """What the study uses in place of the built-in ones.
 
     Attributes:
-        encoder: For `load_encoder`.
+        encoder: Name for `load_encoder`.
         model: Folder for `load_network`.
-        photos: Number trained on.
-        left_out: Number that are in the pool or the evaluation.
-        seconds: Time of the trainings.
+        photos: Number of photos trained on.
+        left_out: Number of photos that are in the pool or the evaluation.
     """
 
     encoder: str
     model: str
     photos: int
     left_out: int
-    seconds: float
 
 
 def training_photos(settings: Offline, seen: Collection[str]) -> tuple[CaptionedPhotos, int]:
@@ -68,25 +66,24 @@ def place(folder: StudyFolder, settings: Offline, photos: CaptionedPhotos) -> Pa
 def train_offline_models(
     folder: StudyFolder, settings: Offline, photos: CaptionedPhotos, left_out: int
 ) -> OfflineModels:
-    """Train heads and captioner, or find them; a killed training goes on with what was not finished.
+    """Train heads and captioner, or find them; a killed training continues with what was not finished.
 
     Args:
-        folder: The study's.
-        settings: How.
-        photos: To train on.
-        left_out: For the record.
+        folder: The study's folder.
+        settings: Settings of the trainings.
+        photos: Photos to train on.
+        left_out: Number of photos that are in the pool or the evaluation, for the record.
     """
     where = place(folder, settings, photos)
     found = finished(where)
     if found is None:
-        with folder.step("stage1", photos=len(photos.names)):
+        with folder.run.step("stage1", photos=len(photos.names)):
             found = _train(where, settings, photos, left_out)
     return OfflineModels(
         f"offline:{where / 'heads.safetensors'}",
         str(where / "model"),
         found["photos"],
         found["left_out"],
-        found["seconds"],
     )
 
 
@@ -111,7 +108,7 @@ def _train(where: Path, settings: Offline, photos: CaptionedPhotos, left_out: in
     spent += part["seconds"]
     begin = time.perf_counter()
     threads = torch.get_num_threads()
-    # One thread is the cheaper a step, and gives equal bits wherever the study goes on.
+    # One thread takes less time in all, and gives equal bits wherever the study continues.
     torch.set_num_threads(1)
     try:
         train_captioner(

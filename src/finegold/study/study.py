@@ -1,4 +1,4 @@
-"""What a study compares: a short TOML file; finegold's own are in this package's folder `studies`."""
+"""What a study compares: a short TOML file; finegold's files are in this package's folder `studies`."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Self
@@ -9,8 +9,9 @@ from finegold.errors import ConfigError
 from finegold.models.prefix import NEW_MODELS
 from finegold.registry import read_toml, toml_names
 from finegold.selection.preset import find_preset
+from finegold.tuning import default_recipe
 
-_OWN = ("finegold.study", "studies")
+_STUDIES = ("finegold.study", "studies")
 
 
 class _Strict(BaseModel):
@@ -21,10 +22,10 @@ class PoolSpec(_Strict):
     """The rows to choose from, as `finegold pick` opens them.
 
     Attributes:
-        path: Dataset; a path in a file is taken from where the command runs.
+        path: Dataset; a relative path starts where the command runs.
         images: Folder of its images.
-        format: See `open_dataset`.
-        instruction: Of rows that have only a caption.
+        format: Format of the dataset, as `open_dataset` takes it; None finds it out.
+        instruction: Instruction of rows that have only a caption.
         ids: Where ids come from.
         run: A run folder of these rows that has scores already, such as `reward` and `llm`; None for one in
             the study's folder.
@@ -42,13 +43,13 @@ class ArmSpec(_Strict):
     """One way to choose and train, repeated over seeds.
 
     Attributes:
-        name: Unique in the study.
+        name: Name of the arm, unique in the study.
         preset: How rows are chosen; None for the model as it is, not tuned.
-        size: As `finegold pick` takes it; `100%` takes every usable row.
-        weights: Indicator weights instead of the preset's.
+        size: Number of rows, as `finegold pick` takes it; `100%` takes every usable row.
+        weights: Indicator weights in place of the preset's; None keeps them.
         seeds: Number of seeds; None for the study's. Seed s draws the rows and the training.
-        data: Other rows than the study's.
-        recipe: Another recipe than the study's.
+        data: Rows to choose from; None for the study's.
+        recipe: Recipe of the training; None for the study's.
     """
 
     name: str = Field(min_length=1)
@@ -70,15 +71,15 @@ class ArmSpec(_Strict):
 class Offline(_Strict):
     """Offline models that the study trains for itself, on photos of neither the pool nor the evaluation.
 
-    finegold's own have seen captions of the photos that a study may be about.
+    finegold's offline models have seen captions of the photos that a study may be about.
 
     Attributes:
-        captions: Lines `file name TAB caption`.
+        captions: File with lines `file name TAB caption`.
         images: Folder of these photos.
-        steps: Of the captioner, on all captions.
-        agreed_steps: On the captions that agree most.
-        epochs: Of the encoder's heads.
-        seed: Of both trainings.
+        steps: Training steps of the captioner, on all captions.
+        agreed_steps: Training steps of the captioner on the captions that agree most.
+        epochs: Training epochs of the encoder's heads.
+        seed: Seed of both trainings.
     """
 
     captions: str
@@ -93,7 +94,7 @@ class ModelParts(_Strict):
     """Parts of a model that is put together, as `finegold tune` takes them.
 
     Attributes:
-        language_model: Folder or hub id.
+        language_model: Folder or hub id of the language model.
         vision_model: Folder or hub id of a BLIP-2 model.
         projection: A stage-1 checkpoint, `.pth` or `.safetensors`.
     """
@@ -107,13 +108,14 @@ class Evaluation(_Strict):
     """What the arms are measured on.
 
     Attributes:
-        tasks: Names, as `finegold tasks` lists them; the first one's first metric is the study's main result.
-        data: Folder of their files.
+        tasks: Names of tasks, as `finegold tasks` lists them; the first metric of the first one is the main
+            result of the study.
+        data: Folder of the tasks' files.
         prompts: Version of the wording.
-        splits: Split by task, where not the first.
-        limit: Only so many items of each.
-        losses: Also the loss of the reference captions with the right and with a wrong image.
-        batch: Items a forward pass.
+        splits: Split of each task that has not its first split.
+        limit: Number of items of each task, the first ones; None for all.
+        losses: Whether losses of the reference captions are measured, with the right and with a wrong image.
+        batch: Items of one forward pass.
     """
 
     tasks: tuple[str, ...] = Field(min_length=1)
@@ -129,12 +131,12 @@ class Judged(_Strict):
     """Arms judged against the baseline, answer by answer, in both orders.
 
     Attributes:
-        task: `llava-bench-coco` or `llava-bench-wild`.
-        model: The judge, as the endpoint names it; None for FINEGOLD_LLM_MODEL.
+        task: Task whose answers are judged: `llava-bench-coco` or `llava-bench-wild`.
         data: Folder of the task's files.
+        model: Name of the judge at the endpoint; None for FINEGOLD_LLM_MODEL.
         context: LLaVA-Bench's context file.
         base_url: Endpoint; None for FINEGOLD_LLM_BASE_URL.
-        max_usd: Stop when so much is spent.
+        max_usd: Most that the judge may cost.
         usd_per_m_prompt: Price of a million tokens sent.
         usd_per_m_completion: Price of a million tokens received.
     """
@@ -153,23 +155,24 @@ class Study(_Strict):
     """Arms times seeds of choosing, tuning and measuring.
 
     Attributes:
-        name: Of its results.
+        name: Name of the folder of its results.
         about: What it asks, in a sentence.
         baseline: Name of the arm that differences are to.
         arms: What is compared.
-        seeds: Of arms that do not say.
-        model: What is tuned; `offline` stands for the study's own offline model if it has `offline`.
-        parts: Of `minigpt4-7b` and `offline-smollm2`.
-        recipe: None for the model's usual one.
-        steps: In place of the recipe's.
-        batch: In place of the recipe's.
-        encoder: For scores and clusters; `offline` likewise.
+        seeds: Number of seeds of arms that do not say.
+        model: What is tuned; `offline` stands for the captioner that the study trains if it has `offline`.
+        parts: Parts of `minigpt4-7b` and `offline-smollm2`.
+        recipe: How it is tuned; None for the model's usual recipe.
+        steps: Training steps in place of the recipe's.
+        batch: Rows of one training step in place of the recipe's.
+        encoder: Encoder for scores and clusters; `offline` stands for the one that the study trains if it has
+            `offline`.
         data: The rows.
         evaluation: What is measured.
         offline: Offline models to train first.
-        judge: Whether a judge compares arms.
-        replicates: Of the bootstrap.
-        level: Of the intervals.
+        judge: How a judge compares arms; None without one.
+        replicates: Resamples of the bootstrap.
+        level: Share of the resamples inside an interval.
     """
 
     name: str = Field(pattern=r"^[\w.-]+$")
@@ -190,6 +193,15 @@ class Study(_Strict):
     replicates: int = Field(default=10_000, ge=100)
     level: float = Field(default=0.95, gt=0, lt=1)
 
+    @property
+    def recipe_name(self) -> str:
+        """The recipe of arms that do not say."""
+        return self.recipe or default_recipe(self.model)
+
+    def seeds_of(self, arm: ArmSpec) -> int:
+        """Number of seeds of an arm."""
+        return arm.seeds or self.seeds
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         names = [arm.name for arm in self.arms]
@@ -197,31 +209,29 @@ class Study(_Strict):
         if twice:
             raise ValueError(f"two arms are called {min(twice)}")
         if self.parts is not None and self.model not in NEW_MODELS:
-            raise ValueError(
-                f"the model '{self.model}' has its own parts, only {', '.join(NEW_MODELS)} take some"
-            )
+            raise ValueError(f"the model '{self.model}' has its own parts, only {', '.join(NEW_MODELS)} do")
         if self.baseline not in names:
             raise ValueError(f"the baseline '{self.baseline}' is none of the arms {', '.join(names)}")
         return self
 
 
 def study_names() -> list[str]:
-    """Names of finegold's own studies."""
-    return toml_names(*_OWN)
+    """Names of the studies that come with finegold."""
+    return toml_names(*_STUDIES)
 
 
 def load_study(name: str, changes: Mapping[str, Any] | None = None) -> Study:
-    """Read a study by name, or from a file of one's own (`my.toml`).
+    """Read one of finegold's studies by name, or a TOML file by its path (`my.toml`).
 
     Args:
         name: One of `study_names()`, or a path ending in `.toml`.
-        changes: Fields to set otherwise, nested as in the file; None leaves a field as it is.
+        changes: Fields in place of the file's, nested as in the file; None keeps a field.
 
     Raises:
         ConfigError: If there is no such study, or a field is missing, unknown or out of range.
     """
     try:
-        study = Study.model_validate(merged(read_toml(name, *_OWN, "study"), changes or {}))
+        study = Study.model_validate(merged(read_toml(name, *_STUDIES, "study"), changes or {}))
     except ValidationError as error:
         raise ConfigError(f"the study {name} {_reason(error)}") from None
     for arm in study.arms:

@@ -1,11 +1,12 @@
-"""The tasks that every model answers: each apart from the others, so that another can come later."""
+"""The items that every model answers: each task apart from the others, so that another can come later."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from finegold.evaluation.task import Item
-from finegold.evaluation.tasks import find_tasks
+from finegold.evaluation.answering import EvaluationOptions
+from finegold.evaluation.evaluate import require_files
+from finegold.evaluation.task import Item, find_tasks
 from finegold.run import file_sha256, fingerprint
 from finegold.study.study import Study
 
@@ -20,11 +21,11 @@ class TaskSpec:
     Attributes:
         task: Name of the task.
         data: Folder of its files.
-        split: None for the first.
+        split: Name of the split; None for the first.
         prompts: Version of the wording.
-        limit: Only so many items.
-        batch: Items a forward pass.
-        losses: Also the loss of the reference captions with the right and with a wrong image.
+        limit: Number of items, the first ones; None for all.
+        batch: Items of one forward pass.
+        losses: Whether losses of the reference captions are measured, with the right and with a wrong image.
         items: Fingerprint of the items.
     """
 
@@ -38,10 +39,10 @@ class TaskSpec:
     items: str
 
     def fingerprint(self, model: str) -> str:
-        """Names the folder of a model's answers.
+        """Name of the folder of a model's answers.
 
         Args:
-            model: Fingerprint of its weights.
+            model: Fingerprint of the model's weights.
         """
         depends = {key: value for key, value in asdict(self).items() if key != "data"}
         return fingerprint({"model": model, "asked": depends, "version": VERSION})
@@ -54,11 +55,11 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True)
 class TaskItems:
-    """Items of every task of a study.
+    """All that the models of a study answer.
 
     Attributes:
         specs: The evaluation's tasks in their order, then the judge's unless it is one of them.
-        items: Items by task.
+        items: Items of each task.
     """
 
     specs: tuple[TaskSpec, ...]
@@ -71,17 +72,25 @@ class TaskItems:
 
 
 def read_task_items(study: Study) -> TaskItems:
-    """Read the items of every task; raises DataError if files are missing or not as published."""
+    """Read the items of every task.
+
+    Raises:
+        DataError: If files are missing, with where to get them, or not as published.
+    """
     wanted = study.evaluation
-    places: dict[str, tuple[str, int | None]] = dict.fromkeys(wanted.tasks, (wanted.data, wanted.limit))
-    if study.judge is not None:
-        places.setdefault(study.judge.task, (study.judge.data, None))
+    options = EvaluationOptions(splits=tuple(wanted.splits.items()))
+    places = [(name, wanted.data, wanted.limit) for name in wanted.tasks]
+    require_files(find_tasks(list(wanted.tasks)), Path(wanted.data), options)
+    if study.judge is not None and study.judge.task not in wanted.tasks:
+        places.append((study.judge.task, study.judge.data, None))
+        require_files(find_tasks([study.judge.task]), Path(study.judge.data), options)
     specs, found = [], {}
-    for name, (data, limit) in places.items():
+    for name, data, limit in places:
         losses = wanted.losses and find_tasks([name])[0].kind == "caption"
         spec = TaskSpec(name, data, wanted.splits.get(name), wanted.prompts, limit, wanted.batch, losses, "")
         found[name] = spec.read()
-        specs.append(replace(spec, items=fingerprint({"items": [_identity(item) for item in found[name]]})))
+        identities = [_identity(item) for item in found[name]]
+        specs.append(replace(spec, items=fingerprint({"items": identities})))
     return TaskItems(tuple(specs), found)
 
 

@@ -19,11 +19,11 @@ from finegold.study.jobs import Job, run_job
 
 @dataclass(frozen=True, slots=True)
 class WorkerPool:
-    """Who works.
+    """Devices that work side by side.
 
     Attributes:
-        devices: One a worker: `cpu`, `cuda:0`...
-        threads: Of each worker on a CPU. Its number changes the last bits of what is trained.
+        devices: Device of each worker: `cpu`, `cuda:0`...
+        threads: Threads of each worker on a CPU. Their number changes the last bits of what is trained.
     """
 
     devices: tuple[str, ...]
@@ -31,17 +31,17 @@ class WorkerPool:
 
     @classmethod
     def of(cls, workers: int | None, device: str) -> "WorkerPool":
-        """As many workers as there are GPUs, or cores.
+        """A pool of as many workers as there are GPUs, or cores.
 
         Args:
-            workers: Another number of them.
+            workers: Number of workers in place of that.
             device: `auto`, `cpu`, `cuda`, `cuda:1`...
 
         Raises:
             ConfigError: If there are to be fewer than one.
         """
         if workers is not None and workers < 1:
-            raise ConfigError(f"{workers} workers were asked for, expected at least 1")
+            raise ConfigError(f"--workers is {workers}, expected at least 1")
         where = resolve_device(device)
         if where == "cuda":
             import torch
@@ -52,11 +52,11 @@ class WorkerPool:
         return cls((where,) * (workers or (default_workers() if where == "cpu" else 1)))
 
 
-def run_jobs(out: Path, jobs: Sequence[Job], crew: WorkerPool) -> Iterator[tuple[Job, dict[str, Any]]]:
+def run_jobs(out: Path, jobs: Sequence[Job], pool: WorkerPool) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Run jobs, each once; yields each with its facts as it ends.
 
-    The workers end with this process, however it ends; what was under way goes on from its last checkpoint
-    the next time.
+    The workers end with this process, however it ends; an unfinished training continues from its last
+    checkpoint the next time.
 
     Raises:
         FinegoldError: What a job raised; jobs under way are ended first.
@@ -66,16 +66,16 @@ def run_jobs(out: Path, jobs: Sequence[Job], crew: WorkerPool) -> Iterator[tuple
         return
     context = multiprocessing.get_context("spawn")
     free = context.SimpleQueue()
-    for device in crew.devices:
+    for device in pool.devices:
         free.put(device)
-    pool = ProcessPoolExecutor(
-        min(len(crew.devices), len(jobs)),
+    executor = ProcessPoolExecutor(
+        min(len(pool.devices), len(jobs)),
         context,
         initializer=_begin,
-        initargs=(free, crew.threads, os.getpid()),
+        initargs=(free, pool.threads, os.getpid()),
     )
     try:
-        futures = {pool.submit(_work, out, job): job for job in jobs}
+        futures = {executor.submit(_work, out, job): job for job in jobs}
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BrokenProcessPool:
@@ -84,7 +84,7 @@ def run_jobs(out: Path, jobs: Sequence[Job], crew: WorkerPool) -> Iterator[tuple
             "with fewer --workers if it repeats"
         ) from None
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        executor.shutdown(wait=True, cancel_futures=True)
 
 
 _device = "cpu"

@@ -13,9 +13,10 @@ from finegold.arrays import Floats, Ints
 from finegold.errors import ConfigError, DataError
 from finegold.run import PartTable, fingerprint, write_json
 from finegold.selection import compare as figures
-from finegold.selection.compare import PresetComparison, PresetFigures, interval
+from finegold.selection.compare import PresetComparison, PresetFigures
 from finegold.selection.preset import Preset, find_preset, preset_names
 from finegold.selection.table import Candidates, gather
+from finegold.statistics import student_t
 from finegold.workflow.selection import Selection
 from finegold.workflow.settings import SelectionSettings, check_files
 from finegold.workflow.tables import SelectionTables, TableFinder, find_encoder, run_encoders
@@ -95,7 +96,7 @@ def compare_presets(
                 preset.name,
                 preset.version,
                 len(measured),
-                {name: interval([entry[name] for entry in measured]) for name in names},
+                {name: student_t([entry[name] for entry in measured]) for name in names},
                 first,
             )
         )

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from finegold import __version__
 from finegold.errors import RunError
-from finegold.report.html import write as write_report
 from finegold.report.selection.collect import report_inputs
+from finegold.report.selection.page import write_report
 from finegold.run import PartTable, RunFolder, atomic_path, write_text
 from finegold.samples import Dataset, WrittenSubset
 from finegold.selection.manifest import (

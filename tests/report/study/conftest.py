@@ -17,10 +17,10 @@ from finegold.report.study.findings import (
     Figure,
     Findings,
     Gain,
-    Interval,
     Outcome,
     verdict,
 )
+from finegold.statistics import Estimate
 
 ARMS = (
     ArmResult("pre-trained", "", 0, 1, 0, 0, 0.0),
@@ -61,10 +61,10 @@ def question(
         words, seen = "", False
         if arm != "random 200":
             value = mean - base
-            difference = Interval(value, value - half, value + half)
+            difference = Estimate(value, value - half, value + half)
             words, seen = verdict(difference, better, scale)
         spread = None if arm == "pre-trained" else half / 3
-        figures.append(Figure(arm, Interval(mean, mean - half, mean + half), spread, difference, words, seen))
+        figures.append(Figure(arm, Estimate(mean, mean - half, mean + half), spread, difference, words, seen))
     return Outcome("flickr30k", "strict", metric, better, scale, 500, 500, tuple(figures), ("mm-lima",))
 
 
@@ -96,7 +96,7 @@ def build(folder: Path, text: str = "") -> Findings:
     blind = dict.fromkeys(CIDER, (0.31, 0.02))
     compared = [arm.name for arm in ARMS if arm.name in CIDER and arm.name != "random 200"]
     gains = tuple(
-        Gain(mark(arm), cluster, 40 + 7 * cluster, Interval(value, value - half, value + half))
+        Gain(mark(arm), cluster, 40 + 7 * cluster, Estimate(value, value - half, value + half))
         for order, arm in enumerate(compared[1:])
         for cluster in range(8)
         for value, half in [(0.004 * (cluster + order - 5), 0.01 + 0.002 * (8 - cluster))]

@@ -11,8 +11,7 @@ import pytest
 
 from finegold.errors import DataError
 from finegold.report.study.findings import Findings
-from finegold.report.study.output import write_findings
-from finegold.report.study.page import FIRST, render
+from finegold.report.study.page import FIRST, render_study, write_findings
 
 Made = Callable[..., Findings]
 HOSTILE = " </title><script>document.title='taken'</script><img src=x onerror=alert(1)> {{ 7*7 }} & | \ud800"
@@ -55,15 +54,15 @@ def test_hostile_text_adds_no_element(made_findings: Made, tmp_path: Path) -> No
             self.ids += [value or "" for name, value in attrs if name == "id"]
             assert not any(name.startswith("on") for name, _ in attrs)
 
-    plain, hostile = (Tags(render(made_findings(tmp_path, text))) for text in ("", HOSTILE))
+    plain, hostile = (Tags(render_study(made_findings(tmp_path, text))) for text in ("", HOSTILE))
     assert "script" not in hostile.found
     assert hostile.found.count("img") == plain.found.count("img") == 7
     assert len(set(hostile.ids)) == len(hostile.ids)
-    assert "49" not in render(replace(made_findings(tmp_path, " {{ 7*7 }}"), questions=()))
+    assert "49" not in render_study(replace(made_findings(tmp_path, " {{ 7*7 }}"), questions=()))
 
 
 def test_a_study_that_measured_nothing_makes_a_page(made_findings: Made, tmp_path: Path) -> None:
-    page = render(replace(made_findings(tmp_path), questions=(), gains=(), examples=(), judgements=()))
+    page = render_study(replace(made_findings(tmp_path), questions=(), gains=(), examples=(), judgements=()))
     assert "Nothing was measured." in page
     assert "Main question" not in page
 

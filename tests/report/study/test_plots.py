@@ -5,8 +5,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from finegold.report.study.findings import Findings, Gain, Interval
+from finegold.report.study.findings import Findings, Gain
 from finegold.report.study.plots import difference_chart, gain_charts, size_chart
+from finegold.statistics import Estimate
 
 Made = Callable[..., Findings]
 
@@ -45,7 +46,7 @@ def test_sizes_make_a_line_a_preset_and_all_rows_end_each(findings: Findings) ->
 
 def test_a_far_untuned_arm_is_named_instead_of_drawn(findings: Findings) -> None:
     main = findings.questions[0]
-    far = replace(main.figures[0], value=Interval(-3.0, -3.1, -2.9))
+    far = replace(main.figures[0], value=Estimate(-3.0, -3.1, -2.9))
     chart = size_chart(findings, replace(main, figures=(far, *main.figures[1:])))
     assert chart is not None
     assert named(drawn(chart.svg), "level") == []
@@ -86,16 +87,14 @@ def test_the_side_that_is_better_is_named(findings: Findings) -> None:
 
 def test_gains_share_a_scale_and_number_clusters_from_one(findings: Findings) -> None:
     gains = gain_charts(findings)
-    assert gains is not None
-    zeros = {named(drawn(svg), "zero")[0].attrib["d"].split("V")[0] for _, svg in gains.panels}
+    zeros = {named(drawn(chart.svg), "zero")[0].attrib["d"].split("V")[0] for chart in gains}
     assert len(zeros) == 1
-    assert len(gains.panels) == 4
-    assert "1 (40)" in list(drawn(gains.panels[0][1]).itertext())
+    assert len(gains) == 4
+    assert "1 (40)" in list(drawn(gains[0].svg).itertext())
 
 
 def test_numbers_without_intervals_are_drawn_as_dots(findings: Findings) -> None:
-    gains = gain_charts(replace(findings, gains=(Gain("sound 200", 0, 1, Interval(0.0)),)))
-    assert gains is not None
-    root = drawn(gains.panels[0][1])
+    (chart,) = gain_charts(replace(findings, gains=(Gain("sound 200", 0, 1, Estimate(0.0)),)))
+    root = drawn(chart.svg)
     assert len(named(root, "mean")) == 1
     assert named(root, "whisker") == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from finegold.report.study.findings import Findings
-from finegold.report.study.tables import csv_text, latex, markdown
+from finegold.report.study.tables import study_csv, study_latex, study_markdown
 
 Made = Callable[..., Findings]
 HOSTILE = ' <script>x</script> | a_b & 50% $1 #2 {c} ~^\\ *d* [e] `f` "g"\n| x\ud800'
@@ -35,7 +35,7 @@ def rows(text: str) -> list[list[str]]:
 
 
 def test_only_what_is_seen_and_better_is_bold(plain: Findings) -> None:
-    main = markdown(plain).split("## ")[1]
+    main = study_markdown(plain).split("## ")[1]
     cells = {row[0]: row for row in rows(main)}
     assert [name for name, row in cells.items() if "**" in "".join(row)] == ["sound 200"]
     assert cells["sound 200"][4:] == [
@@ -51,7 +51,7 @@ def test_only_what_is_seen_and_better_is_bold(plain: Findings) -> None:
 
 
 def test_questions_of_one_task_stand_in_one_table_and_lower_losses_are_better(plain: Findings) -> None:
-    part = next(part for part in markdown(plain).split("## ") if part.startswith("flickr30k, loss"))
+    part = next(part for part in study_markdown(plain).split("## ") if part.startswith("flickr30k, loss"))
     cells = {row[0]: row[1:] for row in rows(part)}
     assert cells["arm"] == ["loss, right image (lower is better)", "loss, wrong image (higher is better)"]
     assert cells["sound 200"][0] == "**3.127**; -0.021 (-0.032 to -0.010)"
@@ -59,7 +59,7 @@ def test_questions_of_one_task_stand_in_one_table_and_lower_losses_are_better(pl
 
 
 def test_the_summary_names_every_arm_once(plain: Findings) -> None:
-    words = markdown(plain).split("\n\n")[2]
+    words = study_markdown(plain).split("\n\n")[2]
     assert "random 200 reaches 45.2 (43.2 to 47.2)" in words
     assert "Better than random 200: sound 200 by 2.1 (1.0 to 3.2)." in words
     assert "Worse than random 200: pre-trained by 14.2 (12.2 to 16.2)." in words
@@ -74,14 +74,14 @@ def test_without_the_baseline_no_arm_is_called_better_or_equal(plain: Findings) 
         for figure in main.figures
         if figure.arm != plain.baseline
     )
-    text = markdown(replace(plain, questions=(replace(main, figures=figures),)))
+    text = study_markdown(replace(plain, questions=(replace(main, figures=figures),)))
     assert "the baseline random 200 has no number" in text
     assert "**" not in text
     assert "difference to random 200 seen" not in text.lower()
 
 
 def test_csv_reads_back_to_the_same_numbers(hostile: Findings) -> None:
-    read = list(csv.DictReader(StringIO(csv_text(hostile))))
+    read = list(csv.DictReader(StringIO(study_csv(hostile))))
     assert len(read) == len(hostile.questions) * len(hostile.arms)
     for index, question in enumerate(hostile.questions):
         lines = read[index * len(hostile.arms) :][: len(hostile.arms)]
@@ -107,14 +107,14 @@ def test_csv_reads_back_to_the_same_numbers(hostile: Findings) -> None:
 
 
 def test_hostile_names_break_no_markdown_table(plain: Findings, hostile: Findings) -> None:
-    text = markdown(hostile)
+    text = study_markdown(hostile)
     assert "<script>" not in text
-    assert [len(row) for row in rows(text)] == [len(row) for row in rows(markdown(plain))]
+    assert [len(row) for row in rows(text)] == [len(row) for row in rows(study_markdown(plain))]
     text.encode("utf-8")
 
 
 def test_latex_is_balanced_and_escaped(plain: Findings, hostile: Findings) -> None:
-    body = "\n".join(line for line in latex(hostile).splitlines() if not line.startswith("% "))
+    body = "\n".join(line for line in study_latex(hostile).splitlines() if not line.startswith("% "))
     body.encode("utf-8")
     bare = re.sub(r"\\[{}$&#_%\\]", "", body)
     depth = 0
@@ -127,7 +127,7 @@ def test_latex_is_balanced_and_escaped(plain: Findings, hostile: Findings) -> No
     assert bare.count("$") == 2 * bare.count("$-$")
     assert body.count(r"\begin{tabular}") == body.count(r"\end{tabular}") == len(hostile.questions)
     # Seven columns in every line, three of them joined where there is no number.
-    for line in latex(plain).splitlines():
+    for line in study_latex(plain).splitlines():
         if line.endswith(r"\\"):
             cells = re.sub(r"\\&", "", line).count("&") + (2 if r"\multicolumn{3}" in line else 0)
             assert cells == 6
@@ -135,6 +135,6 @@ def test_latex_is_balanced_and_escaped(plain: Findings, hostile: Findings) -> No
 
 def test_a_study_that_measured_nothing_still_says_why(plain: Findings, tmp_path: Path) -> None:
     empty = replace(plain, questions=(), gains=(), examples=(), judgements=())
-    assert "Nothing was measured." in markdown(empty)
-    assert csv_text(empty).count("\n") == 1
-    assert "tabular" not in latex(empty)
+    assert "Nothing was measured." in study_markdown(empty)
+    assert study_csv(empty).count("\n") == 1
+    assert "tabular" not in study_latex(empty)

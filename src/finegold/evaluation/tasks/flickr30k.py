@@ -4,8 +4,7 @@ from pathlib import Path
 
 from finegold.errors import DataError
 from finegold.evaluation.files import field, image_at, records
-from finegold.evaluation.task import Item, Source, Split, Task
-from finegold.evaluation.tasks.prompts import CAPTION
+from finegold.evaluation.task import CAPTION_PROMPTS, Item, Source, Split, Task, add_task
 
 _TOKEN = "results_20130124.token"
 _KARPATHY = "dataset_flickr30k.json"
@@ -55,17 +54,19 @@ def _karpathy(folder: Path) -> dict[str, list[str]]:
     return captions
 
 
-FLICKR30K = Task(
-    name="flickr30k",
-    title="Flickr30k",
-    kind="caption",
-    version=1,
-    folder="flickr30k",
-    splits=(
-        Split("ehub", 1000, (_CAPTIONS, _PHOTOS), "1,000 of all images, drawn with seed 0", sample=1000),
-        Split("karpathy-test", 1000, (_SPLITS, _PHOTOS), "the usual test split"),
-        Split("all", 31783, (_CAPTIONS, _PHOTOS), "all images, training images among them"),
-    ),
-    prompts=CAPTION,
-    read=_read,
+add_task(
+    Task(
+        name="flickr30k",
+        title="Flickr30k",
+        kind="caption",
+        version=1,
+        folder="flickr30k",
+        splits=(
+            Split("ehub", 1000, (_CAPTIONS, _PHOTOS), "1,000 of all images, drawn with seed 0", sample=1000),
+            Split("karpathy-test", 1000, (_SPLITS, _PHOTOS), "the usual test split"),
+            Split("all", 31783, (_CAPTIONS, _PHOTOS), "all images, training images among them"),
+        ),
+        prompts=CAPTION_PROMPTS,
+        read=_read,
+    )
 )

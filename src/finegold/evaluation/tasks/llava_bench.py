@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from finegold.evaluation.files import field, image_at, json_lines
-from finegold.evaluation.task import Item, Prompt, Source, Split, Task
+from finegold.evaluation.task import Item, Prompt, Source, Split, Task, add_task
 
 _PROMPTS = {version: Prompt("{question}", 256) for version in ("ehub-2023-07", "ehub-2023-04", "direct")}
 _LLAVA = "https://github.com/haotian-liu/LLaVA/tree/main/playground/data"
@@ -43,23 +43,27 @@ def _read_wild(folder: Path, _: Split) -> list[Item]:
     ]
 
 
-LLAVA_BENCH_COCO = Task(
-    name="llava-bench-coco",
-    title="LLaVA-Bench (COCO)",
-    kind="free",
-    version=1,
-    folder="llava-bench-coco",
-    splits=(Split("all", 90, (_COCO, _COCO_IMAGES), "30 images with three questions each"),),
-    prompts=_PROMPTS,
-    read=_read_coco,
+add_task(
+    Task(
+        name="llava-bench-coco",
+        title="LLaVA-Bench (COCO)",
+        kind="free",
+        version=1,
+        folder="llava-bench-coco",
+        splits=(Split("all", 90, (_COCO, _COCO_IMAGES), "30 images with three questions each"),),
+        prompts=_PROMPTS,
+        read=_read_coco,
+    )
 )
-LLAVA_BENCH_WILD = Task(
-    name="llava-bench-wild",
-    title="LLaVA-Bench (In-the-Wild)",
-    kind="free",
-    version=1,
-    folder="llava-bench-wild",
-    splits=(Split("all", 60, (_WILD, _WILD_IMAGES), "24 images, 60 questions"),),
-    prompts=_PROMPTS,
-    read=_read_wild,
+add_task(
+    Task(
+        name="llava-bench-wild",
+        title="LLaVA-Bench (In-the-Wild)",
+        kind="free",
+        version=1,
+        folder="llava-bench-wild",
+        splits=(Split("all", 60, (_WILD, _WILD_IMAGES), "24 images, 60 questions"),),
+        prompts=_PROMPTS,
+        read=_read_wild,
+    )
 )

@@ -4,11 +4,12 @@ from pathlib import Path
 
 from finegold.errors import DataError
 from finegold.evaluation.files import field, image_at, records
-from finegold.evaluation.task import Item, Source, Split, Task
-from finegold.evaluation.tasks.prompts import CAPTION
+from finegold.evaluation.task import CAPTION_PROMPTS, Item, Source, Split, Task, add_task
 
 _CAPTIONS = "nocaps_val_4500_captions.json"
 _IMAGES = "val_imgs/"
+_SITE = "https://nocaps.org/download"
+_PHOTOS = Source(_IMAGES, f"{_SITE} (the coco_url of each image)", "Open Images: CC BY 2.0", images=True)
 
 
 def _read(folder: Path, _: Split) -> list[Item]:
@@ -34,28 +35,22 @@ def _read(folder: Path, _: Split) -> list[Item]:
     return items
 
 
-NOCAPS = Task(
-    name="nocaps",
-    title="NoCaps",
-    kind="caption",
-    version=1,
-    folder="nocaps",
-    splits=(
-        Split(
-            "val",
-            4500,
-            (
-                Source(_CAPTIONS, "https://nocaps.org/download", "CC BY 2.0"),
-                Source(
-                    _IMAGES,
-                    "https://nocaps.org/download (the coco_url of each image)",
-                    "Open Images: CC BY 2.0",
-                    images=True,
-                ),
+add_task(
+    Task(
+        name="nocaps",
+        title="NoCaps",
+        kind="caption",
+        version=1,
+        folder="nocaps",
+        splits=(
+            Split(
+                "val",
+                4500,
+                (Source(_CAPTIONS, _SITE, "CC BY 2.0"), _PHOTOS),
+                "the validation images, ten captions each; the test captions are not public",
             ),
-            "the validation images, ten captions each; the test captions are not public",
         ),
-    ),
-    prompts=CAPTION,
-    read=_read,
+        prompts=CAPTION_PROMPTS,
+        read=_read,
+    )
 )

@@ -4,14 +4,17 @@ from pathlib import Path
 
 from finegold.errors import DataError
 from finegold.evaluation.files import field, image_at, records
-from finegold.evaluation.task import Item, Source, Split, Task
-from finegold.evaluation.tasks.prompts import question_prompts
+from finegold.evaluation.task import Item, Source, Split, Task, add_task, question_prompts
 from finegold.samples.formats.json_text import read_json
 
 _QUESTIONS = "OpenEnded_mscoco_val2014_questions.json"
 _ANNOTATIONS = "mscoco_val2014_annotations.json"
 _IMAGES = "val2014/"
 _SITE = "https://okvqa.allenai.org/download.html"
+_TERMS = "none stated; VQA's are CC BY 4.0"
+_PHOTOS = Source(
+    _IMAGES, "http://images.cocodataset.org/zips/val2014.zip", "COCO: Flickr's terms", images=True
+)
 
 
 def _read(folder: Path, _: Split) -> list[Item]:
@@ -42,30 +45,23 @@ def _read(folder: Path, _: Split) -> list[Item]:
     return items
 
 
-OKVQA = Task(
-    name="okvqa",
-    title="OKVQA",
-    kind="open",
-    version=1,
-    folder="okvqa",
-    splits=(
-        Split(
-            "val",
-            5046,
-            (
-                Source(_QUESTIONS, _SITE, "none stated; VQA's are CC BY 4.0"),
-                Source(_ANNOTATIONS, _SITE, "none stated; VQA's are CC BY 4.0"),
-                Source(
-                    _IMAGES,
-                    "http://images.cocodataset.org/zips/val2014.zip",
-                    "COCO: Flickr's terms",
-                    images=True,
-                ),
+add_task(
+    Task(
+        name="okvqa",
+        title="OKVQA",
+        kind="open",
+        version=1,
+        folder="okvqa",
+        splits=(
+            Split(
+                "val",
+                5046,
+                (Source(_QUESTIONS, _SITE, _TERMS), Source(_ANNOTATIONS, _SITE, _TERMS), _PHOTOS),
+                "val2014, which papers call the test set",
             ),
-            "val2014, which papers call the test set",
         ),
-    ),
-    prompts=question_prompts("{question}", "{question}\nAnswer with a single word or phrase."),
-    read=_read,
-    fitted_by=("mm-lima",),
+        prompts=question_prompts("{question}", "{question}\nAnswer with a single word or phrase."),
+        read=_read,
+        fitted_by=("mm-lima",),
+    )
 )

@@ -10,8 +10,7 @@ from typing import Any
 
 from finegold.errors import DataError
 from finegold.evaluation.files import field, image_at
-from finegold.evaluation.task import Item, Source, Split, Task
-from finegold.evaluation.tasks.prompts import question_prompts
+from finegold.evaluation.task import Item, Source, Split, Task, add_task, question_prompts
 from finegold.samples import ImageRef
 from finegold.samples.formats.json_text import read_json
 
@@ -73,20 +72,22 @@ def _parquet(folder: Path, split: str) -> Iterator[tuple[str, ImageRef, Any, str
                     yield number, ref, record, f"{file.name} row {position}"
 
 
-SCIENCEQA = Task(
-    name="scienceqa",
-    title="ScienceQA (images)",
-    kind="choice",
-    version=1,
-    folder="scienceqa",
-    splits=(
-        Split("test", 2017, (_PARQUET,), "test questions with an image"),
-        Split("val", 2097, (_PARQUET,), "validation questions with an image"),
-    ),
-    prompts=question_prompts(
-        "Question: {question}\nOptions: {options}\n",
-        "{context}{question}\n{lettered}\nAnswer with the letter of the right choice.",
-    ),
-    read=_read,
-    fitted_by=("mm-lima",),
+add_task(
+    Task(
+        name="scienceqa",
+        title="ScienceQA (images)",
+        kind="choice",
+        version=1,
+        folder="scienceqa",
+        splits=(
+            Split("test", 2017, (_PARQUET,), "test questions with an image"),
+            Split("val", 2097, (_PARQUET,), "validation questions with an image"),
+        ),
+        prompts=question_prompts(
+            "Question: {question}\nOptions: {options}\n",
+            "{context}{question}\n{lettered}\nAnswer with the letter of the right choice.",
+        ),
+        read=_read,
+        fitted_by=("mm-lima",),
+    )
 )

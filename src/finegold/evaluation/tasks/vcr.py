@@ -9,8 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from finegold.evaluation.files import field, image_at, records
-from finegold.evaluation.task import Item, Kind, Source, Split, Task
-from finegold.evaluation.tasks.prompts import question_prompts
+from finegold.evaluation.task import Item, Kind, Source, Split, Task, add_task, question_prompts
 
 _IMAGES = Source(
     "vcr1images/",
@@ -56,22 +55,24 @@ def _repaired(question: str) -> str:
     return question.replace(" exis in ", " exist in ")
 
 
-def _task(name: str, title: str, kind: Kind, file: str, hint: str, repair: Callable[[str], str]) -> Task:
-    return Task(
-        name=name,
-        title=title,
-        kind=kind,
-        version=1,
-        folder="vcr",
-        splits=(Split("all", 10000, (Source(file, _SITE, "none stated"), _IMAGES), "the published file"),),
-        prompts=question_prompts("{question}", f"{{question}}\n{hint}"),
-        read=_reader(repair),
+def _add(name: str, title: str, kind: Kind, file: str, hint: str, repair: Callable[[str], str]) -> None:
+    add_task(
+        Task(
+            name=name,
+            title=title,
+            kind=kind,
+            version=1,
+            folder="vcr",
+            splits=(
+                Split("all", 10000, (Source(file, _SITE, "none stated"), _IMAGES), "the published file"),
+            ),
+            prompts=question_prompts("{question}", f"{{question}}\n{hint}"),
+            read=_reader(repair),
+        )
     )
 
 
 _NUMBER, _YES_NO = "Answer with a number.", "Answer with yes or no."
-VCR_OC = _task("vcr-oc", "VCR counting", "count", "vcr1_oc.json", _NUMBER, _as_published)
-VCR_MCI = _task("vcr-mci", "VCR identification (leaks)", "yes-no", "vcr1_mci.json", _YES_NO, _as_published)
-VCR_MCI_REPAIRED = _task(
-    "vcr-mci-repaired", "VCR identification (repaired)", "yes-no", "vcr1_mci.json", _YES_NO, _repaired
-)
+_add("vcr-oc", "VCR counting", "count", "vcr1_oc.json", _NUMBER, _as_published)
+_add("vcr-mci", "VCR identification (leaks)", "yes-no", "vcr1_mci.json", _YES_NO, _as_published)
+_add("vcr-mci-repaired", "VCR identification (repaired)", "yes-no", "vcr1_mci.json", _YES_NO, _repaired)

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from finegold.errors import DataError
 from finegold.evaluation.files import field, image_at, json_lines
-from finegold.evaluation.task import Item, Source, Split, Task
-from finegold.evaluation.tasks.prompts import question_prompts
+from finegold.evaluation.task import Item, Source, Split, Task, add_task, question_prompts
 
 _SITE = "https://github.com/cambridgeltl/visual-spatial-reasoning/tree/master/data"
 _IMAGES = Source("images/", f"{_SITE} (COCO train2017 and val2017)", "COCO: Flickr's terms", images=True)
@@ -35,21 +34,26 @@ def _read(folder: Path, split: Split) -> list[Item]:
     return items
 
 
-VSR = Task(
-    name="vsr",
-    title="VSR",
-    kind="yes-no",
-    version=1,
-    folder="vsr",
-    splits=(
-        Split(
-            "ehub", 10972, _source("all_vsr_validated_data.jsonl"), "all validated rows, training rows too"
+add_task(
+    Task(
+        name="vsr",
+        title="VSR",
+        kind="yes-no",
+        version=1,
+        folder="vsr",
+        splits=(
+            Split(
+                "ehub",
+                10972,
+                _source("all_vsr_validated_data.jsonl"),
+                "all validated rows, training rows too",
+            ),
+            Split("zeroshot-test", 1222, _source("splits/zeroshot/test.jsonl"), "the zero-shot test split"),
+            Split("random-test", 2195, _source("splits/random/test.jsonl"), "the random test split"),
         ),
-        Split("zeroshot-test", 1222, _source("splits/zeroshot/test.jsonl"), "the zero-shot test split"),
-        Split("random-test", 2195, _source("splits/random/test.jsonl"), "the random test split"),
-    ),
-    prompts=question_prompts(
-        "Question: {question}\nOptions: {options}\n", "{question}\nAnswer with yes or no."
-    ),
-    read=_read,
+        prompts=question_prompts(
+            "Question: {question}\nOptions: {options}\n", "{question}\nAnswer with yes or no."
+        ),
+        read=_read,
+    )
 )

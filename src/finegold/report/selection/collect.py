@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from markupsafe import Markup
 
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering.table import read_embeddings
 from finegold.engines import map_ordered
 from finegold.errors import ConfigError
-from finegold.judging import replay as replay_verdicts
-from finegold.report.judge import section as judge_section
+from finegold.judging import replay_verdicts
+from finegold.report.judge import judgement_section
 from finegold.report.selection.comparison import comparison_section
 from finegold.report.selection.duplicates import (
     Group,
@@ -277,7 +276,7 @@ def _comparisons(run: RunFolder, manifest: Manifest) -> Iterator[Section]:
 def _judgement(audit: Path | None) -> Iterator[Section]:
     """The comparison of two sets of answers that an audit holds."""
     if audit is not None:
-        yield Section("judged", "Answers judged", Markup(judge_section(replay_verdicts(audit))))
+        yield Section("judged", "Answers judged", judgement_section(replay_verdicts(audit)))
 
 
 def _provenance(run: RunFolder, manifest: Manifest, preset: Preset) -> Provenance:

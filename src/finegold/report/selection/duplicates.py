@@ -4,9 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
-from finegold.report.html import template
+from finegold.report.html import render_part
 from finegold.report.selection.inputs import RowContent, Section
 
 GROUPS = 24
@@ -63,7 +61,12 @@ def duplicates_section(
         }
         for kept, removed in groups[:GROUPS]
     ]
-    body = template("duplicates.html").render(
-        counts=counts, total=sum(counts.values()), groups=len(groups), shown=shown, settings=settings
+    body = render_part(
+        "duplicates.html",
+        counts=counts,
+        total=sum(counts.values()),
+        groups=len(groups),
+        shown=shown,
+        settings=settings,
     )
-    return Section("duplicates", "Duplicates excluded", Markup(body))
+    return Section("duplicates", "Duplicates excluded", body)

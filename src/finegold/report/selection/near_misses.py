@@ -3,8 +3,8 @@
 import numpy as np
 
 from finegold.arrays import Ints
-from finegold.report.charts import number
 from finegold.report.selection.inputs import Cluster, NearMiss, PoolRows
+from finegold.report.text import number
 
 
 def near_misses(rows: PoolRows, clusters: tuple[Cluster, ...], limit: int) -> tuple[NearMiss, ...]:

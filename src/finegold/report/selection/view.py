@@ -7,9 +7,10 @@ from markupsafe import Markup
 
 from finegold.arrays import Floats, Ints
 from finegold.errors import ConfigError
-from finegold.report.charts import histogram, histogram_svg, number, share_bars
+from finegold.report.charts import histogram, histogram_svg, share_bars
 from finegold.report.selection.inputs import Cluster, ExcludedRow, Indicator, ReportInputs, RowContent
 from finegold.report.selection.points import PALETTE, Points, points
+from finegold.report.text import number
 
 FIRST = 60
 _LONGEST = 6_000

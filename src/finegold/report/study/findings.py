@@ -4,16 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from finegold.statistics import Estimate
+
 Better = Literal["higher", "lower"]
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A number with the ends of its interval; no ends where nothing can be drawn."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +14,13 @@ class ArmResult:
     """What was compared, and what it cost.
 
     Attributes:
-        name: Unique in the study.
+        name: Name of the arm, unique in the study.
         preset: How its rows were chosen, and of what if not of the study's rows; empty for a model that was
             not tuned.
         rows: Rows trained on; 0 for a model that was not tuned.
-        seeds: Finished seeds; 0 if the arm could not be run.
-        subsets: Different sets of rows among the seeds.
-        steps: Training steps.
+        seeds: Number of finished seeds; 0 if the arm could not be run.
+        subsets: Number of different sets of rows among the seeds.
+        steps: Training steps of one seed.
         seconds: Mean training time of a seed, seconds.
         note: Why it was not run, or what to know.
         whole: Whether it was tuned on every usable row, so that its preset chose nothing.
@@ -49,19 +42,19 @@ class Figure:
     """One arm's number in one question.
 
     Attributes:
-        arm: Its name.
+        arm: Name of the arm.
         value: Mean over seeds; interval over seeds and images.
         spread: Standard deviation over the seeds; None for one seed.
-        difference: To the baseline, over the same images; None for the baseline itself.
-        verdict: In words: `no difference seen: -0.4 to +0.9`, `better by 1.2 (0.3 to 2.1)`; empty for the
-            baseline.
-        seen: Whether the difference's interval leaves zero out.
+        difference: Difference to the baseline, over the same images; None for the baseline itself.
+        verdict: The difference in words: `no difference seen: -0.4 to +0.9`, `better by 1.2 (0.3 to 2.1)`;
+            empty for the baseline.
+        seen: Whether the difference's interval does not hold zero.
     """
 
     arm: str
-    value: Interval
+    value: Estimate
     spread: float | None
-    difference: Interval | None
+    difference: Estimate | None
     verdict: str
     seen: bool
 
@@ -73,12 +66,12 @@ class Outcome:
     Attributes:
         task: Name of the task, such as `flickr30k`.
         scoring: `strict`, `ehub`, or `loss`.
-        metric: Such as `CIDEr-D` or `loss, right image`.
+        metric: Name of the metric, such as `CIDEr-D` or `loss, right image`.
         better: Which direction is better.
-        scale: Numbers are shown times this: 100 for CIDEr and shares, 1 for losses in nats a token.
-        images: Images behind it.
-        items: Items behind it.
-        figures: In the order of the study's arms.
+        scale: Factor of the numbers when shown: 100 for CIDEr and shares, 1 for losses in nats per token.
+        images: Number of images behind it.
+        items: Number of items behind it.
+        figures: One for each arm that was run, in the study's order.
         used_to_fit: Published selectors that were fitted on this task.
     """
 
@@ -103,16 +96,16 @@ class Gain:
     """What an arm gains over the baseline on the images of one cluster of the pool, in the first question.
 
     Attributes:
-        arm: Its name.
+        arm: Name of the arm.
         cluster: Number of the pool's cluster that the images are nearest to.
-        images: How many.
-        difference: ArmResult minus baseline, the sign turned so that more is better.
+        images: Number of these images.
+        difference: Arm minus baseline, the sign turned so that more is better.
     """
 
     arm: str
     cluster: int
     images: int
-    difference: Interval
+    difference: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +114,15 @@ class Example:
 
     Attributes:
         image: File of the image.
-        prompt: As given to the models.
+        prompt: Prompt that the models were given.
         first: Name of one arm.
-        second: Name of the other.
-        first_answer: What it said.
-        second_answer: What the other said.
-        first_score: In the first question, unscaled.
-        second_score: Likewise.
+        second: Name of the other arm.
+        first_answer: Answer of the one arm.
+        second_answer: Answer of the other arm.
+        first_score: Score of the first answer in the first question, unscaled.
+        second_score: Score of the second answer in the first question, unscaled.
         reference: One of the references.
-        judge: The judge's words about the two, if there are any.
+        judge: The judge's words about the two; empty if there are none.
     """
 
     image: str
@@ -149,20 +142,20 @@ class Findings:
     """Everything that a study found.
 
     Attributes:
-        name: Of the study.
+        name: Name of the study.
         about: What it asks, in a sentence.
-        baseline: ArmResult that differences are to.
-        model: What was tuned.
-        recipe: How.
-        level: Of the intervals.
-        arms: In the study's order.
-        questions: The main one first.
-        gains: By arm and cluster; empty without clusters.
-        examples: Largest differences first.
+        baseline: Name of the arm that differences are to.
+        model: Model that was tuned.
+        recipe: Recipe that it was tuned with.
+        level: Share of the replicates inside an interval.
+        arms: The arms in the study's order.
+        questions: A table for each metric, the main one first.
+        gains: Gains by arm and cluster; empty without clusters.
+        examples: Examples of the first question by size of the difference, then those of the judge.
         judgements: `finegold.judging.Judgement.as_json()` of each judged pair of arms; `a` is the arm, `b`
             the baseline.
         machine: Cores, device, seconds in all, library versions.
-        notes: What was not done as asked.
+        notes: Differences between what was requested and what was done.
     """
 
     name: str
@@ -180,21 +173,21 @@ class Findings:
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as JSON: `findings.json`."""
+        """The findings as JSON: `findings.json`."""
         return {"schema": "finegold/study/1", **asdict(self)}
 
 
-def verdict(difference: Interval, better: Better, scale: float) -> tuple[str, bool]:
+def verdict(difference: Estimate, better: Better, scale: float) -> tuple[str, bool]:
     """A difference in words, and whether one was seen.
 
     Args:
-        difference: ArmResult minus baseline, unscaled.
+        difference: Arm minus baseline, unscaled.
         better: Which direction is better.
-        scale: Numbers are shown times this.
+        scale: Factor of the numbers when shown.
     """
-    if difference.low is None or difference.high is None:
+    if difference.ends is None:
         return "no interval: one image or none", False
-    low, high = difference.low * scale, difference.high * scale
+    low, high = (end * scale for end in difference.ends)
     if low <= 0 <= high:
         return f"no difference seen: {signed(low, scale)} to {signed(high, scale)}", False
     higher = difference.value > 0
@@ -210,6 +203,6 @@ def decimals(scale: float) -> int:
 
 
 def signed(value: float, scale: float) -> str:
-    """With its sign, `+0.0` rather than `-0.0`."""
+    """A number with its sign, `+0.0` rather than `-0.0`."""
     text = f"{value:+.{decimals(scale)}f}"
     return "+" + text[1:] if float(text) == 0 else text

@@ -1,80 +1,66 @@
-"""Findings as one HTML file that loads nothing and sends nothing."""
+"""The files that a study writes: numbers, tables, and one HTML page that loads nothing and sends nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from finegold.errors import DataError
 from finegold.judging import Judgement
-from finegold.report.html import stylesheet, template
-from finegold.report.judge import section
+from finegold.report.html import render_page, write_html
+from finegold.report.judge import judgement_section
 from finegold.report.study.findings import ArmResult, Example, Findings, decimals
 from finegold.report.study.plots import difference_chart, gain_charts, size_chart
+from finegold.report.study.tables import study_csv, study_latex, study_markdown
 from finegold.report.study.words import (
     about,
     arm_notes,
     described,
-    duration,
     facts,
-    lines,
     others,
-    printable,
-    short,
+    outcome_lines,
+    side_by_side,
     summary,
 )
+from finegold.report.text import duration, printable
 from finegold.report.thumbnails import thumbnail
+from finegold.run import write_json, write_text
 from finegold.samples.images import decode
 from finegold.samples.sample import ImageRef
 
 FIRST = 12
 """Examples that are shown before the reader asks for more."""
-_PACKAGE = "finegold.report"
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """One arm's answer in an example; `better` if its score is the better of the two."""
+def write_findings(findings: Findings, folder: Path) -> dict[str, Path]:
+    """Write `findings.json`, `table.md`, `table.csv`, `table.tex` and `study.html`, each whole or not at all.
 
-    arm: str
-    answer: str
-    score: str
-    better: bool
+    Args:
+        findings: What was found.
+        folder: Folder of the files, made if it is not there; files of an earlier write are replaced.
 
+    Returns:
+        Where each is, by its file name.
 
-@dataclass(frozen=True, slots=True)
-class _Card:
-    """One example: `thumbnail` is None where the image cannot be read."""
-
-    example: Example
-    thumbnail: bytes | None
-    said: tuple[_Said, _Said]
-
-
-@dataclass(frozen=True, slots=True)
-class _Cost:
-    """What one arm's training took: words, and its share of the dearest arm's."""
-
-    arm: ArmResult
-    each: str
-    total: str
-    share: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """One pair of arms: counts in words, and the section of `finegold.judging`."""
-
-    title: str
-    counts: str
-    body: Markup
+    Raises:
+        DataError: If a judgement cannot be read.
+    """
+    # All is made before anything is written: a failure leaves the earlier files as they were.
+    texts = {
+        "table.md": study_markdown(findings),
+        "table.csv": study_csv(findings),
+        "table.tex": study_latex(findings),
+    }
+    page = render_study(findings)
+    paths = {name: folder / name for name in ("findings.json", *texts, "study.html")}
+    write_json(paths["findings.json"], findings.as_json())
+    for name, text in texts.items():
+        write_text(paths[name], text)
+    write_html(page, paths["study.html"])
+    return paths
 
 
-def render(findings: Findings) -> str:
+def render_study(findings: Findings) -> str:
     """The study as one HTML page.
 
     Every text is escaped. A content security policy forbids every request and every script. An example's
@@ -85,17 +71,18 @@ def render(findings: Findings) -> str:
     """
     main = findings.questions[0] if findings.questions else None
     ran = [arm for arm in findings.arms if arm.preset and arm.seeds]
-    return template("study.html", _PACKAGE).render(
+    return render_page(
+        "study.html",
+        style="study.css",
         findings=findings,
-        style=stylesheet() + Markup(_read("study.css")),
         main=main,
         summary=summary(findings),
-        facts=[fact for fact in facts(findings) if fact[0] != "machine"],
+        facts=facts(findings),
         machine=[_fact(name, value) for name, value in findings.machine.items()],
-        lines=partial(lines, findings),
+        lines=partial(outcome_lines, findings),
         about=about,
         spread=lambda value, scale: f"{value * scale:.{decimals(scale)}f}",
-        short=partial(short, findings),
+        side_by_side=partial(side_by_side, findings),
         sizes=None if main is None else size_chart(findings, main),
         differences=None if main is None else difference_chart(findings, main),
         others=others(findings),
@@ -110,56 +97,51 @@ def render(findings: Findings) -> str:
     )
 
 
-def _read(name: str) -> str:
-    return resources.files(_PACKAGE).joinpath("templates", name).read_text("utf-8")
-
-
 def _fact(name: str, value: Any) -> tuple[str, str]:
     if name == "seconds" and isinstance(value, int | float):
         return "time in all", duration(value)
     return name, described(value)
 
 
-def _costs(arms: list[ArmResult]) -> list[_Cost]:
-    dearest = max((arm.seconds for arm in arms), default=0.0)
+def _costs(arms: list[ArmResult]) -> list[dict[str, Any]]:
+    """What each arm's training took, in words and beside the dearest arm's."""
+    dearest = max((arm.seconds for arm in arms), default=0.0) or 1.0
     return [
-        _Cost(
-            arm,
-            duration(arm.seconds),
-            duration(arm.seconds * arm.seeds),
-            arm.seconds / dearest if dearest else 0.0,
-        )
+        {
+            "arm": arm,
+            "each": duration(arm.seconds),
+            "total": duration(arm.seconds * arm.seeds),
+            "share": arm.seconds / dearest,
+        }
         for arm in arms
     ]
 
 
-def _judged(value: Mapping[str, Any], number: int) -> _Judged:
+def _judged(value: Mapping[str, Any], number: int) -> dict[str, str]:
+    """A pair of arms: counts in words, and the section that shows them."""
     judgement = Judgement.from_json(value)
     found = judgement.overall()
-    return _Judged(
-        f"{judgement.a} against {judgement.b}",
-        f"{found.wins} wins, {found.ties} ties, {found.losses} losses",
-        Markup(section(judgement, f"judge-{number}")),
-    )
+    return {
+        "title": f"{judgement.a} against {judgement.b}",
+        "counts": f"{found.wins} wins, {found.ties} ties, {found.losses} losses",
+        "body": judgement_section(judgement, f"judge-{number}"),
+    }
 
 
-def _card(findings: Findings, example: Example) -> _Card:
+def _card(findings: Findings, example: Example) -> dict[str, Any]:
+    """An example; its thumbnail is None where the image cannot be read."""
     main = findings.questions[0] if findings.questions else None
     scale = 1.0 if main is None else main.scale
     sign = -1 if main is not None and main.better == "lower" else 1
-    ahead = sign * (example.first_score - example.second_score)
-
-    def score(value: float) -> str:
-        return f"{value * scale:.{decimals(scale)}f}"
-
-    return _Card(
-        example,
-        _thumbnail(example.image),
-        (
-            _Said(example.first, example.first_answer, score(example.first_score), ahead > 0),
-            _Said(example.second, example.second_answer, score(example.second_score), ahead < 0),
-        ),
-    )
+    first, second = example.first_score, example.second_score
+    said = [
+        {"arm": arm, "answer": answer, "score": f"{score * scale:.{decimals(scale)}f}", "better": ahead > 0}
+        for arm, answer, score, ahead in (
+            (example.first, example.first_answer, first, sign * (first - second)),
+            (example.second, example.second_answer, second, sign * (second - first)),
+        )
+    ]
+    return {"example": example, "thumbnail": _thumbnail(example.image), "said": said}
 
 
 def _thumbnail(image: str) -> bytes | None:

@@ -5,18 +5,18 @@ import re
 from collections.abc import Iterator, Sequence
 from io import StringIO
 
-from finegold.report.study.findings import ArmResult, Figure, Findings, Outcome
+from finegold.report.study.findings import Findings, Outcome
 from finegold.report.study.words import (
     Line,
     about,
     arm_notes,
     introduction,
-    lines,
     others,
-    printable,
-    short,
+    outcome_lines,
+    side_by_side,
     summary,
 )
+from finegold.report.text import printable
 
 CSV_COLUMNS = (
     *("study", "task", "scoring", "metric", "better", "scale", "images", "items", "level", "baseline"),
@@ -34,10 +34,10 @@ _LATEX = {
 }
 
 
-def markdown(findings: Findings) -> str:
+def study_markdown(findings: Findings) -> str:
     """What was asked and found, a table of the main question, and the other questions of each task.
 
-    Bold stands only where the interval of the difference to the baseline leaves zero out on the better side.
+    Bold is only what is better, where the interval of the difference to the baseline does not hold zero.
     """
     parts = [
         f"# {_md(findings.name)}",
@@ -46,89 +46,72 @@ def markdown(findings: Findings) -> str:
     ]
     if findings.questions:
         parts += [*_full(findings, findings.questions[0]), f"Bold: better than {_md(findings.baseline)}."]
-    for title, questions in others(findings):
-        if len(questions) == 1:
-            parts += _full(findings, questions[0])
-        else:
-            parts += _compact(findings, title, questions)
+    for title, outcomes in others(findings):
+        single = len(outcomes) == 1
+        parts += _full(findings, outcomes[0]) if single else _compact(findings, title, outcomes)
     notes = arm_notes(findings)
     if notes:
         parts += ["## Notes", "\n".join(f"- {_md(note)}" for note in notes)]
     return "\n\n".join(parts) + "\n"
 
 
-def csv_text(findings: Findings) -> str:
-    """A line per question and arm, numbers unscaled and with all their digits; empty where there is none.
+def study_csv(findings: Findings) -> str:
+    """A line for each question and arm, numbers unscaled with all their digits; empty where there is none.
 
     `value * scale` is what the other tables show.
     """
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
-    for question in findings.questions:
-        figures = {figure.arm: figure for figure in question.figures}
-        for arm in findings.arms:
-            writer.writerow(_csv_line(findings, question, arm, figures.get(arm.name)))
+    for outcome in findings.questions:
+        for line in outcome_lines(findings, outcome):
+            writer.writerow(_csv_line(findings, outcome, line))
     return out.getvalue()
 
 
-def latex(findings: Findings) -> str:
+def study_latex(findings: Findings) -> str:
     r"""A `table` with a booktabs `tabular` per question; every text is escaped.
 
-    Bold as in `markdown`. The document needs `\usepackage{booktabs}` and, for names beyond ASCII, an engine
-    and fonts that know them.
+    Bold as in `study_markdown`. The document needs `\usepackage{booktabs}` and, for names beyond ASCII, an
+    engine and fonts that know them.
     """
     comments = ["Needs \\usepackage{booktabs}.", *introduction(findings), *summary(findings)]
     parts = ["\n".join(f"% {printable(comment)}" for comment in comments)]
-    return "\n\n".join([*parts, *(_tabular(findings, question) for question in findings.questions)]) + "\n"
+    return "\n\n".join([*parts, *(_tabular(findings, outcome) for outcome in findings.questions)]) + "\n"
 
 
-def _full(findings: Findings, question: Outcome) -> Iterator[str]:
-    yield f"## {_md(question.title)}"
-    heads = [
-        *_COLUMNS,
-        f"{_md(question.metric)} ({findings.level * 100:g}% interval)",
-        f"difference to {_md(findings.baseline)}",
-        "verdict",
-    ]
+def _full(findings: Findings, outcome: Outcome) -> Iterator[str]:
+    yield f"## {_md(outcome.title)}"
+    interval = f"{_md(outcome.metric)} ({findings.level * 100:g}% interval)"
+    heads = [*_COLUMNS, interval, f"difference to {_md(findings.baseline)}", "verdict"]
     rows = [
         [
-            _md(line.arm.name),
-            line.rows,
-            line.seeds,
-            line.cost,
-            _strong(_md(line.mean), line.kind == "better"),
-            _md(line.difference),
-            _md(line.verdict),
+            *(_md(line.arm.name), line.rows, line.seeds, line.cost),
+            *(_strong(_md(line.mean), line.kind == "better"), _md(line.difference), _md(line.verdict)),
         ]
-        for line in lines(findings, question)
+        for line in outcome_lines(findings, outcome)
     ]
     yield _md_table(heads, rows)
-    yield _md(about(question))
+    yield _md(about(outcome))
 
 
-def _compact(findings: Findings, title: str, questions: Sequence[Outcome]) -> Iterator[str]:
+def _compact(findings: Findings, title: str, outcomes: list[Outcome]) -> Iterator[str]:
     yield f"## {_md(title)}"
     yield (
         f"Mean, then difference to {_md(findings.baseline)} with its interval. Bold: better than "
         f"{_md(findings.baseline)}; “worse” stands where it is worse; otherwise no difference was seen."
     )
-    heads = ["arm", *(f"{_md(question.metric)} ({question.better} is better)" for question in questions)]
-    rows = [
-        [_md(arm.name), *(_short_cell(findings, question, arm) for question in questions)]
-        for arm in findings.arms
-    ]
+    heads = ["arm", *(f"{_md(outcome.metric)} ({outcome.better} is better)" for outcome in outcomes)]
+    rows = [[_md(lines[0].arm.name), *map(_short_cell, lines)] for lines in side_by_side(findings, outcomes)]
     yield _md_table(heads, rows)
-    texts = dict.fromkeys(
-        about(question).replace(f", {question.better} is better", "") for question in questions
-    )
+    texts = dict.fromkeys(about(each).replace(f", {each.better} is better", "") for each in outcomes)
     yield _md(" ".join(texts))
 
 
-def _short_cell(findings: Findings, question: Outcome, arm: ArmResult) -> str:
-    mean, change, what = short(findings, question, arm)
-    cell = f"{_strong(mean, what == 'better')}; {change}" if change else mean
-    return f"{cell}, worse" if what == "worse" else cell
+def _short_cell(line: Line) -> str:
+    cell = _strong(line.value, line.kind == "better")
+    cell += f"; {line.difference}" if line.change is not None else ""
+    return f"{cell}, worse" if line.kind == "worse" else cell
 
 
 def _strong(text: str, better: bool) -> str:
@@ -147,43 +130,34 @@ def _md_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows))
 
 
-def _csv_line(
-    findings: Findings, question: Outcome, arm: ArmResult, figure: Figure | None
-) -> list[str | float | None]:
-    asked: list[str | float | None] = [
-        *map(printable, (findings.name, question.task, question.scoring, question.metric, question.better)),
-        *(question.scale, question.images, question.items, findings.level),
-        printable(findings.baseline),
-    ]
-    made: list[str | float | None] = [
+def _csv_line(findings: Findings, outcome: Outcome, line: Line) -> list[str | float | None]:
+    arm, figure, change = line.arm, line.figure, line.change
+    cells: list[str | float | None] = [
+        *map(printable, (findings.name, outcome.task, outcome.scoring, outcome.metric, outcome.better)),
+        *(outcome.scale, outcome.images, outcome.items, findings.level, printable(findings.baseline)),
         *(printable(arm.name), printable(arm.preset), arm.rows, str(arm.whole).lower()),
         *(arm.seeds, arm.subsets, arm.steps, arm.seconds),
     ]
     if figure is None:
-        return [*asked, *made, *[None] * 9, printable(arm.note)]
-    value, difference = figure.value, figure.difference
-    ends = (None,) * 3 if difference is None else (difference.value, difference.low, difference.high)
-    return [
-        *asked,
-        *made,
-        *(value.value, value.low, value.high, figure.spread, *ends),
-        *(str(figure.seen).lower(), printable(figure.verdict), printable(arm.note)),
-    ]
+        return [*cells, *[None] * 9, printable(arm.note)]
+    ends = (None,) * 3 if change is None else (change.value, change.low, change.high)
+    cells += [figure.value.value, figure.value.low, figure.value.high, figure.spread, *ends]
+    return [*cells, str(figure.seen).lower(), printable(figure.verdict), printable(arm.note)]
 
 
-def _tabular(findings: Findings, question: Outcome) -> str:
+def _tabular(findings: Findings, outcome: Outcome) -> str:
     base = _tex(findings.baseline)
-    heads = (*_COLUMNS, _tex(question.metric), f"difference to {base}", "verdict")
+    heads = (*_COLUMNS, _tex(outcome.metric), f"difference to {base}", "verdict")
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering\small",
-            rf"\caption{{{_tex(question.title)}. {_tex(about(question))} Bold: better than {base}.}}",
+            rf"\caption{{{_tex(outcome.title)}. {_tex(about(outcome))} Bold: better than {base}.}}",
             r"\begin{tabular}{lrrrlll}",
             r"\toprule",
             " & ".join(heads) + r" \\",
             r"\midrule",
-            *(_tex_line(line) for line in lines(findings, question)),
+            *(_tex_line(line) for line in outcome_lines(findings, outcome)),
             r"\bottomrule",
             r"\end{tabular}",
             r"\end{table}",

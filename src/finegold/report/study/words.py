@@ -1,15 +1,14 @@
 """Findings in words and numbers, the same in every table and on the page."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from finegold.report.charts import number
-from finegold.report.study.findings import ArmResult, Figure, Findings, Interval, Outcome, decimals, signed
+from finegold.report.study.findings import ArmResult, Figure, Findings, Outcome, decimals, signed
+from finegold.report.text import duration, number
+from finegold.statistics import Estimate
 
 Kind = Literal["baseline", "better", "worse", "unclear", "missing"]
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +16,16 @@ class Line:
     """One arm in the table of one question.
 
     Attributes:
-        arm: What it is.
-        figure: Its number; None if there is none.
-        kind: `better` and `worse` only where the interval of the difference leaves zero out.
-        rows: In words, as are all below.
-        seeds: With the number of different subsets where it is another.
+        arm: The arm.
+        figure: The arm's number; None if there is none.
+        kind: `better` and `worse` only where the interval of the difference does not hold zero.
+        rows: Rows trained on, as text, like all below.
+        seeds: Seeds, with the number of different subsets where it is another.
         cost: Training time of one seed, and steps.
-        mean: With its interval; why there is none where there is none.
-        difference: To the baseline, with its interval; empty if there is none.
-        verdict: As the figure says it.
+        value: The mean without its interval; empty without a number.
+        mean: The mean with its interval; why there is none where there is none.
+        difference: Difference to the baseline, with its interval; empty if there is none.
+        verdict: The figure's verdict.
     """
 
     arm: ArmResult
@@ -34,26 +34,21 @@ class Line:
     rows: str
     seeds: str
     cost: str
+    value: str
     mean: str
     difference: str
     verdict: str
 
+    @property
+    def change(self) -> Estimate | None:
+        """The difference to the baseline, unscaled."""
+        return None if self.figure is None else self.figure.difference
 
-def lines(findings: Findings, question: Outcome) -> list[Line]:
+
+def outcome_lines(findings: Findings, outcome: Outcome) -> list[Line]:
     """Every arm of the study, those without a number too, in the study's order."""
-    figures = {figure.arm: figure for figure in question.figures}
-    return [_line(findings, question, arm, figures.get(arm.name)) for arm in findings.arms]
-
-
-def kind(findings: Findings, question: Outcome, figure: Figure | None) -> Kind:
-    """What a number is beside the baseline."""
-    if figure is None:
-        return "missing"
-    if figure.arm == findings.baseline:
-        return "baseline"
-    if not figure.seen or figure.difference is None:
-        return "unclear"
-    return "better" if (figure.difference.value > 0) == (question.better == "higher") else "worse"
+    figures = {figure.arm: figure for figure in outcome.figures}
+    return [_line(findings, outcome, arm, figures.get(arm.name)) for arm in findings.arms]
 
 
 def summary(findings: Findings) -> list[str]:
@@ -61,7 +56,7 @@ def summary(findings: Findings) -> list[str]:
     if not findings.questions:
         return ["Nothing was measured."]
     main, base = findings.questions[0], findings.baseline
-    found = lines(findings, main)
+    found = outcome_lines(findings, main)
     reached = next((line.mean for line in found if line.kind == "baseline"), None)
     says = f"On {main.title} ({main.images:,} images, {main.better} is better)"
     sentences = [
@@ -77,10 +72,10 @@ def summary(findings: Findings) -> list[str]:
         ]
         if arms:
             sentences.append(f"{which.capitalize()} than {base}: {'; '.join(arms)}.")
-    unclear = [line for line in found if line.kind == "unclear" and line.difference]
+    unclear = [line for line in found if line.kind == "unclear" and line.change is not None]
     for words, named in (
-        (f"No difference to {base} seen", [line for line in unclear if _has_ends(line)]),
-        ("Without an interval", [line for line in unclear if not _has_ends(line)]),
+        (f"No difference to {base} seen", [line for line in unclear if line.change and line.change.ends]),
+        ("Without an interval", [line for line in unclear if line.change and not line.change.ends]),
         ("Could not be run", [line for line in found if not line.figure and not line.arm.seeds]),
         ("Not measured here", [line for line in found if not line.figure and line.arm.seeds]),
     ):
@@ -90,7 +85,7 @@ def summary(findings: Findings) -> list[str]:
 
 
 def facts(findings: Findings) -> list[tuple[str, str]]:
-    """Model, recipe, how intervals are made, and the machine, each with its name."""
+    """Model, recipe and how intervals are made, each with its name."""
     level = f"{findings.level * 100:g}%"
     return [
         ("model", findings.model),
@@ -101,24 +96,25 @@ def facts(findings: Findings) -> list[tuple[str, str]]:
             f"draws seeds and images with replacement; differences are to {findings.baseline}, both arms on "
             "the same drawn images; no interval is widened for the number of arms",
         ),
-        *([("machine", described(findings.machine))] if findings.machine else []),
     ]
 
 
 def introduction(findings: Findings) -> list[str]:
     """What was asked, of which model, with which recipe, how intervals are made, on which machine."""
     named = [f"{name.capitalize()}: {text}" for name, text in facts(findings) if text]
-    return [_ended(text) for text in (findings.about, *named) if text.strip()]
+    named += [f"Machine: {described(findings.machine)}"] if findings.machine else []
+    stripped = [text.strip() for text in (findings.about, *named) if text.strip()]
+    return [text if text[-1] in ".!?" else f"{text}." for text in stripped]
 
 
-def about(question: Outcome) -> str:
+def about(outcome: Outcome) -> str:
     """What stands under a question's table."""
-    parts = [f"{question.images:,} images", f"{question.items:,} items", f"{question.better} is better"]
-    if question.scale != 1:
-        parts.append(f"numbers are times {question.scale:g}")
+    parts = [f"{outcome.images:,} images", f"{outcome.items:,} items", f"{outcome.better} is better"]
+    if outcome.scale != 1:
+        parts.append(f"numbers are times {outcome.scale:g}")
     text = ", ".join(parts) + "."
-    if question.used_to_fit:
-        names = ", ".join(question.used_to_fit)
+    if outcome.used_to_fit:
+        names = ", ".join(outcome.used_to_fit)
         text += f" Fitted on this task, so no independent test of it: {names}."
     return text
 
@@ -132,42 +128,24 @@ def arm_notes(findings: Findings) -> list[str]:
 def others(findings: Findings) -> list[tuple[str, list[Outcome]]]:
     """The questions after the main one, by task and scoring."""
     groups: dict[str, list[Outcome]] = {}
-    for question in findings.questions[1:]:
-        groups.setdefault(f"{question.task}, {question.scoring}", []).append(question)
+    for outcome in findings.questions[1:]:
+        groups.setdefault(f"{outcome.task}, {outcome.scoring}", []).append(outcome)
     return list(groups.items())
 
 
-def short(findings: Findings, question: Outcome, arm: ArmResult) -> tuple[str, str, Kind]:
-    """For compact tables: the mean, the difference with its interval, and what it is."""
-    figure = next((figure for figure in question.figures if figure.arm == arm.name), None)
-    what = kind(findings, question, figure)
-    if figure is None:
-        return "", "", what
-    mean = f"{figure.value.value * question.scale:.{decimals(question.scale)}f}"
-    change = "" if figure.difference is None else with_ends(figure.difference, question.scale, sign=True)
-    return mean, change, what
+def side_by_side(findings: Findings, outcomes: list[Outcome]) -> list[tuple[Line, ...]]:
+    """The lines of several questions, arm by arm, for compact tables."""
+    return list(zip(*(outcome_lines(findings, outcome) for outcome in outcomes), strict=True))
 
 
-def with_ends(value: Interval, scale: float, *, sign: bool = False) -> str:
+def with_ends(estimate: Estimate, scale: float, *, sign: bool = False) -> str:
     """`45.2 (43.1 to 47.0)`; with `sign`, `+1.2 (-0.3 to +2.7)`."""
 
     def one(part: float) -> str:
         return signed(part * scale, scale) if sign else f"{part * scale:.{decimals(scale)}f}"
 
-    if value.low is None or value.high is None:
-        return one(value.value)
-    return f"{one(value.value)} ({one(value.low)} to {one(value.high)})"
-
-
-def duration(seconds: float) -> str:
-    """`0.4 s`, `41 s`, `3.2 min`, `1.5 h`."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    if seconds < 5970:
-        return f"{seconds / 60:.1f} min"
-    return f"{seconds / 3600:,.1f} h"
+    value = one(estimate.value)
+    return f"{value} ({' to '.join(map(one, estimate.ends))})" if estimate.ends else value
 
 
 def described(value: Any) -> str:
@@ -187,67 +165,53 @@ def described(value: Any) -> str:
     return number(value) if isinstance(value, float) else str(value)
 
 
-def printable(text: str) -> str:
-    """One line that UTF-8 can hold: control characters become spaces, lone surrogates their escapes."""
-    line = _UNPRINTABLE.sub(" ", text).strip()
-    return line.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _line(findings: Findings, question: Outcome, arm: ArmResult, figure: Figure | None) -> Line:
-    what = kind(findings, question, figure)
+def _line(findings: Findings, outcome: Outcome, arm: ArmResult, figure: Figure | None) -> Line:
+    kind = _kind(findings, outcome, figure)
+    value, verdict, change = "", "", ""
     if figure is None:
-        note = arm.note if not arm.seeds else ""
-        mean = "not measured" if arm.seeds else "not run"
-        mean, change = f"{mean}: {note}" if note else mean, ""
+        mean = "not measured" if arm.seeds else f"not run: {arm.note}" if arm.note else "not run"
     else:
-        mean = with_ends(figure.value, question.scale)
-        change = "" if figure.difference is None else with_ends(figure.difference, question.scale, sign=True)
-    return Line(
-        arm,
-        figure,
-        what,
-        _rows(arm),
-        _seeds(arm),
-        _cost(arm),
-        mean,
-        "baseline" if what == "baseline" else change,
-        "" if figure is None else figure.verdict,
-    )
+        value = f"{figure.value.value * outcome.scale:.{decimals(outcome.scale)}f}"
+        mean, verdict = with_ends(figure.value, outcome.scale), figure.verdict
+        if figure.difference is not None:
+            change = with_ends(figure.difference, outcome.scale, sign=True)
+    rows, seeds, cost = _arm_words(arm)
+    difference = "baseline" if kind == "baseline" else change
+    return Line(arm, figure, kind, rows, seeds, cost, value, mean, difference, verdict)
 
 
-def _has_ends(line: Line) -> bool:
-    difference = None if line.figure is None else line.figure.difference
-    return difference is not None and difference.low is not None
+def _kind(findings: Findings, outcome: Outcome, figure: Figure | None) -> Kind:
+    """What a number is beside the baseline."""
+    if figure is None:
+        return "missing"
+    if figure.arm == findings.baseline:
+        return "baseline"
+    if not figure.seen or figure.difference is None:
+        return "unclear"
+    return "better" if (figure.difference.value > 0) == (outcome.better == "higher") else "worse"
 
 
-def _rows(arm: ArmResult) -> str:
+def _arm_words(arm: ArmResult) -> tuple[str, str, str]:
+    """Rows, seeds and cost of an arm."""
     if not arm.preset:
-        return "not tuned"
+        return "not tuned", "", ""
+    rows = f"{arm.rows:,} (all)" if arm.whole else f"{arm.rows:,}"
     if not arm.rows:
-        return "all" if arm.whole else ""
-    return f"{arm.rows:,} (all)" if arm.whole else f"{arm.rows:,}"
-
-
-def _seeds(arm: ArmResult) -> str:
-    if not arm.preset or not arm.seeds:
-        return ""
-    if arm.subsets == arm.seeds:
-        return f"{arm.seeds}"
-    return f"{arm.seeds} on {arm.subsets} {'subset' if arm.subsets == 1 else 'subsets'}"
-
-
-def _cost(arm: ArmResult) -> str:
-    if not arm.preset or not arm.seeds:
-        return ""
-    return f"{duration(arm.seconds)}, {arm.steps:,} steps"
+        rows = "all" if arm.whole else ""
+    if not arm.seeds:
+        return rows, "", ""
+    seeds = f"{arm.seeds}"
+    if arm.subsets != arm.seeds:
+        seeds += f" on {arm.subsets} {'subset' if arm.subsets == 1 else 'subsets'}"
+    return rows, seeds, f"{duration(arm.seconds)}, {arm.steps:,} steps"
 
 
 def _others(findings: Findings) -> list[str]:
     kinds = [
-        kind(findings, question, figure)
-        for question in findings.questions[1:]
-        for figure in question.figures
-        if figure.difference is not None
+        line.kind
+        for outcome in findings.questions[1:]
+        for line in outcome_lines(findings, outcome)
+        if line.change is not None
     ]
     if not kinds:
         return []
@@ -256,8 +220,3 @@ def _others(findings: Findings) -> list[str]:
     return [
         f"{where}, {better + worse} of {len(kinds)} differences were seen: {better} better, {worse} worse."
     ]
-
-
-def _ended(text: str) -> str:
-    text = text.strip()
-    return text if text[-1] in ".!?" else f"{text}."

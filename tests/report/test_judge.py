@@ -2,13 +2,14 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from finegold.errors import DataError
 from finegold.judging import ComparedAnswers, Judgement, OrderVerdict
-from finegold.report.judge import section, table
+from finegold.report.judge import judgement_page, judgement_section, judgement_table
 
 
 def judgement(name: str = "ours") -> Judgement:
@@ -34,7 +35,7 @@ def bar(html: str, row: int) -> dict[str, float]:
 
 
 def test_the_bars_are_as_long_as_the_counts() -> None:
-    html = section(judgement())
+    html = judgement_section(judgement())
     widths = bar(html, 0)
     total = sum(widths.values())
     assert {kind: round(width / total * 61) for kind, width in widths.items()} == {
@@ -58,13 +59,13 @@ def test_names_cannot_add_markup() -> None:
             self.seen.append(tag)
 
     parser = Tags()
-    parser.feed(section(judgement("<script>alert(1)</script>\"'><img src=x onerror=y>")))
+    parser.feed(judgement_section(judgement("<script>alert(1)</script>\"'><img src=x onerror=y>")))
     assert not {"script", "img"} & set(parser.seen)
 
 
 def test_the_terminal_table_says_the_same_and_takes_names_literally() -> None:
     console = Console(width=140, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
-    console.print(table(judgement("[red]ours[/red]")))
+    console.print(judgement_table(judgement("[red]ours[/red]")))
     text = console.export_text()
     assert "[red]ours[/red]" in text
     row = next(line for line in text.splitlines() if " all " in line)
@@ -81,5 +82,23 @@ def test_a_judgement_survives_json() -> None:
 
 
 def test_two_sections_of_a_page_have_ids_of_their_own() -> None:
-    page = section(judgement(), "judge-1") + section(judgement(), "judge-2")
+    page = judgement_section(judgement(), "judge-1") + judgement_section(judgement(), "judge-2")
     assert re.findall(r' id="([^"]*)"', page) == ["judge-1", "judge-2"]
+
+
+def test_a_file_of_the_first_version_is_read_with_the_same_numbers() -> None:
+    path = Path(__file__).parents[1] / "judging" / "made_before" / "judge.json"
+    before = json.loads(path.read_text("utf-8"))
+    now = json.loads(json.dumps(Judgement.from_json(before).as_json()))
+    for tally in (now["overall"], now["bias"], *now["categories"].values()):
+        assert [found.pop("method") for found in tally.values() if isinstance(found, dict)]
+    assert now == before
+    assert now["categories"]["detail"]["win_rate"]["value"] is None
+    assert "no cases" in judgement_section(Judgement.from_json(before))
+
+
+def test_the_page_forbids_requests_and_scripts() -> None:
+    page = judgement_page(judgement("<script>alert(1)</script>"))
+    assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'" in page
+    assert "<script" not in page
+    assert page.count("<style>") == 1

@@ -1,0 +1,47 @@
+"""Numbers and words as all pages and tables show them."""
+
+import math
+import re
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def number(value: float) -> str:
+    """About three significant digits: `12,300`, `31.4`, `0.0123`, with a proper minus sign."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 1e7 or abs(value) < 1e-4:
+        return f"{value:.3g}".replace("-", "−")
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{digits}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text.replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """One decimal; a share of a few rows of many is not zero."""
+    shown = share * 100
+    return "<0.1%" if 0 < shown < 0.1 else f"{shown:.1f}%"
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `41 s`, `3.2 min`, `1.5 h`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    if seconds < 5970:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:,.1f} h"
+
+
+def printable(text: str) -> str:
+    """One line that UTF-8 can hold: control characters become spaces, lone surrogates their escapes."""
+    line = _UNPRINTABLE.sub(" ", text).strip()
+    return line.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def cut(text: str, longest: int) -> str:
+    """One printable line of at most `longest` characters, with an ellipsis where it was longer."""
+    text = printable(text)
+    return text if len(text) <= longest else text[: max(longest - 1, 1)].rstrip() + "…"
