@@ -8,7 +8,7 @@ import pytest
 from finegold.errors import MissingExtraError, ModelError
 from finegold.offline import smollm2
 from finegold.offline.weights import sha256_of
-from finegold.scorers.causal_lm import load_causal_lm
+from finegold.scorers.text_models import load_causal_lm
 
 
 @pytest.fixture

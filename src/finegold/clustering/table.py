@@ -10,7 +10,7 @@ from finegold.arrays import Vectors
 from finegold.clustering.graph_table import NEIGHBOURS, graph_run
 from finegold.clustering.step import Method, cluster_rows
 from finegold.encoders.step import embeddings_of
-from finegold.run import PartTable, RunFolder, write_json
+from finegold.run import Columns, PartTable, RunFolder, fill_once, write_json
 
 VERSION = 1
 """Raised when the same embeddings and parameters would give other labels."""
@@ -60,31 +60,25 @@ def cluster_run(
         "embeddings": embeddings.fingerprint,
     }
     table = run.table("clusters", method, depends, SCHEMA)
-    if not table.done:
-        with run.step("cluster", folder=table.folder.name):
-            ids, vectors = read_embeddings(embeddings)
-            graph = None
-            if method == "spectral":
-                graph = graph_run(run, embeddings, neighbours=max(neighbours - 1, NEIGHBOURS)).graph
-            result = cluster_rows(
-                ids,
-                vectors,
-                method=method,
-                clusters=clusters,
-                neighbours=neighbours,
-                seed=seed,
-                graph=graph,
-            )
-            summary = {
-                "sizes": result.sizes.tolist(),
-                "components": result.components,
-                "eigenvalues": [round(float(value), 9) for value in result.eigenvalues],
-                "note": result.note,
-            }
-            table.write(0, {"sample_id": ids, "cluster": result.labels})
-            write_json(table.folder / "summary.json", summary)
-            table.finish(1)
-    return read_clusters(table)
+
+    def make() -> Columns:
+        ids, vectors = read_embeddings(embeddings)
+        graph = None
+        if method == "spectral":
+            graph = graph_run(run, embeddings, neighbours=max(neighbours - 1, NEIGHBOURS)).graph
+        result = cluster_rows(
+            ids, vectors, method=method, clusters=clusters, neighbours=neighbours, seed=seed, graph=graph
+        )
+        summary = {
+            "sizes": result.sizes.tolist(),
+            "components": result.components,
+            "eigenvalues": [round(float(value), 9) for value in result.eigenvalues],
+            "note": result.note,
+        }
+        write_json(table.folder / "summary.json", summary)
+        return {"sample_id": ids, "cluster": result.labels}
+
+    return read_clusters(fill_once(run, table, make, step="cluster"))
 
 
 def read_clusters(table: PartTable) -> ClusterTable:

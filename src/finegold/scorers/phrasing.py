@@ -12,17 +12,16 @@ stops after a word that others go on from, so that its end has a gain below 0. f
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import pairwise
 from math import log
 from statistics import fmean, median
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
-from finegold.errors import ConfigError
 from finegold.samples.words import split_words
-from finegold.scorers.base import Batch, Column, Corpus, Score
-from finegold.scorers.registry import NOT_IN_FINGERPRINT
+from finegold.scorers.base import Batch, Context, Score, ScoreBatch, Scorer
+from finegold.scorers.registry import SCORERS
 
 MOST_ROWS = 50_000
 """Rows that the model is counted on, those of the smallest id hashes: memory stays bounded."""
@@ -33,8 +32,9 @@ LEAST = 0.2
 """A median gain below this is that of a dataset too small or too mixed to tell."""
 
 
+@SCORERS.register("phrasing")
 @dataclass(frozen=True)
-class Phrasing:
+class Phrasing(Scorer):
     """How likely word order and end of the answer are, 0 (shuffled, cut off) to 1 (as in most other answers).
 
     The lower of two parts, the mean gain of the words and that of the end: each is 0 for a gain of 0 or less
@@ -42,43 +42,30 @@ class Phrasing:
     answers have too little in common to tell.
     """
 
-    name: ClassVar[str] = "phrasing"
-    version: ClassVar[str] = "2"
-    requires: ClassVar[frozenset[Column]] = frozenset({"answer"})
+    name = "phrasing"
+    version = "2"
+    requires = frozenset({"answer"})
+    label = "Phrasing"
 
-    model: "Bigrams | None" = field(
-        default=None, init=False, repr=False, compare=False, metadata=NOT_IN_FINGERPRINT
-    )
-
-    def fit(self, corpus: Corpus) -> None:
-        """Count the answers' words and pairs of words."""
+    def prepare(self, context: Context) -> ScoreBatch:
+        """Count the words and pairs of words of the dataset's answers."""
+        corpus = context.corpus
         rows = list(range(len(corpus.ids)))
         if len(rows) > MOST_ROWS:
             rows = sorted(rows, key=lambda row: sha256(corpus.ids[row].encode()).digest())[:MOST_ROWS]
-        object.__setattr__(
-            self, "model", Bigrams.count({corpus.ids[row]: corpus.answers[row] for row in rows})
-        )
-
-    def load(self) -> None:
-        """Nothing to load."""
-
-    def score(self, batch: Batch) -> list[Score]:
-        """One number a sample.
-
-        Raises:
-            ConfigError: If `fit` was not called.
-        """
-        if self.model is None:
-            raise ConfigError("the scorer 'phrasing' needs `fit` first")
-        usual = self.model.usual
-        unclear = [name for name, gain in usual._asdict().items() if gain < LEAST]
+        model = Bigrams.count({corpus.ids[row]: corpus.answers[row] for row in rows})
+        unclear = [name for name, gain in model.usual._asdict().items() if gain < LEAST]
         remark = f"the answers have too little in common to tell: {', '.join(unclear)}" if unclear else None
-        scores = []
-        for sample in batch.samples:
-            gains = self.model.gains(split_words(sample.answer), sample.id)
-            parts = [_share(gain, full) for gain, full in zip(gains, usual, strict=True)]
-            scores.append(Score.ok(round(min(parts), 4), remark))
-        return scores
+
+        def score(batch: Batch) -> list[Score]:
+            scores = []
+            for sample in batch.samples:
+                gains = model.gains(split_words(sample.answer), sample.id)
+                parts = [_share(gain, full) for gain, full in zip(gains, model.usual, strict=True)]
+                scores.append(Score.ok(round(min(parts), 4), remark))
+            return scores
+
+        return score
 
 
 def _share(gain: float, usual: float) -> float:
@@ -133,7 +120,7 @@ class Bigrams:
         gains = [model.gains(split_words(answer), key) for key, answer in answers.items()]
         if gains:
             usual = Gains(median(gain.order for gain in gains), median(gain.end for gain in gains))
-            object.__setattr__(model, "usual", usual)
+            return replace(model, usual=usual)
         return model
 
     def gains(self, words: Sequence[str], sample_id: str) -> Gains:

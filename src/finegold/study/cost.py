@@ -17,7 +17,7 @@ from finegold.models.prefix import is_prefix_name, load_network
 from finegold.report.study.words import duration
 from finegold.samples import Dataset, open_dataset
 from finegold.samples.images import decode
-from finegold.scorers.registry import is_automatic
+from finegold.scorers import is_automatic
 from finegold.selection.options import parse_size
 from finegold.study.arms import StudyRows
 from finegold.study.folder import StudyFolder, finished
@@ -173,9 +173,9 @@ def _scored(pool: StudyRows, study: Study) -> bool:
     ]
     named = {name for settings in arms for name in settings.indicators if is_automatic(name)}
     folder = pool.run.folder
-    done = {folder.parameters(table)["scorer"] for table in folder.finished("scores")}
+    done = {table.parameters["scorer"] for table in folder.tables("scores")}
     # The study clusters in any case, for the gains by cluster.
-    return named <= done and bool(folder.finished("clusters"))
+    return named <= done and bool(folder.tables("clusters"))
 
 
 def _stage1_seconds(folder: StudyFolder, study: Study, pool: StudyRows, tasks: TaskItems) -> float:
