@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from finegold.errors import RunError
-from finegold.run import RunFolder, fingerprint
+from finegold.run import RunFolder, cache_folder, fingerprint
 
 SCHEMA = pa.schema([("sample_id", pa.string())])
 
@@ -106,3 +106,12 @@ def test_two_writers_do_not_share_a_run_folder(tmp_path: Path) -> None:
         other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert "another process is writing" in other.stderr
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_the_cache_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FINEGOLD_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "finegold"
+
+    monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path / "own"))
+    assert cache_folder() == tmp_path / "own"

@@ -34,7 +34,7 @@ class Clustering:
     note: str = ""
 
 
-def canonical(labels: Ints) -> tuple[Ints, Ints]:
+def renumber(labels: Ints) -> tuple[Ints, Ints]:
     """Renumber clusters by size, largest first, then by their first row.
 
     Args:

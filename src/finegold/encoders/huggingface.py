@@ -14,7 +14,7 @@ from finegold.arrays import Vectors
 from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError, ModelError
 from finegold.extras import quiet_transformers, require
-from finegold.offline.weights import sha256_of
+from finegold.run import file_hashes
 from finegold.samples.words import split_windows
 
 if TYPE_CHECKING:
@@ -82,10 +82,7 @@ class HuggingFaceEncoder:
         identity: dict[str, Any] = {"encoder": "huggingface", "type": self._type, "dtype": self._dtype}
         folder = Path(self.name)
         if folder.is_dir():
-            files = sorted(
-                path for path in folder.iterdir() if path.suffix in (*WEIGHT_SUFFIXES, ".json", ".txt")
-            )
-            return identity | {"files": {path.name: sha256_of(path) for path in files}}
+            return identity | {"files": file_hashes(folder, (*WEIGHT_SUFFIXES, ".json", ".txt"))}
         return identity | {"model": self.name, "revision": self._config._commit_hash}
 
     def load(self) -> None:

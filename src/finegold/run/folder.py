@@ -15,6 +15,7 @@ RUN/
 """
 
 import json
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -170,6 +171,12 @@ class RunFolder:
 def slug(name: str) -> str:
     """A name as it may stand in a file name: `openai/clip` gives `openai--clip`."""
     return re.sub(r"[^\w.=+-]", "-", name.replace("/", "--")).strip(".-")[-80:] or "unnamed"
+
+
+def cache_folder() -> Path:
+    """The user's cache folder: `$FINEGOLD_CACHE`, or `finegold` in `$XDG_CACHE_HOME` or `~/.cache`."""
+    own = os.environ.get("FINEGOLD_CACHE")
+    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finegold"
 
 
 def _now() -> str:

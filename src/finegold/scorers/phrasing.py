@@ -72,14 +72,14 @@ def _share(gain: float, usual: float) -> float:
     return 1.0 if usual < LEAST else min(1.0, max(0.0, gain / (FULL * usual)))
 
 
-class Gains(NamedTuple):
+class AnswerGains(NamedTuple):
     """Mean gain of an answer's words, and the gain of its end."""
 
     order: float
     end: float
 
 
-NOTHING = Gains(0.0, 0.0)
+NOTHING = AnswerGains(0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Bigrams:
     followers: Mapping[str, int]
     counted: frozenset[str]
     total: int
-    usual: Gains = NOTHING
+    usual: AnswerGains = NOTHING
 
     @classmethod
     def count(cls, answers: Mapping[str, str]) -> "Bigrams":
@@ -119,12 +119,12 @@ class Bigrams:
         model = cls(words, firsts, pairs, followers, frozenset(answers), words.total())
         gains = [model.gains(split_words(answer), key) for key, answer in answers.items()]
         if gains:
-            usual = Gains(median(gain.order for gain in gains), median(gain.end for gain in gains))
+            usual = AnswerGains(median(gain.order for gain in gains), median(gain.end for gain in gains))
             return replace(model, usual=usual)
         return model
 
-    def gains(self, words: Sequence[str], sample_id: str) -> Gains:
-        """Gains of an answer, the row's own counts taken out; 0 and 0 without words."""
+    def gains(self, words: Sequence[str], sample_id: str) -> AnswerGains:
+        """AnswerGains of an answer, the row's own counts taken out; 0 and 0 without words."""
         if not words:
             return NOTHING
         row = [START, *words, END]
@@ -138,4 +138,4 @@ class Bigrams:
             kinds = max(1, self.followers.get(first, 0))
             joint = self.pairs.get((first, word), 0) - own_pairs[first, word]
             gains.append(log((joint + kinds * alone) / (after + kinds) / alone))
-        return Gains(fmean(gains[:-1]), gains[-1])
+        return AnswerGains(fmean(gains[:-1]), gains[-1])

@@ -18,7 +18,7 @@ from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError, ModelError
 from finegold.extras import require
 from finegold.offline import smollm2
-from finegold.run import file_sha256
+from finegold.run import file_hashes
 
 Dtype = Literal["float32", "bfloat16"]
 _TOKENS_PER_PASS = {"cpu": 1024, "cuda": 4096}
@@ -65,8 +65,7 @@ def text_model_identity(model: str, revision: str | None) -> dict[str, Any]:
     """
     folder = Path(model)
     if folder.is_dir():
-        files = sorted(path for path in folder.iterdir() if path.suffix in _IDENTITY_SUFFIXES)
-        return {"files": {path.name: file_sha256(path) for path in files}}
+        return {"files": file_hashes(folder, _IDENTITY_SUFFIXES)}
     transformers = require("transformers", extra="models", why=f"the model '{model}'")
     config = transformers.AutoConfig.from_pretrained(model, revision=revision)
     return {"model": model, "revision": config._commit_hash}
