@@ -26,11 +26,11 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class GraphTable:
-    """A neighbour graph and whose it is.
+    """A neighbour graph and whose rows it joins.
 
     Attributes:
-        ids: Of the rows that have an image, sorted.
-        graph: Of those rows, in that order.
+        ids: Ids of the rows that have an image, sorted.
+        graph: The graph of those rows, in that order.
     """
 
     ids: tuple[str, ...]
@@ -49,10 +49,10 @@ def graph_run(
 
     Args:
         run: The run.
-        embeddings: Rows of NaN, which have no image, are left out.
+        embeddings: Finished table; its rows of NaN have no image and are not in the graph.
         neighbours: Neighbours a row, itself not counted.
         metric: How rows are compared.
-        seed: Of an approximate search.
+        seed: Seed of an approximate search.
 
     Raises:
         RunError: If the embeddings are not finished.

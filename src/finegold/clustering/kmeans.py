@@ -20,7 +20,7 @@ def kmeans(embeddings: Vectors, clusters: int, *, spherical: bool = False, seed:
         clusters: Number of clusters; with fewer rows, or fewer different rows, there are fewer clusters and
             the note says so.
         spherical: Scale rows to length one first, so that directions are clustered (as COINCIDE does).
-        seed: Of the starting points.
+        seed: Seed of the starting points.
 
     Raises:
         DataError: If an embedding is not finite.

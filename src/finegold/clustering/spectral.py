@@ -45,7 +45,7 @@ def spectral(
         clusters: Number of clusters; a pool of no more rows makes every row a cluster.
         neighbours: Neighbours a row, itself counted.
         metric: `euclidean` on raw embeddings is the paper's form.
-        seed: Of the Lanczos start and of k-means on the eigenvectors.
+        seed: Seed of the Lanczos start and of k-means on the eigenvectors.
         graph: The same rows' graph if it is there already, with at least `neighbours - 1` neighbours a row
             and the same metric; searched otherwise.
 

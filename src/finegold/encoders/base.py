@@ -20,7 +20,7 @@ class Encoder(Protocol):
     """A pair of towers that put images and texts into one space.
 
     Attributes:
-        name: As the user wrote it: `offline`, a hub id or a path. Part of table names and messages.
+        name: Name that the user gave: `offline`, a hub id or a path. Part of table names and messages.
         dim: Width d of the embeddings.
     """
 

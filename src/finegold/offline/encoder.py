@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 HEADS = Path(__file__).with_name("heads.safetensors")
 HEADS_SHA256 = "f8ef78966eef9821e2581fee9b4f0638d56f5f8d94580ea818af9151391ffc80"
-"""Of the heads that finegold carries; docs/offline-encoder.md is their model card."""
+"""Hash of the heads that finegold carries; docs/offline-encoder.md is their model card."""
 VERSION = 1
 """Raised when the towers or heads would give other numbers from the same weights."""
 
@@ -41,7 +41,7 @@ class OfflineEncoder:
         """Check the heads and read the width of the embeddings; the towers load later.
 
         Args:
-            name: As the user wrote it.
+            name: Name that the user gave.
             device: `auto`, `cpu`, `cuda`, `mps`, or one of several such as `cuda:1`.
             heads: Other heads than finegold's own, from scripts/train_offline_encoder.py.
 

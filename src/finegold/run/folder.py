@@ -119,7 +119,7 @@ class RunFolder:
         """The finished tables of a kind, for reading, sorted by the names of their folders.
 
         Args:
-            kind: As in `table`.
+            kind: `samples`, `embeddings`, `scores`, `clusters`, `layout`.
             wanted: Parameters that a table must have, such as `data="..."` or `scorer="length"`.
 
         Raises:

@@ -37,7 +37,7 @@ def from_json(kind: type[T], value: Any, schema: str | None = None, *, place: st
     Args:
         kind: Class of the record.
         value: The JSON value.
-        schema: Expected id. A value without one is read too: files of before had none.
+        schema: Expected id. A value without one is read too, since older files have none.
         place: Where the value comes from, for messages: a path.
         advice: What to do if it cannot be read: "judge the answers again".
 

@@ -244,7 +244,7 @@ def dataset_fingerprint(table: pa.Table) -> str:
     """Hex sha256 over the sorted (id, content hash) pairs of the usable rows: the same in any row order.
 
     Args:
-        table: With the columns `sample_id`, `status` and `content_hash` of `SCHEMA`.
+        table: A table with the columns `sample_id`, `status` and `content_hash` of `SCHEMA`.
     """
     columns = (table[name].to_pylist() for name in ("sample_id", "status", "content_hash"))
     pairs = sorted(

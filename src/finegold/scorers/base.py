@@ -69,6 +69,14 @@ class Batch:
     images: Sequence[Image.Image | None] | None = None
     image_embeddings: Vectors | None = None
 
+    def take(self, rows: Sequence[int]) -> "Batch":
+        """The samples of these rows, in their order."""
+        return Batch(
+            [self.samples[row] for row in rows],
+            None if self.images is None else [self.images[row] for row in rows],
+            None if self.image_embeddings is None else self.image_embeddings[list(rows)],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Corpus:

@@ -13,7 +13,7 @@ from finegold.offline import smollm2
 from finegold.samples import Sample
 from finegold.scorers.base import Batch, Context, Score, ScoreBatch, Scorer
 from finegold.scorers.registry import SCORERS
-from finegold.scorers.text_models import CausalLm, Dtype, causal_lm_identity, load_causal_lm
+from finegold.scorers.text_models import CausalLm, Dtype, load_causal_lm, pretrained_identity
 
 NO_TOKENS = "the answer has no text that the model's tokenizer knows"
 """Why an answer of no tokens fails."""
@@ -47,7 +47,7 @@ class Perplexity(Scorer):
 
     def identity(self, context: Context) -> dict[str, Any]:
         """What the numbers depend on besides the parameters: the model's weights."""
-        return causal_lm_identity(self.model, self.revision)
+        return pretrained_identity("language model", self.model, self.revision)
 
     def prepare(self, context: Context) -> ScoreBatch:
         """Load the model; a row to which the indicator does not apply is skipped."""

@@ -87,10 +87,10 @@ class Bigrams:
     """Counts of words, of pairs of words and of different words after each, START and END among them.
 
     Attributes:
-        words: How often each word was counted, END once a row.
-        firsts: How often each word began a pair.
-        pairs: How often each pair was counted.
-        followers: How many different words came after each.
+        words: Count of each word, END once a row.
+        firsts: Count of the pairs that each word begins.
+        pairs: Count of each pair.
+        followers: Number of different words that come after each word.
         counted: Ids of the rows.
         total: Sum of `words`.
         usual: Medians over the rows.

@@ -80,7 +80,7 @@ def make_scorer(name: str, **parameters: Any) -> Scorer:
     """A scorer with its parameters, its models not loaded.
 
     Args:
-        name: As `scorer_class` takes it.
+        name: A registered name, or `module:Class`.
         parameters: Values of the scorer's fields.
 
     Raises:
@@ -104,7 +104,7 @@ def scorer_from_text(name: str, texts: Mapping[str, str], defaults: Mapping[str,
     """A scorer with its parameters as text.
 
     Args:
-        name: As `scorer_class` takes it.
+        name: A registered name, or `module:Class`.
         texts: Parameters; `3`, `0.5`, `true` and `null` are read as JSON, unless the field is text.
         defaults: Parameters to give if the scorer has a field of that name and `texts` does not set it.
 

@@ -6,17 +6,14 @@ OpenAssistant/reward-model-deberta-v3-large-v2.
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from finegold.engines.devices import resolve_device
 from finegold.errors import ModelError
-from finegold.extras import require
 from finegold.scorers.base import Batch, Context, Score, ScoreBatch, Scorer
 from finegold.scorers.registry import SCORERS
-from finegold.scorers.text_models import length_buckets, loading, text_model_identity
+from finegold.scorers.text_models import length_buckets, load_pretrained, pretrained_identity
 
 DEFAULT_MODEL = "OpenAssistant/reward-model-deberta-v3-large-v2"
 _TOKENS_PER_PASS = {"cpu": 2048, "cuda": 16384}
@@ -45,8 +42,7 @@ class Reward(Scorer):
 
     def identity(self, context: Context) -> dict[str, Any]:
         """What the numbers depend on besides the parameters: the model's weights."""
-        with _loading(self.model):
-            return text_model_identity(self.model, self.revision)
+        return pretrained_identity("reward model", self.model, self.revision)
 
     def prepare(self, context: Context) -> ScoreBatch:
         """Load the model; a row without an answer is skipped."""
@@ -66,11 +62,11 @@ class Reward(Scorer):
 class RewardModel:
     """A tokenizer and a sequence-classification model."""
 
-    def __init__(self, tokenizer: Any, model: Any, device: str = "cpu") -> None:
-        """Wrap a `transformers` tokenizer and model, the model in evaluation mode on `device`."""
+    def __init__(self, tokenizer: Any, model: Any) -> None:
+        """Wrap a `transformers` tokenizer and model, the model in evaluation mode."""
         self._tokenizer = tokenizer
         self._model = model
-        self._device = device
+        self._device = model.device
 
     def rewards(self, pairs: Sequence[tuple[str, str]], max_tokens: int) -> list[Score]:
         """First logit of each (instruction, answer), in order; none depends on another pair."""
@@ -81,7 +77,7 @@ class RewardModel:
             for pair, tokens in zip(pairs, whole, strict=True)
         ]
         logits = [0.0] * len(pairs)
-        budget = _TOKENS_PER_PASS.get(self._device.split(":")[0], 2048)
+        budget = _TOKENS_PER_PASS.get(self._device.type, 2048)
         for rows in length_buckets([_length(tokens) for tokens in cut], budget):
             for row, logit in zip(rows, self._forward([cut[row] for row in rows]), strict=True):
                 logits[row] = logit
@@ -122,28 +118,15 @@ def _length(tokens: Any) -> int:
 
 @cache
 def load_reward_model(model: str, revision: str | None, device: str) -> RewardModel:
-    """A reward model in float32, loaded once a process.
+    """A reward model in float32, loaded once a process; errors as of `load_pretrained`.
 
     Raises:
-        MissingExtraError: If torch or transformers is not installed.
         ModelError: If the model cannot be loaded, or has no trained head to score with.
     """
-    torch = require("torch", extra="models", why=f"the reward model '{model}'")
-    transformers = require("transformers", extra="models", why=f"the reward model '{model}'")
-    device = resolve_device(device)
-    with _loading(model):
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model, revision=revision)
-        network, report = transformers.AutoModelForSequenceClassification.from_pretrained(
-            model, revision=revision, dtype=torch.float32, output_loading_info=True
-        )
-    missing = sorted(report["missing_keys"])
+    tokenizer, network, missing = load_pretrained("reward model", model, revision, device=device)
     if missing:
         raise ModelError(
             f"the reward model '{model}' lacks trained weights for {missing[0]}, which would be random: "
             "give a model that was trained for sequence classification"
         )
-    return RewardModel(tokenizer, network.eval().to(device), device)
-
-
-def _loading(model: str) -> AbstractContextManager[None]:
-    return loading(f"the reward model '{model}'", "a hub id or folder of a sequence-classification model")
+    return RewardModel(tokenizer, network)

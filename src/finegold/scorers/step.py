@@ -133,24 +133,18 @@ def _score_part(
         reasons = stored["reason"].to_pylist()
         failures |= {row: reason for row, reason in enumerate(reasons) if reason is not None}
     if "image" in scorer.requires:
-        images = list(map_ordered(_first_image, samples, workers=workers))
-        failures |= {row: image for row, image in enumerate(images) if isinstance(image, str)}
+        found = list(map_ordered(_first_image, samples, workers=workers))
+        failures |= {row: image for row, image in enumerate(found) if isinstance(image, str)}
+        images = [None if isinstance(image, str) else image for image in found]
     kept = [row for row in range(len(samples)) if row not in failures]
-    batch = Batch(
-        [samples[row] for row in kept],
-        None if images is None else [images[row] for row in kept],  # type: ignore[misc]
-        None if vectors is None else vectors[kept],
-    )
-    scores = dict(zip(kept, _score_batch(scorer.name, score_batch, batch), strict=True))
-    return [Score.failed(failures[row]) if row in failures else scores[row] for row in range(len(samples))]
+    scores = iter(_score_batch(scorer.name, score_batch, Batch(samples, images, vectors).take(kept)))
+    return [Score.failed(failures[row]) if row in failures else next(scores) for row in range(len(samples))]
 
 
 def _first_image(sample: Sample) -> Image.Image | str | None:
     """The decoded image, None if the sample has none, or why it cannot be used."""
-    if not sample.images:
-        return None
     try:
-        return decode(sample.images[0])
+        return decode(sample.images[0]) if sample.images else None
     except Exception as error:
         return str(error) or type(error).__name__
 
@@ -158,29 +152,21 @@ def _first_image(sample: Sample) -> Image.Image | str | None:
 def _score_batch(name: str, score_batch: ScoreBatch, batch: Batch) -> list[Score]:
     if not batch.samples:
         return []
+    rows = range(len(batch.samples))
     try:
         scores = score_batch(batch)
     except FinegoldError:
         raise
     except Exception as error:
-        if len(batch.samples) == 1:
+        if len(rows) == 1:
             return [Score.failed(f"the scorer raised {type(error).__name__}: {error}")]
-        singles = (_single(batch, row) for row in range(len(batch.samples)))
-        return [score for single in singles for score in _score_batch(name, score_batch, single)]
-    if len(scores) != len(batch.samples):
+        return [_score_batch(name, score_batch, batch.take([row]))[0] for row in rows]
+    if len(scores) != len(rows):
         raise RunError(
-            f"the scorer '{name}' returned {len(scores)} scores for {len(batch.samples)} samples: "
+            f"the scorer '{name}' returned {len(scores)} scores for {len(rows)} samples: "
             "repair it to return one a sample"
         )
     return scores
-
-
-def _single(batch: Batch, row: int) -> Batch:
-    return Batch(
-        [batch.samples[row]],
-        None if batch.images is None else [batch.images[row]],
-        None if batch.image_embeddings is None else batch.image_embeddings[row : row + 1],
-    )
 
 
 def _columns(samples: Sequence[Sample], scores: Sequence[Score]) -> dict[str, list[object]]:

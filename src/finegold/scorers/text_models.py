@@ -8,7 +8,7 @@ prompt takes part.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,14 @@ from finegold.run import file_hashes
 Dtype = Literal["float32", "bfloat16"]
 _TOKENS_PER_PASS = {"cpu": 1024, "cuda": 4096}
 """Padded tokens of one forward pass: its logits over 150,000 words stay within 0.7 and 2.5 GB."""
+_KINDS = {
+    "language model": ("AutoModelForCausalLM", f"a hub id or folder of a causal model, or '{smollm2.NAME}'"),
+    "reward model": (
+        "AutoModelForSequenceClassification",
+        "a hub id or folder of a sequence-classification model",
+    ),
+}
+"""Class of transformers, and what to give instead of a model that cannot be loaded."""
 _IDENTITY_SUFFIXES = (".safetensors", ".bin", ".json", ".txt", ".model")
 
 
@@ -41,33 +49,67 @@ def length_buckets(lengths: Sequence[int], tokens_per_pass: int) -> list[list[in
 
 
 @contextmanager
-def loading(model: str, expected: str) -> Iterator[None]:
-    """Turn what transformers raises inside the block into a ModelError of one sentence.
-
-    Args:
-        model: What is loaded: "the reward model 'org/name'".
-        expected: What to give instead: "a hub id or folder of a causal model".
-    """
+def _loading(kind: str, model: str) -> Iterator[None]:
+    """Turn what transformers raises inside the block into a ModelError of one sentence."""
     try:
         yield
     except (OSError, ValueError) as error:
         lines = str(error).strip().splitlines()
         reason = lines[0].rstrip(".:") if lines else type(error).__name__
-        raise ModelError(f"{model} cannot be loaded ({reason}): give {expected}") from error
+        raise ModelError(
+            f"the {kind} '{model}' cannot be loaded ({reason}): give {_KINDS[kind][1]}"
+        ) from error
 
 
-def text_model_identity(model: str, revision: str | None) -> dict[str, Any]:
-    """What a model's numbers depend on: hashes of a folder's files, or the commit behind a hub id.
+def load_pretrained(
+    kind: str, model: str, revision: str | None, *, dtype: Dtype = "float32", device: str = "auto"
+) -> tuple[Any, Any, list[str]]:
+    """Load a tokenizer and a model, in evaluation mode on the device.
+
+    Args:
+        kind: `language model` or `reward model`.
+        model: Hub id or folder; `smollm2` for the language model that needs no hub.
+        revision: Branch, tag or commit of a hub id.
+        dtype: Precision of weights and arithmetic.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`.
+
+    Returns:
+        Tokenizer, model, and the names of weights that the files lack, which are random.
+
+    Raises:
+        MissingExtraError: If torch, transformers or the offline weights are not installed.
+        ModelError: If the model cannot be loaded.
+        ConfigError: If a revision of `smollm2` is given, or torch lacks the device.
+    """
+    torch = require("torch", extra="models", why=f"the {kind} '{model}'")
+    transformers = require("transformers", extra="models", why=f"the {kind} '{model}'")
+    if model == smollm2.NAME and revision is not None:
+        raise ConfigError(f"'{smollm2.NAME}' has one revision and not '{revision}': give no revision")
+    place = str(smollm2.smollm2_folder()) if model == smollm2.NAME else model
+    device = resolve_device(device)
+    with _loading(kind, model):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(place, revision=revision)
+        network, report = getattr(transformers, _KINDS[kind][0]).from_pretrained(
+            place, revision=revision, dtype=getattr(torch, dtype), output_loading_info=True
+        )
+    return tokenizer, network.eval().to(device), sorted(report["missing_keys"])
+
+
+def pretrained_identity(kind: str, model: str, revision: str | None) -> dict[str, Any]:
+    """What a model's numbers depend on: hashes of its files, or the commit behind a hub id.
 
     Raises:
         MissingExtraError: If transformers is not installed.
-        OSError: If the hub id cannot be resolved.
+        ModelError: If a hub id cannot be resolved.
     """
+    if model == smollm2.NAME:
+        return {"model": model, "sha256": smollm2.SHA256}
     folder = Path(model)
     if folder.is_dir():
         return {"files": file_hashes(folder, _IDENTITY_SUFFIXES)}
-    transformers = require("transformers", extra="models", why=f"the model '{model}'")
-    config = transformers.AutoConfig.from_pretrained(model, revision=revision)
+    transformers = require("transformers", extra="models", why=f"the {kind} '{model}'")
+    with _loading(kind, model):
+        config = transformers.AutoConfig.from_pretrained(model, revision=revision)
     return {"model": model, "revision": config._commit_hash}
 
 
@@ -89,8 +131,8 @@ class AnswerLoss:
 class CausalLm:
     """A tokenizer and a causal language model."""
 
-    def __init__(self, tokenizer: Any, model: Any, device: str = "cpu") -> None:
-        """Wrap a `transformers` tokenizer and model, the model in evaluation mode on `device`.
+    def __init__(self, tokenizer: Any, model: Any) -> None:
+        """Wrap a `transformers` tokenizer and model, the model in evaluation mode.
 
         Raises:
             ModelError: If the tokenizer has no token to start from.
@@ -102,7 +144,7 @@ class CausalLm:
             )
         self._tokenizer = tokenizer
         self._model = model
-        self._device = device
+        self._device = model.device
         self._start: int = start
         self._positions: int | None = getattr(model.config, "max_position_embeddings", None)
 
@@ -134,7 +176,7 @@ class CausalLm:
             remarks.append("; ".join(cuts) or None)
         lengths = [len(context) + len(answer) for context, answer in zip(contexts, answers, strict=True)]
         nats = [0.0] * len(pairs)
-        for rows in length_buckets(lengths, _TOKENS_PER_PASS.get(self._device.split(":")[0], 1024)):
+        for rows in length_buckets(lengths, _TOKENS_PER_PASS.get(self._device.type, 1024)):
             for row, loss in zip(rows, self._forward(rows, contexts, answers), strict=True):
                 nats[row] = round(loss, 5)
         return [
@@ -173,46 +215,6 @@ class CausalLm:
 
 @cache
 def load_causal_lm(model: str, revision: str | None, dtype: Dtype, device: str) -> CausalLm:
-    """A causal language model, loaded once a process.
-
-    Args:
-        model: `smollm2`, a hub id or a folder.
-        revision: Branch, tag or commit of a hub id.
-        dtype: Precision of weights and arithmetic; the loss itself is float32.
-        device: `auto`, `cpu`, `cuda`, `cuda:1`.
-
-    Raises:
-        MissingExtraError: If torch, transformers or the offline weights are not installed.
-        ModelError: If the model cannot be loaded.
-        ConfigError: If a revision of `smollm2` is given, or torch lacks the device.
-    """
-    torch = require("torch", extra="models", why=f"the language model '{model}'")
-    transformers = require("transformers", extra="models", why=f"the language model '{model}'")
-    if model == smollm2.NAME and revision is not None:
-        raise ConfigError(f"'{smollm2.NAME}' has one revision and not '{revision}': give no revision")
-    place = str(smollm2.smollm2_folder()) if model == smollm2.NAME else model
-    device = resolve_device(device)
-    with _loading_causal_lm(model):
-        tokenizer = transformers.AutoTokenizer.from_pretrained(place, revision=revision)
-        network = transformers.AutoModelForCausalLM.from_pretrained(
-            place, revision=revision, dtype=getattr(torch, dtype)
-        )
-    return CausalLm(tokenizer, network.eval().to(device), device)
-
-
-def causal_lm_identity(model: str, revision: str | None) -> dict[str, Any]:
-    """What a causal model's numbers depend on, JSON-able.
-
-    Raises:
-        MissingExtraError: If transformers is not installed.
-        ModelError: If a hub id cannot be resolved.
-    """
-    if model == smollm2.NAME:
-        return {"model": model, "sha256": smollm2.SHA256}
-    with _loading_causal_lm(model):
-        return text_model_identity(model, revision)
-
-
-def _loading_causal_lm(model: str) -> AbstractContextManager[None]:
-    expected = f"a hub id or folder of a causal model, or '{smollm2.NAME}'"
-    return loading(f"the language model '{model}'", expected)
+    """A causal language model, loaded once a process; arguments and errors as of `load_pretrained`."""
+    tokenizer, network, _ = load_pretrained("language model", model, revision, dtype=dtype, device=device)
+    return CausalLm(tokenizer, network)
