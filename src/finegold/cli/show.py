@@ -78,12 +78,12 @@ def show_plan_lines(lines: list[tuple[str, str]]) -> None:
 
 def show_clusters(clusters: "ClusterTable") -> None:
     """Sizes of the clusters and what was noticed."""
-    sizes = clusters.summary["sizes"]
+    sizes = clusters.summary.sizes
     print(f"{sum(sizes):,} rows in {len(sizes)} clusters: {', '.join(f'{size:,}' for size in sizes)}")
-    if clusters.summary["components"] is not None:
-        print(f"  the neighbour graph has {clusters.summary['components']} connected parts")
-    if clusters.summary["note"]:
-        print(f"  note: {clusters.summary['note']}")
+    if clusters.summary.components is not None:
+        print(f"  the neighbour graph has {clusters.summary.components} connected parts")
+    if clusters.summary.note:
+        print(f"  note: {clusters.summary.note}")
     print(f"Name  {clusters.table.folder.name}")
 
 

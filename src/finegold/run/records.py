@@ -37,7 +37,7 @@ def from_json(kind: type[T], value: Any, schema: str | None = None, *, place: st
     Args:
         kind: Class of the record.
         value: The JSON value.
-        schema: Expected id. A value without one is read too, since older files have none.
+        schema: Expected id; None for any. A value without one is read too, since older files have none.
         place: Where the value comes from, for messages: a path.
         advice: What to do if it cannot be read: "judge the answers again".
 
@@ -59,12 +59,12 @@ def from_json(kind: type[T], value: Any, schema: str | None = None, *, place: st
         raise DataError(f"{place} cannot be read: at {where}, {first['msg'].lower()}; {advice}") from None
 
 
-def write_record(path: Path, record: "DataclassInstance", schema: str, **derived: Any) -> None:
+def write_record(path: Path, record: "DataclassInstance", schema: str | None = None, **derived: Any) -> None:
     """Write a record to a JSON file, whole or not at all; see `to_json`."""
     write_json(path, to_json(record, schema, **derived))
 
 
-def read_record(path: Path, kind: type[T], schema: str, *, advice: str) -> T:
+def read_record(path: Path, kind: type[T], schema: str | None = None, *, advice: str) -> T:
     """Read a record from a JSON file; see `from_json`.
 
     Raises:

@@ -172,8 +172,8 @@ def build_manifest(
     notes = [*selected.notes, *(quality.notes if quality is not None else ())]
     if targets is not None:
         notes.append(targets.note())
-    if clusters is not None and clusters.summary["note"]:
-        notes.append(clusters.summary["note"])
+    if clusters is not None and clusters.summary.note:
+        notes.append(clusters.summary.note)
     excluded = (
         table.filter(pc.equal(table["status"], EXCLUDED)).group_by("code").aggregate([([], "count_all")])
     )
