@@ -97,7 +97,11 @@ class Registry(Generic[T]):
             points = [point for point in entry_points(group=self.group) if point.name == name]
             if not points:
                 raise ConfigError(f"there is no {self.kind} '{name}': give one of {', '.join(self.names())}")
-            self.add(name, load_entry_point(points[0], self.kind))
+            plugin = load_entry_point(points[0], self.kind)
+            try:
+                self.add(name, plugin)
+            except ConfigError as error:
+                raise _unusable(points[0], self.kind, str(error)) from None
         return self._found[name]
 
     def _import_all(self) -> None:
@@ -120,11 +124,14 @@ def load_entry_point(point: EntryPoint, kind: str) -> Any:
     try:
         return point.load()
     except Exception as error:
-        package = f" of the package '{point.dist.name}'" if point.dist else ""
-        raise ConfigError(
-            f"the {kind} '{point.name}'{package} cannot be loaded ({type(error).__name__}: {error}): "
-            "repair or uninstall that package"
-        ) from error
+        raise _unusable(point, kind, f"{type(error).__name__}: {error}") from error
+
+
+def _unusable(point: EntryPoint, kind: str, reason: str) -> ConfigError:
+    package = f" of the package '{point.dist.name}'" if point.dist else ""
+    return ConfigError(
+        f"the {kind} '{point.name}'{package} cannot be used ({reason}): repair or uninstall that package"
+    )
 
 
 def toml_names(package: str, folder: str, group: str | None = None) -> list[str]:

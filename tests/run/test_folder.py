@@ -1,6 +1,7 @@
 """The run folder belongs to one dataset, and tables to what they depend on."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from finegold.errors import RunError
-from finegold.run import RunFolder, fingerprint
+from finegold.run import RunFolder, cache_folder, fingerprint
 
 SCHEMA = pa.schema([("sample_id", pa.string())])
 
@@ -40,9 +41,38 @@ def test_tables_of_other_parameters_do_not_meet(tmp_path: Path) -> None:
     second = run.table("scores", "openai/clip", {"mode": "whole"}, SCHEMA)
     assert first.folder != second.folder
     assert first.folder.parent == second.folder.parent == run.path / "scores"
-    first.finish(0)
-    assert run.finished("scores") == [first.folder]
-    assert run.parameters(first.folder) == {"name": "openai/clip", "mode": "paper"}
+
+
+def test_finished_tables_are_found_by_what_they_depend_on_and_sorted_by_name(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {})
+    made = [
+        run.table("scores", name, {"mode": mode, "data": data}, SCHEMA)
+        for name in ("length", "clip")
+        for mode in ("paper", "whole")
+        for data in ("old", "new")
+    ]
+    for table in made:
+        table.write(0, {"sample_id": ["a"]})
+        table.finish(1)
+    run.table("scores", "begun", {"data": "new"}, SCHEMA).write(0, {"sample_id": ["a"]})
+    names = sorted(table.folder.name for table in made)
+    for number, table in enumerate(made):
+        os.utime(table.folder / "done.json", ns=(number, number))
+        assert [found.folder.name for found in run.tables("scores")] == names
+    found = run.tables("scores", name="clip", data="new")
+    assert sorted(table.parameters["mode"] for table in found) == ["paper", "whole"]
+    assert {table.parameters["data"] for table in found} == {"new"}
+    assert found[0].read()["sample_id"].to_pylist() == ["a"]
+    assert run.tables("graphs") == run.tables("scores", name="clip", seed=0) == []
+
+
+def test_a_table_without_its_parameters_is_named(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {})
+    table = run.table("scores", "clip", {}, SCHEMA)
+    table.finish(0)
+    (table.folder / "step.json").write_text("{")
+    with pytest.raises(RunError, match=r"step\.json cannot be read .*: delete the folder"):
+        run.tables("scores")
 
 
 def test_fingerprint_ignores_key_order_and_sees_every_value() -> None:
@@ -76,3 +106,12 @@ def test_two_writers_do_not_share_a_run_folder(tmp_path: Path) -> None:
         other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert "another process is writing" in other.stderr
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_the_cache_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FINEGOLD_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "finegold"
+
+    monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path / "own"))
+    assert cache_folder() == tmp_path / "own"

@@ -38,6 +38,17 @@ def test_a_table_with_a_missing_part_cannot_be_finished_or_read(tmp_path: Path) 
         table.read()
 
 
+def test_a_table_of_which_a_part_was_deleted_is_not_finished_any_more(tmp_path: Path) -> None:
+    table = PartTable(tmp_path / "t", SCHEMA, {})
+    for number in range(2):
+        table.write(number, _part(number))
+    table.finish(2)
+    table.part_path(0).unlink()
+    assert not table.done
+    with pytest.raises(RunError, match="not finished"):
+        table.read()
+
+
 def test_a_damaged_part_is_named(tmp_path: Path) -> None:
     table = PartTable(tmp_path / "t", SCHEMA, {})
     table.write(0, _part(0))

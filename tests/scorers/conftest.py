@@ -1,7 +1,6 @@
 """A tiny image-text encoder of a third party: images are mean colours, texts their colour words."""
 
 from collections.abc import Iterator, Sequence
-from importlib.metadata import EntryPoint
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from PIL import Image
 
 from finegold.arrays import Vectors
-from finegold.encoders import registry
+from finegold.encoders import ENCODERS, base
 from finegold.samples.words import split_windows
 
 WORDS = ("red", "green", "blue")
@@ -49,11 +48,8 @@ class Colours:
 
 
 @pytest.fixture
-def colours(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def colours() -> Iterator[str]:
     """The name that selects the encoder."""
-    point = EntryPoint("colours", "somewhere:something", registry.ENTRY_POINTS)
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
-    monkeypatch.setattr(EntryPoint, "load", lambda self: lambda name, *, device, dtype: Colours(name))
-    registry._loaded.cache_clear()
+    ENCODERS.add("colours", lambda name, *, device, dtype: Colours(name))
     yield "colours"
-    registry._loaded.cache_clear()
+    base._loaded.cache_clear()

@@ -4,6 +4,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 from PIL import Image
+from tests.scorers.scoring import scores_of
 
 from finegold.arrays import Vectors
 from finegold.encoders import load_encoder
@@ -25,7 +26,7 @@ def _batch(rows: list[tuple[str, Vectors | None]]) -> Batch:
 
 
 def _score(scorer: Clip, text: str, image: Vectors | None = RED) -> Score:
-    return scorer.score(_batch([(text, image)]))[0]
+    return scores_of(scorer, _batch([(text, image)]))[0]
 
 
 def _cosine(words: list[int]) -> float:
@@ -73,15 +74,15 @@ def test_the_scale_of_an_image_embedding_does_not_matter(mode: Any, colours: str
 def test_rows_without_an_image_are_skipped_and_without_an_embedding_failed(colours: str) -> None:
     missing = np.full(4, np.nan, np.float32)
     rows = [("red", RED), ("red", None), ("red", missing), ("blue", RED), ("red", 0 * RED)]
-    found = Clip(colours).score(_batch(rows))
+    found = scores_of(Clip(colours), _batch(rows))
     assert [score.status for score in found] == ["ok", "skipped", "failed", "ok", "failed"]
     assert found[0] == _score(Clip(colours), "red")
     assert found[3] == _score(Clip(colours), "blue")
 
 
 def test_a_sentence_is_embedded_once_a_batch(colours: str) -> None:
-    Clip(colours).score(_batch([("red. blue.", RED), ("blue. red", RED), ("red", RED)]))
-    asked = cast("Any", load_encoder(colours)).texts
+    scores_of(Clip(colours), _batch([("red. blue.", RED), ("blue. red", RED), ("red", RED)]))
+    asked = cast("Any", load_encoder(colours, device="cpu")).texts
     assert sorted(asked) == sorted({"red", " blue", "blue", " red", ""})
 
 
@@ -100,7 +101,7 @@ def test_the_offline_encoder_knows_which_caption_is_whose(shared: Path) -> None:
     encoder = load_encoder("offline", device="cpu")
     inputs = [encoder.preprocess(Image.open(folder / name)) for name in names]
     images = encoder.encode_images(inputs)
-    scorer = Clip("offline", device="cpu")
+    scorer = Clip("offline")
     table = [
         [cast(float, _score(scorer, caption, image).value) for caption in names.values()] for image in images
     ]

@@ -1,14 +1,14 @@
 import pytest
+from tests.scorers.scoring import scores_of
 
 from finegold.errors import ConfigError
 from finegold.samples import Sample, Turn
-from finegold.scorers import Batch
 from finegold.scorers.length import Length
 
 
 def _values(scorer: Length, *answers: str) -> list[float | None]:
     samples = [Sample(str(index), (), (Turn("assistant", text),), None) for index, text in enumerate(answers)]
-    return [score.value for score in scorer.score(Batch(samples))]
+    return [score.value for score in scores_of(scorer, samples)]
 
 
 def test_the_papers_scale_is_ten_at_its_longest_caption() -> None:

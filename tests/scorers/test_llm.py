@@ -15,12 +15,12 @@ from PIL import Image
 from pydantic import SecretStr
 from tests.llm.server import Answer, Ask, FakeServer, Script, completion, error
 
+from finegold.errors import ConfigError
 from finegold.llm import Endpoint, Limits, Prices, Session
 from finegold.run import fingerprint
 from finegold.samples import ImageRef, Sample, Turn
-from finegold.scorers.base import Batch, Score, Scorer
+from finegold.scorers import Batch, Context, Score, scorer_parameters
 from finegold.scorers.llm import LlmImageScorer, LlmScorer
-from finegold.scorers.registry import scorer_parameters
 
 PRICES = Prices(prompt=100.0, completion=100.0)
 
@@ -31,19 +31,17 @@ def sample(number: int | str, answer: str | None = None) -> Sample:
     return Sample(str(number), (ImageRef("x.jpg"),), turns, {})
 
 
-def scorer(url: str, folder: Path, limits: Limits | None = None, **fields: Any) -> LlmScorer:
+def context_of(url: str, folder: Path, limits: Limits | None = None, *, retry: bool = False) -> Context:
     endpoint = Endpoint(url, SecretStr("k" * 20), timeout=5, backoff=0.01, retries=12)
     session = Session(endpoint, limits or Limits(), folder / "llm.sqlite3", folder / "audit.jsonl")
-    return LlmScorer("m", session=session, **fields)
+    return Context(retry=retry, open_session=lambda: session)
 
 
 def rate(
-    script: Script, folder: Path, samples: list[Sample], **fields: Any
+    script: Script, folder: Path, samples: list[Sample], *, retry: bool = False, **fields: Any
 ) -> tuple[list[Score], FakeServer]:
-    with FakeServer(script) as server:
-        made = scorer(server.url, folder, **fields)
-        scores = made.score(Batch(samples))
-        made.close()
+    with FakeServer(script) as server, context_of(server.url, folder, retry=retry) as context:
+        scores = LlmScorer("m", **fields).prepare(context)(Batch(samples))
     return scores, server
 
 
@@ -61,22 +59,20 @@ def test_scores_come_in_row_order_and_resuming_costs_nothing(tmp_path: Path) -> 
     assert not second.asks
 
 
-def test_it_is_a_scorer() -> None:
-    made = scorer("http://127.0.0.1:9/v1", Path("unused"))
-    assert isinstance(made, Scorer)
-    assert made.requires == {"answer", "instruction"}
+def test_what_does_not_change_a_rating_is_not_in_the_fingerprint() -> None:
     assert LlmImageScorer.requires == {"answer", "instruction", "image"}
-
-
-def test_connection_settings_do_not_change_what_the_numbers_depend_on(tmp_path: Path) -> None:
-    first = scorer("http://a/v1", tmp_path)
-    same = scorer("http://b/v1", tmp_path / "x", retry=True, asks=9)
-    warm = scorer("http://a/v1", tmp_path, temperature=1.0)
-    seeing = LlmImageScorer("m", session=first.session)
-    prints = [fingerprint(scorer_parameters(made)) for made in (first, same, warm, seeing)]
+    scorers = (LlmScorer("m"), LlmScorer("m", asks=9), LlmScorer("m", temperature=1.0), LlmImageScorer("m"))
+    prints = [fingerprint(scorer_parameters(made)) for made in scorers]
     assert prints[0] == prints[1]
     assert len(set(prints)) == 3
-    assert "kkkk" not in repr(first)
+
+
+def test_a_scorer_without_a_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FINEGOLD_LLM_MODEL", raising=False)
+    with pytest.raises(ConfigError, match="no model is named"):
+        LlmScorer()
+    monkeypatch.setenv("FINEGOLD_LLM_MODEL", "from the environment")
+    assert LlmScorer() == LlmScorer("from the environment")
 
 
 UNREADABLE = ["I like it.", "", '{"score": "high"}', '{"score": 300}', "95 words, well chosen"]
@@ -114,29 +110,29 @@ def test_retrying_asks_failed_rows_afresh_and_only_those(tmp_path: Path) -> None
 def test_a_limit_stops_with_what_there_is_and_a_later_run_finishes(tmp_path: Path) -> None:
     samples = [sample(i) for i in range(30)]
     with FakeServer(lambda _: completion("70")) as server:
-        made = scorer(server.url, tmp_path, Limits(max_calls=12))
-        scores = made.score(Batch(samples))
-        assert made.spent.calls == 12
-        assert made.halted == "the limit of 12 calls is reached"
-        made.close()
+        with context_of(server.url, tmp_path, Limits(max_calls=12)) as context:
+            scores = LlmScorer("m").prepare(context)(Batch(samples))
+        assert context.notes[0].startswith("calls: 12; tokens: ")
+        assert context.notes[1] == "stopped: the limit of 12 calls is reached; --retry-failed goes on"
         assert sorted(s.status for s in scores) == ["failed"] * 18 + ["ok"] * 12
         assert all("limit of 12 calls" in str(s.reason) for s in scores if s.status == "failed")
-        rest = scorer(server.url, tmp_path)
-        assert all(s.status == "ok" for s in rest.score(Batch(samples)))
-        rest.close()
+        with context_of(server.url, tmp_path) as rest:
+            assert all(s.status == "ok" for s in LlmScorer("m").prepare(rest)(Batch(samples)))
         assert len(server.asks) == 30
 
 
 def test_the_plan_is_made_without_sending_anything(tmp_path: Path) -> None:
     samples = [sample(i) for i in range(20)] + [sample("empty", "")]
-    with FakeServer(lambda _: completion("70")) as server:
-        made = scorer(server.url, tmp_path, Limits(prices=PRICES))
-        plan = made.plan(samples)
+    made = LlmScorer("m")
+    with (
+        FakeServer(lambda _: completion("70")) as server,
+        context_of(server.url, tmp_path, Limits(prices=PRICES)) as context,
+    ):
+        plan = made.plan(context, samples)
         assert not server.asks
         assert (plan.calls, plan.cached) == (20, 0)
-        made.score(Batch(samples[:8]))
-        after = made.plan(samples)
-        made.close()
+        made.prepare(context)(Batch(samples[:8]))
+        after = made.plan(context, samples)
     assert (after.calls, after.cached) == (12, 8)
     assert plan.usd is not None
     assert after.usd == pytest.approx(plan.usd * 12 / 20, rel=0.01)
@@ -153,13 +149,12 @@ def test_with_the_image_the_model_sees_it_and_a_row_without_one_is_skipped(tmp_p
         parts = ask.body["messages"][1]["content"]
         return completion("90" if any(part["type"] == "image_url" for part in parts) else "1")
 
-    with FakeServer(script) as server:
-        made = LlmImageScorer("m", session=scorer(server.url, tmp_path).session)
-        images = [Image.new("RGB", (32, 24), "red"), None, Image.new("RGB", (32, 24), "blue")]
-        same_text = [sample(i, "A plain colour.") for i in range(3)]
-        scores = made.score(Batch(same_text, images=images))
-        plan = made.plan(same_text, images)
-        made.close()
+    made = LlmImageScorer("m")
+    images = [Image.new("RGB", (32, 24), "red"), None, Image.new("RGB", (32, 24), "blue")]
+    same_text = [sample(i, "A plain colour.") for i in range(3)]
+    with FakeServer(script) as server, context_of(server.url, tmp_path) as context:
+        scores = made.prepare(context)(Batch(same_text, images=images))
+        plan = made.plan(context, same_text, images)
     assert [s.status for s in scores] == ["ok", "skipped", "ok"]
     assert scores[0].value == 90
     assert len(server.asks) == 2
@@ -219,15 +214,16 @@ CHILD = textwrap.dedent(
     from pydantic import SecretStr
     from finegold.llm import Endpoint, Session
     from finegold.samples import Sample, Turn
-    from finegold.scorers.base import Batch
+    from finegold.scorers import Batch, Context
     from finegold.scorers.llm import LlmScorer
 
     url, folder, rows = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     endpoint = Endpoint(url, SecretStr("k" * 20), concurrency=8, timeout=0.5, backoff=0.01, retries=20)
-    scorer = LlmScorer("m", session=Session(endpoint, cache=folder / "llm.sqlite3", audit=folder / "a.jsonl"))
+    session = Session(endpoint, cache=folder / "llm.sqlite3", audit=folder / "a.jsonl")
     turn = Turn("user", "Describe.")
     samples = [Sample(str(i), (), (turn, Turn("assistant", f"Caption {i} here.")), {}) for i in range(rows)]
-    scores = scorer.score(Batch(samples))
+    with Context(open_session=lambda: session) as context:
+        scores = LlmScorer("m").prepare(context)(Batch(samples))
     print(json.dumps([[s.status, s.value, s.reason] for s in scores]))
     """
 )

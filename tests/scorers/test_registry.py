@@ -1,69 +1,61 @@
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from finegold.errors import ConfigError
-from finegold.scorers import Batch, Score, Scorer, registry
-from finegold.scorers.base import Column
-from finegold.scorers.length import Length
-from finegold.scorers.registry import (
+from finegold.scorers import (
     NOT_IN_FINGERPRINT,
+    SCORERS,
+    Context,
+    Score,
+    ScoreBatch,
+    Scorer,
+    is_automatic,
     make_scorer,
     scorer_class,
-    scorer_names,
+    scorer_from_text,
+    scorer_label,
     scorer_parameters,
 )
+from finegold.scorers.length import Length
 
 
 @dataclass(frozen=True)
-class Vowels:
+class Vowels(Scorer):
     """A third party's scorer."""
 
-    name: ClassVar[str] = "vowels"
-    version: ClassVar[str] = "3"
-    requires: ClassVar[frozenset[Column]] = frozenset({"answer"})
+    name = "vowels"
+    version = "3"
+    requires = frozenset({"answer"})
     letters: str = "aeiou"
     threads: int = field(default=1, metadata=NOT_IN_FINGERPRINT)
 
-    def load(self) -> None:
-        pass
-
-    def score(self, batch: Batch) -> list[Score]:
-        return [Score.ok(sum(s.answer.count(letter) for letter in self.letters)) for s in batch.samples]
-
-
-@pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, object], None]:
-    def install(name: str, target: object) -> None:
-        point = EntryPoint(name, "somewhere:something", registry.ENTRY_POINTS)
-        monkeypatch.setattr(registry, "entry_points", lambda group: [point])
-        monkeypatch.setattr(EntryPoint, "load", lambda self: target)
-
-    return install
+    def prepare(self, context: Context) -> ScoreBatch:
+        return lambda batch: [
+            Score.ok(sum(s.answer.count(letter) for letter in self.letters)) for s in batch.samples
+        ]
 
 
-def test_every_scorer_of_finegold_can_be_made_and_is_one() -> None:
-    for name in scorer_names():
-        found = scorer_class(name)
-        # One indicator, asked for with or without the image.
-        assert found.name == name.removesuffix("-image")
-        assert all(hasattr(found, part) for part in ("version", "requires", "load", "score"))
-    assert isinstance(make_scorer("length", unit="tokens"), Scorer)
+def test_every_scorer_of_finegold_is_found_and_none_is_computed_that_needs_more_than_the_encoder() -> None:
+    names = set(SCORERS)
+    assert {"clip", "detail", "ifd", "length", "llm", "perplexity", "phrasing", "reward", "support"} < names
+    for name in names:
+        # One indicator, with or without the image.
+        assert scorer_class(name).name == name.removesuffix("-image")
+        assert scorer_class(name).uses_encoder == ("image_embedding" in scorer_class(name).requires)
+    assert {name for name in names if is_automatic(name)} == {
+        "clip", "detail", "length", "phrasing", "support",
+    }  # fmt: skip
+    assert not is_automatic("a column of my own")
 
 
-def test_a_third_partys_scorer_is_known_by_its_name(install: Callable[[str, object], None]) -> None:
-    install("vowels", Vowels)
-    assert "vowels" in scorer_names()
-    assert make_scorer("vowels", letters="xyz") == Vowels("xyz")
-
-
-def test_finegolds_own_scorers_cannot_be_replaced(install: Callable[[str, object], None]) -> None:
-    install("length", Vowels)
-    assert scorer_class("length") is Length
-    assert scorer_names().count("length") == 1
+def test_reports_call_a_scorer_by_its_label_and_one_that_is_gone_by_its_name() -> None:
+    assert scorer_label("support") == ("Support of the weakest sentence", "spreads")
+    assert scorer_label("length") == ("Length score", "")
+    assert scorer_label("perplexity") == ("perplexity", "")
+    assert scorer_label("uninstalled") == ("uninstalled", "")
 
 
 def test_unknown_names_and_parameters_list_the_known_ones() -> None:
@@ -73,10 +65,32 @@ def test_unknown_names_and_parameters_list_the_known_ones() -> None:
         make_scorer("length", units="tokens")
 
 
-def test_what_is_no_dataclass_is_refused(install: Callable[[str, object], None]) -> None:
-    install("odd", print)
-    with pytest.raises(ConfigError, match="instead of a dataclass"):
-        make_scorer("odd")
+@pytest.mark.parametrize("odd", [print, Length(), type("Plain", (), {}), dataclass(type("P", (Scorer,), {}))])
+def test_what_is_no_scorer_is_refused(odd: object) -> None:
+    with pytest.raises(ConfigError, match=r"expected .*finegold\.scorers\.Scorer"):
+        SCORERS.add("odd", odd)
+    assert "odd" not in SCORERS
+
+
+def test_text_becomes_the_type_of_the_field_and_defaults_fill_what_is_not_set() -> None:
+    name = f"{__name__}:Vowels"
+    made = scorer_from_text(name, {"threads": "3"}, {"letters": "xyz", "device": "cpu"})
+    assert made == Vowels("xyz", threads=3)
+    assert scorer_from_text(name, {"letters": "12"}, {"letters": "xyz"}) == Vowels("12")
+    with pytest.raises(ConfigError, match="no parameter 'vowels': give one of letters, threads"):
+        scorer_from_text(name, {"vowels": "a"}, {})
+
+
+def test_a_file_in_the_current_folder_does_not_stand_in_for_an_installed_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*__import__("sys").path])
+    for module in ("ftplib", "only_here"):
+        (tmp_path / f"{module}.py").write_text("from tests.scorers.test_registry import Vowels as Mine\n")
+    assert scorer_class("only_here:Mine").name == "vowels"
+    with pytest.raises(ConfigError, match="module 'ftplib' has no attribute 'Mine'"):
+        scorer_class("ftplib:Mine")
 
 
 def test_parameters_hold_what_the_numbers_depend_on() -> None:
@@ -84,7 +98,7 @@ def test_parameters_hold_what_the_numbers_depend_on() -> None:
     assert scorer_parameters(Vowels("ae")) != scorer_parameters(Vowels("ai"))
 
     class WithModel(Vowels):
-        def identity(self) -> dict[str, Any]:
-            return {"weights": "abc"}
+        def identity(self, context: Context) -> dict[str, Any]:
+            return {"weights": context.device}
 
-    assert scorer_parameters(WithModel())["model"] == {"weights": "abc"}
+    assert scorer_parameters(WithModel(), Context("cpu"))["model"] == {"weights": "cpu"}

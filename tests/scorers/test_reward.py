@@ -2,11 +2,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.scorers.scoring import scores_of
 from tests.scorers.tiny_reward import save_deberta
 
 from finegold.errors import ModelError
 from finegold.samples import Sample, Turn
-from finegold.scorers.base import Batch, Scorer
+from finegold.scorers import Batch
 from finegold.scorers.reward import Reward
 
 torch = pytest.importorskip("torch")
@@ -45,10 +46,7 @@ def samples(texts: Any) -> Any:
 
 def test_batched_rewards_equal_the_one_at_a_time_loop(folder: str) -> None:
     texts = TEXTS * 9  # several padded batches
-    scorer = Reward(model=folder, device="cpu")
-    scorer.load()
-
-    scores = scorer.score(samples(texts))
+    scores = scores_of(Reward(model=folder), samples(texts))
 
     expected = {text: one_at_a_time(folder, *text) for text in TEXTS}
     assert len(set(expected.values())) == len(TEXTS)
@@ -57,16 +55,15 @@ def test_batched_rewards_equal_the_one_at_a_time_loop(folder: str) -> None:
 
 
 def test_truncation_is_said(folder: str) -> None:
-    scores = Reward(model=folder, device="cpu").score(samples(TEXTS))
+    scores = scores_of(Reward(model=folder), samples(TEXTS))
 
     assert [score.reason for score in scores] == [None] * 4 + ["cut to 128 of 221 tokens"]
-    assert Reward(model=folder, device="cpu", max_tokens=20).score(samples(TEXTS))[0].reason == (
-        "cut to 20 of 48 tokens"
-    )
+    cut = scores_of(Reward(model=folder, max_tokens=20), samples(TEXTS))
+    assert cut[0].reason == "cut to 20 of 48 tokens"
 
 
 def test_a_row_without_an_answer_is_skipped_in_place(folder: str) -> None:
-    scores = Reward(model=folder, device="cpu").score(samples([TEXTS[0], ("Why?", " "), TEXTS[1]]))
+    scores = scores_of(Reward(model=folder), samples([TEXTS[0], ("Why?", " "), TEXTS[1]]))
 
     assert [score.status for score in scores] == ["ok", "skipped", "ok"]
     assert scores[1].reason == "the row has no answer"
@@ -77,13 +74,9 @@ def test_a_model_without_a_trained_head_is_refused(folder: str, tmp_path: Path) 
     transformers.AutoModelForSequenceClassification.from_pretrained(folder).deberta.save_pretrained(tmp_path)
 
     with pytest.raises(ModelError, match=r"lacks trained weights for classifier.*which would be random"):
-        Reward(model=str(tmp_path), device="cpu").load()
+        scores_of(Reward(model=str(tmp_path)), samples(TEXTS))
 
 
 def test_a_missing_model_is_an_error_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"the reward model '.*' cannot be loaded"):
-        Reward(model=str(tmp_path / "nothing"), device="cpu").load()
-
-
-def test_it_is_a_scorer() -> None:
-    assert isinstance(Reward(), Scorer)
+        scores_of(Reward(model=str(tmp_path / "nothing")), samples(TEXTS))

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.scorers.scoring import scores_of
 
 from finegold.arrays import Vectors
 from finegold.errors import ConfigError
 from finegold.samples import ImageRef, Sample, Turn
-from finegold.scorers import Batch, Corpus
+from finegold.scorers import Batch, Corpus, Scorer
 from finegold.scorers.detail import Detail
 from finegold.scorers.phrasing import Bigrams, Phrasing
 from finegold.scorers.support import Support, whole_sentences
@@ -25,9 +26,9 @@ def _sample(key: str, answer: str, *, image: bool = True) -> Sample:
 
 
 def _values(
-    scorer: Detail | Phrasing | Support, samples: list[Sample], images: Vectors | None = None
+    scorer: Scorer, samples: list[Sample], images: Vectors | None = None, corpus: Corpus | None = None
 ) -> list[float]:
-    scores = scorer.score(Batch(samples, image_embeddings=images))
+    scores = scores_of(scorer, Batch(samples, image_embeddings=images), corpus=corpus)
     assert all(score.status == "ok" and score.value is not None for score in scores)
     return [score.value for score in scores if score.value is not None]
 
@@ -56,7 +57,7 @@ class Topics:
 
 @pytest.fixture
 def support(monkeypatch: pytest.MonkeyPatch) -> Support:
-    monkeypatch.setattr("finegold.scorers.support.load_encoder", lambda *_, **__: Topics())
+    monkeypatch.setattr("finegold.scorers.base.load_encoder", lambda *_, **__: Topics())
     return Support()
 
 
@@ -68,7 +69,7 @@ def test_one_wrong_sentence_sinks_an_answer_and_a_vague_one_gives_nothing(suppor
     topics = [row % Topics.dim for row in range(36)]
     images = _images(topics)
     ids = [f"r{row:02d}" for row in range(36)]
-    support.fit(Corpus(ids, [""] * 36, images))
+    corpus = Corpus(ids, [""] * 36, images)
     answers = [
         "A photo of topic0. Much of it is topic0. Truly topic0 again.",
         "A photo of topic0. It shows topic5. Also a topic7.",
@@ -76,7 +77,7 @@ def test_one_wrong_sentence_sinks_an_answer_and_a_vague_one_gives_nothing(suppor
         "There are some things here.",
     ]
     samples = [_sample("r00", answer) for answer in answers]
-    right, half, wrong, vague = _values(support, samples, images[[0] * 4])
+    right, half, wrong, vague = _values(support, samples, images[[0] * 4], corpus)
     assert right > 2
     assert half < 1
     assert wrong < 1
@@ -91,23 +92,21 @@ def test_support_does_not_depend_on_batch_or_row_order(support: Support) -> None
         _sample(key, f"This is topic{topic}. And topic{(topic + row % 2) % 7}.")
         for row, (key, topic) in enumerate(zip(ids, topics, strict=True))
     ]
-    support.fit(Corpus(ids, [""] * 40, images))
-    whole = _values(support, samples, images)
-    other = Support()
+    whole = _values(support, samples, images, Corpus(ids, [""] * 40, images))
     order = random.Random(0).sample(range(40), 40)
-    other.fit(Corpus([ids[row] for row in order], [""] * 40, images[order]))
-    single = [_values(other, [samples[row]], images[row : row + 1])[0] for row in range(40)]
+    shuffled = Corpus([ids[row] for row in order], [""] * 40, images[order])
+    single = [_values(support, [samples[row]], images[row : row + 1], shuffled)[0] for row in range(40)]
     assert whole == pytest.approx(single, abs=1e-3)
 
 
 def test_rows_without_an_image_are_skipped_and_too_few_images_are_refused(support: Support) -> None:
     images = _images([0] * 10)
     images[9] = np.nan
-    support.fit(Corpus([str(row) for row in range(10)], [""] * 10, images))
-    skipped = support.score(Batch([_sample("9", "Words.", image=False)], image_embeddings=images[9:]))
-    assert skipped[0].status == "skipped"
+    corpus = Corpus([str(row) for row in range(10)], [""] * 10, images)
+    batch = Batch([_sample("9", "Words.", image=False)], image_embeddings=images[9:])
+    assert scores_of(support, batch, corpus=corpus)[0].status == "skipped"
     with pytest.raises(ConfigError, match="at least 8"):
-        support.fit(Corpus(["a", "b"], ["", ""], images[:2]))
+        scores_of(support, batch, corpus=Corpus(["a", "b"], ["", ""], images[:2]))
 
 
 def test_short_pieces_are_no_sentences_of_their_own() -> None:
@@ -158,9 +157,8 @@ def test_shuffled_words_are_told_from_sentences() -> None:
     listed = [", ".join(sorted(caption.rstrip(".").split())) + "." for caption in captions[20:40]]
     answers = captions + shuffled + listed
     ids = [f"{row:03d}" for row in range(len(answers))]
-    scorer = Phrasing()
-    scorer.fit(Corpus(ids, answers))
-    values = _values(scorer, [_sample(key, answer) for key, answer in zip(ids, answers, strict=True)])
+    samples = [_sample(key, answer) for key, answer in zip(ids, answers, strict=True)]
+    values = _values(Phrasing(), samples, corpus=Corpus(ids, answers))
     assert min(values[:150]) > 0.6
     assert float(np.mean(values[150:170])) < 0.35
     assert float(np.mean(values[170:])) < 0.35
@@ -168,9 +166,8 @@ def test_shuffled_words_are_told_from_sentences() -> None:
 
 def test_a_dataset_too_small_to_tell_lets_every_row_pass_and_says_so() -> None:
     answers = ["Quick brown foxes jump.", "Seven wizards sleep deeply.", "Nothing resembles these words."]
-    scorer = Phrasing()
-    scorer.fit(Corpus(["a", "b", "c"], answers))
-    scores = scorer.score(Batch([_sample(key, answer) for key, answer in zip("abc", answers, strict=True)]))
+    samples = [_sample(key, answer) for key, answer in zip("abc", answers, strict=True)]
+    scores = scores_of(Phrasing(), samples, corpus=Corpus(["a", "b", "c"], answers))
     assert [score.value for score in scores] == [1, 1, 1]
     assert all(score.reason for score in scores)
 
@@ -181,9 +178,8 @@ def test_an_answer_that_was_cut_off_is_told_from_one_that_ends() -> None:
     for whole in (captions, [caption.rstrip(".") for caption in captions]):
         answers = whole + cut
         ids = [f"{row:03d}" for row in range(len(answers))]
-        scorer = Phrasing()
-        scorer.fit(Corpus(ids, answers))
-        values = _values(scorer, [_sample(key, answer) for key, answer in zip(ids, answers, strict=True)])
+        samples = [_sample(key, answer) for key, answer in zip(ids, answers, strict=True)]
+        values = _values(Phrasing(), samples, corpus=Corpus(ids, answers))
         assert float(np.mean(values[:150])) > 0.9
         assert max(values[150:]) < 0.3
 

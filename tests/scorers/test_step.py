@@ -1,8 +1,8 @@
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from PIL import Image
 from finegold.errors import ConfigError, ModelError, RunError
 from finegold.run import PART_ROWS, RunFolder
 from finegold.samples import Dataset, open_dataset
-from finegold.scorers import Batch, Score
+from finegold.scorers import NOT_IN_FINGERPRINT, Batch, Context, Score, ScoreBatch, Scorer
 from finegold.scorers.clip import Clip
 from finegold.scorers.length import Length
 from finegold.scorers.step import score
@@ -90,49 +90,48 @@ def test_embeddings_of_other_rows_are_refused(dataset: Dataset, run: RunFolder, 
 
 
 @dataclass(frozen=True)
-class Custom:
-    """A third party's scorer around a function."""
+class Custom(Scorer):
+    """A third party's scorer around a function, whose name stands for it in the fingerprint."""
 
-    name: ClassVar[str] = "custom"
-    version: ClassVar[str] = "1"
-    function: Callable[[Batch], list[Score]]
-    requires: frozenset[str] = frozenset({"answer"})
+    name = "custom"
+    version = "1"
+    requires = frozenset({"answer"})
+    function: ScoreBatch = field(metadata=NOT_IN_FINGERPRINT)
 
-    def load(self) -> None:
-        pass
+    def identity(self, context: Context) -> dict[str, str]:
+        return {"function": getattr(self.function, "__name__", "")}
 
-    def identity(self) -> dict[str, str]:
-        return {"function": self.function.__name__}
-
-    def score(self, batch: Batch) -> list[Score]:
-        return self.function(batch)
+    def prepare(self, context: Context) -> ScoreBatch:
+        return self.function
 
 
-def _scored(dataset: Dataset, run: RunFolder, scorer: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    # A function is no JSON; the name in `identity` stands for it.
-    monkeypatch.setattr("finegold.scorers.step.scorer_parameters", lambda scorer: scorer.identity())
+class WithImages(Custom):
+    requires = frozenset({"image"})
+
+
+class WithEmbeddings(Custom):
+    requires = frozenset({"image_embedding"})
+
+
+def _scored(dataset: Dataset, run: RunFolder, scorer: Scorer) -> list[Any]:
     rows: list[Any] = score(run, dataset, scorer, usable=USABLE, data="d").read().to_pylist()
     return rows
 
 
-def test_a_row_that_breaks_a_scorer_fails_alone(
-    dataset: Dataset, run: RunFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_row_that_breaks_a_scorer_fails_alone(dataset: Dataset, run: RunFolder) -> None:
     def breaks_on_seven(batch: Batch) -> list[Score]:
         if any(sample.id == "r0007" for sample in batch.samples):
             raise ValueError("no sevens")
         return [Score.ok(len(sample.answer)) for sample in batch.samples]
 
-    rows = _scored(dataset, run, Custom(breaks_on_seven), monkeypatch)
+    rows = _scored(dataset, run, Custom(breaks_on_seven))
     failed = [row for row in rows if row["status"] != "ok"]
     assert [(row["sample_id"], row["reason"]) for row in failed] == [
         ("r0007", "the scorer raised ValueError: no sevens")
     ]
 
 
-def test_a_scorer_that_reads_images_gets_the_first_of_each_row(
-    dataset: Dataset, run: RunFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_scorer_that_reads_images_gets_the_first_of_each_row(dataset: Dataset, run: RunFolder) -> None:
     def redness(batch: Batch) -> list[Score]:
         assert batch.images is not None
         return [
@@ -140,14 +139,12 @@ def test_a_scorer_that_reads_images_gets_the_first_of_each_row(
             for image in batch.images
         ]
 
-    rows = _scored(dataset, run, Custom(redness, frozenset({"image"})), monkeypatch)
+    rows = _scored(dataset, run, WithImages(redness))
     assert [row["value"] for row in rows[:7]] == [255, 0, None, None, 0, 0, 255]
     assert [row["status"] for row in rows[2:4]] == ["skipped", "failed"]
 
 
-def test_errors_that_concern_every_row_stop_the_step(
-    dataset: Dataset, run: RunFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_errors_that_concern_every_row_stop_the_step(dataset: Dataset, run: RunFolder) -> None:
     def lost(batch: Batch) -> list[Score]:
         raise ModelError("the model is gone")
 
@@ -155,11 +152,37 @@ def test_errors_that_concern_every_row_stop_the_step(
         return [Score.ok(1)]
 
     with pytest.raises(ModelError, match="is gone"):
-        _scored(dataset, run, Custom(lost), monkeypatch)
+        _scored(dataset, run, Custom(lost))
     with pytest.raises(RunError, match="returned 1 scores for 256 samples"):
-        _scored(dataset, run, Custom(short), monkeypatch)
+        _scored(dataset, run, Custom(short))
     with pytest.raises(ConfigError, match="no field 'encoder'"):
-        _scored(dataset, run, Custom(short, frozenset({"image_embedding"})), monkeypatch)
+        _scored(dataset, run, WithEmbeddings(short))
+
+
+@dataclass(frozen=True)
+class Neighbours(Scorer):
+    """How many answers of the dataset are equal to the row's; says how often it was prepared and closed."""
+
+    name = "neighbours"
+    version = "1"
+    requires = frozenset({"answer"})
+
+    def prepare(self, context: Context) -> ScoreBatch:
+        counts = Counter(answer[:7] for answer in context.corpus.answers)
+        context.notes.append("prepared")
+        context.exit.callback(lambda: context.notes.append("closed"))
+        return lambda batch: [Score.ok(counts[sample.answer[:7]]) for sample in batch.samples]
+
+
+def test_a_scorer_learns_from_the_whole_dataset_once_and_is_closed(dataset: Dataset, run: RunFolder) -> None:
+    usable = USABLE.copy()
+    usable[::2] = False
+    context = Context()
+    table = score(run, dataset, Neighbours(), usable=usable, data="d", context=context)
+    assert context.notes == ["prepared", "closed"]
+    assert table.read()["value"].to_pylist() == [usable.sum()] * usable.sum()
+    score(run, dataset, Neighbours(), usable=usable, data="d", context=context)
+    assert context.notes == ["prepared", "closed"]
 
 
 def test_length_needs_no_image(dataset: Dataset, run: RunFolder) -> None:

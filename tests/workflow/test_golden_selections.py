@@ -6,10 +6,9 @@ values go into `GOLDEN`: an assertion that fails prints them.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import pytest
 from PIL import Image
 
 from finegold.arrays import Ints, Vectors
+from finegold.encoders import ENCODERS
 from finegold.selection import find_preset, preset_names
 from finegold.workflow import Compute, DataSource, Run, SelectionFiles, SelectionSettings
 
@@ -56,8 +56,9 @@ GOLDEN = {
 def choose(shared: Path, folder: Path) -> dict[str, tuple[str, ...]]:
     """The digests of every preset, all of them from one run folder: rows are scored and embedded once.
 
-    This and `plug_in` are the only functions here that call finegold.
+    This is the only function here that calls finegold.
     """
+    ENCODERS.add(Thumbnails.name, lambda name, *, device, dtype: Thumbnails())
     run = Run.open(
         folder / "run",
         DataSource.of(shared / "data/noisy_pool/pool.json", shared / "data/flickr8k/images"),
@@ -77,14 +78,6 @@ def choose(shared: Path, folder: Path) -> dict[str, tuple[str, ...]]:
         assert [len(set(ids)) for ids in both] == list(SIZES)
         chosen[name] = tuple(map(digest, both))
     return chosen
-
-
-def plug_in(patch: pytest.MonkeyPatch) -> None:
-    """Let finegold find `Thumbnails` by name, as if a package had declared it."""
-    from finegold.encoders import registry
-
-    point = SimpleNamespace(name=Thumbnails.name, load=lambda: lambda name, *, device, dtype: Thumbnails())
-    patch.setattr(registry, "entry_points", lambda group: [point])
 
 
 class Thumbnails:
@@ -159,10 +152,8 @@ def digest(ids: Sequence[str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def chosen(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[str, ...]]]:
-    with pytest.MonkeyPatch.context() as patch:
-        plug_in(patch)
-        yield choose(shared, tmp_path_factory.mktemp("golden"))
+def chosen(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, ...]]:
+    return choose(shared, tmp_path_factory.mktemp("golden"))
 
 
 @pytest.mark.parametrize("preset", preset_names())

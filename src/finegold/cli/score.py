@@ -53,53 +53,55 @@ def score(
 ) -> None:
     """Compute one indicator for every usable row and keep it in the run folder.
 
-    The options from --with-image on are for `--scorer llm`, which asks an OpenAI-compatible endpoint: a call
-    that was paid for is never paid for again.
+    The options from --base-url on are for scorers that ask an OpenAI-compatible endpoint, such as `llm`: a
+    call that was paid for is never paid for again.
     """
-    from finegold.cli.show import show_llm, show_plan_lines, show_scores
-    from finegold.scorers.from_text import scorer_from_text
+    from functools import partial
+
+    from finegold.cli.show import show_plan_lines, show_scores
+    from finegold.errors import ConfigError
+    from finegold.llm import session_from
+    from finegold.scorers import Context, parameter_names, scorer_class, scorer_from_text
     from finegold.scorers.llm import LlmScorer
     from finegold.workflow import Compute, DataSource, Run
     from finegold.workflow.steps import plan_scoring
     from finegold.workflow.tables import find_encoder
 
+    if with_image:
+        if scorer != "llm":
+            raise typer.BadParameter("--with-image is for --scorer llm")
+        scorer = "llm-image"
     source = None if data is None else DataSource.of(data, images, format, instruction, ids, allow_urls)
     opened = Run.open(
         run, source, encoder=encoder, compute=Compute(device, batch_size, workers), strict=strict
     )
-    parameters = dict(_parameter(text) for text in param or ())
-    defaults: dict[str, object] = {
-        "encoder": find_encoder(opened.folder, encoder, "missing"),
-        "device": device,
-    }
-    if scorer == "llm":
-        from finegold.llm import session_from
-
-        scorer = "llm-image" if with_image else "llm"
-        defaults |= {"model": model or "", "retry": retry_failed}
-        defaults["session"] = session_from(
-            base_url=base_url,
-            api_key=api_key,
-            concurrency=concurrency,
-            timeout=timeout,
-            requests_per_minute=requests_per_minute,
-            tokens_per_minute=tokens_per_minute,
-            max_calls=max_calls,
-            max_usd=max_usd,
-            usd_per_m_prompt=usd_per_m_prompt,
-            usd_per_m_completion=usd_per_m_completion,
-            cache=cache,
-            audit=None if show_plan else run / "audit-llm.jsonl",
-        )
-    elif show_plan or with_image:
-        raise typer.BadParameter("--plan and --with-image are for --scorer llm")
-    made = scorer_from_text(scorer, parameters, defaults)
-    if isinstance(made, LlmScorer) and show_plan:
-        show_plan_lines(plan_scoring(opened, made))
+    defaults = {"model": model} if model else {}
+    if "encoder" in parameter_names(scorer_class(scorer)):
+        defaults["encoder"] = find_encoder(opened.folder, encoder, "missing")
+    made = scorer_from_text(scorer, dict(_parameter(text) for text in param or ()), defaults)
+    open_session = partial(
+        session_from,
+        base_url=base_url,
+        api_key=api_key,
+        concurrency=concurrency,
+        timeout=timeout,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+        max_calls=max_calls,
+        max_usd=max_usd,
+        usd_per_m_prompt=usd_per_m_prompt,
+        usd_per_m_completion=usd_per_m_completion,
+        cache=cache,
+        audit=None if show_plan else run / "audit-llm.jsonl",
+    )
+    context = Context(retry=retry_failed, open_session=open_session)
+    if show_plan:
+        if not isinstance(made, LlmScorer):
+            raise ConfigError(f"the scorer '{scorer}' has no plan: --plan is for --scorer llm")
+        show_plan_lines(plan_scoring(opened, made, context))
         return
-    table = opened.score(made, retry_failed=retry_failed)
-    show_scores(made.name, table)
-    show_llm(made)
+    table = opened.score(made, context)
+    show_scores(made.name, table, context.notes)
 
 
 def _parameter(text: str) -> tuple[str, str]:

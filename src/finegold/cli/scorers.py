@@ -3,18 +3,20 @@
 
 def scorers() -> None:
     """List the scorers with what each measures and its parameters."""
-    from dataclasses import fields
-
     from rich.console import Console
     from rich.padding import Padding
 
-    from finegold.scorers.registry import scorer_class, scorer_names
+    from finegold.errors import ConfigError
+    from finegold.scorers import SCORERS, parameter_names
 
     console = Console(highlight=False)
-    for name in scorer_names():
-        found = scorer_class(name)
-        known = ", ".join(field.name for field in fields(found) if field.init and field.repr)  # type: ignore[arg-type]
-        console.print(f"[bold]{name}[/bold]  [dim]{known}[/dim]")
+    for name in SCORERS:
+        try:
+            found = SCORERS.get(name)
+        except ConfigError as error:
+            console.print(f"[bold]{name}[/bold]  [red]{error}[/red]")
+            continue
+        console.print(f"[bold]{name}[/bold]  [dim]{', '.join(parameter_names(found))}[/dim]")
         console.print(
             Padding((found.__doc__ or "").strip().split("\n\n")[0].replace("\n", " "), (0, 0, 0, 2))
         )

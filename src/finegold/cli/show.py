@@ -1,5 +1,6 @@
 """What the verbs print when they are done: a few lines, the same in a terminal and in a log file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,6 @@ if TYPE_CHECKING:
     from finegold.clustering.table import ClusterTable
     from finegold.run import PartTable
     from finegold.samples import WrittenSubset
-    from finegold.scorers import Scorer
     from finegold.workflow import Selection
 
 SHOWN_CODES = 12
@@ -46,8 +46,8 @@ def show_selection(selection: "Selection", subset: "WrittenSubset", out: Path) -
     print(f"Run folder  {shown(selection.run.path)}")
 
 
-def show_scores(name: str, table: "PartTable") -> None:
-    """How many rows got a number, how many did not and why, and the range."""
+def show_scores(name: str, table: "PartTable", notes: Sequence[str] = ()) -> None:
+    """How many rows got a number, how many did not and why, the range, and what the scorer says."""
     from collections import Counter
 
     rows = table.read()
@@ -66,24 +66,8 @@ def show_scores(name: str, table: "PartTable") -> None:
     )
     for reason, number in failures.most_common(SHOWN_CODES):
         print(f"  failed: {number:>6,}  {reason}")
-
-
-def show_llm(scorer: "Scorer") -> None:
-    """What an LLM scorer used, where it stopped, and what it could not do as asked."""
-    from finegold.scorers.llm import LlmScorer
-
-    if not isinstance(scorer, LlmScorer):
-        return
-    spent = scorer.spent
-    print(
-        f"  calls: {spent.calls:,}; "
-        f"tokens: {spent.prompt_tokens:,} sent, {spent.completion_tokens:,} received"
-    )
-    if scorer.halted:
-        print(f"  stopped: {scorer.halted}; --retry-failed goes on")
-    for note in scorer.notes:
-        print(f"  note: {note}")
-    scorer.close()
+    for note in notes:
+        print(f"  {note}")
 
 
 def show_plan_lines(lines: list[tuple[str, str]]) -> None:
@@ -94,12 +78,12 @@ def show_plan_lines(lines: list[tuple[str, str]]) -> None:
 
 def show_clusters(clusters: "ClusterTable") -> None:
     """Sizes of the clusters and what was noticed."""
-    sizes = clusters.summary["sizes"]
+    sizes = clusters.summary.sizes
     print(f"{sum(sizes):,} rows in {len(sizes)} clusters: {', '.join(f'{size:,}' for size in sizes)}")
-    if clusters.summary["components"] is not None:
-        print(f"  the neighbour graph has {clusters.summary['components']} connected parts")
-    if clusters.summary["note"]:
-        print(f"  note: {clusters.summary['note']}")
+    if clusters.summary.components is not None:
+        print(f"  the neighbour graph has {clusters.summary.components} connected parts")
+    if clusters.summary.note:
+        print(f"  note: {clusters.summary.note}")
     print(f"Name  {clusters.table.folder.name}")
 
 

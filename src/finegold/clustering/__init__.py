@@ -3,7 +3,7 @@
 from finegold.clustering.graph import KnnGraph, Metric
 from finegold.clustering.kmeans import kmeans
 from finegold.clustering.knn import knn_graph
-from finegold.clustering.result import Clustering, canonical
+from finegold.clustering.result import Clustering, renumber
 from finegold.clustering.spectral import spectral
 from finegold.clustering.step import Method, cluster_rows
 
@@ -12,9 +12,9 @@ __all__ = [
     "KnnGraph",
     "Method",
     "Metric",
-    "canonical",
     "cluster_rows",
     "kmeans",
     "knn_graph",
+    "renumber",
     "spectral",
 ]

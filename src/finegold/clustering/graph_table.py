@@ -9,7 +9,7 @@ import pyarrow as pa
 from finegold.clustering.graph import KnnGraph, Metric
 from finegold.clustering.knn import knn_graph
 from finegold.encoders.step import embeddings_of
-from finegold.run import PartTable, RunFolder, write_json
+from finegold.run import Columns, PartTable, RunFolder, fill_once, write_json
 
 NEIGHBOURS = 10
 """Neighbours a row in the graph that steps share."""
@@ -26,11 +26,11 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class GraphTable:
-    """A neighbour graph and whose it is.
+    """A neighbour graph and whose rows it joins.
 
     Attributes:
-        ids: Of the rows that have an image, sorted.
-        graph: Of those rows, in that order.
+        ids: Ids of the rows that have an image, sorted.
+        graph: The graph of those rows, in that order.
     """
 
     ids: tuple[str, ...]
@@ -49,10 +49,10 @@ def graph_run(
 
     Args:
         run: The run.
-        embeddings: Rows of NaN, which have no image, are left out.
+        embeddings: Finished table; its rows of NaN have no image and are not in the graph.
         neighbours: Neighbours a row, itself not counted.
         metric: How rows are compared.
-        seed: Of an approximate search.
+        seed: Seed of an approximate search.
 
     Raises:
         RunError: If the embeddings are not finished.
@@ -66,23 +66,19 @@ def graph_run(
         "embeddings": embeddings.fingerprint,
     }
     table = run.table("graphs", metric, depends, SCHEMA)
-    if not table.done:
-        with run.step("graph", folder=table.folder.name):
-            _search(table, embeddings, neighbours, metric, seed)
-    return _read(table, metric)
 
+    def make() -> Columns:
+        columns = embeddings.read(["sample_id", "embedding"])
+        ids: list[str] = columns["sample_id"].to_pylist()
+        vectors = embeddings_of(columns)
+        has_image = np.asarray(np.isfinite(vectors).all(axis=1))
+        order = [i for i in sorted(range(len(ids)), key=ids.__getitem__) if has_image[i]]
+        graph = knn_graph(vectors[order], neighbours, metric=metric, seed=seed)
+        write_json(table.folder / "method.json", {"method": graph.method})
+        lists = {"neighbours": _lists(graph.neighbours), "distances": _lists(graph.distances)}
+        return {"sample_id": [ids[i] for i in order], **lists}
 
-def _search(table: PartTable, embeddings: PartTable, neighbours: int, metric: Metric, seed: int) -> None:
-    columns = embeddings.read(["sample_id", "embedding"])
-    ids: list[str] = columns["sample_id"].to_pylist()
-    vectors = embeddings_of(columns)
-    has_image = np.asarray(np.isfinite(vectors).all(axis=1))
-    order = [i for i in sorted(range(len(ids)), key=ids.__getitem__) if has_image[i]]
-    graph = knn_graph(vectors[order], neighbours, metric=metric, seed=seed)
-    lists = {"neighbours": _lists(graph.neighbours), "distances": _lists(graph.distances)}
-    table.write(0, {"sample_id": [ids[i] for i in order], **lists})
-    write_json(table.folder / "method.json", {"method": graph.method})
-    table.finish(1)
+    return _read(fill_once(run, table, make, step="graph"), metric)
 
 
 def _lists(matrix: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> pa.Array:

@@ -3,8 +3,8 @@
 import numpy as np
 
 from finegold.arrays import Ints, Vectors
-from finegold.clustering.knn import prepare
-from finegold.clustering.result import Clustering, canonical
+from finegold.clustering.knn import finite_rows
+from finegold.clustering.result import Clustering, renumber
 
 FEW = 100
 """Up to this many clusters k-means starts ten times and keeps the best; above, once."""
@@ -20,14 +20,14 @@ def kmeans(embeddings: Vectors, clusters: int, *, spherical: bool = False, seed:
         clusters: Number of clusters; with fewer rows, or fewer different rows, there are fewer clusters and
             the note says so.
         spherical: Scale rows to length one first, so that directions are clustered (as COINCIDE does).
-        seed: Of the starting points.
+        seed: Seed of the starting points.
 
     Raises:
         DataError: If an embedding is not finite.
     """
-    points = prepare(embeddings, "cosine" if spherical else "euclidean")
+    points = finite_rows(embeddings, "cosine" if spherical else "euclidean")
     parameters = {"clusters": clusters, "spherical": spherical, "seed": seed}
-    labels, sizes = canonical(_assign(points, min(clusters, len(points)), seed))
+    labels, sizes = renumber(_assign(points, min(clusters, len(points)), seed))
     note = ""
     if len(sizes) < clusters:
         note = (

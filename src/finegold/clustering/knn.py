@@ -50,7 +50,7 @@ def knn_graph(
     """
     if k < 1:
         raise ConfigError(f"a graph with {k} neighbours was asked for; at least 1 is needed")
-    points = prepare(embeddings, metric)
+    points = finite_rows(embeddings, metric)
     n = len(points)
     k = min(k, max(n - 1, 0))
     if n < 2:
@@ -65,7 +65,7 @@ def knn_graph(
     return KnnGraph(neighbours, distances, metric)
 
 
-def prepare(embeddings: Vectors, metric: Metric) -> Vectors:
+def finite_rows(embeddings: Vectors, metric: Metric) -> Vectors:
     """Check that the rows are finite and scale them to length one for `cosine`; float32, shape (n, d)."""
     points = np.ascontiguousarray(embeddings, dtype=np.float32)
     if points.ndim != 2:

@@ -19,7 +19,7 @@ class Clustering:
         sizes: Shape (clusters,), rows in each.
         method: `spectral` or `kmeans`.
         parameters: What the labels depend on besides the embeddings, JSON-able.
-        components: Connected components of the neighbour graph as it was asked for; None for k-means.
+        components: Connected components of the graph before neighbours were added; None for k-means.
         eigenvalues: The largest of the normalised affinity, descending, as many as clusters; empty for
             k-means. A gap after the first few says how many groups the data has.
         note: One sentence where something was done differently from what was asked; else empty.
@@ -34,7 +34,7 @@ class Clustering:
     note: str = ""
 
 
-def canonical(labels: Ints) -> tuple[Ints, Ints]:
+def renumber(labels: Ints) -> tuple[Ints, Ints]:
     """Renumber clusters by size, largest first, then by their first row.
 
     Args:

@@ -12,7 +12,7 @@ import numpy as np
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering.graph import KnnGraph, Metric
 from finegold.clustering.knn import knn_graph
-from finegold.clustering.result import Clustering, canonical
+from finegold.clustering.result import Clustering, renumber
 
 DENSE_ROWS = 200
 """Up to this many rows all eigenvectors are computed at once; Lanczos needs more rows than vectors."""
@@ -45,7 +45,7 @@ def spectral(
         clusters: Number of clusters; a pool of no more rows makes every row a cluster.
         neighbours: Neighbours a row, itself counted.
         metric: `euclidean` on raw embeddings is the paper's form.
-        seed: Of the Lanczos start and of k-means on the eigenvectors.
+        seed: Seed of the Lanczos start and of k-means on the eigenvectors.
         graph: The same rows' graph if it is there already, with at least `neighbours - 1` neighbours a row
             and the same metric; searched otherwise.
 
@@ -61,7 +61,7 @@ def spectral(
         "seed": seed,
     }
     if n <= clusters:
-        labels, sizes = canonical(np.arange(n))
+        labels, sizes = renumber(np.arange(n))
         note = (
             f"{clusters} clusters were asked for and there are {n} rows: each is its own."
             if n < clusters
@@ -80,7 +80,7 @@ def spectral(
         wider = knn_graph(embeddings, used - 1, metric=metric, seed=seed)
         affinity, pieces, membership = _affinity(wider)
     if pieces > clusters:
-        labels, sizes = canonical(_group_pieces(embeddings, membership, pieces, clusters, seed))
+        labels, sizes = renumber(_group_pieces(embeddings, membership, pieces, clusters, seed))
         note = (
             f"The graph of {neighbours} neighbours has {components} separate pieces, more than "
             f"{clusters} clusters, and {pieces} are left with {used}: they were grouped by k-means of means."
@@ -93,7 +93,7 @@ def spectral(
             f"{clusters} clusters, so {used} neighbours were used."
         )
     eigenvalues, assigned = _partition(affinity, membership, clusters, seed)
-    labels, sizes = canonical(assigned)
+    labels, sizes = renumber(assigned)
     return Clustering(labels, sizes, "spectral", parameters, components, eigenvalues, note)
 
 

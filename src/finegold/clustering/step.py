@@ -37,8 +37,8 @@ def cluster_rows(
             to one).
         clusters: Number of clusters among the rows with an image.
         neighbours: Neighbours a row, itself counted; `spectral` only.
-        metric: Of the neighbour graph; `spectral` only.
-        seed: Of everything random.
+        metric: Distance of the neighbour graph; `spectral` only.
+        seed: Seed of everything random.
         graph: Neighbour graph of the rows that have an image, sorted by id, if it is there already;
             `spectral` only.
 

@@ -1,6 +1,5 @@
 """The run folder's cluster table: one label a sample, made once for its embeddings and parameters."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +9,23 @@ from finegold.arrays import Vectors
 from finegold.clustering.graph_table import NEIGHBOURS, graph_run
 from finegold.clustering.step import Method, cluster_rows
 from finegold.encoders.step import embeddings_of
-from finegold.run import PartTable, RunFolder, write_json
+from finegold.run import Columns, PartTable, RunFolder, fill_once, read_record, write_record
 
 VERSION = 1
 """Raised when the same embeddings and parameters would give other labels."""
+SUMMARY = "summary.json"
 PARAMETERS = ("method", "clusters", "neighbours", "seed")
 SCHEMA = pa.schema([("sample_id", pa.string()), ("cluster", pa.int64())])
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSummary:
+    """A clustering in a few numbers; the attributes are those of `Clustering`."""
+
+    sizes: tuple[int, ...]
+    components: int | None
+    eigenvalues: tuple[float, ...]
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +35,13 @@ class ClusterTable:
     Attributes:
         labels: Cluster of each sample id.
         parameters: Method and everything else that the labels depend on.
-        summary: `sizes`, `components`, `eigenvalues`, `note` of the clustering.
-        table: Where they lie.
+        summary: The clustering in a few numbers.
+        table: The table that holds the labels.
     """
 
     labels: dict[str, int]
     parameters: dict[str, Any]
-    summary: dict[str, Any]
+    summary: ClusterSummary
     table: PartTable
 
 
@@ -60,38 +70,29 @@ def cluster_run(
         "embeddings": embeddings.fingerprint,
     }
     table = run.table("clusters", method, depends, SCHEMA)
-    if not table.done:
-        with run.step("cluster", folder=table.folder.name):
-            ids, vectors = read_embeddings(embeddings)
-            graph = None
-            if method == "spectral":
-                graph = graph_run(run, embeddings, neighbours=max(neighbours - 1, NEIGHBOURS)).graph
-            result = cluster_rows(
-                ids,
-                vectors,
-                method=method,
-                clusters=clusters,
-                neighbours=neighbours,
-                seed=seed,
-                graph=graph,
-            )
-            summary = {
-                "sizes": result.sizes.tolist(),
-                "components": result.components,
-                "eigenvalues": [round(float(value), 9) for value in result.eigenvalues],
-                "note": result.note,
-            }
-            table.write(0, {"sample_id": ids, "cluster": result.labels})
-            write_json(table.folder / "summary.json", summary)
-            table.finish(1)
-    return read_clusters(table)
+
+    def make() -> Columns:
+        ids, vectors = read_embeddings(embeddings)
+        graph = None
+        if method == "spectral":
+            graph = graph_run(run, embeddings, neighbours=max(neighbours - 1, NEIGHBOURS)).graph
+        result = cluster_rows(
+            ids, vectors, method=method, clusters=clusters, neighbours=neighbours, seed=seed, graph=graph
+        )
+        eigenvalues = tuple(round(float(value), 9) for value in result.eigenvalues)
+        summary = ClusterSummary(tuple(result.sizes.tolist()), result.components, eigenvalues, result.note)
+        write_record(table.folder / SUMMARY, summary)
+        return {"sample_id": ids, "cluster": result.labels}
+
+    return read_clusters(fill_once(run, table, make, step="cluster"))
 
 
 def read_clusters(table: PartTable) -> ClusterTable:
     """Read a finished cluster table."""
     rows = table.read()
     parameters = {name: table.parameters[name] for name in PARAMETERS if name in table.parameters}
-    summary = json.loads((table.folder / "summary.json").read_text(encoding="utf-8"))
+    advice = f"delete {table.folder} and cluster again"
+    summary = read_record(table.folder / SUMMARY, ClusterSummary, advice=advice)
     labels = dict(zip(rows["sample_id"].to_pylist(), rows["cluster"].to_pylist(), strict=True))
     return ClusterTable(labels, parameters, summary, table)
 

@@ -1,6 +1,6 @@
 """The table of image hashes in a run folder: what the exact and the perceptual pass compare."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +12,12 @@ import pyarrow as pa
 from finegold.arrays import Ints
 from finegold.dedup.exact import content_key
 from finegold.dedup.perceptual import perceptual_hash
-from finegold.encoders.step import samples_of_parts
 from finegold.engines import map_ordered
-from finegold.run import PART_ROWS, PartTable, RunFolder, progress
+from finegold.run import Parts, PartTable, RunFolder, fill
 from finegold.samples import Dataset, Sample
 from finegold.samples.exclusions import ImageError
 from finegold.samples.images import decode, image_sha256
+from finegold.samples.step import by_part, samples_of_parts
 
 VERSION = 1
 """Raised when the same images would give other hashes."""
@@ -74,21 +74,16 @@ def hash_images(
         data: Fingerprint of the dataset.
         workers: Decoding threads; the cores of the process if None.
     """
+
+    def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
+        samples = samples_of_parts(dataset, usable, missing)
+        with closing(map_ordered(_hashed, samples, workers=workers)) as hashed:
+            for part, rows in by_part(hashed):
+                yield part, pa.Table.from_pylist(rows, schema=SCHEMA)
+                advance(len(rows))
+
     table = run.table("hashes", "images", {"data": data, "version": VERSION}, SCHEMA)
-    if table.done:
-        return table
-    parts = -(-len(usable) // PART_ROWS)
-    missing = [part for part in range(parts) if not table.has(part)]
-    rows = int(usable.sum())
-    left = sum(int(usable[part * PART_ROWS : (part + 1) * PART_ROWS].sum()) for part in missing)
-    with run.step("hash", rows=left, table=table.folder.name):
-        hashed = map_ordered(_hashed, samples_of_parts(dataset, usable, missing), workers=workers)
-        with closing(hashed), progress("Hashing images", rows, "rows", done=rows - left) as advance:
-            for part, found in _by_part(hashed):
-                table.write(part, pa.Table.from_pylist(found, schema=SCHEMA))
-                advance(len(found))
-        table.finish(parts)
-    return table
+    return fill(run, table, make, usable=usable, step="hash", label="Hashing images")
 
 
 def _hashed(item: tuple[int, Sample | None]) -> tuple[int, dict[str, Any] | None]:
@@ -104,18 +99,6 @@ def _hashed(item: tuple[int, Sample | None]) -> tuple[int, dict[str, Any] | None
     except ImageError as error:
         row["reason"] = error.exclusion.reason
     return part, row
-
-
-def _by_part(
-    rows: Iterator[tuple[int, dict[str, Any] | None]],
-) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    waiting: list[dict[str, Any]] = []
-    for part, row in rows:
-        if row is None:
-            yield part, waiting
-            waiting = []
-        else:
-            waiting.append(row)
 
 
 def read_contents(hashes: PartTable, samples: PartTable, ids: Sequence[str]) -> Contents:

@@ -1,6 +1,5 @@
 """Encoders: the image-text models behind scorers and clusters."""
 
-from finegold.encoders.base import Encoder, embed_texts
-from finegold.encoders.registry import load_encoder
+from finegold.encoders.base import ENCODERS, Encoder, MakeEncoder, embed_groups, embed_texts, load_encoder
 
-__all__ = ["Encoder", "embed_texts", "load_encoder"]
+__all__ = ["ENCODERS", "Encoder", "MakeEncoder", "embed_groups", "embed_texts", "load_encoder"]

@@ -14,7 +14,7 @@ from finegold.arrays import Vectors
 from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError, ModelError
 from finegold.extras import quiet_transformers, require
-from finegold.offline.weights import sha256_of
+from finegold.run import file_hashes
 from finegold.samples.words import split_windows
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class HuggingFaceEncoder:
         Raises:
             MissingExtraError: If torch or transformers is not installed.
             ConfigError: If device or dtype cannot be used.
-            ModelError: If the model cannot be had, or is neither a CLIP nor a SigLIP.
+            ModelError: If the model cannot be loaded, or is neither a CLIP nor a SigLIP.
         """
         why = f"the encoder '{name}'"
         require("torch", extra="models", why=why)
@@ -56,7 +56,7 @@ class HuggingFaceEncoder:
         self._dtype = (
             dtype if dtype != "auto" else "float16" if self._device.startswith("cuda") else "float32"
         )
-        self._config = self._had(self._transformers.AutoConfig.from_pretrained)
+        self._config = self._call(self._transformers.AutoConfig.from_pretrained)
         self._type = str(self._config.model_type)
         if self._type not in MODEL_TYPES:
             raise ModelError(
@@ -82,17 +82,14 @@ class HuggingFaceEncoder:
         identity: dict[str, Any] = {"encoder": "huggingface", "type": self._type, "dtype": self._dtype}
         folder = Path(self.name)
         if folder.is_dir():
-            files = sorted(
-                path for path in folder.iterdir() if path.suffix in (*WEIGHT_SUFFIXES, ".json", ".txt")
-            )
-            return identity | {"files": {path.name: sha256_of(path) for path in files}}
+            return identity | {"files": file_hashes(folder, (*WEIGHT_SUFFIXES, ".json", ".txt"))}
         return identity | {"model": self.name, "revision": self._config._commit_hash}
 
     def load(self) -> None:
         """Load weights, tokenizer and image processor.
 
         Raises:
-            ModelError: If they cannot be had.
+            ModelError: If they cannot be loaded.
         """
         if self._model is not None:
             return
@@ -100,12 +97,12 @@ class HuggingFaceEncoder:
 
         transformers = self._transformers
         revision = getattr(self._config, "_commit_hash", None)
-        self._tokenizer = self._had(transformers.AutoTokenizer.from_pretrained, revision=revision)
-        self._processor = self._had(
+        self._tokenizer = self._call(transformers.AutoTokenizer.from_pretrained, revision=revision)
+        self._processor = self._call(
             transformers.AutoImageProcessor.from_pretrained, revision=revision, backend="pil"
         )
         with quiet_transformers():
-            model, report = self._had(
+            model, report = self._call(
                 transformers.AutoModel.from_pretrained,
                 revision=revision,
                 dtype=getattr(torch, self._dtype),
@@ -119,7 +116,7 @@ class HuggingFaceEncoder:
             )
         self._model = model.eval().to(self._device)
 
-    def _had(self, from_pretrained: Callable[..., Any], **options: Any) -> Any:
+    def _call(self, from_pretrained: Callable[..., Any], **options: Any) -> Any:
         """Call one of the library's loaders, and say what a user can do if it fails."""
         if options.get("revision", "") is None:
             del options["revision"]

@@ -1,7 +1,7 @@
 """The step that embeds a dataset's images into the run folder."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +13,10 @@ import pyarrow as pa
 from finegold.arrays import Vectors
 from finegold.encoders.base import Encoder
 from finegold.engines import map_ordered
-from finegold.run import PART_ROWS, PartTable, RunFolder, progress
+from finegold.run import Parts, PartTable, RunFolder, fill
 from finegold.samples import Dataset, Sample
 from finegold.samples.images import decode
+from finegold.samples.step import samples_of_parts
 
 VERSION = 1
 """Raised when the same images and encoder would give other numbers."""
@@ -85,12 +86,6 @@ def embed(
         ModelError: If the encoder cannot be loaded.
         DataError: If the dataset cannot be read on.
     """
-    table = embeddings_table(run, encoder, data)
-    if table.done:
-        return table
-    missing = [part for part in range(-(-len(usable) // PART_ROWS)) if not table.has(part)]
-    rows = int(usable.sum())
-    left = sum(int(usable[part * PART_ROWS : (part + 1) * PART_ROWS].sum()) for part in missing)
 
     def prepare(item: tuple[int, Sample | None]) -> _Prepared:
         part, sample = item
@@ -101,41 +96,22 @@ def embed(
         except Exception as error:
             return _Prepared(part, sample, reason=str(error) or type(error).__name__)
 
-    with run.step("embed", encoder=encoder.name, rows=left, table=table.folder.name):
-        if missing:
-            encoder.load()
-        items = map_ordered(
-            prepare, samples_of_parts(dataset, usable, missing), workers=workers, window=2 * batch_size
-        )
-        with closing(items), progress("Embedding images", rows, "rows", done=rows - left) as advance:
+    def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
+        samples = samples_of_parts(dataset, usable, missing)
+        # Not part by part: images of the next part are decoded while the encoder is busy with this one.
+        with closing(map_ordered(prepare, samples, workers=workers, window=2 * batch_size)) as items:
             part = _Part(encoder, batch_size)
             for item in items:
                 if item.sample is None:
-                    table.write(item.part, part.close())
+                    yield item.part, part.close()
                     part = _Part(encoder, batch_size)
                 else:
                     part.add(item)
                     advance(1)
-        table.finish(-(-len(usable) // PART_ROWS))
-    return table
 
-
-def samples_of_parts(
-    dataset: Dataset, usable: npt.NDArray[np.bool_], parts: list[int]
-) -> Iterator[tuple[int, Sample | None]]:
-    """Yield the usable samples of the given parts (sorted), each with its part, and (part, None) after it."""
-    wanted = deque(parts)
-    if not wanted:
-        return
-    for row in dataset.rows(wanted[0] * PART_ROWS):
-        while wanted and row.index >= (wanted[0] + 1) * PART_ROWS:
-            yield wanted.popleft(), None
-        if not wanted or row.index >= len(usable):
-            break
-        if row.index >= wanted[0] * PART_ROWS and usable[row.index] and row.sample is not None:
-            yield wanted[0], row.sample
-    while wanted:
-        yield wanted.popleft(), None
+    table = embeddings_table(run, encoder, data)
+    about = {"label": "Embedding images", "encoder": encoder.name}
+    return fill(run, table, make, usable=usable, step="embed", load=encoder.load, **about)
 
 
 class _Part:

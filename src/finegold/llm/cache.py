@@ -11,6 +11,7 @@ from pathlib import Path
 from finegold.errors import RunError
 from finegold.llm.reply import ChatReply
 from finegold.llm.request import ChatRequest, marker_of
+from finegold.run import cache_folder
 
 _FIELDS = tuple(field.name for field in fields(ChatReply))
 
@@ -25,10 +26,7 @@ CREATE TABLE IF NOT EXISTS replies (
 
 def default_cache() -> Path:
     """`llm.sqlite3` in FINEGOLD_CACHE, else in the user's cache folder."""
-    root = os.environ.get("FINEGOLD_CACHE")
-    if root is None:
-        root = str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finegold")
-    return Path(root) / "llm.sqlite3"
+    return cache_folder() / "llm.sqlite3"
 
 
 class Cache:

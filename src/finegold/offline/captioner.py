@@ -1,4 +1,4 @@
-"""What the offline model was asked in stage 1, and which photos were kept from it."""
+"""The offline captioner: where its weights are, its instructions of stage 1, and photos that it never saw."""
 
 import hashlib
 from pathlib import Path
@@ -7,7 +7,7 @@ from finegold.samples.formats.minigpt4 import INSTRUCTIONS
 
 MODEL_FOLDER = Path(__file__).parent / "model"
 SHA256 = "be4239d695a87f7531a149358259d755de4667bbc38fbb8cb79c6ef4e04c8080"
-"""Of `language_model/model.safetensors`; docs/offline-vlm.md is the model card."""
+"""Hash of `language_model/model.safetensors`; docs/offline-vlm.md is the model card."""
 ONE_SENTENCE = "Describe this image in one sentence."
 """The instruction that it answers with one caption."""
 DETAIL_INSTRUCTIONS = INSTRUCTIONS

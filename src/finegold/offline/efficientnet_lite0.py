@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-"""Of the checkpoint inside the package."""
+"""Hash of the checkpoint inside the package."""
 SIZE = 224
 """Side of the input, pixels."""
 BATCH_NORM_EPS = 1e-3

@@ -20,7 +20,8 @@ from finegold.offline.heads import (
     text_head,
     width_of_heads,
 )
-from finegold.offline.weights import check_sha256, sha256_of
+from finegold.offline.weights import check_sha256
+from finegold.run import file_sha256
 from finegold.samples.words import split_windows
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 HEADS = Path(__file__).with_name("heads.safetensors")
 HEADS_SHA256 = "f8ef78966eef9821e2581fee9b4f0638d56f5f8d94580ea818af9151391ffc80"
-"""Of the heads that finegold carries; docs/offline-encoder.md is their model card."""
+"""Hash of the heads that finegold carries; docs/offline-encoder.md is their model card."""
 VERSION = 1
 """Raised when the towers or heads would give other numbers from the same weights."""
 
@@ -40,7 +41,7 @@ class OfflineEncoder:
         """Check the heads and read the width of the embeddings; the towers load later.
 
         Args:
-            name: As the user wrote it.
+            name: Name that the user gave.
             device: `auto`, `cpu`, `cuda`, `mps`, or one of several such as `cuda:1`.
             heads: Other heads than finegold's own, from scripts/train_offline_encoder.py.
 
@@ -57,7 +58,7 @@ class OfflineEncoder:
         elif not heads.is_file():
             raise ModelError(f"there are no heads at {heads}: give offline:FILE an existing file")
         self._path = heads or HEADS
-        self._heads_sha256 = sha256_of(self._path)
+        self._heads_sha256 = file_sha256(self._path)
         self.dim = width_of_heads(self._path)
 
     # Torch takes seconds to import, and a run that finds its embeddings there needs only the identity.

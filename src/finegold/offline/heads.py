@@ -7,8 +7,10 @@ of the weights (`*_mean`, `*_std`). Training and inference share these functions
 training.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from finegold.errors import ModelError
 from finegold.offline.efficientnet_lite0 import HEAD_WIDTH, STAGES, ImageFeatures
@@ -91,7 +93,7 @@ def initial_weights(*, queries: int, hidden: int, dim: int, seed: int) -> Parame
         queries: Attention-pooled vectors a tower.
         hidden: Width of the perceptron.
         dim: Width of the embeddings.
-        seed: Of the random draws.
+        seed: Seed of the random draws.
     """
     import torch
 
@@ -113,17 +115,12 @@ def initial_weights(*, queries: int, hidden: int, dim: int, seed: int) -> Parame
         "text.query": torch.randn(queries, WIDTH, generator=generator) * 0.02,
     }
     for tower, width in (("image", GLOBAL_WIDTH + queries * PLACE_WIDTH), ("text", WIDTH + queries * WIDTH)):
-        weights[f"{tower}.in.weight"], weights[f"{tower}.in.bias"] = (
-            matrix(hidden, width),
-            torch.zeros(hidden),
-        )
-        weights[f"{tower}.norm.weight"], weights[f"{tower}.norm.bias"] = (
-            torch.ones(hidden),
-            torch.zeros(hidden),
-        )
+        weights[f"{tower}.in.weight"] = matrix(hidden, width)
+        weights[f"{tower}.norm.weight"] = torch.ones(hidden)
         weights[f"{tower}.hidden.weight"] = matrix(hidden, hidden)
-        weights[f"{tower}.hidden.bias"] = torch.zeros(hidden)
-        weights[f"{tower}.out.weight"], weights[f"{tower}.out.bias"] = matrix(dim, hidden), torch.zeros(dim)
+        weights[f"{tower}.out.weight"] = matrix(dim, hidden)
+        for layer, size in (("in", hidden), ("norm", hidden), ("hidden", hidden), ("out", dim)):
+            weights[f"{tower}.{layer}.bias"] = torch.zeros(size)
     return weights
 
 
@@ -163,30 +160,8 @@ def width_of_heads(path: Path) -> int:
     Raises:
         ModelError: If the file is no safetensors, or not such heads.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            found = (file.metadata() or {}).get("format")
-            if found == FORMAT:
-                return int(file.get_slice("image.out.weight").get_shape()[0])
-    except (OSError, SafetensorError) as error:
-        raise _unreadable(path, error) from None
-    raise _other(path, found)
-
-
-def _unreadable(path: Path, error: Exception) -> ModelError:
-    return ModelError(
-        f"the heads {path} cannot be read ({error}): give offline:FILE a file that "
-        "scripts/train_offline_encoder.py wrote"
-    )
-
-
-def _other(path: Path, found: str | None) -> ModelError:
-    return ModelError(
-        f"{path} holds {found or 'tensors of something else'} instead of {FORMAT}: give offline:FILE a "
-        "file that scripts/train_offline_encoder.py wrote"
-    )
+    with _opened(path, "numpy") as file:
+        return int(file.get_slice("image.out.weight").get_shape()[0])
 
 
 def load_heads(path: Path, device: str = "cpu") -> Parameters:
@@ -196,21 +171,34 @@ def load_heads(path: Path, device: str = "cpu") -> Parameters:
         ModelError: If the file is missing, no safetensors, or not such heads.
     """
     import torch
+
+    with _opened(path, "pt") as file:
+        tensors = {name: file.get_tensor(name).to(device, torch.float32) for name in file.keys()}  # noqa: SIM118
+    weights = {name: tensor for name, tensor in tensors.items() if not name.endswith(".scale")}
+    expected = set(initial_weights(queries=1, hidden=1, dim=1, seed=0))
+    scales = {f"{name}.scale" for name in expected if _is_matrix(name)}
+    if set(tensors) != expected | scales:
+        raise _no_heads(path, "holds other tensors than such heads have")
+    return {name: tensor * tensors.get(f"{name}.scale", 1) for name, tensor in weights.items()}
+
+
+@contextmanager
+def _opened(path: Path, framework: str) -> Iterator[Any]:
+    """The open file; raises ModelError if it cannot be read or does not say that it holds heads."""
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt") as file:
-            found = (file.metadata() or {}).get("format")
-            tensors = {name: file.get_tensor(name).to(device, torch.float32) for name in file.keys()}  # noqa: SIM118
+        with safe_open(path, framework=framework) as file:
+            found = (file.metadata() or {}).get("format", "tensors of something else")
+            if found != FORMAT:
+                raise _no_heads(path, f"holds {found} instead of {FORMAT}")
+            yield file
     except (OSError, SafetensorError) as error:
-        raise _unreadable(path, error) from None
-    weights = {name: tensor for name, tensor in tensors.items() if not name.endswith(".scale")}
-    scales = {name for name in tensors if name.endswith(".scale")}
-    expected = set(initial_weights(queries=1, hidden=1, dim=1, seed=0))
-    if (
-        found != FORMAT
-        or set(weights) != expected
-        or scales != {f"{name}.scale" for name in expected if _is_matrix(name)}
-    ):
-        raise _other(path, found)
-    return {name: tensor * tensors.get(f"{name}.scale", 1) for name, tensor in weights.items()}
+        raise _no_heads(path, f"cannot be read ({error})") from None
+
+
+def _no_heads(path: Path, reason: str) -> ModelError:
+    return ModelError(
+        f"the file of heads {path} {reason}: give offline:FILE a file that "
+        "scripts/train_offline_encoder.py wrote"
+    )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""Of `model.safetensors` inside the package."""
+"""Hash of `model.safetensors` inside the package."""
 WIDTH = 384
 MAX_TOKENS = 256
 """Longest text, with its two marker tokens, that the model was trained to embed."""

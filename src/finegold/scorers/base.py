@@ -1,16 +1,25 @@
-"""What a scorer is: a frozen dataclass that turns a batch of samples into one Score each."""
+"""What a scorer is: parameters, and a function of a batch that it prepares for one run."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from PIL import Image
 
 from finegold.arrays import Vectors
+from finegold.encoders import Encoder, load_encoder
+from finegold.errors import ConfigError
+from finegold.llm import Session, session_from
 from finegold.samples import Sample
 
 Status = Literal["ok", "skipped", "failed"]
 Column = Literal["answer", "instruction", "image", "image_embedding"]
+
+NOT_IN_FINGERPRINT: Mapping[str, bool] = {"fingerprint": False}
+"""Metadata of a scorer's field on which the numbers do not depend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +56,10 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Consecutive usable samples, with the columns that the scorer asked for.
+    """Consecutive usable samples, with the columns that the scorer requires.
 
     Attributes:
-        samples: In dataset order.
+        samples: The samples, in dataset order.
         images: Only if `image` is required: each sample's first image, decoded to RGB; None if it has none.
         image_embeddings: Only if `image_embedding` is required: shape (n, d), un-normalised, the mean over a
             sample's images; a row of NaN where the sample has no image.
@@ -60,14 +69,22 @@ class Batch:
     images: Sequence[Image.Image | None] | None = None
     image_embeddings: Vectors | None = None
 
+    def take(self, rows: Sequence[int]) -> "Batch":
+        """The samples of these rows, in their order."""
+        return Batch(
+            [self.samples[row] for row in rows],
+            None if self.images is None else [self.images[row] for row in rows],
+            None if self.image_embeddings is None else self.image_embeddings[list(rows)],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
     """All usable rows of a dataset, for a scorer that judges a row beside the others.
 
     Attributes:
-        ids: The n sample ids, in dataset order; what such a scorer learns may not depend on the order.
-        answers: Of each row.
+        ids: The n sample ids, in dataset order; what a scorer learns may not depend on the order.
+        answers: The answer of each row.
         image_embeddings: Only if `image_embedding` is required: as in `Batch`, shape (n, d).
     """
 
@@ -76,27 +93,91 @@ class Corpus:
     image_embeddings: Vectors | None = None
 
 
-@runtime_checkable
-class Scorer(Protocol):
-    """One indicator: a frozen dataclass whose fields are its parameters and its fingerprint.
+def _no_corpus() -> Corpus:
+    raise ConfigError("the scorer judges a row beside the others: give its context a function `read_corpus`")
 
-    Optional methods: `fit(corpus: Corpus) -> None`, called once before the first batch, for a scorer that
-    judges a row beside the others; `identity() -> dict`, what the numbers depend on besides the fields, such
-    as hashes of weights.
+
+@dataclass(frozen=True)
+class Context:
+    """What a scorer may use while it scores one dataset. Nothing here changes a number beyond rounding.
+
+    As a context manager it closes what the scorer opened.
+
+    Attributes:
+        device: Device of models: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+        workers: Threads that decode images; the cores of the process if None.
+        retry: Whether calls whose replies could not be read are sent again, instead of being read from a
+            cache.
+        read_corpus: Reads all usable rows; called at most once.
+        open_session: Gives endpoint, limits, cache and audit of calls to a model; called at most once.
+        exit: Callbacks of what is to be closed after the last batch.
+        notes: Lines for the user, such as what calls have cost.
+    """
+
+    device: str = "auto"
+    workers: int | None = None
+    retry: bool = False
+    read_corpus: Callable[[], Corpus] = _no_corpus
+    open_session: Callable[[], Session] = session_from
+    exit: ExitStack = field(default_factory=ExitStack)
+    notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """All usable rows of the dataset."""
+        return self.read_corpus()
+
+    @cached_property
+    def session(self) -> Session:
+        """Endpoint, limits, cache and audit of calls to a model."""
+        return self.open_session()
+
+    def encoder(self, name: str, dtype: str = "auto") -> Encoder:
+        """The encoder of a name on the context's device, its weights not loaded."""
+        return load_encoder(name, device=self.device, dtype=dtype)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.exit.close()
+
+
+ScoreBatch: TypeAlias = Callable[[Batch], list[Score]]
+"""Gives one Score a sample, in order. A row's score may not depend on the rest of the batch."""
+
+
+class Scorer(ABC):
+    """One indicator: a frozen dataclass whose fields are its parameters and its fingerprint.
 
     Attributes:
         name: The column's name in tables, weights and reports.
         version: Changed whenever the same input would give other numbers.
-        requires: What `score` reads. `image_embedding` makes the run embed the images first, with the encoder
-            that the scorer names in its field `encoder`.
+        requires: What a batch must hold. `image_embedding` makes the run embed the images first, with the
+            encoder that the scorer names in its field `encoder`.
+        automatic: Whether a selection that names the indicator computes it without being told to; False for
+            one that needs a model of its own, an endpoint or money.
+        uses_encoder: Whether it has a field `encoder`, which a run sets to its encoder.
+        label: What reports call it; the name if empty.
+        value_unit: Unit of the values in reports; empty if they have none.
     """
 
     name: ClassVar[str]
     version: ClassVar[str]
     requires: ClassVar[frozenset[Column]]
+    automatic: ClassVar[bool] = True
+    uses_encoder: ClassVar[bool] = False
+    label: ClassVar[str] = ""
+    value_unit: ClassVar[str] = ""
 
-    def load(self) -> None:
-        """Load what is heavy. Called once, before the first batch; raises ModelError if it cannot be had."""
+    @abstractmethod
+    def prepare(self, context: Context) -> ScoreBatch:
+        """Load models and learn from the corpus, where needed; called once, before the first batch.
 
-    def score(self, batch: Batch) -> list[Score]:
-        """One Score a sample, in order. A row's score may not depend on the rest of the batch."""
+        Raises:
+            ModelError: If a model cannot be loaded.
+        """
+
+    def identity(self, context: Context) -> dict[str, Any] | None:
+        """What the numbers depend on besides the fields, such as hashes of weights; None if nothing."""
+        return None

@@ -1,24 +1,26 @@
 """CLIP score: how well the answer's sentences fit the image (after Hessel et al. 2021, arXiv 2104.08718)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, get_args
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from finegold.arrays import Floats
-from finegold.encoders import Encoder, embed_texts, load_encoder
+from finegold.encoders import Encoder, embed_groups
 from finegold.errors import ConfigError
 from finegold.samples.words import count_words
-from finegold.scorers.base import Batch, Column, Score
-from finegold.scorers.registry import NOT_IN_FINGERPRINT
+from finegold.scorers.base import Batch, Context, Score, ScoreBatch, Scorer
+from finegold.scorers.registry import SCORERS
 
 Mode = Literal["paper", "whole"]
 PAPER_PIECES = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Clip:
+@SCORERS.register("clip")
+@dataclass(frozen=True)
+class Clip(Scorer):
     """100 times the mean cosine between the image and the pieces of the answer; about -100 to 100.
 
     A sample with several images is scored against their mean embedding; one without an image is skipped.
@@ -30,63 +32,52 @@ class Clip:
             a piece beyond the text tower's length is cut. `whole`: all of the answer in windows that the
             tower reads whole, weighted by their words and punctuation marks.
         dtype: Precision of the encoder.
-        device: Where it runs; not part of the fingerprint.
     """
 
-    name: ClassVar[str] = "clip"
-    version: ClassVar[str] = "1"
-    requires: ClassVar[frozenset[Column]] = frozenset({"answer", "image_embedding"})
+    name = "clip"
+    version = "1"
+    requires = frozenset({"answer", "image_embedding"})
+    uses_encoder = True
+    label = "CLIP score"
 
     encoder: str = "openai/clip-vit-large-patch14"
     mode: Mode = "paper"
     dtype: str = "auto"
-    device: str = field(default="auto", metadata=NOT_IN_FINGERPRINT)
 
     def __post_init__(self) -> None:
         """Refuse an unknown mode."""
         if self.mode not in get_args(Mode):
             raise ConfigError(f"clip has no mode '{self.mode}': give one of {', '.join(get_args(Mode))}")
 
-    def identity(self) -> dict[str, Any]:
-        """What the numbers depend on beside the parameters: the encoder's weights."""
-        return self._encoder().identity()
+    def identity(self, context: Context) -> dict[str, Any]:
+        """What the encoder's numbers depend on."""
+        return context.encoder(self.encoder, self.dtype).identity()
 
-    def load(self) -> None:
-        """Load the encoder."""
-        self._encoder().load()
+    def prepare(self, context: Context) -> ScoreBatch:
+        """Load the encoder; repeated sentences of a batch are embedded once."""
+        encoder = context.encoder(self.encoder, self.dtype)
+        encoder.load()
+        return partial(self._score_batch, encoder)
 
-    def _encoder(self) -> Encoder:
-        return load_encoder(self.encoder, device=self.device, dtype=self.dtype)
-
-    def score(self, batch: Batch) -> list[Score]:
-        """One Score a sample, repeated sentences embedded once.
-
-        Raises:
-            ConfigError: If the batch has no image embeddings.
-        """
+    def _score_batch(self, encoder: Encoder, batch: Batch) -> list[Score]:
         if batch.image_embeddings is None:
             raise ConfigError("the scorer 'clip' needs a batch with image embeddings, and this one has none")
-        encoder = self._encoder()
         answers = [
             sample.answer if sample.images and np.isfinite(image).all() else None
             for sample, image in zip(batch.samples, batch.image_embeddings, strict=True)
         ]
         pieces = [[] if answer is None else self._pieces(encoder, answer) for answer in answers]
-        texts = [text for group in pieces for text in group]
-        vectors = (
-            _unit(embed_texts(encoder, texts).astype(np.float64)) if texts else np.empty((0, encoder.dim))
-        )
-        ends = np.cumsum([len(group) for group in pieces])
+        groups = embed_groups(encoder, pieces)
         scores = []
-        for index, (sample, answer) in enumerate(zip(batch.samples, answers, strict=True)):
+        for row, (sample, answer) in enumerate(zip(batch.samples, answers, strict=True)):
             if not sample.images:
                 scores.append(Score.skipped("the row has no image"))
             elif answer is None:
                 scores.append(Score.failed("the image has no embedding"))
             else:
-                group = vectors[ends[index] - len(pieces[index]) : ends[index]]
-                image = _unit(batch.image_embeddings[index].astype(np.float64)[None])[0]
-                scores.append(self._score(encoder, answer, pieces[index], image, group))
+                image = _unit(batch.image_embeddings[row].astype(np.float64)[None])[0]
+                cosines = _unit(groups[row].astype(np.float64)) @ image
+                scores.append(self._score(encoder, answer, pieces[row], cosines))
         return scores
 
     def _pieces(self, encoder: Encoder, answer: str) -> list[str]:
@@ -94,10 +85,7 @@ class Clip:
             return answer.split(".")[:PAPER_PIECES]
         return encoder.windows(answer)
 
-    def _score(
-        self, encoder: Encoder, answer: str, pieces: Sequence[str], image: Floats, vectors: Floats
-    ) -> Score:
-        cosines = vectors @ image
+    def _score(self, encoder: Encoder, answer: str, pieces: Sequence[str], cosines: Floats) -> Score:
         if self.mode == "paper":
             return Score.ok(round(100 * float(cosines.mean()), 4), _cut(encoder, answer, pieces))
         weights = np.array([max(1, count_words(piece)) for piece in pieces])

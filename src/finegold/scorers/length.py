@@ -1,19 +1,21 @@
 """Length of the answer: the cheapest indicator, and among the strongest of the paper's ablation."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 
 from finegold.errors import ConfigError
 from finegold.samples.words import count_words
-from finegold.scorers.base import Batch, Column, Score
+from finegold.scorers.base import Context, Score, ScoreBatch, Scorer
+from finegold.scorers.registry import SCORERS
 
 Unit = Literal["characters", "tokens"]
 LONGEST_CAPTION = 1009
 """Characters of the longest caption of MiniGPT-4's alignment set; the paper's scale is 0 to 10 there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Length:
+@SCORERS.register("length")
+@dataclass(frozen=True)
+class Length(Scorer):
     """Length of the answer.
 
     Attributes:
@@ -21,9 +23,10 @@ class Length:
             capped at 10. `tokens`: a count of words and punctuation marks, see `count_words`.
     """
 
-    name: ClassVar[str] = "length"
-    version: ClassVar[str] = "1"
-    requires: ClassVar[frozenset[Column]] = frozenset({"answer"})
+    name = "length"
+    version = "1"
+    requires = frozenset({"answer"})
+    label = "Length score"
 
     unit: Unit = "characters"
 
@@ -32,11 +35,9 @@ class Length:
         if self.unit not in get_args(Unit):
             raise ConfigError(f"length has no unit '{self.unit}': give one of {', '.join(get_args(Unit))}")
 
-    def load(self) -> None:
-        """Nothing to load."""
+    def prepare(self, context: Context) -> ScoreBatch:
+        """Count the characters or the tokens of each answer; 0 for an empty one."""
+        return lambda batch: [Score.ok(self._length(sample.answer)) for sample in batch.samples]
 
-    def score(self, batch: Batch) -> list[Score]:
-        """One number a sample, 0 for an empty answer."""
-        if self.unit == "tokens":
-            return [Score.ok(count_words(sample.answer)) for sample in batch.samples]
-        return [Score.ok(10 * len(sample.answer) / LONGEST_CAPTION) for sample in batch.samples]
+    def _length(self, answer: str) -> float:
+        return count_words(answer) if self.unit == "tokens" else 10 * len(answer) / LONGEST_CAPTION

@@ -12,17 +12,16 @@ stops after a word that others go on from, so that its end has a gain below 0. f
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import pairwise
 from math import log
 from statistics import fmean, median
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
-from finegold.errors import ConfigError
 from finegold.samples.words import split_words
-from finegold.scorers.base import Batch, Column, Corpus, Score
-from finegold.scorers.registry import NOT_IN_FINGERPRINT
+from finegold.scorers.base import Batch, Context, Score, ScoreBatch, Scorer
+from finegold.scorers.registry import SCORERS
 
 MOST_ROWS = 50_000
 """Rows that the model is counted on, those of the smallest id hashes: memory stays bounded."""
@@ -33,8 +32,9 @@ LEAST = 0.2
 """A median gain below this is that of a dataset too small or too mixed to tell."""
 
 
+@SCORERS.register("phrasing")
 @dataclass(frozen=True)
-class Phrasing:
+class Phrasing(Scorer):
     """How likely word order and end of the answer are, 0 (shuffled, cut off) to 1 (as in most other answers).
 
     The lower of two parts, the mean gain of the words and that of the end: each is 0 for a gain of 0 or less
@@ -42,57 +42,44 @@ class Phrasing:
     answers have too little in common to tell.
     """
 
-    name: ClassVar[str] = "phrasing"
-    version: ClassVar[str] = "2"
-    requires: ClassVar[frozenset[Column]] = frozenset({"answer"})
+    name = "phrasing"
+    version = "2"
+    requires = frozenset({"answer"})
+    label = "Phrasing"
 
-    model: "Bigrams | None" = field(
-        default=None, init=False, repr=False, compare=False, metadata=NOT_IN_FINGERPRINT
-    )
-
-    def fit(self, corpus: Corpus) -> None:
-        """Count the answers' words and pairs of words."""
+    def prepare(self, context: Context) -> ScoreBatch:
+        """Count the words and pairs of words of the dataset's answers."""
+        corpus = context.corpus
         rows = list(range(len(corpus.ids)))
         if len(rows) > MOST_ROWS:
             rows = sorted(rows, key=lambda row: sha256(corpus.ids[row].encode()).digest())[:MOST_ROWS]
-        object.__setattr__(
-            self, "model", Bigrams.count({corpus.ids[row]: corpus.answers[row] for row in rows})
-        )
-
-    def load(self) -> None:
-        """Nothing to load."""
-
-    def score(self, batch: Batch) -> list[Score]:
-        """One number a sample.
-
-        Raises:
-            ConfigError: If `fit` was not called.
-        """
-        if self.model is None:
-            raise ConfigError("the scorer 'phrasing' needs `fit` first")
-        usual = self.model.usual
-        unclear = [name for name, gain in usual._asdict().items() if gain < LEAST]
+        model = Bigrams.count({corpus.ids[row]: corpus.answers[row] for row in rows})
+        unclear = [name for name, gain in model.usual._asdict().items() if gain < LEAST]
         remark = f"the answers have too little in common to tell: {', '.join(unclear)}" if unclear else None
-        scores = []
-        for sample in batch.samples:
-            gains = self.model.gains(split_words(sample.answer), sample.id)
-            parts = [_share(gain, full) for gain, full in zip(gains, usual, strict=True)]
-            scores.append(Score.ok(round(min(parts), 4), remark))
-        return scores
+
+        def score(batch: Batch) -> list[Score]:
+            scores = []
+            for sample in batch.samples:
+                gains = model.gains(split_words(sample.answer), sample.id)
+                parts = [_share(gain, full) for gain, full in zip(gains, model.usual, strict=True)]
+                scores.append(Score.ok(round(min(parts), 4), remark))
+            return scores
+
+        return score
 
 
 def _share(gain: float, usual: float) -> float:
     return 1.0 if usual < LEAST else min(1.0, max(0.0, gain / (FULL * usual)))
 
 
-class Gains(NamedTuple):
+class AnswerGains(NamedTuple):
     """Mean gain of an answer's words, and the gain of its end."""
 
     order: float
     end: float
 
 
-NOTHING = Gains(0.0, 0.0)
+NOTHING = AnswerGains(0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -100,10 +87,10 @@ class Bigrams:
     """Counts of words, of pairs of words and of different words after each, START and END among them.
 
     Attributes:
-        words: How often each word was counted, END once a row.
-        firsts: How often each word began a pair.
-        pairs: How often each pair was counted.
-        followers: How many different words came after each.
+        words: Count of each word, END once a row.
+        firsts: Count of the pairs that each word begins.
+        pairs: Count of each pair.
+        followers: Number of different words that come after each word.
         counted: Ids of the rows.
         total: Sum of `words`.
         usual: Medians over the rows.
@@ -115,7 +102,7 @@ class Bigrams:
     followers: Mapping[str, int]
     counted: frozenset[str]
     total: int
-    usual: Gains = NOTHING
+    usual: AnswerGains = NOTHING
 
     @classmethod
     def count(cls, answers: Mapping[str, str]) -> "Bigrams":
@@ -132,12 +119,12 @@ class Bigrams:
         model = cls(words, firsts, pairs, followers, frozenset(answers), words.total())
         gains = [model.gains(split_words(answer), key) for key, answer in answers.items()]
         if gains:
-            usual = Gains(median(gain.order for gain in gains), median(gain.end for gain in gains))
-            object.__setattr__(model, "usual", usual)
+            usual = AnswerGains(median(gain.order for gain in gains), median(gain.end for gain in gains))
+            return replace(model, usual=usual)
         return model
 
-    def gains(self, words: Sequence[str], sample_id: str) -> Gains:
-        """Gains of an answer, the row's own counts taken out; 0 and 0 without words."""
+    def gains(self, words: Sequence[str], sample_id: str) -> AnswerGains:
+        """AnswerGains of an answer, the row's own counts taken out; 0 and 0 without words."""
         if not words:
             return NOTHING
         row = [START, *words, END]
@@ -151,4 +138,4 @@ class Bigrams:
             kinds = max(1, self.followers.get(first, 0))
             joint = self.pairs.get((first, word), 0) - own_pairs[first, word]
             gains.append(log((joint + kinds * alone) / (after + kinds) / alone))
-        return Gains(fmean(gains[:-1]), gains[-1])
+        return AnswerGains(fmean(gains[:-1]), gains[-1])

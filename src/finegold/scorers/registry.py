@@ -1,71 +1,93 @@
-"""Scorers by name, and what tells one from another."""
+"""Scorers by name, as a command line gives them, and what tells one from another."""
 
-from collections.abc import Iterator, Mapping
+import json
+import sys
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, cast
 
 from finegold.errors import ConfigError
-from finegold.scorers.base import Scorer
-
-ENTRY_POINTS = "finegold.scorers"
-"""Group of third-party scorers: a frozen dataclass under the name that selects it."""
-NOT_IN_FINGERPRINT: Mapping[str, bool] = {"fingerprint": False}
-"""Metadata of a scorer's field on which the numbers do not depend, such as a device."""
-_BUILT_IN = {
-    "clip": "finegold.scorers.clip:Clip",
-    "detail": "finegold.scorers.detail:Detail",
-    "ifd": "finegold.scorers.ifd:Ifd",
-    "length": "finegold.scorers.length:Length",
-    "llm": "finegold.scorers.llm:LlmScorer",
-    "llm-image": "finegold.scorers.llm:LlmImageScorer",
-    "perplexity": "finegold.scorers.perplexity:Perplexity",
-    "phrasing": "finegold.scorers.phrasing:Phrasing",
-    "reward": "finegold.scorers.reward:Reward",
-    "support": "finegold.scorers.support:Support",
-}
+from finegold.registry import Registry
+from finegold.scorers.base import Context, Scorer
 
 
-def scorer_names() -> list[str]:
-    """Names that `make_scorer` takes, sorted."""
-    return sorted(name for name, _ in _points())
+def _check(name: str, found: object) -> type[Scorer]:
+    if isinstance(found, type) and is_dataclass(found) and issubclass(found, Scorer):
+        lacking = [part for part in ("name", "version", "requires") if not hasattr(found, part)]
+        lacking += sorted(found.__abstractmethods__)
+        if not lacking:
+            return cast("type[Scorer]", found)
+        raise ConfigError(
+            f"'{name}' lacks {', '.join(lacking)}, expected what `finegold.scorers.Scorer` asks"
+        )
+    raise ConfigError(
+        f"'{name}' is {found!r}, expected a frozen dataclass that extends `finegold.scorers.Scorer`"
+    )
 
 
-def _points() -> Iterator[tuple[str, EntryPoint | str]]:
-    yield from _BUILT_IN.items()
-    for point in entry_points(group=ENTRY_POINTS):
-        if point.name not in _BUILT_IN:
-            yield point.name, point
+SCORERS = Registry("scorer", "finegold.scorers", check=_check)
+"""finegold's own scorers and those of other packages, by name."""
 
 
 def scorer_class(name: str) -> type[Scorer]:
-    """The class behind a name; finegold's own win over those of other packages.
+    """The class behind a registered name, or behind `module:Class`.
+
+    A module that is installed nowhere is looked for in the current folder.
 
     Raises:
-        ConfigError: If there is none of that name, or it is no dataclass.
+        ConfigError: If there is no such scorer.
     """
-    point = dict(_points()).get(name)
-    if point is None:
-        raise ConfigError(f"there is no scorer '{name}': give one of {', '.join(scorer_names())}")
-    if isinstance(point, str):
-        module, _, attribute = point.partition(":")
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        return SCORERS.get(name)
+    # At the end, so that a file in the current folder never stands in for an installed module.
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    try:
         found = getattr(import_module(module), attribute)
-    else:
-        found = point.load()
-    if not (isinstance(found, type) and is_dataclass(found)):
-        raise ConfigError(f"the scorer '{name}' is {found!r} instead of a dataclass: repair its package")
-    return cast("type[Scorer]", found)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"the scorer '{name}' cannot be imported ({error}): give module:Class") from error
+    return _check(name, found)
+
+
+def scorer_label(name: str) -> tuple[str, str]:
+    """Label and unit of an indicator; the name, without a unit, if its scorer is not installed."""
+    try:
+        found = SCORERS.get(name)
+    except ConfigError:
+        return name, ""
+    return found.label or name, found.value_unit
+
+
+def is_automatic(name: str) -> bool:
+    """Whether there is a scorer of this name that a selection computes without being told to."""
+    return name in SCORERS and SCORERS.get(name).automatic
+
+
+def uses_encoder(name: str) -> bool:
+    """Whether there is a scorer of this name that takes an encoder."""
+    return name in SCORERS and SCORERS.get(name).uses_encoder
+
+
+def parameter_names(found: type[Scorer]) -> list[str]:
+    """Names of a scorer's parameters, in order."""
+    return [field.name for field in _fields(found) if field.init]
 
 
 def make_scorer(name: str, **parameters: Any) -> Scorer:
     """A scorer with its parameters, its models not loaded.
 
+    Args:
+        name: A registered name, or `module:Class`.
+        parameters: Values of the scorer's fields.
+
     Raises:
         ConfigError: If the name, a parameter or a parameter's value is not known; the message lists what is.
     """
     found = scorer_class(name)
-    known = [field.name for field in _fields(found) if field.init]
+    known = parameter_names(found)
     for parameter in parameters:
         if parameter not in known:
             raise ConfigError(
@@ -78,40 +100,50 @@ def make_scorer(name: str, **parameters: Any) -> Scorer:
         raise ConfigError(f"the scorer '{name}' cannot be made ({error}): give {', '.join(known)}") from None
 
 
-def scorer_parameters(scorer: Scorer) -> dict[str, Any]:
-    """What a scorer's numbers depend on beside the data, JSON-able, for fingerprints.
+def scorer_from_text(name: str, texts: Mapping[str, str], defaults: Mapping[str, Any]) -> Scorer:
+    """A scorer with its parameters as text.
 
-    Its name, version and fields, except those marked `NOT_IN_FINGERPRINT`; and what its method `identity()`
-    returns, if it has one: hashes or revisions of the models behind it.
+    Args:
+        name: A registered name, or `module:Class`.
+        texts: Parameters; `3`, `0.5`, `true` and `null` are read as JSON, unless the field is text.
+        defaults: Parameters to give if the scorer has a field of that name and `texts` does not set it.
+
+    Raises:
+        ConfigError: If there is no such scorer or parameter.
+    """
+    types = {field.name: str(field.type) for field in _fields(scorer_class(name)) if field.init}
+    parameters = {key: value for key, value in defaults.items() if key in types}
+    parameters |= {
+        key: text if "str" in types.get(key, "str") else _value(text) for key, text in texts.items()
+    }
+    return make_scorer(name, **parameters)
+
+
+def scorer_parameters(scorer: Scorer, context: Context | None = None) -> dict[str, Any]:
+    """What a scorer's numbers depend on besides the data, JSON-able, for fingerprints.
+
+    Its name, version and fields, except those marked `NOT_IN_FINGERPRINT`; and what its method `identity`
+    returns.
     """
     chosen = {
         field.name: getattr(scorer, field.name)
         for field in _fields(type(scorer))
         if field.metadata.get("fingerprint", True)
     }
-    identity = getattr(scorer, "identity", None)
     return {
         "scorer": scorer.name,
         "version": scorer.version,
         "parameters": chosen,
-        "model": identity() if identity is not None else None,
+        "model": scorer.identity(context or Context()),
     }
 
 
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def _fields(scorer: type[Scorer]) -> tuple[Any, ...]:
-    return fields(scorer)  # type: ignore[arg-type]
-
-
-def is_automatic(name: str) -> bool:
-    """Whether there is a scorer of this name that a selection computes without being told to."""
-    return name in scorer_names() and name not in ("reward", "llm", "llm-image", "ifd", "perplexity")
-
-
-def uses_encoder(name: str) -> bool:
-    """Whether there is a scorer of this name that takes an encoder."""
-    return name in scorer_names() and "encoder" in {field.name for field in _fields(scorer_class(name))}
-
-
-def scorer_label(name: str) -> tuple[str, str]:
-    """Label and unit of an indicator; the name, without a unit, if its scorer is not installed."""
-    return (name, "")
+    return fields(scorer)  # type: ignore[arg-type]  # the registry takes dataclasses only

@@ -6,23 +6,22 @@ OpenAssistant/reward-model-deberta-v3-large-v2.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any
 
-from finegold.engines.devices import resolve_device
 from finegold.errors import ModelError
-from finegold.extras import require
-from finegold.scorers.base import Batch, Column, Score
-from finegold.scorers.registry import NOT_IN_FINGERPRINT
-from finegold.scorers.text_models import in_one_line, length_buckets, model_identity
+from finegold.scorers.base import Batch, Context, Score, ScoreBatch, Scorer
+from finegold.scorers.registry import SCORERS
+from finegold.scorers.text_models import length_buckets, load_pretrained, pretrained_identity
 
 DEFAULT_MODEL = "OpenAssistant/reward-model-deberta-v3-large-v2"
 _TOKENS_PER_PASS = {"cpu": 2048, "cuda": 16384}
 
 
-@dataclass(frozen=True, slots=True)
-class Reward:
+@SCORERS.register("reward")
+@dataclass(frozen=True)
+class Reward(Scorer):
     """First logit of a reward model, unbounded, higher is better, rounded to 4 decimals; no image is read.
 
     Attributes:
@@ -30,49 +29,44 @@ class Reward:
         revision: Branch, tag or commit of a hub id.
         max_tokens: Longest pair; a longer one loses its end, of the longer text first, and a remark says so.
             The model's own limit counts where it is lower.
-        device: `auto`, `cpu`, `cuda`; changes no number beyond rounding.
     """
 
-    name: ClassVar[str] = "reward"
-    version: ClassVar[str] = "1"
-    requires: ClassVar[frozenset[Column]] = frozenset({"instruction", "answer"})
+    name = "reward"
+    version = "1"
+    requires = frozenset({"instruction", "answer"})
+    automatic = False
 
     model: str = DEFAULT_MODEL
     revision: str | None = None
     max_tokens: int = 512
-    device: str = field(default="auto", metadata=NOT_IN_FINGERPRINT)
 
-    def identity(self) -> dict[str, Any]:
-        """What the numbers depend on beside the parameters: the model's weights."""
-        try:
-            return model_identity(self.model, self.revision)
-        except (OSError, ValueError) as error:
-            raise _no_such_model(self.model, error) from error
+    def identity(self, context: Context) -> dict[str, Any]:
+        """What the numbers depend on besides the parameters: the model's weights."""
+        return pretrained_identity("reward model", self.model, self.revision)
 
-    def load(self) -> None:
-        """Load the model; raises ModelError if it cannot be had."""
-        load_reward_model(self.model, self.revision, self.device)
+    def prepare(self, context: Context) -> ScoreBatch:
+        """Load the model; a row without an answer is skipped."""
+        model = load_reward_model(self.model, self.revision, context.device)
 
-    def score(self, batch: Batch) -> list[Score]:
-        """One reward a sample; a row without an answer is skipped."""
-        scores = [Score.skipped("the row has no answer")] * len(batch.samples)
-        rows = [row for row, sample in enumerate(batch.samples) if sample.answer.strip()]
-        found = load_reward_model(self.model, self.revision, self.device).rewards(
-            [(batch.samples[row].instruction, batch.samples[row].answer) for row in rows], self.max_tokens
-        )
-        for row, score in zip(rows, found, strict=True):
-            scores[row] = score
-        return scores
+        def score(batch: Batch) -> list[Score]:
+            scores = [Score.skipped("the row has no answer")] * len(batch.samples)
+            rows = [row for row, sample in enumerate(batch.samples) if sample.answer.strip()]
+            pairs = [(batch.samples[row].instruction, batch.samples[row].answer) for row in rows]
+            for row, found in zip(rows, model.rewards(pairs, self.max_tokens), strict=True):
+                scores[row] = found
+            return scores
+
+        return score
 
 
 class RewardModel:
     """A tokenizer and a sequence-classification model."""
 
-    def __init__(self, tokenizer: Any, model: Any, device: str = "cpu") -> None:
-        """Wrap a `transformers` tokenizer and model, the model in evaluation mode on `device`."""
+    def __init__(self, tokenizer: Any, model: Any) -> None:
+        """Wrap a `transformers` tokenizer and model, the model in evaluation mode."""
         self._tokenizer = tokenizer
         self._model = model
-        self._device = device
+        self._device = model.device
 
     def rewards(self, pairs: Sequence[tuple[str, str]], max_tokens: int) -> list[Score]:
         """First logit of each (instruction, answer), in order; none depends on another pair."""
@@ -83,7 +77,7 @@ class RewardModel:
             for pair, tokens in zip(pairs, whole, strict=True)
         ]
         logits = [0.0] * len(pairs)
-        budget = _TOKENS_PER_PASS.get(self._device.split(":")[0], 2048)
+        budget = _TOKENS_PER_PASS.get(self._device.type, 2048)
         for rows in length_buckets([_length(tokens) for tokens in cut], budget):
             for row, logit in zip(rows, self._forward([cut[row] for row in rows]), strict=True):
                 logits[row] = logit
@@ -124,33 +118,15 @@ def _length(tokens: Any) -> int:
 
 @cache
 def load_reward_model(model: str, revision: str | None, device: str) -> RewardModel:
-    """A reward model in float32, loaded once a process.
+    """A reward model in float32, loaded once a process; errors as of `load_pretrained`.
 
     Raises:
-        MissingExtraError: If torch or transformers is not installed.
-        ModelError: If the model cannot be had, or has no trained head to score with.
+        ModelError: If the model cannot be loaded, or has no trained head to score with.
     """
-    torch = require("torch", extra="models", why=f"the reward model '{model}'")
-    transformers = require("transformers", extra="models", why=f"the reward model '{model}'")
-    device = resolve_device(device)
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model, revision=revision)
-        network, loading = transformers.AutoModelForSequenceClassification.from_pretrained(
-            model, revision=revision, dtype=torch.float32, output_loading_info=True
-        )
-    except (OSError, ValueError) as error:
-        raise _no_such_model(model, error) from error
-    missing = sorted(loading["missing_keys"])
+    tokenizer, network, missing = load_pretrained("reward model", model, revision, device=device)
     if missing:
         raise ModelError(
             f"the reward model '{model}' lacks trained weights for {missing[0]}, which would be random: "
             "give a model that was trained for sequence classification"
         )
-    return RewardModel(tokenizer, network.eval().to(device), device)
-
-
-def _no_such_model(model: str, error: Exception) -> ModelError:
-    return ModelError(
-        f"the reward model '{model}' cannot be loaded ({in_one_line(error)}): "
-        "give a hub id or folder of a sequence-classification model"
-    )
+    return RewardModel(tokenizer, network)

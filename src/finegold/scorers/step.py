@@ -1,6 +1,8 @@
 """The step that scores a dataset into the run folder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -8,14 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from finegold.encoders import Encoder, load_encoder
-from finegold.encoders.step import embed, embeddings_of, samples_of_parts
+from finegold.encoders import Encoder
+from finegold.encoders.step import IMAGE_BATCH, embed, embeddings_of
 from finegold.engines import map_ordered
 from finegold.errors import ConfigError, FinegoldError, RunError
-from finegold.run import PART_ROWS, PartTable, RunFolder, progress
+from finegold.run import Parts, PartTable, RunFolder, fill
 from finegold.samples import Dataset, Sample
 from finegold.samples.images import decode
-from finegold.scorers.base import Batch, Corpus, Score, Scorer
+from finegold.samples.step import by_part, samples_of_parts
+from finegold.scorers.base import Batch, Context, Corpus, Score, ScoreBatch, Scorer
 from finegold.scorers.registry import scorer_parameters
 
 SCHEMA = pa.schema(
@@ -24,9 +27,9 @@ SCHEMA = pa.schema(
 """Columns of a score table; `value` is null unless `status` is `ok`."""
 
 
-def scores_table(run: RunFolder, scorer: Scorer, data: str) -> PartTable:
+def scores_table(run: RunFolder, scorer: Scorer, data: str, context: Context | None = None) -> PartTable:
     """The run's table of this scorer, finished or not."""
-    return run.table("scores", scorer.name, {"data": data, **scorer_parameters(scorer)}, SCHEMA)
+    return run.table("scores", scorer.name, {"data": data, **scorer_parameters(scorer, context)}, SCHEMA)
 
 
 def score(
@@ -36,7 +39,8 @@ def score(
     *,
     usable: npt.NDArray[np.bool_],
     data: str,
-    workers: int | None = None,
+    context: Context | None = None,
+    batch_size: int = IMAGE_BATCH,
 ) -> PartTable:
     """Score the usable rows, a part at a time, going on where an earlier run stopped.
 
@@ -46,44 +50,56 @@ def score(
     Args:
         run: Where the table is written.
         dataset: Read from the first row that is missing.
-        scorer: Loaded here if there is something to do.
+        scorer: Prepared here if there is something to do.
         usable: One flag a dataset row, by `Row.index`; other rows are left out.
         data: Fingerprint of the dataset.
-        workers: Decoding threads; the cores of the process if None.
+        context: Device, threads and endpoint. What the scorer opens is closed at the end.
+        batch_size: Images a forward pass of the encoder, if they are to be embedded.
 
     Raises:
         ModelError: If a model cannot be loaded.
         ConfigError: If the scorer requires embeddings and names no encoder.
         DataError: If the dataset cannot be read on.
     """
-    table = scores_table(run, scorer, data)
-    if table.done:
-        return table
-    embeddings = None
-    if "image_embedding" in scorer.requires:
-        embeddings = embed(run, dataset, _encoder_of(scorer), usable=usable, data=data, workers=workers)
-    parts = -(-len(usable) // PART_ROWS)
-    missing = [part for part in range(parts) if not table.has(part)]
-    rows = int(usable.sum())
-    left = sum(int(usable[part * PART_ROWS : (part + 1) * PART_ROWS].sum()) for part in missing)
-    with run.step("score", scorer=scorer.name, rows=left, table=table.folder.name):
-        if missing:
-            fit = getattr(scorer, "fit", None)
-            if fit is not None:
-                fit(_corpus(dataset, usable, embeddings))
-            scorer.load()
-        with progress(f"Scoring {scorer.name}", rows, "rows", done=rows - left) as advance:
-            samples: list[Sample] = []
-            for part, sample in samples_of_parts(dataset, usable, missing):
-                if sample is not None:
-                    samples.append(sample)
-                    continue
-                scores = _score_part(scorer, samples, embeddings, part, workers)
-                table.write(part, _columns(samples, scores))
+    with context if context is not None else Context() as context:
+        table = scores_table(run, scorer, data, context)
+        if table.done:
+            return table
+        embeddings: PartTable | None = None
+        if "image_embedding" in scorer.requires:
+            encoder = _encoder_of(scorer, context)
+            embeddings = embed(
+                run,
+                dataset,
+                encoder,
+                usable=usable,
+                data=data,
+                batch_size=batch_size,
+                workers=context.workers,
+            )
+        ready = replace(context, read_corpus=partial(_corpus, dataset, usable, embeddings))
+
+        @cache
+        def prepared() -> ScoreBatch:
+            return scorer.prepare(ready)
+
+        def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
+            for part, samples in by_part(samples_of_parts(dataset, usable, missing)):
+                scores = _score_part(scorer, prepared(), samples, embeddings, part, ready.workers)
+                yield part, _columns(samples, scores)
                 advance(len(samples))
-                samples = []
-        table.finish(parts)
-    return table
+
+        about = {"label": f"Scoring {scorer.name}", "scorer": scorer.name}
+        return fill(run, table, make, usable=usable, step="score", load=prepared, **about)
+
+
+def _encoder_of(scorer: Scorer, context: Context) -> Encoder:
+    name = getattr(scorer, "encoder", None)
+    if not isinstance(name, str):
+        raise ConfigError(
+            f"the scorer '{scorer.name}' requires image embeddings and has no field 'encoder': add one"
+        )
+    return context.encoder(name, getattr(scorer, "dtype", "auto"))
 
 
 def _corpus(dataset: Dataset, usable: npt.NDArray[np.bool_], embeddings: PartTable | None) -> Corpus:
@@ -98,19 +114,13 @@ def _corpus(dataset: Dataset, usable: npt.NDArray[np.bool_], embeddings: PartTab
     return Corpus(ids, answers, vectors)
 
 
-def _encoder_of(scorer: Scorer) -> Encoder:
-    name = getattr(scorer, "encoder", None)
-    if not isinstance(name, str):
-        raise ConfigError(
-            f"the scorer '{scorer.name}' requires image embeddings and has no field 'encoder': add one"
-        )
-    return load_encoder(
-        name, device=getattr(scorer, "device", "auto"), dtype=getattr(scorer, "dtype", "auto")
-    )
-
-
 def _score_part(
-    scorer: Scorer, samples: Sequence[Sample], embeddings: PartTable | None, part: int, workers: int | None
+    scorer: Scorer,
+    score_batch: ScoreBatch,
+    samples: Sequence[Sample],
+    embeddings: PartTable | None,
+    part: int,
+    workers: int | None,
 ) -> list[Score]:
     """Scores of one part's samples; those whose images failed are not shown to the scorer."""
     failures: dict[int, str] = {}
@@ -123,55 +133,40 @@ def _score_part(
         reasons = stored["reason"].to_pylist()
         failures |= {row: reason for row, reason in enumerate(reasons) if reason is not None}
     if "image" in scorer.requires:
-        images = list(map_ordered(_first_image, samples, workers=workers))
-        failures |= {row: image for row, image in enumerate(images) if isinstance(image, str)}
+        found = list(map_ordered(_first_image, samples, workers=workers))
+        failures |= {row: image for row, image in enumerate(found) if isinstance(image, str)}
+        images = [None if isinstance(image, str) else image for image in found]
     kept = [row for row in range(len(samples)) if row not in failures]
-    batch = Batch(
-        [samples[row] for row in kept],
-        None if images is None else [images[row] for row in kept],  # type: ignore[misc]
-        None if vectors is None else vectors[kept],
-    )
-    scores = dict(zip(kept, _score_batch(scorer, batch), strict=True))
-    return [Score.failed(failures[row]) if row in failures else scores[row] for row in range(len(samples))]
+    scores = iter(_score_batch(scorer.name, score_batch, Batch(samples, images, vectors).take(kept)))
+    return [Score.failed(failures[row]) if row in failures else next(scores) for row in range(len(samples))]
 
 
 def _first_image(sample: Sample) -> Image.Image | str | None:
     """The decoded image, None if the sample has none, or why it cannot be used."""
-    if not sample.images:
-        return None
     try:
-        return decode(sample.images[0])
+        return decode(sample.images[0]) if sample.images else None
     except Exception as error:
         return str(error) or type(error).__name__
 
 
-def _score_batch(scorer: Scorer, batch: Batch) -> list[Score]:
+def _score_batch(name: str, score_batch: ScoreBatch, batch: Batch) -> list[Score]:
     if not batch.samples:
         return []
+    rows = range(len(batch.samples))
     try:
-        scores = scorer.score(batch)
+        scores = score_batch(batch)
     except FinegoldError:
         raise
     except Exception as error:
-        if len(batch.samples) == 1:
+        if len(rows) == 1:
             return [Score.failed(f"the scorer raised {type(error).__name__}: {error}")]
-        return [
-            score for row in range(len(batch.samples)) for score in _score_batch(scorer, _single(batch, row))
-        ]
-    if len(scores) != len(batch.samples):
+        return [_score_batch(name, score_batch, batch.take([row]))[0] for row in rows]
+    if len(scores) != len(rows):
         raise RunError(
-            f"the scorer '{scorer.name}' returned {len(scores)} scores for {len(batch.samples)} samples: "
+            f"the scorer '{name}' returned {len(scores)} scores for {len(rows)} samples: "
             "repair it to return one a sample"
         )
     return scores
-
-
-def _single(batch: Batch, row: int) -> Batch:
-    return Batch(
-        [batch.samples[row]],
-        None if batch.images is None else [batch.images[row]],
-        None if batch.image_embeddings is None else batch.image_embeddings[row : row + 1],
-    )
 
 
 def _columns(samples: Sequence[Sample], scores: Sequence[Score]) -> dict[str, list[object]]:

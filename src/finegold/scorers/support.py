@@ -11,18 +11,19 @@ sentence, so that one right sentence does not carry four wrong ones. finegold's 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from finegold.arrays import Floats
-from finegold.encoders import embed_texts, load_encoder
+from finegold.encoders import Encoder, embed_groups
 from finegold.errors import ConfigError
 from finegold.samples.words import count_words, sentences
-from finegold.scorers.base import Batch, Column, Corpus, Score
-from finegold.scorers.registry import NOT_IN_FINGERPRINT
+from finegold.scorers.base import Batch, Context, Corpus, Score, ScoreBatch, Scorer
+from finegold.scorers.registry import SCORERS
 
 REFERENCES = 512
 """Images that a sentence is held against: those whose ids have the smallest hashes."""
@@ -31,8 +32,9 @@ SHORT = 3
 """A piece of fewer words is no sentence of its own ("Mr."), and goes with the one before."""
 
 
+@SCORERS.register("support")
 @dataclass(frozen=True)
-class Support:
+class Support(Scorer):
     """How far the weakest sentence stands out for its own image, in spreads; 0 is chance, `cap` the most.
 
     A sample with several images is held against their mean; one without an image is skipped.
@@ -41,79 +43,52 @@ class Support:
         encoder: Name for `load_encoder`.
         cap: Beyond this many spreads more says nothing about an answer.
         dtype: Precision of the encoder.
-        device: Where it runs; not part of the fingerprint.
     """
 
-    name: ClassVar[str] = "support"
-    version: ClassVar[str] = "1"
-    requires: ClassVar[frozenset[Column]] = frozenset({"answer", "image_embedding"})
+    name = "support"
+    version = "1"
+    requires = frozenset({"answer", "image_embedding"})
+    uses_encoder = True
+    label = "Support of the weakest sentence"
+    value_unit = "spreads"
 
     encoder: str = "openai/clip-vit-large-patch14"
     cap: float = 2.5
     dtype: str = "auto"
-    device: str = field(default="auto", metadata=NOT_IN_FINGERPRINT)
-    references: "_References | None" = field(
-        default=None, init=False, repr=False, compare=False, metadata=NOT_IN_FINGERPRINT
-    )
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self, context: Context) -> dict[str, Any]:
         """What the encoder's numbers depend on."""
-        return load_encoder(self.encoder, device=self.device, dtype=self.dtype).identity()
+        return context.encoder(self.encoder, self.dtype).identity()
 
-    def fit(self, corpus: Corpus) -> None:
-        """Choose the images that sentences are held against.
+    def prepare(self, context: Context) -> ScoreBatch:
+        """Choose the images that sentences are held against, and load the encoder.
 
         Raises:
             ConfigError: If fewer than 8 rows have an image.
         """
-        if corpus.image_embeddings is None:
-            raise ConfigError(
-                "the scorer 'support' needs image embeddings of the dataset, and there are none"
-            )
-        there = np.flatnonzero(np.isfinite(corpus.image_embeddings).all(axis=1))
-        if len(there) < FEWEST:
-            raise ConfigError(
-                f"the scorer 'support' holds images against one another and {len(there)} rows have one: "
-                f"give it at least {FEWEST}, or use another preset"
-            )
-        chosen = sorted(there.tolist(), key=lambda row: sha256(corpus.ids[row].encode()).digest())[
-            :REFERENCES
-        ]
-        vectors = _unit(corpus.image_embeddings[chosen].astype(np.float64))
-        object.__setattr__(self, "references", _References([corpus.ids[row] for row in chosen], vectors))
+        references = _References.of(context.corpus)
+        encoder = context.encoder(self.encoder, self.dtype)
+        encoder.load()
+        return partial(self._score_batch, encoder, references)
 
-    def load(self) -> None:
-        """Load the encoder."""
-        load_encoder(self.encoder, device=self.device, dtype=self.dtype).load()
-
-    def score(self, batch: Batch) -> list[Score]:
-        """One Score a sample, repeated sentences embedded once.
-
-        Raises:
-            ConfigError: If `fit` was not called, or the batch has no image embeddings.
-        """
-        if self.references is None or batch.image_embeddings is None:
-            raise ConfigError("the scorer 'support' needs `fit` and a batch with image embeddings first")
-        encoder = load_encoder(self.encoder, device=self.device, dtype=self.dtype)
+    def _score_batch(self, encoder: Encoder, references: "_References", batch: Batch) -> list[Score]:
+        if batch.image_embeddings is None:
+            raise ConfigError("the scorer 'support' needs a batch with image embeddings: embed the images")
         pieces = [
             [part for piece in whole_sentences(sample.answer) for part in encoder.windows(piece)]
             if sample.images
             else []
             for sample in batch.samples
         ]
-        texts = [text for group in pieces for text in group]
-        vectors = (
-            _unit(embed_texts(encoder, texts).astype(np.float64)) if texts else np.empty((0, encoder.dim))
-        )
-        ends = np.cumsum([len(group) for group in pieces])
         scores = []
-        for row, (sample, group) in enumerate(zip(batch.samples, pieces, strict=True)):
-            if not sample.images:
+        for sample, image, texts in zip(
+            batch.samples, batch.image_embeddings, embed_groups(encoder, pieces), strict=True
+        ):
+            if sample.images:
+                found = references.stand_out(sample.id, image.astype(np.float64), texts.astype(np.float64))
+                scores.append(Score.ok(round(min(float(found.min()), self.cap), 4)))
+            else:
                 scores.append(Score.skipped("the row has no image"))
-                continue
-            image = _unit(batch.image_embeddings[row].astype(np.float64)[None])[0]
-            found = self.references.stand_out(sample.id, image, vectors[ends[row] - len(group) : ends[row]])
-            scores.append(Score.ok(round(min(float(found.min()), self.cap), 4)))
         return scores
 
 
@@ -124,13 +99,29 @@ class _References:
     ids: Sequence[str]
     vectors: Floats
 
+    @classmethod
+    def of(cls, corpus: Corpus) -> "_References":
+        if corpus.image_embeddings is None:
+            raise ConfigError(
+                "the scorer 'support' needs image embeddings of the dataset, and there are none"
+            )
+        there = np.flatnonzero(np.isfinite(corpus.image_embeddings).all(axis=1))
+        if len(there) < FEWEST:
+            raise ConfigError(
+                f"the scorer 'support' holds images against one another and {len(there)} rows have one: "
+                f"give it at least {FEWEST}, or use another preset"
+            )
+        rows = sorted(there.tolist(), key=lambda row: sha256(corpus.ids[row].encode()).digest())[:REFERENCES]
+        return cls([corpus.ids[row] for row in rows], _unit(corpus.image_embeddings[rows].astype(np.float64)))
+
     def stand_out(self, sample_id: str, image: Floats, texts: Floats) -> Floats:
-        """The z of each text for the image, the image itself left out of the others; shape (texts,)."""
+        """The z of each text for the image, which is left out of the others; shape (texts,)."""
+        texts = _unit(texts)
         cosines = texts @ self.vectors.T
         if sample_id in self.ids:
             cosines = np.delete(cosines, self.ids.index(sample_id), axis=1)
         spread = np.maximum(cosines.std(axis=1), 1e-6)
-        z: Floats = (texts @ image - cosines.mean(axis=1)) / spread
+        z: Floats = (texts @ _unit(image[None])[0] - cosines.mean(axis=1)) / spread
         return z
 
 

@@ -15,7 +15,7 @@ from finegold.models import load_model
 from finegold.models.prefix import is_prefix_name, load_network
 from finegold.report.text import duration
 from finegold.samples.images import decode
-from finegold.scorers.registry import is_automatic
+from finegold.scorers import is_automatic
 from finegold.selection.options import parse_size
 from finegold.study.arms import StudyRows
 from finegold.study.folder import StudyFolder, finished
@@ -314,6 +314,6 @@ def scores_are_there(pool: StudyRows, study: Study) -> bool:
     arms = [SelectionSettings.of(arm.preset, "100%", arm.weights) for arm in study.arms if arm.preset]
     named = {name for settings in arms for name in settings.indicators if is_automatic(name)}
     folder = pool.run.folder
-    done = {folder.parameters(table)["scorer"] for table in folder.finished("scores")}
+    done = {table.parameters["scorer"] for table in folder.tables("scores")}
     # The study clusters in any case, for the gains by cluster.
-    return named <= done and bool(folder.finished("clusters"))
+    return named <= done and bool(folder.tables("clusters"))

@@ -12,8 +12,7 @@ from finegold.extras import require
 from finegold.models.prefix.features import FeatureCache
 from finegold.models.prefix.projection import write_pth
 from finegold.models.prefix.storage import Parts, is_prefix_name, load_network, save_network
-from finegold.offline.smollm2 import cache_folder
-from finegold.run import progress, write_json
+from finegold.run import cache_folder, progress, write_json
 from finegold.samples import Dataset, open_dataset
 from finegold.samples.images import decode
 from finegold.tuning.monitor import read_log

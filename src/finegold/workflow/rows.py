@@ -1,7 +1,7 @@
 """The rows of a run, and the steps that go over all of them: check, score, embed."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from finegold.errors import DataError
 from finegold.run import PartTable, RunFolder, fingerprint
 from finegold.samples import Dataset
 from finegold.samples.step import dataset_fingerprint, ingest
-from finegold.scorers.base import Scorer
+from finegold.scorers import Context, Scorer
 from finegold.scorers.step import score, scores_table
 
 
@@ -77,19 +77,25 @@ def score_rows(
     scorer: Scorer,
     machine: Compute,
     *,
-    retry_failed: bool = False,
+    context: Context | None = None,
 ) -> PartTable:
     """Score the usable rows, going on where an earlier run stopped.
 
-    With `retry_failed` the parts that hold a failed row are made again.
+    If the context says `retry`, the parts that hold a failed row are made again.
     """
-    if retry_failed:
-        table = scores_table(run, scorer, rows.sequence)
+    context = replace(context or Context(), device=machine.device, workers=machine.workers)
+    if context.retry:
+        table = scores_table(run, scorer, rows.sequence, context)
         table.drop([part for part in _part_numbers(table) if _has_failed(table, part)])
-    if "image_embedding" in scorer.requires:
-        # First, so that the batch size is the one that was asked for.
-        embed_rows(run, dataset, rows, scorer.encoder, machine)  # type: ignore[attr-defined]
-    return score(run, dataset, scorer, usable=rows.usable, data=rows.sequence, workers=machine.workers)
+    return score(
+        run,
+        dataset,
+        scorer,
+        usable=rows.usable,
+        data=rows.sequence,
+        context=context,
+        batch_size=machine.batch_size,
+    )
 
 
 def embed_rows(

@@ -9,7 +9,7 @@ from finegold.clustering.table import ClusterTable, cluster_run
 from finegold.encoders import load_encoder
 from finegold.run import PartTable, RunFolder
 from finegold.samples import Dataset
-from finegold.scorers import Scorer
+from finegold.scorers import Context, Scorer
 from finegold.selection.compare import PresetComparison
 from finegold.selection.options import parse_size
 from finegold.selection.preset import Preset
@@ -89,17 +89,16 @@ class Run:
             self._rows = read_rows(self.folder, self.dataset, self.compute, strict=self._strict)
         return self._rows
 
-    def score(self, scorer: Scorer, *, retry_failed: bool = False) -> PartTable:
+    def score(self, scorer: Scorer, context: Context | None = None) -> PartTable:
         """Score the usable rows, going on where an earlier run stopped.
 
         Args:
             scorer: The scorer, from `make_scorer`.
-            retry_failed: Score the rows again on which it failed.
+            context: Endpoint of calls to a model, and whether the rows are scored again on which the scorer
+                failed; what the scorer has to say is in its notes.
         """
         with self.folder.writing():
-            return score_rows(
-                self.folder, self.dataset, self.rows(), scorer, self.compute, retry_failed=retry_failed
-            )
+            return score_rows(self.folder, self.dataset, self.rows(), scorer, self.compute, context=context)
 
     def embed(self) -> PartTable:
         """Embed the usable rows' images with the run's encoder, or find them embedded."""

@@ -117,10 +117,8 @@ class Selection:
         identity = self.manifest.configuration.encoder
         if identity is None:
             return None
-        for folder in sorted(self.run.finished("embeddings")):
-            parameters = self.run.parameters(folder)
-            if parameters["model"] == identity and parameters["data"] == self.manifest.dataset.sequence:
-                return PartTable(folder, pa.schema([]), parameters)
+        if found := self.run.tables("embeddings", model=identity, data=self.manifest.dataset.sequence):
+            return found[0]
         raise RunError(
             f"{self.run.path} lacks the embeddings that the selection was made from: give the run folder "
             "that it was made in"
@@ -174,8 +172,8 @@ def build_manifest(
     notes = [*selected.notes, *(quality.notes if quality is not None else ())]
     if targets is not None:
         notes.append(targets.note())
-    if clusters is not None and clusters.summary["note"]:
-        notes.append(clusters.summary["note"])
+    if clusters is not None and clusters.summary.note:
+        notes.append(clusters.summary.note)
     excluded = (
         table.filter(pc.equal(table["status"], EXCLUDED)).group_by("code").aggregate([([], "count_all")])
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from finegold.dedup import Dedup
 from finegold.errors import ConfigError
 from finegold.instructiongpt4 import read_selector
-from finegold.scorers.registry import uses_encoder
+from finegold.scorers import uses_encoder
 from finegold.selection.learned import read_pairs
 from finegold.selection.options import parse_weights
 from finegold.selection.preset import FILES, Preset, find_preset

@@ -7,17 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import pyarrow as pa
-
 from finegold.clustering.graph_table import GraphTable, graph_run
-from finegold.clustering.table import SCHEMA as CLUSTER_SCHEMA
 from finegold.clustering.table import ClusterTable, cluster_run, read_clusters
 from finegold.dedup import Contents, hash_images, read_contents
 from finegold.errors import ConfigError, RunError
 from finegold.run import PartTable, RunFolder
 from finegold.samples import Dataset
-from finegold.scorers.registry import is_automatic, make_scorer, uses_encoder
-from finegold.scorers.step import SCHEMA, scores_table
+from finegold.scorers import Context, is_automatic, make_scorer, uses_encoder
+from finegold.scorers.step import scores_table
 from finegold.workflow.rows import Compute, Rows, embed_rows, score_rows
 from finegold.workflow.settings import SelectionSettings
 from finegold.workflow.targets import Targets, embed_targets
@@ -62,7 +59,7 @@ class SelectionTables:
 
 def run_encoders(run: RunFolder) -> list[str]:
     """Names of the encoders that a run's images are embedded with, sorted."""
-    return sorted({str(run.parameters(folder)["name"]) for folder in run.finished("embeddings")})
+    return sorted({str(table.parameters["name"]) for table in run.tables("embeddings")})
 
 
 def find_encoder(run: RunFolder, named: str | None, making: Making) -> str:
@@ -102,7 +99,7 @@ class TableFinder:
         self.run, self.dataset, self.rows, self.compute = run, dataset, rows, compute
         self.encoder = encoder
         # As they are when the command begins: what it computes itself may not change what it reads.
-        self._finished_scores = self._tables("scores", SCHEMA)
+        self._finished_scores = run.tables("scores", data=rows.sequence)
 
     def find(self, settings: SelectionSettings, making: Making) -> SelectionTables:
         """All tables that a selection needs.
@@ -161,7 +158,7 @@ class TableFinder:
         if making != "nothing":
             table, _ = embed_rows(self.run, self.dataset, self.rows, encoder, self.compute)
             return table
-        found = [table for table in self._tables("embeddings", None) if table.parameters["name"] == encoder]
+        found = self.run.tables("embeddings", data=self.rows.sequence, name=encoder)
         if not found:
             raise ConfigError(
                 f"{self.run.path} has no images embedded with '{encoder}': run `finegold cluster` first"
@@ -180,7 +177,7 @@ class TableFinder:
             ConfigError: If there is no cluster table of that name for these embeddings.
         """
         if settings.clustering is not None:
-            tables = self._tables("clusters", CLUSTER_SCHEMA)
+            tables = self.run.tables("clusters", data=self.rows.sequence)
             for table in tables:
                 if table.folder.name == settings.clustering:
                     if table.parameters["embeddings"] != embeddings.fingerprint:
@@ -217,7 +214,8 @@ class TableFinder:
                 self.run, self.dataset, self.rows, self._scorer(name, stated or {}, encoder), self.compute
             )
         if stated is not None:
-            named_by_preset = scores_table(self.run, self._scorer(name, stated, encoder), self.rows.sequence)
+            scorer, context = self._scorer(name, stated, encoder), Context(self.compute.device)
+            named_by_preset = scores_table(self.run, scorer, self.rows.sequence, context)
             found = [table for table in found if table.folder == named_by_preset.folder]
         if len(found) > 1:
             raise ConfigError(
@@ -227,7 +225,7 @@ class TableFinder:
         return found[0] if found else None
 
     def _scorer(self, name: str, stated: Any, encoder: str | None) -> Any:
-        own = {"encoder": encoder, "device": self.compute.device} if uses_encoder(name) else {}
+        own = {"encoder": encoder} if uses_encoder(name) else {}
         return make_scorer(name, **(own | dict(stated)))
 
     def _score_tables(self, name: str, encoder: str | None) -> list[PartTable]:
@@ -238,14 +236,6 @@ class TableFinder:
             if table.parameters["scorer"] == name
             and (encoder is None or table.parameters["parameters"].get("encoder", encoder) == encoder)
         ]
-
-    def _tables(self, kind: str, schema: pa.Schema | None) -> list[PartTable]:
-        """Finished tables of a kind that are of these rows, by name."""
-        found = [
-            PartTable(folder, schema or pa.schema([]), self.run.parameters(folder))
-            for folder in sorted(self.run.finished(kind))
-        ]
-        return [table for table in found if table.parameters["data"] == self.rows.sequence]
 
 
 def _names(tables: Sequence[PartTable]) -> str:

@@ -26,7 +26,9 @@ print(json.dumps({
 
 
 def test_a_format_is_one_file(tmp_path: Path, picture: Callable[..., bytes]) -> None:
-    code = re.search(r"```python\n(.*?)```", (ROOT / "docs/extend.md").read_text("utf-8"), re.DOTALL)
+    code = re.search(
+        r"## A format.*?```python\n(.*?)```", (ROOT / "docs/extend.md").read_text("utf-8"), re.DOTALL
+    )
     assert code is not None
     info = tmp_path / "package" / "my_package-1.0.dist-info"
     info.mkdir(parents=True)

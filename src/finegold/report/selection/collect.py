@@ -39,11 +39,11 @@ from finegold.report.selection.inputs import (
 from finegold.report.selection.layout import layout
 from finegold.report.selection.near_misses import near_misses
 from finegold.report.thumbnails import thumbnail
-from finegold.run import PartTable, RunFolder
+from finegold.run import Columns, PartTable, RunFolder, fill_once
 from finegold.samples import Dataset, Row
 from finegold.samples.exclusions import ImageError
 from finegold.samples.images import decode
-from finegold.scorers.registry import scorer_label
+from finegold.scorers import scorer_label
 from finegold.selection.compare import PresetComparison
 from finegold.selection.manifest import MANIFEST, Manifest
 from finegold.selection.preset import Preset, find_preset
@@ -239,13 +239,13 @@ def _map(run: RunFolder, embeddings: PartTable) -> dict[str, tuple[float, float]
     """Places on the map, computed once for an embedding table."""
     parameters = {"data": embeddings.parameters["data"], "embeddings": embeddings.fingerprint}
     table = run.table("layout", "tsne", {**parameters, "version": 1, "seed": 0}, LAYOUT_SCHEMA)
-    if not table.done:
-        with run.step("layout", folder=table.folder.name):
-            ids, vectors = read_embeddings(embeddings)
-            xy = layout(ids, vectors)
-            table.write(0, {"sample_id": ids, "x": xy[:, 0], "y": xy[:, 1]})
-            table.finish(1)
-    rows = table.read().to_pydict()
+
+    def make() -> Columns:
+        ids, vectors = read_embeddings(embeddings)
+        xy = layout(ids, vectors)
+        return {"sample_id": ids, "x": xy[:, 0], "y": xy[:, 1]}
+
+    rows = fill_once(run, table, make, step="layout").read().to_pydict()
     return dict(zip(rows["sample_id"], zip(rows["x"], rows["y"], strict=True), strict=True))
 
 

@@ -1,0 +1,95 @@
+"""Filling a table: what is missing is made, in order, whatever stopped the run before."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from finegold.run import PART_ROWS, Parts, PartTable, RunFolder, fill, fill_once
+
+SCHEMA = pa.schema([("row", pa.int64())])
+USABLE = np.ones(3 * PART_ROWS + 40, np.bool_)
+USABLE[::3] = False
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return RunFolder.create(tmp_path / "run", {})
+
+
+def _filled(run: RunFolder, made: list[int], *, stop: int | None = None, name: str = "numbers") -> PartTable:
+    def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
+        for part in missing:
+            if part == stop:
+                raise KeyboardInterrupt
+            made.append(part)
+            rows = np.flatnonzero(USABLE[part * PART_ROWS : (part + 1) * PART_ROWS]) + part * PART_ROWS
+            yield part, {"row": rows}
+            advance(len(rows))
+
+    table = run.table("scores", name, {}, SCHEMA)
+    return fill(run, table, make, usable=USABLE, step="count", label="Counting", load=lambda: made.append(-1))
+
+
+def _bytes(table: PartTable) -> list[bytes]:
+    return [path.read_bytes() for path in table.paths()]
+
+
+@pytest.mark.parametrize("stop", [0, 1, 3])
+def test_a_stopped_run_goes_on_at_the_first_missing_part(run: RunFolder, stop: int) -> None:
+    made: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        _filled(run, made, stop=stop)
+    assert not run.tables("scores")
+    assert made == [-1, *range(stop)]
+    table = _filled(run, made)
+    assert made == [-1, *range(stop), -1, *range(stop, 4)]
+    assert table.read()["row"].to_pylist() == np.flatnonzero(USABLE).tolist()
+    assert _bytes(table) == _bytes(_filled(run, [], name="in one go"))
+    _filled(run, made)
+    assert len(made) == 6
+
+
+def test_a_deleted_part_is_made_again_and_nothing_else(run: RunFolder) -> None:
+    table = _filled(run, [])
+    before = _bytes(table)
+    table.part_path(1).unlink()
+    made: list[int] = []
+    assert _bytes(_filled(run, made)) == before
+    assert made == [-1, 1]
+
+
+def test_parts_that_are_all_there_are_finished_without_loading_anything(run: RunFolder) -> None:
+    table = _filled(run, [])
+    (table.folder / "done.json").unlink()
+    made: list[int] = []
+    assert _filled(run, made).done
+    assert not made
+
+
+def test_the_log_says_how_many_rows_were_left(run: RunFolder) -> None:
+    table = _filled(run, [])
+    table.part_path(3).unlink()
+    _filled(run, [])
+    lines = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
+    starts = [line for line in lines if line["event"] == "start"]
+    left = [int(USABLE.sum()), int(USABLE[3 * PART_ROWS :].sum())]
+    assert [(line["step"], line["rows"], line["table"]) for line in starts] == [
+        ("count", rows, table.folder.name) for rows in left
+    ]
+
+
+def test_a_table_of_one_part_is_made_once(run: RunFolder) -> None:
+    made: list[int] = []
+
+    def make() -> dict[str, list[int]]:
+        made.append(1)
+        return {"row": [1, 2]}
+
+    for _ in range(2):
+        table = fill_once(run, run.table("clusters", "k", {}, SCHEMA), make, step="cluster")
+        assert table.read()["row"].to_pylist() == [1, 2]
+    assert made == [1]
