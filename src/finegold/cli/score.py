@@ -64,7 +64,6 @@ def score(
     from finegold.scorers import Context, parameter_names, scorer_class, scorer_from_text
     from finegold.scorers.llm import LlmScorer
     from finegold.workflow import Compute, DataSource, Run
-    from finegold.workflow.steps import plan_scoring
     from finegold.workflow.tables import find_encoder
 
     if with_image:
@@ -98,7 +97,7 @@ def score(
     if show_plan:
         if not isinstance(made, LlmScorer):
             raise ConfigError(f"the scorer '{scorer}' has no plan: --plan is for --scorer llm")
-        show_plan_lines(plan_scoring(opened, made, context))
+        show_plan_lines(opened.plan(made, context))
         return
     table = opened.score(made, context)
     show_scores(made.name, table, context.notes)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from finegold.arrays import Floats, Ints, Vectors
+from finegold.selection.pickers.edges import unit_rows
 from finegold.statistics import Estimate
 
 NEAR_DUPLICATE = 0.95
@@ -39,12 +40,12 @@ class PresetComparison:
     """Presets side by side on one dataset.
 
     Attributes:
-        fingerprint: Of the dataset.
+        fingerprint: Fingerprint of the dataset.
         size: Rows each chose.
-        presets: In the order asked for.
+        presets: Figures of each preset, in the order of the command.
         overlap: Shape (presets, presets): share of rows in common, first seeds.
         pool: Figures of the whole pool that make sense for it: indicator means, label shares.
-        dedup: Which duplicates were left out before every choice, as `parse_dedup` reads it.
+        dedup: Duplicates that were excluded before every choice, as `parse_dedup` reads it.
     """
 
     fingerprint: str
@@ -145,14 +146,7 @@ def near_duplicates(embeddings: Vectors, chosen: Ints) -> int:
 def shares(labels: Mapping[str, str], chosen: Collection[str]) -> dict[str, float]:
     """Share of the chosen rows under each label, by label; rows without a label count under `unlabelled`."""
     names = sorted({*labels.values()})
-    given = [labels.get(key, "unlabelled") for key in chosen]
-    if "unlabelled" in given:
+    found = [labels.get(key, "unlabelled") for key in chosen]
+    if "unlabelled" in found:
         names.append("unlabelled")
-    return {name: given.count(name) / max(1, len(given)) for name in names}
-
-
-def unit_rows(vectors: Vectors) -> Vectors:
-    """Rows of length 1, shape (n, d); a row of zeros stays as it is."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Vectors = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
-    return unit
+    return {name: found.count(name) / max(1, len(found)) for name in names}

@@ -37,9 +37,7 @@ class DatasetInfo(_Model):
     sequence: str = Field(default="", description="Hash of the records and images in their order")
     format: str = Field(description="minigpt4, llava, messages, parquet, huggingface or webdataset")
     name: str = Field(description="File or folder name, without its path")
-    instruction: str | None = Field(
-        description="What rows without an instruction were given; null for MiniGPT-4's own"
-    )
+    instruction: str | None = Field(description="Instruction of rows that have none; null for MiniGPT-4's")
     ids: Literal["record", "row"] = Field(
         description="Where ids come from: the records, or the rows' positions"
     )

@@ -73,4 +73,4 @@ def from_file(columns: Floats, weights: Floats) -> Floats:
         ConfigError: Always, since only that file gives the numbers.
     """
     del columns, weights
-    raise ConfigError("this quality is computed from a file that the user names, and none was given")
+    raise ConfigError("this quality is computed from a file, and the user named none")

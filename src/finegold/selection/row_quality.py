@@ -69,7 +69,7 @@ def _given(
 ) -> RowQuality:
     if weights is not None:
         raise ConfigError(
-            f"weights were given together with the {inputs.quality_name}, which needs none: give one of them"
+            f"there are weights and the {inputs.quality_name}, which needs none: give one of them"
         )
     present = np.isfinite(quality[order])
     excluded = {int(i): f"the row has no {inputs.quality_name}" for i in order[~present]}

@@ -36,7 +36,7 @@ def select(
         inputs: What is known about the rows.
         preset: How to choose.
         size: Rows to choose, at least 1.
-        seed: Of everything random; each part of the pool draws from its own stream.
+        seed: Seed of everything random; each part of the pool draws from its own stream.
         weights: Instead of the preset's.
 
     Raises:
@@ -122,7 +122,7 @@ def _pick(pool: Pool, quotas: Ints, imageless: set[int], preset: Preset, seed: i
         if quota == 0:
             continue
         rows = parts[part]
-        # Streams of their own: how many numbers one part draws changes nothing in another.
+        # One stream a part: how many numbers one part draws changes nothing in another.
         rng = np.random.default_rng([seed, part])
         if part in imageless:
             inner = PICKERS["top"](pool.subset(rows), int(quota), rng)

@@ -30,8 +30,8 @@ class SelectionInputs:
         quality: Shape (n,), computed elsewhere (a learned selector): then no indicator is weighed. NaN where
             a row has none; such rows are excluded.
         quality_name: What to call that quality in notes and messages.
-        dedup: Which duplicates are left out before the choice; None keeps them.
-        contents: Of the rows, for the passes that compare images or texts exactly.
+        dedup: Which duplicates are excluded before the choice; None keeps them.
+        contents: Hashes of images and texts, for the passes that compare them exactly.
     """
 
     ids: Sequence[str]

@@ -11,7 +11,7 @@ from finegold.evaluation.task import Item
 from finegold.report.study.findings import Gain
 from finegold.run import fingerprint, write_json
 from finegold.samples.images import decode
-from finegold.selection.compare import unit_rows
+from finegold.selection.pickers.edges import unit_rows
 from finegold.selection.table import gather
 from finegold.statistics import HierarchicalBootstrap, SeedMeasure
 from finegold.study.arms import StudyRows

@@ -59,7 +59,7 @@ def compare_presets(
         presets: What is compared.
         size: Rows to choose: a number, or a share such as `6%`.
         seeds: Seeds 0 .. seeds - 1, for presets that draw at random.
-        labels: For the shares of bad rows.
+        labels: Label of each row, for the shares of bad rows.
         settings: Duplicates to exclude before every choice, names of tables, and files that presets need;
             its preset, size, weights and seed do not count.
 

@@ -28,7 +28,7 @@ class GivenQuality:
         values: Shape (n,), aligned with the candidates; NaN where a row has none.
         name: What to call it.
         notes: What a reader must know.
-        origin: For the manifest: all that is needed to compute it again from the run folder.
+        origin: What the manifest keeps: all that is needed to compute it again from the run folder.
     """
 
     values: Floats

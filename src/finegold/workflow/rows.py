@@ -2,12 +2,12 @@
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
+from finegold.dedup import hash_images
 from finegold.encoders import load_encoder
 from finegold.encoders.step import embed
 from finegold.errors import DataError
@@ -29,36 +29,83 @@ class Compute:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The samples of a run and what identifies them.
+    """The checked rows of a run, and what is needed to go over them.
 
     Attributes:
+        folder: The run folder.
+        dataset: The dataset.
+        compute: Device, batch size and workers.
         table: Finished samples table.
-        usable: Shape (rows,), by position in the dataset.
-        fingerprint: Of the usable rows, in whatever order they are.
-        sequence: Of the same rows in this order; tables depend on it, since their parts go by position.
+        usable: One flag a row, shape (rows,), by position in the dataset.
+        fingerprint: Fingerprint of the usable rows, in whatever order they are.
+        sequence: Fingerprint of the same rows in this order; tables depend on it, since their parts go by
+            position.
     """
 
+    folder: RunFolder
+    dataset: Dataset
+    compute: Compute
     table: PartTable
     usable: npt.NDArray[np.bool_]
     fingerprint: str
     sequence: str
 
+    def score(self, scorer: Scorer, context: Context | None = None) -> PartTable:
+        """Score the usable rows, going on where an earlier run stopped.
 
-def read_rows(
-    run: RunFolder, dataset: Dataset, machine: Compute | None = None, *, strict: bool = False
-) -> Rows:
+        If the context says `retry`, the parts that hold a failed row are made again.
+        """
+        compute = self.compute
+        context = replace(context or Context(), device=compute.device, workers=compute.workers)
+        if context.retry:
+            table = scores_table(self.folder, scorer, self.sequence, context)
+            table.drop([part for part in _part_numbers(table) if _has_failed(table, part)])
+        return score(
+            self.folder,
+            self.dataset,
+            scorer,
+            usable=self.usable,
+            data=self.sequence,
+            context=context,
+            batch_size=compute.batch_size,
+        )
+
+    def embed(self, encoder: str) -> PartTable:
+        """Embed the images of the usable rows, going on where an earlier run stopped."""
+        return embed(
+            self.folder,
+            self.dataset,
+            load_encoder(encoder, device=self.compute.device),
+            usable=self.usable,
+            data=self.sequence,
+            batch_size=self.compute.batch_size,
+            workers=self.compute.workers,
+        )
+
+    def hash_images(self) -> PartTable:
+        """Hash the images of the usable rows, going on where an earlier run stopped."""
+        return hash_images(
+            self.folder,
+            self.dataset,
+            usable=self.usable,
+            data=self.sequence,
+            workers=self.compute.workers,
+        )
+
+
+def read_rows(folder: RunFolder, dataset: Dataset, compute: Compute, *, strict: bool = False) -> Rows:
     """Check the dataset's rows, or find that nothing changed.
 
     Raises:
         DataError: If `strict` and a row is bad, or no row can be used.
     """
-    table = ingest(run, dataset, strict=strict, workers=machine.workers if machine else None)
+    table = ingest(folder, dataset, strict=strict, workers=compute.workers)
     columns = table.read(["sample_id", "status", "content_hash"])
     usable = np.array([status == "ok" for status in columns["status"].to_pylist()], dtype=np.bool_)
     if not usable.any():
         raise DataError(_nothing_usable(table))
     sequence = fingerprint({name: columns[name].to_pylist() for name in columns.column_names})
-    return Rows(table, usable, dataset_fingerprint(columns), sequence)
+    return Rows(folder, dataset, compute, table, usable, dataset_fingerprint(columns), sequence)
 
 
 def _nothing_usable(table: PartTable) -> str:
@@ -68,51 +115,6 @@ def _nothing_usable(table: PartTable) -> str:
     code, number = codes.most_common(1)[0]
     hint = "check --images" if "image" in code or code == "outside-root" else "`finegold inspect` lists them"
     return f"none of the {sum(codes.values()):,} rows can be used, {number:,} of them for {code}: {hint}"
-
-
-def score_rows(
-    run: RunFolder,
-    dataset: Dataset,
-    rows: Rows,
-    scorer: Scorer,
-    machine: Compute,
-    *,
-    context: Context | None = None,
-) -> PartTable:
-    """Score the usable rows, going on where an earlier run stopped.
-
-    If the context says `retry`, the parts that hold a failed row are made again.
-    """
-    context = replace(context or Context(), device=machine.device, workers=machine.workers)
-    if context.retry:
-        table = scores_table(run, scorer, rows.sequence, context)
-        table.drop([part for part in _part_numbers(table) if _has_failed(table, part)])
-    return score(
-        run,
-        dataset,
-        scorer,
-        usable=rows.usable,
-        data=rows.sequence,
-        context=context,
-        batch_size=machine.batch_size,
-    )
-
-
-def embed_rows(
-    run: RunFolder, dataset: Dataset, rows: Rows, encoder: str, machine: Compute
-) -> tuple[PartTable, dict[str, Any]]:
-    """Embed the images of the usable rows; also what the encoder says its numbers depend on."""
-    model = load_encoder(encoder, device=machine.device)
-    table = embed(
-        run,
-        dataset,
-        model,
-        usable=rows.usable,
-        data=rows.sequence,
-        batch_size=machine.batch_size,
-        workers=machine.workers,
-    )
-    return table, model.identity()
 
 
 def _part_numbers(table: PartTable) -> list[int]:

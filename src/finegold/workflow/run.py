@@ -1,6 +1,6 @@
-"""A run: a run folder with its dataset, encoder and compute settings, and the verbs on it."""
+"""A run: a run folder with its dataset, encoder and compute settings, the verbs on it, and `pick`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,17 +9,19 @@ from finegold.clustering.table import ClusterTable, cluster_run
 from finegold.encoders import load_encoder
 from finegold.run import PartTable, RunFolder
 from finegold.samples import Dataset
+from finegold.samples.images import decode
 from finegold.scorers import Context, Scorer
+from finegold.scorers.llm import LlmScorer
 from finegold.selection.compare import PresetComparison
 from finegold.selection.options import parse_size
 from finegold.selection.preset import Preset
 from finegold.selection.select import select
 from finegold.selection.selection import SelectionInputs
-from finegold.selection.table import Candidates, gather, selection_table
+from finegold.selection.table import gather, selection_table
 from finegold.workflow.compare import Labels, compare_presets
 from finegold.workflow.output import check_free, subset_names
 from finegold.workflow.quality import given_quality
-from finegold.workflow.rows import Compute, Rows, embed_rows, read_rows, score_rows
+from finegold.workflow.rows import Compute, Rows, read_rows
 from finegold.workflow.selection import Selection, build_manifest, read_selection
 from finegold.workflow.settings import SelectionSettings
 from finegold.workflow.source import DataSource
@@ -98,7 +100,18 @@ class Run:
                 failed; what the scorer has to say is in its notes.
         """
         with self.folder.writing():
-            return score_rows(self.folder, self.dataset, self.rows(), scorer, self.compute, context=context)
+            return self.rows().score(scorer, context)
+
+    def plan(self, scorer: LlmScorer, context: Context) -> list[tuple[str, str]]:
+        """What a scorer would send for the usable rows and its price, as names and values; sends nothing."""
+        with self.folder.writing():
+            usable = self.rows().usable
+        samples = (row.sample for row in self.dataset.rows() if usable[row.index] and row.sample is not None)
+        if "image" not in scorer.requires:
+            return scorer.plan(context, samples).lines()
+        kept = list(samples)
+        images = (decode(sample.images[0]) if sample.images else None for sample in kept)
+        return scorer.plan(context, kept, images).lines()
 
     def embed(self) -> PartTable:
         """Embed the usable rows' images with the run's encoder, or find them embedded."""
@@ -106,8 +119,7 @@ class Run:
             return self._embed()
 
     def _embed(self) -> PartTable:
-        encoder = find_encoder(self.folder, self._encoder, "missing")
-        return embed_rows(self.folder, self.dataset, self.rows(), encoder, self.compute)[0]
+        return self.rows().embed(find_encoder(self.folder, self._encoder, "missing"))
 
     def cluster(
         self, *, method: Method = "spectral", clusters: int = 10, neighbours: int = 10, seed: int = 0
@@ -169,30 +181,25 @@ class Run:
         with self.folder.step("select", preset=preset.name, size=settings.size, seed=settings.seed):
             candidates = gather(rows.table, tables.scores, tables.clusters, tables.embeddings)
             quality = given_quality(self.folder, preset, candidates, settings.files)
-            inputs = self._inputs(candidates, settings, tables)
+            graph, targets = tables.graph, tables.targets
+            inputs = SelectionInputs(
+                candidates.ids,
+                candidates.indicators,
+                labels=candidates.labels,
+                embeddings=candidates.embeddings,
+                graph=None if graph is None else graph.graph,
+                graph_ids=None if graph is None else graph.ids,
+                targets=None if targets is None else targets.vectors,
+                dedup=settings.dedup,
+                contents=tables.contents(rows, candidates.ids),
+            )
             if quality is not None:
                 inputs = replace(inputs, quality=quality.values, quality_name=quality.name)
             size = parse_size(settings.size, len(candidates.ids))
             selected = select(inputs, preset, size, seed=settings.seed, weights=settings.weights)
             table = selection_table(candidates, selected)
-            manifest = build_manifest(self.dataset, rows, settings, tables, selected, table, quality)
+            manifest = build_manifest(rows, settings, tables, selected, table, quality)
         return Selection(self.folder, self.dataset, manifest, table)
-
-    def _inputs(
-        self, candidates: Candidates, settings: SelectionSettings, tables: SelectionTables
-    ) -> SelectionInputs:
-        graph, targets = tables.graph, tables.targets
-        return SelectionInputs(
-            candidates.ids,
-            candidates.indicators,
-            labels=candidates.labels,
-            embeddings=candidates.embeddings,
-            graph=None if graph is None else graph.graph,
-            graph_ids=None if graph is None else graph.ids,
-            targets=None if targets is None else targets.vectors,
-            dedup=settings.dedup,
-            contents=tables.contents(self.rows(), candidates.ids),
-        )
 
     def compare(
         self,
@@ -219,4 +226,49 @@ class Run:
             return self._tables().find(settings, "stated")
 
     def _tables(self) -> TableFinder:
-        return TableFinder(self.folder, self.dataset, self.rows(), self._encoder, self.compute)
+        return TableFinder(self.rows(), self._encoder)
+
+
+def pick(
+    data: DataSource | str | Path,
+    size: int | str,
+    out: str | Path | None = None,
+    *,
+    preset: str | Preset = "sound",
+    weights: Mapping[str, float] | str | None = None,
+    seed: int = 0,
+    encoder: str | None = None,
+    run: str | Path | None = None,
+    compute: Compute | None = None,
+    strict: bool = False,
+    **settings: object,
+) -> Selection:
+    """Read, score, cluster, select, write and report.
+
+    Args:
+        data: The dataset.
+        size: Rows to pick: a number, or a share of the usable rows such as `6%`.
+        out: Folder for the subset, `selection.json`, the table and `report.html`; only an earlier selection
+            is replaced. None writes nothing.
+        preset: A preset, its name, or a `.toml` file.
+        weights: Indicator weights in place of the preset's, as a mapping or `clip=1,length=0.5`.
+        seed: Seed of every random choice.
+        encoder: Image-text model, as `load_encoder` takes it; None for the one that the run folder has, or
+            CLIP ViT-L/14.
+        run: Run folder; `<out>.run` if not given. Used again, it makes the next pick fast.
+        compute: Device, batch size and workers.
+        strict: Stop at the first bad row instead of excluding and counting it.
+        settings: Further attributes of `SelectionSettings`, such as `clusters`, `dedup` and `files`.
+
+    Raises:
+        FinegoldError: If something is wrong with the data, the options or the models; one sentence.
+    """
+    asked = SelectionSettings.of(preset, size, weights, seed=seed, **settings)
+    target = None if out is None else Path(out)
+    if run is None:
+        path = Path(data.path if isinstance(data, DataSource) else data) if target is None else target
+        run = path.with_name(path.name + ".run")
+    selection = Run.open(run, data, encoder=encoder, compute=compute, strict=strict).pick(asked, target)
+    if target is not None:
+        selection.write(target)
+    return selection

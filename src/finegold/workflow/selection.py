@@ -149,7 +149,6 @@ def read_selection(run: RunFolder, dataset: Dataset, path: Path) -> Selection:
 
 
 def build_manifest(
-    dataset: Dataset,
     rows: Rows,
     settings: SelectionSettings,
     tables: SelectionTables,
@@ -160,7 +159,6 @@ def build_manifest(
     """Describe a selection.
 
     Args:
-        dataset: The rows.
         rows: The run's checked rows.
         settings: What was asked for.
         tables: What was read.
@@ -185,10 +183,10 @@ def build_manifest(
         dataset=DatasetInfo(
             fingerprint=rows.fingerprint,
             sequence=rows.sequence,
-            format=dataset.format,
-            name=dataset.path.name,
-            instruction=dataset.options.instruction,
-            ids=dataset.options.ids,
+            format=rows.dataset.format,
+            name=rows.dataset.path.name,
+            instruction=rows.dataset.options.instruction,
+            ids=rows.dataset.options.ids,
         ),
         configuration=Configuration(
             preset=settings.preset.content(),

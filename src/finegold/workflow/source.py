@@ -30,17 +30,12 @@ class DataSource:
         ids: str = "record",
         allow_urls: bool = False,
     ) -> "DataSource":
-        """The same with absolute paths, so that a run folder can be used from anywhere."""
+        """A source with absolute paths, so that a run folder can be used from anywhere."""
         if ids not in ("record", "row"):
             raise ConfigError(f"ids come from 'record' or 'row', not from '{ids}'")
-        return cls(
-            str(Path(path).absolute()),
-            None if images is None else str(Path(images).absolute()),
-            None if format is None else str(format),
-            instruction,
-            "row" if ids == "row" else "record",
-            allow_urls,
-        )
+        images = None if images is None else str(Path(images).absolute())
+        kept: Ids = "row" if ids == "row" else "record"
+        return cls(str(Path(path).absolute()), images, format, instruction, kept, allow_urls)
 
     def to_json(self) -> dict[str, Any]:
         """What `run/manifest.json` holds under `data`."""
@@ -48,11 +43,4 @@ class DataSource:
 
     def open(self) -> Dataset:
         """Open the dataset; raises DataError if there is none that can be understood."""
-        return open_dataset(
-            self.path,
-            images=self.images,
-            format=self.format,
-            instruction=self.instruction,
-            ids=self.ids,
-            allow_urls=self.allow_urls,
-        )
+        return open_dataset(**asdict(self))

@@ -3,19 +3,18 @@
 Nothing here looks at the time of a file. Where several tables would do, the error names them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from finegold.clustering.graph_table import GraphTable, graph_run
 from finegold.clustering.table import ClusterTable, cluster_run, read_clusters
-from finegold.dedup import Contents, hash_images, read_contents
+from finegold.dedup import Contents, read_contents
 from finegold.errors import ConfigError, RunError
 from finegold.run import PartTable, RunFolder
-from finegold.samples import Dataset
-from finegold.scorers import Context, is_automatic, make_scorer, uses_encoder
+from finegold.scorers import Context, Scorer, is_automatic, make_scorer, uses_encoder
 from finegold.scorers.step import scores_table
-from finegold.workflow.rows import Compute, Rows, embed_rows, score_rows
+from finegold.workflow.rows import Rows
 from finegold.workflow.settings import SelectionSettings
 from finegold.workflow.targets import Targets, embed_targets
 
@@ -86,20 +85,14 @@ class TableFinder:
     """Finds or makes the tables of one run.
 
     Args:
-        run: The run folder.
-        dataset: Its dataset.
-        rows: Its checked rows.
+        rows: The run's checked rows.
         encoder: The encoder that the user named; None for the only one that the run has.
-        compute: Device, batch size and workers.
     """
 
-    def __init__(
-        self, run: RunFolder, dataset: Dataset, rows: Rows, encoder: str | None, compute: Compute
-    ) -> None:
-        self.run, self.dataset, self.rows, self.compute = run, dataset, rows, compute
-        self.encoder = encoder
+    def __init__(self, rows: Rows, encoder: str | None) -> None:
+        self.rows, self.run, self.encoder = rows, rows.folder, encoder
         # As they are when the command begins: what it computes itself may not change what it reads.
-        self._finished_scores = run.tables("scores", data=rows.sequence)
+        self._finished_scores = rows.folder.tables("scores", data=rows.sequence)
 
     def find(self, settings: SelectionSettings, making: Making) -> SelectionTables:
         """All tables that a selection needs.
@@ -107,29 +100,19 @@ class TableFinder:
         Raises:
             ConfigError: If a table is missing, or several would do and none is named.
         """
-        preset = settings.preset
+        preset, rows = settings.preset, self.rows
         encoder = find_encoder(self.run, self.encoder, making) if settings.uses_encoder else None
         # First: a file of targets that cannot be used is found before hours of scoring.
         targets = None
         if settings.files.targets is not None and "targets" in preset.needs:
             assert encoder is not None
-            targets = embed_targets(self.run, settings.files, encoder, self.compute)
-        scores = {}
-        for name in settings.indicators:
-            table = self.scores(name, settings, encoder, making)
-            if table is not None:
-                scores[name] = table
+            targets = embed_targets(rows, settings.files, encoder)
+        found = {name: self.scores(name, settings, encoder, making) for name in settings.indicators}
+        scores = {name: table for name, table in found.items() if table is not None}
         if making == "nothing" and preset.reads and not scores:
             raise ConfigError(f"{self.run.path} holds no scores of these rows: run `finegold score` first")
-        hashes = None
-        if settings.dedup is not None and settings.dedup.reads_images:
-            hashes = hash_images(
-                self.run,
-                self.dataset,
-                usable=self.rows.usable,
-                data=self.rows.sequence,
-                workers=self.compute.workers,
-            )
+        by_image = settings.dedup is not None and settings.dedup.reads_images
+        hashes = rows.hash_images() if by_image else None
         if not settings.needs_embeddings:
             return SelectionTables(scores, encoder, hashes=hashes, targets=targets)
         assert encoder is not None
@@ -156,8 +139,7 @@ class TableFinder:
             ConfigError: If they are not there, or there are several of that name.
         """
         if making != "nothing":
-            table, _ = embed_rows(self.run, self.dataset, self.rows, encoder, self.compute)
-            return table
+            return self.rows.embed(encoder)
         found = self.run.tables("embeddings", data=self.rows.sequence, name=encoder)
         if not found:
             raise ConfigError(
@@ -178,10 +160,9 @@ class TableFinder:
         """
         if settings.clustering is not None:
             tables = self.run.tables("clusters", data=self.rows.sequence)
+            tables = [one for one in tables if one.parameters["embeddings"] == embeddings.fingerprint]
             for table in tables:
                 if table.folder.name == settings.clustering:
-                    if table.parameters["embeddings"] != embeddings.fingerprint:
-                        break
                     return read_clusters(table)
             raise ConfigError(
                 f"{self.run.path} has no clusters '{settings.clustering}' of these embeddings: give one of "
@@ -210,11 +191,9 @@ class TableFinder:
         stated = settings.preset.scorers.get(name)
         wanted = stated is not None or not found if making == "missing" else making == "stated"
         if is_automatic(name) and wanted:
-            return score_rows(
-                self.run, self.dataset, self.rows, self._scorer(name, stated or {}, encoder), self.compute
-            )
+            return self.rows.score(self._scorer(name, stated or {}, encoder))
         if stated is not None:
-            scorer, context = self._scorer(name, stated, encoder), Context(self.compute.device)
+            scorer, context = self._scorer(name, stated, encoder), Context(self.rows.compute.device)
             named_by_preset = scores_table(self.run, scorer, self.rows.sequence, context)
             found = [table for table in found if table.folder == named_by_preset.folder]
         if len(found) > 1:
@@ -224,9 +203,8 @@ class TableFinder:
             )
         return found[0] if found else None
 
-    def _scorer(self, name: str, stated: Any, encoder: str | None) -> Any:
-        own = {"encoder": encoder} if uses_encoder(name) else {}
-        return make_scorer(name, **(own | dict(stated)))
+    def _scorer(self, name: str, stated: Mapping[str, Any], encoder: str | None) -> Scorer:
+        return make_scorer(name, **({"encoder": encoder} if uses_encoder(name) else {}) | dict(stated))
 
     def _score_tables(self, name: str, encoder: str | None) -> list[PartTable]:
         """Finished tables of an indicator, of those with an encoder the ones by this encoder."""
@@ -244,7 +222,5 @@ def _names(tables: Sequence[PartTable]) -> str:
 
 def _parameters(table: PartTable) -> str:
     """A score table's parameters in a few words."""
-    return (
-        ", ".join(f"{key}={value}" for key, value in table.parameters["parameters"].items())
-        or "no parameters"
-    )
+    parameters = table.parameters["parameters"]
+    return ", ".join(f"{key}={value}" for key, value in parameters.items()) or "no parameters"

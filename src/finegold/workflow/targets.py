@@ -12,7 +12,7 @@ from finegold.errors import DataError
 from finegold.run import PartTable, RunFolder, fingerprint, slug
 from finegold.samples import Dataset
 from finegold.samples.formats.image_folder import ImageFiles, image_files
-from finegold.workflow.rows import Compute, embed_rows, read_rows
+from finegold.workflow.rows import Rows, read_rows
 from finegold.workflow.settings import SelectionFiles
 from finegold.workflow.source import DataSource
 
@@ -22,9 +22,9 @@ class Targets:
     """Embedded target examples.
 
     Attributes:
-        vectors: Shape (t, d), in the order of their dataset; the rows that have an image.
-        origin: For the manifest: `name`, `rows` (those used), `without_image`, `unusable`, and `folder` and
-            `embeddings`, where they lie in the run folder.
+        vectors: Embeddings of the rows that have an image, shape (t, d), in the order of their dataset.
+        origin: What the manifest keeps: `name`, `rows` (those used), `without_image`, `unusable`, and
+            `folder` and `embeddings`, where they lie in the run folder.
         encoder: Identity of the encoder.
     """
 
@@ -43,7 +43,7 @@ class Targets:
         return f"Moved towards {self.origin['rows']:,} target examples of '{self.origin['name']}'{tail}."
 
 
-def embed_targets(run: RunFolder, files: SelectionFiles, encoder: str, machine: Compute) -> Targets:
+def embed_targets(run: Rows, files: SelectionFiles, encoder: str) -> Targets:
     """Embed the targets with the run's encoder, or find them embedded.
 
     Raises:
@@ -51,12 +51,12 @@ def embed_targets(run: RunFolder, files: SelectionFiles, encoder: str, machine: 
     """
     assert files.targets is not None
     source = DataSource.of(files.targets, files.target_images)
-    folder, dataset = _open(run, source)
+    folder, dataset = _open(run.folder, source)
     try:
-        rows = read_rows(folder, dataset, machine)
+        rows = read_rows(folder, dataset, run.compute)
     except DataError as error:
         raise DataError(f"the targets {files.targets}: {error}; --target-images names their folder") from None
-    table, identity = embed_rows(folder, dataset, rows, encoder, machine)
+    table = rows.embed(encoder)
     vectors = _with_image(table)
     usable = int(rows.usable.sum())
     if not len(vectors):
@@ -72,7 +72,7 @@ def embed_targets(run: RunFolder, files: SelectionFiles, encoder: str, machine: 
         "folder": folder.path.name,
         "embeddings": table.folder.name,
     }
-    return Targets(vectors, origin, identity)
+    return Targets(vectors, origin, table.parameters["model"])
 
 
 def _open(run: RunFolder, source: DataSource) -> tuple[RunFolder, Dataset]:

@@ -36,7 +36,7 @@ def test_equals_its_definition(make_pool: MakePool, budget: int, levels: int | N
 
 def test_targets_that_do_not_fit_are_named(make_pool: MakePool) -> None:
     pool = make_pool(10)
-    with pytest.raises(ConfigError, match="none were given"):
+    with pytest.raises(ConfigError, match="there are none"):
         rds(replace(pool, targets=None), 2, RNG)
     with pytest.raises(ConfigError, match="9 dimensions and the rows 5"):
         rds(replace(pool, targets=np.ones((2, 9), dtype=np.float32)), 2, RNG)

@@ -37,7 +37,7 @@ def _offers(sizes: Ints, alpha: int) -> Ints:
 
 
 def _place_in_part(labels: Ints, sizes: Ints) -> Ints:
-    """For labels in some order, how many of the same label came before each."""
+    """How many equal labels came before each label of a sequence."""
     order = np.argsort(labels, kind="stable")
     place = np.empty(len(labels), dtype=np.int64)
     place[order] = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -46,21 +46,21 @@ def _place_in_part(labels: Ints, sizes: Ints) -> Ints:
 
 @ALLOCATORS.register("largest-remainder")
 def largest_remainder(pool: Pool, budget: int) -> Ints:
-    """In proportion to size (Hamilton's method); what rounding down leaves goes to the largest remainders."""
+    """Quotas in proportion to size (Hamilton's method); the rest goes to the largest remainders."""
     sizes = pool.sizes()
     return share_out(sizes.astype(np.float64), sizes, budget)
 
 
 @ALLOCATORS.register("equal")
 def equal(pool: Pool, budget: int) -> Ints:
-    """The same for every part; what a small part cannot use is shared among the others."""
+    """Equal quotas; what a small part cannot use is shared among the others."""
     sizes = pool.sizes()
     return share_out(np.ones(len(sizes)), sizes, budget)
 
 
 @ALLOCATORS.register("square-root")
 def square_root(pool: Pool, budget: int) -> Ints:
-    """In proportion to the square root of size: between proportional and equal."""
+    """Quotas in proportion to the square root of size: between proportional and equal."""
     sizes = pool.sizes()
     return share_out(np.sqrt(sizes), sizes, budget)
 

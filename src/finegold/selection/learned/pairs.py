@@ -19,8 +19,8 @@ class MeasuredSubset(BaseModel):
         sample_ids: The subset's rows, each once.
         result: The measured result, higher is better. Negate a loss.
         metric: What the result is: "mean VQA accuracy". All pairs of a file have the same.
-        name: Of the subset, for people: "random, seed 3".
-        seed: Of the training run.
+        name: Name of the subset, for people: "random, seed 3".
+        seed: Seed of the training run.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -26,11 +26,11 @@ class Evidence(BaseModel):
     Attributes:
         subsets: Different subsets measured.
         error: Mean squared error of the nested leave-one-out predictions.
-        constant_error: The same for the mean of the other subsets.
+        constant_error: Mean squared error of predicting each subset by the mean of the others.
         r2: 1 - error / constant_error; above 0 the indicators tell more than a constant, and a ridge that has
             shrunk to a constant gives 0 or a little less.
         p_value: Share of permutations of the results with an r2 at least as high.
-        seed: Of the permutations.
+        seed: Seed of the permutations.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,8 +53,8 @@ class LearnedQuality(BaseModel):
 
     Attributes:
         indicators: Column names in order.
-        intercept: In units of the measured result.
-        weights: Of the raw indicators, in units of the result per unit of the indicator.
+        intercept: Intercept of the regression, in units of the measured result.
+        weights: Weight of each raw indicator, in units of the result per unit of the indicator.
         alpha: Ridge penalty.
         evidence: How far to believe it.
     """
@@ -109,13 +109,13 @@ def fit_learned(
 ) -> LearnedQuality:
     """Learn a quality from measured subsets of a scored pool.
 
-    Several results of one subset (other training seeds) are averaged first, so that it is left out as one.
+    Several results of one subset (other training seeds) are averaged first, so that it is held out as one.
 
     Args:
         pairs: Measured subsets; at least five different ones.
         ids: The n sample ids of the pool.
         columns: Indicator name to shape (n,); NaN where a row has no score.
-        seed: Of the permutation test.
+        seed: Seed of the permutation test.
 
     Raises:
         DataError: If a pair names a row that the pool lacks, or no row of a subset has an indicator.
@@ -167,7 +167,7 @@ def fit_subset_means(
         means: Shape (m, p): mean indicators of each subset.
         results: Shape (m,).
         indicators: Names of the p columns.
-        seed: Of the permutation test.
+        seed: Seed of the permutation test.
 
     Raises:
         ConfigError: If there are fewer than five subsets or no indicator.

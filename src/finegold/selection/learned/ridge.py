@@ -64,7 +64,7 @@ def nested_predictions(features: Floats, targets: Floats, alphas: Floats = ALPHA
     Args:
         features: Shape (n, p).
         targets: Shape (n, t).
-        alphas: As for `fit_ridge`.
+        alphas: Penalties to choose from; see `fit_ridge`.
 
     Returns:
         Shape (n, t).

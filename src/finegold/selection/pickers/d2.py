@@ -27,7 +27,7 @@ def d2_pruning(
     below takes nothing from others.
 
     Args:
-        pool: With a graph.
+        pool: Rows with a graph.
         budget: Rows to choose.
         rng: Not used.
         gamma: Width of the forward kernel: larger listens only to the closest.

@@ -27,7 +27,7 @@ def deita(
     block size changes the speed and nothing else. Cost O(rows looked at x budget x d).
 
     Args:
-        pool: With embeddings.
+        pool: Rows with embeddings.
         budget: Rows to choose.
         rng: Not used.
         threshold: Cosine from which two rows are too alike.

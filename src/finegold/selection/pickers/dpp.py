@@ -28,11 +28,11 @@ def dpp(
     memory O(n · budget): meant for clusters rather than a whole large pool.
 
     Args:
-        pool: With embeddings.
+        pool: Rows with embeddings.
         budget: Rows to choose.
         rng: Not used.
         quality_weight: Log of how much more the best row weighs than the worst, in determinant.
-        width: Of the kernel; smaller sees fewer rows as alike.
+        width: Width of the kernel; a smaller one sees fewer rows as alike.
     """
     units = unit_rows(need_embeddings(pool))
     log_weight = quality_weight * unit_quality(pool.quality)

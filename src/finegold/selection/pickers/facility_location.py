@@ -34,7 +34,7 @@ def facility_location(
     as those of a dataset with several rows an image soon are. The whole stays monotone and submodular.
 
     Args:
-        pool: With a graph.
+        pool: Rows with a graph.
         budget: Rows to choose.
         rng: Not used.
         gamma: Width of the kernel: larger covers less far.

@@ -24,7 +24,7 @@ def lazy_greedy(
     Args:
         start: Shape (n,), bounds on the values before anything is chosen.
         values: The values of some rows now; never above what they were before.
-        take: Told each chosen row, so that the values of others can fall.
+        take: Called with each chosen row, so that the values of others can fall.
         budget: At most n.
 
     Returns:

@@ -16,13 +16,13 @@ def leverage(
     *,
     energy: float = 0.9,
 ) -> Ints:
-    """The rows of highest leverage. Outliers are among them: leave the worst rows out of the pool first.
+    """The rows of highest leverage. Outliers are among them: drop the worst rows of the pool first.
 
     Args:
-        pool: With embeddings.
+        pool: Rows with embeddings.
         budget: Rows to choose.
         rng: Not used.
-        energy: As in `leverage_scores`.
+        energy: Share of the variance that the leverage counts; see `leverage_scores`.
     """
     return by_quality(leverage_scores(need_embeddings(pool), energy))[:budget]
 

@@ -57,12 +57,12 @@ def mig(
     concepts that are alike.
 
     Args:
-        pool: With embeddings.
+        pool: Rows with embeddings.
         budget: Rows to choose.
-        rng: For the concepts.
+        rng: Random numbers for learning the concepts.
         concepts: Number of k-means clusters that stand for tags, at most a quarter of the rows.
         memberships: Concepts a row belongs to.
-        temperature: Of the softmax of cosines that gives memberships and the spread.
+        temperature: Temperature of the softmax of cosines that gives memberships and the spread.
         power: Below 1: the second row of a concept is worth less than the first.
     """
     units = unit_rows(need_embeddings(pool))

@@ -10,7 +10,7 @@ from finegold.selection.pool import Pool, by_quality
 
 @PICKERS.register("prism", needs={"embeddings"})
 def prism(pool: Pool, budget: int, rng: np.random.Generator) -> Ints:  # noqa: ARG001
-    """The rows of lowest redundancy. Outliers are among them: leave the worst rows out of the pool first."""
+    """The rows of lowest redundancy. Outliers are among them: drop the worst rows of the pool first."""
     return by_quality(-redundancy(need_embeddings(pool)))[:budget]
 
 

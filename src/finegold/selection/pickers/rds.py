@@ -21,7 +21,7 @@ def rds(pool: Pool, budget: int, rng: np.random.Generator) -> Ints:  # noqa: ARG
     units = unit_rows(need_embeddings(pool))
     if pool.targets is None or not len(pool.targets):
         raise ConfigError(
-            "this picker moves towards target examples, and none were given; name a file of them"
+            "this picker moves towards target examples, and there are none: name a file of them"
         )
     if pool.targets.shape[1] != units.shape[1]:
         raise ConfigError(

@@ -30,7 +30,7 @@ def self_filter(
     count as 0, and a row whose value has fallen to 0 or below penalises nobody.
 
     Args:
-        pool: With embeddings and a graph.
+        pool: Rows with embeddings and a graph.
         budget: Rows to choose.
         rng: Not used.
         gamma: Strength of the penalty.

@@ -19,7 +19,7 @@ def typicality(
     """The rows of highest mean cosine to their nearest neighbours; meant for many small clusters.
 
     Args:
-        pool: With embeddings and a graph.
+        pool: Rows with embeddings and a graph.
         budget: Rows to choose.
         rng: Not used.
         neighbours: How many count; a row that lost some to other clusters has the mean of those left, and a

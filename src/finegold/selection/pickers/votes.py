@@ -22,7 +22,7 @@ def votes(
     last.
 
     Args:
-        pool: With indicators.
+        pool: Rows with indicators.
         budget: Rows to choose.
         rng: Not used.
         share: Share of the pool that an indicator votes for; the budget's share if None, as in ICONS.
