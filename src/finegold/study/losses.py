@@ -46,30 +46,18 @@ def write_losses(where: Path, model: Model, spec: TaskSpec) -> None:
     joined = [" ".join(item.references) for item in items]
     prompts = (task.prompt(spec.prompts).render(items[0]), DETAIL_INSTRUCTIONS[0])
     images = [item.image for item in items]
-    found: dict[str, Any] = {
-        kind: item_losses(model, images, texts, prompt, spec.batch).tolist()
-        for kind, texts, prompt in zip(KINDS, (single, joined), prompts, strict=True)
-    }
-    write_json(where / FILE, {"images": [image.name for image in images], **found})
-
-
-def item_losses(
-    model: Model, images: Sequence[ImageRef], texts: Sequence[str], prompt: str, batch_size: int
-) -> Floats:
-    """Losses of the text of each image.
-
-    Returns:
-        Shape (images, 3): nats with the right image, nats with the wrong one, tokens.
-    """
-    right, wrong = (
-        model.losses(
-            _Decoded(shown), [prompt] * len(texts), texts, max_tokens=MAX_TOKENS, batch_size=batch_size
+    found: dict[str, Any] = {}
+    for kind, texts, prompt in zip(KINDS, (single, joined), prompts, strict=True):
+        asked = [prompt] * len(texts)
+        right, wrong = (
+            model.losses(_Decoded(shown), asked, texts, max_tokens=MAX_TOKENS, batch_size=spec.batch)
+            for shown in (images, [*images[1:], *images[:1]])
         )
-        for shown in (images, [*images[1:], *images[:1]])
-    )
-    return np.array(
-        [[sum(one), sum(other), len(one)] for one, other in zip(right, wrong, strict=True)], np.float64
-    )
+        found[kind] = [
+            [float(sum(one)), float(sum(other)), float(len(one))]
+            for one, other in zip(right, wrong, strict=True)
+        ]
+    write_json(where / FILE, {"images": [image.name for image in images], **found})
 
 
 class _Decoded(Sequence[Image.Image]):
