@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from finegold.report.text import number, percent
+from finegold.report.text import duration, number, percent
 from finegold.report.thumbnails import data_uri
 from finegold.run import atomic_path
 
@@ -76,6 +76,7 @@ def _environment() -> Environment:
         "number": number,
         "count": "{:,}".format,
         "percent": percent,
+        "duration": duration,
         "data_uri": data_uri,
         "embedded_json": embedded_json,
     }

@@ -1,9 +1,10 @@
 """What a study found: plain data that tables, plots and the report are made from."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from finegold.run.records import to_json
 from finegold.statistics import Estimate
 
 Better = Literal["higher", "lower"]
@@ -173,8 +174,15 @@ class Findings:
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """The findings as JSON: `findings.json`."""
-        return {"schema": "finegold/study/1", **asdict(self)}
+        """The content of `findings.json`."""
+        return to_json(self, "finegold/study/1")
+
+
+def change_kind(difference: Estimate, better: Better) -> Literal["better", "worse", "unclear"]:
+    """What a difference says: unclear without an interval, or with one that holds zero."""
+    if difference.ends is None or difference.ends[0] <= 0 <= difference.ends[1]:
+        return "unclear"
+    return "better" if (difference.value > 0) == (better == "higher") else "worse"
 
 
 def verdict(difference: Estimate, better: Better, scale: float) -> tuple[str, bool]:
@@ -188,13 +196,14 @@ def verdict(difference: Estimate, better: Better, scale: float) -> tuple[str, bo
     if difference.ends is None:
         return "no interval: one image or none", False
     low, high = (end * scale for end in difference.ends)
-    if low <= 0 <= high:
+    kind = change_kind(difference, better)
+    if kind == "unclear":
         return f"no difference seen: {signed(low, scale)} to {signed(high, scale)}", False
-    higher = difference.value > 0
-    word = "better" if higher == (better == "higher") else "worse"
-    ends = sorted((abs(low), abs(high)))
-    size, least, most = (f"{end:.{decimals(scale)}f}" for end in (abs(difference.value) * scale, *ends))
-    return f"{word} by {size} ({least} to {most})", True
+    size, least, most = (
+        f"{end:.{decimals(scale)}f}"
+        for end in (abs(difference.value) * scale, *sorted((abs(low), abs(high))))
+    )
+    return f"{kind} by {size} ({least} to {most})", True
 
 
 def decimals(scale: float) -> int:
