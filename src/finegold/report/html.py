@@ -18,8 +18,8 @@ from finegold.run import atomic_path
 def render_page(name: str, *, style: str = "", script: str = "", data: Any = None, **values: Any) -> str:
     """A page as one HTML text.
 
-    All text is escaped. A content security policy forbids every request, and every script but the page's,
-    which is named by its hash.
+    All text is escaped. A content security policy forbids every request, and every script except the page's,
+    which it names by its hash.
 
     Args:
         name: Template that extends `base.html`.

@@ -21,7 +21,7 @@ def judgement_section(result: Judgement, anchor: str = "judge") -> Markup:
     """An HTML fragment: win-tie-lose bars (all and by category), intervals, and the judge's biases.
 
     Args:
-        result: What was judged.
+        result: The judged answers.
         anchor: HTML id, unique in the page.
     """
     tallies = _tallies(result)
@@ -69,7 +69,7 @@ def _bias(result: Judgement) -> list[tuple[str, str]]:
         ("both orders agree", share_text(bias.order_consistency)),
         ("verdicts for the answer shown first (fair: 50%)", share_text(bias.first_position)),
         ("verdicts for the longer answer", share_text(bias.longer)),
-        ("draws", str(bias.draws)),
+        ("verdicts that are draws", str(bias.draws)),
     ]
 
 
@@ -80,7 +80,7 @@ def _figures(found: Tally, p: str = "") -> tuple[str, str, str]:
 
 
 def share_text(estimate: Estimate | None) -> str:
-    """`48% (35 to 62, n=60)`."""
+    """A share with its interval and number of cases: `48% (35 to 62, n=60)`."""
     if estimate is None or estimate.ends is None:
         return "no cases"
     low, high = (f"{100 * end:.0f}" for end in estimate.ends)
@@ -88,7 +88,7 @@ def share_text(estimate: Estimate | None) -> str:
 
 
 def net_text(estimate: Estimate | None) -> str:
-    """`+0.22 (+0.00 to +0.43)`."""
+    """Net wins with their interval: `+0.22 (+0.00 to +0.43)`."""
     if estimate is None or estimate.ends is None:
         return "no cases"
     low, high = estimate.ends
@@ -96,6 +96,6 @@ def net_text(estimate: Estimate | None) -> str:
 
 
 def _tallies(result: Judgement) -> dict[str, Tally]:
-    """All questions, then each category if there are several."""
+    """Counts of all questions, then of each category if there are several."""
     categories = result.by_category()
     return {"all": result.overall()} | (categories if len(categories) > 1 else {})

@@ -38,7 +38,7 @@ IMAGES = 16
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a study still takes.
+    """Time and money that a study still takes.
 
     Attributes:
         runs: Number of trainings and evaluations in all.
@@ -86,11 +86,11 @@ class Cost:
 
 
 def plan_study(study: Study, out: str | Path, *, workers: int | None = None, device: str = "auto") -> Cost:
-    """What `run_study` would take: what is not done yet is timed on a small scale, and multiplied.
+    """Time and money that `run_study` would take: short trials of what is not done yet, multiplied.
 
     Args:
         study: From `load_study`.
-        out: The study's folder: what is done there counts nothing.
+        out: The study's folder; what is done there costs nothing.
         workers: Number of runs side by side; as many as there are GPUs, or cores, if None.
         device: `auto`, `cpu`, `cuda`...
 
@@ -105,7 +105,7 @@ def plan_study(study: Study, out: str | Path, *, workers: int | None = None, dev
 
 @dataclass(frozen=True, slots=True)
 class _Jobs:
-    """Numbers of models in all, with something left to do, to train, and by task to answer; rows to show."""
+    """Numbers of models in all, unfinished, to train, and to answer each task; number of rows."""
 
     all: int
     left: int

@@ -12,7 +12,7 @@ from finegold.study.losses import FILE, write_losses
 from finegold.study.task_items import TaskSpec
 
 VERSION = 1
-"""Raised when the same inputs would give other models."""
+"""Version of the trainings: raise it when the same inputs give other models."""
 WEIGHTS = frozenset({".safetensors", ".bin", ".json", ".pth", ".model"})
 
 
@@ -25,9 +25,9 @@ class Training:
         data: File or folder of the subset.
         images: Image folder of the subset.
         ids: Where ids come from.
-        recipe: Name or file.
+        recipe: Name or file of the recipe.
         settings: The recipe's content with the study's changes.
-        steps: Number of steps in place of the recipe's.
+        steps: Number of training steps in place of the recipe's.
         batch: Rows of a step in place of the recipe's.
         seed: Seed of the training.
     """
@@ -68,12 +68,12 @@ class Job:
         return fingerprint(depends | {"identity": self.identity, "version": VERSION})
 
     def answers(self, folder: StudyFolder, task: str) -> Path:
-        """Where the answers to a task are, or will be."""
+        """Folder of the answers to a task, which may not be there yet."""
         (spec,) = (spec for spec in self.specs if spec.task == task)
         return folder.path / "answers" / spec.fingerprint(self.fingerprint)
 
     def left(self, folder: StudyFolder) -> tuple[TaskSpec, ...]:
-        """What is not answered yet."""
+        """The tasks that are not answered yet."""
         return tuple(spec for spec in self.specs if not _complete(self.answers(folder, spec.task), spec))
 
     def trained(self, folder: StudyFolder) -> dict[str, Any] | None:
@@ -87,11 +87,11 @@ def _complete(where: Path, spec: TaskSpec) -> bool:
 
 
 def run_job(out: Path, job: Job, device: str) -> dict[str, Any]:
-    """Train, unless that is done, and answer, unless that is done.
+    """Train the model and answer the tasks, each unless it is done.
 
     Args:
         out: The study's folder.
-        job: What to do.
+        job: The model and its tasks.
         device: `cpu`, `cuda:1`...
 
     Returns:
@@ -158,7 +158,7 @@ def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str,
 
 
 def weights_identity(model: str) -> str:
-    """What a model's weights are: hashes of the files of a folder; else its name, as a hub id must do."""
+    """Identity of a model's weights: the hashes of a folder's files, or the name of a model of a hub."""
     from finegold.offline.captioner import SHA256
 
     if model == "offline":

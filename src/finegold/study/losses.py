@@ -22,21 +22,22 @@ FILE = "losses.json"
 MAX_TOKENS = 160
 """Number of tokens at which a text is cut."""
 KINDS = ("single", "joined")
-"""The first reference of an image after the task's prompt; all of them joined, asked for in detail."""
+"""First reference of an image after the task's prompt; all of them joined after a prompt for detail."""
 
 
 def write_losses(where: Path, model: Model, spec: TaskSpec) -> None:
     """Measure the reference captions of a caption task, unless that is done.
 
-    An image's references are its own; the wrong image is that of the next item.
+    The file holds, for each of `KINDS`, three numbers for each image: nats with the right image, nats with
+    the wrong one, which is that of the next item, and tokens.
 
     Args:
         where: Folder of the model's answers.
-        model: What answered.
+        model: The model that answered.
         spec: The task.
 
     Raises:
-        ModelError: If the model tells no losses.
+        ModelError: If the model gives no losses.
     """
     if (where / FILE).exists():
         return
@@ -48,9 +49,9 @@ def write_losses(where: Path, model: Model, spec: TaskSpec) -> None:
     images = [item.image for item in items]
     found: dict[str, Any] = {}
     for kind, texts, prompt in zip(KINDS, (single, joined), prompts, strict=True):
-        asked = [prompt] * len(texts)
+        repeated = [prompt] * len(texts)
         right, wrong = (
-            model.losses(_Decoded(shown), asked, texts, max_tokens=MAX_TOKENS, batch_size=spec.batch)
+            model.losses(_Decoded(shown), repeated, texts, max_tokens=MAX_TOKENS, batch_size=spec.batch)
             for shown in (images, [*images[1:], *images[:1]])
         )
         found[kind] = [

@@ -18,13 +18,13 @@ from finegold.workflow import Compute
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A study up to its jobs.
+    """A study that is ready to run.
 
     Attributes:
         runs: The arms in the study's order, with their jobs.
-        pools: Rows by arm that names its own data; the study's rows under the empty name.
-        model: What is tuned.
-        encoder: What scores and clusters come from.
+        pools: Rows of each arm that names other data, by arm; the study's rows under the empty name.
+        model: The model that is tuned.
+        encoder: Encoder of scores and clusters.
         tasks: Tasks and items that every model answers.
         notes: What to know of the models.
     """
@@ -41,14 +41,14 @@ class Prepared:
         return list({job.fingerprint: job for one in self.runs for job in one.jobs}.values())
 
     def answers(self, folder: StudyFolder, task: str) -> dict[str, list[Path]]:
-        """Folders of the answers to a task: of each seed, by name of the arm; no arm that was not run."""
+        """Folders of the answers to a task, of each seed, by name of the arm; only of arms that were run."""
         return {
             one.arm.name: [job.answers(folder, task) for job in one.jobs] for one in self.runs if one.jobs
         }
 
 
 def prepare_study(folder: StudyFolder, study: Study, tasks: TaskItems, compute: Compute) -> Prepared:
-    """Train the offline models if the study has its own, choose every arm's rows, and name the jobs."""
+    """Train the offline models if the study asks for it, choose every arm's rows, and name the jobs."""
     model, encoder, notes = study.model, study.encoder, []
     if study.offline is None or model != "offline":
         model = base_model(folder, study, compute)
@@ -60,16 +60,15 @@ def prepare_study(folder: StudyFolder, study: Study, tasks: TaskItems, compute: 
         encoder = f"offline:{where / 'heads.safetensors'}" if encoder == "offline" else encoder
         notes.append(
             f"Encoder heads and captioner were trained for this study on {trained['photos']:,} photos; "
-            f"{trained['left_out']:,} photos of the pool or the evaluation were left out."
+            f"{trained['left_out']:,} photos of the pool or the evaluation were not used."
         )
     pools = {"": StudyRows(folder, study.data, encoder, compute)}
     pools |= {arm.name: StudyRows(folder, arm.data, encoder, compute) for arm in study.arms if arm.data}
     runs = []
-    identity = weights_identity(model)
+    untuned = Job(None, model, weights_identity(model), tasks.specs)
     for arm in study.arms:
         pool = pools.get(arm.name, pools[""])
         chosen = pool.choose(arm, study.seeds_of(arm))
-        untuned = Job(None, model, identity, tasks.specs)
         trainings = _trainings(study, chosen, pool) if arm.preset else [None]
         jobs = tuple(replace(untuned, training=training) for training in trainings)
         runs.append(replace(chosen, jobs=jobs))
@@ -77,7 +76,7 @@ def prepare_study(folder: StudyFolder, study: Study, tasks: TaskItems, compute: 
 
 
 def base_model(folder: StudyFolder, study: Study, compute: Compute) -> str:
-    """The model's name; a model of parts is put together in a folder, where every run starts from."""
+    """The model that every run starts from; a model of parts is put together in a folder."""
     if study.model not in NEW_MODELS:
         return study.model
     parts = study.parts or ModelParts()

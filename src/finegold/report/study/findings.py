@@ -12,7 +12,7 @@ Better = Literal["higher", "lower"]
 
 @dataclass(frozen=True, slots=True)
 class ArmResult:
-    """What was compared, and what it cost.
+    """An arm: what was compared, and what it cost.
 
     Attributes:
         name: Name of the arm, unique in the study.
@@ -88,7 +88,7 @@ class Outcome:
 
     @property
     def title(self) -> str:
-        """`flickr30k, strict: CIDEr-D`."""
+        """Task, scoring and metric: `flickr30k, strict: CIDEr-D`."""
         return f"{self.task}, {self.scoring}: {self.metric}"
 
 
@@ -144,7 +144,7 @@ class Findings:
 
     Attributes:
         name: Name of the study.
-        about: What it asks, in a sentence.
+        about: The question of the study, in a sentence.
         baseline: Name of the arm that differences are to.
         model: Model that was tuned.
         recipe: Recipe that it was tuned with.
@@ -156,7 +156,7 @@ class Findings:
         judgements: `finegold.judging.Judgement.as_json()` of each judged pair of arms; `a` is the arm, `b`
             the baseline.
         machine: Cores, device, seconds in all, library versions.
-        notes: Differences between what was requested and what was done.
+        notes: What differs from what was requested.
     """
 
     name: str

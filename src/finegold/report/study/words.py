@@ -100,7 +100,7 @@ def facts(findings: Findings) -> list[tuple[str, str]]:
 
 
 def introduction(findings: Findings) -> list[str]:
-    """What was asked, of which model, with which recipe, how intervals are made, on which machine."""
+    """The question, the model, the recipe, how intervals are made, and the machine, in sentences."""
     named = [f"{name.capitalize()}: {text}" for name, text in facts(findings) if text]
     named += [f"Machine: {described(findings.machine)}"] if findings.machine else []
     stripped = [text.strip() for text in (findings.about, *named) if text.strip()]
@@ -108,7 +108,7 @@ def introduction(findings: Findings) -> list[str]:
 
 
 def about(outcome: Outcome) -> str:
-    """What stands under a question's table."""
+    """The text under a question's table."""
     parts = [f"{outcome.images:,} images", f"{outcome.items:,} items", f"{outcome.better} is better"]
     if outcome.scale != 1:
         parts.append(f"numbers are times {outcome.scale:g}")
@@ -120,7 +120,7 @@ def about(outcome: Outcome) -> str:
 
 
 def arm_notes(findings: Findings) -> list[str]:
-    """What to know of arms that were run, then of the study."""
+    """Notes on arms that were run, then on the study."""
     known = [f"{arm.name}: {arm.note}" for arm in findings.arms if arm.note and arm.seeds]
     return known + list(findings.notes)
 
@@ -139,7 +139,7 @@ def side_by_side(findings: Findings, outcomes: list[Outcome]) -> list[tuple[Line
 
 
 def with_ends(estimate: Estimate, scale: float, *, sign: bool = False) -> str:
-    """`45.2 (43.1 to 47.0)`; with `sign`, `+1.2 (-0.3 to +2.7)`."""
+    """A value with its interval: `45.2 (43.1 to 47.0)`; with `sign`, `+1.2 (-0.3 to +2.7)`."""
 
     def one(part: float) -> str:
         return signed(part * scale, scale) if sign else f"{part * scale:.{decimals(scale)}f}"
