@@ -72,7 +72,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: dict[str, Any] = {
+    environment.filters |= {
         "number": number,
         "count": "{:,}".format,
         "percent": percent,
@@ -80,7 +80,6 @@ def _environment() -> Environment:
         "data_uri": data_uri,
         "embedded_json": embedded_json,
     }
-    environment.filters |= filters
     return environment
 
 

@@ -77,9 +77,9 @@ class StudyRows:
         self._folder = folder
         self.ids = pool.ids
 
-    def tables(self, preset: str, weights: dict[str, float] | None = None) -> SelectionTables:
+    def tables(self, preset: str) -> SelectionTables:
         """The tables that a preset needs, computed if they are not there."""
-        return self.run.compute_tables(SelectionSettings.of(preset, "100%", weights))
+        return self.run.compute_tables(SelectionSettings.of(preset, "100%"))
 
     def choose(self, arm: ArmSpec, seeds: int) -> ArmRuns:
         """The arm's rows for each seed; an arm whose indicators are missing, or too large, gets a note."""

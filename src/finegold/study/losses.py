@@ -43,15 +43,15 @@ def write_losses(where: Path, model: Model, spec: TaskSpec) -> None:
         return
     items = spec.read()
     (task,) = find_tasks([spec.task])
-    single = [item.references[0] for item in items]
-    joined = [" ".join(item.references) for item in items]
+    texts = ([item.references[0] for item in items], [" ".join(item.references) for item in items])
     prompts = (task.prompt(spec.prompts).render(items[0]), DETAIL_INSTRUCTIONS[0])
     images = [item.image for item in items]
     found: dict[str, Any] = {}
-    for kind, texts, prompt in zip(KINDS, (single, joined), prompts, strict=True):
-        repeated = [prompt] * len(texts)
+    for kind, said, prompt in zip(KINDS, texts, prompts, strict=True):
         right, wrong = (
-            model.losses(_Decoded(shown), repeated, texts, max_tokens=MAX_TOKENS, batch_size=spec.batch)
+            model.losses(
+                _Decoded(shown), [prompt] * len(said), said, max_tokens=MAX_TOKENS, batch_size=spec.batch
+            )
             for shown in (images, [*images[1:], *images[:1]])
         )
         found[kind] = [

@@ -23,7 +23,6 @@ class Prepared:
     Attributes:
         runs: The arms in the study's order, with their jobs.
         pools: Rows of each arm that names other data, by arm; the study's rows under the empty name.
-        model: The model that is tuned.
         encoder: Encoder of scores and clusters.
         tasks: Tasks and items that every model answers.
         notes: What to know of the models.
@@ -31,7 +30,6 @@ class Prepared:
 
     runs: tuple[ArmRuns, ...]
     pools: Mapping[str, StudyRows]
-    model: str
     encoder: str
     tasks: TaskItems
     notes: tuple[str, ...]
@@ -72,7 +70,7 @@ def prepare_study(folder: StudyFolder, study: Study, tasks: TaskItems, compute: 
         trainings = _trainings(study, chosen, pool) if arm.preset else [None]
         jobs = tuple(replace(untuned, training=training) for training in trainings)
         runs.append(replace(chosen, jobs=jobs))
-    return Prepared(tuple(runs), pools, model, encoder, tasks, tuple(notes))
+    return Prepared(tuple(runs), pools, encoder, tasks, tuple(notes))
 
 
 def base_model(folder: StudyFolder, study: Study, compute: Compute) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from finegold.run.records import to_json
 from finegold.statistics import Estimate
 
 Better = Literal["higher", "lower"]
@@ -172,10 +171,6 @@ class Findings:
     judgements: tuple[Mapping[str, Any], ...] = ()
     machine: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """The content of `findings.json`."""
-        return to_json(self, "finegold/study/1")
 
 
 def change_kind(difference: Estimate, better: Better) -> Literal["better", "worse", "unclear"]:

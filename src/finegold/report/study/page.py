@@ -24,7 +24,7 @@ from finegold.report.study.words import (
 )
 from finegold.report.text import printable
 from finegold.report.thumbnails import thumbnail
-from finegold.run import write_json, write_text
+from finegold.run import write_record, write_text
 from finegold.samples.images import decode
 from finegold.samples.sample import ImageRef
 
@@ -53,7 +53,7 @@ def write_findings(findings: Findings, folder: Path) -> dict[str, Path]:
     }
     page = render_study(findings)
     paths = {name: folder / name for name in ("findings.json", *texts, "study.html")}
-    write_json(paths["findings.json"], findings.as_json())
+    write_record(paths["findings.json"], findings, "finegold/study/1")
     for name, text in texts.items():
         write_text(paths[name], text)
     write_html(page, paths["study.html"])
