@@ -1,6 +1,7 @@
 """The page of a selection: a function of its manifest, its table, and what the shown rows say."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -82,8 +83,8 @@ def report_values(
         )
     by_rank = rows.by_rank
     misses = near_misses(rows, [cluster.quota for cluster in manifest.clusters], NEAR_MISSES)
-    clustered = manifest.clusters if rows.labels is not None else []
-    examples = [rows.examples(cluster.cluster).tolist() for cluster in clustered]
+    labels = () if rows.labels is None else range(len(manifest.clusters))
+    examples = [rows.examples(label).tolist() for label in labels]
     by_code: dict[str, list[dict[str, Any]]] = {}
     for row in excluded:
         by_code.setdefault(row["code"], []).append(row)
@@ -95,28 +96,14 @@ def report_values(
         for kept, removed in groups[:GROUPS]
         for key in (kept, *(row["sample_id"] for row in removed[:DUPLICATES]))
     }
-    shown = [
-        *by_rank[:GALLERY],
-        *(row for row, _ in misses),
-        *(row for several in examples for row in several),
-    ]
+    shown = {*by_rank[:GALLERY], *(row for row, _ in misses), *chain(*examples)}
     contents = read(
         {positions[row] for row in shown}
         | {position[key] for key in alike}
         | {row["row"] for several in by_code.values() for row in several[:MOST_EXCLUDED]}
     )
     formula = _formula(preset.quality, manifest.configuration.weights)
-    columns: list[tuple[str, str, Floats, list[str]]] = []
-    if rows.quality is not None:
-        columns.append(("Quality", formula, rows.quality, []))
-    for name in (scorer.name for scorer in manifest.configuration.scorers):
-        values = column(pool, name)
-        missing = {
-            "the scorer failed on them": manifest.counts.excluded.get(f"{name}-failed", 0),
-            "it does not apply to them": int(np.isnan(values).sum()),
-        }
-        remarks = [f"{count:,} have no score: {why}" for why, count in missing.items() if count]
-        columns.append((*scorer_label(name), values, remarks))
+    columns = _columns(manifest, pool, rows, formula)
     in_order = [np.sort(values[np.isfinite(values)]) for _, _, values, _ in columns]
 
     def card(row: int, why: str = "") -> dict[str, Any]:
@@ -135,33 +122,22 @@ def report_values(
             "why": why,
         }
 
+    pictures = [
+        [(row, rows.ids[row], found) for row in several if (found := contents[positions[row]].thumbnail)]
+        for several in examples
+    ]
     settings = manifest.configuration.dedup_settings()
     chosen = {rows.ids[row] for row in by_rank}
     likes = {key: contents[position[key]] for key in alike}
     return {
         "manifest": manifest,
         "preset": preset,
-        # As it stands after a colon: "The best" begins small, "CLIP alone" does not.
-        "summary": preset.summary[:1].lower() + preset.summary[1:]
-        if preset.summary[1:2].islower()
-        else preset.summary,
         "formula": formula,
         "normalise": NORMALISE.get(preset.normalise, preset.normalise),
         "size": len(by_rank),
         "usable": len(positions),
         "panels": [_panel(*one, rows.selected) for one in columns],
-        "clusters": _cluster_lines(
-            manifest,
-            rows,
-            [
-                [
-                    (row, rows.ids[row], picture)
-                    for row in several
-                    if (picture := contents[positions[row]].thumbnail)
-                ]
-                for several in examples
-            ],
-        ),
+        "clusters": _cluster_lines(manifest, rows, pictures),
         "cards": [card(row) for row in by_rank[:GALLERY]],
         "first": FIRST,
         "misses": [card(row, why) for row, why in misses],
@@ -179,6 +155,24 @@ def _formula(quality: str, weights: Mapping[str, float]) -> str:
     if quality == "product":
         return " × ".join(name if power == 1 else f"{name}^{power:g}" for name, power in weights.items())
     return " + ".join(f"{weight:g} × {name}" for name, weight in weights.items())
+
+
+def _columns(
+    manifest: Manifest, pool: pa.Table, rows: PoolRows, formula: str
+) -> list[tuple[str, str, Floats, list[str]]]:
+    """Label, unit, values and remarks of the quality and of each indicator."""
+    columns: list[tuple[str, str, Floats, list[str]]] = []
+    if rows.quality is not None:
+        columns.append(("Quality", formula, rows.quality, []))
+    for name in (scorer.name for scorer in manifest.configuration.scorers):
+        values = column(pool, name)
+        missing = {
+            "the scorer failed on them": manifest.counts.excluded.get(f"{name}-failed", 0),
+            "it does not apply to them": int(np.isnan(values).sum()),
+        }
+        remarks = [f"{count:,} have no score: {why}" for why, count in missing.items() if count]
+        columns.append((*scorer_label(name), values, remarks))
+    return columns
 
 
 def _share_above(ordered: Floats, value: float) -> float | None:

@@ -81,7 +81,7 @@ class PoolRows:
     def examples(self, label: int) -> Ints:
         """The rows nearest to the mean of a cluster, one of each picture; without images the first ones."""
         members = np.flatnonzero(self.labels == label)
-        if self.vectors is None or not np.isfinite(self.vectors[members]).all():
+        if self.vectors is None or not len(members) or not np.isfinite(self.vectors[members]).all():
             return members[:EXAMPLES]
         points = self.vectors[members]
         nearest = np.argsort(((points - points.mean(axis=0)) ** 2).sum(axis=1), kind="stable")
