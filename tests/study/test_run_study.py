@@ -118,11 +118,11 @@ def test_an_arm_finds_scores_that_were_made_before_in_the_run_folder_of_the_rows
     scorer = make_scorer("reward", model=save_deberta(tmp_path / "reward"))
     Run.open(made_before, source, compute=Compute(device="cpu")).score(scorer)
     (arm,) = (arm for arm in study.arms if arm.name == "rewarded")
-    folder, machine = StudyFolder(tmp_path / "out"), Compute(device="cpu")
-    without = StudyRows(folder, study.data, "offline", machine).choose(arm, 1)
+    folder, compute = StudyFolder(tmp_path / "out"), Compute(device="cpu")
+    without = StudyRows(folder, study.data, "offline", compute).choose(arm, 1)
     assert without.missing
     named = study.data.model_copy(update={"run": str(made_before)})
-    chosen = StudyRows(folder, named, "offline", machine).choose(arm, 1)
+    chosen = StudyRows(folder, named, "offline", compute).choose(arm, 1)
     assert not chosen.missing, chosen.note
     (subset,) = chosen.subsets
     manifest = json.loads((subset.data.parent / "selection.json").read_text())

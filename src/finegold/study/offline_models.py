@@ -43,7 +43,7 @@ def place(folder: StudyFolder, settings: Offline, photos: CaptionedPhotos) -> Pa
 
 
 def train_offline_models(
-    folder: StudyFolder, settings: Offline, photos: CaptionedPhotos, left_out: int
+    folder: StudyFolder, settings: Offline, photos: CaptionedPhotos, skipped: int
 ) -> tuple[Path, dict[str, Any]]:
     """Train heads and captioner, or find them; a killed training continues with what was not finished.
 
@@ -51,7 +51,7 @@ def train_offline_models(
         folder: The study's folder.
         settings: Settings of the trainings.
         photos: Photos to train on.
-        left_out: Number of photos that are in the pool or the evaluation, for the record.
+        skipped: Number of photos that are in the pool or the evaluation, for the record.
 
     Returns:
         Folder with `heads.safetensors` and `model`, and numbers of `photos` trained on and `left_out`.
@@ -60,11 +60,11 @@ def train_offline_models(
     found = finished(where)
     if found is None:
         with folder.run.step("stage1", photos=len(photos.names)):
-            found = _train(where, settings, photos, left_out)
+            found = _train(where, settings, photos, skipped)
     return where, found
 
 
-def _train(where: Path, settings: Offline, photos: CaptionedPhotos, left_out: int) -> dict[str, Any]:
+def _train(where: Path, settings: Offline, photos: CaptionedPhotos, skipped: int) -> dict[str, Any]:
     torch = require("torch", extra="offline", why="training offline models")
     import numpy as np
 
@@ -98,6 +98,6 @@ def _train(where: Path, settings: Offline, photos: CaptionedPhotos, left_out: in
         torch.set_num_threads(threads)
     spent = part["seconds"] + time.perf_counter() - begin
     write_json(where / "photos.json", list(photos.names))
-    facts = {"photos": len(photos.names), "left_out": left_out, "seconds": spent}
+    facts = {"photos": len(photos.names), "left_out": skipped, "seconds": spent}
     finish(where, facts)
     return facts

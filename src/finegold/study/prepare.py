@@ -52,8 +52,8 @@ def prepare_study(folder: StudyFolder, study: Study, tasks: TaskItems, compute: 
         model = base_model(folder, study, compute)
     if study.offline is not None:
         seen = StudyRows(folder, study.data, study.encoder, compute).image_hashes() | tasks.image_files()
-        photos, left_out = training_photos(study.offline, seen)
-        where, trained = train_offline_models(folder, study.offline, photos, left_out)
+        photos, skipped = training_photos(study.offline, seen)
+        where, trained = train_offline_models(folder, study.offline, photos, skipped)
         model = str(where / "model") if model == "offline" else model
         encoder = f"offline:{where / 'heads.safetensors'}" if encoder == "offline" else encoder
         notes.append(
