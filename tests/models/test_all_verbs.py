@@ -165,8 +165,6 @@ def test_a_study_trains_answers_and_measures_it(kind: str, world: World, tmp_pat
     if kind in TUNABLE:
         recipe = "hf-lora" if kind in made.ALL else "offline-stage2"
         training = Training(
-            model=model,
-            identity="identity",
             rows="rows",
             data=str(world.rows),
             images=None,

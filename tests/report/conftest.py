@@ -1,25 +1,33 @@
-"""A small report over made rows: everything in it, no file read."""
+"""A small report over made rows: a table, a manifest, and what the rows say; no file read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image, ImageDraw
 
-from finegold.report.selection.inputs import (
-    Cluster,
-    DatasetFacts,
-    ExcludedRow,
-    Indicator,
-    PoolRows,
-    Provenance,
-    ReportInputs,
-    RowContent,
-    SelectionFacts,
-)
-from finegold.report.selection.near_misses import near_misses
+from finegold.report.selection.sections import RowContent
 from finegold.report.thumbnails import thumbnail
+from finegold.selection.manifest import (
+    ClusterInfo,
+    Configuration,
+    Counts,
+    DatasetInfo,
+    Manifest,
+    ScorerInfo,
+)
+from finegold.selection.preset import Preset
+from finegold.selection.table import EXCLUDED, NOT_SELECTED, SCHEMA, SELECTED
+
+FLOAT = pa.float64()
+EXCLUDED_ROWS = (
+    ("bad-1", "missing-image", "The image a.jpg does not exist."),
+    ("bad-2", "missing-image", "The image b.jpg does not exist."),
+    ("bad-3", "empty-answer", "The answer is empty."),
+)
+"""Id, code and reason of the rows that could not be used."""
 
 
 def picture(seed: int, size: tuple[int, int] = (240, 180)) -> Image.Image:
@@ -30,71 +38,131 @@ def picture(seed: int, size: tuple[int, int] = (240, 180)) -> Image.Image:
     return image
 
 
-def build(count: int = 400, size: int = 90, seed: int = 0, **changes: Any) -> ReportInputs:
-    """`size` of `count` made rows, picked by quality in four clusters; `changes` replace fields."""
-    generator = np.random.default_rng(seed)
-    ids = tuple(f"row-{index:05d}" for index in range(count))
-    labels = np.sort(generator.integers(0, 4, count)).astype(np.int64)
-    clip = generator.normal(30, 4, count)
+def build(
+    count: int = 400,
+    size: int = 90,
+    *,
+    clusters: bool = True,
+    indicators: bool = True,
+    excluded: Iterable[tuple[str, str, str]] = EXCLUDED_ROWS,
+    contents: dict[str, RowContent] | None = None,
+    rename: dict[str, str] | None = None,
+    preset: dict[str, Any] | None = None,
+    **changes: Any,
+) -> dict[str, Any]:
+    """`size` of `count` made rows, picked by quality in four clusters, as the arguments of `render_report`.
+
+    Args:
+        count: Usable rows.
+        size: Rows that are picked.
+        clusters: Whether there are clusters, and embeddings.
+        indicators: Whether there are two indicators, and a quality of them.
+        excluded: Id, code and reason of rows that could not be used.
+        contents: What some rows say, by id, in place of made texts.
+        rename: Other ids of some rows.
+        preset: Other fields of the preset.
+        changes: Other fields of the manifest.
+    """
+    generator = np.random.default_rng(0)
+    ids = [f"row-{index:05d}" for index in range(count)]
+    labels = np.sort(generator.integers(0, 4, count))
+    clip, length = generator.normal(30, 4, count), generator.integers(1, 200, count).astype(float)
     clip[::50] = np.nan
-    length = generator.integers(1, 200, count).astype(np.float64)
     quality = clip / 40 + length / 400
-    ranked = np.argsort(-np.nan_to_num(quality, nan=-1.0))[:size]
     rank = np.zeros(count, dtype=np.int64)
-    rank[ranked] = np.arange(1, size + 1)
-    sizes, quotas = np.bincount(labels, minlength=4), np.bincount(labels[ranked], minlength=4)
-    clusters = tuple(
-        Cluster(
-            int(sizes[label]),
-            int(quotas[label]),
-            tuple(ids[row] for row in np.flatnonzero(labels == label)[:5]),
-        )
-        for label in range(4)
-    )
-    pool = PoolRows(ids, rank, quality, labels, generator.random((count, 2)))
-    misses = near_misses(pool, clusters, 8)
-    shown = {ids[row] for row in ranked} | {miss.id for miss in misses}
-    shown |= {id for cluster in clusters for id in cluster.examples}
+    rank[np.argsort(-np.nan_to_num(quality, nan=-1.0))[:size]] = np.arange(1, size + 1)
+    bad = list(excluded)
+    total = count + len(bad)
+    names = [(rename or {}).get(id, id) for id in ids] + [id for id, _, _ in bad]
+
+    def numbers(values: Any, kind: pa.DataType = FLOAT) -> pa.Array:
+        return pa.array([None if value != value else value for value in values] + [None] * len(bad), kind)
+
+    nothing = np.full(count, np.nan)
+    columns = {
+        "sample_id": names,
+        "status": [SELECTED if place else NOT_SELECTED for place in rank] + [EXCLUDED] * len(bad),
+        "code": [None] * count + [code for _, code, _ in bad],
+        "reason": [None] * count + [reason for _, _, reason in bad],
+        "duplicate_of": [None] * total,
+        "cluster": numbers(labels.tolist() if clusters else nothing, pa.int64()),
+        "quality": numbers(quality if indicators else nothing),
+        "rank": pa.array([int(place) or None for place in rank] + [None] * len(bad), pa.int64()),
+        "row": range(total),
+        "place": [f"pool.json record {row}" for row in range(total)],
+        "content_hash": [""] * total,
+    }
+    table = pa.table({name: pa.array(columns[name], SCHEMA.field(name).type) for name in SCHEMA.names})
+    scorers = {"clip": clip, "length": length} if indicators else {}
+    for name, values in scorers.items():
+        table = table.append_column(name, numbers(values))
     pictures = [thumbnail(picture(number)) for number in range(12)]
-    contents = {
-        id: RowContent(
-            f"pool.json record {int(id[4:])}",
-            "Describe the image.",
-            f"A made answer for {id}. " * (1 + int(id[4:]) % 40),
-            pictures[int(id[4:]) % 12] if int(id[4:]) % 9 else None,
-        )
-        for id in sorted(shown)
-    }
+
+    def read(positions: set[int]) -> dict[int, RowContent]:
+        """Every ninth row has no picture."""
+        return {
+            row: (contents or {}).get(names[row])
+            or RowContent(
+                f"pool.json record {row}",
+                "Describe the image.",
+                f"A made answer for {names[row]}. " * (1 + row % 40),
+                pictures[row % 12] if row % 9 else None,
+            )
+            for row in positions
+        }
+
+    summary = "The best rows by quality inside each cluster."
+    content = Preset("instructiongpt4", "1", summary, weights={"clip": 1.0, "length": 0.5}).content()
     fields: dict[str, Any] = {
-        "dataset": DatasetFacts("pool.json", "llava", count + 3, count, "sha256:0123456789abcdef" * 4),
-        "selection": SelectionFacts(
-            "instructiongpt4",
-            "1",
-            "The best rows by quality inside each cluster.",
-            {"clip": 1.0, "length": 0.5},
-            "min-max",
-            notes=("The indicator reward was left out.",),
+        "finegold": "0.1.0",
+        "libraries": {"numpy": "2.0"},
+        "dataset": DatasetInfo(
+            fingerprint="sha256:0123456789abcdef",
+            format="llava",
+            name="pool.json",
+            instruction=None,
+            ids="record",
         ),
-        "rows": pool,
-        "provenance": Provenance(("finegold pick pool.json --size 90 --out picked",), {"finegold": "0.1.0"}),
-        "indicators": (
-            Indicator("clip", "CLIP score", "100 × cosine", clip, failed=int(np.isnan(clip).sum())),
-            Indicator("length", "Answer length", "tokens", length),
+        "configuration": Configuration(
+            preset=content | (preset or {}),
+            encoder=None,
+            scorers=[ScorerInfo(name=name, version="1", fingerprint="", parameters={}) for name in scorers],
+            weights=(preset or content).get("weights", {}) if indicators else {},
+            clustering=None,
         ),
-        "clusters": clusters,
-        "contents": contents,
-        "near_misses": misses,
-        "excluded": (
-            ExcludedRow("bad-1", "pool.json record 7", "missing-image", "The image a.jpg does not exist."),
-            ExcludedRow("bad-2", "pool.json record 8", "empty-answer", "The answer is empty.", pictures[0]),
+        "seed": 0,
+        "size": size,
+        "counts": Counts(
+            rows_in=total,
+            selected=size,
+            not_selected=count - size,
+            excluded={code: sum(one == code for _, one, _ in bad) for _, code, _ in bad},
         ),
-        "excluded_counts": {"missing-image": 2, "empty-answer": 1},
+        "clusters": [
+            ClusterInfo(
+                cluster=label,
+                size=int((labels == label).sum()),
+                quota=int((rank[labels == label] > 0).sum()),
+                selected=0,
+            )
+            for label in range(4 if clusters else 0)
+        ],
+        "notes": ["The indicator reward was not used."],
+        "rows": [],
     }
-    return ReportInputs(**{**fields, **changes})
+    return {
+        "manifest": Manifest(**{**fields, **changes}),
+        "table": table,
+        "read": read,
+        "embedded": (names[:count], generator.random((count, 3)), generator.random((count, 2)))
+        if clusters
+        else None,
+        "commands": ("finegold pick pool.json --size 90 --out picked",),
+    }
 
 
 @pytest.fixture(scope="session")
-def made() -> Callable[..., ReportInputs]:
+def made() -> Callable[..., dict[str, Any]]:
     return build
 
 

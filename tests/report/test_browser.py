@@ -1,33 +1,32 @@
 """The report in a real browser: silent, alone, readable on a phone and in the dark."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from PIL import Image
 
-from finegold.report import ReportInputs, RowContent, write_report
+from finegold.report.html import write_html
+from finegold.report.selection.page import render_report
+from finegold.report.selection.sections import RowContent
+from finegold.report.thumbnails import thumbnail
 
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
 @pytest.fixture(scope="module")
-def report(made: Callable[..., ReportInputs], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def report(made: Callable[..., dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made rows, among them words and ids that are hard to wrap and one that would like to run."""
-    inputs = made()
-    first, second, third = (
-        inputs.rows.ids[int(np.flatnonzero(inputs.rows.rank == rank)[0])] for rank in (1, 2, 3)
-    )
+    first, second, third = made()["table"].sort_by("rank")["sample_id"].to_pylist()[:3]
+    picture = thumbnail(Image.new("RGB", (240, 180), "teal"))
     contents = {
-        **inputs.contents,
-        first: RowContent("a/" * 60 + "b.json record 1", "", "w" * 900, inputs.contents[first].thumbnail),
+        first: RowContent("a/" * 60 + "b.json record 1", "", "w" * 900, picture),
         second: RowContent("pool.json record 2", "", "</p><script>document.title = 'taken'</script>" * 3),
         third: RowContent("pool.json record 3", "اوصف الصورة", "كلب يجري على الشاطئ " * 20),
     }
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(replace(inputs, contents=contents), path)
+    write_html(render_report(**made(contents=contents)), path)
     return path
 
 
@@ -122,7 +121,7 @@ def test_gallery_orders_filters_and_finds(browser: Any, report: Path) -> None:
         cards = page.locator("#first > .card")
         assert cards.count() == 60
         assert page.locator("#others").text_content() == "Show the other 30"
-        page.select_option("#order", label="Answer length, lowest first")
+        page.select_option("#order", label="Length score, lowest first")
         lengths = [float(card.get_attribute("data-values").split()[3]) for card in cards.all()]
         assert lengths == sorted(lengths)
         page.select_option("#cluster", label="2")

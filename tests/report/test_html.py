@@ -2,32 +2,27 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
+from PIL import Image
 
 from finegold.errors import ConfigError
-from finegold.report import (
-    ExcludedRow,
-    NearMiss,
-    PoolRows,
-    ReportInputs,
-    RowContent,
-    Section,
-    render_report,
-    write_report,
-)
-from finegold.report.html import embedded_json
+from finegold.report.html import embedded_json, write_html
+from finegold.report.selection.page import render_report
+from finegold.report.selection.sections import RowContent, Section
+from finegold.report.thumbnails import thumbnail
+from finegold.selection.manifest import DatasetInfo, Manifest
 
-Made = Callable[..., ReportInputs]
+Made = Callable[..., dict[str, Any]]
 ATTACK = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\" ' & <!-- {{ 7*7 }}"
 
 
@@ -54,39 +49,39 @@ class Elements(HTMLParser):
             self.text += data
 
 
-def hostile(made: Made) -> ReportInputs:
+def best(report: dict[str, Any]) -> str:
+    """Id of the row of rank 1."""
+    ids: list[str] = report["table"].filter(pc.equal(report["table"]["rank"], 1))["sample_id"].to_pylist()
+    return ids[0]
+
+
+def hostile(made: Made, picture: bytes) -> dict[str, Any]:
     """The attack in every place where text of the data or of the user can stand."""
-    inputs = made(count=60, size=20)
-    first = int(np.flatnonzero(inputs.rows.rank == 1)[0])
-    old = inputs.rows.ids[first]
-    ids = tuple(ATTACK if id == old else id for id in inputs.rows.ids)
-    rows = PoolRows(ids, inputs.rows.rank, inputs.rows.quality, inputs.rows.labels, inputs.rows.xy)
-    picture = next(content.thumbnail for content in inputs.contents.values() if content.thumbnail)
-    contents = {
-        **{id: content for id, content in inputs.contents.items() if id != old},
-        ATTACK: RowContent(ATTACK, ATTACK, ATTACK * 20, picture),
-    }
-    missed = inputs.near_misses[0].id
-    return replace(
-        inputs,
-        dataset=replace(inputs.dataset, name=ATTACK, fingerprint=ATTACK),
-        selection=replace(
-            inputs.selection, preset=ATTACK, summary=ATTACK, notes=(ATTACK,), weights={ATTACK: 1.0}
-        ),
-        rows=rows,
+    dataset = DatasetInfo(fingerprint=ATTACK, format="llava", name=ATTACK, instruction=None, ids="record")
+    section = Section("later", ATTACK, Markup("<p>judged</p>"))
+    old = best(made(count=60, size=20))
+    contents = {id: RowContent(ATTACK, ATTACK, ATTACK * 20, picture) for id in (ATTACK, "bad")}
+    report = made(
+        count=60,
+        size=20,
+        rename={old: ATTACK},
         contents=contents,
-        indicators=tuple(replace(column, label=ATTACK, unit=ATTACK) for column in inputs.indicators),
-        near_misses=(NearMiss(missed, ATTACK),),
-        excluded=(ExcludedRow(ATTACK, ATTACK, ATTACK, ATTACK, picture),),
-        excluded_counts={ATTACK: 1},
-        provenance=replace(inputs.provenance, commands=(ATTACK,), versions={ATTACK: ATTACK}),
-        clusters=tuple(replace(cluster, examples=(ATTACK,)) for cluster in inputs.clusters),
-        sections=(Section("later", ATTACK, Markup("<p>judged</p>")),),
+        excluded=[(ATTACK + "2", ATTACK, ATTACK)],
+        preset={"name": ATTACK, "version": ATTACK, "summary": ATTACK, "weights": {ATTACK: 1.0}},
+        dataset=dataset,
+        notes=[ATTACK],
+        libraries={ATTACK: ATTACK},
     )
+    # An indicator of a scorer that is not installed is shown under its name.
+    report["table"] = report["table"].rename_columns({"clip": ATTACK})
+    content = report["manifest"].model_dump(by_alias=True)
+    content["configuration"]["scorers"][0]["name"] = ATTACK
+    report["manifest"] = Manifest.model_validate(content)
+    return {**report, "commands": (ATTACK,), "sections": (section,)}
 
 
 def test_hostile_text_adds_no_element_and_is_shown_as_it_is(made: Made) -> None:
-    page = Elements(render_report(hostile(made)))
+    page = Elements(render_report(**hostile(made, thumbnail(Image.new("RGB", (30, 20))))))
     assert len(page.scripts) == 2
     assert not [
         attributes for _, attributes in page.tags if any(name.startswith("on") for name in attributes)
@@ -99,8 +94,8 @@ def test_hostile_text_adds_no_element_and_is_shown_as_it_is(made: Made) -> None:
 
 
 def test_data_in_the_script_element_reads_back(made: Made) -> None:
-    inputs = hostile(made)
-    data = json.loads(Elements(render_report(inputs)).scripts[0])
+    report = hostile(made, thumbnail(Image.new("RGB", (30, 20))))
+    data = json.loads(Elements(render_report(**report)).scripts[0])
     assert data["id"][data["rank"].index(1)] == ATTACK[:79] + "…"
     assert sorted(data["row"]) == list(range(60))
 
@@ -113,7 +108,7 @@ def test_embedded_json_never_closes_its_element_and_keeps_its_text(text: str) ->
 
 
 def test_policy_forbids_requests_and_names_the_only_script(made: Made) -> None:
-    page = Elements(render_report(made(count=60, size=20)))
+    page = Elements(render_report(**made(count=60, size=20)))
     policies = [attributes["content"] or "" for tag, attributes in page.tags if "http-equiv" in attributes]
     digest = b64encode(sha256(page.scripts[1].encode()).digest()).decode()
     assert len(policies) == 1
@@ -122,7 +117,7 @@ def test_policy_forbids_requests_and_names_the_only_script(made: Made) -> None:
 
 
 def test_nothing_refers_outside_the_file(made: Made) -> None:
-    page = render_report(made())
+    page = render_report(**made())
     for _, attributes in Elements(page).tags:
         for name in ("src", "href", "srcset", "action", "poster", "data"):
             value = attributes.get(name) or "#"
@@ -131,7 +126,7 @@ def test_nothing_refers_outside_the_file(made: Made) -> None:
 
 
 def test_every_picture_has_a_text_and_every_link_a_target(made: Made) -> None:
-    tags = Elements(render_report(made())).tags
+    tags = Elements(render_report(**made())).tags
     assert all("alt" in attributes for tag, attributes in tags if tag == "img")
     anchors = {attributes["id"] for _, attributes in tags if "id" in attributes}
     assert len(anchors) == sum("id" in attributes for _, attributes in tags)
@@ -141,21 +136,19 @@ def test_every_picture_has_a_text_and_every_link_a_target(made: Made) -> None:
 
 
 def test_a_lone_surrogate_is_written_as_its_escape(made: Made, tmp_path: Path) -> None:
-    inputs = made(count=60, size=20)
-    id = inputs.rows.ids[int(np.flatnonzero(inputs.rows.rank == 1)[0])]
-    contents = {**inputs.contents, id: RowContent("pool.json record 1", "", "before \ud800 after")}
-    write_report(replace(inputs, contents=contents), tmp_path / "report.html")
+    contents = {best(made(count=60, size=20)): RowContent("pool.json record 1", "", "before \ud800 after")}
+    write_html(render_report(**made(count=60, size=20, contents=contents)), tmp_path / "report.html")
     assert "before \\ud800 after" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
 def test_same_inputs_same_bytes(made: Made) -> None:
-    assert render_report(made()) == render_report(made())
+    assert render_report(**made()) == render_report(**made())
 
 
 def test_later_sections_stand_before_the_recipe(made: Made) -> None:
     section = Section("judged", "Judged against random", Markup("<table><tr><td>61% wins</td></tr></table>"))
-    page = render_report(made(sections=(section,)))
+    page = render_report(**made(), sections=[section])
     assert (
         page.index("Excluded rows</h2>") < page.index("<td>61% wins</td>") < page.index("make it again</h2>")
     )
@@ -163,52 +156,33 @@ def test_later_sections_stand_before_the_recipe(made: Made) -> None:
 
 
 @pytest.mark.parametrize(
-    "left_out",
+    "lacking",
     [
-        {"indicators": ()},
-        {"clusters": (), "rows": PoolRows(("a", "b"), np.array([1, 0])), "indicators": (), "near_misses": ()},
-        {"contents": {}, "near_misses": ()},
-        {"excluded": (), "excluded_counts": {}},
-        {
-            "rows": PoolRows((), np.array([], dtype=np.int64)),
-            "indicators": (),
-            "clusters": (),
-            "near_misses": (),
-        },
+        {"indicators": False},
+        {"indicators": False, "clusters": False},
+        {"excluded": ()},
+        {"count": 0, "size": 0, "clusters": False},
     ],
-    ids=["no-indicators", "no-clusters", "no-contents", "no-excluded", "no-rows"],
+    ids=["no-indicators", "no-clusters", "no-excluded", "no-rows"],
 )
-def test_parts_that_a_run_lacks_are_left_out(made: Made, left_out: dict[str, Any]) -> None:
-    page = Elements(render_report(made(**left_out)))
+def test_parts_that_a_run_lacks_are_not_on_the_page(made: Made, lacking: dict[str, Any]) -> None:
+    page = Elements(render_report(**made(**lacking)))
     anchors = {attributes.get("id") for tag, attributes in page.tags if tag == "section"}
     assert {"selected", "excluded", "again"} <= anchors
-    assert ("clusters" in anchors) == ("clusters" not in left_out)
-    assert ("map" in anchors) == ("rows" not in left_out)
+    assert ("clusters" in anchors) == ("map" in anchors) == ("clusters" not in lacking)
+    assert ("scores" in anchors) == ("indicators" not in lacking)
 
 
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"near_misses": (NearMiss("nobody", "why"),)}, "nobody"),
-        (
-            {"rows": PoolRows(("a", "b"), np.array([1, 0, 0])), "indicators": ()},
-            "rank has 3 values for 2 rows",
-        ),
-        ({"clusters": ()}, "0 clusters"),
-    ],
-)
-def test_contradicting_inputs_are_refused(made: Made, change: dict[str, Any], says: str) -> None:
-    with pytest.raises(ConfigError, match=says):
-        render_report(made(**change))
+def test_files_of_two_selections_are_refused(made: Made) -> None:
+    with pytest.raises(ConfigError, match=r"a cluster 3, and selection\.json describes 0 clusters: give the"):
+        render_report(**made(clusters=True) | {"manifest": made(clusters=False)["manifest"]})
 
 
 def test_3439_rows_with_200_picked_stay_under_6_mb(made: Made) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (400, 400, 3), dtype=np.uint8)
-    from PIL import Image
-
-    from finegold.report.thumbnails import thumbnail
-
-    heaviest = thumbnail(Image.fromarray(noise))
-    inputs = made(count=3439, size=200)
-    contents = {id: replace(content, thumbnail=heaviest) for id, content in inputs.contents.items()}
-    assert len(render_report(replace(inputs, contents=contents)).encode()) < 6_000_000
+    heaviest = RowContent(
+        "pool.json", "Describe it.", "A made answer. " * 20, thumbnail(Image.fromarray(noise))
+    )
+    report = made(count=3439, size=200)
+    page = render_report(**report | {"read": lambda rows: dict.fromkeys(rows, heaviest)})
+    assert len(page.encode()) < 6_000_000

@@ -118,11 +118,11 @@ def test_an_arm_finds_scores_that_were_made_before_in_the_run_folder_of_the_rows
     scorer = make_scorer("reward", model=save_deberta(tmp_path / "reward"))
     Run.open(made_before, source, compute=Compute(device="cpu")).score(scorer)
     (arm,) = (arm for arm in study.arms if arm.name == "rewarded")
-    folder, machine = StudyFolder(tmp_path / "out"), Compute(device="cpu")
-    without = StudyRows(folder, study.data, "offline", machine).choose(arm, 1)
+    folder, compute = StudyFolder(tmp_path / "out"), Compute(device="cpu")
+    without = StudyRows(folder, study.data, "offline", compute).choose(arm, 1)
     assert without.missing
     named = study.data.model_copy(update={"run": str(made_before)})
-    chosen = StudyRows(folder, named, "offline", machine).choose(arm, 1)
+    chosen = StudyRows(folder, named, "offline", compute).choose(arm, 1)
     assert not chosen.missing, chosen.note
     (subset,) = chosen.subsets
     manifest = json.loads((subset.data.parent / "selection.json").read_text())
@@ -160,11 +160,11 @@ def test_offline_models_of_the_study_never_see_pool_or_evaluation(
     out = tmp_path / "out"
     findings = run_study(study, out, workers=1, device="cpu")
     (photos,) = out.glob("stage1-*/photos.json")
-    # Drawn pictures can be equal to the byte: these are left out as well.
+    # Drawn pictures can be equal to the byte: these are not used either.
     shown = {path.read_bytes() for path in (*pool.parent.iterdir(), *evaluated.parent.iterdir())}
     free_names = [name for name in names if (folder / name).read_bytes() not in shown]
     assert json.loads(photos.read_text()) == sorted(free_names)
-    told = f"{len(names) - len(free_names)} photos of the pool or the evaluation were left out"
+    told = f"{len(names) - len(free_names)} photos of the pool or the evaluation were not used"
     assert any(told in note for note in findings.notes)
 
     captions.write_text("copy-0003.png\tOnly a copy.\n")
@@ -184,7 +184,7 @@ def test_a_model_put_together_from_parts_is_every_run_s_start(study_file: Path, 
     assert findings.recipe == "offline-stage2"
     tuned = {file_sha256(path) for path in out.glob("models/*/projection.safetensors")}
     assert len(tuned - {file_sha256(base)}) == 2
-    with pytest.raises(ConfigError, match="the model 'offline' has its own parts"):
+    with pytest.raises(ConfigError, match="the model 'offline' takes no parts"):
         load_study(str(study_file), {"parts": parts})
 
 

@@ -4,7 +4,7 @@ import csv
 import io
 import sys
 
-from finegold.report.selection.comparison import figure_text
+from finegold.report.selection.sections import figure_text
 from finegold.selection.compare import PresetComparison
 
 

@@ -120,7 +120,8 @@ def histogram_svg(counts: Histogram, medians: tuple[float, float | None], *, axi
         axis: What the horizontal axis counts.
         title: Text alternative.
     """
-    shares = {name: _shares(rows) for name, rows in (("pool", counts.pool), ("pick", counts.selection))}
+    both = {"pool": counts.pool, "pick": counts.selection}
+    shares = {name: rows / max(int(rows.sum()), 1) for name, rows in both.items()}
     edges, highest = counts.edges, max(float(each.max()) for each in shares.values())
     step = _round_step(highest / 3.2)
     top = math.ceil(highest / step - 1e-9) * step
@@ -357,10 +358,6 @@ def _text(x: float, y: float, text: str, anchor: str, css: str = "tick") -> str:
 def _counts(values: Floats, edges: Floats) -> Ints:
     inside = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
     return np.bincount(inside, minlength=len(edges) - 1).astype(np.int64)
-
-
-def _shares(counts: Ints) -> Floats:
-    return counts / max(int(counts.sum()), 1)
 
 
 def _round_step(about: float) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from finegold.report.text import number, percent
+from finegold.report.text import duration, number, percent
 from finegold.report.thumbnails import data_uri
 from finegold.run import atomic_path
 
@@ -18,8 +18,8 @@ from finegold.run import atomic_path
 def render_page(name: str, *, style: str = "", script: str = "", data: Any = None, **values: Any) -> str:
     """A page as one HTML text.
 
-    All text is escaped. A content security policy forbids every request, and every script but the page's,
-    which is named by its hash.
+    All text is escaped. A content security policy forbids every request, and every script except the page's,
+    which it names by its hash.
 
     Args:
         name: Template that extends `base.html`.
@@ -72,14 +72,14 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: dict[str, Any] = {
+    environment.filters |= {
         "number": number,
         "count": "{:,}".format,
         "percent": percent,
+        "duration": duration,
         "data_uri": data_uri,
         "embedded_json": embedded_json,
     }
-    environment.filters |= filters
     return environment
 
 

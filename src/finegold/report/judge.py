@@ -21,14 +21,14 @@ def judgement_section(result: Judgement, anchor: str = "judge") -> Markup:
     """An HTML fragment: win-tie-lose bars (all and by category), intervals, and the judge's biases.
 
     Args:
-        result: What was judged.
+        result: The judged answers.
         anchor: HTML id, unique in the page.
     """
-    tallies, bias = _tallies(result), result.bias()
+    tallies = _tallies(result)
     overall = tallies["all"]
+    parts = ("win", "tie", "lose", "invalid") if overall.invalid else ("win", "tie", "lose")
     counts = {
-        name: {"win": found.wins, "tie": found.ties, "lose": found.losses}
-        | ({"invalid": found.invalid} if overall.invalid else {})
+        name: dict(zip(parts, (found.wins, found.ties, found.losses, found.invalid), strict=False))
         for name, found in tallies.items()
     }
     return render_part(
@@ -37,22 +37,8 @@ def judgement_section(result: Judgement, anchor: str = "judge") -> Markup:
         anchor=anchor,
         invalid=overall.invalid,
         bars=stacked_bars(counts, f"{overall.wins} wins, {overall.ties} ties, {overall.losses} losses"),
-        rows=[
-            (
-                name,
-                share_text(found.win_rate),
-                net_text(found.net),
-                "" if found.p_value is None else f"p = {found.p_value:.3f}",
-            )
-            for name, found in tallies.items()
-        ],
-        bias=[
-            ("both orders agree", share_text(bias.order_consistency)),
-            ("verdicts for the answer shown first (fair: 50%)", share_text(bias.first_position)),
-            ("verdicts for the longer answer", share_text(bias.longer)),
-            ("draws", str(bias.draws)),
-            ("answered by", ", ".join(result.answered_by)),
-        ],
+        rows=[(name, *_figures(found, "p = ")) for name, found in tallies.items()],
+        bias=[*_bias(result), ("answered by", ", ".join(result.answered_by))],
     )
 
 
@@ -64,29 +50,37 @@ def judgement_table(result: Judgement) -> RenderableType:
     for name in ("win", "tie", "lose", "invalid", "win rate (95%)", "net (95%)", "p"):
         counts.add_column(name, justify="right")
     for name, found in _tallies(result).items():
-        counts.add_row(
-            escape(name),
-            *map(str, (found.wins, found.ties, found.losses, found.invalid)),
-            share_text(found.win_rate),
-            net_text(found.net),
-            "" if found.p_value is None else f"{found.p_value:.3f}",
-        )
-    bias = result.bias()
+        numbers = map(str, (found.wins, found.ties, found.losses, found.invalid))
+        counts.add_row(escape(name), *numbers, *_figures(found))
     judges, days = ", ".join(result.answered_by) or result.model, " to ".join(dict.fromkeys(result.dates))
     lines = [
-        f"both orders agree: {share_text(bias.order_consistency)}",
-        f"verdicts for the answer shown first: {share_text(bias.first_position)} (fair: 50%)",
-        f"verdicts for the longer answer: {share_text(bias.longer)}",
-        f"verdicts that are draws: {bias.draws}",
+        *(f"{name}: {value}" for name, value in _bias(result)),
         f"judged by: {judges}, {days}" if days else f"judged by: {judges}",
-        *(f"stopped early: {reason}" for reason in [result.stopped] if reason),
+        *([f"stopped early: {result.stopped}"] if result.stopped else []),
         *result.notes,
     ]
     return Group(counts, Text("\n".join(lines)))
 
 
+def _bias(result: Judgement) -> list[tuple[str, str]]:
+    """What the verdicts say about the judge."""
+    bias = result.bias()
+    return [
+        ("both orders agree", share_text(bias.order_consistency)),
+        ("verdicts for the answer shown first (fair: 50%)", share_text(bias.first_position)),
+        ("verdicts for the longer answer", share_text(bias.longer)),
+        ("verdicts that are draws", str(bias.draws)),
+    ]
+
+
+def _figures(found: Tally, p: str = "") -> tuple[str, str, str]:
+    """Win rate and net wins with intervals, and the p-value, if there is one, after the text `p`."""
+    p_value = "" if found.p_value is None else f"{p}{found.p_value:.3f}"
+    return share_text(found.win_rate), net_text(found.net), p_value
+
+
 def share_text(estimate: Estimate | None) -> str:
-    """`48% (35 to 62, n=60)`."""
+    """A share with its interval and number of cases: `48% (35 to 62, n=60)`."""
     if estimate is None or estimate.ends is None:
         return "no cases"
     low, high = (f"{100 * end:.0f}" for end in estimate.ends)
@@ -94,7 +88,7 @@ def share_text(estimate: Estimate | None) -> str:
 
 
 def net_text(estimate: Estimate | None) -> str:
-    """`+0.22 (+0.00 to +0.43)`."""
+    """Net wins with their interval: `+0.22 (+0.00 to +0.43)`."""
     if estimate is None or estimate.ends is None:
         return "no cases"
     low, high = estimate.ends
@@ -102,6 +96,6 @@ def net_text(estimate: Estimate | None) -> str:
 
 
 def _tallies(result: Judgement) -> dict[str, Tally]:
-    """All questions, then each category if there are several."""
+    """Counts of all questions, then of each category if there are several."""
     categories = result.by_category()
     return {"all": result.overall()} | (categories if len(categories) > 1 else {})

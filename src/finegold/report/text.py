@@ -7,7 +7,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def number(value: float) -> str:
-    """About three significant digits: `12,300`, `31.4`, `0.0123`, with a proper minus sign."""
+    """A number with about three significant digits: `12,300`, `31.4`, `0.0123`, with a proper minus sign."""
     if value == 0:
         return "0"
     if abs(value) >= 1e7 or abs(value) < 1e-4:
@@ -19,13 +19,13 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """One decimal; a share of a few rows of many is not zero."""
+    """A share in percent with one decimal; `<0.1%` for a smaller one that is not zero."""
     shown = share * 100
     return "<0.1%" if 0 < shown < 0.1 else f"{shown:.1f}%"
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `41 s`, `3.2 min`, `1.5 h`."""
+    """A time in a fitting unit: `0.4 s`, `41 s`, `3.2 min`, `1.5 h`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 99.5:
@@ -36,12 +36,12 @@ def duration(seconds: float) -> str:
 
 
 def printable(text: str) -> str:
-    """One line that UTF-8 can hold: control characters become spaces, lone surrogates their escapes."""
+    """Text as one line of valid UTF-8: control characters become spaces, lone surrogates their escapes."""
     line = _UNPRINTABLE.sub(" ", text).strip()
     return line.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def cut(text: str, longest: int) -> str:
-    """One printable line of at most `longest` characters, with an ellipsis where it was longer."""
+def cut(text: str, limit: int) -> str:
+    """Text as one printable line of at most `limit` characters; an ellipsis ends a longer one."""
     text = printable(text)
-    return text if len(text) <= longest else text[: max(longest - 1, 1)].rstrip() + "…"
+    return text if len(text) <= limit else text[: max(limit - 1, 1)].rstrip() + "…"

@@ -47,16 +47,19 @@ class ArmRuns:
     Attributes:
         arm: The arm.
         subsets: Rows of each seed; empty for a model as it is, and for an arm that cannot be run.
-        note: What the selection had to say, or why the arm cannot be run.
-        missing: Whether it cannot be run.
+        note: Notes of the selection, or why the arm cannot be run.
         jobs: Job of each seed; equal for seeds that nothing tells apart.
     """
 
     arm: ArmSpec
     subsets: tuple[Subset, ...]
     note: str = ""
-    missing: bool = False
     jobs: tuple[Job, ...] = ()
+
+    @property
+    def missing(self) -> bool:
+        """Whether the arm cannot be run."""
+        return self.arm.preset is not None and not self.subsets
 
 
 class StudyRows:
@@ -65,14 +68,18 @@ class StudyRows:
     def __init__(self, folder: StudyFolder, pool: PoolSpec, encoder: str, compute: Compute) -> None:
         """Open the run folder; raises DataError or RunError if it cannot be opened."""
         self._source = DataSource.of(pool.path, pool.images, pool.format, pool.instruction, pool.ids)
-        path = Path(pool.run) if pool.run else folder.pool(fingerprint({"data": self._source.to_json()}))
+        path = (
+            Path(pool.run)
+            if pool.run
+            else folder.path / f"pool-{fingerprint({'data': self._source.to_json()})}.run"
+        )
         self.run = Run.open(path, self._source, encoder=encoder, compute=compute)
         self._folder = folder
         self.ids = pool.ids
 
-    def tables(self, preset: str, weights: dict[str, float] | None = None) -> SelectionTables:
+    def tables(self, preset: str) -> SelectionTables:
         """The tables that a preset needs, computed if they are not there."""
-        return self.run.compute_tables(SelectionSettings.of(preset, "100%", weights))
+        return self.run.compute_tables(SelectionSettings.of(preset, "100%"))
 
     def choose(self, arm: ArmSpec, seeds: int) -> ArmRuns:
         """The arm's rows for each seed; an arm whose indicators are missing, or too large, gets a note."""
@@ -85,7 +92,7 @@ class StudyRows:
                 for seed in range(seeds if seeded else 1)
             ]
         except (ConfigError, BudgetError) as error:
-            return ArmRuns(arm, (), f"{error}", missing=True)
+            return ArmRuns(arm, (), str(error))
         subsets = [self._write(selection) for selection in selections]
         notes = " ".join(selections[0].manifest.notes)
         return ArmRuns(arm, tuple(subsets if seeded else subsets * seeds), notes)
@@ -94,7 +101,7 @@ class StudyRows:
         rows = selection.chosen().sort_by("row")
         ids, content = rows["sample_id"].to_pylist(), rows["content_hash"].to_pylist()
         name = fingerprint({"ids": ids, "content": content, "dataset": self._source.to_json()})
-        out = self._folder.subset(name)
+        out = self._folder.path / "subsets" / name
         if not (out / MANIFEST).exists():
             dataset = self.run.dataset
             with output_folder(out, subset_names(dataset)) as filling:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from finegold.arrays import Ints
 from finegold.encoders import load_encoder
 from finegold.evaluation.task import Item
 from finegold.report.study.findings import Gain
@@ -49,7 +48,7 @@ def nearest_clusters(
     assert everything.labels is not None
     assert everything.embeddings is not None
     unit = unit_rows(everything.embeddings)
-    labels: Ints = everything.labels
+    labels = everything.labels
     whole = np.isfinite(unit).all(axis=1)
     numbers = np.unique(labels[whole & (labels >= 0)])
     means = unit_rows(np.stack([unit[whole & (labels == number)].mean(axis=0) for number in numbers]))

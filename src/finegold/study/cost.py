@@ -6,8 +6,8 @@ Nothing of the study is kept from the trials. Steps that are done already count 
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finegold.errors import BudgetError
@@ -38,7 +38,7 @@ IMAGES = 16
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a study still takes.
+    """Time and money that a study still takes.
 
     Attributes:
         runs: Number of trainings and evaluations in all.
@@ -86,11 +86,11 @@ class Cost:
 
 
 def plan_study(study: Study, out: str | Path, *, workers: int | None = None, device: str = "auto") -> Cost:
-    """What `run_study` would take: what is not done yet is timed on a small scale, and multiplied.
+    """Time and money that `run_study` would take: short trials of what is not done yet, multiplied.
 
     Args:
         study: From `load_study`.
-        out: The study's folder: what is done there counts nothing.
+        out: The study's folder; what is done there costs nothing.
         workers: Number of runs side by side; as many as there are GPUs, or cores, if None.
         device: `auto`, `cpu`, `cuda`...
 
@@ -105,32 +105,13 @@ def plan_study(study: Study, out: str | Path, *, workers: int | None = None, dev
 
 @dataclass(frozen=True, slots=True)
 class _Jobs:
-    """Numbers of models in all, with something left to do, to train, and by task to answer; rows to show."""
+    """Numbers of models in all, unfinished, to train, and to answer each task; number of rows."""
 
     all: int
     left: int
     trainings: int
     answers: Mapping[str, int]
     rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Rates:
-    """Seconds of a run's parts, with as many runs side by side as there are workers.
-
-    Attributes:
-        step: A training step.
-        item: Answering an item and measuring its references, by task.
-        load: Loading the model.
-        other: The rest of a run.
-        image: Features of an image that no run has seen yet.
-    """
-
-    step: float = 0.0
-    item: Mapping[str, float] = field(default_factory=dict)
-    load: float = 0.0
-    other: float = 0.0
-    image: float = 0.0
 
 
 class _Planning:
@@ -145,31 +126,24 @@ class _Planning:
         self.rows = StudyRows(folder, study.data, study.encoder, self.compute)
 
     def cost(self) -> Cost:
-        study, tasks = self.study, self.tasks
+        study = self.study
         stage1 = self.stage1_seconds()
-        prepared = None
-        if not stage1 and scores_are_there(self.rows, study):
-            prepared = prepare_study(self.folder, study, tasks, self.compute)
-        jobs = self.counted() if prepared is None else self.left(prepared)
-        scoring = 0.0 if prepared is not None else self.pool_seconds()
-        rates = self.rates() if jobs.left else _Rates()
-        steps = load_recipe(study.recipe_name, steps=study.steps).steps
-        items = {task: len(found) for task, found in tasks.items.items()}
-        answering = jobs.left * rates.load
-        answering += sum(models * items[task] * rates.item[task] for task, models in jobs.answers.items())
-        # The first to see an image computes its features; the others find them.
-        answering += (sum(items.values()) + jobs.rows) * rates.image
+        if stage1 or not scores_are_there(self.rows, study):
+            jobs, pool = self.counted(), self.pool_seconds()
+        else:
+            jobs, pool = self.left(prepare_study(self.folder, study, self.tasks, self.compute)), 0.0
+        training, answering = self.run_seconds(jobs) if jobs.left else (0.0, 0.0)
         calls, usd = None, None
         if study.judge is not None:
             from finegold.study.judge import judging_cost
 
-            calls, usd = judging_cost(study.judge, tasks.items[study.judge.task], len(study.arms) - 1)
+            calls, usd = judging_cost(study.judge, self.tasks.items[study.judge.task], len(study.arms) - 1)
         return Cost(
             runs=jobs.all,
             done=jobs.all - jobs.left,
             stage1=stage1,
-            pool=scoring,
-            training=jobs.trainings * (steps * rates.step + rates.other),
+            pool=pool,
+            training=training,
             answering=answering,
             workers=max(1, min(len(self.workers.devices), jobs.left)),
             calls=calls,
@@ -180,12 +154,12 @@ class _Planning:
         """What is to do when every subset is known."""
         jobs = prepared.jobs()
         left = [job for job in jobs if job.left(self.folder)]
-        trainings = [job for job in left if job.training and not job.trained(self.folder)]
+        trainings = sum(job.training is not None and job.trained(self.folder) is None for job in left)
         answers = Counter(spec.task for job in left for spec in job.left(self.folder))
-        return _Jobs(len(jobs), len(left), len(trainings), answers, len(prepared.pools[""].run.rows().usable))
+        return _Jobs(len(jobs), len(left), trainings, answers, len(prepared.pools[""].run.rows().usable))
 
     def counted(self) -> _Jobs:
-        """The same before anything is chosen: equal choices count once, arms of too many rows do not."""
+        """What is to do before anything is chosen: equal choices count once, arms of too many rows do not."""
         count = self.rows.run.dataset.count()
         untuned: tuple[object, ...] = ("as it is",)
         seen: dict[tuple[object, ...], int] = {}
@@ -234,30 +208,26 @@ class _Planning:
         return PoolSpec(path=str(written.data), images=images, ids=self.rows.ids)
 
     def pool_seconds(self) -> float:
-        """Read, embed and score the trial rows for every preset, and multiply.
-
-        The first round loads the models, so a second one on a new folder is the one that counts.
-        """
+        """Read, embed and score the trial rows for every preset, and multiply."""
         small = self.trial_pool()
         presets = dict.fromkeys(["stratified", *(arm.preset for arm in self.study.arms if arm.preset)])
-        seconds = 0.0
-        for number in range(2):
-            begin = time.perf_counter()
+
+        def score(number: int) -> None:
             folder = StudyFolder(self.trial / f"round-{number}")
             rows = StudyRows(folder, small, self.study.encoder, self.compute)
             for preset in presets:
                 rows.tables(preset)
-            seconds = time.perf_counter() - begin
-        return seconds * self.rows.run.dataset.count() / ROWS
 
-    def rates(self) -> _Rates:
+        return _second_time(score) * self.rows.run.dataset.count() / ROWS
+
+    def run_seconds(self, jobs: _Jobs) -> tuple[float, float]:
+        """Trainings and answers, from runs side by side, as many as there are workers, and multiplied."""
         study, tasks, workers = self.study, self.tasks, len(self.workers.devices)
         small, model = self.trial_pool(), base_model(self.folder, study, self.compute)
-        limits = {spec.task: min(len(tasks.items[spec.task]), 2 * spec.batch) for spec in tasks.specs}
+        counts = {task: len(found) for task, found in tasks.items.items()}
+        limits = {spec.task: min(counts[spec.task], 2 * spec.batch) for spec in tasks.specs}
         specs = tuple(replace(spec, limit=limits[spec.task], items="trial") for spec in tasks.specs)
         training = Training(
-            model=model,
-            identity=weights_identity(model),
             rows="trial",
             data=small.path,
             images=small.images,
@@ -269,32 +239,25 @@ class _Planning:
             seed=0,
         )
         # Two for each worker: the first ones import libraries and compute features, the second ones count.
-        jobs = [
-            Job(replace(training, seed=number), model, training.identity, specs)
+        trials = [
+            Job(replace(training, seed=number), model, weights_identity(model), specs)
             for number in range(2 * workers)
         ]
-        timed = [facts for _, facts in run_jobs(self.trial / "jobs", jobs, self.workers)][workers:]
+        timed = [facts for _, facts in run_jobs(self.trial / "jobs", trials, self.workers)][workers:]
         train, total = (sum(facts[key] for facts in timed) / len(timed) for key in ("train", "total"))
         answers = {task: sum(facts["answers"][task] for facts in timed) / len(timed) for task in limits}
-        load = self.load_seconds(model)
         other = total - train - sum(answers.values())
+        load = _second_time(lambda _: load_model(model, device=self.compute.device).load())
         # Weights are loaded for the first task that needs them.
         answers[specs[0].task] = max(0.0, answers[specs[0].task] - load)
-        return _Rates(
-            step=train / STEPS,
-            item={task: seconds / limits[task] for task, seconds in answers.items()},
-            load=load,
-            other=other,
-            image=self.image_seconds(model),
+        steps = load_recipe(study.recipe_name, steps=study.steps).steps
+        answering = jobs.left * load
+        answering += sum(
+            models * counts[task] * answers[task] / limits[task] for task, models in jobs.answers.items()
         )
-
-    def load_seconds(self, model: str) -> float:
-        seconds = 0.0
-        for _ in range(2):
-            begin = time.perf_counter()
-            load_model(model, device=self.compute.device).load()
-            seconds = time.perf_counter() - begin
-        return seconds
+        # The first to see an image computes its features; the others find them.
+        answering += (sum(counts.values()) + jobs.rows) * self.image_seconds(model)
+        return jobs.trainings * (steps * train / STEPS + other), answering
 
     def image_seconds(self, model: str) -> float:
         """Zero for a model whose features are not kept: they are part of its answers."""
@@ -307,6 +270,14 @@ class _Planning:
         begin = time.perf_counter()
         source.encode(pictures)
         return (time.perf_counter() - begin) / len(pictures)
+
+
+def _second_time(action: Callable[[int], object]) -> float:
+    """Seconds of an action's second run: the first one imports libraries and loads models."""
+    for number in range(2):
+        begin = time.perf_counter()
+        action(number)
+    return time.perf_counter() - begin
 
 
 def scores_are_there(pool: StudyRows, study: Study) -> bool:

@@ -1,7 +1,6 @@
 """Images where an arm and the baseline differ most, side by side (InstructionGPT-4, tables 6 to 8)."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +47,7 @@ def _example(
     answers: tuple[Answer, Answer],
     scores: tuple[float, float],
     paths: Mapping[str, Path | None],
+    judge: str = "",
 ) -> Example:
     first, second = answers
     return Example(
@@ -60,6 +60,7 @@ def _example(
         first_score=scores[0],
         second_score=scores[1],
         reference=first.references[0] if first.references else "",
+        judge=judge,
     )
 
 
@@ -86,5 +87,4 @@ def judged_examples(
         question = one["question_id"]
         pair = (answers[0][question], answers[1][question])
         a, b = (sum(order[side] for order in one["orders"]) / 2 for side in ("a", "b"))
-        found = _example((judgement["a"], judgement["b"]), pair, (a, b), paths)
-        yield replace(found, judge=words.get(question, ""))
+        yield _example((judgement["a"], judgement["b"]), pair, (a, b), paths, words.get(question, ""))

@@ -45,29 +45,9 @@ class StudyFolder:
         """Folder of the image features."""
         return self.path / "features"
 
-    def stage1(self, fingerprint: str) -> Path:
-        """Folder of offline models."""
-        return self.path / f"stage1-{fingerprint}"
-
-    def base(self, fingerprint: str) -> Path:
-        """Folder of a model that is put together."""
-        return self.path / f"base-{fingerprint}"
-
-    def pool(self, fingerprint: str) -> Path:
-        """Run folder of a dataset."""
-        return self.path / f"pool-{fingerprint}.run"
-
-    def subset(self, fingerprint: str) -> Path:
-        """Folder of chosen rows."""
-        return self.path / "subsets" / fingerprint
-
     def model(self, fingerprint: str) -> Path:
         """Folder of a tuned model."""
         return self.path / "models" / fingerprint
-
-    def answers(self, fingerprint: str) -> Path:
-        """Folder of what a model answered."""
-        return self.path / "answers" / fingerprint
 
     def results(self, study: str) -> Path:
         """Folder of a study's tables and report."""

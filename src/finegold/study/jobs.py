@@ -12,30 +12,26 @@ from finegold.study.losses import FILE, write_losses
 from finegold.study.task_items import TaskSpec
 
 VERSION = 1
-"""Raised when the same inputs would give other models."""
+"""Version of the trainings: raise it when the same inputs give other models."""
 WEIGHTS = frozenset({".safetensors", ".bin", ".json", ".pth", ".model"})
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What a tuned model depends on, and where its rows are.
+    """What a tuned model depends on beside the model that is tuned, and where its rows are.
 
     Attributes:
-        model: What is tuned: a name, a folder or a hub id.
-        identity: What its weights are.
         rows: Fingerprint of the subset.
         data: File or folder of the subset.
         images: Image folder of the subset.
         ids: Where ids come from.
-        recipe: Name or file.
+        recipe: Name or file of the recipe.
         settings: The recipe's content with the study's changes.
-        steps: Number of steps in place of the recipe's.
+        steps: Number of training steps in place of the recipe's.
         batch: Rows of a step in place of the recipe's.
         seed: Seed of the training.
     """
 
-    model: str
-    identity: str
     rows: str
     data: str
     images: str | None
@@ -46,21 +42,15 @@ class Training:
     batch: int | None
     seed: int
 
-    @property
-    def fingerprint(self) -> str:
-        """Names the model's folder."""
-        depends = {key: getattr(self, key) for key in ("identity", "rows", "settings", "seed")}
-        return fingerprint(depends | {"version": VERSION})
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A model and what is asked of it.
+    """A model and the tasks that it answers.
 
     Attributes:
-        training: None for a model as it is.
-        model: Name of the model; of a training, the model that was tuned.
-        identity: What its weights are.
+        training: Training of the model; None for a model as it is.
+        model: The model, before any training: a name, a folder or a hub id.
+        identity: Identity of that model's weights.
         specs: The tasks, each once.
     """
 
@@ -71,21 +61,24 @@ class Job:
 
     @property
     def fingerprint(self) -> str:
-        """Fingerprint of the weights that answer."""
-        return self.identity if self.training is None else self.training.fingerprint
+        """Fingerprint of the weights that answer: the name of a tuned model's folder."""
+        if self.training is None:
+            return self.identity
+        depends = {key: getattr(self.training, key) for key in ("rows", "settings", "seed")}
+        return fingerprint(depends | {"identity": self.identity, "version": VERSION})
 
     def answers(self, folder: StudyFolder, task: str) -> Path:
-        """Where the answers to a task are, or will be."""
+        """Folder of the answers to a task, which may not be there yet."""
         (spec,) = (spec for spec in self.specs if spec.task == task)
-        return folder.answers(spec.fingerprint(self.fingerprint))
+        return folder.path / "answers" / spec.fingerprint(self.fingerprint)
 
     def left(self, folder: StudyFolder) -> tuple[TaskSpec, ...]:
-        """What is not answered yet."""
+        """The tasks that are not answered yet."""
         return tuple(spec for spec in self.specs if not _complete(self.answers(folder, spec.task), spec))
 
     def trained(self, folder: StudyFolder) -> dict[str, Any] | None:
         """Seconds and steps of the training; None if it is not done, or there is none."""
-        return None if self.training is None else finished(folder.model(self.training.fingerprint))
+        return None if self.training is None else finished(folder.model(self.fingerprint))
 
 
 def _complete(where: Path, spec: TaskSpec) -> bool:
@@ -94,11 +87,11 @@ def _complete(where: Path, spec: TaskSpec) -> bool:
 
 
 def run_job(out: Path, job: Job, device: str) -> dict[str, Any]:
-    """Train, unless that is done, and answer, unless that is done.
+    """Train the model and answer the tasks, each unless it is done.
 
     Args:
         out: The study's folder.
-        job: What to do.
+        job: The model and its tasks.
         device: `cpu`, `cuda:1`...
 
     Returns:
@@ -108,22 +101,21 @@ def run_job(out: Path, job: Job, device: str) -> dict[str, Any]:
     begin = time.perf_counter()
     model, train = job.model, 0.0
     if job.training is not None:
-        model = str(folder.model(job.training.fingerprint))
-        train = _train(folder, job.training, device)["train"]
+        model = str(folder.model(job.fingerprint))
+        train = _train(folder, job, job.training, device)["train"]
     answers = _answer(folder, job, model, device)
     return {"train": train, "answers": answers, "total": time.perf_counter() - begin}
 
 
-def _train(folder: StudyFolder, training: Training, device: str) -> dict[str, Any]:
+def _train(folder: StudyFolder, job: Job, training: Training, device: str) -> dict[str, Any]:
     from finegold.tuning import tune
 
-    where = folder.model(training.fingerprint)
-    known = finished(where)
-    if known is not None:
+    where = folder.model(job.fingerprint)
+    if (known := finished(where)) is not None:
         return known
     result = tune(
         training.data,
-        model=training.model,
+        model=job.model,
         out=where,
         recipe=training.recipe,
         images=training.images,
@@ -166,7 +158,7 @@ def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str,
 
 
 def weights_identity(model: str) -> str:
-    """What a model's weights are: hashes of the files of a folder; else its name, as a hub id must do."""
+    """Identity of a model's weights: the hashes of a folder's files, or the name of a model of a hub."""
     from finegold.offline.captioner import SHA256
 
     if model == "offline":

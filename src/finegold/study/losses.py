@@ -22,54 +22,43 @@ FILE = "losses.json"
 MAX_TOKENS = 160
 """Number of tokens at which a text is cut."""
 KINDS = ("single", "joined")
-"""The first reference of an image after the task's prompt; all of them joined, asked for in detail."""
+"""First reference of an image after the task's prompt; all of them joined after a prompt for detail."""
 
 
 def write_losses(where: Path, model: Model, spec: TaskSpec) -> None:
     """Measure the reference captions of a caption task, unless that is done.
 
-    An image's references are its own; the wrong image is that of the next item.
+    The file holds, for each of `KINDS`, three numbers for each image: nats with the right image, nats with
+    the wrong one, which is that of the next item, and tokens.
 
     Args:
         where: Folder of the model's answers.
-        model: What answered.
+        model: The model that answered.
         spec: The task.
 
     Raises:
-        ModelError: If the model tells no losses.
+        ModelError: If the model gives no losses.
     """
     if (where / FILE).exists():
         return
     items = spec.read()
     (task,) = find_tasks([spec.task])
-    single = [item.references[0] for item in items]
-    joined = [" ".join(item.references) for item in items]
+    texts = ([item.references[0] for item in items], [" ".join(item.references) for item in items])
     prompts = (task.prompt(spec.prompts).render(items[0]), DETAIL_INSTRUCTIONS[0])
     images = [item.image for item in items]
-    found: dict[str, Any] = {
-        kind: item_losses(model, images, texts, prompt, spec.batch).tolist()
-        for kind, texts, prompt in zip(KINDS, (single, joined), prompts, strict=True)
-    }
-    write_json(where / FILE, {"images": [image.name for image in images], **found})
-
-
-def item_losses(
-    model: Model, images: Sequence[ImageRef], texts: Sequence[str], prompt: str, batch_size: int
-) -> Floats:
-    """Losses of the text of each image.
-
-    Returns:
-        Shape (images, 3): nats with the right image, nats with the wrong one, tokens.
-    """
-    right, wrong = (
-        model.losses(
-            _Decoded(shown), [prompt] * len(texts), texts, max_tokens=MAX_TOKENS, batch_size=batch_size
+    found: dict[str, Any] = {}
+    for kind, said, prompt in zip(KINDS, texts, prompts, strict=True):
+        right, wrong = (
+            model.losses(
+                _Decoded(shown), [prompt] * len(said), said, max_tokens=MAX_TOKENS, batch_size=spec.batch
+            )
+            for shown in (images, [*images[1:], *images[:1]])
         )
-        for shown in (images, [*images[1:], *images[:1]])
-    )
-    return np.array(
-        [[sum(one), sum(other), len(one)] for one, other in zip(right, wrong, strict=True)], np.float64
-    )
+        found[kind] = [
+            [float(sum(one)), float(sum(other)), float(len(one))]
+            for one, other in zip(right, wrong, strict=True)
+        ]
+    write_json(where / FILE, {"images": [image.name for image in images], **found})
 
 
 class _Decoded(Sequence[Image.Image]):

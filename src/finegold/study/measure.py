@@ -49,7 +49,7 @@ class Metric:
         return 1.0 if self.better == "higher" else -1.0
 
     def item_scores(self, arm: str, seed: int = 0) -> Floats:
-        """What each item alone gives with one seed of an arm, shape (items,)."""
+        """Scores of the single items with one seed of an arm, shape (items,)."""
         measure = self.arms[arm]
         return measure.combine(measure.statistics[seed])
 
@@ -132,7 +132,7 @@ LOSSES: tuple[tuple[str, Callable[[Floats], Floats], Better], ...] = (
     ("right image", _right, "lower"),
     ("gap to a wrong image", _gap, "higher"),
 )
-"""Nats for each token of the reference captions."""
+"""Name, formula and better direction of the losses, in nats for each token of the reference captions."""
 
 
 def outcome(metric: Metric, study: Study, used_to_fit: Sequence[str]) -> Outcome:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +16,12 @@ FEWEST = 8
 """Photos without which nothing is learnt at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class OfflineModels:
-    """What the study uses in place of the built-in ones.
-
-    Attributes:
-        encoder: Name for `load_encoder`.
-        model: Folder for `load_network`.
-        photos: Number of photos trained on.
-        left_out: Number of photos that are in the pool or the evaluation.
-    """
-
-    encoder: str
-    model: str
-    photos: int
-    left_out: int
-
-
 def training_photos(settings: Offline, seen: Collection[str]) -> tuple[CaptionedPhotos, int]:
-    """The photos to train on, and how many are left out.
+    """The photos to train on, and how many are not used.
 
     Args:
         settings: Where they are.
-        seen: Hex sha256 of the files of pool and evaluation.
+        seen: Hex sha256 of the files of the pool and the evaluation.
 
     Raises:
         DataError: If too few are left.
@@ -55,39 +37,34 @@ def training_photos(settings: Offline, seen: Collection[str]) -> tuple[Captioned
 
 
 def place(folder: StudyFolder, settings: Offline, photos: CaptionedPhotos) -> Path:
-    """Folder where these models are or will be."""
-    depends = settings.model_dump(exclude={"captions", "images"}) | {
-        "photos": photos.identity(),
-        "version": 1,
-    }
-    return folder.stage1(fingerprint(depends))
+    """Folder where the models of these settings and photos are or will be."""
+    depends = settings.model_dump(exclude={"captions", "images"})
+    return folder.path / f"stage1-{fingerprint(depends | {'photos': photos.identity(), 'version': 1})}"
 
 
 def train_offline_models(
-    folder: StudyFolder, settings: Offline, photos: CaptionedPhotos, left_out: int
-) -> OfflineModels:
+    folder: StudyFolder, settings: Offline, photos: CaptionedPhotos, skipped: int
+) -> tuple[Path, dict[str, Any]]:
     """Train heads and captioner, or find them; a killed training continues with what was not finished.
 
     Args:
         folder: The study's folder.
         settings: Settings of the trainings.
         photos: Photos to train on.
-        left_out: Number of photos that are in the pool or the evaluation, for the record.
+        skipped: Number of photos that are in the pool or the evaluation, for the record.
+
+    Returns:
+        Folder with `heads.safetensors` and `model`, and numbers of `photos` trained on and `left_out`.
     """
     where = place(folder, settings, photos)
     found = finished(where)
     if found is None:
         with folder.run.step("stage1", photos=len(photos.names)):
-            found = _train(where, settings, photos, left_out)
-    return OfflineModels(
-        f"offline:{where / 'heads.safetensors'}",
-        str(where / "model"),
-        found["photos"],
-        found["left_out"],
-    )
+            found = _train(where, settings, photos, skipped)
+    return where, found
 
 
-def _train(where: Path, settings: Offline, photos: CaptionedPhotos, left_out: int) -> dict[str, Any]:
+def _train(where: Path, settings: Offline, photos: CaptionedPhotos, skipped: int) -> dict[str, Any]:
     torch = require("torch", extra="offline", why="training offline models")
     import numpy as np
 
@@ -96,7 +73,6 @@ def _train(where: Path, settings: Offline, photos: CaptionedPhotos, left_out: in
     from finegold.tuning.offline.train import train_captioner
 
     heads, model = where / "heads.safetensors", where / "model"
-    spent = 0.0
     if (part := finished(where / "heads")) is None:
         begin = time.perf_counter()
         features = compute_features(photos, where / "features")
@@ -105,7 +81,6 @@ def _train(where: Path, settings: Offline, photos: CaptionedPhotos, left_out: in
         part = {"seconds": time.perf_counter() - begin}
         (where / "heads").mkdir(exist_ok=True)
         finish(where / "heads", part)
-    spent += part["seconds"]
     begin = time.perf_counter()
     threads = torch.get_num_threads()
     # One thread takes less time in all, and gives equal bits wherever the study continues.
@@ -121,8 +96,8 @@ def _train(where: Path, settings: Offline, photos: CaptionedPhotos, left_out: in
         )
     finally:
         torch.set_num_threads(threads)
-    spent += time.perf_counter() - begin
+    spent = part["seconds"] + time.perf_counter() - begin
     write_json(where / "photos.json", list(photos.names))
-    facts = {"photos": len(photos.names), "left_out": left_out, "seconds": spent}
+    facts = {"photos": len(photos.names), "left_out": skipped, "seconds": spent}
     finish(where, facts)
     return facts

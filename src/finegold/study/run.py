@@ -1,20 +1,30 @@
 """A study from its file to its report: the function behind `finegold study`."""
 
+import os
+import platform
 import time
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
+from finegold import __version__
 from finegold.errors import RunError
-from finegold.report.study.findings import Findings
+from finegold.evaluation.fitted import fitted_with
+from finegold.evaluation.task import find_tasks
+from finegold.report.study.findings import ArmResult, Example, Findings, Gain
 from finegold.report.study.page import write_findings
 from finegold.run import progress, write_json
+from finegold.selection.learned import MeasuredSubset, write_pairs
+from finegold.study.arms import ArmRuns
+from finegold.study.clusters import gains, nearest_clusters
+from finegold.study.examples import largest_differences
 from finegold.study.folder import StudyFolder
+from finegold.study.measure import Metric, outcome, read_metrics
 from finegold.study.prepare import Prepared, prepare_study
-from finegold.study.results import collect_findings
 from finegold.study.study import Study
 from finegold.study.task_items import read_task_items
 from finegold.study.workers import WorkerPool, run_jobs
 from finegold.workflow import Compute
+from finegold.workflow.selection import library_versions
 
 
 def run_study(study: Study, out: str | Path, *, workers: int | None = None, device: str = "auto") -> Findings:
@@ -38,9 +48,7 @@ def run_study(study: Study, out: str | Path, *, workers: int | None = None, devi
     with folder.run.writing():
         prepared = prepare_study(folder, study, tasks, Compute(device=pool.devices[0]))
         run_missing(folder, study, prepared, pool)
-        findings = collect_findings(folder, study, prepared, pool)
-        seconds = round(time.perf_counter() - begin, 1)
-        findings = replace(findings, machine={**findings.machine, "seconds of the last run": seconds})
+        findings = collect_findings(folder, study, prepared, pool, begin)
         write_findings(findings, folder.results(study.name))
     return findings
 
@@ -68,7 +76,7 @@ def run_missing(folder: StudyFolder, study: Study, prepared: Prepared, pool: Wor
         one.arm.name: [
             {
                 "subset": job.training and job.training.rows,
-                "model": job.training and job.training.fingerprint,
+                "model": job.training and job.fingerprint,
                 "answers": {spec.task: job.answers(folder, spec.task).name for spec in job.specs},
             }
             for job in one.jobs
@@ -76,3 +84,92 @@ def run_missing(folder: StudyFolder, study: Study, prepared: Prepared, pool: Wor
         for one in prepared.runs
     }
     write_json(folder.results(study.name) / "runs.json", listing)
+
+
+def collect_findings(
+    folder: StudyFolder, study: Study, prepared: Prepared, pool: WorkerPool, begin: float
+) -> Findings:
+    """Put tables, gains, examples and judgements together.
+
+    Raises:
+        RunError: If runs are missing.
+    """
+    metrics = read_metrics(folder, study, prepared)
+    found_gains: tuple[Gain, ...] = ()
+    examples: list[Example] = []
+    judgements: list[dict[str, object]] = []
+    if metrics:
+        main = metrics[0]
+        items = [item for name in study.evaluation.tasks for item in prepared.tasks.items[name]]
+        rows, device = prepared.pools[""], pool.devices[0]
+        clusters = nearest_clusters(folder.path, rows, prepared.encoder, device, items)
+        found_gains = gains(main, study, clusters)
+        examples += largest_differences(folder, study, prepared, main, items)
+        write_pairs(folder.results(study.name) / "pairs.jsonl", list(_pairs(main, prepared)))
+    if study.judge is not None:
+        from finegold.study.judge import judge_arms
+
+        judged, shown = judge_arms(folder, study, study.judge, prepared)
+        judgements += [one.as_json() for one in judged]
+        examples += shown
+    return Findings(
+        name=study.name,
+        about=study.about,
+        baseline=study.baseline,
+        model=study.model,
+        recipe=study.recipe_name,
+        level=study.level,
+        arms=tuple(_arm(folder, one) for one in prepared.runs),
+        questions=tuple(outcome(metric, study, _fitted(metric, study)) for metric in metrics),
+        gains=found_gains,
+        examples=tuple(examples),
+        judgements=tuple(judgements),
+        machine=_machine(pool) | {"seconds of the last run": round(time.perf_counter() - begin, 1)},
+        notes=prepared.notes,
+    )
+
+
+def _fitted(metric: Metric, study: Study) -> list[str]:
+    (task,) = find_tasks([metric.task])
+    presets = {arm.preset for arm in study.arms if arm.preset}
+    return list(dict.fromkeys(name for preset in sorted(presets) for name in fitted_with(task, preset)))
+
+
+def _arm(folder: StudyFolder, one: ArmRuns) -> ArmResult:
+    trained = [facts for job in one.jobs if (facts := job.trained(folder))]
+    preset = one.arm.preset or ""
+    return ArmResult(
+        name=one.arm.name,
+        preset=f"{preset} of {one.arm.data.path}" if preset and one.arm.data is not None else preset,
+        rows=len(one.subsets[0].ids) if one.subsets else 0,
+        seeds=len(one.jobs),
+        subsets=len({subset.fingerprint for subset in one.subsets}),
+        steps=int(trained[0]["steps"]) if trained else 0,
+        seconds=sum(fact["train"] for fact in trained) / len(trained) if trained else 0.0,
+        note=one.note,
+        whole=one.arm.size.strip() == "100%" and one.arm.data is None,
+    )
+
+
+def _machine(pool: WorkerPool) -> dict[str, object]:
+    return {
+        "finegold": __version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "workers": list(pool.devices),
+        "libraries": library_versions(),
+    }
+
+
+def _pairs(metric: Metric, prepared: Prepared) -> Iterator[MeasuredSubset]:
+    """What every tuned arm and seed chose, and the main metric it led to; higher is better."""
+    for one in prepared.runs:
+        results = metric.arms[one.arm.name].by_seed if one.subsets else ()
+        for seed, (subset, result) in enumerate(zip(one.subsets, results, strict=True)):
+            yield MeasuredSubset(
+                sample_ids=subset.ids,
+                result=metric.sign * float(result),
+                metric=f"{metric.task} {metric.scoring} {metric.name}",
+                name=f"{one.arm.name}, seed {seed}",
+                seed=seed,
+            )

@@ -112,7 +112,7 @@ class Evaluation(_Strict):
             result of the study.
         data: Folder of the tasks' files.
         prompts: Version of the wording.
-        splits: Split of each task that has not its first split.
+        splits: Split of each task that does not use its first split.
         limit: Number of items of each task, the first ones; None for all.
         losses: Whether losses of the reference captions are measured, with the right and with a wrong image.
         batch: Items of one forward pass.
@@ -156,10 +156,10 @@ class Study(_Strict):
 
     Attributes:
         name: Name of the folder of its results.
-        about: What it asks, in a sentence.
+        about: The question of the study, in a sentence.
         baseline: Name of the arm that differences are to.
         arms: What is compared.
-        seeds: Number of seeds of arms that do not say.
+        seeds: Number of seeds of each arm without a number of its seeds.
         model: What is tuned; `offline` stands for the captioner that the study trains if it has `offline`.
         parts: Parts of `minigpt4-7b` and `offline-smollm2`.
         recipe: How it is tuned; None for the model's usual recipe.
@@ -170,7 +170,7 @@ class Study(_Strict):
         data: The rows.
         evaluation: What is measured.
         offline: Offline models to train first.
-        judge: How a judge compares arms; None without one.
+        judge: How a judge compares arms; None without a judge.
         replicates: Resamples of the bootstrap.
         level: Share of the resamples inside an interval.
     """
@@ -195,7 +195,7 @@ class Study(_Strict):
 
     @property
     def recipe_name(self) -> str:
-        """The recipe of arms that do not say."""
+        """The recipe of arms that name none."""
         return self.recipe or default_recipe(self.model)
 
     def seeds_of(self, arm: ArmSpec) -> int:
@@ -209,7 +209,9 @@ class Study(_Strict):
         if twice:
             raise ValueError(f"two arms are called {min(twice)}")
         if self.parts is not None and self.model not in NEW_MODELS:
-            raise ValueError(f"the model '{self.model}' has its own parts, only {', '.join(NEW_MODELS)} do")
+            raise ValueError(
+                f"the model '{self.model}' takes no parts, as {', '.join(NEW_MODELS)} do: remove them"
+            )
         if self.baseline not in names:
             raise ValueError(f"the baseline '{self.baseline}' is none of the arms {', '.join(names)}")
         return self
@@ -239,8 +241,8 @@ def load_study(name: str, changes: Mapping[str, Any] | None = None) -> Study:
         if files:
             raise ConfigError(
                 f"the arm '{arm.name}' has the preset '{arm.preset}', which needs "
-                f"{', '.join(sorted(files))}, and a study gives none: choose the rows with finegold select, "
-                "and name them as the arm's data with the preset random and the size 100%"
+                f"{', '.join(sorted(files))}, which a study cannot name: choose the rows with finegold "
+                "select, and name them as the arm's data with the preset random and the size 100%"
             )
     return study
 

@@ -1,4 +1,4 @@
-"""The items that every model answers: each task apart from the others, so that another can come later."""
+"""The items that every model answers. Tasks are independent, so that another can be added later."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -11,12 +11,12 @@ from finegold.run import file_sha256, fingerprint
 from finegold.study.study import Study
 
 VERSION = 2
-"""Raised when the same inputs would give other answers."""
+"""Version of the answers: raise it when the same inputs give other answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """A task as it is put to a model.
+    """A task with all that its answers depend on.
 
     Attributes:
         task: Name of the task.
@@ -48,14 +48,14 @@ class TaskSpec:
         return fingerprint({"model": model, "asked": depends, "version": VERSION})
 
     def read(self) -> list[Item]:
-        """The items."""
+        """The items of the task, read from its files."""
         (task,) = find_tasks([self.task])
         return task.items(Path(self.data), task.split(self.split), limit=self.limit)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskItems:
-    """All that the models of a study answer.
+    """The tasks and items that the models of a study answer.
 
     Attributes:
         specs: The evaluation's tasks in their order, then the judge's unless it is one of them.
@@ -75,7 +75,7 @@ def read_task_items(study: Study) -> TaskItems:
     """Read the items of every task.
 
     Raises:
-        DataError: If files are missing, with where to get them, or not as published.
+        DataError: If files are missing or not as published; the message says where to get them.
     """
     wanted = study.evaluation
     options = EvaluationOptions(splits=tuple(wanted.splits.items()))

@@ -1,4 +1,4 @@
-"""Jobs side by side: a process a device, or a process a core."""
+"""Jobs side by side: one process for each device or core."""
 
 import multiprocessing
 import os
@@ -31,14 +31,14 @@ class WorkerPool:
 
     @classmethod
     def of(cls, workers: int | None, device: str) -> "WorkerPool":
-        """A pool of as many workers as there are GPUs, or cores.
+        """A pool with a worker for each GPU or core, or with a number of workers.
 
         Args:
-            workers: Number of workers in place of that.
+            workers: Number of workers; None for one for each GPU or core.
             device: `auto`, `cpu`, `cuda`, `cuda:1`...
 
         Raises:
-            ConfigError: If there are to be fewer than one.
+            ConfigError: If `workers` is less than 1.
         """
         if workers is not None and workers < 1:
             raise ConfigError(f"--workers is {workers}, expected at least 1")

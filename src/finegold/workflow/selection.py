@@ -12,8 +12,7 @@ import pyarrow.parquet as pq
 
 from finegold import __version__
 from finegold.errors import RunError
-from finegold.report.selection.collect import report_inputs
-from finegold.report.selection.page import write_report
+from finegold.report.selection.collect import write_report
 from finegold.run import PartTable, RunFolder, atomic_path, write_text
 from finegold.samples import Dataset, WrittenSubset
 from finegold.selection.manifest import (
@@ -102,10 +101,8 @@ class Selection:
     def report(self, path: Path, judged: Path | None = None) -> Path:
         """Draw the report to an HTML file; with `judged`, the verdicts of a judge's audit are shown too."""
         with self.run.step("report", path=str(path)):
-            inputs = report_inputs(
-                self.run, self.dataset, self.manifest, self.table, self._embeddings(), judged
-            )
-            write_report(inputs, path)
+            embeddings = self._embeddings()
+            write_report(self.run, self.dataset, self.manifest, self.table, embeddings, path, judged)
         return path
 
     def chosen(self) -> pa.Table:

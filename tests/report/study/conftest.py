@@ -142,7 +142,7 @@ def build(folder: Path, text: str = "") -> Findings:
         machine={
             "cores": 2,
             "device": "cpu",
-            "seconds": 5120.4,
+            "seconds of the last run": 5120.4,
             "versions": {"finegold": "0.1.0", "torch": "2.13.0"},
         },
         notes=(mark("The judge was not asked about sound 50: the budget was spent."),),

@@ -25,7 +25,7 @@ def layout(ids: Sequence[str], embeddings: Vectors, *, seed: int = 0) -> Floats:
     Args:
         ids: The n distinct sample ids.
         embeddings: Shape (n, d), raw. A row with a NaN has no place on the map.
-        seed: Of t-SNE's optimiser.
+        seed: Seed of t-SNE's optimiser.
 
     Returns:
         Shape (n, 2), in 0..1, one scale for both axes, centred; NaN for rows without an embedding.

@@ -1,28 +1,243 @@
-"""The report of a selection as one HTML file."""
+"""The page of a selection: a function of its manifest, its table, and what the shown rows say."""
 
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from typing import Any
 
-from finegold.report.html import render_page, write_html
-from finegold.report.selection.inputs import ReportInputs
-from finegold.report.selection.view import FIRST, page
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from finegold.arrays import Floats, Vectors
+from finegold.errors import ConfigError
+from finegold.report.charts import histogram, histogram_svg, share_bars
+from finegold.report.html import render_page
+from finegold.report.selection.pool import PALETTE, PoolRows, column, map_points, near_misses
+from finegold.report.selection.sections import (
+    DUPLICATES,
+    GROUPS,
+    RowContent,
+    Section,
+    duplicate_groups,
+    duplicates_section,
+)
+from finegold.report.text import number
+from finegold.scorers import scorer_label
+from finegold.selection.manifest import Manifest
+from finegold.selection.preset import Preset
+from finegold.selection.table import EXCLUDED
+
+FIRST = 60
+"""Chosen rows that are shown before the reader asks for more."""
+GALLERY = 240
+"""Chosen rows that are shown with text and thumbnail, the best first: 200 of them are about 2 MB."""
+NEAR_MISSES = 24
+MOST_EXCLUDED = 24
+"""Excluded rows of each code that are listed."""
+NORMALISE = {"none": "", "minmax": "min-max", "zscore": "z-score"}
+_LONGEST = 6_000
+_LEAD = 420
 
 
-def render_report(inputs: ReportInputs) -> str:
-    """The report as one HTML page, with all text of the data escaped.
+def render_report(
+    manifest: Manifest,
+    table: pa.Table,
+    read: Callable[[set[int]], Mapping[int, RowContent]],
+    embedded: tuple[list[str], Vectors, Floats] | None = None,
+    commands: Sequence[str] = (),
+    sections: Sequence[Section] = (),
+) -> str:
+    """The report as one HTML page, with all text of the data escaped; see `report_values`."""
+    values = report_values(manifest, table, read, embedded)
+    values["sections"] = [*values["sections"], *sections]
+    data = values["map"] and values["map"]["data"]
+    return render_page("report.html", script="report.js", data=data, commands=commands, **values)
+
+
+def report_values(
+    manifest: Manifest,
+    table: pa.Table,
+    read: Callable[[set[int]], Mapping[int, RowContent]],
+    embedded: tuple[list[str], Vectors, Floats] | None = None,
+) -> dict[str, Any]:
+    """What the template of the report prints.
+
+    Args:
+        manifest: Content of `selection.json`.
+        table: The selection's table, columns as in `selection.table.SCHEMA`, then the indicators.
+        read: Gives what rows say, by their positions in the dataset.
+        embedded: Ids, embeddings and map coordinates of the images; None if the selection used none.
 
     Raises:
-        ConfigError: If the inputs contradict one another: an array of another length, a near miss that is no
-            row, a thumbnail that is no image.
+        ConfigError: If the manifest does not fit the table.
     """
-    shown = page(inputs)
-    data = shown.map.data if shown.map else None
-    return render_page("report.html", script="report.js", data=data, page=shown, first=FIRST, inputs=inputs)
+    preset = Preset(**manifest.configuration.preset)
+    pool = table.filter(pc.not_equal(table["status"], EXCLUDED)).sort_by("sample_id")
+    excluded = table.filter(pc.equal(table["status"], EXCLUDED)).to_pylist()
+    rows, positions = PoolRows.of(pool, embedded), pool["row"].to_pylist()
+    if rows.labels is not None and rows.labels.max() >= len(manifest.clusters):
+        raise ConfigError(
+            f"the selection's table has a cluster {rows.labels.max()}, and selection.json describes "
+            f"{len(manifest.clusters)} clusters: give the two files of one selection"
+        )
+    by_rank = rows.by_rank
+    misses = near_misses(rows, [cluster.quota for cluster in manifest.clusters], NEAR_MISSES)
+    labels = () if rows.labels is None else range(len(manifest.clusters))
+    examples = [rows.examples(label).tolist() for label in labels]
+    by_code: dict[str, list[dict[str, Any]]] = {}
+    for row in excluded:
+        by_code.setdefault(row["code"], []).append(row)
+    groups = duplicate_groups(excluded)
+    position = dict(zip(rows.ids, positions, strict=True))
+    position |= {row["sample_id"]: row["row"] for _, removed in groups for row in removed}
+    alike = {
+        key
+        for kept, removed in groups[:GROUPS]
+        for key in (kept, *(row["sample_id"] for row in removed[:DUPLICATES]))
+    }
+    shown = {*by_rank[:GALLERY], *(row for row, _ in misses), *chain(*examples)}
+    contents = read(
+        {positions[row] for row in shown}
+        | {position[key] for key in alike}
+        | {row["row"] for several in by_code.values() for row in several[:MOST_EXCLUDED]}
+    )
+    formula = _formula(preset.quality, manifest.configuration.weights)
+    columns = _columns(manifest, pool, rows, formula)
+    in_order = [np.sort(values[np.isfinite(values)]) for _, _, values, _ in columns]
+
+    def card(row: int, why: str = "") -> dict[str, Any]:
+        content = contents[positions[row]]
+        return {
+            "row": row,
+            "id": rows.ids[row],
+            "content": content,
+            **dict(zip(("lead", "rest", "cut"), _pieces(content.answer), strict=True)),
+            "cluster": None if rows.labels is None else int(rows.labels[row]),
+            "rank": int(rows.rank[row]),
+            "scores": [
+                {"label": label, "value": float(values[row]), "top": _share_above(ordered, values[row])}
+                for (label, _, values, _), ordered in zip(columns, in_order, strict=True)
+            ],
+            "why": why,
+        }
+
+    pictures = [
+        [(row, rows.ids[row], found) for row in several if (found := contents[positions[row]].thumbnail)]
+        for several in examples
+    ]
+    settings = manifest.configuration.dedup_settings()
+    chosen = {rows.ids[row] for row in by_rank}
+    likes = {key: contents[position[key]] for key in alike}
+    return {
+        "manifest": manifest,
+        "preset": preset,
+        "formula": formula,
+        "normalise": NORMALISE.get(preset.normalise, preset.normalise),
+        "size": len(by_rank),
+        "usable": len(positions),
+        "panels": [_panel(*one, rows.selected) for one in columns],
+        "clusters": _cluster_lines(manifest, rows, pictures),
+        "cards": [card(row) for row in by_rank[:GALLERY]],
+        "first": FIRST,
+        "misses": [card(row, why) for row, why in misses],
+        "excluded": [
+            (code, len(several), [(row, contents[row["row"]].thumbnail) for row in several[:MOST_EXCLUDED]])
+            for code, several in sorted(by_code.items(), key=lambda item: (-len(item[1]), item[0]))
+        ],
+        "map": map_points(rows),
+        "sections": [] if settings is None else [duplicates_section(groups, chosen, likes, str(settings))],
+    }
 
 
-def write_report(inputs: ReportInputs, path: Path) -> None:
-    """Render to a file; a reader sees the old report or the new one, never half of one.
+def _formula(quality: str, weights: Mapping[str, float]) -> str:
+    """The quality as a person writes it: `1 × clip + 0.5 × length`, or `support^4 × detail^2`."""
+    if quality == "product":
+        return " × ".join(name if power == 1 else f"{name}^{power:g}" for name, power in weights.items())
+    return " + ".join(f"{weight:g} × {name}" for name, weight in weights.items())
 
-    Raises:
-        ConfigError: If the inputs contradict one another.
-    """
-    write_html(render_report(inputs), path)
+
+def _columns(
+    manifest: Manifest, pool: pa.Table, rows: PoolRows, formula: str
+) -> list[tuple[str, str, Floats, list[str]]]:
+    """Label, unit, values and remarks of the quality and of each indicator."""
+    columns: list[tuple[str, str, Floats, list[str]]] = []
+    if rows.quality is not None:
+        columns.append(("Quality", formula, rows.quality, []))
+    for name in (scorer.name for scorer in manifest.configuration.scorers):
+        values = column(pool, name)
+        missing = {
+            "the scorer failed on them": manifest.counts.excluded.get(f"{name}-failed", 0),
+            "it does not apply to them": int(np.isnan(values).sum()),
+        }
+        remarks = [f"{count:,} have no score: {why}" for why, count in missing.items() if count]
+        columns.append((*scorer_label(name), values, remarks))
+    return columns
+
+
+def _share_above(ordered: Floats, value: float) -> float | None:
+    """Share of sorted values at or above one of them; None for NaN, which is not among them."""
+    if not np.isfinite(value):
+        return None
+    return (len(ordered) - int(np.searchsorted(ordered, value, side="left"))) / len(ordered)
+
+
+def _panel(
+    label: str, unit: str, values: Floats, remarks: list[str], selected: npt.NDArray[np.bool_]
+) -> dict[str, Any]:
+    """The distribution of a column in the pool and in the selection."""
+    known = np.isfinite(values)
+    pool, chosen = values[known], values[known & selected]
+    if len(pool) == 0:
+        return {"label": label, "chart": None, "medians": (None, None), "remarks": remarks}
+    counts = histogram(pool, chosen)
+    if counts.below + counts.above:
+        beyond = f"{counts.below + counts.above:,} beyond the axis are counted in its outermost bars"
+        remarks = [*remarks, beyond]
+    medians = (float(np.median(pool)), float(np.median(chosen)) if len(chosen) else None)
+    words = f"{label}: median {number(medians[0])} in the pool"
+    words += "" if medians[1] is None else f", {number(medians[1])} in the selection"
+    chart = histogram_svg(counts, medians, axis=unit or label, title=words)
+    return {"label": label, "chart": chart, "medians": medians, "remarks": remarks}
+
+
+def _cluster_lines(
+    manifest: Manifest, rows: PoolRows, examples: Sequence[Sequence[tuple[int, str, bytes]]]
+) -> list[dict[str, Any]]:
+    """The lines of the table of clusters; `examples` are rows, ids and thumbnails of each."""
+    if rows.labels is None:
+        return []
+    picked = np.bincount(rows.labels[rows.selected], minlength=len(manifest.clusters))
+    total, size = max(len(rows.ids), 1), max(int(picked.sum()), 1)
+    shares = [
+        (cluster.size / total, int(count) / size)
+        for cluster, count in zip(manifest.clusters, picked, strict=True)
+    ]
+    top = max(max(pair) for pair in shares)
+    return [
+        {
+            "number": cluster.cluster + 1,
+            "rows": cluster.size,
+            "quota": cluster.quota,
+            "picked": int(count),
+            "shares": pair,
+            "bars": share_bars(
+                *pair,
+                top,
+                f"{number(pair[0] * 100)}% of the pool, {number(pair[1] * 100)}% of the selection",
+            ),
+            "colour": PALETTE[cluster.cluster % len(PALETTE)],
+            "examples": shown,
+        }
+        for cluster, count, pair, shown in zip(manifest.clusters, picked, shares, examples, strict=True)
+    ]
+
+
+def _pieces(answer: str) -> tuple[str, str, int]:
+    """The beginning of an answer, the rest up to `_LONGEST` characters, and how many more there are."""
+    shown, cut = answer[:_LONGEST], max(len(answer) - _LONGEST, 0)
+    if len(shown) <= _LEAD * 1.25:
+        return shown, "", cut
+    end = shown.rfind(" ", _LEAD // 2, _LEAD)
+    end = end if end > 0 else _LEAD
+    return shown[:end], shown[end:], cut

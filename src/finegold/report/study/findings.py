@@ -1,7 +1,7 @@
 """What a study found: plain data that tables, plots and the report are made from."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from finegold.statistics import Estimate
@@ -11,7 +11,7 @@ Better = Literal["higher", "lower"]
 
 @dataclass(frozen=True, slots=True)
 class ArmResult:
-    """What was compared, and what it cost.
+    """An arm: what was compared, and what it cost.
 
     Attributes:
         name: Name of the arm, unique in the study.
@@ -87,7 +87,7 @@ class Outcome:
 
     @property
     def title(self) -> str:
-        """`flickr30k, strict: CIDEr-D`."""
+        """Task, scoring and metric: `flickr30k, strict: CIDEr-D`."""
         return f"{self.task}, {self.scoring}: {self.metric}"
 
 
@@ -143,7 +143,7 @@ class Findings:
 
     Attributes:
         name: Name of the study.
-        about: What it asks, in a sentence.
+        about: The question of the study, in a sentence.
         baseline: Name of the arm that differences are to.
         model: Model that was tuned.
         recipe: Recipe that it was tuned with.
@@ -155,7 +155,7 @@ class Findings:
         judgements: `finegold.judging.Judgement.as_json()` of each judged pair of arms; `a` is the arm, `b`
             the baseline.
         machine: Cores, device, seconds in all, library versions.
-        notes: Differences between what was requested and what was done.
+        notes: What differs from what was requested.
     """
 
     name: str
@@ -172,9 +172,12 @@ class Findings:
     machine: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
-        """The findings as JSON: `findings.json`."""
-        return {"schema": "finegold/study/1", **asdict(self)}
+
+def change_kind(difference: Estimate, better: Better) -> Literal["better", "worse", "unclear"]:
+    """What a difference says: unclear without an interval, or with one that holds zero."""
+    if difference.ends is None or difference.ends[0] <= 0 <= difference.ends[1]:
+        return "unclear"
+    return "better" if (difference.value > 0) == (better == "higher") else "worse"
 
 
 def verdict(difference: Estimate, better: Better, scale: float) -> tuple[str, bool]:
@@ -188,13 +191,14 @@ def verdict(difference: Estimate, better: Better, scale: float) -> tuple[str, bo
     if difference.ends is None:
         return "no interval: one image or none", False
     low, high = (end * scale for end in difference.ends)
-    if low <= 0 <= high:
+    kind = change_kind(difference, better)
+    if kind == "unclear":
         return f"no difference seen: {signed(low, scale)} to {signed(high, scale)}", False
-    higher = difference.value > 0
-    word = "better" if higher == (better == "higher") else "worse"
-    ends = sorted((abs(low), abs(high)))
-    size, least, most = (f"{end:.{decimals(scale)}f}" for end in (abs(difference.value) * scale, *ends))
-    return f"{word} by {size} ({least} to {most})", True
+    size, least, most = (
+        f"{end:.{decimals(scale)}f}"
+        for end in (abs(difference.value) * scale, *sorted((abs(low), abs(high))))
+    )
+    return f"{kind} by {size} ({least} to {most})", True
 
 
 def decimals(scale: float) -> int:

@@ -9,7 +9,7 @@ from finegold.errors import DataError
 from finegold.judging import Judgement
 from finegold.report.html import render_page, write_html
 from finegold.report.judge import judgement_section
-from finegold.report.study.findings import ArmResult, Example, Findings, decimals
+from finegold.report.study.findings import Example, Findings, decimals
 from finegold.report.study.plots import difference_chart, gain_charts, size_chart
 from finegold.report.study.tables import study_csv, study_latex, study_markdown
 from finegold.report.study.words import (
@@ -22,9 +22,9 @@ from finegold.report.study.words import (
     side_by_side,
     summary,
 )
-from finegold.report.text import duration, printable
+from finegold.report.text import printable
 from finegold.report.thumbnails import thumbnail
-from finegold.run import write_json, write_text
+from finegold.run import write_record, write_text
 from finegold.samples.images import decode
 from finegold.samples.sample import ImageRef
 
@@ -53,7 +53,7 @@ def write_findings(findings: Findings, folder: Path) -> dict[str, Path]:
     }
     page = render_study(findings)
     paths = {name: folder / name for name in ("findings.json", *texts, "study.html")}
-    write_json(paths["findings.json"], findings.as_json())
+    write_record(paths["findings.json"], findings, "finegold/study/1")
     for name, text in texts.items():
         write_text(paths[name], text)
     write_html(page, paths["study.html"])
@@ -78,7 +78,7 @@ def render_study(findings: Findings) -> str:
         main=main,
         summary=summary(findings),
         facts=facts(findings),
-        machine=[_fact(name, value) for name, value in findings.machine.items()],
+        machine=[(name, described(value)) for name, value in findings.machine.items()],
         lines=partial(outcome_lines, findings),
         about=about,
         spread=lambda value, scale: f"{value * scale:.{decimals(scale)}f}",
@@ -86,35 +86,16 @@ def render_study(findings: Findings) -> str:
         sizes=None if main is None else size_chart(findings, main),
         differences=None if main is None else difference_chart(findings, main),
         others=others(findings),
-        costs=_costs(ran),
+        ran=ran,
+        dearest=max((arm.seconds for arm in ran), default=0.0) or 1.0,
         runs=sum(arm.seeds for arm in ran),
-        in_all=duration(sum(arm.seconds * arm.seeds for arm in ran)),
+        seconds=sum(arm.seconds * arm.seeds for arm in ran),
         gains=gain_charts(findings),
         judged=[_judged(value, number) for number, value in enumerate(findings.judgements, 1)],
         cards=[_card(findings, example) for example in findings.examples],
         first=FIRST,
         notes=arm_notes(findings),
     )
-
-
-def _fact(name: str, value: Any) -> tuple[str, str]:
-    if name == "seconds" and isinstance(value, int | float):
-        return "time in all", duration(value)
-    return name, described(value)
-
-
-def _costs(arms: list[ArmResult]) -> list[dict[str, Any]]:
-    """What each arm's training took, in words and beside the dearest arm's."""
-    dearest = max((arm.seconds for arm in arms), default=0.0) or 1.0
-    return [
-        {
-            "arm": arm,
-            "each": duration(arm.seconds),
-            "total": duration(arm.seconds * arm.seeds),
-            "share": arm.seconds / dearest,
-        }
-        for arm in arms
-    ]
 
 
 def _judged(value: Mapping[str, Any], number: int) -> dict[str, str]:
@@ -132,13 +113,17 @@ def _card(findings: Findings, example: Example) -> dict[str, Any]:
     """An example; its thumbnail is None where the image cannot be read."""
     main = findings.questions[0] if findings.questions else None
     scale = 1.0 if main is None else main.scale
-    sign = -1 if main is not None and main.better == "lower" else 1
-    first, second = example.first_score, example.second_score
+    lower = main is not None and main.better == "lower"
     said = [
-        {"arm": arm, "answer": answer, "score": f"{score * scale:.{decimals(scale)}f}", "better": ahead > 0}
-        for arm, answer, score, ahead in (
-            (example.first, example.first_answer, first, sign * (first - second)),
-            (example.second, example.second_answer, second, sign * (second - first)),
+        {
+            "arm": arm,
+            "answer": answer,
+            "score": f"{score * scale:.{decimals(scale)}f}",
+            "better": score < other if lower else score > other,
+        }
+        for arm, answer, score, other in (
+            (example.first, example.first_answer, example.first_score, example.second_score),
+            (example.second, example.second_answer, example.second_score, example.first_score),
         )
     ]
     return {"example": example, "thumbnail": _thumbnail(example.image), "said": said}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from finegold.report.charts import IntervalRow, Key, Point, Series, band_lines, interval_key, interval_rows
-from finegold.report.study.findings import Findings, Outcome
+from finegold.report.study.findings import Findings, Outcome, change_kind
 from finegold.report.study.words import Line, outcome_lines, with_ends
 from finegold.report.text import cut, printable
 
@@ -58,9 +58,7 @@ def gain_charts(findings: Findings) -> list[Chart]:
     scale = findings.questions[0].scale
     by_arm: dict[str, list[IntervalRow]] = {}
     for gain in findings.gains:
-        ends = gain.difference.ends
-        clear = ends is not None and not ends[0] <= 0 <= ends[1]
-        kind = "unclear" if not clear else "better" if gain.difference.value > 0 else "worse"
+        kind = change_kind(gain.difference, "higher")
         images = f"{gain.images:,} image" + ("" if gain.images == 1 else "s")
         words = f"{with_ends(gain.difference, scale, sign=True)} on {images}"
         row = IntervalRow(f"{gain.cluster + 1} ({gain.images:,})", gain.difference.times(scale), kind, words)

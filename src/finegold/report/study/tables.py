@@ -35,7 +35,7 @@ _LATEX = {
 
 
 def study_markdown(findings: Findings) -> str:
-    """What was asked and found, a table of the main question, and the other questions of each task.
+    """The question and the findings, a table of the main question, and the other questions of each task.
 
     Bold is only what is better, where the interval of the difference to the baseline does not hold zero.
     """

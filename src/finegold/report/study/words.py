@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from finegold.report.study.findings import ArmResult, Figure, Findings, Outcome, decimals, signed
+from finegold.report.study.findings import ArmResult, Figure, Findings, Outcome, change_kind, decimals, signed
 from finegold.report.text import duration, number
 from finegold.statistics import Estimate
 
@@ -100,7 +100,7 @@ def facts(findings: Findings) -> list[tuple[str, str]]:
 
 
 def introduction(findings: Findings) -> list[str]:
-    """What was asked, of which model, with which recipe, how intervals are made, on which machine."""
+    """The question, the model, the recipe, how intervals are made, and the machine, in sentences."""
     named = [f"{name.capitalize()}: {text}" for name, text in facts(findings) if text]
     named += [f"Machine: {described(findings.machine)}"] if findings.machine else []
     stripped = [text.strip() for text in (findings.about, *named) if text.strip()]
@@ -108,7 +108,7 @@ def introduction(findings: Findings) -> list[str]:
 
 
 def about(outcome: Outcome) -> str:
-    """What stands under a question's table."""
+    """The text under a question's table."""
     parts = [f"{outcome.images:,} images", f"{outcome.items:,} items", f"{outcome.better} is better"]
     if outcome.scale != 1:
         parts.append(f"numbers are times {outcome.scale:g}")
@@ -120,7 +120,7 @@ def about(outcome: Outcome) -> str:
 
 
 def arm_notes(findings: Findings) -> list[str]:
-    """What to know of arms that were run, then of the study."""
+    """Notes on arms that were run, then on the study."""
     known = [f"{arm.name}: {arm.note}" for arm in findings.arms if arm.note and arm.seeds]
     return known + list(findings.notes)
 
@@ -139,7 +139,7 @@ def side_by_side(findings: Findings, outcomes: list[Outcome]) -> list[tuple[Line
 
 
 def with_ends(estimate: Estimate, scale: float, *, sign: bool = False) -> str:
-    """`45.2 (43.1 to 47.0)`; with `sign`, `+1.2 (-0.3 to +2.7)`."""
+    """A value with its interval: `45.2 (43.1 to 47.0)`; with `sign`, `+1.2 (-0.3 to +2.7)`."""
 
     def one(part: float) -> str:
         return signed(part * scale, scale) if sign else f"{part * scale:.{decimals(scale)}f}"
@@ -151,44 +151,33 @@ def with_ends(estimate: Estimate, scale: float, *, sign: bool = False) -> str:
 def described(value: Any) -> str:
     """A value of the machine's facts in words: `cores 2, device cpu, torch 2.13.0`."""
     if isinstance(value, Mapping):
-        parts = []
-        for name, part in value.items():
-            if name == "seconds" and isinstance(part, int | float):
-                parts.append(f"{duration(part)} in all")
-            elif isinstance(part, Mapping):
-                parts.append(described(part))
-            else:
-                parts.append(f"{name} {described(part)}")
-        return ", ".join(parts)
+        return ", ".join(
+            described(part) if isinstance(part, Mapping) else f"{name} {described(part)}"
+            for name, part in value.items()
+        )
     if isinstance(value, list | tuple):
-        return ", ".join(described(part) for part in value)
+        return ", ".join(map(described, value))
     return number(value) if isinstance(value, float) else str(value)
 
 
 def _line(findings: Findings, outcome: Outcome, arm: ArmResult, figure: Figure | None) -> Line:
-    kind = _kind(findings, outcome, figure)
-    value, verdict, change = "", "", ""
+    kind: Kind = "missing"
+    value, verdict, difference = "", "", ""
     if figure is None:
         mean = "not measured" if arm.seeds else f"not run: {arm.note}" if arm.note else "not run"
     else:
+        kind, change = "unclear", figure.difference
         value = f"{figure.value.value * outcome.scale:.{decimals(outcome.scale)}f}"
         mean, verdict = with_ends(figure.value, outcome.scale), figure.verdict
-        if figure.difference is not None:
-            change = with_ends(figure.difference, outcome.scale, sign=True)
+        if arm.name == findings.baseline:
+            kind, difference = "baseline", "baseline"
+        elif change is not None:
+            kind, difference = (
+                change_kind(change, outcome.better),
+                with_ends(change, outcome.scale, sign=True),
+            )
     rows, seeds, cost = _arm_words(arm)
-    difference = "baseline" if kind == "baseline" else change
     return Line(arm, figure, kind, rows, seeds, cost, value, mean, difference, verdict)
-
-
-def _kind(findings: Findings, outcome: Outcome, figure: Figure | None) -> Kind:
-    """What a number is beside the baseline."""
-    if figure is None:
-        return "missing"
-    if figure.arm == findings.baseline:
-        return "baseline"
-    if not figure.seen or figure.difference is None:
-        return "unclear"
-    return "better" if (figure.difference.value > 0) == (outcome.better == "higher") else "worse"
 
 
 def _arm_words(arm: ArmResult) -> tuple[str, str, str]:

@@ -1,0 +1,69 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from finegold.report.selection.page import MOST_EXCLUDED, report_values
+from finegold.report.selection.sections import RowContent
+
+Made = Callable[..., dict[str, Any]]
+
+
+def values(made: dict[str, Any]) -> dict[str, Any]:
+    return report_values(made["manifest"], made["table"], made["read"], made["embedded"])
+
+
+def test_cards_follow_the_rank_and_carry_the_row_s_own_numbers(made: Made) -> None:
+    report = made()
+    cards = values(report)["cards"]
+    assert [card["rank"] for card in cards] == list(range(1, 91))
+    table = report["table"]
+    pool = table["length"].drop_null().to_numpy()
+    for card in cards:
+        quality, clip, length = card["scores"]
+        (row,) = table.filter(pc.equal(table["sample_id"], card["id"])).to_pylist()
+        assert (clip["value"], length["value"]) == (row["clip"], row["length"])
+        assert length["top"] == (pool >= row["length"]).mean()
+        assert quality["label"] == "Quality"
+
+
+def test_a_long_answer_is_whole_until_it_is_said_how_much_is_left_out(made: Made) -> None:
+    (first,) = values(made(count=60, size=1))["cards"]
+    for answer in ("short", "word " * 300, "x" * 5_000, "y" * 9_000, ""):
+        contents = {first["id"]: RowContent("place", "", answer)}
+        (card,) = values(made(count=60, size=1, contents=contents))["cards"]
+        assert answer.startswith(card["lead"] + card["rest"])
+        assert len(card["lead"]) + len(card["rest"]) + card["cut"] == len(answer)
+
+
+def test_a_column_without_numbers_has_no_chart_and_says_why(made: Made) -> None:
+    excluded = [(f"bad-{number}", "length-failed", "The scorer failed.") for number in range(3)]
+    report = made(excluded=excluded)
+    place = report["table"].schema.names.index("length")
+    nothing = pc.if_else(pc.is_valid(report["table"]["length"]), None, report["table"]["length"])
+    report["table"] = report["table"].set_column(place, "length", nothing)
+    panel = values(report)["panels"][2]
+    assert panel["chart"] is None
+    assert panel["medians"] == (None, None)
+    assert [remark.split()[0] for remark in panel["remarks"]] == ["3", "400"]
+
+
+def test_cluster_lines_add_up(made: Made) -> None:
+    lines = values(made())["clusters"]
+    assert sum(line["picked"] for line in lines) == 90
+    assert sum(line["rows"] for line in lines) == 400
+    assert np.isclose(sum(line["shares"][1] for line in lines), 1)
+    assert all(picture for line in lines for _, _, picture in line["examples"])
+    assert all(line["examples"] for line in lines)
+
+
+def test_excluded_rows_are_counted_even_where_they_are_not_listed(made: Made) -> None:
+    codes = ["missing-image"] * 40 + ["bad-json"] * 50 + ["empty-answer"]
+    excluded = [(f"bad-{number}", code, "Why.") for number, code in enumerate(codes)]
+    groups = values(made(excluded=excluded))["excluded"]
+    assert [(code, count, len(rows)) for code, count, rows in groups] == [
+        ("bad-json", 50, MOST_EXCLUDED),
+        ("missing-image", 40, MOST_EXCLUDED),
+        ("empty-answer", 1, 1),
+    ]
