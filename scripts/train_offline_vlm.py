@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from finegold.offline.captioner import is_held_out
+from finegold.tuning.offline.captioner import AGREED_STEPS, REWARDED_STEPS, STEPS, train_captioner
 from finegold.tuning.offline.photos import read_photos
-from finegold.tuning.offline.train import AGREED_STEPS, REWARDED_STEPS, STEPS, train_captioner
 
 
 def main() -> None:

@@ -92,8 +92,8 @@ def _train(where: Path, settings: Offline, photos: CaptionedPhotos, left_out: in
     import numpy as np
 
     from finegold.offline.heads import save_heads
+    from finegold.tuning.offline.captioner import train_captioner
     from finegold.tuning.offline.heads import HeadSettings, compute_features, train_heads
-    from finegold.tuning.offline.train import train_captioner
 
     heads, model = where / "heads.safetensors", where / "model"
     spent = 0.0

@@ -1,6 +1,6 @@
-"""Checkpoints of a running training: what learns, the optimiser's and the scaler's state, and the step.
+"""Checkpoints of a training: learning parameters, state of optimiser and scaler, and the step.
 
-One safetensors file, so it is whole or not there, and reading it runs no code.
+A checkpoint is one safetensors file, written whole or not at all; reading it runs no code.
 """
 
 import json
@@ -27,15 +27,15 @@ def save_checkpoint(
     optimizer: "torch.optim.Optimizer",
     scaler: Any,
 ) -> None:
-    """Write the state after `step` steps in place of the last one.
+    """Replace the checkpoint by the state after `step` steps.
 
     Args:
         folder: Folder of the run.
-        step: Steps done.
+        step: Number of steps done.
         identity: Fingerprint of what the run depends on; `load_checkpoint` refuses another one.
-        parameters: What learns.
-        optimizer: Adam-like: `exp_avg`, `exp_avg_sq` and `step` a parameter.
-        scaler: `torch.amp.GradScaler`.
+        parameters: Learning parameters by name.
+        optimizer: An optimiser whose state is that of Adam.
+        scaler: A `torch.amp.GradScaler`.
     """
     import torch
     from safetensors.torch import save_file
@@ -52,10 +52,10 @@ def save_checkpoint(
 def load_checkpoint(
     folder: Path, identity: str, parameters: "Parameters", optimizer: "torch.optim.Optimizer", scaler: Any
 ) -> int:
-    """Put a checkpoint's state back; 0 if there is none, else the number of steps done.
+    """Restore the state of a checkpoint and return the number of steps done, 0 without a checkpoint.
 
     Raises:
-        RunError: If it is damaged or belongs to a run with other data, model or recipe.
+        RunError: If the checkpoint is damaged or belongs to a run with other data, model or recipe.
     """
     path = folder / NAME
     if not path.is_file():

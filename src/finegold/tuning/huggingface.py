@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finegold.engines.devices import only_gpu, resolve_device
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.extras import require
 from finegold.models.huggingface.loading import load_processor, load_vlm
@@ -16,33 +15,32 @@ from finegold.samples.images import decode
 from finegold.tuning.monitor import Monitor
 from finegold.tuning.recipe import Recipe
 from finegold.tuning.rows import ChatRow, chat_rows, usable_samples
-from finegold.tuning.steps import Processes, join_processes
+from finegold.tuning.steps import Processes
 
 if TYPE_CHECKING:
     import torch
 
 TRAINER = "trainer"
-"""Folder of TRL's own checkpoints, inside the run's folder."""
+"""Folder of TRL's checkpoints, inside the run's folder."""
 ROW = "finegold_row"
 
 
 def tune_huggingface(
-    dataset: Dataset, name: str, recipe: Recipe, out: Path, *, device: str, trackers: Sequence[str]
-) -> tuple[int, float]:
+    dataset: Dataset, name: str, recipe: Recipe, out: Path, processes: Processes, trackers: Sequence[str]
+) -> tuple[int, int, float]:
     """Tune a model and write it, or its adapters, to `out`; goes on from TRL's last checkpoint.
 
     Returns:
-        Number of answers learnt from, and seconds of the steps done now.
+        Number of answers to learn, number of steps done now, and their seconds.
 
     Raises:
-        DataError: If a row is bad or cannot be encoded; names it.
-        ConfigError: If the batch cannot be shared by the processes.
+        DataError: If a row is bad or cannot be encoded; names the row.
+        ConfigError: If the processes cannot share a batch evenly.
         RunError: If a loss is not finite; names the rows.
     """
     trl = require("trl", extra="tune", why="tuning a Hugging Face model")
     if recipe.trains == "lora":
         require("peft", extra="tune", why="the recipe with low-rank adapters")
-    processes = join_processes(resolve_device(only_gpu(device)))
     processor = load_processor(name, chat=True)
     rows = [row for _, sample in usable_samples(dataset) for row in chat_rows(sample)]
     if not rows:
@@ -50,24 +48,26 @@ def tune_huggingface(
     if processes.index == 0:
         _encode_all(rows, _collator(processor))
     if recipe.batch % processes.count:
-        raise ConfigError(f"batches of {recipe.batch} rows cannot be shared by {processes.count} processes")
+        raise ConfigError(
+            f"batches of {recipe.batch} rows cannot be shared by {processes.count} processes: "
+            "give --batch a multiple"
+        )
     checkpoint = _last_checkpoint(out / TRAINER)
-    # A full checkpoint is a model of its own. The trainer would read it back by its raw tensor names, which
-    # newer versions of transformers have renamed for many models, and go on from the untuned weights.
+    # A full checkpoint is a whole model. The trainer would read it by its raw tensor names, which newer
+    # versions of transformers have renamed for many models, and go on from the untuned weights.
     source = str(checkpoint) if checkpoint and recipe.trains == "everything" else name
     model = load_vlm(source, processes.device, _dtype(recipe, processes.device))
-    trainer = _trainer(trl, model, processor, rows, recipe, out, processes)
     done = 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
     began = time.perf_counter()
     with Monitor(
         out, recipe.steps, done=done, trackers=trackers, every=recipe.log_every, quiet=processes.index > 0
     ) as monitor:
-        trainer.finegold_monitor = monitor
+        trainer = _trainer(trl, model, processor, rows, recipe, out, processes, monitor)
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     seconds = time.perf_counter() - began
     trainer.save_model(str(out))
     processor.save_pretrained(out)
-    return len(rows), seconds
+    return len(rows), recipe.steps - done, seconds
 
 
 def _trainer(
@@ -78,6 +78,7 @@ def _trainer(
     recipe: Recipe,
     out: Path,
     processes: Processes,
+    monitor: Monitor,
 ) -> Any:
     datasets = require("datasets", extra="tune", why="tuning a Hugging Face model")
     import torch
@@ -130,7 +131,7 @@ def _trainer(
             target_modules="all-linear",
             task_type="CAUSAL_LM",
         )
-    trainer = _named_trainer(trl, rows, adapters is not None)(
+    trainer = _named_trainer(trl, rows, adapters is not None, monitor)(
         model=model,
         args=options,
         train_dataset=data,
@@ -138,19 +139,17 @@ def _trainer(
         data_collator=_collator(processor),
         peft_config=adapters,
     )
-    # TRL prints each log; ours are in the JSONL file and on one line.
+    # TRL prints each log; the monitor writes them to the JSONL file and on one line.
     for callback in list(trainer.callback_handler.callbacks):
         if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
             trainer.remove_callback(callback)
     return trainer
 
 
-def _named_trainer(trl: Any, rows: Sequence[ChatRow], adapters: bool) -> Any:
-    """TRL's trainer, which also knows the rows of a batch, so that a loss that is no number can name them."""
+def _named_trainer(trl: Any, rows: Sequence[ChatRow], adapters: bool, monitor: Monitor) -> Any:
+    """TRL's trainer, which also has the rows of a batch, so that the error of a loss can name them."""
 
     class NamedTrainer(trl.SFTTrainer):  # type: ignore[misc]
-        finegold_monitor: Monitor
-
         def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **named: Any) -> Any:
             numbers = inputs.pop(ROW)
             result = super().compute_loss(model, inputs, *arguments, **named)
@@ -170,14 +169,14 @@ def _named_trainer(trl: Any, rows: Sequence[ChatRow], adapters: bool) -> Any:
         def log(self, logs: dict[str, float], *arguments: Any, **named: Any) -> None:
             if "loss" in logs:
                 step = self.state.global_step - 1
-                self.finegold_monitor.step(step, float(logs["loss"]), float(logs.get("learning_rate", 0.0)))
+                monitor.step(step, float(logs["loss"]), float(logs.get("learning_rate", 0.0)))
             super().log(logs, *arguments, **named)
 
     return NamedTrainer
 
 
 def _collator(processor: Any) -> Any:
-    """TRL's collator for prompts and completions, which keeps the rows' numbers."""
+    """TRL's collator for prompts and completions, with the rows' numbers in the batch."""
     import torch
     from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 

@@ -43,18 +43,18 @@ def train_prefix(
         model: Trained in place.
         rows: Rows from `read_tuning_rows`.
         recipe: A recipe of the kind `prefix`.
-        out: Folder for log and checkpoint.
-        cache: Holds the features of all rows already, unless the recipe augments.
+        out: Folder of log and checkpoint.
+        cache: Cache with the features of all rows, which may be empty if the recipe augments.
         processes: This process among those that train together.
-        trackers: See `Monitor`.
+        trackers: Any of `tensorboard` and `wandb`.
 
     Returns:
         Number of steps done now, less than the recipe's if a checkpoint had some.
 
     Raises:
-        ConfigError: If there are more processes than rows a batch.
-        RunError: If a loss or gradient is not finite (names the step and the rows), or the checkpoint is
-            another run's.
+        ConfigError: If there are more processes than rows in a batch.
+        RunError: If a loss or gradient is not finite (names the step and the rows), or the checkpoint belongs
+            to another run.
     """
     import torch
 
@@ -63,7 +63,7 @@ def train_prefix(
             f"{processes.count} processes cannot share batches of {recipe.batch} rows: use fewer"
         )
     torch.manual_seed(recipe.seed)
-    parameters = model.train_only("everything" if recipe.trains == "everything" else "projection")
+    parameters = model.train_only(everything=recipe.trains == "everything")
     identity = _identity(model, rows, recipe, cache)
     optimizer = adamw(parameters, recipe)
     half = recipe.half(model.device.type)
@@ -80,14 +80,15 @@ def train_prefix(
                 group["lr"] = rate
             chosen = [rows[i] for i in order.at(step)]
             part = processes.share(chosen)
-            # The step's instruction for all rows, or each row's own.
             common = order.instruction(step, recipe.instructions) if recipe.instructions else None
-            instructions = [row.instruction if common is None else common for row in part]
-            prompts = [encode_prompt(model.tokenizer, model.template, text) for text in instructions]
+            prompts = [
+                encode_prompt(model.tokenizer, model.template, row.instruction if common is None else common)
+                for row in part
+            ]
             batch = model.collate(prompts, [row.answer for row in part])
             features = _features(part, step, recipe, cache).to(model.device)
             with torch.autocast(model.device.type, half, enabled=half is not None):
-                mean = model.loss_sum(batch, features) / sum(len(row.answer) for row in chosen)
+                mean = model.token_losses(batch, features).sum() / sum(len(row.answer) for row in chosen)
             torch.autograd.backward(scaler.scale(mean))
             total = mean.detach().clone()
             processes.sum([total, *(p.grad for p in parameters.values() if p.grad is not None)])

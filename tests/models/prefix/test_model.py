@@ -62,7 +62,7 @@ class Parrot(nn.Module):
 
 def test_an_answer_stops_before_the_end_symbol() -> None:
     network = tiny_model()
-    ids = encode_answer(network.tokenizer, network.template, "a dog runs.").ids
+    ids = encode_answer(network.tokenizer, network.template, "a dog runs.")
     parrot = Parrot([*ids, 2, 2])
     network.language_model.set_output_embeddings(parrot)
     answers = PrefixModel("tiny", network=network).answer(IMAGES[:1], PROMPTS[:1], Sampling(30))
@@ -79,9 +79,9 @@ def test_losses_are_those_of_the_training_form_and_add_up() -> None:
     answering = speaking()
     network = answering.network
     prompts = [encode_prompt(network.tokenizer, network.template, prompt) for prompt in PROMPTS]
-    ids = [encode_answer(network.tokenizer, network.template, answer).ids for answer in ANSWERS]
+    ids = [encode_answer(network.tokenizer, network.template, answer) for answer in ANSWERS]
     with torch.inference_mode():
-        whole = network.loss_sum(network.collate(prompts, ids), network.features.encode(IMAGES))
+        whole = network.token_losses(network.collate(prompts, ids), network.features.encode(IMAGES)).sum()
     for batch_size in (1, 2, 3):
         found = answering.losses(IMAGES, PROMPTS, ANSWERS, batch_size=batch_size)
         assert [len(nats) for nats in found] == [len(one) for one in ids]

@@ -6,11 +6,18 @@ import torch
 
 from finegold.metrics import CiderReferences, cider_d
 from finegold.offline.captioner import ONE_SENTENCE
-from finegold.tuning.offline import train
-from finegold.tuning.offline.captioner import by_agreement, caption_data, new_model
+from finegold.tuning.offline import captioner
+from finegold.tuning.offline.captioner import (
+    MAX_NEW_TOKENS,
+    SAMPLES,
+    by_agreement,
+    caption_data,
+    learn_from_reward,
+    new_model,
+    sample,
+)
 from finegold.tuning.offline.network import BOS, END, IMAGE_TOKENS, CaptionBatch, CaptionerNetwork
 from finegold.tuning.offline.photos import CaptionedPhotos, as_sentence
-from finegold.tuning.offline.train import MAX_NEW_TOKENS, SAMPLES, learn_from_reward, sample
 
 
 def test_captions_that_share_a_prompt_have_the_loss_they_have_alone() -> None:
@@ -85,8 +92,8 @@ def test_a_better_sample_becomes_likelier_than_a_worse_one(monkeypatch: pytest.M
         first = len(told[kinds[0]])
         return [float(found[:first].sum()), float(found[first:].sum())]
 
-    monkeypatch.setattr(train, "KEPT", 0.0)
-    monkeypatch.setattr(train, "WARMUP", 1)
+    monkeypatch.setattr(captioner, "KEPT", 0.0)
+    monkeypatch.setattr(captioner, "REWARDED_WARMUP", 1)
     order: list[int] = []
 
     def fixed(_: CaptionerNetwork, shown: torch.Tensor, asked: list[int]) -> list[list[list[int]]]:
@@ -94,7 +101,7 @@ def test_a_better_sample_becomes_likelier_than_a_worse_one(monkeypatch: pytest.M
         rows = [int((features.float() - one).abs().sum((1, 2)).argmin()) for one in shown]
         return [[told[kinds[row]], *[told[kinds[1 - row % 2]]] * (SAMPLES - 1)] for row in rows]
 
-    monkeypatch.setattr(train, "sample", fixed)
+    monkeypatch.setattr(captioner, "sample", fixed)
     right, wrong = losses()
     learn_from_reward(model, data, tokenizer, photos.captions, 6, random.Random(0))
     after_right, after_wrong = losses()

@@ -1,12 +1,10 @@
 """Answers and losses of any vision-language model that `AutoModelForImageTextToText` loads."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from inspect import signature
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from finegold.arrays import Vectors
@@ -16,7 +14,6 @@ from finegold.extras import require
 from finegold.models.base import (
     Model,
     Sampling,
-    batches_by_length,
     dtype_named,
     keep_special_tokens,
     require_images,
@@ -30,7 +27,7 @@ _FILES = frozenset({".safetensors", ".bin", ".json", ".jinja", ".model", ".txt"}
 
 
 class HuggingFaceModel(Model):
-    """A Hugging Face model, adapters included, asked by its processor's chat template where it has one."""
+    """A Hugging Face model, with or without adapters; its chat template, if it has one, makes the prompts."""
 
     def __init__(self, name: str, *, device: str = "auto", dtype: str = "auto") -> None:
         """Take the settings; the weights are loaded when they are first needed.
@@ -55,10 +52,8 @@ class HuggingFaceModel(Model):
         if self._network is not None:
             return
         torch = require("torch", extra="models", why=f"the model '{self.name}'")
-        dtype = dtype_named(self._dtype)
         device = resolve_device(self._device)
-        if dtype is None:
-            dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
+        dtype = dtype_named(self._dtype, torch.bfloat16 if device.startswith("cuda") else torch.float32)
         self._processor = load_processor(self.name)
         network = load_vlm(self.name, device, dtype).eval()
         keep_special_tokens(network, self._processor.tokenizer)
@@ -69,7 +64,7 @@ class HuggingFaceModel(Model):
         self._network = self._processor = None
 
     def identity(self) -> dict[str, Any]:
-        """The commit of a hub model, the hashes of a folder's files."""
+        """Commit of a hub model, or hashes of the folder's files."""
         self.load()
         folder = Path(self.name)
         files = sorted(file for file in folder.glob("*") if file.suffix in _FILES) if folder.is_dir() else []
@@ -84,7 +79,7 @@ class HuggingFaceModel(Model):
     def answer(
         self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
     ) -> list[str]:
-        """Answer a batch; images are optional, but for BLIP-2 and its kin."""
+        """Answer a batch; only BLIP-2 and InstructBLIP need an image for each prompt."""
         inputs = self.encode(images, prompts)
         with seeded_inference(sampling.seed):
             ids = self._network.generate(**inputs, **sampling.arguments())
@@ -95,38 +90,6 @@ class HuggingFaceModel(Model):
         texts = self._processor.tokenizer.batch_decode(ids, skip_special_tokens=True)
         return [text.strip() for text in texts]
 
-    def losses(
-        self,
-        images: Sequence[Image.Image | None],
-        prompts: Sequence[str | None],
-        answers: Sequence[str],
-        *,
-        mask_images: bool = False,
-        max_tokens: int | None = None,
-        batch_size: int = 16,
-    ) -> list[Vectors]:
-        """Tell losses of answers, tokenised apart from their prompts as in training; see `Model.losses`."""
-        self.load()
-        import torch
-
-        tokenizer = self._processor.tokenizer
-        said = [
-            tokenizer(self._answer_text(prompt, answer), add_special_tokens=False).input_ids[:max_tokens]
-            for prompt, answer in zip(prompts, answers, strict=True)
-        ]
-        found: list[Vectors] = [np.empty(0, np.float32)] * len(said)
-        for rows in batches_by_length([len(ids) for ids in said], batch_size):
-            inputs = self.encode([images[row] for row in rows], [prompts[row] for row in rows])
-            if mask_images:
-                self._hide_images(inputs)
-            tails = [torch.tensor(said[row], dtype=torch.long, device=self._network.device) for row in rows]
-            with torch.inference_mode():
-                logits = self._answer_logits(inputs, tails)
-            for row, scores, tail in zip(rows, logits, tails, strict=True):
-                nats = torch.nn.functional.cross_entropy(scores[: len(tail)].float(), tail, reduction="none")
-                found[row] = nats.cpu().numpy()
-        return found
-
     def encode(self, images: Sequence[Image.Image | None], prompts: Sequence[str | None]) -> Any:
         """The network's inputs, on its device: token ids, padded for answering, mask, and pixels if any.
 
@@ -135,11 +98,11 @@ class HuggingFaceModel(Model):
             prompts: Questions; None for a turn without text.
 
         Raises:
-            ConfigError: If a prompt has no image and the model takes none without.
+            ConfigError: If a prompt has no image and the model needs one.
         """
         self.load()
         if self._puts_images_in:
-            require_images(self.name, images, len(prompts))
+            require_images(self.name, images)
         texts = [
             self._render(image is not None, prompt) for image, prompt in zip(images, prompts, strict=True)
         ]
@@ -181,22 +144,49 @@ class HuggingFaceModel(Model):
         end = "" if answer is None else f"{answer}{self._processor.tokenizer.eos_token or ''}"
         return before + (prompt or "") + end
 
-    def _answer_text(self, prompt: str | None, answer: str) -> str:
-        """What follows the prompt when a model is trained on it: the answer and the end of its turn."""
+    def _answer_ids(self, prompt: str | None, answer: str) -> list[int]:
+        """Token ids of what follows the prompt in training: the answer and the end of its turn."""
+        self.load()
         start, whole = self._render(False, prompt), self._render(False, prompt, answer)
-        common = takewhile(lambda pair: pair[0] == pair[1], zip(start, whole, strict=False))
-        return whole[sum(1 for _ in common) :]
+        pairs = enumerate(zip(start, whole, strict=False))
+        common = next((place for place, (one, other) in pairs if one != other), len(start))
+        ids: list[int] = self._processor.tokenizer(whole[common:], add_special_tokens=False).input_ids
+        return ids
+
+    def _token_losses(
+        self,
+        images: Iterable[Image.Image | None],
+        prompts: Sequence[str | None],
+        answers: Sequence[list[int]],
+        mask_images: bool,
+    ) -> list[Vectors]:
+        import torch
+
+        inputs = self.encode(list(images), prompts)
+        if mask_images:
+            self._hide_images(inputs)
+        tails = [torch.tensor(ids, dtype=torch.long, device=self._network.device) for ids in answers]
+        with torch.inference_mode():
+            logits = self._answer_logits(inputs, tails)
+        return [
+            torch.nn.functional.cross_entropy(scores[: len(tail)].float(), tail, reduction="none")
+            .cpu()
+            .numpy()
+            for scores, tail in zip(logits, tails, strict=True)
+        ]
 
     def _hide_images(self, inputs: Any) -> None:
         """Turn image tokens into padding that nothing attends to, and drop the pixels."""
         config = self._network.config
         token = getattr(config, "image_token_id", None) or getattr(self._processor, "image_token_id", None)
         if token is None:
-            raise ModelError(f"'{self.name}' names no image token, so its images cannot be hidden")
+            raise ModelError(
+                f"'{self.name}' names no image token, so its images cannot be hidden: name another model"
+            )
         places = inputs["input_ids"] == token
         inputs["attention_mask"] = inputs["attention_mask"].masked_fill(places, 0)
         if self._puts_images_in:
-            # Its network asks for pixels; what comes of them stands at the masked places alone.
+            # The network needs pixels; what it makes of them stands at the masked places alone.
             return
         inputs["input_ids"] = inputs["input_ids"].masked_fill(places, self._processor.tokenizer.pad_token_id)
         for key in set(inputs) - {"input_ids", "attention_mask"}:

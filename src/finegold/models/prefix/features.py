@@ -1,4 +1,4 @@
-"""Image features: what a frozen image tower gives, as a few tokens an image, and a cache of them on disk."""
+"""Image features of frozen image towers, a few tokens an image, and a cache of them on disk."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -28,10 +28,10 @@ class FeatureSource(Protocol):
     width: int
 
     def identity(self) -> dict[str, Any]:
-        """What the numbers depend on, JSON-able: the name of the cache of these features."""
+        """What the features depend on, JSON-able; their cache is named by it."""
 
     def describe(self) -> dict[str, Any]:
-        """What `feature_source` needs to make it again, JSON-able: part of a saved model's config."""
+        """What `feature_source` makes this tower from, JSON-able; part of a saved model's config."""
 
     def encode(self, images: "Sequence[Image.Image]") -> "torch.Tensor":
         """RGB images to features, shape (n, t, w), on the CPU, in the tower's own precision."""
@@ -67,10 +67,10 @@ class EfficientNetFeatures:
 
 
 def feature_source(description: dict[str, Any], device: str = "cpu") -> FeatureSource:
-    """Make the source that `describe` described.
+    """Make the image tower from what its `describe` returned.
 
     Raises:
-        ModelError: If it is unknown, or its weights are missing.
+        ModelError: If the tower is unknown, or its weights are missing.
     """
     name = description.get("source")
     if name == EfficientNetFeatures.NAME:
@@ -79,7 +79,9 @@ def feature_source(description: dict[str, Any], device: str = "cpu") -> FeatureS
         from finegold.models.prefix.blip2 import Blip2Features
 
         return Blip2Features(str(description["path"]), device=device)
-    raise ModelError(f"the image features come from '{name}', expected efficientnet-lite0 or blip2")
+    raise ModelError(
+        f"the image features come from '{name}', expected efficientnet-lite0 or blip2: copy the model again"
+    )
 
 
 ENCODE_BATCH = 16
@@ -87,10 +89,10 @@ ENCODE_BATCH = 16
 
 
 class FeatureCache:
-    """The features of one source below one folder, a file an image named by the sha256 of its bytes.
+    """Features of one source, on disk; each image has a file named by the sha256 of its bytes.
 
     MiniGPT-4's stage 2 shows an image some sixty times; its tower and Q-Former are frozen, so they run once
-    an image. Files are whole or not there, so runs may share the folder. The cache is a source itself.
+    an image. Files are written whole or not at all, so runs may share the folder. The cache is a source too.
     """
 
     def __init__(self, folder: Path, source: FeatureSource) -> None:
@@ -105,11 +107,11 @@ class FeatureCache:
         return self.folder / sha256[:2] / f"{sha256}.npy"
 
     def missing(self, hashes: Sequence[str]) -> list[str]:
-        """Those that have no file yet, each once, in order."""
+        """Hashes without a file, each once, in order."""
         return [sha256 for sha256 in dict.fromkeys(hashes) if not self.path(sha256).is_file()]
 
     def fill(self, hashes: Sequence[str], image: Callable[[str], Image.Image]) -> Iterator[int]:
-        """Compute what is missing; yields the number of images done after each group.
+        """Compute the features that are missing; yields the number of images of each group when it is done.
 
         Args:
             hashes: Hashes of the images that will be needed.
@@ -128,32 +130,27 @@ class FeatureCache:
         """Features of the images, shape (n, t, w).
 
         Raises:
-            RunError: If a file is missing or damaged; it names the file, which may be deleted and made again.
+            RunError: If a file is missing or damaged; names the file, which is made again once it is deleted.
         """
         import torch
 
-        return torch.stack([torch.from_numpy(self._read(self.path(sha256))) for sha256 in hashes])
+        found = []
+        for path in map(self.path, hashes):
+            try:
+                values = np.load(path, allow_pickle=False)
+                if values.shape != (self.tokens, self.width):
+                    raise ValueError(f"the shape is {values.shape}, expected {(self.tokens, self.width)}")
+            except (OSError, ValueError, EOFError) as error:
+                raise RunError(
+                    f"cached features at {path} cannot be read ({error}): delete it and run again"
+                ) from None
+            found.append(torch.from_numpy(values))
+        return torch.stack(found)
 
     def encode(self, images: Sequence[Image.Image]) -> "torch.Tensor":
-        """Features by the sha256 of the images' pixels, in the precision that they are kept in."""
-        hashes = [_pixel_hash(image) for image in images]
+        """Features from the cache, where the images have names made from their pixels."""
+        texts = [f"{image.mode} {image.size}".encode() + image.tobytes() for image in images]
+        hashes = [hashlib.sha256(text).hexdigest() for text in texts]
         known = dict(zip(hashes, images, strict=True))
-        for _ in self.fill(hashes, known.__getitem__):
-            pass
+        list(self.fill(hashes, known.__getitem__))
         return self.read(hashes)
-
-    def _read(self, path: Path) -> Any:
-        expected = (self.tokens, self.width)
-        try:
-            values = np.load(path, allow_pickle=False)
-            if values.shape != expected:
-                raise ValueError(f"the shape is {values.shape}, expected {expected}")
-        except (OSError, ValueError, EOFError) as error:
-            raise RunError(
-                f"cached features at {path} cannot be read ({error}): delete it and run again"
-            ) from None
-        return values
-
-
-def _pixel_hash(image: Image.Image) -> str:
-    return hashlib.sha256(f"{image.mode} {image.size}".encode() + image.tobytes()).hexdigest()
