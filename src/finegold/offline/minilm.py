@@ -42,7 +42,7 @@ class TokenStates(NamedTuple):
 
 
 class MiniLm:
-    """Tokenizer and transformer."""
+    """The model with its tokenizer."""
 
     def __init__(self, tokenizer: Any, model: Any, device: str = "cpu") -> None:
         """Wrap a `transformers` tokenizer and model, the model in evaluation mode."""
@@ -62,7 +62,7 @@ class MiniLm:
         return dict(tokens.to(self._device))
 
     def states(self, tokens: "dict[str, torch.Tensor]") -> TokenStates:
-        """The forward pass over what `tokenize` returned."""
+        """Token states of a batch that `tokenize` made."""
         import torch
 
         with torch.inference_mode():
@@ -70,7 +70,7 @@ class MiniLm:
         return TokenStates(states, tokens["attention_mask"].to(torch.float32))
 
     def count_tokens(self, text: str) -> int:
-        """Tokens of a text, the two markers included."""
+        """Number of tokens of a text, the two markers included."""
         return len(self._tokenizer(text, truncation=False, verbose=False)["input_ids"])
 
 
@@ -87,7 +87,7 @@ def load_minilm(device: str = "cpu") -> MiniLm:
     check_sha256(folder / "model.safetensors", SHA256, _WHAT)
     tokenizer = transformers.BertTokenizerFast.from_pretrained(folder, local_files_only=True)
     with quiet_transformers():
-        # The checkpoint has a pooling layer that is not used here; transformers would warn of it.
+        # The checkpoint has a pooling layer that is not used; transformers would warn about it.
         model = transformers.BertModel.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, add_pooling_layer=False
         )
