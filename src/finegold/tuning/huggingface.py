@@ -59,9 +59,7 @@ def tune_huggingface(
     model = load_vlm(source, processes.device, _dtype(recipe, processes.device))
     done = 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
     began = time.perf_counter()
-    with Monitor(
-        out, recipe.steps, done=done, trackers=trackers, every=recipe.log_every, quiet=processes.index > 0
-    ) as monitor:
+    with Monitor(out, recipe, done, trackers, quiet=processes.index > 0) as monitor:
         trainer = _trainer(trl, model, processor, rows, recipe, out, processes, monitor)
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     seconds = time.perf_counter() - began

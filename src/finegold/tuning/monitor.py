@@ -11,6 +11,7 @@ from typing import Any
 from finegold.errors import ConfigError
 from finegold.extras import require
 from finegold.run import write_text
+from finegold.tuning.recipe import Recipe
 
 LOG = "log.jsonl"
 TRACKERS = ("tensorboard", "wandb")
@@ -20,31 +21,21 @@ _SECONDS = 15.0
 class Monitor(ExitStack):
     """Reports the steps of a training; a context manager. Only the first process of several writes."""
 
-    def __init__(
-        self,
-        out: Path,
-        steps: int,
-        *,
-        done: int = 0,
-        trackers: Sequence[str] = (),
-        every: int = 1,
-        quiet: bool = False,
-    ) -> None:
+    def __init__(self, out: Path, recipe: Recipe, done: int, trackers: Sequence[str], *, quiet: bool) -> None:
         """Open the log, without the lines that an earlier run wrote after its last checkpoint.
 
         Args:
             out: Folder of the run.
-            steps: Number of steps in all.
+            recipe: Recipe of the training; the last step is always logged.
             done: Number of steps that a checkpoint has.
             trackers: Any of `tensorboard` and `wandb`.
-            every: Steps between two lines of the log; the last step is always logged.
             quiet: Whether to write nothing.
 
         Raises:
             ConfigError: If a tracker is unknown.
             MissingExtraError: If a tracker's package is not installed.
         """
-        self._steps, self._done, self._every, self._quiet = steps, done, every, quiet
+        self._steps, self._every, self._done, self._quiet = recipe.steps, recipe.log_every, done, quiet
         self._begin = self._last = time.perf_counter()
         super().__init__()
         if quiet:

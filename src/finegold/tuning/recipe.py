@@ -7,13 +7,14 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from finegold.errors import ConfigError
 from finegold.models.prefix.storage import is_prefix_name
-from finegold.registry import read_toml, toml_names
+from finegold.registry import read_toml
 
 if TYPE_CHECKING:
     import torch
 
 Precision = Literal["float32", "bfloat16", "float16"]
-_BUILT_IN = ("finegold.tuning", "recipes")
+BUILT_IN = ("finegold.tuning", "recipes")
+"""Package and folder of the built-in recipes."""
 
 
 class Recipe(BaseModel, extra="forbid", frozen=True):
@@ -101,16 +102,11 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
         return self.rate_floor + (self.rate - self.rate_floor) * cosine
 
 
-def recipe_names() -> list[str]:
-    """Names of the built-in recipes."""
-    return toml_names(*_BUILT_IN)
-
-
 def load_recipe(name: str, **changes: object) -> Recipe:
     """Read a recipe by name, or from a file such as `my.toml`.
 
     Args:
-        name: One of `recipe_names()`, or a path ending in `.toml`.
+        name: Name of a built-in recipe, or a path ending in `.toml`.
         changes: Fields that replace the recipe's; None keeps a field.
 
     Raises:
@@ -118,7 +114,7 @@ def load_recipe(name: str, **changes: object) -> Recipe:
     """
     set_ = {key: value for key, value in changes.items() if value is not None}
     try:
-        return Recipe.model_validate(read_toml(name, *_BUILT_IN, "recipe") | set_)
+        return Recipe.model_validate(read_toml(name, *BUILT_IN, "recipe") | set_)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the recipe"

@@ -1,4 +1,4 @@
-"""Loading a vision-language model and its processor, or saying in one sentence why not."""
+"""Loading of a vision-language model and its processor."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def load_processor(name: str, *, chat: bool = False) -> Any:
-    """The model's processor, whose chat template renders the start token if the model expects one.
+    """Load the model's processor; its chat template renders the start token if the model expects one.
 
     Without torchvision, PIL processes images, and a processor of images and videos is one of images alone.
 
@@ -21,7 +21,7 @@ def load_processor(name: str, *, chat: bool = False) -> Any:
         chat: Whether the processor must have a chat template.
 
     Raises:
-        ModelError: If there is no processor, or it lacks the chat template.
+        ModelError: If the processor does not exist, or lacks the chat template.
     """
     transformers = require("transformers", extra="models", why="a vision-language model")
     try:
@@ -56,29 +56,27 @@ def images_only(processor_class: Any) -> Any:
 
 
 def _processor_class(transformers: Any, name: str) -> Any:
+    """Class of the model's processor; without torchvision one that has no part for videos."""
     if find_spec("torchvision") is None:
-        found = getattr(transformers, _processor_name(transformers, name) or "", None)
+        known: dict[str, str] = transformers.models.auto.processing_auto.PROCESSOR_MAPPING_NAMES
+        try:
+            kind = known.get(transformers.AutoConfig.from_pretrained(name, **_local(name)).model_type)
+        except (OSError, ValueError):
+            # A folder with adapters alone has no config; the processor's file names its class.
+            kind = transformers.ProcessorMixin.get_processor_dict(name, **_local(name))[0].get(
+                "processor_class"
+            )
+        found = getattr(transformers, kind or "", None)
         if found is not None and "video_processor" in found.get_attributes():
             return images_only(found)
     return transformers.AutoProcessor
 
 
-def _processor_name(transformers: Any, name: str) -> str | None:
-    """By the kind of model; in a folder with adapters alone, by what the processor wrote."""
-    known: dict[str, str] = transformers.models.auto.processing_auto.PROCESSOR_MAPPING_NAMES
-    try:
-        return known.get(transformers.AutoConfig.from_pretrained(name, **_local(name)).model_type)
-    except (OSError, ValueError):
-        written, _ = transformers.ProcessorMixin.get_processor_dict(name, **_local(name))
-        found: str | None = written.get("processor_class")
-        return found
-
-
 def _render_start(processor: Any) -> None:
-    """Put the start token into a chat template that leaves it to the tokenizer, as LLaVA's does.
+    """Put the start token into a chat template without it, such as LLaVA's.
 
-    Rendered text is tokenised as it is, by TRL and here: the tokenizer would add a second start token to the
-    other templates.
+    TRL and finegold tokenise rendered text without further tokens, because the tokenizer would add a second
+    start token to the other templates.
     """
     tokenizer = processor.tokenizer
     start = tokenizer.bos_token_id
@@ -90,10 +88,10 @@ def _render_start(processor: Any) -> None:
 
 
 def load_vlm(name: str, device: str, dtype: "torch.dtype") -> Any:
-    """The network, in `dtype` on `device`; a folder with adapters brings the network that they were made for.
+    """Load the network, in `dtype` on `device`; with adapters, the network that they were made for too.
 
     Raises:
-        ModelError: If it cannot be loaded, or lacks weights.
+        ModelError: If the network cannot be loaded, or lacks weights.
     """
     transformers = require("transformers", extra="models", why="a vision-language model")
     adapters = (Path(name) / "adapter_config.json").is_file()

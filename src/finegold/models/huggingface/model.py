@@ -30,13 +30,7 @@ class HuggingFaceModel(Model):
     """A Hugging Face model, with or without adapters; its chat template, if it has one, makes the prompts."""
 
     def __init__(self, name: str, *, device: str = "auto", dtype: str = "auto") -> None:
-        """Take the settings; the weights are loaded when they are first needed.
-
-        Args:
-            name: Folder or hub id.
-            device: `auto`, `cpu`, `cuda`...
-            dtype: `float32`, `bfloat16` or `float16`; `auto` is bfloat16 on a GPU and float32 elsewhere.
-        """
+        """Take the settings; see `load_model`."""
         self.name = name
         self._device, self._dtype = device, dtype
         self._network: Any = None

@@ -138,30 +138,19 @@ def read_parts(path: str) -> "dict[str, torch.Tensor]":
 
 
 def _shards(path: str) -> list[Path]:
-    index = _file(path, _INDEX)
-    if index is None:
-        if single := _file(path, _SINGLE):
-            return [single]
-        raise ModelError(
-            f"'{path}' has neither {_INDEX} nor {_SINGLE}, expected BLIP-2 weights in safetensors"
-        )
-    names = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-    found = [_file(path, shard) for shard in sorted({s for n, s in names.items() if n.startswith(_PARTS)})]
-    if None in found:
-        raise ModelError(f"'{path}' lacks a shard that its {_INDEX} names: copy it again")
-    return [shard for shard in found if shard is not None]
+    """Files with the tensors of the parts; a hub's are fetched."""
+    from transformers.utils import cached_file
 
-
-def _file(path: str, name: str) -> Path | None:
-    if Path(path).is_dir():
-        local = Path(path) / name
-        return local if local.is_file() else None
-    hub = require("huggingface_hub", extra="models", why="a model from the hub")
     try:
-        return Path(hub.hf_hub_download(path, name))
-    except hub.errors.EntryNotFoundError:
-        return None
-    except Exception as error:
+        index = json.loads(Path(cached_file(path, _INDEX)).read_text(encoding="utf-8"))
+        names = sorted({shard for name, shard in index["weight_map"].items() if name.startswith(_PARTS)})
+    except OSError:
+        names = [_SINGLE]
+    try:
+        return [Path(cached_file(path, name)) for name in names]
+    except OSError as error:
+        reason = str(error).strip().splitlines()[0]
         raise ModelError(
-            f"'{path}' cannot be fetched from the hub ({error}): name a folder with its files"
+            f"the weights of the BLIP-2 model '{path}' cannot be read ({reason}): name a folder or hub id "
+            "with its safetensors files"
         ) from None

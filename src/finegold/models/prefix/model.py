@@ -1,6 +1,7 @@
 """Answers and losses of projected-prefix models: `offline`, and those that `finegold tune` makes."""
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,39 +40,34 @@ class PrefixModel(Model):
         features: Path | None = None,
         network: PrefixNetwork | None = None,
     ) -> None:
-        """Take the settings; the weights are loaded when they are first needed.
+        """Take the settings; see `load_model`.
 
         Args:
             name: `offline`, `offline-smollm2`, `minigpt4-7b`, or a folder that `tune` wrote.
-            device: `auto`, `cpu`, `cuda`...
+            device: Device of the network.
             dtype: Precision of the language model; `auto` is float32.
             features: Folder where image features are kept for all models of a tower; None keeps none.
             network: A network that is loaded already; `name` is then only a label.
         """
-        if network is not None:
-            keep_special_tokens(network.language_model, network.tokenizer)
         self.name = name
-        self._device, self._dtype = device, dtype
-        self._features = features
-        self._network = network
+        self._device, self._dtype, self._features = device, dtype, features
+        self._loaded = network
 
-    @property
+    @cached_property
     def network(self) -> PrefixNetwork:
         """The network, loaded when it is first needed.
 
         Raises:
             ModelError: If it cannot be loaded.
         """
-        if self._network is None:
-            import torch
+        import torch
 
-            dtype = dtype_named(self._dtype, torch.float32)
-            network = load_network(self.name, device=self._device, dtype=dtype)
-            keep_special_tokens(network.language_model, network.tokenizer)
-            if self._features is not None:
-                network.features = FeatureCache(self._features, network.features)
-            self._network = network
-        return self._network
+        dtype = dtype_named(self._dtype, torch.float32)
+        network = self._loaded or load_network(self.name, device=self._device, dtype=dtype)
+        keep_special_tokens(network.language_model, network.tokenizer)
+        if self._features is not None:
+            network.features = FeatureCache(self._features, network.features)
+        return network
 
     def load(self) -> None:
         """Load the network."""
@@ -79,7 +75,7 @@ class PrefixModel(Model):
 
     def close(self) -> None:
         """Release the network."""
-        self._network = None
+        vars(self).pop("network", None)
 
     def identity(self) -> dict[str, Any]:
         """Hashes of the folder's files."""

@@ -34,55 +34,6 @@ class PrefixBatch(NamedTuple):
     attention_mask: "torch.Tensor"
 
 
-def collate(
-    prompts: Sequence[PromptTokens],
-    answers: Sequence[list[int]],
-    *,
-    image_tokens: int,
-    padding: int,
-    left: bool = False,
-    shown: Sequence[bool] | None = None,
-) -> PrefixBatch:
-    """Lay out prompts, image places and answers.
-
-    Args:
-        prompts: Token ids of the prompt of each row.
-        answers: Token ids of the answer of each row; empty lists to generate from.
-        image_tokens: Number of embeddings of an image.
-        padding: Token id of padding. Padding is known by its place, not by this id, so an answer may
-            contain it.
-        left: Whether to pad on the left, which generation needs; training pads behind the answer.
-        shown: Whether each row sees its image; where it does not, the image places are padding, which nothing
-            attends to. None shows all.
-    """
-    import torch
-
-    lengths = [
-        len(p.before) + image_tokens + len(p.after) + len(a) for p, a in zip(prompts, answers, strict=True)
-    ]
-    shape = (len(prompts), max(lengths))
-    ids = torch.full(shape, padding)
-    places = torch.zeros(shape, dtype=torch.bool)
-    labels = torch.full(shape, IGNORED)
-    attention = torch.zeros(shape, dtype=torch.long)
-    for row, (prompt, answer, length) in enumerate(zip(prompts, answers, lengths, strict=True)):
-        start = shape[1] - length if left else 0
-        image = start + len(prompt.before)
-        after = image + image_tokens
-        first = after + len(prompt.after)
-        end = start + length
-        ids[row, start:image] = torch.tensor(prompt.before)
-        ids[row, after:first] = torch.tensor(prompt.after, dtype=torch.long)
-        ids[row, first:end] = torch.tensor(answer, dtype=torch.long)
-        labels[row, first:end] = ids[row, first:end]
-        attention[row, start:end] = 1
-        if shown is None or shown[row]:
-            places[row, image:after] = True
-        else:
-            attention[row, image:after] = 0
-    return PrefixBatch(ids, places, labels, attention)
-
-
 @dataclass
 class PrefixNetwork:
     """The parts of a projected-prefix model, and its arithmetic.
@@ -165,11 +116,41 @@ class PrefixNetwork:
         left: bool = False,
         shown: Sequence[bool] | None = None,
     ) -> PrefixBatch:
-        """A batch on the model's device; see `collate`."""
-        padding = self.tokenizer.pad_token_id
-        if padding is None:
+        """Lay out prompts, image places and answers in a batch on the model's device.
+
+        Args:
+            prompts: Token ids of the prompt of each row.
+            answers: Token ids of the answer of each row; empty lists to generate from.
+            left: Whether to pad on the left, which generation needs; training pads behind the answer.
+            shown: Whether each row sees its image; where it does not, the image places are padding, which
+                nothing attends to. None shows all.
+
+        Raises:
+            ConfigError: If the tokenizer has no padding token.
+        """
+        import torch
+
+        # Padding is known by its place and not by its id, so an answer may contain the id.
+        if (padding := self.tokenizer.pad_token_id) is None:
             raise ConfigError("the tokenizer has no padding token: set pad_token")
-        tokens = self.features.tokens
-        batch = collate(prompts, answers, image_tokens=tokens, padding=padding, left=left, shown=shown)
-        device = self.device
-        return PrefixBatch(*(tensor.to(device) for tensor in batch))
+        fixed = [len(p.before) + self.features.tokens + len(p.after) for p in prompts]
+        lengths = [length + len(answer) for length, answer in zip(fixed, answers, strict=True)]
+        shape = (len(prompts), max(lengths))
+        ids = torch.full(shape, padding)
+        places = torch.zeros(shape, dtype=torch.bool)
+        labels = torch.full(shape, IGNORED)
+        attention = torch.zeros(shape, dtype=torch.long)
+        for row, (prompt, answer, length) in enumerate(zip(prompts, answers, lengths, strict=True)):
+            start = shape[1] - length if left else 0
+            image = start + len(prompt.before)
+            after = image + self.features.tokens
+            first = after + len(prompt.after)
+            end = start + length
+            ids[row, start:image] = torch.tensor(prompt.before)
+            ids[row, after:first] = torch.tensor(prompt.after, dtype=torch.long)
+            ids[row, first:end] = labels[row, first:end] = torch.tensor(answer, dtype=torch.long)
+            seen = shown is None or shown[row]
+            attention[row, start:end] = 1
+            attention[row, image:after] = int(seen)
+            places[row, image:after] = seen
+        return PrefixBatch(*(tensor.to(self.device) for tensor in (ids, places, labels, attention)))

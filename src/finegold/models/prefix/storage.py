@@ -65,7 +65,12 @@ class Parts:
 
 def is_prefix_name(model: str) -> bool:
     """Whether a name stands for a projected-prefix model; otherwise it stands for a Hugging Face model."""
-    return model == "offline" or model in NEW_MODELS or is_prefix_model(Path(model))
+    if model == "offline" or model in NEW_MODELS:
+        return True
+    try:
+        return bool(json.loads((Path(model) / CONFIG).read_text(encoding="utf-8"))["format"] == FORMAT)
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 def load_network(
@@ -129,15 +134,6 @@ def load_network(
         check_shape(weight, features.width, width, str(projection))
         linear.load_state_dict({"weight": weight, "bias": bias})
     return PrefixNetwork(features, linear.to(device), network, tokenizer, form, name)
-
-
-def is_prefix_model(folder: Path) -> bool:
-    """Whether the folder holds a projected-prefix model."""
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(config, dict) and config.get("format") == FORMAT
 
 
 def save_network(
