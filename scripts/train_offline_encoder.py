@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from torch.nn.functional import normalize
 
 from finegold.offline.heads import Parameters, image_head, load_heads, save_heads, text_head
-from finegold.tuning.offline.heads import Features, HeadSettings, compute_features, train_heads
+from finegold.tuning.offline.heads import Features, compute_features, train_heads
 from finegold.tuning.offline.photos import CaptionedPhotos, read_photos
 
 
@@ -77,7 +77,7 @@ def main() -> None:
     held_out, rows = order[: options.holdout], np.sort(order[options.holdout :])
     print(f"{len(rows)} photos to train on, {len(held_out)} held out, {len(excluded)} excluded", flush=True)
     begin = time.process_time()
-    weights = train_heads(photos, features, rows, HeadSettings(seed=options.seed))
+    weights = train_heads(photos, features, rows, seed=options.seed)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     save_heads(weights, options.out)
     sizes = {

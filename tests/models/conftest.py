@@ -89,15 +89,12 @@ def llama_tokenizer() -> PreTrainedTokenizerFast:
 class ColourFeatures:
     """Stands for an image tower: an image's mean colour and position-wise means, as four tokens of six."""
 
-    tokens, width = 4, 6
+    tokens, width, description = 4, 6, {"source": "colour"}
 
     def __init__(self) -> None:
         self.encoded = 0
 
     def identity(self) -> dict[str, Any]:
-        return {"source": "colour"}
-
-    def describe(self) -> dict[str, Any]:
         return {"source": "colour"}
 
     def encode(self, images: Sequence[Image.Image]) -> torch.Tensor:

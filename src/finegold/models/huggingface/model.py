@@ -20,7 +20,7 @@ from finegold.models.base import (
     seeded_inference,
 )
 from finegold.models.huggingface.loading import load_processor, load_vlm
-from finegold.run import file_sha256
+from finegold.run import file_hashes
 
 _FILES = frozenset({".safetensors", ".bin", ".json", ".jinja", ".model", ".txt"})
 """Weights, settings, tokenizer and chat template: what answers of a folder depend on."""
@@ -60,13 +60,12 @@ class HuggingFaceModel(Model):
     def identity(self) -> dict[str, Any]:
         """Commit of a hub model, or hashes of the folder's files."""
         self.load()
-        folder = Path(self.name)
-        files = sorted(file for file in folder.glob("*") if file.suffix in _FILES) if folder.is_dir() else []
+        files = file_hashes(Path(self.name), _FILES) if Path(self.name).is_dir() else {}
         return {
             "kind": "huggingface",
             "model": self.name,
             "commit": getattr(self._network.config, "_commit_hash", None),
-            "files": {file.name: file_sha256(file)[:16] for file in files},
+            "files": {name: sha256[:16] for name, sha256 in files.items()},
             "dtype": str(self._network.dtype).removeprefix("torch."),
         }
 

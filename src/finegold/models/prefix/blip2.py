@@ -56,17 +56,14 @@ class Blip2Features:
                 f"'{path}' is a {self._config.model_type} model, expected a BLIP-2 one such as {BLIP2}"
             )
         self._path, self._device = path, device
+        self.description = {"source": "blip2", "path": path}
         self._dtype = dtype or (torch.float16 if device.startswith("cuda") else torch.float32)
         self.tokens = int(self._config.num_query_tokens)
         self.width = int(self._config.qformer_config.hidden_size)
 
     def identity(self) -> dict[str, Any]:
         """Checkpoint, precision and the norm's epsilon."""
-        return {**self.describe(), "dtype": str(self._dtype), "eps": LN_VISION_EPS, "version": 1}
-
-    def describe(self) -> dict[str, Any]:
-        """Name and path."""
-        return {"source": "blip2", "path": self._path}
+        return {**self.description, "dtype": str(self._dtype), "eps": LN_VISION_EPS, "version": 1}
 
     def encode(self, images: Sequence[Image.Image]) -> "torch.Tensor":
         """Shape (n, 32, 768), float32."""

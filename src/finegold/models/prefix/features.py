@@ -20,40 +20,37 @@ class FeatureSource(Protocol):
     """A frozen image tower.
 
     Attributes:
-        tokens: Feature vectors an image, t.
+        tokens: Number of feature vectors an image, t.
         width: Length of each, w.
+        description: What `feature_source` makes this tower from, JSON-able; part of a saved model's config.
     """
 
     tokens: int
     width: int
+    description: dict[str, Any]
 
     def identity(self) -> dict[str, Any]:
         """What the features depend on, JSON-able; their cache is named by it."""
-
-    def describe(self) -> dict[str, Any]:
-        """What `feature_source` makes this tower from, JSON-able; part of a saved model's config."""
 
     def encode(self, images: "Sequence[Image.Image]") -> "torch.Tensor":
         """RGB images to features, shape (n, t, w), on the CPU, in the tower's own precision."""
 
 
+EFFICIENTNET = {"source": "efficientnet-lite0"}
+
+
 class EfficientNetFeatures:
     """EfficientNet-Lite0's last map, 7x7x1280, averaged to 3x3 overlapping regions: nine tokens of 1,280."""
 
-    NAME = "efficientnet-lite0"
     tokens = 9
     width = efficientnet_lite0.HEAD_WIDTH
 
     def __init__(self, device: str = "cpu") -> None:
-        self._device = device
+        self._device, self.description = device, EFFICIENTNET
 
     def identity(self) -> dict[str, Any]:
         """Hash of the tower's weights and the pooling."""
-        return {"source": self.NAME, "weights": efficientnet_lite0.SHA256, "pool": 3, "version": 1}
-
-    def describe(self) -> dict[str, Any]:
-        """Name of the tower."""
-        return {"source": self.NAME}
+        return {**self.description, "weights": efficientnet_lite0.SHA256, "pool": 3, "version": 1}
 
     def encode(self, images: Sequence[Image.Image]) -> "torch.Tensor":
         """Shape (n, 9, 1280), float32; regions row by row from the top left."""
@@ -67,15 +64,14 @@ class EfficientNetFeatures:
 
 
 def feature_source(description: dict[str, Any], device: str = "cpu") -> FeatureSource:
-    """Make the image tower from what its `describe` returned.
+    """Make the image tower of a description.
 
     Raises:
         ModelError: If the tower is unknown, or its weights are missing.
     """
-    name = description.get("source")
-    if name == EfficientNetFeatures.NAME:
+    if description == EFFICIENTNET:
         return EfficientNetFeatures(device)
-    if name == "blip2":
+    if (name := description.get("source")) == "blip2":
         from finegold.models.prefix.blip2 import Blip2Features
 
         return Blip2Features(str(description["path"]), device=device)
@@ -98,8 +94,8 @@ class FeatureCache:
     def __init__(self, folder: Path, source: FeatureSource) -> None:
         """Name the sub-folder by the source's identity; nothing is written before the first image."""
         self.source = source
-        self.tokens, self.width = source.tokens, source.width
-        self.identity, self.describe = source.identity, source.describe
+        self.tokens, self.width, self.description = source.tokens, source.width, source.description
+        self.identity = source.identity
         self.folder = folder / f"features-{fingerprint(source.identity())}"
 
     def path(self, sha256: str) -> Path:

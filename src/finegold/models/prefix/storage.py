@@ -7,45 +7,63 @@ language model is named, not copied: a folder path, a hub id, `finegold:offline`
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError, ModelError
 from finegold.extras import quiet_transformers, require
 from finegold.models.prefix.blip2 import BLIP2
-from finegold.models.prefix.features import EfficientNetFeatures, feature_source
+from finegold.models.prefix.features import EFFICIENTNET, feature_source
 from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.projection import check_shape, read_projection, write_safetensors
 from finegold.models.prefix.template import template_named
 from finegold.offline.captioner import MODEL_FOLDER, SHA256
 from finegold.offline.smollm2 import smollm2_folder
 from finegold.offline.weights import check_sha256
-from finegold.run import write_json
+from finegold.run import read_record, write_record
 
 if TYPE_CHECKING:
     import torch
 
-FORMAT = "finegold-projected-prefix-1"
+FORMAT: Final = "finegold-projected-prefix-1"
 CONFIG, PROJECTION, LANGUAGE_MODEL = "config.json", "projection.safetensors", "language_model"
 OFFLINE, SMOLLM2 = "finegold:offline", "finegold:smollm2"
 VICUNA = "Vision-CAIR/vicuna-7b"
 """Vicuna-7B v0, merged; v1.1 and later end their turns otherwise and do not fit MiniGPT-4's checkpoints."""
 PADDING = "$$"
 """MiniGPT-4's padding token, an ordinary item of LLaMA's vocabulary (id 3997)."""
-NEW_MODELS: dict[str, dict[str, Any]] = {
-    "offline-smollm2": {
-        "features": {"source": EfficientNetFeatures.NAME},
-        "language_model": SMOLLM2,
-        "template": "smollm2",
-    },
-    "minigpt4-7b": {
-        "features": {"source": "blip2", "path": BLIP2},
-        "language_model": VICUNA,
-        "template": "minigpt4-vicuna0",
-        "padding_token": PADDING,
-    },
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixConfig:
+    """Config of a projected-prefix model, `config.json` in its folder.
+
+    Attributes:
+        features: Description of the image tower, for `feature_source`.
+        template: Name of the prompt format.
+        language_model: Folder, hub id or `finegold:NAME`; `language_model` for a folder beside the config.
+        padding_token: Padding token that the tokenizer gets; None keeps its own.
+        start_token: Start token that the tokenizer gets; None keeps its own.
+    """
+
+    format: Literal["finegold-projected-prefix-1"] = FORMAT
+    features: dict[str, Any]
+    template: str
+    language_model: str
+    padding_token: str | None = None
+    start_token: str | None = None
+
+
+NEW_MODELS = {
+    "offline-smollm2": PrefixConfig(features=EFFICIENTNET, template="smollm2", language_model=SMOLLM2),
+    "minigpt4-7b": PrefixConfig(
+        features={"source": "blip2", "path": BLIP2},
+        template="minigpt4-vicuna0",
+        language_model=VICUNA,
+        padding_token=PADDING,
+    ),
 }
-"""Configs of models that are put together from parts, with a new projection."""
+"""Models that are put together from parts, with a new projection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,33 +112,33 @@ def load_network(
 
     Raises:
         ConfigError: If parts are given for a model that has its own.
-        ModelError: If something cannot be loaded or does not fit.
+        DataError: If the config of a folder cannot be read.
+        ModelError: If a part cannot be loaded or does not fit.
     """
     torch = require("torch", extra="models", why="tuning a model")
     device = resolve_device(device)
     parts = parts or Parts()
     if model in NEW_MODELS:
         config, projection = NEW_MODELS[model], parts.projection
-        name = parts.language_model or config["language_model"]
+        name = parts.language_model or config.language_model
     elif parts != Parts():
         raise ConfigError(
             f"the model '{model}' has its own parts: give them only with {' or '.join(NEW_MODELS)}"
         )
     else:
         folder = MODEL_FOLDER if model == "offline" else Path(model)
-        config, projection = _read_config(folder), folder / PROJECTION
-        name = str(config["language_model"])
+        config = read_record(folder / CONFIG, PrefixConfig, advice="name a folder that finegold tune wrote")
+        projection, name = folder / PROJECTION, config.language_model
         if name == LANGUAGE_MODEL:
             name = OFFLINE if model == "offline" else str((folder / LANGUAGE_MODEL).resolve())
-    form = template_named(template or str(config["template"]))
-    tower = config["features"] | ({"path": parts.vision_model} if parts.vision_model else {})
+    form = template_named(template or config.template)
+    tower = config.features | ({"path": parts.vision_model} if parts.vision_model else {})
     features = feature_source(tower, device)
     network, tokenizer = _load_language_model(name, dtype or torch.float32, device)
-    padding, start = config.get("padding_token"), config.get("start_token")
-    if padding is not None or tokenizer.pad_token is None:
-        tokenizer.pad_token = padding or tokenizer.eos_token
-    if start is not None:
-        tokenizer.bos_token = start
+    if config.padding_token is not None or tokenizer.pad_token is None:
+        tokenizer.pad_token = config.padding_token or tokenizer.eos_token
+    if config.start_token is not None:
+        tokenizer.bos_token = config.start_token
     width = int(network.get_input_embeddings().embedding_dim)
     linear = torch.nn.Linear(features.width, width)
     if projection is None:
@@ -157,15 +175,14 @@ def save_network(
         network.save_pretrained(folder / LANGUAGE_MODEL, state_dict=state)
         model.tokenizer.save_pretrained(folder / LANGUAGE_MODEL)
     write_safetensors(folder / PROJECTION, model.projection.weight, model.projection.bias)
-    config = {
-        "format": FORMAT,
-        "features": model.features.describe(),
-        "template": model.template.name,
-        "language_model": LANGUAGE_MODEL if with_language_model else model.language_model_name,
-        "padding_token": model.tokenizer.pad_token,
-        "start_token": model.tokenizer.bos_token,
-    }
-    write_json(folder / CONFIG, config)
+    config = PrefixConfig(
+        features=model.features.description,
+        template=model.template.name,
+        language_model=LANGUAGE_MODEL if with_language_model else model.language_model_name,
+        padding_token=model.tokenizer.pad_token,
+        start_token=model.tokenizer.bos_token,
+    )
+    write_record(folder / CONFIG, config)
 
 
 def _load_language_model(name: str, dtype: Any, device: str) -> tuple[Any, Any]:
@@ -192,20 +209,3 @@ def _load_language_model(name: str, dtype: Any, device: str) -> tuple[Any, Any]:
     if lacking := sorted(report["missing_keys"]):
         raise ModelError(f"the language model '{name}' lacks the weights {lacking[0]}: copy it again")
     return network.to(device), tokenizer
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(
-            f"there is no {CONFIG} in {folder}: name a folder that finegold tune wrote"
-        ) from None
-    except ValueError as error:
-        raise ModelError(f"{folder / CONFIG} is not valid JSON ({error}): copy the model again") from None
-    wanted = {"format", "features", "template", "language_model"}
-    if not isinstance(config, dict) or not wanted <= config.keys() or config["format"] != FORMAT:
-        raise ModelError(
-            f"{folder / CONFIG} is not the config of a projected-prefix model, expected {FORMAT}"
-        )
-    return config

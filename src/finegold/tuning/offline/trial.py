@@ -13,7 +13,7 @@ from finegold.models.prefix.features import EfficientNetFeatures
 from finegold.offline import minilm
 from finegold.offline.heads import GLOBAL_WIDTH, PLACE_WIDTH, PLACES
 from finegold.tuning.offline.captioner import AGREED_CAPTIONS, EVERY_CAPTION, caption_data, new_model
-from finegold.tuning.offline.heads import MAX_TOKENS, VIEWS, Features, HeadSettings, train_heads
+from finegold.tuning.offline.heads import BATCH, MAX_TOKENS, VIEWS, Features, train_heads
 from finegold.tuning.offline.network import IMAGE_TOKENS, IMAGE_WIDTH
 from finegold.tuning.offline.photos import CaptionedPhotos
 
@@ -66,8 +66,7 @@ def _per_caption(photos: CaptionedPhotos) -> float:
 
 
 def _heads(photos: CaptionedPhotos, epochs: int, seed: int) -> float:
-    options = HeadSettings(epochs=2, seed=seed)
-    rows = min(options.batch, len(photos.names))
+    rows = min(BATCH, len(photos.names))
     few = photos.subset(range(rows))
     rng = np.random.default_rng(0)
     lengths = [len(text.split()) + 3 for several in few.captions for text in several]
@@ -77,8 +76,8 @@ def _heads(photos: CaptionedPhotos, epochs: int, seed: int) -> float:
         rng.standard_normal((len(lengths), MAX_TOKENS, minilm.WIDTH)).astype(np.float16),
         np.minimum(lengths, MAX_TOKENS),
     )
-    seconds = _seconds(train_heads, few, features, np.arange(rows), options)
-    return epochs * (len(photos.names) // rows) * seconds / options.epochs
+    seconds = _seconds(lambda: train_heads(few, features, np.arange(rows), epochs=2, seed=seed))
+    return epochs * (len(photos.names) // rows) * seconds / 2
 
 
 def _captioner(photos: CaptionedPhotos, steps: int, agreed_steps: int) -> float:
