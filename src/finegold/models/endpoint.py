@@ -31,13 +31,7 @@ class EndpointModel(Model):
     """
 
     def __init__(self, name: str, model: str, session: Session) -> None:
-        """Take the settings; nothing is opened.
-
-        Args:
-            name: Name that the user gave, such as `endpoint:gpt-4o`.
-            model: Name of the model at the endpoint.
-            session: Address, limits and cache of the calls.
-        """
+        """Take the name `endpoint:MODEL`, the model and the settings of the calls; nothing is opened."""
         self.name = name
         self._model = model
         self._session = session

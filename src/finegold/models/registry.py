@@ -79,6 +79,6 @@ def load_model(
         from finegold.models.prefix.model import PrefixModel
 
         return PrefixModel(name, device=device, dtype=dtype, features=features)
-    from finegold.models.huggingface.model import HuggingFaceModel
+    from finegold.models.huggingface import HuggingFaceModel
 
     return HuggingFaceModel(name, device=device, dtype=dtype)

@@ -77,13 +77,13 @@ def _residual(weights: Parameters, tower: str, x: "torch.Tensor", dropout: float
     from torch.nn.functional import dropout as drop
     from torch.nn.functional import gelu, layer_norm, linear
 
+    def layer(name: str) -> tuple[torch.Tensor, torch.Tensor]:
+        return weights[f"{tower}.{name}.weight"], weights[f"{tower}.{name}.bias"]
+
     training = dropout > 0
-    x = linear(drop(x, dropout, training), weights[f"{tower}.in.weight"], weights[f"{tower}.in.bias"])
-    y = layer_norm(x, x.shape[1:], weights[f"{tower}.norm.weight"], weights[f"{tower}.norm.bias"])
-    y = gelu(linear(y, weights[f"{tower}.hidden.weight"], weights[f"{tower}.hidden.bias"]))
-    return linear(
-        x + drop(y, dropout, training), weights[f"{tower}.out.weight"], weights[f"{tower}.out.bias"]
-    )
+    x = linear(drop(x, dropout, training), *layer("in"))
+    y = gelu(linear(layer_norm(x, x.shape[1:], *layer("norm")), *layer("hidden")))
+    return linear(x + drop(y, dropout, training), *layer("out"))
 
 
 def initial_weights(*, queries: int, hidden: int, dim: int, seed: int) -> Parameters:

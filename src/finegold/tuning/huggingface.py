@@ -4,11 +4,11 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.extras import require
-from finegold.models.huggingface.loading import load_processor, load_vlm
+from finegold.models.huggingface import load_processor, load_vlm
 from finegold.run import progress
 from finegold.samples import Dataset
 from finegold.samples.images import decode
@@ -16,9 +16,6 @@ from finegold.tuning.monitor import Monitor
 from finegold.tuning.recipe import Recipe
 from finegold.tuning.rows import ChatRow, chat_rows, usable_samples
 from finegold.tuning.steps import Processes
-
-if TYPE_CHECKING:
-    import torch
 
 TRAINER = "trainer"
 """Folder of TRL's checkpoints, inside the run's folder."""
@@ -38,6 +35,8 @@ def tune_huggingface(
         ConfigError: If the processes cannot share a batch evenly.
         RunError: If a loss is not finite; names the rows.
     """
+    import torch
+
     trl = require("trl", extra="tune", why="tuning a Hugging Face model")
     if recipe.trains == "lora":
         require("peft", extra="tune", why="the recipe with low-rank adapters")
@@ -52,12 +51,17 @@ def tune_huggingface(
             f"batches of {recipe.batch} rows cannot be shared by {processes.count} processes: "
             "give --batch a multiple"
         )
-    checkpoint = _last_checkpoint(out / TRAINER)
+    saved = {
+        int(path.parent.name.rpartition("-")[2]): path.parent
+        for path in (out / TRAINER).glob("checkpoint-*/trainer_state.json")
+    }
+    done = max(saved, default=0)
+    checkpoint = saved.get(done)
     # A full checkpoint is a whole model. The trainer would read it by its raw tensor names, which newer
     # versions of transformers have renamed for many models, and go on from the untuned weights.
     source = str(checkpoint) if checkpoint and recipe.trains == "everything" else name
-    model = load_vlm(source, processes.device, _dtype(recipe, processes.device))
-    done = 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
+    half = recipe.half(processes.device) if recipe.trains == "lora" else None
+    model = load_vlm(source, processes.device, half or torch.float32)
     began = time.perf_counter()
     with Monitor(out, recipe, done, trackers, quiet=processes.index > 0) as monitor:
         trainer = _trainer(trl, model, processor, rows, recipe, out, processes, monitor)
@@ -82,7 +86,6 @@ def _trainer(
     import torch
 
     micro = min(recipe.micro_batch or recipe.batch, recipe.batch // processes.count)
-    dtype = _dtype(recipe, processes.device)
     options = trl.SFTConfig(
         output_dir=str(out / TRAINER),
         max_steps=recipe.steps,
@@ -96,8 +99,8 @@ def _trainer(
         adam_beta1=recipe.betas[0],
         adam_beta2=recipe.betas[1],
         max_grad_norm=recipe.clip or math.inf,
-        bf16=dtype is torch.bfloat16,
-        fp16=dtype is torch.float16,
+        bf16=model.dtype is torch.bfloat16,
+        fp16=model.dtype is torch.float16,
         use_cpu=processes.device == "cpu",
         gradient_checkpointing=processes.device.startswith("cuda"),
         seed=recipe.seed,
@@ -129,25 +132,10 @@ def _trainer(
             target_modules="all-linear",
             task_type="CAUSAL_LM",
         )
-    trainer = _named_trainer(trl, rows, adapters is not None, monitor)(
-        model=model,
-        args=options,
-        train_dataset=data,
-        processing_class=processor,
-        data_collator=_collator(processor),
-        peft_config=adapters,
-    )
-    # TRL prints each log; the monitor writes them to the JSONL file and on one line.
-    for callback in list(trainer.callback_handler.callbacks):
-        if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
-            trainer.remove_callback(callback)
-    return trainer
-
-
-def _named_trainer(trl: Any, rows: Sequence[ChatRow], adapters: bool, monitor: Monitor) -> Any:
-    """TRL's trainer, which also has the rows of a batch, so that the error of a loss can name them."""
 
     class NamedTrainer(trl.SFTTrainer):  # type: ignore[misc]
+        """Names the rows of a loss that is not finite, and reports steps to the monitor."""
+
         def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **named: Any) -> Any:
             numbers = inputs.pop(ROW)
             result = super().compute_loss(model, inputs, *arguments, **named)
@@ -161,7 +149,7 @@ def _named_trainer(trl: Any, rows: Sequence[ChatRow], adapters: bool, monitor: M
             return result
 
         def _load_from_checkpoint(self, checkpoint: str, model: Any = None) -> None:
-            if adapters:
+            if adapters is not None:
                 super()._load_from_checkpoint(checkpoint, model)
 
         def log(self, logs: dict[str, float], *arguments: Any, **named: Any) -> None:
@@ -170,7 +158,19 @@ def _named_trainer(trl: Any, rows: Sequence[ChatRow], adapters: bool, monitor: M
                 monitor.step(step, float(logs["loss"]), float(logs.get("learning_rate", 0.0)))
             super().log(logs, *arguments, **named)
 
-    return NamedTrainer
+    trainer = NamedTrainer(
+        model=model,
+        args=options,
+        train_dataset=data,
+        processing_class=processor,
+        data_collator=_collator(processor),
+        peft_config=adapters,
+    )
+    # TRL prints each log; the monitor writes them to the JSONL file and on one line.
+    for callback in list(trainer.callback_handler.callbacks):
+        if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
+            trainer.remove_callback(callback)
+    return trainer
 
 
 def _collator(processor: Any) -> Any:
@@ -205,14 +205,3 @@ def _encode_all(rows: Sequence[ChatRow], collator: Any) -> None:
             if not bool((labels != -100).any()):
                 raise DataError(f"row '{row.id}' has no token to learn after encoding, expected an answer")
             advance(1)
-
-
-def _dtype(recipe: Recipe, device: str) -> "torch.dtype":
-    import torch
-
-    return (recipe.half(device) if recipe.trains == "lora" else None) or torch.float32
-
-
-def _last_checkpoint(folder: Path) -> Path | None:
-    found = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
-    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)

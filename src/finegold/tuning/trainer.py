@@ -150,15 +150,9 @@ def save_checkpoint(
     optimizer: "torch.optim.Optimizer",
     scaler: Any,
 ) -> None:
-    """Replace the checkpoint by the state after `step` steps.
+    """Replace the checkpoint in the folder by the state after `step` steps.
 
-    Args:
-        folder: Folder of the run.
-        step: Number of steps done.
-        identity: Fingerprint of what the run depends on; `load_checkpoint` refuses another one.
-        parameters: Learning parameters by name.
-        optimizer: An optimiser whose state is that of Adam.
-        scaler: A `torch.amp.GradScaler`.
+    `identity` is the fingerprint of what the run depends on: `load_checkpoint` refuses another one.
     """
     import torch
     from safetensors.torch import save_file

@@ -40,15 +40,7 @@ class PrefixModel(Model):
         features: Path | None = None,
         network: PrefixNetwork | None = None,
     ) -> None:
-        """Take the settings; see `load_model`.
-
-        Args:
-            name: `offline`, `offline-smollm2`, `minigpt4-7b`, or a folder that `tune` wrote.
-            device: Device of the network.
-            dtype: Precision of the language model; `auto` is float32.
-            features: Folder where image features are kept for all models of a tower; None keeps none.
-            network: A network that is loaded already; `name` is then only a label.
-        """
+        """Take the settings; see `load_model`. A `network` that is loaded already only gets the name."""
         self.name = name
         self._device, self._dtype, self._features = device, dtype, features
         self._loaded = network

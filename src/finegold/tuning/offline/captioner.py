@@ -213,6 +213,11 @@ def learn_from_reward(
     count = len(data.captions)
     usual = caption_batches(data, min(16, count), 0.5, 5, draw)
     order: list[int] = []
+
+    def reward(row: int, ids: list[int]) -> float:
+        words = caption_tokens(tokenizer.decode(ids, skip_special_tokens=True))
+        return metric.score(row, words) if ids[-1] == END else 0.0
+
     with progress("Captioner, rewarded", steps, "steps") as advance:
         for step in range(steps):
             for group in optimizer.param_groups:
@@ -225,10 +230,7 @@ def learn_from_reward(
             features = data.features(rows, draw)
             drawn = sample(model, features, data.prompts[ONE_SENTENCE])
             rewards = torch.tensor(
-                [
-                    [_reward(metric, row, ids, tokenizer) for ids in several]
-                    for row, several in zip(rows, drawn, strict=True)
-                ]
+                [[reward(row, ids) for ids in several] for row, several in zip(rows, drawn, strict=True)]
             )
             others = (rewards.sum(1, keepdim=True) - rewards) / (SAMPLES - 1)
             lengths = torch.tensor([len(ids) for several in drawn for ids in several])
@@ -259,12 +261,6 @@ def sample(model: CaptionerNetwork, features: Tensor, prompt: list[int]) -> list
     ).tolist()
     whole = [ids[: ids.index(END) + 1] if END in ids else ids for ids in drawn]
     return [whole[start : start + SAMPLES] for start in range(0, len(whole), SAMPLES)]
-
-
-def _reward(metric: CiderReferences, row: int, ids: list[int], tokenizer: PreTrainedTokenizerFast) -> float:
-    if ids[-1] != END:
-        return 0.0
-    return metric.score(row, caption_tokens(tokenizer.decode(ids, skip_special_tokens=True)))
 
 
 def train_captioner(

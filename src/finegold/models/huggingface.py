@@ -1,16 +1,17 @@
 """Answers and losses of any vision-language model that `AutoModelForImageTextToText` loads."""
 
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from finegold.arrays import Vectors
 from finegold.engines.devices import resolve_device
 from finegold.errors import ModelError
-from finegold.extras import require
+from finegold.extras import quiet_transformers, require
 from finegold.models.base import (
     Model,
     Sampling,
@@ -19,8 +20,10 @@ from finegold.models.base import (
     require_images,
     seeded_inference,
 )
-from finegold.models.huggingface.loading import load_processor, load_vlm
 from finegold.run import file_hashes
+
+if TYPE_CHECKING:
+    import torch
 
 _FILES = frozenset({".safetensors", ".bin", ".json", ".jinja", ".model", ".txt"})
 """Weights, settings, tokenizer and chat template: what answers of a folder depend on."""
@@ -208,3 +211,114 @@ class HuggingFaceModel(Model):
         takes = signature(self._network.forward).parameters
         kept = {"logits_to_keep": last} if "logits_to_keep" in takes else {}
         return self._network(**whole, **kept).logits[:, -last:-1]
+
+
+def load_processor(name: str, *, chat: bool = False) -> Any:
+    """Load the model's processor; its chat template renders the start token if the model expects one.
+
+    Without torchvision, PIL processes images, and a processor of images and videos is one of images alone.
+
+    Args:
+        name: Folder or hub id.
+        chat: Whether the processor must have a chat template.
+
+    Raises:
+        ModelError: If the processor does not exist, or lacks the chat template.
+    """
+    transformers = require("transformers", extra="models", why="a vision-language model")
+    try:
+        processor = _processor_class(transformers, name).from_pretrained(name, **_local(name))
+    except (OSError, ValueError, ImportError) as error:
+        raise ModelError(
+            f"the processor of '{name}' cannot be loaded ({_first(error)}): name offline, a folder that "
+            "finegold tune wrote, or a Hugging Face vision-language model"
+        ) from None
+    if not hasattr(processor, "tokenizer") or not hasattr(processor, "image_processor"):
+        raise ModelError(f"'{name}' has no processor for images and text: name a vision-language model")
+    if processor.tokenizer.pad_token is None:
+        processor.tokenizer.pad_token = processor.tokenizer.eos_token or processor.tokenizer.unk_token
+    if getattr(processor, "chat_template", None):
+        _render_start(processor)
+    elif chat:
+        raise ModelError(f"the processor of '{name}' has no chat template: name an instruction-tuned model")
+    return processor
+
+
+def images_only(processor_class: Any) -> Any:
+    """A processor class without its part for videos, which only torchvision can load."""
+
+    class ImagesOnly(processor_class):  # type: ignore[misc]
+        @classmethod
+        def get_attributes(cls) -> list[str]:
+            return [part for part in super().get_attributes() if part != "video_processor"]
+
+    # The name is written to the processor's folder and read back from there.
+    ImagesOnly.__name__ = processor_class.__name__
+    return ImagesOnly
+
+
+def _processor_class(transformers: Any, name: str) -> Any:
+    """Class of the model's processor; without torchvision one that has no part for videos."""
+    if find_spec("torchvision") is None:
+        known: dict[str, str] = transformers.models.auto.processing_auto.PROCESSOR_MAPPING_NAMES
+        try:
+            kind = known.get(transformers.AutoConfig.from_pretrained(name, **_local(name)).model_type)
+        except (OSError, ValueError):
+            # A folder with adapters alone has no config; the processor's file names its class.
+            kind = transformers.ProcessorMixin.get_processor_dict(name, **_local(name))[0].get(
+                "processor_class"
+            )
+        found = getattr(transformers, kind or "", None)
+        if found is not None and "video_processor" in found.get_attributes():
+            return images_only(found)
+    return transformers.AutoProcessor
+
+
+def _render_start(processor: Any) -> None:
+    """Put the start token into a chat template without it, such as LLaVA's.
+
+    TRL and finegold tokenise rendered text without further tokens, because the tokenizer would add a second
+    start token to the other templates.
+    """
+    tokenizer = processor.tokenizer
+    start = tokenizer.bos_token_id
+    if start is None or tokenizer("a").input_ids[:1] != [start]:
+        return
+    probe = [{"role": "user", "content": [{"type": "text", "text": "a"}]}]
+    if not processor.apply_chat_template(probe).startswith(tokenizer.bos_token):
+        processor.chat_template = "{{ bos_token }}" + processor.chat_template
+
+
+def load_vlm(name: str, device: str, dtype: "torch.dtype") -> Any:
+    """Load the network, in `dtype` on `device`; with adapters, the network that they were made for too.
+
+    Raises:
+        ModelError: If the network cannot be loaded, or lacks weights.
+    """
+    transformers = require("transformers", extra="models", why="a vision-language model")
+    adapters = (Path(name) / "adapter_config.json").is_file()
+    if adapters:
+        require("peft", extra="tune", why="a model with low-rank adapters")
+    try:
+        with quiet_transformers():
+            model, report = transformers.AutoModelForImageTextToText.from_pretrained(
+                name, dtype=dtype, output_loading_info=True, **_local(name)
+            )
+    except (OSError, ValueError, ImportError) as error:
+        raise ModelError(
+            f"the model '{name}' cannot be loaded ({_first(error)}): name a folder or hub id"
+        ) from None
+    lacking = sorted(report["missing_keys"])
+    if lacking and not adapters:
+        raise ModelError(
+            f"the model '{name}' lacks {len(lacking)} weights, such as {lacking[0]}: copy it again"
+        )
+    return model.to(device)
+
+
+def _local(name: str) -> dict[str, bool]:
+    return {"local_files_only": True} if Path(name).is_dir() else {}
+
+
+def _first(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
