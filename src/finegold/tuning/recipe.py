@@ -12,7 +12,6 @@ from finegold.registry import read_toml
 if TYPE_CHECKING:
     import torch
 
-Precision = Literal["float32", "bfloat16", "float16"]
 BUILT_IN = ("finegold.tuning", "recipes")
 """Package and folder of the built-in recipes."""
 
@@ -50,7 +49,7 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     steps: int = Field(gt=0)
     batch: int = Field(gt=0)
     seed: int = 42
-    precision: Precision = "float32"
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
     longest_answer: int = Field(default=160, gt=0)
     instructions: tuple[str, ...] = ()
     template: str | None = None
@@ -74,10 +73,9 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
 
     @model_validator(mode="after")
     def _fits(self) -> "Recipe":
-        if self.kind == "prefix" and self.trains == "lora":
-            raise ValueError("a projected-prefix recipe trains 'projection' or 'everything', not 'lora'")
-        if self.kind == "huggingface" and self.trains == "projection":
-            raise ValueError("a huggingface recipe trains 'lora' or 'everything', not 'projection'")
+        part = "projection" if self.kind == "prefix" else "lora"
+        if self.trains not in (part, "everything"):
+            raise ValueError(f"a {self.kind} recipe trains '{part}' or 'everything', not '{self.trains}'")
         return self
 
     def half(self, device: str) -> "torch.dtype | None":

@@ -43,8 +43,7 @@ def usable_samples(dataset: Dataset) -> Iterator[tuple[Checked, Sample]]:
     for row in dataset.rows():
         checked = check(row)
         if checked.exclusion is not None or row.sample is None:
-            problem = checked.exclusion or row.exclusion
-            reason = problem.reason if problem else "it has no sample"
+            reason = checked.exclusion.reason if checked.exclusion else "it has no sample"
             raise DataError(f"row '{row.id}' ({row.place}) cannot be trained on: {reason}")
         yield checked, row.sample
 

@@ -6,7 +6,7 @@ The rows are a function of seed and step alone, so that a run can go on at any s
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,8 +16,6 @@ from finegold.tuning.recipe import Recipe
 
 if TYPE_CHECKING:
     import torch
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +76,6 @@ class Processes:
     index: int
     count: int
     device: str
-
-    def share(self, batch: list[T]) -> list[T]:
-        """This process's part of a batch."""
-        return batch[self.index :: self.count]
 
     def sum(self, tensors: "Iterable[torch.Tensor]") -> None:
         """Replace each tensor by its sum over the processes."""

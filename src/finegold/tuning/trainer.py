@@ -85,7 +85,7 @@ def train_prefix(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             chosen = [rows[i] for i in order.at(step)]
-            part = processes.share(chosen)
+            part = chosen[processes.index :: processes.count]
             common = order.instruction(step, recipe.instructions) if recipe.instructions else None
             prompts = [
                 encode_prompt(model.tokenizer, model.template, row.instruction if common is None else common)

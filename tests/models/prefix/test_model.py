@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.models.conftest import tiny_model
+from tests.models.conftest import asked, tiny_model
 from torch import nn
 
 from finegold.errors import ConfigError
@@ -26,7 +26,7 @@ def speaking() -> PrefixModel:
         chosen = weight[known] * 15
         weight.zero_()
         weight[known] = chosen
-    return PrefixModel("tiny", network=network)
+    return asked(network)
 
 
 def test_a_batch_answers_as_single_questions_do() -> None:
@@ -65,7 +65,7 @@ def test_an_answer_stops_before_the_end_symbol() -> None:
     ids = encode_answer(network.tokenizer, network.template, "a dog runs.")
     parrot = Parrot([*ids, 2, 2])
     network.language_model.set_output_embeddings(parrot)
-    answers = PrefixModel("tiny", network=network).answer(IMAGES[:1], PROMPTS[:1], Sampling(30))
+    answers = asked(network).answer(IMAGES[:1], PROMPTS[:1], Sampling(30))
     assert answers == ["a dog runs."]
     assert parrot.said == len(ids)
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 BLIP2 = "Salesforce/blip2-flan-t5-xxl"
 LN_VISION_EPS = 1e-5
 """Epsilon of the norm behind the vision tower in MiniGPT-4 and LAVIS; Hugging Face's config says 1e-6."""
-MEAN = (0.48145466, 0.4578275, 0.40821073)
-STD = (0.26862954, 0.26130258, 0.27577711)
 _PARTS = ("vision_model.", "qformer.", "query_tokens")
 _INDEX, _SINGLE = "model.safetensors.index.json", "model.safetensors"
 
@@ -107,9 +105,10 @@ class Blip2Features:
 def blip2_pixels(image: Image.Image, size: int = 224) -> "torch.Tensor":
     """RGB image to shape (3, size, size): squeezed to a square (bicubic), normalised as CLIP does."""
     import torch
+    from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
     pixels = np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC), dtype=np.float32)
-    scaled = (pixels / 255.0 - np.array(MEAN, np.float32)) / np.array(STD, np.float32)
+    scaled = (pixels / 255.0 - np.array(OPENAI_CLIP_MEAN, np.float32)) / np.array(OPENAI_CLIP_STD, np.float32)
     return torch.from_numpy(scaled).permute(2, 0, 1).contiguous()
 
 

@@ -145,8 +145,7 @@ class FeatureCache:
 
     def encode(self, images: Sequence[Image.Image]) -> "torch.Tensor":
         """Features from the cache, where the images have names made from their pixels."""
-        texts = [f"{image.mode} {image.size}".encode() + image.tobytes() for image in images]
-        hashes = [hashlib.sha256(text).hexdigest() for text in texts]
+        hashes = [hashlib.sha256(f"{i.mode} {i.size}".encode() + i.tobytes()).hexdigest() for i in images]
         known = dict(zip(hashes, images, strict=True))
         list(self.fill(hashes, known.__getitem__))
         return self.read(hashes)

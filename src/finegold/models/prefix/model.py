@@ -32,18 +32,11 @@ class PrefixModel(Model):
     """A projected-prefix model; each question needs an image."""
 
     def __init__(
-        self,
-        name: str,
-        *,
-        device: str = "auto",
-        dtype: str = "auto",
-        features: Path | None = None,
-        network: PrefixNetwork | None = None,
+        self, name: str, *, device: str = "auto", dtype: str = "auto", features: Path | None = None
     ) -> None:
-        """Take the settings; see `load_model`. A `network` that is loaded already only gets the name."""
+        """Take the settings; see `load_model`."""
         self.name = name
         self._device, self._dtype, self._features = device, dtype, features
-        self._loaded = network
 
     @cached_property
     def network(self) -> PrefixNetwork:
@@ -55,7 +48,7 @@ class PrefixModel(Model):
         import torch
 
         dtype = dtype_named(self._dtype, torch.float32)
-        network = self._loaded or load_network(self.name, device=self._device, dtype=dtype)
+        network = load_network(self.name, device=self._device, dtype=dtype)
         keep_special_tokens(network.language_model, network.tokenizer)
         if self._features is not None:
             network.features = FeatureCache(self._features, network.features)

@@ -45,8 +45,6 @@ MAX_NEW_TOKENS = 28
 REWARDED_RATE, REWARDED_WARMUP = 1e-4, 20
 KEPT = 0.03
 """Weight of the loss on true captions in a rewarded step."""
-Visit = tuple[int, list[int], list[list[int]]]
-"""Row of a photo, prompt, and answers."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,10 @@ def caption_batches(
             yield CaptionBatch(*map(list, zip(*batch, strict=True)))
 
 
-def _visit(row: int, data: Data, single: float, agreed: int, draw: random.Random) -> Visit:
+def _visit(
+    row: int, data: Data, single: float, agreed: int, draw: random.Random
+) -> tuple[int, list[int], list[list[int]]]:
+    """Row of a photo, prompt, and answers."""
     captions = data.captions[row]
     if draw.random() < single:
         return row, data.prompts[ONE_SENTENCE], [[*caption, END] for caption in captions[:agreed]]

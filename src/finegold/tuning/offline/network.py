@@ -148,12 +148,6 @@ def save_captioner(model: CaptionerNetwork, tokenizer: PreTrainedTokenizerFast, 
     """Write the model as `finegold` loads it, in half precision."""
     projection = nn.Linear(IMAGE_WIDTH, WIDTH)
     projection.load_state_dict(dict(zip(("weight", "bias"), model.folded(), strict=True)))
-    whole = PrefixNetwork(
-        EfficientNetFeatures(),
-        projection.half(),
-        model.language_model,
-        tokenizer,
-        template_named("plain"),
-        "offline",
-    )
+    tower, template = EfficientNetFeatures(), template_named("plain")
+    whole = PrefixNetwork(tower, projection.half(), model.language_model, tokenizer, template, "offline")
     save_network(whole, out, with_language_model=True, dtype=torch.float16)
