@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.models.conftest import asked, tiny_model
+from tests.models.conftest import in_memory, tiny_model
 
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.evaluation.questions import generate, read_question_file
@@ -29,7 +29,7 @@ def questions(tmp_path: Path) -> Path:
 
 
 def tiny() -> PrefixModel:
-    return asked(tiny_model())
+    return in_memory(tiny_model())
 
 
 def _run(
@@ -66,7 +66,7 @@ class _Dying(PrefixModel):
 
     def __init__(self, batches: int) -> None:
         super().__init__("tiny")
-        self.network = asked(tiny_model()).network
+        self.network = in_memory(tiny_model()).network
         self.left = batches
 
     def answer(

@@ -135,7 +135,7 @@ def tiny_model(template: Template | None = None, seed: int = 0) -> PrefixNetwork
     )
 
 
-def asked(network: PrefixNetwork) -> PrefixModel:
+def in_memory(network: PrefixNetwork) -> PrefixModel:
     """A model with a network from memory."""
     model = PrefixModel("tiny")
     keep_special_tokens(network.language_model, network.tokenizer)

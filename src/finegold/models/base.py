@@ -1,4 +1,4 @@
-"""What every model offers: answers to questions about images, and losses of given answers."""
+"""The interface of all models: answers to questions about images, and losses of given answers."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the tokens of an answer are chosen.
+    """Settings of choosing the tokens of an answer.
 
     Attributes:
         max_new_tokens: Number of tokens at which an answer is cut, at least 1.
@@ -45,7 +45,7 @@ class Sampling:
             )
 
     def for_batch(self, parts: Sequence[str]) -> "Sampling":
-        """This sampling with a seed mixed from its own and what identifies a batch.
+        """This sampling with a seed that is mixed from its seed and the parts that identify a batch.
 
         The draws of a batch depend on its content and not on what ran before.
         """
@@ -72,13 +72,13 @@ class Model(ABC):
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """What the answers depend on, JSON-able: answers of two identities are never mixed."""
+        """All that the answers depend on, JSON-able; answers of two identities are never mixed."""
 
     @abstractmethod
     def answer(
         self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
     ) -> Sequence[str | Exclusion]:
-        """Answer each prompt, in order; an Exclusion says why there is no answer.
+        """Answer each prompt, in order, or give an Exclusion with the reason why there is no answer.
 
         Args:
             images: RGB, one a prompt, None where a prompt has no image; may be empty for a blind model.
@@ -208,7 +208,7 @@ def dtype_named(name: str, automatic: "torch.dtype") -> "torch.dtype":
 
 @contextmanager
 def seeded_inference(seed: int) -> Iterator[None]:
-    """Let torch draw from this seed and compute no gradients in the block; its own state is put back."""
+    """In the block torch draws from this seed and computes no gradients; its state is restored after it."""
     import torch
 
     with torch.inference_mode(), torch.random.fork_rng():

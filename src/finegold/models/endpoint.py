@@ -24,7 +24,7 @@ _TEMPLATE = "evaluate/1"
 
 
 class EndpointModel(Model):
-    """Makes one call an answer: the image (its longest side at most 1,024 pixels), then the prompt.
+    """Makes one call for each answer: the image (its longest side at most 1,024 pixels), then the prompt.
 
     The session's cache keeps every reply, so that a killed run does not pay for it again. A call that fails
     gives an Exclusion; an endpoint that is down, or a limit that is reached, stops the run.

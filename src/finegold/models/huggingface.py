@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
 
 _FILES = frozenset({".safetensors", ".bin", ".json", ".jinja", ".model", ".txt"})
-"""Weights, settings, tokenizer and chat template: what answers of a folder depend on."""
+"""Kinds of files that answers depend on: weights, settings, tokenizer and chat template."""
 
 
 class HuggingFaceModel(Model):
@@ -182,7 +182,7 @@ class HuggingFaceModel(Model):
         places = inputs["input_ids"] == token
         inputs["attention_mask"] = inputs["attention_mask"].masked_fill(places, 0)
         if self._puts_images_in:
-            # The network needs pixels; what it makes of them stands at the masked places alone.
+            # The network needs pixels, and their embeddings are at the masked places alone.
             return
         inputs["input_ids"] = inputs["input_ids"].masked_fill(places, self._processor.tokenizer.pad_token_id)
         for key in set(inputs) - {"input_ids", "attention_mask"}:

@@ -15,7 +15,7 @@ CONSTANT, SPELLING_RULE, ENDPOINT = "constant:", "spelling-rule", "endpoint:"
 
 
 class BlindModel(Model):
-    """What a benchmark gives to a model that sees nothing.
+    """A model that answers by a rule, to measure what a benchmark gives without looking.
 
     `constant:TEXT` gives the same answer to every question. `spelling-rule` answers the identification
     questions by how the published file misspells those that are false.
@@ -52,7 +52,7 @@ def load_model(
     session: "Callable[[], Session] | None" = None,
     features: Path | None = None,
 ) -> Model:
-    """Make the model that a name stands for; its weights are loaded when they are first needed.
+    """Make the model of a name; its weights are loaded when they are first needed.
 
     Args:
         name: `offline`, a folder that `finegold tune` wrote, a Hugging Face folder or hub id,
@@ -64,7 +64,7 @@ def load_model(
         features: Folder where image features of projected-prefix models are kept; None keeps none.
 
     Raises:
-        ConfigError: If the name stands for an endpoint and its settings are missing.
+        ConfigError: If the settings of an endpoint are missing.
     """
     if name == SPELLING_RULE or name.startswith(CONSTANT):
         return BlindModel(name)

@@ -60,11 +60,11 @@ class Blip2Features:
         self.width = int(self._config.qformer_config.hidden_size)
 
     def identity(self) -> dict[str, Any]:
-        """Checkpoint, precision and the norm's epsilon."""
+        """Checkpoint, precision, epsilon of the norm, and version of the code."""
         return {**self.description, "dtype": str(self._dtype), "eps": LN_VISION_EPS, "version": 1}
 
     def encode(self, images: Sequence[Image.Image]) -> "torch.Tensor":
-        """Shape (n, 32, 768), float32."""
+        """Q-Former outputs of the images, shape (n, 32, 768), float32."""
         import torch
 
         vision, qformer, queries = self._parts
@@ -134,7 +134,7 @@ def read_parts(path: str) -> "dict[str, torch.Tensor]":
 
 
 def _shards(path: str) -> list[Path]:
-    """Files with the tensors of the parts; a hub's are fetched."""
+    """Files that hold the tensors, fetched from the hub if the model is not a folder."""
     from transformers.utils import cached_file
 
     try:

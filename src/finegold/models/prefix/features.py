@@ -22,7 +22,7 @@ class FeatureSource(Protocol):
     Attributes:
         tokens: Number of feature vectors an image, t.
         width: Length of each, w.
-        description: What `feature_source` makes this tower from, JSON-able; part of a saved model's config.
+        description: Argument of `feature_source` for this tower, JSON-able; part of a saved model's config.
     """
 
     tokens: int
@@ -30,10 +30,10 @@ class FeatureSource(Protocol):
     description: dict[str, Any]
 
     def identity(self) -> dict[str, Any]:
-        """What the features depend on, JSON-able; their cache is named by it."""
+        """All that the features depend on, JSON-able; it names their cache."""
 
     def encode(self, images: "Sequence[Image.Image]") -> "torch.Tensor":
-        """RGB images to features, shape (n, t, w), on the CPU, in the tower's own precision."""
+        """RGB images to features, shape (n, t, w), on the CPU, in the tower's precision."""
 
 
 EFFICIENTNET = {"source": "efficientnet-lite0"}
@@ -53,7 +53,7 @@ class EfficientNetFeatures:
         return {**self.description, "weights": efficientnet_lite0.SHA256, "pool": 3, "version": 1}
 
     def encode(self, images: Sequence[Image.Image]) -> "torch.Tensor":
-        """Shape (n, 9, 1280), float32; regions row by row from the top left."""
+        """Features of the images, shape (n, 9, 1280), float32; regions row by row from the top left."""
         import torch
 
         # One picture at a time, so that its features do not depend on its neighbours in the batch.
@@ -81,7 +81,7 @@ def feature_source(description: dict[str, Any], device: str = "cpu") -> FeatureS
 
 
 ENCODE_BATCH = 16
-"""Images decoded at a time."""
+"""Number of images decoded at a time."""
 
 
 class FeatureCache:

@@ -86,8 +86,10 @@ class PrefixModel(Model):
         shown = require_images(self.name, images)
         network = self.network
         ends = end_ids(network.tokenizer, network.template)
-        asked = [encode_prompt(network.tokenizer, network.template, prompt, chat=True) for prompt in prompts]
-        batch = network.collate(asked, [[] for _ in asked], left=True)
+        questions = [
+            encode_prompt(network.tokenizer, network.template, prompt, chat=True) for prompt in prompts
+        ]
+        batch = network.collate(questions, [[] for _ in questions], left=True)
         features = network.features.encode(shown).to(network.device)
         with seeded_inference(sampling.seed):
             ids = network.language_model.generate(

@@ -19,7 +19,7 @@ IGNORED = -100
 
 
 class PrefixBatch(NamedTuple):
-    """Token ids and what belongs to them, all of shape (n, length), padded on one side.
+    """A batch of sequences, padded on one side; all arrays have the shape (n, length).
 
     Attributes:
         input_ids: Token ids; the id at an image place is the padding's.

@@ -83,7 +83,7 @@ def write_pth(path: Path, weight: "torch.Tensor", bias: "torch.Tensor") -> None:
 
 
 def write_safetensors(path: Path, weight: "torch.Tensor", bias: "torch.Tensor") -> None:
-    """Write `weight` and `bias` in their own precision."""
+    """Write `weight` and `bias` in the precision that they have."""
     from safetensors.torch import save_file
 
     state = {name: t.detach().cpu().contiguous() for name, t in (("weight", weight), ("bias", bias))}

@@ -18,7 +18,7 @@ class Template:
     Attributes:
         name: Name with its version, such as `minigpt4-vicuna0`; saved with a model.
         before: Text between the start token and the image, when training.
-        after: Text between the image and the answer; `{instruction}` stands for the instruction.
+        after: Text between the image and the answer; `{instruction}` is replaced by the instruction.
         end: Text behind each answer in training; a generated answer stops before it.
         chat_before: Text before the image when answering questions; None takes `before`.
         chat_after: Text behind the image when answering questions; None takes `after`.

@@ -48,8 +48,8 @@ class CaptionBatch:
 
     def __init__(self, rows: list[int], prompts: list[list[int]], answers: list[list[list[int]]]) -> None:
         self.rows = torch.tensor(rows)
-        longest = max(IMAGE_TOKENS + len(p) + sum(map(len, a)) for p, a in zip(prompts, answers, strict=True))
-        shape = (len(rows), longest)
+        length = max(IMAGE_TOKENS + len(p) + sum(map(len, a)) for p, a in zip(prompts, answers, strict=True))
+        shape = (len(rows), length)
         self.ids = torch.full(shape, PAD)
         self.targets = torch.full(shape, -100)
         self.positions = torch.zeros(shape, dtype=torch.long)
@@ -68,7 +68,7 @@ class CaptionBatch:
                 self.positions[i, at:end] = torch.arange(first, first + len(answer))
                 answer_of[i, at:end] = number
                 at = end
-        before = torch.ones(longest, longest, dtype=torch.bool).tril()
+        before = torch.ones(length, length, dtype=torch.bool).tril()
         visible = (answer_of[:, None, :] == 0) | (answer_of[:, None, :] == answer_of[:, :, None])
         self.mask = (visible & before)[:, None]
 

@@ -28,11 +28,11 @@ class CaptionedPhotos:
 
     @property
     def starts(self) -> list[int]:
-        """Where each photo's captions begin in a list of all captions, and the length of that list."""
+        """Position of each photo's first caption in a list of all captions, then the length of that list."""
         return [0, *accumulate(len(captions) for captions in self.captions)]
 
     def without(self, hashes: Collection[str]) -> "CaptionedPhotos":
-        """The photos whose file's sha256 is none of these."""
+        """The photos without those whose file has one of these sha256."""
         found = map_ordered(lambda name: file_sha256(self.folder / name), self.names)
         return self.subset([place for place, sha256 in enumerate(found) if sha256 not in hashes])
 
