@@ -8,6 +8,7 @@ from typing import Literal
 
 from finegold.engines.devices import only_gpu, resolve_device
 from finegold.errors import ConfigError
+from finegold.extras import require
 from finegold.models.prefix.features import FeatureCache
 from finegold.models.prefix.projection import write_pth
 from finegold.models.prefix.storage import Parts, is_prefix_name, load_network, save_network
@@ -99,6 +100,7 @@ def tune(
     target = Path(out)
     if target.exists() and not target.is_dir():
         raise ConfigError(f"--out {target} is a file: name a folder")
+    require("torch", extra="models" if kind == "prefix" else "tune", why="tuning a model")
     if kind == "huggingface":
         from finegold.tuning.huggingface import tune_huggingface
 

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from finegold.arrays import Vectors
+from finegold.extras import require
 from finegold.models.base import (
     Model,
     Sampling,
@@ -45,8 +46,7 @@ class PrefixModel(Model):
         Raises:
             ModelError: If it cannot be loaded.
         """
-        import torch
-
+        torch = require("torch", extra="models", why=f"the model '{self.name}'")
         dtype = dtype_named(self._dtype, torch.float32)
         network = load_network(self.name, device=self._device, dtype=dtype)
         keep_special_tokens(network.language_model, network.tokenizer)
