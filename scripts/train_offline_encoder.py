@@ -16,15 +16,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch.nn.functional import normalize
 
-from finegold.offline.heads import (
-    Parameters,
-    image_head,
-    load_heads,
-    save_heads,
-    text_head,
-    weight_count,
-)
-from finegold.tuning.offline.heads import Features, HeadSettings, compute_features, train_heads
+from finegold.offline.heads import Parameters, image_head, load_heads, save_heads, text_head
+from finegold.tuning.offline.heads import Features, compute_features, train_heads
 from finegold.tuning.offline.photos import CaptionedPhotos, read_photos
 
 
@@ -34,10 +27,10 @@ def measure(
     """Retrieval among, and matched against mismatched pairs of, the given photos.
 
     Returns:
-        text_to_image_r1, _r5: Share of all captions of these photos whose photo is among the 1 or 5 nearest
-        of all these photos, one caption a query. image_to_text_r1: Share of photos whose nearest caption is
-        one of theirs. auc: Of the cosine, every caption with its photo against the same caption with another
-        photo.
+        text_to_image_r1 and text_to_image_r5: share of the captions of these photos whose photo is among the
+        1 or 5 nearest of all these photos. image_to_text_r1: share of photos whose nearest caption is one of
+        theirs. auc: area under the ROC curve of the cosine, every caption with its photo against the same
+        caption with another photo.
     """
     with torch.inference_mode():
         image = normalize(image_head(weights, features.images(rows, np.zeros(len(rows), np.int64))))
@@ -66,9 +59,13 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True, help="folder of the photos")
     parser.add_argument("--captions", type=Path, required=True, help="image<TAB>caption lines")
     parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
-    parser.add_argument("--exclude", type=Path, help="file of photo names, one a line, that take no part")
-    parser.add_argument("--holdout", type=int, default=1000, help="photos to measure on, not trained on")
-    parser.add_argument("--seed", type=int, default=0, help="of the holdout, the weights and the batches")
+    parser.add_argument("--exclude", type=Path, help="file of photo names, one a line, that are not used")
+    parser.add_argument(
+        "--holdout", type=int, default=1000, help="number of photos to measure on, which are not trained on"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the holdout, the weights and the batches"
+    )
     parser.add_argument("--cache", type=Path, default=Path("features"), help="folder for the features")
     options = parser.parse_args()
 
@@ -80,11 +77,11 @@ def main() -> None:
     held_out, rows = order[: options.holdout], np.sort(order[options.holdout :])
     print(f"{len(rows)} photos to train on, {len(held_out)} held out, {len(excluded)} excluded", flush=True)
     begin = time.process_time()
-    weights = train_heads(photos, features, rows, HeadSettings(seed=options.seed))
+    weights = train_heads(photos, features, rows, seed=options.seed)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     save_heads(weights, options.out)
     sizes = {
-        "weights": weight_count(weights),
+        "weights": sum(tensor.numel() for tensor in weights.values()),
         "bytes": options.out.stat().st_size,
         "cpu_seconds": round(time.process_time() - begin),
     }

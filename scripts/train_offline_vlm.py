@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from finegold.offline.captioner import is_held_out
+from finegold.tuning.offline.captioner import AGREED_STEPS, REWARDED_STEPS, STEPS, train_captioner
 from finegold.tuning.offline.photos import read_photos
-from finegold.tuning.offline.train import AGREED_STEPS, REWARDED_STEPS, STEPS, train_captioner
 
 
 def main() -> None:
@@ -23,8 +23,8 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--captions", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--features", type=Path, help="folder to keep the features in; default: in --out")
-    parser.add_argument("--steps", type=int, default=STEPS, help="on all captions")
+    parser.add_argument("--features", type=Path, help="folder where features are kept; default: in --out")
+    parser.add_argument("--steps", type=int, default=STEPS, help="steps on all captions")
     parser.add_argument("--agreed-steps", type=int, default=AGREED_STEPS)
     parser.add_argument("--rewarded-steps", type=int, default=REWARDED_STEPS)
     parser.add_argument("--seed", type=int, default=0)

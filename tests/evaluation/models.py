@@ -14,13 +14,12 @@ from PIL import Image
 from finegold.evaluation.answering import EvaluationOptions
 from finegold.evaluation.evaluate import answer_task
 from finegold.evaluation.task import TASKS
-from finegold.models import Sampling
-from finegold.models.base import AnswersOnly
+from finegold.models import Model, Sampling
 from finegold.samples import Exclusion
 
 
 @dataclass
-class Colour(AnswersOnly):
+class Colour(Model):
     """Says the first pixel and the prompt, and which batch it was; `fails` are calls without an answer."""
 
     name: str = "colour"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.models.conftest import tiny_model
+from tests.models.conftest import in_memory, tiny_model
 
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.evaluation.questions import generate, read_question_file
@@ -29,7 +29,7 @@ def questions(tmp_path: Path) -> Path:
 
 
 def tiny() -> PrefixModel:
-    return PrefixModel("tiny", network=tiny_model())
+    return in_memory(tiny_model())
 
 
 def _run(
@@ -65,7 +65,8 @@ class _Dying(PrefixModel):
     """Answers until it has answered `batches` times."""
 
     def __init__(self, batches: int) -> None:
-        super().__init__("tiny", network=tiny_model())
+        super().__init__("tiny")
+        self.network = in_memory(tiny_model()).network
         self.left = batches
 
     def answer(

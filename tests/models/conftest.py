@@ -13,6 +13,8 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from finegold.models.base import keep_special_tokens
+from finegold.models.prefix.model import PrefixModel
 from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.template import Template, template_named
 
@@ -89,15 +91,12 @@ def llama_tokenizer() -> PreTrainedTokenizerFast:
 class ColourFeatures:
     """Stands for an image tower: an image's mean colour and position-wise means, as four tokens of six."""
 
-    tokens, width = 4, 6
+    tokens, width, description = 4, 6, {"source": "colour"}
 
     def __init__(self) -> None:
         self.encoded = 0
 
     def identity(self) -> dict[str, Any]:
-        return {"source": "colour"}
-
-    def describe(self) -> dict[str, Any]:
         return {"source": "colour"}
 
     def encode(self, images: Sequence[Image.Image]) -> torch.Tensor:
@@ -134,6 +133,14 @@ def tiny_model(template: Template | None = None, seed: int = 0) -> PrefixNetwork
         template or template_named("minigpt4-vicuna0"),
         "tiny",
     )
+
+
+def in_memory(network: PrefixNetwork) -> PrefixModel:
+    """A model with a network from memory."""
+    model = PrefixModel("tiny")
+    keep_special_tokens(network.language_model, network.tokenizer)
+    model.network = network
+    return model
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@ from pathlib import Path
 import pytest
 
 from finegold.errors import ConfigError
+from finegold.registry import toml_names
 from finegold.samples.formats.minigpt4 import INSTRUCTIONS
-from finegold.tuning.recipe import load_recipe, recipe_names
+from finegold.tuning.recipe import BUILT_IN, load_recipe
 
 
 def test_finegolds_recipes_are_valid_and_say_what_they_are() -> None:
-    names = recipe_names()
+    names = toml_names(*BUILT_IN)
     assert {
         "minigpt4-stage1",
         "minigpt4-stage2",

@@ -1,4 +1,4 @@
-"""Models: what answers questions about images, and tells how likely an answer is."""
+"""Models that answer questions about images and compute the likelihood of given answers."""
 
 from finegold.models.base import Model, Sampling
 from finegold.models.registry import load_model

@@ -1,13 +1,13 @@
-"""A model that answers questions about images and tells how likely an answer is."""
+"""The interface of all models: answers to questions about images, and losses of given answers."""
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 from PIL import Image
 
 from finegold.arrays import Vectors
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the tokens of an answer are chosen.
+    """Settings of choosing the tokens of an answer.
 
     Attributes:
         max_new_tokens: Number of tokens at which an answer is cut, at least 1.
@@ -45,9 +45,9 @@ class Sampling:
             )
 
     def for_batch(self, parts: Sequence[str]) -> "Sampling":
-        """The same with a seed for one batch, mixed from this seed and what identifies the batch.
+        """This sampling with a seed that is mixed from its seed and the parts that identify a batch.
 
-        So the draws of a batch depend on its content and not on what ran before.
+        The draws of a batch depend on its content and not on what ran before.
         """
         text = "\0".join((str(self.seed), *parts))
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
@@ -60,11 +60,11 @@ class Sampling:
 
 
 class Model(ABC):
-    """A model behind a name. Its weights are loaded when they are first needed.
+    """A model with a name. Its weights are loaded when they are first needed.
 
     Attributes:
-        name: What the user wrote; for tables, messages and answer files.
-        blind: Whether it answers without looking, so that images are neither needed nor read.
+        name: Name that the user gave; for tables, messages and answer files.
+        blind: Whether the model answers without looking, so that images are neither needed nor read.
     """
 
     name: str
@@ -72,13 +72,13 @@ class Model(ABC):
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """What the answers depend on, JSON-able: answers of two identities are never mixed."""
+        """All that the answers depend on, JSON-able; answers of two identities are never mixed."""
 
     @abstractmethod
     def answer(
         self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
     ) -> Sequence[str | Exclusion]:
-        """Answer each prompt, in order; an Exclusion says why there is no answer.
+        """Answer each prompt, in order, or give an Exclusion with the reason why there is no answer.
 
         Args:
             images: RGB, one a prompt, None where a prompt has no image; may be empty for a blind model.
@@ -93,7 +93,6 @@ class Model(ABC):
             ModelError: If the weights cannot be loaded.
         """
 
-    @abstractmethod
     def losses(
         self,
         images: Sequence[Image.Image | None],
@@ -104,14 +103,13 @@ class Model(ABC):
         max_tokens: int | None = None,
         batch_size: int = 16,
     ) -> list[Vectors]:
-        """Tell the negative log likelihood of each token of given answers, end symbol included.
+        """Compute the negative log likelihood of each token of given answers, end symbol included.
 
         The form of a sequence is that of training: one turn with the image and the question, then the
-        answer. Only the answer's tokens have a loss.
+        answer, which is tokenised apart from its prompt. Only the answer's tokens have a loss.
 
-        - `mask_images` leaves the form as it is and hides the images, as VisNec does (arXiv 2603.01195):
-          the image tokens become padding and are masked out of attention, all other tokens stay at their
-          places.
+        - `mask_images` keeps the form and hides the images, as VisNec does (arXiv 2603.01195): the image
+          tokens become padding and are masked out of attention, all other tokens stay at their places.
         - Where an image is None, a Hugging Face model gets a prompt without image tokens; a
           projected-prefix model, whose prompts have a fixed number of image places, gets them masked.
         - Where a prompt is None, the turn holds no text.
@@ -119,7 +117,7 @@ class Model(ABC):
         Args:
             images: RGB, one an answer. They are taken batch by batch, so a lazy sequence may decode them.
             prompts: Questions without image placeholders or chat format.
-            answers: What may be said.
+            answers: Texts whose likelihood is computed.
             mask_images: Whether to hide the images.
             max_tokens: Number of tokens at which an answer is cut, end symbol included; None cuts nothing.
             batch_size: Answers in a forward pass; answers of like length share one.
@@ -128,11 +126,39 @@ class Model(ABC):
             For each answer an array of nats, one a token, shape (tokens,), float32.
 
         Raises:
-            ModelError: If the model tells no losses.
+            ModelError: If the model computes no losses.
         """
+        ids = [self._answer_ids(p, a)[:max_tokens] for p, a in zip(prompts, answers, strict=True)]
+        found: list[Vectors] = [np.empty(0, np.float32)] * len(ids)
+        for rows in batches_by_length([len(one) for one in ids], batch_size):
+            nats = self._token_losses(
+                (images[row] for row in rows),
+                [prompts[row] for row in rows],
+                [ids[row] for row in rows],
+                mask_images,
+            )
+            for row, one in zip(rows, nats, strict=True):
+                found[row] = one
+        return found
+
+    def _answer_ids(self, prompt: str | None, answer: str) -> list[int]:  # noqa: ARG002 (for models with losses)
+        """Token ids of an answer and its end symbol."""
+        raise ModelError(
+            f"'{self.name}' gives answers and no losses: name offline, a tuned folder or a Hugging Face model"
+        )
+
+    def _token_losses(
+        self,
+        images: Iterable[Image.Image | None],
+        prompts: Sequence[str | None],
+        answers: Sequence[list[int]],
+        mask_images: bool,
+    ) -> Sequence[Vectors]:
+        """Losses of one batch of answers, whose token ids `_answer_ids` made."""
+        raise NotImplementedError
 
     def check_sampling(self, sampling: Sampling) -> None:  # noqa: B027 (most models take any sampling)
-        """Raise ConfigError if the model cannot choose tokens so."""
+        """Raise ConfigError if the model cannot sample in this way."""
 
     def load(self) -> None:  # noqa: B027 (some models have no weights)
         """Load the weights now instead of at the first call that needs them."""
@@ -143,34 +169,18 @@ class Model(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
-class AnswersOnly(Model):
-    """A model that tells no losses."""
-
-    def losses(self, *_: Any, **__: Any) -> list[Vectors]:
-        """Refuse.
-
-        Raises:
-            ModelError: Always.
-        """
-        raise ModelError(
-            f"'{self.name}' gives answers and no losses: name offline, a tuned folder or a Hugging Face model"
-        )
-
-
-def require_images(name: str, images: Sequence[Image.Image | None], count: int) -> list[Image.Image]:
-    """The images, of which each of so many prompts has one.
+def require_images(name: str, images: Sequence[Image.Image | None]) -> list[Image.Image]:
+    """The images of a model's prompts.
 
     Raises:
-        ConfigError: If a prompt has none.
+        ConfigError: If one is None.
     """
     shown = [image for image in images if image is not None]
-    if len(shown) != count:
+    if len(shown) != len(images):
         raise ConfigError(f"'{name}' answers about an image and a question came without one: give --image")
     return shown
 
@@ -182,23 +192,23 @@ def batches_by_length(lengths: Sequence[int], batch_size: int) -> Iterator[list[
         yield order[start : start + batch_size]
 
 
-def dtype_named(name: str) -> "torch.dtype | None":
-    """The precision of that name; None for `auto`.
+def dtype_named(name: str, automatic: "torch.dtype") -> "torch.dtype":
+    """The precision of a name; `auto` stands for `automatic`.
 
     Raises:
-        ConfigError: If there is none of that name.
+        ConfigError: If the name is unknown.
     """
     import torch
 
     names = ("float32", "bfloat16", "float16")
     if name not in ("auto", *names):
         raise ConfigError(f"the dtype is '{name}', expected auto or one of {', '.join(names)}")
-    return None if name == "auto" else getattr(torch, name)
+    return automatic if name == "auto" else getattr(torch, name)
 
 
 @contextmanager
 def seeded_inference(seed: int) -> Iterator[None]:
-    """Let torch draw from this seed during the block, without gradients; its own state is put back."""
+    """In the block torch draws from this seed and computes no gradients; its state is restored after it."""
     import torch
 
     with torch.inference_mode(), torch.random.fork_rng():
@@ -207,7 +217,7 @@ def seeded_inference(seed: int) -> Iterator[None]:
 
 
 def keep_special_tokens(network: Any, tokenizer: Any) -> None:
-    """Keep only the special tokens of a checkpoint's own generation settings.
+    """Reduce a checkpoint's generation settings to its special tokens.
 
     A repetition penalty or a temperature in them would make two models answer under different rules.
     """

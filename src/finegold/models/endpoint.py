@@ -17,27 +17,21 @@ from finegold.llm import (
     Session,
     map_bounded,
 )
-from finegold.models.base import AnswersOnly, Sampling
+from finegold.models.base import Model, Sampling
 from finegold.samples import Exclusion
 
 _TEMPLATE = "evaluate/1"
 
 
-class EndpointModel(AnswersOnly):
-    """Asks for each answer with one call: the image (its longest side at most 1,024 pixels), then the prompt.
+class EndpointModel(Model):
+    """Makes one call for each answer: the image (its longest side at most 1,024 pixels), then the prompt.
 
-    A reply that was paid for is in the session's cache, so that a killed run does not pay for it again. A
-    call that fails leaves an Exclusion; an endpoint that is down, or a limit that is reached, stops the run.
+    The session's cache keeps every reply, so that a killed run does not pay for it again. A call that fails
+    gives an Exclusion; an endpoint that is down, or a limit that is reached, stops the run.
     """
 
     def __init__(self, name: str, model: str, session: Session) -> None:
-        """Take the settings; nothing is opened.
-
-        Args:
-            name: What the user wrote, such as `endpoint:gpt-4o`.
-            model: The model as the endpoint names it.
-            session: Address, limits and cache.
-        """
+        """Take the name `endpoint:MODEL`, the model and the settings of the calls; nothing is opened."""
         self.name = name
         self._model = model
         self._session = session
@@ -45,7 +39,7 @@ class EndpointModel(AnswersOnly):
         self._client: CachedClient | None = None
 
     def identity(self) -> dict[str, Any]:
-        """The endpoint's name of the model, and the form of the calls."""
+        """Name of the model at the endpoint, and the form of the calls."""
         return {"kind": "endpoint", "model": self._model, "template": _TEMPLATE, "temperature": 0.0}
 
     def check_sampling(self, sampling: Sampling) -> None:
@@ -63,25 +57,15 @@ class EndpointModel(AnswersOnly):
     def answer(
         self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
     ) -> list[str | Exclusion]:
-        """Ask for all answers, several at a time.
+        """Request all answers, several at a time.
 
         Raises:
             ConfigError: If the temperature is above 0.
             RunError: If the endpoint is down or a limit is reached.
         """
         self.check_sampling(sampling)
-        requests = [
-            ChatRequest(
-                self._model,
-                (Message("user", (prompt,) if image is None else (Picture.of(image), prompt)),),
-                _TEMPLATE,
-                max_tokens=sampling.max_new_tokens,
-            )
-            for image, prompt in zip(images, prompts, strict=True)
-        ]
-        if self._loop is None:
-            self._loop = LoopThread()
-        return self._loop.run(self._ask_all(requests))
+        self._loop = self._loop or LoopThread()
+        return self._loop.run(self._ask_all(images, prompts, sampling.max_new_tokens))
 
     def close(self) -> None:
         """Close the connections."""
@@ -91,14 +75,18 @@ class EndpointModel(AnswersOnly):
             self._loop.close()
             self._loop = self._client = None
 
-    async def _ask_all(self, requests: Sequence[ChatRequest]) -> list[str | Exclusion]:
-        if self._client is None:
-            self._client = await self._session.open()
-        client = self._client
+    async def _ask_all(
+        self, images: Sequence[Image.Image | None], prompts: Sequence[str], max_tokens: int
+    ) -> list[str | Exclusion]:
+        client = self._client = self._client or await self._session.open()
 
-        async def ask(request: ChatRequest) -> str | Exclusion:
+        async def ask(question: tuple[Image.Image | None, str]) -> str | Exclusion:
+            image, prompt = question
+            message = Message("user", (prompt,) if image is None else (Picture.of(image), prompt))
             try:
-                reply = await client.complete(request)
+                reply = await client.complete(
+                    ChatRequest(self._model, (message,), _TEMPLATE, max_tokens=max_tokens)
+                )
             except Halted as stop:
                 raise RunError(
                     f"the answers stop here, and the same command goes on from here: {stop}"
@@ -109,9 +97,7 @@ class EndpointModel(AnswersOnly):
                 return Exclusion("no-answer", f"the endpoint gave no text ({reply.finish_reason})")
             return reply.text
 
-        answers: list[str | Exclusion] = [""] * len(requests)
-        async for position, answer in map_bounded(
-            ask, requests, concurrency=self._session.endpoint.concurrency
-        ):
-            answers[position] = answer
-        return answers
+        questions = list(zip(images, prompts, strict=True))
+        bounded = map_bounded(ask, questions, concurrency=self._session.endpoint.concurrency)
+        answers = {position: answer async for position, answer in bounded}
+        return [answers[position] for position in range(len(questions))]

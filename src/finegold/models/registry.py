@@ -1,16 +1,47 @@
-"""The model that a name stands for."""
+"""Models by name, and those that answer without looking."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from finegold.models.base import Model
-from finegold.models.blind import CONSTANT, SPELLING_RULE, ConstantAnswer, SpellingRule
+from PIL import Image
+
+from finegold.models.base import Model, Sampling
 
 if TYPE_CHECKING:
     from finegold.llm import Session
 
-ENDPOINT = "endpoint:"
+CONSTANT, SPELLING_RULE, ENDPOINT = "constant:", "spelling-rule", "endpoint:"
+
+
+class BlindModel(Model):
+    """A model that answers by a rule, to measure what a benchmark gives without looking.
+
+    `constant:TEXT` gives the same answer to every question. `spelling-rule` answers the identification
+    questions by how the published file misspells those that are false.
+    """
+
+    blind = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def identity(self) -> dict[str, Any]:
+        """The rule, and the answer if it is constant."""
+        if self.name == SPELLING_RULE:
+            return {"kind": SPELLING_RULE}
+        return {"kind": "constant", "answer": self.name.removeprefix(CONSTANT)}
+
+    def answer(
+        self,
+        images: Sequence[Image.Image | None],  # noqa: ARG002 (blind)
+        prompts: Sequence[str],
+        sampling: Sampling,  # noqa: ARG002 (the rule gives the answer)
+    ) -> list[str]:
+        """Give the constant answer, or No where a prompt has the misspelling and Yes otherwise."""
+        if self.name == SPELLING_RULE:
+            return ["No" if " exis in " in prompt else "Yes" for prompt in prompts]
+        return [self.name.removeprefix(CONSTANT)] * len(prompts)
 
 
 def load_model(
@@ -21,7 +52,7 @@ def load_model(
     session: "Callable[[], Session] | None" = None,
     features: Path | None = None,
 ) -> Model:
-    """The model that a name stands for; its weights are loaded when they are first needed.
+    """Make the model of a name; its weights are loaded when they are first needed.
 
     Args:
         name: `offline`, a folder that `finegold tune` wrote, a Hugging Face folder or hub id,
@@ -29,16 +60,14 @@ def load_model(
         device: `auto`, `cpu`, `cuda`, `cuda:1`...
         dtype: `float32`, `bfloat16`, `float16` or `auto`, which is bfloat16 for a Hugging Face model on a GPU
             and float32 otherwise.
-        session: Opens the settings of an endpoint; None takes them from the environment.
-        features: Folder that keeps image features of projected-prefix models; None keeps none.
+        session: Makes the session of an endpoint; None takes its settings from the environment.
+        features: Folder where image features of projected-prefix models are kept; None keeps none.
 
     Raises:
-        ConfigError: If the name stands for an endpoint and there are no settings for one.
+        ConfigError: If the settings of an endpoint are missing.
     """
-    if name.startswith(CONSTANT):
-        return ConstantAnswer(name.removeprefix(CONSTANT))
-    if name == SPELLING_RULE:
-        return SpellingRule()
+    if name == SPELLING_RULE or name.startswith(CONSTANT):
+        return BlindModel(name)
     if name.startswith(ENDPOINT):
         from finegold.llm import session_from
         from finegold.models.endpoint import EndpointModel
@@ -50,6 +79,6 @@ def load_model(
         from finegold.models.prefix.model import PrefixModel
 
         return PrefixModel(name, device=device, dtype=dtype, features=features)
-    from finegold.models.huggingface.model import HuggingFaceModel
+    from finegold.models.huggingface import HuggingFaceModel
 
     return HuggingFaceModel(name, device=device, dtype=dtype)

@@ -26,7 +26,7 @@ _WHAT = "EfficientNet-Lite0"
 
 
 class Stage(NamedTuple):
-    """One row of the architecture table: `repeats` inverted residual blocks, the first with `stride`."""
+    """A row of the architecture table: `repeats` inverted residual blocks, the first with `stride`."""
 
     kernel: int
     stride: int
@@ -49,11 +49,12 @@ HEAD_WIDTH = 1280
 
 
 class ImageFeatures(NamedTuple):
-    """What the tower sees in n images.
+    """Features of n images.
 
     Attributes:
         stages: Output map of each of the seven stages, shape (n, width, side, side); sides 112, 56, 28, 14,
-        14, 7, 7. map: The final map, shape (n, 1280, 7, 7), values in [0, 6].
+            14, 7, 7.
+        map: The final map, shape (n, 1280, 7, 7), values in [0, 6].
     """
 
     stages: "tuple[torch.Tensor, ...]"
@@ -70,40 +71,33 @@ class EfficientNetLite0:
 
     def __init__(self, state: "dict[str, torch.Tensor]", device: str = "cpu") -> None:
         """Fold the checkpoint's tensors (names as in the package) and put them on `device`."""
-        self._state = state
-        self._device = device
-        self._stem = self._folded("_conv_stem", "_bn0")
-        self._blocks: list[list[dict[str, Any]]] = []
-        index, width = 0, STEM_WIDTH
-        for stage in STAGES:
-            blocks = []
-            for repeat in range(stage.repeats):
-                blocks.append(self._block(index, stage, width, stage.stride if repeat == 0 else 1))
-                index, width = index + 1, stage.width
-            self._blocks.append(blocks)
-        self._head = self._folded("_conv_head", "_bn1")
-        self._classes = (state["_fc.weight"].to(device), state["_fc.bias"].to(device))
-        del self._state
-
-    def _folded(self, convolution: str, norm: str) -> "tuple[torch.Tensor, torch.Tensor]":
         import torch
 
-        state = self._state
-        scale = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + BATCH_NORM_EPS)
-        weight = state[f"{convolution}.weight"] * scale[:, None, None, None]
-        bias = state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale
-        return weight.to(self._device, memory_format=torch.channels_last), bias.to(self._device)
+        def folded(convolution: str, norm: str) -> tuple[torch.Tensor, torch.Tensor]:
+            scale = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + BATCH_NORM_EPS)
+            weight = state[f"{convolution}.weight"] * scale[:, None, None, None]
+            bias = state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale
+            return weight.to(device, memory_format=torch.channels_last), bias.to(device)
 
-    def _block(self, index: int, stage: Stage, width: int, stride: int) -> dict[str, Any]:
-        name = f"_blocks.{index}."
-        return {
-            "expand": self._folded(f"{name}_expand_conv", f"{name}_bn0") if stage.expand > 1 else None,
-            "depthwise": self._folded(f"{name}_depthwise_conv", f"{name}_bn1"),
-            "project": self._folded(f"{name}_project_conv", f"{name}_bn2"),
-            "kernel": stage.kernel,
-            "stride": stride,
-            "residual": stride == 1 and width == stage.width,
-        }
+        self._device = device
+        self._stem = folded("_conv_stem", "_bn0")
+        self._stages: list[list[dict[str, Any]]] = []
+        index, width = 0, STEM_WIDTH
+        for stage in STAGES:
+            self._stages.append([])
+            for repeat in range(stage.repeats):
+                name, stride = f"_blocks.{index}.", stage.stride if repeat == 0 else 1
+                block = {
+                    "expand": folded(f"{name}_expand_conv", f"{name}_bn0") if stage.expand > 1 else None,
+                    "depthwise": folded(f"{name}_depthwise_conv", f"{name}_bn1"),
+                    "project": folded(f"{name}_project_conv", f"{name}_bn2"),
+                    "kernel": stage.kernel,
+                    "stride": stride,
+                    "residual": stride == 1 and width == stage.width,
+                }
+                self._stages[-1].append(block)
+                index, width = index + 1, stage.width
+        self._head = folded("_conv_head", "_bn1")
 
     def __call__(self, inputs: "torch.Tensor") -> ImageFeatures:
         """Run the tower.
@@ -118,17 +112,11 @@ class EfficientNetLite0:
             x = inputs.to(self._device, memory_format=torch.channels_last)
             x = relu6(conv2d(_same(x, 3, 2), *self._stem, stride=2), inplace=True)
             stages = []
-            for blocks in self._blocks:
+            for blocks in self._stages:
                 for block in blocks:
                     x = _inverted_residual(x, block)
                 stages.append(x)
             return ImageFeatures(tuple(stages), relu6(conv2d(x, *self._head), inplace=True))
-
-    def class_logits(self, features: ImageFeatures) -> "torch.Tensor":
-        """ImageNet-1k logits, shape (n, 1000)."""
-        from torch.nn.functional import linear
-
-        return linear(features.pooled, *self._classes)
 
 
 def _inverted_residual(x: "torch.Tensor", block: dict[str, Any]) -> "torch.Tensor":
@@ -149,14 +137,14 @@ def _same(x: "torch.Tensor", kernel: int, stride: int) -> "torch.Tensor":
 
     if stride == 1:
         return x
-    total = max(kernel - stride, 0) if x.shape[-1] % stride == 0 else max(kernel - x.shape[-1] % stride, 0)
+    total = max(kernel - (x.shape[-1] % stride or stride), 0)
     return pad(x, (total // 2, total - total // 2, total // 2, total - total // 2))
 
 
 def preprocess(image: Image.Image) -> "torch.Tensor":
     """RGB image to the tower's input, (x - 127) / 128, shape (3, 224, 224).
 
-    The whole picture is squeezed to a square; nothing is cropped, because an answer may speak of any of it.
+    The whole picture is squeezed to a square; nothing is cropped, because a text may be about any part of it.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""The encoder `offline`: no hub, no download beyond PyPI; 224 px photos and English sentences."""
+"""The encoder `offline`, from packages of PyPI alone: photos of 224 px and English sentences."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -12,14 +12,7 @@ from finegold.engines.devices import resolve_device
 from finegold.errors import ModelError
 from finegold.extras import check_installed
 from finegold.offline import efficientnet_lite0, minilm
-from finegold.offline.heads import (
-    Parameters,
-    image_head,
-    image_inputs,
-    load_heads,
-    text_head,
-    width_of_heads,
-)
+from finegold.offline.heads import Parameters, image_head, image_inputs, load_heads, text_head, width_of_heads
 from finegold.offline.weights import check_sha256
 from finegold.run import file_sha256
 from finegold.samples.words import split_windows
@@ -31,7 +24,7 @@ HEADS = Path(__file__).with_name("heads.safetensors")
 HEADS_SHA256 = "f8ef78966eef9821e2581fee9b4f0638d56f5f8d94580ea818af9151391ffc80"
 """Hash of the heads that finegold carries; docs/offline-encoder.md is their model card."""
 VERSION = 1
-"""Raised when the towers or heads would give other numbers from the same weights."""
+"""Version of the code, raised when it computes other numbers from the same weights."""
 
 
 class OfflineEncoder:
@@ -43,14 +36,14 @@ class OfflineEncoder:
         Args:
             name: Name that the user gave.
             device: `auto`, `cpu`, `cuda`, `mps`, or one of several such as `cuda:1`.
-            heads: Other heads than finegold's own, from scripts/train_offline_encoder.py.
+            heads: File from scripts/train_offline_encoder.py that replaces finegold's heads.
 
         Raises:
-            MissingExtraError: If torch is not installed.
+            MissingExtraError: If torch or safetensors is not installed.
             ModelError: If the heads are missing or not the expected ones.
         """
-        check_installed("torch", extra="offline", why="the encoder 'offline'")
-        check_installed("safetensors", extra="offline", why="the encoder 'offline'")
+        for module in ("torch", "safetensors"):
+            check_installed(module, extra="offline", why="the encoder 'offline'")
         self.name = name
         self._asked_device = device
         if heads is None:
@@ -61,7 +54,7 @@ class OfflineEncoder:
         self._heads_sha256 = file_sha256(self._path)
         self.dim = width_of_heads(self._path)
 
-    # Torch takes seconds to import, and a run that finds its embeddings there needs only the identity.
+    # Torch takes seconds to import, and a run whose embeddings are computed already needs only the identity.
     @cached_property
     def _device(self) -> str:
         return resolve_device(self._asked_device)
@@ -101,7 +94,7 @@ class OfflineEncoder:
 
         with torch.inference_mode():
             features = efficientnet_lite0.load_efficientnet(self._device)(torch.stack(list(inputs)))
-            return _vectors(image_head(self._weights, image_inputs(features)))
+            return image_head(self._weights, image_inputs(features)).cpu().numpy()
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Raw embeddings, shape (n, d); a text beyond 256 tokens is cut there."""
@@ -112,20 +105,21 @@ class OfflineEncoder:
         return minilm.load_minilm(self._device).tokenize([plain(text) for text in texts])
 
     def text_projections(self, tokens: "dict[str, torch.Tensor]") -> Vectors:
-        """The forward pass over what `tokenize` returned."""
+        """Raw embeddings of a batch that `tokenize` made."""
         import torch
 
         with torch.inference_mode():
-            return _vectors(text_head(self._weights, minilm.load_minilm(self._device).states(tokens)))
+            states = minilm.load_minilm(self._device).states(tokens)
+            return text_head(self._weights, states).cpu().numpy()
 
     def cuts(self, text: str) -> bool:
         """Whether the text has more than 256 tokens."""
         text = plain(text)
-        # Word pieces and their two markers are never more than the characters and two.
+        # A text has at most as many word pieces as characters, and two markers.
         return len(text) + 2 > minilm.MAX_TOKENS and self._count_tokens(text) > minilm.MAX_TOKENS
 
     def windows(self, text: str) -> list[str]:
-        """Single sentences, because the text head learnt on them; one beyond 256 tokens is several."""
+        """Single sentences, on which the text head was trained; one beyond 256 tokens is split."""
         return split_windows(text, self._count_tokens, minilm.MAX_TOKENS, join=False)
 
     def _count_tokens(self, text: str) -> int:
@@ -135,8 +129,3 @@ class OfflineEncoder:
 def plain(text: str) -> str:
     """The text without the full stop and spaces at its end, as the text head was trained."""
     return text.strip().rstrip(". ")
-
-
-def _vectors(tensor: "torch.Tensor") -> Vectors:
-    vectors: Vectors = tensor.to("cpu").numpy()
-    return vectors

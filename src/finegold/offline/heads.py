@@ -1,4 +1,4 @@
-"""The two heads that put image and text features into one space, as functions of a dictionary of tensors.
+"""Two heads that map image and text features to one space, as functions of a dictionary of tensors.
 
 Each head joins the tower's mean features with `queries` attention-pooled ones (each query is a learned linear
 score over places or tokens, softmaxed, that weighs the mean of their features), then applies one residual
@@ -30,7 +30,7 @@ FORMAT = "finegold-offline-heads-1"
 
 
 class ImageInputs(NamedTuple):
-    """What the image head reads.
+    """Inputs of the image head.
 
     Attributes:
         whole: Means over all places of the final map and of each stage's output, shape (n, 2064).
@@ -42,7 +42,7 @@ class ImageInputs(NamedTuple):
 
 
 def image_inputs(features: ImageFeatures) -> ImageInputs:
-    """Reduce the tower's maps to what the head reads."""
+    """Reduce the tower's maps to the inputs of the head."""
     import torch
 
     means = [stage.mean((2, 3)) for stage in features.stages]
@@ -77,13 +77,13 @@ def _residual(weights: Parameters, tower: str, x: "torch.Tensor", dropout: float
     from torch.nn.functional import dropout as drop
     from torch.nn.functional import gelu, layer_norm, linear
 
+    def layer(name: str) -> tuple[torch.Tensor, torch.Tensor]:
+        return weights[f"{tower}.{name}.weight"], weights[f"{tower}.{name}.bias"]
+
     training = dropout > 0
-    x = linear(drop(x, dropout, training), weights[f"{tower}.in.weight"], weights[f"{tower}.in.bias"])
-    y = layer_norm(x, x.shape[1:], weights[f"{tower}.norm.weight"], weights[f"{tower}.norm.bias"])
-    y = gelu(linear(y, weights[f"{tower}.hidden.weight"], weights[f"{tower}.hidden.bias"]))
-    return linear(
-        x + drop(y, dropout, training), weights[f"{tower}.out.weight"], weights[f"{tower}.out.bias"]
-    )
+    x = linear(drop(x, dropout, training), *layer("in"))
+    y = gelu(linear(layer_norm(x, x.shape[1:], *layer("norm")), *layer("hidden")))
+    return linear(x + drop(y, dropout, training), *layer("out"))
 
 
 def initial_weights(*, queries: int, hidden: int, dim: int, seed: int) -> Parameters:
@@ -124,11 +124,6 @@ def initial_weights(*, queries: int, hidden: int, dim: int, seed: int) -> Parame
     return weights
 
 
-def weight_count(weights: Parameters) -> int:
-    """Numbers in all tensors."""
-    return sum(tensor.numel() for tensor in weights.values())
-
-
 def save_heads(weights: Parameters, path: Path) -> None:
     """Write heads as `load_heads` reads them.
 
@@ -158,17 +153,17 @@ def width_of_heads(path: Path) -> int:
     """Width d of the embeddings, from the file's header alone.
 
     Raises:
-        ModelError: If the file is no safetensors, or not such heads.
+        ModelError: If the file is not in safetensors, or does not hold heads.
     """
     with _opened(path, "numpy") as file:
         return int(file.get_slice("image.out.weight").get_shape()[0])
 
 
 def load_heads(path: Path, device: str = "cpu") -> Parameters:
-    """Read heads, in single precision.
+    """Read heads in single precision.
 
     Raises:
-        ModelError: If the file is missing, no safetensors, or not such heads.
+        ModelError: If the file is missing, is not in safetensors, or does not hold heads.
     """
     import torch
 
@@ -178,13 +173,13 @@ def load_heads(path: Path, device: str = "cpu") -> Parameters:
     expected = set(initial_weights(queries=1, hidden=1, dim=1, seed=0))
     scales = {f"{name}.scale" for name in expected if _is_matrix(name)}
     if set(tensors) != expected | scales:
-        raise _no_heads(path, "holds other tensors than such heads have")
+        raise _no_heads(path, "holds other tensors than those of heads")
     return {name: tensor * tensors.get(f"{name}.scale", 1) for name, tensor in weights.items()}
 
 
 @contextmanager
 def _opened(path: Path, framework: str) -> Iterator[Any]:
-    """The open file; raises ModelError if it cannot be read or does not say that it holds heads."""
+    """Open a file of heads; raises ModelError if it cannot be read or is of another format."""
     from safetensors import SafetensorError, safe_open
 
     try:

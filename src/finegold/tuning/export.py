@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from finegold.errors import ConfigError
 from finegold.run import write_json, write_text
-from finegold.samples import Dataset, ImageRef, Sample
+from finegold.samples import Dataset, Sample
 from finegold.samples.images import read_bytes
 from finegold.tuning.recipe import Recipe
 from finegold.tuning.rows import usable_samples
@@ -30,20 +30,20 @@ def write_export(
     """Write data, images and configuration to `out`; nothing is trained.
 
     Args:
-        dataset: What to train on. A bad row stops with its id, as in training.
-        framework: Whose formats.
-        model: Folder or hub id, named in the configuration.
+        dataset: The subset.
+        framework: Trainer whose formats are written.
+        model: Folder or hub id for the configuration.
         recipe: A recipe of the kind `huggingface`.
         out: A folder that is empty or new.
-        template: LLaMA-Factory's name of the model's chat format, such as `qwen2_vl`; ms-swift finds its own.
+        template: LLaMA-Factory's name of the model's chat format, such as `qwen2_vl`; ms-swift needs none.
 
     Returns:
         Number of rows.
 
     Raises:
-        DataError: If a row is bad.
-        ConfigError: If the recipe is no `huggingface` one, `out` is in use, or LLaMA-Factory gets no
-            template.
+        DataError: If a row is bad; the message names its id.
+        ConfigError: If the recipe is for prefix models, `out` is not empty, or LLaMA-Factory's template is
+            missing.
     """
     if recipe.kind != "huggingface":
         raise ConfigError(
@@ -60,10 +60,10 @@ def write_export(
     if framework == "llama-factory":
         write_json(out / "data.json", rows)
         write_json(out / "dataset_info.json", {DATASET: _DATASET_INFO})
-        _write_yaml(out / "train.yaml", _llama_factory(model, recipe, template or ""))
     else:
         write_text(out / "data.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-        _write_yaml(out / "train.yaml", _ms_swift(model, recipe))
+    settings = _settings(framework, model, recipe, template)
+    write_text(out / "train.yaml", "".join(f"{key}: {_yaml(value)}\n" for key, value in settings.items()))
     return len(rows)
 
 
@@ -71,31 +71,52 @@ _DATASET_INFO = {
     "file_name": "data.json",
     "formatting": "sharegpt",
     "columns": {"messages": "messages", "images": "images"},
-    "tags": {
-        "role_tag": "role",
-        "content_tag": "content",
-        "user_tag": "user",
-        "assistant_tag": "assistant",
-        "system_tag": "system",
-    },
+    "tags": {f"{name}_tag": name for name in ("role", "content", "user", "assistant", "system")},
 }
 
 
 def _row(sample: Sample, number: int, out: Path) -> dict[str, Any]:
-    names = [_copy(image, f"images/{number}-{place}", out) for place, image in enumerate(sample.images)]
-    messages = [{"role": turn.role, "content": turn.text} for turn in sample.turns]
-    return {"messages": messages, "images": names}
+    """A row in both frameworks' format; its images are copied to `out`."""
+    names = []
+    for place, image in enumerate(sample.images):
+        names.append(f"images/{number}-{place}{Path(image.name).suffix.lower() or '.jpg'}")
+        (out / names[-1]).write_bytes(read_bytes(image))
+    return {"messages": [{"role": turn.role, "content": turn.text} for turn in sample.turns], "images": names}
 
 
-def _copy(image: ImageRef, stem: str, out: Path) -> str:
-    name = stem + (Path(image.name).suffix.lower() or ".jpg")
-    (out / name).write_bytes(read_bytes(image))
-    return name
-
-
-def _common(recipe: Recipe) -> dict[str, Any]:
+def _settings(framework: Framework, model: str, recipe: Recipe, template: str | None) -> dict[str, Any]:
+    """Settings of a training, by the framework's names."""
+    tuner = "lora" if recipe.trains == "lora" else "full"
+    lora = {"lora_rank": recipe.lora_rank, "lora_alpha": recipe.lora_alpha} if tuner == "lora" else {}
+    if framework == "llama-factory":
+        named: dict[str, Any] = {
+            "model_name_or_path": model,
+            "stage": "sft",
+            "do_train": True,
+            "finetuning_type": tuner,
+            **lora,
+            **({"lora_target": "all"} if lora else {}),
+            "dataset_dir": ".",
+            "dataset": DATASET,
+            "template": template,
+            "cutoff_len": 4096,
+            "report_to": "none",
+        }
+    else:
+        named = {
+            "model": model,
+            "use_hf": True,
+            "tuner_type": tuner,
+            **lora,
+            **({"target_modules": ["all-linear"]} if lora else {}),
+            "dataset": ["data.jsonl"],
+            "split_dataset_ratio": 0.0,
+            "torch_dtype": recipe.precision,
+            "report_to": ["none"],
+        }
     micro = recipe.micro_batch or recipe.batch
     return {
+        **named,
         "per_device_train_batch_size": micro,
         "gradient_accumulation_steps": max(1, recipe.batch // micro),
         "learning_rate": recipe.rate,
@@ -114,44 +135,8 @@ def _common(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _llama_factory(model: str, recipe: Recipe, template: str) -> dict[str, Any]:
-    lora = {"lora_rank": recipe.lora_rank, "lora_alpha": recipe.lora_alpha, "lora_target": "all"}
-    return {
-        "model_name_or_path": model,
-        "stage": "sft",
-        "do_train": True,
-        "finetuning_type": "lora" if recipe.trains == "lora" else "full",
-        **(lora if recipe.trains == "lora" else {}),
-        "dataset_dir": ".",
-        "dataset": DATASET,
-        "template": template,
-        "cutoff_len": 4096,
-        "report_to": "none",
-        **_common(recipe),
-    }
-
-
-def _ms_swift(model: str, recipe: Recipe) -> dict[str, Any]:
-    lora = {"lora_rank": recipe.lora_rank, "lora_alpha": recipe.lora_alpha, "target_modules": ["all-linear"]}
-    return {
-        "model": model,
-        "use_hf": True,
-        "tuner_type": "lora" if recipe.trains == "lora" else "full",
-        **(lora if recipe.trains == "lora" else {}),
-        "dataset": ["data.jsonl"],
-        "split_dataset_ratio": 0.0,
-        "torch_dtype": recipe.precision,
-        "report_to": ["none"],
-        **_common(recipe),
-    }
-
-
-def _write_yaml(path: Path, fields: dict[str, Any]) -> None:
-    write_text(path, "".join(f"{key}: {_yaml(value)}\n" for key, value in fields.items()))
-
-
 def _yaml(value: Any) -> str:
-    """JSON values are YAML values, but for 1e-05, which YAML 1.1 takes for text without a point."""
+    """A value as YAML: as JSON, with a point in 1e-05, which YAML 1.1 reads as text without one."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(key)}: {_yaml(item)}" for key, item in value.items()) + "}"
     text = json.dumps(value)

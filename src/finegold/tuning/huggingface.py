@@ -4,45 +4,42 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from finegold.engines.devices import only_gpu, resolve_device
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.extras import require
-from finegold.models.huggingface.loading import load_processor, load_vlm
+from finegold.models.huggingface import load_processor, load_vlm
 from finegold.run import progress
 from finegold.samples import Dataset
 from finegold.samples.images import decode
 from finegold.tuning.monitor import Monitor
 from finegold.tuning.recipe import Recipe
 from finegold.tuning.rows import ChatRow, chat_rows, usable_samples
-from finegold.tuning.steps import Processes, join_processes
-
-if TYPE_CHECKING:
-    import torch
+from finegold.tuning.steps import Processes
 
 TRAINER = "trainer"
-"""Folder of TRL's own checkpoints, inside the run's folder."""
+"""Folder of TRL's checkpoints, inside the run's folder."""
 ROW = "finegold_row"
 
 
 def tune_huggingface(
-    dataset: Dataset, name: str, recipe: Recipe, out: Path, *, device: str, trackers: Sequence[str]
-) -> tuple[int, float]:
+    dataset: Dataset, name: str, recipe: Recipe, out: Path, processes: Processes, trackers: Sequence[str]
+) -> tuple[int, int, float]:
     """Tune a model and write it, or its adapters, to `out`; goes on from TRL's last checkpoint.
 
     Returns:
-        Number of answers learnt from, and seconds of the steps done now.
+        Number of answers to learn, number of steps done now, and their seconds.
 
     Raises:
-        DataError: If a row is bad or cannot be encoded; names it.
-        ConfigError: If the batch cannot be shared by the processes.
+        DataError: If a row is bad or cannot be encoded; names the row.
+        ConfigError: If the processes cannot share a batch evenly.
         RunError: If a loss is not finite; names the rows.
     """
+    import torch
+
     trl = require("trl", extra="tune", why="tuning a Hugging Face model")
     if recipe.trains == "lora":
         require("peft", extra="tune", why="the recipe with low-rank adapters")
-    processes = join_processes(resolve_device(only_gpu(device)))
     processor = load_processor(name, chat=True)
     rows = [row for _, sample in usable_samples(dataset) for row in chat_rows(sample)]
     if not rows:
@@ -50,24 +47,29 @@ def tune_huggingface(
     if processes.index == 0:
         _encode_all(rows, _collator(processor))
     if recipe.batch % processes.count:
-        raise ConfigError(f"batches of {recipe.batch} rows cannot be shared by {processes.count} processes")
-    checkpoint = _last_checkpoint(out / TRAINER)
-    # A full checkpoint is a model of its own. The trainer would read it back by its raw tensor names, which
-    # newer versions of transformers have renamed for many models, and go on from the untuned weights.
+        raise ConfigError(
+            f"batches of {recipe.batch} rows cannot be shared by {processes.count} processes: "
+            "give --batch a multiple"
+        )
+    saved = {
+        int(path.parent.name.rpartition("-")[2]): path.parent
+        for path in (out / TRAINER).glob("checkpoint-*/trainer_state.json")
+    }
+    done = max(saved, default=0)
+    checkpoint = saved.get(done)
+    # A full checkpoint is a whole model. The trainer would read it by its raw tensor names, which newer
+    # versions of transformers have renamed for many models, and go on from the untuned weights.
     source = str(checkpoint) if checkpoint and recipe.trains == "everything" else name
-    model = load_vlm(source, processes.device, _dtype(recipe, processes.device))
-    trainer = _trainer(trl, model, processor, rows, recipe, out, processes)
-    done = 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
+    half = recipe.half(processes.device) if recipe.trains == "lora" else None
+    model = load_vlm(source, processes.device, half or torch.float32)
     began = time.perf_counter()
-    with Monitor(
-        out, recipe.steps, done=done, trackers=trackers, every=recipe.log_every, quiet=processes.index > 0
-    ) as monitor:
-        trainer.finegold_monitor = monitor
+    with Monitor(out, recipe, done, trackers, quiet=processes.index > 0) as monitor:
+        trainer = _trainer(trl, model, processor, rows, recipe, out, processes, monitor)
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     seconds = time.perf_counter() - began
     trainer.save_model(str(out))
     processor.save_pretrained(out)
-    return len(rows), seconds
+    return len(rows), recipe.steps - done, seconds
 
 
 def _trainer(
@@ -78,12 +80,12 @@ def _trainer(
     recipe: Recipe,
     out: Path,
     processes: Processes,
+    monitor: Monitor,
 ) -> Any:
     datasets = require("datasets", extra="tune", why="tuning a Hugging Face model")
     import torch
 
     micro = min(recipe.micro_batch or recipe.batch, recipe.batch // processes.count)
-    dtype = _dtype(recipe, processes.device)
     options = trl.SFTConfig(
         output_dir=str(out / TRAINER),
         max_steps=recipe.steps,
@@ -97,8 +99,8 @@ def _trainer(
         adam_beta1=recipe.betas[0],
         adam_beta2=recipe.betas[1],
         max_grad_norm=recipe.clip or math.inf,
-        bf16=dtype is torch.bfloat16,
-        fp16=dtype is torch.float16,
+        bf16=model.dtype is torch.bfloat16,
+        fp16=model.dtype is torch.float16,
         use_cpu=processes.device == "cpu",
         gradient_checkpointing=processes.device.startswith("cuda"),
         seed=recipe.seed,
@@ -130,26 +132,9 @@ def _trainer(
             target_modules="all-linear",
             task_type="CAUSAL_LM",
         )
-    trainer = _named_trainer(trl, rows, adapters is not None)(
-        model=model,
-        args=options,
-        train_dataset=data,
-        processing_class=processor,
-        data_collator=_collator(processor),
-        peft_config=adapters,
-    )
-    # TRL prints each log; ours are in the JSONL file and on one line.
-    for callback in list(trainer.callback_handler.callbacks):
-        if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
-            trainer.remove_callback(callback)
-    return trainer
-
-
-def _named_trainer(trl: Any, rows: Sequence[ChatRow], adapters: bool) -> Any:
-    """TRL's trainer, which also knows the rows of a batch, so that a loss that is no number can name them."""
 
     class NamedTrainer(trl.SFTTrainer):  # type: ignore[misc]
-        finegold_monitor: Monitor
+        """Names the rows of a loss that is not finite, and reports steps to the monitor."""
 
         def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **named: Any) -> Any:
             numbers = inputs.pop(ROW)
@@ -164,20 +149,32 @@ def _named_trainer(trl: Any, rows: Sequence[ChatRow], adapters: bool) -> Any:
             return result
 
         def _load_from_checkpoint(self, checkpoint: str, model: Any = None) -> None:
-            if adapters:
+            if adapters is not None:
                 super()._load_from_checkpoint(checkpoint, model)
 
         def log(self, logs: dict[str, float], *arguments: Any, **named: Any) -> None:
             if "loss" in logs:
                 step = self.state.global_step - 1
-                self.finegold_monitor.step(step, float(logs["loss"]), float(logs.get("learning_rate", 0.0)))
+                monitor.step(step, float(logs["loss"]), float(logs.get("learning_rate", 0.0)))
             super().log(logs, *arguments, **named)
 
-    return NamedTrainer
+    trainer = NamedTrainer(
+        model=model,
+        args=options,
+        train_dataset=data,
+        processing_class=processor,
+        data_collator=_collator(processor),
+        peft_config=adapters,
+    )
+    # TRL prints each log; the monitor writes them to the JSONL file and on one line.
+    for callback in list(trainer.callback_handler.callbacks):
+        if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
+            trainer.remove_callback(callback)
+    return trainer
 
 
 def _collator(processor: Any) -> Any:
-    """TRL's collator for prompts and completions, which keeps the rows' numbers."""
+    """TRL's collator for prompts and completions, with the rows' numbers in the batch."""
     import torch
     from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
@@ -208,14 +205,3 @@ def _encode_all(rows: Sequence[ChatRow], collator: Any) -> None:
             if not bool((labels != -100).any()):
                 raise DataError(f"row '{row.id}' has no token to learn after encoding, expected an answer")
             advance(1)
-
-
-def _dtype(recipe: Recipe, device: str) -> "torch.dtype":
-    import torch
-
-    return (recipe.half(device) if recipe.trains == "lora" else None) or torch.float32
-
-
-def _last_checkpoint(folder: Path) -> Path | None:
-    found = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
-    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)

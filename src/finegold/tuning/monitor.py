@@ -1,78 +1,60 @@
-"""What a training tells while it runs: a JSONL log, a progress line, and trackers when asked."""
+"""Progress of a training: a JSONL log, a line on the terminal, and trackers."""
 
 import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from finegold.errors import ConfigError
 from finegold.extras import require
+from finegold.run import write_text
+from finegold.tuning.recipe import Recipe
 
 LOG = "log.jsonl"
 TRACKERS = ("tensorboard", "wandb")
 _SECONDS = 15.0
 
 
-class Monitor:
-    """Use as a context manager. Only the first process of several should have one that writes."""
+class Monitor(ExitStack):
+    """Reports the steps of a training; a context manager. Only the first process of several writes."""
 
-    def __init__(
-        self,
-        out: Path,
-        steps: int,
-        *,
-        done: int = 0,
-        trackers: Sequence[str] = (),
-        every: int = 1,
-        quiet: bool = False,
-    ) -> None:
-        """Open the log, leaving out what an earlier run wrote beyond its last checkpoint.
+    def __init__(self, out: Path, recipe: Recipe, done: int, trackers: Sequence[str], *, quiet: bool) -> None:
+        """Open the log, without the lines that an earlier run wrote after its last checkpoint.
 
         Args:
             out: Folder of the run.
-            steps: Steps in all.
-            done: Steps that a checkpoint holds.
+            recipe: Recipe of the training; the last step is always logged.
+            done: Number of steps that a checkpoint has.
             trackers: Any of `tensorboard` and `wandb`.
-            every: Steps between two lines of the log; the last step is always logged.
-            quiet: Write nothing anywhere.
+            quiet: Whether to write nothing.
 
         Raises:
             ConfigError: If a tracker is unknown.
             MissingExtraError: If a tracker's package is not installed.
         """
-        self._steps, self._done, self._every, self._quiet = steps, done, every, quiet
+        self._steps, self._every, self._done, self._quiet = recipe.steps, recipe.log_every, done, quiet
         self._begin = self._last = time.perf_counter()
-        self._trackers = [] if quiet else [_tracker(name, out) for name in trackers]
-        self._file: IO[str] | None = None
-        if not quiet:
-            out.mkdir(parents=True, exist_ok=True)
-            _keep_before(out / LOG, done)
-            self._file = (out / LOG).open("a", encoding="utf-8")
-
-    def __enter__(self) -> "Monitor":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
-        for _, close in self._trackers:
-            close()
-        if not self._quiet and sys.stderr.isatty():
-            print(file=sys.stderr)
+        super().__init__()
+        if quiet:
+            return
+        if sys.stderr.isatty():
+            self.callback(print, file=sys.stderr)
+        self._trackers = [_tracker(name, out, self) for name in trackers]
+        kept = [json.dumps(line) + "\n" for line in read_log(out) if line["step"] < done]
+        write_text(out / LOG, "".join(kept))
+        self._file = self.enter_context((out / LOG).open("a", encoding="utf-8"))
 
     def step(self, step: int, loss: float, rate: float) -> None:
         """Note a 0-based step, its loss (nats a token) and its learning rate."""
         last = step == self._steps - 1
-        if self._file is None or not (last or step % self._every == 0):
+        if self._quiet or not (last or step % self._every == 0):
             return
         self._file.write(json.dumps({"step": step, "loss": loss, "rate": rate}) + "\n")
         self._file.flush()
-        for log, _ in self._trackers:
+        for log in self._trackers:
             log(step, {"loss": loss, "rate": rate})
         now = time.perf_counter()
         terminal = sys.stderr.isatty()
@@ -89,8 +71,10 @@ class Monitor:
 
 
 def read_log(out: Path) -> list[dict[str, Any]]:
-    """The lines of a run's log; a line that was being written when the run was killed is left out."""
-    lines = []
+    """Lines of a run's log, up to one that was not written to its end; none if there is no log."""
+    lines: list[dict[str, Any]] = []
+    if not (out / LOG).is_file():
+        return lines
     for line in (out / LOG).read_text(encoding="utf-8").splitlines():
         try:
             lines.append(json.loads(line))
@@ -99,28 +83,23 @@ def read_log(out: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def _keep_before(path: Path, step: int) -> None:
-    if path.is_file():
-        kept = [line for line in read_log(path.parent) if line["step"] < step]
-        path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-
-
-def _tracker(name: str, out: Path) -> tuple[Callable[[int, dict[str, float]], None], Callable[[], None]]:
-    """Functions that log a step's values and that close the tracker."""
+def _tracker(name: str, out: Path, closing: ExitStack) -> Callable[[int, dict[str, float]], object]:
+    """A function that logs the values of a step; the stack closes the tracker."""
     if name == "tensorboard":
         require("tensorboard", extra="tune", why="--track tensorboard")
         from torch.utils.tensorboard import SummaryWriter
 
         writer = SummaryWriter(str(out / "tensorboard"))
+        closing.callback(writer.close)
 
         def log(step: int, values: dict[str, float]) -> None:
             for key, value in values.items():
                 writer.add_scalar(key, value, step)
 
-        return log, writer.close
+        return log
     if name == "wandb":
-        run = require("wandb", extra="tune", why="--track wandb").init(
-            project="finegold", dir=str(out), name=out.name
-        )
-        return lambda step, values: run.log(values, step=step), run.finish
+        wandb = require("wandb", extra="tune", why="--track wandb")
+        run = wandb.init(project="finegold", dir=str(out), name=out.name)
+        closing.callback(run.finish)
+        return lambda step, values: run.log(values, step=step)
     raise ConfigError(f"the tracker '{name}' is unknown, expected one of {', '.join(TRACKERS)}")

@@ -1,50 +1,45 @@
-"""Recipes: short TOML files that say how to train; the built-in ones are in the folder `recipes`."""
+"""Recipes: short TOML files with the settings of a training; the built-in ones are in `recipes`."""
 
 import math
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from finegold.errors import ConfigError
 from finegold.models.prefix.storage import is_prefix_name
-from finegold.registry import read_toml, toml_names
+from finegold.registry import read_toml
 
 if TYPE_CHECKING:
     import torch
 
-Precision = Literal["float32", "bfloat16", "float16"]
-_BUILT_IN = ("finegold.tuning", "recipes")
+BUILT_IN = ("finegold.tuning", "recipes")
+"""Package and folder of the built-in recipes."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Recipe(_Strict):
-    """How to train. Steps count optimiser updates; a batch is all devices' together.
+class Recipe(BaseModel, extra="forbid", frozen=True):
+    """Settings of a training. A step is an optimiser update, and a batch is shared by all devices.
 
     Attributes:
         kind: `prefix` for projected-prefix models, `huggingface` for any other vision-language model.
-        trains: `projection`, `everything`, or for `huggingface` also `lora`.
-        steps: Optimiser steps.
-        batch: Rows a step.
-        instructions: One of these is drawn for each batch in place of the rows' instructions; empty keeps
-            these.
+        trains: `projection` or `everything` for `prefix`, `lora` or `everything` for `huggingface`.
+        steps: Number of optimiser steps.
+        batch: Rows of a step.
+        instructions: Instructions of which one is drawn for each batch; empty takes those of the rows.
         longest_answer: Number of tokens at which an answer is cut, end symbol included; cuts are counted.
         rate: Learning rate at the end of the warm-up.
         rate_floor: Learning rate at the end of the cosine.
         warmup_rate: Learning rate of step 0.
         warmup_steps: Steps before the cosine applies.
-        epoch_steps: Steps of an "epoch": the warm-up counts steps inside of it. 0 counts from the start.
+        epoch_steps: Steps of an "epoch", inside which the warm-up counts; 0 counts from the start.
         weight_decay: Weight decay of matrices; biases and norms have none.
         save_every: Steps between checkpoints.
         precision: `float16` and `bfloat16` by autocast on GPUs; on a CPU float32 is used.
         clip: Largest norm of the gradient; 0 does not clip.
-        augment: Show a random crop of half to all of an image each time, as MiniGPT-4 did until November
-            2023; turns the feature cache off.
-        micro_batch: For `huggingface` recipes: rows that a device holds at a time; 0 for its whole share of a
+        augment: Whether to show a random crop of half to all of an image each time, as MiniGPT-4 did until
+            November 2023; the feature cache is not used then.
+        micro_batch: Rows that a device takes at a time in `huggingface` recipes; 0 for its whole share of a
             batch.
-        template: Prompt format of a new projected-prefix model; None keeps the model's own.
+        template: Prompt format that replaces the model's; None keeps it.
     """
 
     name: str
@@ -54,7 +49,7 @@ class Recipe(_Strict):
     steps: int = Field(gt=0)
     batch: int = Field(gt=0)
     seed: int = 42
-    precision: Precision = "float32"
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
     longest_answer: int = Field(default=160, gt=0)
     instructions: tuple[str, ...] = ()
     template: str | None = None
@@ -78,14 +73,13 @@ class Recipe(_Strict):
 
     @model_validator(mode="after")
     def _fits(self) -> "Recipe":
-        if self.kind == "prefix" and self.trains == "lora":
-            raise ValueError("a projected-prefix recipe trains 'projection' or 'everything', not 'lora'")
-        if self.kind == "huggingface" and self.trains == "projection":
-            raise ValueError("a huggingface recipe trains 'lora' or 'everything', not 'projection'")
+        part = "projection" if self.kind == "prefix" else "lora"
+        if self.trains not in (part, "everything"):
+            raise ValueError(f"a {self.kind} recipe trains '{part}' or 'everything', not '{self.trains}'")
         return self
 
     def half(self, device: str) -> "torch.dtype | None":
-        """Half precision that a GPU computes in; None for float32, and on other devices."""
+        """Half precision of computing on a GPU; None for float32, and on other devices."""
         import torch
 
         if not device.startswith("cuda") or self.precision == "float32":
@@ -106,24 +100,19 @@ class Recipe(_Strict):
         return self.rate_floor + (self.rate - self.rate_floor) * cosine
 
 
-def recipe_names() -> list[str]:
-    """Names of the built-in recipes."""
-    return toml_names(*_BUILT_IN)
-
-
 def load_recipe(name: str, **changes: object) -> Recipe:
     """Read a recipe by name, or from a file such as `my.toml`.
 
     Args:
-        name: One of `recipe_names()`, or a path ending in `.toml`.
-        changes: Fields to set otherwise; None leaves a field as it is.
+        name: Name of a built-in recipe, or a path ending in `.toml`.
+        changes: Fields that replace the recipe's; None keeps a field.
 
     Raises:
-        ConfigError: If there is no such recipe, or a field is unknown or out of range.
+        ConfigError: If the recipe does not exist, or a field is unknown or out of range.
     """
     set_ = {key: value for key, value in changes.items() if value is not None}
     try:
-        return Recipe.model_validate(read_toml(name, *_BUILT_IN, "recipe") | set_)
+        return Recipe.model_validate(read_toml(name, *BUILT_IN, "recipe") | set_)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the recipe"
@@ -131,7 +120,7 @@ def load_recipe(name: str, **changes: object) -> Recipe:
 
 
 def default_recipe(model: str) -> str:
-    """Name of the recipe that a model is tuned with unless another is named."""
+    """Name of a model's usual recipe."""
     if model == "minigpt4-7b":
         return "minigpt4-stage2"
     return "offline-stage2" if is_prefix_name(model) else "hf-lora"

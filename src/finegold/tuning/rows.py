@@ -1,4 +1,4 @@
-"""Preflight: every row is read and tokenised before step one; a bad one stops the run with its id."""
+"""Rows of a subset, read and tokenised before step one, so that a bad row stops the run with its id."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ class TuningRow:
 
     Attributes:
         id: Id of the sample.
-        image: Where its image is.
+        image: Its image.
         sha256: Hash of the encoded image, hex.
         instruction: Instruction of the row.
-        answer: Token ids with the end symbol, at most as many as the recipe allows.
-        cut: Whether the answer was longer.
+        answer: Token ids with the end symbol, cut at the recipe's limit.
+        cut: Whether the answer was longer than the limit.
     """
 
     id: str
@@ -38,13 +38,12 @@ def usable_samples(dataset: Dataset) -> Iterator[tuple[Checked, Sample]]:
     """The rows of a subset, checked: image, answer and placeholders.
 
     Raises:
-        DataError: At the first bad row; the message has its id and its place.
+        DataError: At the first bad row; the message names its id and its place.
     """
     for row in dataset.rows():
         checked = check(row)
         if checked.exclusion is not None or row.sample is None:
-            problem = checked.exclusion or row.exclusion
-            reason = problem.reason if problem else "it has no sample"
+            reason = checked.exclusion.reason if checked.exclusion else "it has no sample"
             raise DataError(f"row '{row.id}' ({row.place}) cannot be trained on: {reason}")
         yield checked, row.sample
 
@@ -55,14 +54,14 @@ def read_tuning_rows(
     """Read and tokenise a subset for a projected-prefix model.
 
     Args:
-        dataset: What to train on.
+        dataset: The subset.
         tokenizer: Tokenizer of the language model.
         template: The prompt format.
         max_tokens: Number of tokens at which an answer is cut, end symbol included.
 
     Raises:
-        DataError: If there is no row, or one is bad, has not exactly one image, question and answer, or an
-            id twice.
+        DataError: If there is no row, or a row is bad, has more or less than one image, question and answer,
+            or has the id of another row.
     """
     rows: list[TuningRow] = []
     places: dict[str, str] = {}
@@ -71,19 +70,16 @@ def read_tuning_rows(
         turns = [turn.role for turn in sample.turns]
         if len(sample.images) != 1 or turns.count("assistant") != 1 or turns.count("user") > 1:
             raise DataError(
-                f"row '{row.id}' ({row.place}) has {len(sample.images)} images, {turns.count('user')} "
-                "questions "
-                f"and {turns.count('assistant')} answers, expected one of each: tune a Hugging Face "
-                "model on them"
+                f"row '{row.id}' ({row.place}) has {len(sample.images)} images, "
+                f"{turns.count('user')} questions and {turns.count('assistant')} answers, expected one of "
+                "each: tune a Hugging Face model on them"
             )
         if sample.id in places:
             raise DataError(f"row '{row.id}' ({row.place}) has the id of {places[sample.id]}: use --ids row")
         places[sample.id] = row.place
-        answer = encode_answer(tokenizer, template, sample.answer, max_tokens)
-        sha256 = checked.images[0].sha256
-        rows.append(
-            TuningRow(sample.id, sample.images[0], sha256, sample.instruction, answer.ids, answer.cut)
-        )
+        ids = encode_answer(tokenizer, template, sample.answer)
+        image, sha256, cut = sample.images[0], checked.images[0].sha256, len(ids) > max_tokens
+        rows.append(TuningRow(sample.id, image, sha256, sample.instruction, ids[:max_tokens], cut))
     if not rows:
         raise DataError(f"{Path(dataset.path).name} has no rows, expected at least one to train on")
     return rows
@@ -91,7 +87,7 @@ def read_tuning_rows(
 
 @dataclass(frozen=True, slots=True)
 class ChatRow:
-    """One answer to learn.
+    """An answer to learn, with its prompt.
 
     Attributes:
         id: Id of the sample; with `#2` and so on for its second and later answers.
@@ -109,21 +105,20 @@ class ChatRow:
 def chat_rows(sample: Sample) -> list[ChatRow]:
     """One row for each of the sample's answers, with all turns before it as the prompt."""
     rows: list[ChatRow] = []
-    before: list[Message] = []
+    messages: list[Message] = [
+        {"role": turn.role, "content": message_parts(turn.text)} for turn in sample.turns
+    ]
     images = 0
-    for turn in sample.turns:
-        content = message_parts(turn.text)
-        message = {"role": turn.role, "content": content}
-        if turn.role == "assistant":
-            identifier = sample.id if not rows else f"{sample.id}#{len(rows) + 1}"
-            rows.append(ChatRow(identifier, sample.images[:images], list(before), [message]))
-        images += sum(part["type"] == "image" for part in content)
-        before.append(message)
+    for number, message in enumerate(messages):
+        if message["role"] == "assistant":
+            identifier = f"{sample.id}#{len(rows) + 1}" if rows else sample.id
+            rows.append(ChatRow(identifier, sample.images[:images], messages[:number], [message]))
+        images += sum(part["type"] == "image" for part in message["content"])
     return rows
 
 
 def message_parts(text: str) -> list[dict[str, str]]:
-    """A turn's text as parts: its placeholders as images, what stands between them as text."""
+    """A turn's text as parts: an image for each placeholder, and the text between them."""
     found: list[dict[str, str]] = []
     for number, piece in enumerate(text.split(IMAGE_PLACEHOLDER)):
         if number:

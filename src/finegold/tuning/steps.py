@@ -1,12 +1,12 @@
-"""What a training step takes: its rows, this process's share of them, and the optimiser.
+"""Parts of a training step: its rows, this process's share of them, and the optimiser.
 
-The rows are a function of seed and step alone, so that a run can go on anywhere.
+The rows are a function of seed and step alone, so that a run can go on at any step.
 """
 
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,8 +16,6 @@ from finegold.tuning.recipe import Recipe
 
 if TYPE_CHECKING:
     import torch
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +31,17 @@ class Order:
 
     def at(self, step: int) -> list[int]:
         """Positions of the rows of a 0-based step."""
-        if self.rows < self.batch:
-            needed = range(step * self.batch, (step + 1) * self.batch)
-            return [int(self._pass(place // self.rows)[place % self.rows]) for place in needed]
-        batches = self.rows // self.batch
-        start = step % batches * self.batch
-        return [int(row) for row in self._pass(step // batches)[start : start + self.batch]]
+        used = self.rows // self.batch * self.batch or self.rows
+        places = [divmod(place, used) for place in range(step * self.batch, (step + 1) * self.batch)]
+        passes = {
+            number: np.random.default_rng([self.seed, number]).permutation(self.rows)
+            for number in {number for number, _ in places}
+        }
+        return [int(passes[number][place]) for number, place in places]
 
     def instruction(self, step: int, instructions: tuple[str, ...]) -> str:
-        """The step's instruction, one for its whole batch."""
+        """The instruction of a step, one for its whole batch."""
         return random.Random(f"{self.seed}-instruction-{step}").choice(instructions)
-
-    def _pass(self, number: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-        return np.random.default_rng([self.seed, number]).permutation(self.rows)
 
 
 def adamw(parameters: "dict[str, torch.nn.Parameter]", recipe: Recipe) -> "torch.optim.AdamW":
@@ -56,17 +52,15 @@ def adamw(parameters: "dict[str, torch.nn.Parameter]", recipe: Recipe) -> "torch
     """
     import torch
 
-    plain = [p for name, p in parameters.items() if _plain(name, p)]
-    decayed = [p for name, p in parameters.items() if not _plain(name, p)]
-    groups = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": plain, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=recipe.rate, betas=recipe.betas)
-
-
-def _plain(name: str, parameter: "torch.nn.Parameter") -> bool:
-    return parameter.ndim < 2 or any(part in name for part in ("bias", "ln", "bn"))
+    groups: dict[float, list[torch.nn.Parameter]] = {}
+    for name, parameter in parameters.items():
+        plain = parameter.ndim < 2 or any(part in name for part in ("bias", "ln", "bn"))
+        groups.setdefault(0.0 if plain else recipe.weight_decay, []).append(parameter)
+    return torch.optim.AdamW(
+        [{"params": group, "weight_decay": decay} for decay, group in groups.items()],
+        lr=recipe.rate,
+        betas=recipe.betas,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +68,14 @@ class Processes:
     """This process among those that train together: each takes a share of a batch, gradients are summed.
 
     Attributes:
-        index: 0 writes files and logs.
-        count: Processes that share a batch.
-        device: What this one computes on.
+        index: Number of this process; 0 writes files and logs.
+        count: Number of processes that share a batch.
+        device: Device that this process computes on.
     """
 
     index: int
     count: int
     device: str
-
-    def share(self, batch: list[T]) -> list[T]:
-        """This process's part of a batch."""
-        return batch[self.index :: self.count]
 
     def sum(self, tensors: "Iterable[torch.Tensor]") -> None:
         """Replace each tensor by its sum over the processes."""
@@ -97,7 +87,7 @@ class Processes:
             distributed.all_reduce(tensor)
 
     def wait(self) -> None:
-        """Wait until all processes are here."""
+        """Wait until all processes have come to this call."""
         if self.count > 1:
             import torch.distributed as distributed
 
@@ -105,10 +95,10 @@ class Processes:
 
 
 def join_processes(device: str) -> Processes:
-    """This process's place; `device` is used as it is where there is only one.
+    """This process among those that were launched together; a single one computes on `device`.
 
     Raises:
-        MissingExtraError: If there are several and `accelerate` is not installed.
+        MissingExtraError: If there are several processes and `accelerate` is not installed.
     """
     if launched() == 1:
         return Processes(0, 1, device)

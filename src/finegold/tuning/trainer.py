@@ -1,19 +1,22 @@
-"""The training loop of projected-prefix models."""
+"""The training loop of projected-prefix models, and its checkpoints.
 
+A checkpoint is one safetensors file, written whole or not at all; reading it runs no code.
+"""
+
+import json
 import math
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from finegold.errors import ConfigError, RunError
 from finegold.models.crop import crop_box
 from finegold.models.prefix.features import FeatureCache
 from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.template import encode_prompt
-from finegold.run import fingerprint
+from finegold.run import atomic_path, fingerprint
 from finegold.samples.images import decode
-from finegold.tuning.checkpoint import load_checkpoint, save_checkpoint
 from finegold.tuning.monitor import Monitor
 from finegold.tuning.recipe import Recipe
 from finegold.tuning.rows import TuningRow
@@ -21,6 +24,11 @@ from finegold.tuning.steps import Order, Processes, adamw
 
 if TYPE_CHECKING:
     import torch
+
+    Parameters = dict[str, torch.nn.Parameter]
+
+CHECKPOINT = "checkpoint.safetensors"
+_STATE = ("exp_avg", "exp_avg_sq", "step")
 
 
 def train_prefix(
@@ -43,18 +51,18 @@ def train_prefix(
         model: Trained in place.
         rows: Rows from `read_tuning_rows`.
         recipe: A recipe of the kind `prefix`.
-        out: Folder for log and checkpoint.
-        cache: Holds the features of all rows already, unless the recipe augments.
+        out: Folder of log and checkpoint.
+        cache: Cache with the features of all rows, which may be empty if the recipe augments.
         processes: This process among those that train together.
-        trackers: See `Monitor`.
+        trackers: Any of `tensorboard` and `wandb`.
 
     Returns:
         Number of steps done now, less than the recipe's if a checkpoint had some.
 
     Raises:
-        ConfigError: If there are more processes than rows a batch.
-        RunError: If a loss or gradient is not finite (names the step and the rows), or the checkpoint is
-            another run's.
+        ConfigError: If there are more processes than rows in a batch.
+        RunError: If a loss or gradient is not finite (names the step and the rows), or the checkpoint belongs
+            to another run.
     """
     import torch
 
@@ -63,7 +71,7 @@ def train_prefix(
             f"{processes.count} processes cannot share batches of {recipe.batch} rows: use fewer"
         )
     torch.manual_seed(recipe.seed)
-    parameters = model.train_only("everything" if recipe.trains == "everything" else "projection")
+    parameters = model.train_only(everything=recipe.trains == "everything")
     identity = _identity(model, rows, recipe, cache)
     optimizer = adamw(parameters, recipe)
     half = recipe.half(model.device.type)
@@ -71,23 +79,22 @@ def train_prefix(
     scaler = torch.amp.GradScaler(model.device.type, enabled=scaled)
     start = load_checkpoint(out, identity, parameters, optimizer, scaler)
     order = Order(len(rows), recipe.batch, recipe.seed)
-    with Monitor(
-        out, recipe.steps, done=start, trackers=trackers, every=recipe.log_every, quiet=processes.index > 0
-    ) as monitor:
+    with Monitor(out, recipe, start, trackers, quiet=processes.index > 0) as monitor:
         for step in range(start, recipe.steps):
             rate = recipe.rate_at(step)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             chosen = [rows[i] for i in order.at(step)]
-            part = processes.share(chosen)
-            # The step's instruction for all rows, or each row's own.
+            part = chosen[processes.index :: processes.count]
             common = order.instruction(step, recipe.instructions) if recipe.instructions else None
-            instructions = [row.instruction if common is None else common for row in part]
-            prompts = [encode_prompt(model.tokenizer, model.template, text) for text in instructions]
+            prompts = [
+                encode_prompt(model.tokenizer, model.template, row.instruction if common is None else common)
+                for row in part
+            ]
             batch = model.collate(prompts, [row.answer for row in part])
             features = _features(part, step, recipe, cache).to(model.device)
             with torch.autocast(model.device.type, half, enabled=half is not None):
-                mean = model.loss_sum(batch, features) / sum(len(row.answer) for row in chosen)
+                mean = model.token_losses(batch, features).sum() / sum(len(row.answer) for row in chosen)
             torch.autograd.backward(scaler.scale(mean))
             total = mean.detach().clone()
             processes.sum([total, *(p.grad for p in parameters.values() if p.grad is not None)])
@@ -133,3 +140,65 @@ def _identity(model: PrefixNetwork, rows: Sequence[TuningRow], recipe: Recipe, c
             "projection": [float(projection.sum()), float(projection.square().sum())],
         }
     )
+
+
+def save_checkpoint(
+    folder: Path,
+    step: int,
+    identity: str,
+    parameters: "Parameters",
+    optimizer: "torch.optim.Optimizer",
+    scaler: Any,
+) -> None:
+    """Replace the checkpoint in the folder by the state after `step` steps.
+
+    `identity` is the fingerprint of what the run depends on: `load_checkpoint` refuses another one.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    tensors = {f"parameter/{name}": p.detach().cpu().contiguous() for name, p in parameters.items()}
+    for name, parameter in parameters.items():
+        for key, value in optimizer.state.get(parameter, {}).items():
+            tensors[f"{key}/{name}"] = torch.as_tensor(value).detach().cpu().contiguous()
+    metadata = {"step": str(step), "identity": identity, "scaler": json.dumps(scaler.state_dict())}
+    with atomic_path(folder / CHECKPOINT) as temporary:
+        save_file(tensors, temporary, metadata=metadata)
+
+
+def load_checkpoint(
+    folder: Path, identity: str, parameters: "Parameters", optimizer: "torch.optim.Optimizer", scaler: Any
+) -> int:
+    """Restore the state of a checkpoint and return the number of steps done, 0 without a checkpoint.
+
+    Raises:
+        RunError: If the checkpoint is damaged or belongs to a run with other data, model or recipe.
+    """
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        return 0
+    import torch
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no mapping
+    except Exception as error:
+        raise RunError(f"the checkpoint {path} cannot be read ({error}): delete it to start again") from None
+    if metadata.get("identity") != identity:
+        raise RunError(
+            f"the checkpoint in {folder} belongs to a run with other rows, model or recipe: "
+            "give another --out, or delete it to start again"
+        )
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(tensors[f"parameter/{name}"])
+            state = {key: tensors[f"{key}/{name}"] for key in _STATE if f"{key}/{name}" in tensors}
+            if state:
+                optimizer.state[parameter] = {
+                    key: value if key == "step" else value.to(parameter.device)
+                    for key, value in state.items()
+                }
+    scaler.load_state_dict(json.loads(metadata["scaler"]))
+    return int(metadata["step"])

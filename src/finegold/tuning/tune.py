@@ -1,4 +1,4 @@
-"""Tune a model on a subset: the one entry point behind `finegold tune`."""
+"""Tuning a model on a subset, as `finegold tune` does."""
 
 import time
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from finegold.engines.devices import resolve_device
+from finegold.engines.devices import only_gpu, resolve_device
 from finegold.errors import ConfigError
 from finegold.extras import require
 from finegold.models.prefix.features import FeatureCache
@@ -18,7 +18,7 @@ from finegold.samples.images import decode
 from finegold.tuning.monitor import read_log
 from finegold.tuning.recipe import Recipe, default_recipe, load_recipe
 from finegold.tuning.rows import TuningRow, read_tuning_rows
-from finegold.tuning.steps import join_processes
+from finegold.tuning.steps import Processes, join_processes
 from finegold.tuning.trainer import train_prefix
 
 SUMMARY = "tuning.json"
@@ -26,14 +26,14 @@ SUMMARY = "tuning.json"
 
 @dataclass(frozen=True, slots=True)
 class TuneResult:
-    """What a training left.
+    """Facts of a training.
 
     Attributes:
         out: Folder of the model; `finegold chat` and `finegold generate` take it as MODEL.
-        rows: Rows of the subset.
-        cut: Answers that were longer than the recipe allows, and so lost their end.
-        steps: Steps in all.
-        done: Steps done now; fewer if a checkpoint had some.
+        rows: Number of rows, or of answers for a Hugging Face model.
+        cut: Number of answers that were longer than the recipe allows and lost their end.
+        steps: Number of steps in all.
+        done: Number of steps done now; fewer if a checkpoint had some.
         seconds: Time of the steps done now.
         first_loss: Mean loss of the first tenth of the steps, nats a token.
         last_loss: Mean loss of the last tenth of the steps.
@@ -72,18 +72,18 @@ def tune(
         subset: Anything that `open_dataset` reads.
         model: `offline`, `offline-smollm2`, `minigpt4-7b`, a folder that `tune` wrote, or a Hugging Face
             vision-language model by folder or hub id.
-        out: Folder for the tuned model, its log and checkpoint.
-        recipe: A recipe's name or `.toml` file; None for the model's usual one.
+        out: Folder of the tuned model, its log and its checkpoint.
+        recipe: Name or `.toml` file of a recipe; None for the model's usual one.
         images: Folder of the subset's images.
         ids: Source of ids, as in `open_dataset`.
-        steps: Number of optimiser steps in place of the recipe's.
-        batch: Rows of a step in place of the recipe's.
-        seed: Seed in place of the recipe's.
-        augment: Whether to show random crops, in place of the recipe's.
-        parts: Parts of a model that is put together.
+        steps: Number of optimiser steps; None takes the recipe's, as for the next three.
+        batch: Number of rows of a step.
+        seed: Seed of order and draws.
+        augment: Whether to show random crops.
+        parts: Parts of a model that is put together from parts.
         device: `auto`, `cpu`, `cuda`...
         cache: Folder of image features, shared by all runs; None for finegold's cache folder.
-        trackers: `tensorboard` and `wandb`, if wanted.
+        trackers: Any of `tensorboard` and `wandb`.
 
     Raises:
         FinegoldError: If a row is bad (with its id, before step one), the recipe does not fit the model, a
@@ -100,12 +100,26 @@ def tune(
     target = Path(out)
     if target.exists() and not target.is_dir():
         raise ConfigError(f"--out {target} is a file: name a folder")
+    require("torch", extra="models" if kind == "prefix" else "tune", why="tuning a model")
     if kind == "huggingface":
         from finegold.tuning.huggingface import tune_huggingface
 
-        rows, seconds = tune_huggingface(dataset, model, plan, target, device=device, trackers=trackers)
-        return _summary(target, model, plan, rows, 0, plan.steps, seconds)
-    return _tune_prefix(dataset, model, plan, target, parts, device, cache, trackers)
+        processes = join_processes(resolve_device(only_gpu(device)))
+        rows, done, seconds = tune_huggingface(dataset, model, plan, target, processes, trackers)
+        cut = 0
+    else:
+        processes = join_processes(resolve_device(device))
+        folder = Path(cache) if cache else cache_folder()
+        read, done, seconds = _tune_prefix(dataset, model, plan, target, parts, processes, folder, trackers)
+        rows, cut = len(read), sum(row.cut for row in read)
+    losses = [line["loss"] for line in read_log(target)]
+    tenth = max(1, len(losses) // 10)
+    first, last = sum(losses[:tenth]) / tenth, sum(losses[-tenth:]) / tenth
+    result = TuneResult(target, rows, cut, plan.steps, done, seconds, first, last)
+    if processes.index == 0:
+        facts = {key: value for key, value in asdict(result).items() if key != "out"}
+        write_json(target / SUMMARY, {"model": model, "recipe": plan.model_dump(mode="json"), **facts})
+    return result
 
 
 def _tune_prefix(
@@ -114,56 +128,35 @@ def _tune_prefix(
     recipe: Recipe,
     out: Path,
     parts: Parts | None,
-    device: str,
-    cache: str | Path | None,
+    processes: Processes,
+    cache: Path,
     trackers: Sequence[str],
-) -> TuneResult:
-    torch = require("torch", extra="models", why="tuning a model")
-    processes = join_processes(resolve_device(device))
-    # A language model that learns keeps float32 master weights; a frozen one is held in half precision on a
-    # GPU.
+) -> tuple[list[TuningRow], int, float]:
+    """Tune a model and write it to `out`; returns the rows, the steps done now, and their seconds."""
+    # A language model that learns keeps float32 master weights; a frozen one has half precision on a GPU.
     dtype = recipe.half(processes.device) if recipe.trains == "projection" else None
     model = load_network(
         name, parts=parts, template=recipe.template, seed=recipe.seed, device=processes.device, dtype=dtype
     )
     rows = read_tuning_rows(dataset, model.tokenizer, model.template, recipe.longest_answer)
-    features = FeatureCache(Path(cache) if cache else cache_folder(), model.features)
+    features = FeatureCache(cache, model.features)
     if not recipe.augment:
-        if processes.index == 0:
-            _fill(features, rows)
+        images = {row.sha256: row.image for row in rows}
+        if processes.index == 0 and (missing := features.missing(list(images))):
+            done = len(images) - len(missing)
+            with progress("Image features", len(images), "images", done=done) as advance:
+                for count in features.fill(missing, lambda sha256: decode(images[sha256])):
+                    advance(count)
         processes.wait()
     began = time.perf_counter()
-    done = train_prefix(model, rows, recipe, out, features, processes=processes, trackers=trackers)
+    steps = train_prefix(model, rows, recipe, out, features, processes=processes, trackers=trackers)
     seconds = time.perf_counter() - began
-    result = TuneResult(out, len(rows), 0, recipe.steps, done, seconds, 0.0, 0.0)
     if processes.index == 0:
-        everything = recipe.trains == "everything"
-        saved = getattr(torch, recipe.precision)
-        save_network(model, out, with_language_model=everything, dtype=saved)
+        import torch
+
+        everything, dtype = recipe.trains == "everything", getattr(torch, recipe.precision)
+        save_network(model, out, with_language_model=everything, dtype=dtype)
         if model.template.name.startswith("minigpt4"):
             write_pth(out / "projection.pth", model.projection.weight, model.projection.bias)
-        result = _summary(out, name, recipe, len(rows), sum(row.cut for row in rows), done, seconds)
     processes.wait()
-    return result
-
-
-def _fill(cache: FeatureCache, rows: Sequence[TuningRow]) -> None:
-    where = {row.sha256: row.image for row in rows}
-    missing = cache.missing(list(where))
-    if missing:
-        with progress("Image features", len(where), "images", done=len(where) - len(missing)) as advance:
-            for count in cache.fill(list(where), lambda sha256: decode(where[sha256])):
-                advance(count)
-
-
-def _summary(
-    out: Path, model: str, recipe: Recipe, rows: int, cut: int, done: int, seconds: float
-) -> TuneResult:
-    losses = [line["loss"] for line in read_log(out)]
-    tenth = max(1, len(losses) // 10)
-    result = TuneResult(
-        out, rows, cut, recipe.steps, done, seconds, sum(losses[:tenth]) / tenth, sum(losses[-tenth:]) / tenth
-    )
-    fields = {key: value for key, value in asdict(result).items() if key != "out"}
-    write_json(out / SUMMARY, {"model": model, "recipe": recipe.model_dump(mode="json"), **fields})
-    return result
+    return rows, steps, seconds

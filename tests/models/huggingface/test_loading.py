@@ -8,8 +8,7 @@ from PIL import Image
 from tests.models.huggingface import made
 
 from finegold.errors import ModelError
-from finegold.models.huggingface.loading import load_processor
-from finegold.models.huggingface.model import HuggingFaceModel
+from finegold.models.huggingface import HuggingFaceModel, load_processor
 
 pytest.importorskip("transformers")
 

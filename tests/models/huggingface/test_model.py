@@ -13,7 +13,7 @@ from tests.models.huggingface import made
 
 from finegold.errors import ConfigError, ModelError
 from finegold.models import Model, Sampling, load_model
-from finegold.models.huggingface.model import HuggingFaceModel
+from finegold.models.huggingface import HuggingFaceModel
 
 PROMPTS = ["what is in the image?", "dog", "yes no cat runs on grass"]
 ANSWERS = ["a dog", "a cat runs on grass", "yes"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.models.conftest import tiny_model
+from tests.models.conftest import in_memory, tiny_model
 from torch import nn
 
 from finegold.errors import ConfigError
@@ -26,7 +26,7 @@ def speaking() -> PrefixModel:
         chosen = weight[known] * 15
         weight.zero_()
         weight[known] = chosen
-    return PrefixModel("tiny", network=network)
+    return in_memory(network)
 
 
 def test_a_batch_answers_as_single_questions_do() -> None:
@@ -62,10 +62,10 @@ class Parrot(nn.Module):
 
 def test_an_answer_stops_before_the_end_symbol() -> None:
     network = tiny_model()
-    ids = encode_answer(network.tokenizer, network.template, "a dog runs.").ids
+    ids = encode_answer(network.tokenizer, network.template, "a dog runs.")
     parrot = Parrot([*ids, 2, 2])
     network.language_model.set_output_embeddings(parrot)
-    answers = PrefixModel("tiny", network=network).answer(IMAGES[:1], PROMPTS[:1], Sampling(30))
+    answers = in_memory(network).answer(IMAGES[:1], PROMPTS[:1], Sampling(30))
     assert answers == ["a dog runs."]
     assert parrot.said == len(ids)
 
@@ -79,9 +79,9 @@ def test_losses_are_those_of_the_training_form_and_add_up() -> None:
     answering = speaking()
     network = answering.network
     prompts = [encode_prompt(network.tokenizer, network.template, prompt) for prompt in PROMPTS]
-    ids = [encode_answer(network.tokenizer, network.template, answer).ids for answer in ANSWERS]
+    ids = [encode_answer(network.tokenizer, network.template, answer) for answer in ANSWERS]
     with torch.inference_mode():
-        whole = network.loss_sum(network.collate(prompts, ids), network.features.encode(IMAGES))
+        whole = network.token_losses(network.collate(prompts, ids), network.features.encode(IMAGES)).sum()
     for batch_size in (1, 2, 3):
         found = answering.losses(IMAGES, PROMPTS, ANSWERS, batch_size=batch_size)
         assert [len(nats) for nats in found] == [len(one) for one in ids]
@@ -108,10 +108,10 @@ def test_a_hidden_image_tells_nothing_and_a_shown_one_does() -> None:
 
 def test_without_the_question_an_answer_has_another_loss() -> None:
     answering = speaking()
-    (asked,) = answering.losses(IMAGES[:1], PROMPTS[:1], ANSWERS[:1])
-    (unasked,) = answering.losses(IMAGES[:1], [None], ANSWERS[:1])
-    assert len(asked) == len(unasked)
-    assert not np.allclose(asked, unasked)
+    (with_question,) = answering.losses(IMAGES[:1], PROMPTS[:1], ANSWERS[:1])
+    (without,) = answering.losses(IMAGES[:1], [None], ANSWERS[:1])
+    assert len(with_question) == len(without)
+    assert not np.allclose(with_question, without)
 
 
 def test_identity_covers_every_file_of_the_model(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from finegold.models.prefix.network import PrefixNetwork, collate
+from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.template import PromptTokens, encode_answer, encode_prompt
 
 QUESTIONS = ["Describe this image in detail.", "What is this? Please describe the picture."]
@@ -23,7 +23,7 @@ class PlainMiniGPT4(nn.Module):
         rows, labels = [], []
         for feature, question, answer in zip(features, QUESTIONS, ANSWERS, strict=True):
             prompt = encode_prompt(m.tokenizer, m.template, question)
-            said = encode_answer(m.tokenizer, m.template, answer, 160).ids
+            said = encode_answer(m.tokenizer, m.template, answer)
             parts = [table(torch.tensor(ids)) for ids in (prompt.before, prompt.after, said)]
             rows.append(torch.cat([parts[0], self.llama_proj(feature), parts[1], parts[2]]))
             labels.append(torch.tensor([-100] * (len(rows[-1]) - len(said)) + said))
@@ -36,11 +36,11 @@ class PlainMiniGPT4(nn.Module):
 
 def test_loss_and_gradient_equal_a_plain_model(model: PrefixNetwork) -> None:
     features = torch.rand(2, 4, 6)
-    model.train_only("projection")
+    model.train_only(everything=False)
     prompts = [encode_prompt(model.tokenizer, model.template, q) for q in QUESTIONS]
-    answers = [encode_answer(model.tokenizer, model.template, a, 160).ids for a in ANSWERS]
+    answers = [encode_answer(model.tokenizer, model.template, a) for a in ANSWERS]
     batch = model.collate(prompts, answers)
-    loss = model.loss_sum(batch, features) / batch.answer_tokens
+    loss = model.token_losses(batch, features).mean()
     torch.autograd.backward(loss)
     plain = PlainMiniGPT4(model)
     expected = plain(features)
@@ -53,44 +53,43 @@ def test_loss_and_gradient_equal_a_plain_model(model: PrefixNetwork) -> None:
 
 
 def test_only_the_projection_learns(model: PrefixNetwork) -> None:
-    assert sorted(model.train_only("projection")) == ["projection.bias", "projection.weight"]
+    assert sorted(model.train_only(everything=False)) == ["projection.bias", "projection.weight"]
     assert not any(p.requires_grad for p in model.language_model.parameters())
-    assert len(model.train_only("everything")) > 2
+    assert len(model.train_only(everything=True)) > 2
     assert all(p.requires_grad for p in model.language_model.parameters())
 
 
-def test_the_published_layout() -> None:
+def test_the_published_layout(model: PrefixNetwork) -> None:
     """Labels are on the answer alone; padding is behind it, and its id is kept in answers."""
     prompts = [PromptTokens([1, 10], [20, 21]), PromptTokens([1, 10], [22])]
-    batch = collate(prompts, [[30, 31, 3997, 32], [40, 41]], image_tokens=3, padding=3997)
+    batch = model.collate(prompts, [[30, 31, 3997, 32], [40, 41]])
     p = 3997
     assert batch.input_ids.tolist() == [
-        [1, 10, p, p, p, 20, 21, 30, 31, p, 32],
-        [1, 10, p, p, p, 22, 40, 41, p, p, p],
+        [1, 10, p, p, p, p, 20, 21, 30, 31, p, 32],
+        [1, 10, p, p, p, p, 22, 40, 41, p, p, p],
     ]
     assert batch.labels.tolist() == [
-        [-100] * 7 + [30, 31, 3997, 32],
-        [-100] * 6 + [40, 41] + [-100] * 3,
+        [-100] * 8 + [30, 31, 3997, 32],
+        [-100] * 7 + [40, 41] + [-100] * 3,
     ]
-    assert batch.attention_mask.tolist() == [[1] * 11, [1] * 8 + [0] * 3]
-    assert batch.image_places.tolist() == [[False] * 2 + [True] * 3 + [False] * 6] * 2
-    assert batch.answer_tokens == 6
+    assert batch.attention_mask.tolist() == [[1] * 12, [1] * 9 + [0] * 3]
+    assert batch.image_places.tolist() == [[False] * 2 + [True] * 4 + [False] * 6] * 2
+    assert batch.labels[batch.labels != -100].tolist() == [30, 31, 3997, 32, 40, 41]
 
 
-def test_generation_pads_on_the_left() -> None:
-    batch = collate(
-        [PromptTokens([1], [20, 21]), PromptTokens([1], [22])], [[], []], image_tokens=2, padding=0, left=True
-    )
-    assert batch.input_ids.tolist() == [[1, 0, 0, 20, 21], [0, 1, 0, 0, 22]]
-    assert batch.attention_mask.tolist() == [[1, 1, 1, 1, 1], [0, 1, 1, 1, 1]]
-    assert torch.equal(batch.image_places.sum(1), torch.tensor([2, 2]))
-    assert batch.answer_tokens == 0
+def test_generation_pads_on_the_left(model: PrefixNetwork) -> None:
+    batch = model.collate([PromptTokens([1], [20, 21]), PromptTokens([1], [22])], [[], []], left=True)
+    p = 3997
+    assert batch.input_ids.tolist() == [[1, p, p, p, p, 20, 21], [p, 1, p, p, p, p, 22]]
+    assert batch.attention_mask.tolist() == [[1] * 7, [0] + [1] * 6]
+    assert batch.image_places.sum(1).tolist() == [4, 4]
+    assert (batch.labels == -100).all()
 
 
 def test_a_hidden_image_is_padding_that_nothing_attends_to(model: PrefixNetwork) -> None:
     features = torch.rand(2, 4, 6)
     prompts = [encode_prompt(model.tokenizer, model.template, q) for q in QUESTIONS]
-    answers = [encode_answer(model.tokenizer, model.template, a).ids for a in ANSWERS]
+    answers = [encode_answer(model.tokenizer, model.template, a) for a in ANSWERS]
     shown = model.collate(prompts, answers)
     hidden = model.collate(prompts, answers, shown=[True, False])
     assert torch.equal(hidden.input_ids, shown.input_ids)

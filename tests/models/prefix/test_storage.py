@@ -5,11 +5,11 @@ import pytest
 import torch
 from tests.models.conftest import llama_tokenizer, tiny_llama
 
-from finegold.errors import ModelError
+from finegold.errors import DataError, ModelError
 from finegold.models.prefix.blip2 import Blip2Features
 from finegold.models.prefix.features import EfficientNetFeatures
 from finegold.models.prefix.network import PrefixNetwork
-from finegold.models.prefix.storage import is_prefix_model, load_network, save_network
+from finegold.models.prefix.storage import is_prefix_name, load_network, save_network
 from finegold.models.prefix.template import template_named
 
 
@@ -27,7 +27,7 @@ def _model() -> PrefixNetwork:
 def test_a_saved_model_is_read_back_bit_for_bit(tmp_path: Path) -> None:
     model = _model()
     save_network(model, tmp_path / "m", with_language_model=True, dtype=torch.float32)
-    assert is_prefix_model(tmp_path / "m")
+    assert is_prefix_name(str(tmp_path / "m"))
     again = load_network(str(tmp_path / "m"), device="cpu")
     assert torch.equal(again.projection.weight, model.projection.weight)
     before, after = model.language_model.state_dict(), again.language_model.state_dict()
@@ -62,7 +62,9 @@ def test_a_projection_of_another_model_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("config", [{"model_type": "llava"}, {"format": "finegold-projected-prefix-1"}, [1]])
 def test_another_config_is_refused(tmp_path: Path, config: object) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ModelError, match="not the config of a projected-prefix model"):
+    with pytest.raises(
+        DataError, match=r"config.json cannot be read: at .* name a folder that finegold tune wrote"
+    ):
         load_network(str(tmp_path), device="cpu")
 
 

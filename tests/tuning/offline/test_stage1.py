@@ -6,11 +6,18 @@ import torch
 
 from finegold.metrics import CiderReferences, cider_d
 from finegold.offline.captioner import ONE_SENTENCE
-from finegold.tuning.offline import train
-from finegold.tuning.offline.captioner import by_agreement, caption_data, new_model
+from finegold.tuning.offline import captioner
+from finegold.tuning.offline.captioner import (
+    MAX_NEW_TOKENS,
+    SAMPLES,
+    by_agreement,
+    caption_data,
+    learn_from_reward,
+    new_model,
+    sample,
+)
 from finegold.tuning.offline.network import BOS, END, IMAGE_TOKENS, CaptionBatch, CaptionerNetwork
 from finegold.tuning.offline.photos import CaptionedPhotos, as_sentence
-from finegold.tuning.offline.train import MAX_NEW_TOKENS, SAMPLES, learn_from_reward, sample
 
 
 def test_captions_that_share_a_prompt_have_the_loss_they_have_alone() -> None:
@@ -74,27 +81,27 @@ def test_a_better_sample_becomes_likelier_than_a_worse_one(monkeypatch: pytest.M
     features = torch.rand(4, IMAGE_TOKENS, 1280).half()
     data, tokenizer = caption_data(photos, [features, features])
     model = new_model(data)
-    told = {text: [*tokenizer.encode(text), END] for text in kinds}
+    tokens = {text: [*tokenizer.encode(text), END] for text in kinds}
     prompt = data.prompts[ONE_SENTENCE]
 
     def losses() -> list[float]:
         """Of the first photo's caption, and of another's."""
-        batch = CaptionBatch([0, 0], [prompt] * 2, [[told[text]] for text in kinds[:2]])
+        batch = CaptionBatch([0, 0], [prompt] * 2, [[tokens[text]] for text in kinds[:2]])
         with torch.inference_mode():
             found = model.eval().token_losses(batch, features[[0, 0]].float())
-        first = len(told[kinds[0]])
+        first = len(tokens[kinds[0]])
         return [float(found[:first].sum()), float(found[first:].sum())]
 
-    monkeypatch.setattr(train, "KEPT", 0.0)
-    monkeypatch.setattr(train, "WARMUP", 1)
+    monkeypatch.setattr(captioner, "KEPT", 0.0)
+    monkeypatch.setattr(captioner, "REWARDED_WARMUP", 1)
     order: list[int] = []
 
-    def fixed(_: CaptionerNetwork, shown: torch.Tensor, asked: list[int]) -> list[list[list[int]]]:
+    def fixed(_: CaptionerNetwork, shown: torch.Tensor, _prompt: list[int]) -> list[list[list[int]]]:
         order.append(len(shown))
         rows = [int((features.float() - one).abs().sum((1, 2)).argmin()) for one in shown]
-        return [[told[kinds[row]], *[told[kinds[1 - row % 2]]] * (SAMPLES - 1)] for row in rows]
+        return [[tokens[kinds[row]], *[tokens[kinds[1 - row % 2]]] * (SAMPLES - 1)] for row in rows]
 
-    monkeypatch.setattr(train, "sample", fixed)
+    monkeypatch.setattr(captioner, "sample", fixed)
     right, wrong = losses()
     learn_from_reward(model, data, tokenizer, photos.captions, 6, random.Random(0))
     after_right, after_wrong = losses()
@@ -102,13 +109,13 @@ def test_a_better_sample_becomes_likelier_than_a_worse_one(monkeypatch: pytest.M
     assert after_right - right < after_wrong - wrong - 0.01
 
 
-def test_samples_end_with_the_end_symbol_or_at_their_longest() -> None:
+def test_samples_end_with_the_end_symbol_or_are_cut() -> None:
     torch.manual_seed(0)
     model = CaptionerNetwork(torch.zeros(1280), torch.ones(1280)).eval()
-    told = sample(model, torch.rand(2, IMAGE_TOKENS, 1280), [5, 6, 7])
-    assert [len(own) for own in told] == [SAMPLES, SAMPLES]
-    assert all(ids[-1] == END or len(ids) == MAX_NEW_TOKENS for own in told for ids in own)
-    assert all(END not in ids[:-1] for own in told for ids in own)
+    samples = sample(model, torch.rand(2, IMAGE_TOKENS, 1280), [5, 6, 7])
+    assert [len(drawn) for drawn in samples] == [SAMPLES, SAMPLES]
+    assert all(ids[-1] == END or len(ids) == MAX_NEW_TOKENS for drawn in samples for ids in drawn)
+    assert all(END not in ids[:-1] for drawn in samples for ids in drawn)
 
 
 def test_one_set_of_references_scores_as_many_captions_as_there_are() -> None:

@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
 
 BLIP2 = "Salesforce/blip2-flan-t5-xxl"
 LN_VISION_EPS = 1e-5
-"""Of the norm behind the vision tower in MiniGPT-4 and LAVIS; Hugging Face's config says 1e-6."""
-MEAN = (0.48145466, 0.4578275, 0.40821073)
-STD = (0.26862954, 0.26130258, 0.27577711)
+"""Epsilon of the norm behind the vision tower in MiniGPT-4 and LAVIS; Hugging Face's config says 1e-6."""
 _PARTS = ("vision_model.", "qformer.", "query_tokens")
 _INDEX, _SINGLE = "model.safetensors.index.json", "model.safetensors"
 
@@ -35,8 +34,8 @@ class Blip2Features:
         Args:
             path: Folder or hub id of a BLIP-2 model in safetensors.
             device: Where the tower runs.
-            dtype: Precision of the vision tower; None for float16 on a GPU, as MiniGPT-4 has it, and float32
-                on a CPU. The Q-Former runs in float32.
+            dtype: Precision of the vision tower; None for float16 on a GPU, as in MiniGPT-4, and float32 on a
+                CPU. The Q-Former runs in float32.
 
         Raises:
             ModelError: If there is no BLIP-2 configuration at `path`.
@@ -55,24 +54,20 @@ class Blip2Features:
                 f"'{path}' is a {self._config.model_type} model, expected a BLIP-2 one such as {BLIP2}"
             )
         self._path, self._device = path, device
+        self.description = {"source": "blip2", "path": path}
         self._dtype = dtype or (torch.float16 if device.startswith("cuda") else torch.float32)
-        self._parts: tuple[Any, Any, Any] | None = None
         self.tokens = int(self._config.num_query_tokens)
         self.width = int(self._config.qformer_config.hidden_size)
 
     def identity(self) -> dict[str, Any]:
-        """Checkpoint, precision and the norm's epsilon."""
-        return {**self.describe(), "dtype": str(self._dtype), "eps": LN_VISION_EPS, "version": 1}
-
-    def describe(self) -> dict[str, Any]:
-        """Name and path."""
-        return {"source": "blip2", "path": self._path}
+        """Checkpoint, precision, epsilon of the norm, and version of the code."""
+        return {**self.description, "dtype": str(self._dtype), "eps": LN_VISION_EPS, "version": 1}
 
     def encode(self, images: Sequence[Image.Image]) -> "torch.Tensor":
-        """Shape (n, 32, 768), float32."""
+        """Q-Former outputs of the images, shape (n, 32, 768), float32."""
         import torch
 
-        vision, qformer, queries = self._load()
+        vision, qformer, queries = self._parts
         size = self._config.vision_config.image_size
         pixels = torch.stack([blip2_pixels(image, size) for image in images])
         with torch.inference_mode():
@@ -85,38 +80,43 @@ class Blip2Features:
             ).last_hidden_state
         return out.float().cpu()  # type: ignore[no-any-return]
 
-    def _load(self) -> tuple[Any, Any, Any]:
-        if self._parts is None:
-            from transformers import Blip2QFormerModel, Blip2VisionModel
+    @cached_property
+    def _parts(self) -> tuple[Any, Any, Any]:
+        """Vision tower, Q-Former and queries."""
+        from transformers import Blip2QFormerModel, Blip2VisionModel
 
-            tensors = read_parts(self._path)
-            vision = Blip2VisionModel(self._config.vision_config)
-            vision.post_layernorm.eps = LN_VISION_EPS
-            qformer = Blip2QFormerModel(self._config.qformer_config)
-            _fill(vision, tensors, "vision_model.", self._path)
-            _fill(qformer, tensors, "qformer.", self._path)
-            self._parts = (
-                vision.eval().to(self._device, self._dtype),
-                qformer.eval().float().to(self._device),
-                tensors["query_tokens"].float().to(self._device),
-            )
-        return self._parts
+        tensors = read_parts(self._path)
+        vision = Blip2VisionModel(self._config.vision_config)
+        vision.post_layernorm.eps = LN_VISION_EPS
+        qformer = Blip2QFormerModel(self._config.qformer_config)
+        for module, prefix in ((vision, "vision_model."), (qformer, "qformer.")):
+            state = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+            if missing := module.load_state_dict(state, strict=False).missing_keys:
+                raise ModelError(
+                    f"'{self._path}' lacks {prefix}{missing[0]}, expected a BLIP-2 model: copy it again"
+                )
+        return (
+            vision.eval().to(self._device, self._dtype),
+            qformer.eval().float().to(self._device),
+            tensors["query_tokens"].float().to(self._device),
+        )
 
 
 def blip2_pixels(image: Image.Image, size: int = 224) -> "torch.Tensor":
     """RGB image to shape (3, size, size): squeezed to a square (bicubic), normalised as CLIP does."""
     import torch
+    from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
     pixels = np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC), dtype=np.float32)
-    scaled = (pixels / 255.0 - np.array(MEAN, np.float32)) / np.array(STD, np.float32)
+    scaled = (pixels / 255.0 - np.array(OPENAI_CLIP_MEAN, np.float32)) / np.array(OPENAI_CLIP_STD, np.float32)
     return torch.from_numpy(scaled).permute(2, 0, 1).contiguous()
 
 
 def read_parts(path: str) -> "dict[str, torch.Tensor]":
-    """The tensors of vision tower, Q-Former and queries; the hub is asked only for the shards that hold them.
+    """Tensors of vision tower, Q-Former and queries; only the shards that hold them are fetched from the hub.
 
     Raises:
-        ModelError: If the model is not there, not in safetensors, or lacks them.
+        ModelError: If the model does not exist, is not in safetensors, or lacks these tensors.
     """
     from safetensors import safe_open
 
@@ -134,40 +134,19 @@ def read_parts(path: str) -> "dict[str, torch.Tensor]":
 
 
 def _shards(path: str) -> list[Path]:
-    index = _file(path, _INDEX)
-    if index is None:
-        single = _file(path, _SINGLE)
-        if single is None:
-            raise ModelError(
-                f"'{path}' has neither {_INDEX} nor {_SINGLE}, expected BLIP-2 weights in safetensors"
-            )
-        return [single]
-    names = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-    found = [_file(path, shard) for shard in sorted({s for n, s in names.items() if n.startswith(_PARTS)})]
-    if None in found:
-        raise ModelError(f"'{path}' lacks a shard that its {_INDEX} names: copy it again")
-    return [shard for shard in found if shard is not None]
+    """Files that hold the tensors, fetched from the hub if the model is not a folder."""
+    from transformers.utils import cached_file
 
-
-def _file(path: str, name: str) -> Path | None:
-    if Path(path).is_dir():
-        local = Path(path) / name
-        return local if local.is_file() else None
-    hub = require("huggingface_hub", extra="models", why="a model from the hub")
     try:
-        return Path(hub.hf_hub_download(path, name))
-    except hub.errors.EntryNotFoundError:
-        return None
-    except Exception as error:
+        index = json.loads(Path(cached_file(path, _INDEX)).read_text(encoding="utf-8"))
+        names = sorted({shard for name, shard in index["weight_map"].items() if name.startswith(_PARTS)})
+    except OSError:
+        names = [_SINGLE]
+    try:
+        return [Path(cached_file(path, name)) for name in names]
+    except OSError as error:
+        reason = str(error).strip().splitlines()[0]
         raise ModelError(
-            f"'{path}' cannot be fetched from the hub ({error}): name a folder with its files"
+            f"the weights of the BLIP-2 model '{path}' cannot be read ({reason}): name a folder or hub id "
+            "with its safetensors files"
         ) from None
-
-
-def _fill(module: Any, tensors: "dict[str, torch.Tensor]", prefix: str, path: str) -> None:
-    state = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-    wrong = module.load_state_dict(state, strict=False)
-    if wrong.missing_keys:
-        raise ModelError(
-            f"'{path}' lacks {prefix}{wrong.missing_keys[0]}: it is not the BLIP-2 model that was expected"
-        )

@@ -1,4 +1,4 @@
-"""Image features: what a frozen image tower gives, as a few tokens an image, and a cache of them on disk."""
+"""Image features of frozen image towers, a few tokens an image, and a cache of them on disk."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -20,43 +20,40 @@ class FeatureSource(Protocol):
     """A frozen image tower.
 
     Attributes:
-        tokens: Feature vectors an image, t.
+        tokens: Number of feature vectors an image, t.
         width: Length of each, w.
+        description: Argument of `feature_source` for this tower, JSON-able; part of a saved model's config.
     """
 
     tokens: int
     width: int
+    description: dict[str, Any]
 
     def identity(self) -> dict[str, Any]:
-        """What the numbers depend on, JSON-able: the name of the cache of these features."""
-
-    def describe(self) -> dict[str, Any]:
-        """What `feature_source` needs to make it again, JSON-able: part of a saved model's config."""
+        """All that the features depend on, JSON-able; it names their cache."""
 
     def encode(self, images: "Sequence[Image.Image]") -> "torch.Tensor":
-        """RGB images to features, shape (n, t, w), on the CPU, in the tower's own precision."""
+        """RGB images to features, shape (n, t, w), on the CPU, in the tower's precision."""
+
+
+EFFICIENTNET = {"source": "efficientnet-lite0"}
 
 
 class EfficientNetFeatures:
     """EfficientNet-Lite0's last map, 7x7x1280, averaged to 3x3 overlapping regions: nine tokens of 1,280."""
 
-    NAME = "efficientnet-lite0"
     tokens = 9
     width = efficientnet_lite0.HEAD_WIDTH
 
     def __init__(self, device: str = "cpu") -> None:
-        self._device = device
+        self._device, self.description = device, EFFICIENTNET
 
     def identity(self) -> dict[str, Any]:
         """Hash of the tower's weights and the pooling."""
-        return {"source": self.NAME, "weights": efficientnet_lite0.SHA256, "pool": 3, "version": 1}
-
-    def describe(self) -> dict[str, Any]:
-        """Name of the tower."""
-        return {"source": self.NAME}
+        return {**self.description, "weights": efficientnet_lite0.SHA256, "pool": 3, "version": 1}
 
     def encode(self, images: Sequence[Image.Image]) -> "torch.Tensor":
-        """Shape (n, 9, 1280), float32; regions row by row from the top left."""
+        """Features of the images, shape (n, 9, 1280), float32; regions row by row from the top left."""
         import torch
 
         # One picture at a time, so that its features do not depend on its neighbours in the batch.
@@ -67,37 +64,38 @@ class EfficientNetFeatures:
 
 
 def feature_source(description: dict[str, Any], device: str = "cpu") -> FeatureSource:
-    """Make the source that `describe` described.
+    """Make the image tower of a description.
 
     Raises:
-        ModelError: If it is unknown, or its weights are missing.
+        ModelError: If the tower is unknown, or its weights are missing.
     """
-    name = description.get("source")
-    if name == EfficientNetFeatures.NAME:
+    if description == EFFICIENTNET:
         return EfficientNetFeatures(device)
-    if name == "blip2":
+    if (name := description.get("source")) == "blip2":
         from finegold.models.prefix.blip2 import Blip2Features
 
         return Blip2Features(str(description["path"]), device=device)
-    raise ModelError(f"the image features come from '{name}', expected efficientnet-lite0 or blip2")
+    raise ModelError(
+        f"the image features come from '{name}', expected efficientnet-lite0 or blip2: copy the model again"
+    )
 
 
 ENCODE_BATCH = 16
-"""Images decoded at a time."""
+"""Number of images decoded at a time."""
 
 
 class FeatureCache:
-    """The features of one source below one folder, a file an image named by the sha256 of its bytes.
+    """Features of one source, on disk; each image has a file named by the sha256 of its bytes.
 
     MiniGPT-4's stage 2 shows an image some sixty times; its tower and Q-Former are frozen, so they run once
-    an image. Files are whole or not there, so runs may share the folder. The cache is a source itself.
+    an image. Files are written whole or not at all, so runs may share the folder. The cache is a source too.
     """
 
     def __init__(self, folder: Path, source: FeatureSource) -> None:
         """Name the sub-folder by the source's identity; nothing is written before the first image."""
         self.source = source
-        self.tokens, self.width = source.tokens, source.width
-        self.identity, self.describe = source.identity, source.describe
+        self.tokens, self.width, self.description = source.tokens, source.width, source.description
+        self.identity = source.identity
         self.folder = folder / f"features-{fingerprint(source.identity())}"
 
     def path(self, sha256: str) -> Path:
@@ -105,11 +103,11 @@ class FeatureCache:
         return self.folder / sha256[:2] / f"{sha256}.npy"
 
     def missing(self, hashes: Sequence[str]) -> list[str]:
-        """Those that have no file yet, each once, in order."""
+        """Hashes without a file, each once, in order."""
         return [sha256 for sha256 in dict.fromkeys(hashes) if not self.path(sha256).is_file()]
 
     def fill(self, hashes: Sequence[str], image: Callable[[str], Image.Image]) -> Iterator[int]:
-        """Compute what is missing; yields the number of images done after each group.
+        """Compute the features that are missing; yields the number of images of each group when it is done.
 
         Args:
             hashes: Hashes of the images that will be needed.
@@ -128,32 +126,26 @@ class FeatureCache:
         """Features of the images, shape (n, t, w).
 
         Raises:
-            RunError: If a file is missing or damaged; it names the file, which may be deleted and made again.
+            RunError: If a file is missing or damaged; names the file, which is made again once it is deleted.
         """
         import torch
 
-        return torch.stack([torch.from_numpy(self._read(self.path(sha256))) for sha256 in hashes])
+        found = []
+        for path in map(self.path, hashes):
+            try:
+                values = np.load(path, allow_pickle=False)
+                if values.shape != (self.tokens, self.width):
+                    raise ValueError(f"the shape is {values.shape}, expected {(self.tokens, self.width)}")
+            except (OSError, ValueError, EOFError) as error:
+                raise RunError(
+                    f"cached features at {path} cannot be read ({error}): delete it and run again"
+                ) from None
+            found.append(torch.from_numpy(values))
+        return torch.stack(found)
 
     def encode(self, images: Sequence[Image.Image]) -> "torch.Tensor":
-        """Features by the sha256 of the images' pixels, in the precision that they are kept in."""
-        hashes = [_pixel_hash(image) for image in images]
+        """Features from the cache, where the images have names made from their pixels."""
+        hashes = [hashlib.sha256(f"{i.mode} {i.size}".encode() + i.tobytes()).hexdigest() for i in images]
         known = dict(zip(hashes, images, strict=True))
-        for _ in self.fill(hashes, known.__getitem__):
-            pass
+        list(self.fill(hashes, known.__getitem__))
         return self.read(hashes)
-
-    def _read(self, path: Path) -> Any:
-        expected = (self.tokens, self.width)
-        try:
-            values = np.load(path, allow_pickle=False)
-            if values.shape != expected:
-                raise ValueError(f"the shape is {values.shape}, expected {expected}")
-        except (OSError, ValueError, EOFError) as error:
-            raise RunError(
-                f"cached features at {path} cannot be read ({error}): delete it and run again"
-            ) from None
-        return values
-
-
-def _pixel_hash(image: Image.Image) -> str:
-    return hashlib.sha256(f"{image.mode} {image.size}".encode() + image.tobytes()).hexdigest()

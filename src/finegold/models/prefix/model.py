@@ -1,6 +1,7 @@
-"""Answers and losses of the projected-prefix models: `offline`, and what `finegold tune` makes."""
+"""Answers and losses of projected-prefix models: `offline`, and those that `finegold tune` makes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,10 +9,10 @@ import numpy as np
 from PIL import Image
 
 from finegold.arrays import Vectors
+from finegold.extras import require
 from finegold.models.base import (
     Model,
     Sampling,
-    batches_by_length,
     dtype_named,
     keep_special_tokens,
     require_images,
@@ -32,44 +33,26 @@ class PrefixModel(Model):
     """A projected-prefix model; each question needs an image."""
 
     def __init__(
-        self,
-        name: str,
-        *,
-        device: str = "auto",
-        dtype: str = "auto",
-        features: Path | None = None,
-        network: PrefixNetwork | None = None,
+        self, name: str, *, device: str = "auto", dtype: str = "auto", features: Path | None = None
     ) -> None:
-        """Take the settings; the weights are loaded when they are first needed.
-
-        Args:
-            name: `offline`, `offline-smollm2`, `minigpt4-7b`, or a folder that `tune` wrote.
-            device: `auto`, `cpu`, `cuda`...
-            dtype: Precision of the language model; `auto` is float32.
-            features: Folder that keeps image features for models of the same tower; None keeps none.
-            network: A network in memory to use; `name` then only names it.
-        """
-        if network is not None:
-            keep_special_tokens(network.language_model, network.tokenizer)
+        """Take the settings; see `load_model`."""
         self.name = name
-        self._device, self._dtype = device, dtype
-        self._features = features
-        self._network = network
+        self._device, self._dtype, self._features = device, dtype, features
 
-    @property
+    @cached_property
     def network(self) -> PrefixNetwork:
         """The network, loaded when it is first needed.
 
         Raises:
             ModelError: If it cannot be loaded.
         """
-        if self._network is None:
-            network = load_network(self.name, device=self._device, dtype=dtype_named(self._dtype))
-            keep_special_tokens(network.language_model, network.tokenizer)
-            if self._features is not None:
-                network.features = FeatureCache(self._features, network.features)
-            self._network = network
-        return self._network
+        torch = require("torch", extra="models", why=f"the model '{self.name}'")
+        dtype = dtype_named(self._dtype, torch.float32)
+        network = load_network(self.name, device=self._device, dtype=dtype)
+        keep_special_tokens(network.language_model, network.tokenizer)
+        if self._features is not None:
+            network.features = FeatureCache(self._features, network.features)
+        return network
 
     def load(self) -> None:
         """Load the network."""
@@ -77,10 +60,10 @@ class PrefixModel(Model):
 
     def close(self) -> None:
         """Release the network."""
-        self._network = None
+        vars(self).pop("network", None)
 
     def identity(self) -> dict[str, Any]:
-        """The hashes of a folder's files."""
+        """Hashes of the folder's files."""
         folder = MODEL_FOLDER if self.name == "offline" else Path(self.name)
         files = sorted(file for file in folder.rglob("*") if file.suffix in (".safetensors", ".json"))
         return {
@@ -100,79 +83,68 @@ class PrefixModel(Model):
         """
         from transformers import StoppingCriteriaList
 
-        shown = require_images(self.name, images, len(prompts))
+        shown = require_images(self.name, images)
         network = self.network
         ends = end_ids(network.tokenizer, network.template)
-        batch = network.chat_batch(prompts)
+        questions = [
+            encode_prompt(network.tokenizer, network.template, prompt, chat=True) for prompt in prompts
+        ]
+        batch = network.collate(questions, [[] for _ in questions], left=True)
         features = network.features.encode(shown).to(network.device)
         with seeded_inference(sampling.seed):
             ids = network.language_model.generate(
                 inputs_embeds=network.embed(batch, features),
                 attention_mask=batch.attention_mask,
-                stopping_criteria=StoppingCriteriaList([_EndsWith(ends)]),
+                stopping_criteria=StoppingCriteriaList([_ends_with(ends)]),
                 pad_token_id=network.tokenizer.pad_token_id,
                 **sampling.arguments(),
             )
-        ends.append([network.tokenizer.eos_token_id])
+        ends = [*ends, [network.tokenizer.eos_token_id]]
         texts = network.tokenizer.batch_decode(
             [_before_end(row, ends) for row in ids.tolist()], skip_special_tokens=True
         )
         return [text.strip() for text in texts]
 
-    def losses(
+    def _answer_ids(self, prompt: str | None, answer: str) -> list[int]:  # noqa: ARG002 (is not needed)
+        return encode_answer(self.network.tokenizer, self.network.template, answer)
+
+    def _token_losses(
         self,
-        images: Sequence[Image.Image | None],
+        images: Iterable[Image.Image | None],
         prompts: Sequence[str | None],
-        answers: Sequence[str],
-        *,
-        mask_images: bool = False,
-        max_tokens: int | None = None,
-        batch_size: int = 16,
+        answers: Sequence[list[int]],
+        mask_images: bool,
     ) -> list[Vectors]:
-        """Tell losses; a hidden image is masked out of attention and its places stay; see `Model.losses`."""
         import torch
 
         network = self.network
-        tokenizer, template = network.tokenizer, network.template
-        before = [encode_prompt(tokenizer, template, prompt or "") for prompt in prompts]
-        said = [encode_answer(tokenizer, template, answer, max_tokens).ids for answer in answers]
-        found: list[Vectors] = [np.empty(0, np.float32)] * len(said)
-        for rows in batches_by_length([len(ids) for ids in said], batch_size):
-            seen = [None if mask_images else images[row] for row in rows]
-            shown = [image for image in seen if image is not None]
-            features = (
-                network.features.encode(shown)
-                if shown
-                else torch.empty(0, network.features.tokens, network.features.width)
-            )
-            batch = network.collate(
-                [before[row] for row in rows],
-                [said[row] for row in rows],
-                shown=[image is not None for image in seen],
-            )
-            with torch.inference_mode():
-                nats = network.token_losses(batch, features.to(network.device)).cpu().numpy()
-            ends = np.cumsum([len(said[row]) for row in rows])
-            for row, part in zip(rows, np.split(nats, ends[:-1]), strict=True):
-                found[row] = part
-        return found
+        seen = [None] * len(answers) if mask_images else list(images)
+        shown = [image for image in seen if image is not None]
+        none = torch.empty(0, network.features.tokens, network.features.width)
+        features = network.features.encode(shown) if shown else none
+        batch = network.collate(
+            [encode_prompt(network.tokenizer, network.template, prompt or "") for prompt in prompts],
+            answers,
+            shown=[image is not None for image in seen],
+        )
+        with torch.inference_mode():
+            nats = network.token_losses(batch, features.to(network.device)).cpu().numpy()
+        return np.split(nats, np.cumsum([len(ids) for ids in answers])[:-1])
 
 
-class _EndsWith:
-    """Stops each row of a batch when it ends with one of the token sequences."""
+def _ends_with(ends: list[list[int]]) -> Any:
+    """Stopping criterion of `generate`: a row stops when it ends with one of the token sequences."""
 
-    def __init__(self, ends: list[list[int]]) -> None:
-        self._ends = list(ends)
-
-    def __call__(self, input_ids: "torch.Tensor", _scores: Any, **_kwargs: Any) -> "torch.Tensor":
+    def stops(input_ids: "torch.Tensor", _scores: Any, **_kwargs: Any) -> "torch.Tensor":
         import torch
 
         done = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
-        for end in self._ends:
+        for end in ends:
             if input_ids.shape[1] >= len(end):
-                tail = torch.tensor(end, device=input_ids.device)
-                done |= (input_ids[:, -len(end) :] == tail).all(1)
+                done |= (input_ids[:, -len(end) :] == torch.tensor(end, device=input_ids.device)).all(1)
         return done
+
+    return stops
 
 
 def _before_end(ids: list[int], ends: list[list[int]]) -> list[int]:

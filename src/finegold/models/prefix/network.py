@@ -5,24 +5,21 @@ MiniGPT-4 (Zhu et al. 2023, arXiv 2304.10592) is one: only its projection learns
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finegold.errors import ConfigError
 from finegold.models.prefix.features import FeatureSource
-from finegold.models.prefix.projection import check_shape
-from finegold.models.prefix.template import PromptTokens, Template, encode_prompt
+from finegold.models.prefix.template import PromptTokens, Template
 
 if TYPE_CHECKING:
     import torch
 
-Trains = Literal["projection", "everything"]
 IGNORED = -100
 """Label of a place without loss."""
 
 
-@dataclass(frozen=True, slots=True)
-class PrefixBatch:
-    """Token ids and what belongs to them, all of shape (n, length), padded on one side.
+class PrefixBatch(NamedTuple):
+    """A batch of sequences, padded on one side; all arrays have the shape (n, length).
 
     Attributes:
         input_ids: Token ids; the id at an image place is the padding's.
@@ -36,59 +33,6 @@ class PrefixBatch:
     labels: "torch.Tensor"
     attention_mask: "torch.Tensor"
 
-    @property
-    def answer_tokens(self) -> int:
-        """Number of tokens with loss."""
-        return int((self.labels != IGNORED).sum())
-
-
-def collate(
-    prompts: Sequence[PromptTokens],
-    answers: Sequence[list[int]],
-    *,
-    image_tokens: int,
-    padding: int,
-    left: bool = False,
-    shown: Sequence[bool] | None = None,
-) -> PrefixBatch:
-    """Lay out prompts, image places and answers.
-
-    Args:
-        prompts: Token ids of the prompt of each row.
-        answers: Token ids of the answer of each row; empty ones to generate from.
-        image_tokens: Number of embeddings of an image.
-        padding: Token id of padding. It is found again by place, not by id, so an answer may contain it.
-        left: Pad on the left, which generation needs; training pads behind the answer.
-        shown: Whether each row sees its image; where it does not, the image places are padding, which nothing
-            attends to. None shows all.
-    """
-    import torch
-
-    lengths = [
-        len(p.before) + image_tokens + len(p.after) + len(a) for p, a in zip(prompts, answers, strict=True)
-    ]
-    shape = (len(prompts), max(lengths))
-    ids = torch.full(shape, padding)
-    places = torch.zeros(shape, dtype=torch.bool)
-    labels = torch.full(shape, IGNORED)
-    attention = torch.zeros(shape, dtype=torch.long)
-    for row, (prompt, answer, length) in enumerate(zip(prompts, answers, lengths, strict=True)):
-        start = shape[1] - length if left else 0
-        image = start + len(prompt.before)
-        after = image + image_tokens
-        first = after + len(prompt.after)
-        end = start + length
-        ids[row, start:image] = torch.tensor(prompt.before)
-        ids[row, after:first] = torch.tensor(prompt.after, dtype=torch.long)
-        ids[row, first:end] = torch.tensor(answer, dtype=torch.long)
-        labels[row, first:end] = ids[row, first:end]
-        attention[row, start:end] = 1
-        if shown is None or shown[row]:
-            places[row, image:after] = True
-        else:
-            attention[row, image:after] = 0
-    return PrefixBatch(ids, places, labels, attention)
-
 
 @dataclass
 class PrefixNetwork:
@@ -98,10 +42,11 @@ class PrefixNetwork:
         features: Source of its image features.
         projection: `torch.nn.Linear` from the features' width to the language model's; float32 master
             weights.
-        language_model: Any Hugging Face causal LM whose input embeddings may be given instead of ids.
+        language_model: Any Hugging Face causal LM that takes input embeddings instead of ids.
         tokenizer: The language model's tokenizer, with start and padding tokens.
-        template: How image, instruction and answer are put together.
-        language_model_name: Where it came from: a folder, a hub id, or `finegold:NAME`; saved in the config.
+        template: Prompt format.
+        language_model_name: Source of the language model: a folder, a hub id, or `finegold:NAME`; saved in
+            the config.
     """
 
     features: FeatureSource
@@ -112,13 +57,7 @@ class PrefixNetwork:
     language_model_name: str
 
     def __post_init__(self) -> None:
-        check_shape(self.projection.weight, self.features.width, self.width, "the model")
         self.language_model.eval()
-
-    @property
-    def width(self) -> int:
-        """Width of the language model's embeddings."""
-        return int(self.language_model.get_input_embeddings().embedding_dim)
 
     @property
     def device(self) -> "torch.device":
@@ -126,18 +65,16 @@ class PrefixNetwork:
         device: torch.device = self.language_model.get_input_embeddings().weight.device
         return device
 
-    def train_only(self, trains: Trains) -> dict[str, "torch.nn.Parameter"]:
-        """Say what learns; the other parameters are frozen. Dropout stays off, as MiniGPT-4 has it.
+    def train_only(self, *, everything: bool) -> dict[str, "torch.nn.Parameter"]:
+        """Let the projection or everything learn. Dropout stays off, as in MiniGPT-4.
 
         Returns:
             The learning parameters by name, tied ones once.
         """
-        for parameter in self.language_model.parameters():
-            parameter.requires_grad_(trains == "everything")
-        for parameter in self.projection.parameters():
-            parameter.requires_grad_(True)
+        self.language_model.requires_grad_(everything)
+        self.projection.requires_grad_(True)
         named = {f"projection.{name}": p for name, p in self.projection.named_parameters()}
-        if trains == "everything":
+        if everything:
             named |= {f"language_model.{name}": p for name, p in self.language_model.named_parameters()}
         return named
 
@@ -154,16 +91,11 @@ class PrefixNetwork:
         filled: torch.Tensor = embedded.masked_scatter(batch.image_places[..., None], image)
         return filled
 
-    def loss_sum(self, batch: PrefixBatch, features: "torch.Tensor") -> "torch.Tensor":
-        """Sum of the answer tokens' negative log likelihoods, nats, float32.
-
-        Divided by `batch.answer_tokens` it is Hugging Face's mean over all labelled tokens, so longer
-        answers weigh more.
-        """
-        return self.token_losses(batch, features).sum()
-
     def token_losses(self, batch: PrefixBatch, features: "torch.Tensor") -> "torch.Tensor":
-        """Negative log likelihood of each answer token, nats, float32, row by row."""
+        """Negative log likelihood of each answer token, nats, float32, row by row.
+
+        Their mean is Hugging Face's over all labelled tokens, so longer answers weigh more.
+        """
         import torch
 
         decoder, head = self.language_model.get_decoder(), self.language_model.get_output_embeddings()
@@ -184,21 +116,41 @@ class PrefixNetwork:
         left: bool = False,
         shown: Sequence[bool] | None = None,
     ) -> PrefixBatch:
-        """A batch on the model's device; see `collate`."""
-        padding = self.tokenizer.pad_token_id
-        if padding is None:
-            raise ConfigError("the tokenizer has no padding token: set pad_token")
-        tokens = self.features.tokens
-        batch = collate(prompts, answers, image_tokens=tokens, padding=padding, left=left, shown=shown)
-        device = self.device
-        return PrefixBatch(
-            batch.input_ids.to(device),
-            batch.image_places.to(device),
-            batch.labels.to(device),
-            batch.attention_mask.to(device),
-        )
+        """Lay out prompts, image places and answers in a batch on the model's device.
 
-    def chat_batch(self, questions: Sequence[str]) -> PrefixBatch:
-        """A left-padded batch that asks a question of each image."""
-        prompts = [encode_prompt(self.tokenizer, self.template, q, chat=True) for q in questions]
-        return self.collate(prompts, [[] for _ in prompts], left=True)
+        Args:
+            prompts: Token ids of the prompt of each row.
+            answers: Token ids of the answer of each row; empty lists to generate from.
+            left: Whether to pad on the left, which generation needs; training pads behind the answer.
+            shown: Whether each row sees its image; where it does not, the image places are padding, which
+                nothing attends to. None shows all.
+
+        Raises:
+            ConfigError: If the tokenizer has no padding token.
+        """
+        import torch
+
+        # Padding is known by its place and not by its id, so an answer may contain the id.
+        if (padding := self.tokenizer.pad_token_id) is None:
+            raise ConfigError("the tokenizer has no padding token: set pad_token")
+        fixed = [len(p.before) + self.features.tokens + len(p.after) for p in prompts]
+        lengths = [length + len(answer) for length, answer in zip(fixed, answers, strict=True)]
+        shape = (len(prompts), max(lengths))
+        ids = torch.full(shape, padding)
+        places = torch.zeros(shape, dtype=torch.bool)
+        labels = torch.full(shape, IGNORED)
+        attention = torch.zeros(shape, dtype=torch.long)
+        for row, (prompt, answer, length) in enumerate(zip(prompts, answers, lengths, strict=True)):
+            start = shape[1] - length if left else 0
+            image = start + len(prompt.before)
+            after = image + self.features.tokens
+            first = after + len(prompt.after)
+            end = start + length
+            ids[row, start:image] = torch.tensor(prompt.before)
+            ids[row, after:first] = torch.tensor(prompt.after, dtype=torch.long)
+            ids[row, first:end] = labels[row, first:end] = torch.tensor(answer, dtype=torch.long)
+            seen = shown is None or shown[row]
+            attention[row, start:end] = 1
+            attention[row, image:after] = int(seen)
+            places[row, image:after] = seen
+        return PrefixBatch(*(tensor.to(self.device) for tensor in (ids, places, labels, attention)))

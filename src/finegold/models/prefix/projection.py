@@ -12,10 +12,8 @@ if TYPE_CHECKING:
 
 WEIGHT, BIAS = "llama_proj.weight", "llama_proj.bias"
 """Names in a MiniGPT-4 checkpoint."""
-_LIKELY = {
-    4096: "language models of 4,096 dimensions, such as Vicuna-7B",
-    5120: "language models of 5,120 dimensions, such as Vicuna-13B",
-}
+_SIZES = {4096: "7B", 5120: "13B"}
+"""Vicuna's sizes by the width of its embeddings."""
 _LLAMA2_INPUT = 5632
 
 
@@ -64,40 +62,33 @@ def check_shape(weight: "torch.Tensor", inputs: int, outputs: int, source: str) 
     if found[1] == _LLAMA2_INPUT:
         hint = (
             f"; {_LLAMA2_INPUT} inputs are those of the MiniGPT-4 for Llama-2, which joins four vision "
-            "tokens "
-            "and has no Q-Former: take the checkpoint for Vicuna"
+            "tokens and has no Q-Former: take the checkpoint for Vicuna"
         )
-    elif found[1] == inputs and found[0] != outputs:
-        made = _LIKELY.get(found[0], f"language models of {found[0]:,} dimensions")
-        size = {4096: "7B", 5120: "13B"}
-        wanted = f"the {size[outputs]} checkpoint" if outputs in size else "one made for this language model"
-        hint = f"; it was made for {made}: take {wanted}"
+    elif found[1] == inputs:
+        known = f", such as Vicuna-{_SIZES[found[0]]}" if found[0] in _SIZES else ""
+        wanted = f"the {_SIZES[outputs]} checkpoint" if outputs in _SIZES else "one for this language model"
+        hint = f"; it was made for language models of {found[0]:,} dimensions{known}: take {wanted}"
     raise ModelError(
         f"the projection in {source} has shape {found}, expected ({outputs}, {inputs}) for this model{hint}"
     )
 
 
 def write_pth(path: Path, weight: "torch.Tensor", bias: "torch.Tensor") -> None:
-    """Write a `.pth` that MiniGPT-4's code loads: `model` with `llama_proj.weight` and `.bias`, float32."""
+    """Write a `.pth` that MiniGPT-4's code reads: `model` with `llama_proj.weight` and `.bias`, float32."""
     import torch
 
-    state = {
-        WEIGHT: weight.detach().float().cpu().contiguous(),
-        BIAS: bias.detach().float().cpu().contiguous(),
-    }
+    state = {name: t.detach().float().cpu().contiguous() for name, t in ((WEIGHT, weight), (BIAS, bias))}
     with atomic_path(path) as temporary:
         torch.save({"model": state}, temporary)
 
 
 def write_safetensors(path: Path, weight: "torch.Tensor", bias: "torch.Tensor") -> None:
-    """Write `weight` and `bias` in their own precision."""
+    """Write `weight` and `bias` in the precision that they have."""
     from safetensors.torch import save_file
 
+    state = {name: t.detach().cpu().contiguous() for name, t in (("weight", weight), ("bias", bias))}
     with atomic_path(path) as temporary:
-        save_file(
-            {"weight": weight.detach().cpu().contiguous(), "bias": bias.detach().cpu().contiguous()},
-            temporary,
-        )
+        save_file(state, temporary)
 
 
 def _read_pth(path: Path) -> dict[str, Any]:

@@ -7,33 +7,63 @@ language model is named, not copied: a folder path, a hub id, `finegold:offline`
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError, ModelError
 from finegold.extras import quiet_transformers, require
-from finegold.models.prefix.blip2 import BLIP2, Blip2Features
-from finegold.models.prefix.features import EfficientNetFeatures, FeatureSource, feature_source
+from finegold.models.prefix.blip2 import BLIP2
+from finegold.models.prefix.features import EFFICIENTNET, feature_source
 from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.projection import check_shape, read_projection, write_safetensors
-from finegold.models.prefix.template import Template, template_named
+from finegold.models.prefix.template import template_named
 from finegold.offline.captioner import MODEL_FOLDER, SHA256
 from finegold.offline.smollm2 import smollm2_folder
 from finegold.offline.weights import check_sha256
-from finegold.run import write_json
+from finegold.run import read_record, write_record
 
 if TYPE_CHECKING:
     import torch
 
-FORMAT = "finegold-projected-prefix-1"
+FORMAT: Final = "finegold-projected-prefix-1"
 CONFIG, PROJECTION, LANGUAGE_MODEL = "config.json", "projection.safetensors", "language_model"
 OFFLINE, SMOLLM2 = "finegold:offline", "finegold:smollm2"
 VICUNA = "Vision-CAIR/vicuna-7b"
 """Vicuna-7B v0, merged; v1.1 and later end their turns otherwise and do not fit MiniGPT-4's checkpoints."""
 PADDING = "$$"
 """MiniGPT-4's padding token, an ordinary item of LLaMA's vocabulary (id 3997)."""
-NEW_MODELS = ("offline-smollm2", "minigpt4-7b")
-"""Models that are put together from parts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixConfig:
+    """Config of a projected-prefix model, `config.json` in its folder.
+
+    Attributes:
+        features: Description of the image tower, for `feature_source`.
+        template: Name of the prompt format.
+        language_model: Folder, hub id or `finegold:NAME`; `language_model` for a folder beside the config.
+        padding_token: Padding token that the tokenizer gets; None keeps its own.
+        start_token: Start token that the tokenizer gets; None keeps its own.
+    """
+
+    format: Literal["finegold-projected-prefix-1"] = FORMAT
+    features: dict[str, Any]
+    template: str
+    language_model: str
+    padding_token: str | None = None
+    start_token: str | None = None
+
+
+NEW_MODELS = {
+    "offline-smollm2": PrefixConfig(features=EFFICIENTNET, template="smollm2", language_model=SMOLLM2),
+    "minigpt4-7b": PrefixConfig(
+        features={"source": "blip2", "path": BLIP2},
+        template="minigpt4-vicuna0",
+        language_model=VICUNA,
+        padding_token=PADDING,
+    ),
+}
+"""Models that are put together from parts, with a new projection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +82,13 @@ class Parts:
 
 
 def is_prefix_name(model: str) -> bool:
-    """Whether a name stands for a projected-prefix model; if not, it is taken for a Hugging Face one."""
-    return model == "offline" or model in NEW_MODELS or is_prefix_model(Path(model))
+    """Whether a name stands for a projected-prefix model; otherwise it stands for a Hugging Face model."""
+    if model == "offline" or model in NEW_MODELS:
+        return True
+    try:
+        return bool(json.loads((Path(model) / CONFIG).read_text(encoding="utf-8"))["format"] == FORMAT)
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 def load_network(
@@ -68,116 +103,47 @@ def load_network(
     """Load `offline`, `offline-smollm2`, `minigpt4-7b`, or a folder of an earlier training.
 
     Args:
-        model: What the user named.
-        parts: For `offline-smollm2` and `minigpt4-7b`.
-        template: Prompt format in place of the one that was saved.
-        seed: Seed of a projection that is made new.
+        model: Name of the model.
+        parts: Parts of `offline-smollm2` and `minigpt4-7b` that replace the usual ones.
+        template: Prompt format that replaces the saved one.
+        seed: Seed of a new projection.
         device: `auto`, `cpu`, `cuda`...
         dtype: Precision of the language model; None for float32.
 
     Raises:
         ConfigError: If parts are given for a model that has its own.
-        ModelError: If something cannot be loaded or does not fit.
+        DataError: If the config of a folder cannot be read.
+        ModelError: If a part cannot be loaded or does not fit.
     """
+    torch = require("torch", extra="models", why="tuning a model")
     device = resolve_device(device)
     parts = parts or Parts()
     if model in NEW_MODELS:
-        minigpt4 = model == "minigpt4-7b"
-        return _build(
-            Blip2Features(parts.vision_model or BLIP2, device=device)
-            if minigpt4
-            else EfficientNetFeatures(device),
-            parts.language_model or (VICUNA if minigpt4 else SMOLLM2),
-            template_named(template or ("minigpt4-vicuna0" if minigpt4 else "smollm2")),
-            projection=parts.projection,
-            padding_token=PADDING if minigpt4 else None,
-            seed=seed,
-            device=device,
-            dtype=dtype,
-        )
-    if parts != Parts():
+        config, projection = NEW_MODELS[model], parts.projection
+        name = parts.language_model or config.language_model
+    elif parts != Parts():
         raise ConfigError(
             f"the model '{model}' has its own parts: give them only with {' or '.join(NEW_MODELS)}"
         )
-    folder = _offline_language_model().parent if model == "offline" else Path(model)
-    config = _read_config(folder)
-    named, inside = str(config["language_model"]), folder / LANGUAGE_MODEL
-    network = _build(
-        feature_source(config["features"], device),
-        str(inside) if named == LANGUAGE_MODEL else named,
-        template_named(template or str(config["template"])),
-        projection=folder / PROJECTION,
-        padding_token=config.get("padding_token"),
-        start_token=config.get("start_token"),
-        device=device,
-        dtype=dtype,
-    )
-    if model == "offline":
-        network.language_model_name = OFFLINE
-    elif named == LANGUAGE_MODEL:
-        network.language_model_name = str(inside.resolve())
-    return network
-
-
-def is_prefix_model(folder: Path) -> bool:
-    """Whether the folder holds a projected-prefix model."""
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(config, dict) and config.get("format") == FORMAT
-
-
-def save_network(
-    model: PrefixNetwork, folder: Path, *, with_language_model: bool, dtype: "torch.dtype"
-) -> None:
-    """Write the model to a folder.
-
-    Args:
-        model: What to save.
-        folder: Made if it is not there.
-        with_language_model: Whether to save the language model beside it; else it is named.
-        dtype: Precision of the saved language model. The projection is saved in its own.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    if with_language_model:
-        _save_language_model(model, folder / LANGUAGE_MODEL, dtype)
-    write_safetensors(folder / PROJECTION, model.projection.weight, model.projection.bias)
-    config = {
-        "format": FORMAT,
-        "features": model.features.describe(),
-        "template": model.template.name,
-        "language_model": LANGUAGE_MODEL if with_language_model else model.language_model_name,
-        "padding_token": model.tokenizer.pad_token,
-        "start_token": model.tokenizer.bos_token,
-    }
-    write_json(folder / CONFIG, config)
-
-
-def _build(
-    features: FeatureSource,
-    language_model: str,
-    template: Template,
-    *,
-    projection: Path | None,
-    padding_token: str | None,
-    start_token: str | None = None,
-    seed: int = 0,
-    device: str,
-    dtype: "torch.dtype | None",
-) -> PrefixNetwork:
-    """Put a model together; without a projection a new one is drawn as `torch.nn.Linear` draws."""
-    torch = require("torch", extra="models", why="tuning a model")
-    network, tokenizer = _load_language_model(language_model, dtype or torch.float32, device)
-    if padding_token is not None or tokenizer.pad_token is None:
-        tokenizer.pad_token = padding_token or tokenizer.eos_token
-    if start_token is not None:
-        tokenizer.bos_token = start_token
+    else:
+        folder = MODEL_FOLDER if model == "offline" else Path(model)
+        config = read_record(folder / CONFIG, PrefixConfig, advice="name a folder that finegold tune wrote")
+        projection, name = folder / PROJECTION, config.language_model
+        if name == LANGUAGE_MODEL:
+            name = OFFLINE if model == "offline" else str((folder / LANGUAGE_MODEL).resolve())
+    form = template_named(template or config.template)
+    tower = config.features | ({"path": parts.vision_model} if parts.vision_model else {})
+    features = feature_source(tower, device)
+    network, tokenizer = _load_language_model(name, dtype or torch.float32, device)
+    if config.padding_token is not None or tokenizer.pad_token is None:
+        tokenizer.pad_token = config.padding_token or tokenizer.eos_token
+    if config.start_token is not None:
+        tokenizer.bos_token = config.start_token
     width = int(network.get_input_embeddings().embedding_dim)
     linear = torch.nn.Linear(features.width, width)
     if projection is None:
-        bound = features.width**-0.5
-        generator = torch.Generator().manual_seed(seed)
+        # As `torch.nn.Linear` draws, but from the seed.
+        bound, generator = features.width**-0.5, torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for parameter in linear.parameters():
                 parameter.uniform_(-bound, bound, generator=generator)
@@ -185,13 +151,48 @@ def _build(
         weight, bias = read_projection(projection)
         check_shape(weight, features.width, width, str(projection))
         linear.load_state_dict({"weight": weight, "bias": bias})
-    return PrefixNetwork(features, linear.to(device), network, tokenizer, template, language_model)
+    return PrefixNetwork(features, linear.to(device), network, tokenizer, form, name)
+
+
+def save_network(
+    model: PrefixNetwork, folder: Path, *, with_language_model: bool, dtype: "torch.dtype"
+) -> None:
+    """Save a model to a folder.
+
+    Args:
+        model: The model.
+        folder: The folder, made if it does not exist.
+        with_language_model: Whether to save the language model too; if not, the config names it.
+        dtype: Precision of the saved language model. The projection keeps its precision.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if with_language_model:
+        network = model.language_model
+        state = {name: tensor.to(dtype) for name, tensor in network.state_dict().items()}
+        if network.config.tie_word_embeddings:
+            state.pop("lm_head.weight", None)
+        network.config.dtype = dtype
+        network.save_pretrained(folder / LANGUAGE_MODEL, state_dict=state)
+        model.tokenizer.save_pretrained(folder / LANGUAGE_MODEL)
+    write_safetensors(folder / PROJECTION, model.projection.weight, model.projection.bias)
+    config = PrefixConfig(
+        features=model.features.description,
+        template=model.template.name,
+        language_model=LANGUAGE_MODEL if with_language_model else model.language_model_name,
+        padding_token=model.tokenizer.pad_token,
+        start_token=model.tokenizer.bos_token,
+    )
+    write_record(folder / CONFIG, config)
 
 
 def _load_language_model(name: str, dtype: Any, device: str) -> tuple[Any, Any]:
     transformers = require("transformers", extra="models", why="tuning a model")
-    named = {OFFLINE: _offline_language_model, SMOLLM2: smollm2_folder}
-    source = str(named[name]()) if name in named else name
+    source = name
+    if name == OFFLINE:
+        source = str(MODEL_FOLDER / LANGUAGE_MODEL)
+        check_sha256(Path(source) / "model.safetensors", SHA256, "the offline model")
+    elif name == SMOLLM2:
+        source = str(smollm2_folder())
     local = {"local_files_only": True} if Path(source).is_dir() else {}
     try:
         with quiet_transformers():
@@ -208,38 +209,3 @@ def _load_language_model(name: str, dtype: Any, device: str) -> tuple[Any, Any]:
     if lacking := sorted(report["missing_keys"]):
         raise ModelError(f"the language model '{name}' lacks the weights {lacking[0]}: copy it again")
     return network.to(device), tokenizer
-
-
-def _offline_language_model() -> Path:
-    """Folder of the offline language model, whose weights are the expected ones."""
-    folder = MODEL_FOLDER / LANGUAGE_MODEL
-    check_sha256(folder / "model.safetensors", SHA256, "the offline model")
-    return folder
-
-
-def _save_language_model(model: PrefixNetwork, folder: Path, dtype: Any) -> None:
-    import torch
-
-    state = {name: tensor.to(dtype) for name, tensor in model.language_model.state_dict().items()}
-    if model.language_model.config.tie_word_embeddings:
-        state.pop("lm_head.weight", None)
-    model.language_model.config.dtype = dtype if isinstance(dtype, torch.dtype) else None
-    model.language_model.save_pretrained(folder, state_dict=state)
-    model.tokenizer.save_pretrained(folder)
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(
-            f"there is no {CONFIG} in {folder}: name a folder that finegold tune wrote"
-        ) from None
-    except ValueError as error:
-        raise ModelError(f"{folder / CONFIG} is not valid JSON ({error}): copy the model again") from None
-    wanted = {"format", "features", "template", "language_model"}
-    if not isinstance(config, dict) or not wanted <= config.keys() or config["format"] != FORMAT:
-        raise ModelError(
-            f"{folder / CONFIG} is not the config of a projected-prefix model, expected {FORMAT}"
-        )
-    return config

@@ -1,9 +1,8 @@
 """Prompts with the image in the middle, tokenised piece by piece as in MiniGPT-4 (arXiv 2304.10592).
 
-A sequence is: start token, what stands before the image, the image's embeddings, what stands after it (with
-the instruction), the answer and its end symbol. Each piece is tokenised by itself, without special tokens,
-so in
-LLaMA's vocabulary each piece starts with its own word boundary mark.
+A sequence is: start token, text before the image, the image's embeddings, text after it (with the
+instruction), the answer and its end symbol. Each piece is tokenised by itself, without special tokens, so
+each piece starts with a word boundary mark in LLaMA's vocabulary.
 """
 
 from dataclasses import dataclass, replace
@@ -19,10 +18,10 @@ class Template:
     Attributes:
         name: Name with its version, such as `minigpt4-vicuna0`; saved with a model.
         before: Text between the start token and the image, when training.
-        after: Text between the image and the answer; `{instruction}` stands for the instruction.
-        end: Text behind each answer in training; an answer being generated stops before it.
-        chat_before: Text before the image when answering questions; None for that of training.
-        chat_after: Text behind the image when answering questions; None for that of training.
+        after: Text between the image and the answer; `{instruction}` is replaced by the instruction.
+        end: Text behind each answer in training; a generated answer stops before it.
+        chat_before: Text before the image when answering questions; None takes `before`.
+        chat_after: Text behind the image when answering questions; None takes `after`.
     """
 
     name: str
@@ -66,10 +65,10 @@ TEMPLATES = {
 
 
 def template_named(name: str) -> Template:
-    """The template of that name.
+    """The prompt template of a name.
 
     Raises:
-        ConfigError: If there is none.
+        ConfigError: If the name is unknown.
     """
     if name not in TEMPLATES:
         raise ConfigError(f"the prompt template '{name}' is unknown, expected one of {', '.join(TEMPLATES)}")
@@ -83,25 +82,16 @@ class PromptTokens(NamedTuple):
     after: list[int]
 
 
-class AnswerTokens(NamedTuple):
-    """Token ids of an answer with its end symbol, and whether it was cut and so has lost the end symbol."""
-
-    ids: list[int]
-    cut: bool
-
-
 def encode_prompt(
     tokenizer: Any, template: Template, instruction: str, *, chat: bool = False
 ) -> PromptTokens:
-    """Token ids of the prompt; with `chat` the form for answering a question.
+    """Token ids of the prompt in training, or with `chat` in answering a question.
 
     Raises:
         ModelError: If the tokenizer has no start token.
     """
     if tokenizer.bos_token_id is None:
-        raise ModelError(
-            "the tokenizer has no start token (bos), which every prompt begins with: set bos_token"
-        )
+        raise ModelError("the tokenizer has no start token, expected one before every prompt: set bos_token")
     before, after = template.before, template.after
     if chat:
         before = before if template.chat_before is None else template.chat_before
@@ -112,12 +102,9 @@ def encode_prompt(
     )
 
 
-def encode_answer(
-    tokenizer: Any, template: Template, answer: str, max_tokens: int | None = None
-) -> AnswerTokens:
-    """Token ids of the answer and the end symbol, tokenised together and cut on the right to `max_tokens`."""
-    ids = encode_piece(tokenizer, answer + template.end)
-    return AnswerTokens(ids[:max_tokens], max_tokens is not None and len(ids) > max_tokens)
+def encode_answer(tokenizer: Any, template: Template, answer: str) -> list[int]:
+    """Token ids of the answer and the end symbol, which are tokenised together."""
+    return encode_piece(tokenizer, answer + template.end)
 
 
 def encode_piece(tokenizer: Any, text: str) -> list[int]:
@@ -126,14 +113,12 @@ def encode_piece(tokenizer: Any, text: str) -> list[int]:
 
 
 def end_ids(tokenizer: Any, template: Template) -> list[list[int]]:
-    """The token sequences that the end symbol can appear as: at a piece's start, and after a word.
+    """Token sequences of the end symbol: at the start of a piece, and after a word if it differs there.
 
     In LLaMA's vocabulary `###` gives `[835]` and `[2277, 29937]`.
     """
-    alone = encode_piece(tokenizer, template.end)
-    stem = encode_piece(tokenizer, "a.")
-    glued = encode_piece(tokenizer, "a." + template.end)
-    forms = [alone]
+    forms = [encode_piece(tokenizer, template.end)]
+    stem, glued = encode_piece(tokenizer, "a."), encode_piece(tokenizer, "a." + template.end)
     if glued[: len(stem)] == stem and glued[len(stem) :] not in forms:
         forms.append(glued[len(stem) :])
     return [form for form in forms if form]

@@ -1,1 +1,1 @@
-"""How the offline encoder's heads and the offline captioner are trained (stage 1)."""
+"""Training of the offline encoder's heads and of the offline captioner (stage 1)."""

@@ -37,27 +37,13 @@ VIEWS = 2
 MAX_TOKENS = 32
 """Number of tokens at which a caption is cut; in Flickr8k 3 in 100,000 captions are longer."""
 CHUNK = 32
-
-
-@dataclass(frozen=True, slots=True)
-class HeadSettings:
-    """How heads are trained; the built-in ones with these values."""
-
-    epochs: int = 20
-    batch: int = 512
-    captions_per_photo: int = 2
-    rate: float = 1e-3
-    weight_decay: float = 0.05
-    dropout: float = 0.5
-    queries: int = 2
-    hidden: int = 512
-    dim: int = 256
-    seed: int = 0
+EPOCHS, BATCH, CAPTIONS, RATE, WEIGHT_DECAY, DROPOUT = 20, 512, 2, 1e-3, 0.05, 0.5
+"""Settings of the built-in heads; a batch has this number of captions a photo."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """Frozen features: (views, n, ...) of the photos in half precision, (m, ...) of the captions."""
+    """Features of the frozen towers: (views, n, ...) of photos in half precision, (m, ...) of captions."""
 
     whole: Arr
     places: Arr
@@ -82,7 +68,7 @@ class Features:
 
 
 def compute_features(photos: CaptionedPhotos, cache: Path) -> Features:
-    """Features of all photos and captions, from the cache if they are there."""
+    """Features of all photos and captions, computed if the cache lacks them."""
     captions = [plain(caption) for several in photos.captions for caption in several]
     content = [efficientnet_lite0.SHA256, minilm.SHA256, list(photos.names), captions, MAX_TOKENS]
     folder = cache / fingerprint({"features": content})
@@ -136,65 +122,56 @@ def standardise(weights: Parameters, photos: CaptionedPhotos, features: Features
     captions = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])
     parts = np.array_split(captions, min(20, len(captions)))
     texts = torch.cat([features.texts(part).pooled for part in parts])
-    for name, values in (
-        ("image.whole", images.whole),
-        ("image.place", images.places.flatten(0, 1)),
-        ("text", texts),
-    ):
-        separator = "." if name == "text" else "_"
-        weights[f"{name}{separator}mean"] = values.mean(0)
-        # Some of the towers' outputs never vary; they stay near zero instead of being blown up.
-        weights[f"{name}{separator}std"] = values.std(0) + 1e-2
+    places = images.places.flatten(0, 1)
+    for name, values in (("image.whole_", images.whole), ("image.place_", places), ("text.", texts)):
+        weights[f"{name}mean"] = values.mean(0)
+        # Some of the towers' outputs never vary; the constant keeps them near zero.
+        weights[f"{name}std"] = values.std(0) + 1e-2
 
 
-def train_heads(photos: CaptionedPhotos, features: Features, rows: Arr, options: HeadSettings) -> Parameters:
-    """Train heads on the given photos."""
-    weights = initial_weights(
-        queries=options.queries, hidden=options.hidden, dim=options.dim, seed=options.seed
-    )
+def train_heads(
+    photos: CaptionedPhotos, features: Features, rows: Arr, *, epochs: int = EPOCHS, seed: int = 0
+) -> Parameters:
+    """Train heads on the photos of these rows."""
+    weights = initial_weights(queries=2, hidden=512, dim=256, seed=seed)
     standardise(weights, photos, features, rows)
-    fixed = {name for name in weights if name.endswith(("mean", "std"))}
-    learnt = {name: tensor.requires_grad_() for name, tensor in weights.items() if name not in fixed}
+    learnt = [w.requires_grad_() for name, w in weights.items() if not name.endswith(("mean", "std"))]
     scale = torch.tensor(np.log(1 / 0.05), dtype=torch.float32, requires_grad=True)
-    decayed = [tensor for tensor in learnt.values() if tensor.ndim > 1]
-    plain_ones = [tensor for tensor in learnt.values() if tensor.ndim == 1]
     groups = [
-        {"params": decayed, "weight_decay": options.weight_decay},
-        {"params": [*plain_ones, scale], "weight_decay": 0.0},
+        {"params": [w for w in learnt if w.ndim > 1], "weight_decay": WEIGHT_DECAY},
+        {"params": [*(w for w in learnt if w.ndim == 1), scale], "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(groups, lr=options.rate)
-    torch.manual_seed(options.seed)
-    rng = np.random.default_rng(options.seed)
-    batch = min(options.batch, len(rows))
-    steps = options.epochs * (len(rows) // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.rate, total_steps=steps, pct_start=0.1)
+    optimizer = torch.optim.AdamW(groups, lr=RATE)
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    batch = min(BATCH, len(rows))
+    steps = epochs * (len(rows) // batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.1)
     target, starts = torch.arange(batch), photos.starts
+
+    def some_captions(row: int) -> Arr:
+        every = np.arange(starts[row], starts[row + 1])
+        return rng.choice(every, CAPTIONS, replace=len(every) < CAPTIONS)
+
     with progress("Encoder heads", steps, "steps") as advance:
-        for _ in range(options.epochs):
+        for _ in range(epochs):
             order = rng.permutation(rows)
             for start in range(0, len(rows) - batch + 1, batch):
                 chosen = order[start : start + batch]
                 views = rng.integers(0, VIEWS, batch)
-                captions = np.stack([_some_captions(starts, row, options, rng) for row in chosen], axis=1)
+                captions = np.stack([some_captions(row) for row in chosen], axis=1)
                 inputs = features.images(chosen, views)
-                image = normalize(image_head(weights, inputs, dropout=options.dropout))
+                image = normalize(image_head(weights, inputs, dropout=DROPOUT))
                 tokens = features.texts(captions.reshape(-1))
-                text = normalize(text_head(weights, tokens, dropout=options.dropout))
+                text = normalize(text_head(weights, tokens, dropout=DROPOUT))
                 loss = torch.zeros(())
                 for part in torch.split(text, batch):
                     logits = image @ part.T * scale.exp().clamp(max=100)
                     loss = loss + (cross_entropy(logits, target) + cross_entropy(logits.T, target)) / 2
-                loss = loss / options.captions_per_photo
+                loss = loss / CAPTIONS
                 optimizer.zero_grad()
                 torch.autograd.backward(loss)
                 optimizer.step()
                 schedule.step()
                 advance(1)
     return {name: tensor.detach() for name, tensor in weights.items()}
-
-
-def _some_captions(starts: list[int], row: int, options: HeadSettings, rng: np.random.Generator) -> Arr:
-    every = np.arange(starts[row], starts[row + 1])
-    count = options.captions_per_photo
-    chosen: Arr = rng.choice(every, count, replace=len(every) < count)
-    return chosen

@@ -1,7 +1,6 @@
-"""What the offline captioner is trained with: tokenizer, batches, the network, image features."""
+"""Tokenizer, batches, network and image features for training the offline captioner."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +26,6 @@ DROPPED = 0.1
 """Share of the embeddings' values that a training step drops."""
 
 
-@dataclass(frozen=True)
-class Photo:
-    """A photo's row in the feature array, and the token ids of its captions."""
-
-    row: int
-    captions: list[list[int]]
-
-
 def train_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:
     """Byte-level BPE of 4,000 tokens, so that any text can be written; ids 0, 1, 2 are pad, start and end."""
     tokenizer = Tokenizer(models.BPE())
@@ -53,12 +44,12 @@ def train_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:
 
 
 class CaptionBatch:
-    """Sequences of start, nine image places, instruction, and answers that see these but not each other."""
+    """Sequences of start, nine image places, instruction, and answers that attend to these alone."""
 
     def __init__(self, rows: list[int], prompts: list[list[int]], answers: list[list[list[int]]]) -> None:
         self.rows = torch.tensor(rows)
-        longest = max(IMAGE_TOKENS + len(p) + sum(map(len, a)) for p, a in zip(prompts, answers, strict=True))
-        shape = (len(rows), longest)
+        length = max(IMAGE_TOKENS + len(p) + sum(map(len, a)) for p, a in zip(prompts, answers, strict=True))
+        shape = (len(rows), length)
         self.ids = torch.full(shape, PAD)
         self.targets = torch.full(shape, -100)
         self.positions = torch.zeros(shape, dtype=torch.long)
@@ -77,7 +68,7 @@ class CaptionBatch:
                 self.positions[i, at:end] = torch.arange(first, first + len(answer))
                 answer_of[i, at:end] = number
                 at = end
-        before = torch.ones(longest, longest, dtype=torch.bool).tril()
+        before = torch.ones(length, length, dtype=torch.bool).tril()
         visible = (answer_of[:, None, :] == 0) | (answer_of[:, None, :] == answer_of[:, :, None])
         self.mask = (visible & before)[:, None]
 
@@ -126,7 +117,7 @@ class CaptionerNetwork(nn.Module):
         return nn.functional.cross_entropy(logits.float(), batch.targets[labelled], reduction="none")
 
     def folded(self) -> tuple[Tensor, Tensor]:
-        """Weight and bias of a projection that takes the features as they are."""
+        """Weight and bias of a projection of features that are not standardised."""
         weight = self.projection.weight.detach() / self.spread
         return weight, self.projection.bias.detach() - weight @ self.mean
 
@@ -156,14 +147,7 @@ def image_features(folder: Path, names: Sequence[str], store: Path) -> list[Tens
 def save_captioner(model: CaptionerNetwork, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
     """Write the model as `finegold` loads it, in half precision."""
     projection = nn.Linear(IMAGE_WIDTH, WIDTH)
-    weight, bias = model.folded()
-    projection.load_state_dict({"weight": weight, "bias": bias})
-    whole = PrefixNetwork(
-        EfficientNetFeatures(),
-        projection.half(),
-        model.language_model,
-        tokenizer,
-        template_named("plain"),
-        "offline",
-    )
+    projection.load_state_dict(dict(zip(("weight", "bias"), model.folded(), strict=True)))
+    tower, template = EfficientNetFeatures(), template_named("plain")
+    whole = PrefixNetwork(tower, projection.half(), model.language_model, tokenizer, template, "offline")
     save_network(whole, out, with_language_model=True, dtype=torch.float16)

@@ -1,4 +1,4 @@
-"""Photos with captions, and which of them a training may see."""
+"""Photos with captions, on which the offline models are trained."""
 
 import hashlib
 import re
@@ -19,7 +19,7 @@ class CaptionedPhotos:
     Attributes:
         folder: Folder of the photos.
         names: File names, sorted.
-        captions: Captions of each photo, in the order of the file; as they stand there.
+        captions: Captions of each photo, unchanged, in the order of the file.
     """
 
     folder: Path
@@ -28,14 +28,13 @@ class CaptionedPhotos:
 
     @property
     def starts(self) -> list[int]:
-        """Where each photo's captions begin in a list of all captions, and the length of that list."""
+        """Position of each photo's first caption in a list of all captions, then the length of that list."""
         return [0, *accumulate(len(captions) for captions in self.captions)]
 
     def without(self, hashes: Collection[str]) -> "CaptionedPhotos":
-        """The photos whose file's sha256 is none of these."""
+        """The photos without those whose file has one of these sha256."""
         found = map_ordered(lambda name: file_sha256(self.folder / name), self.names)
-        kept = [i for i, sha256 in enumerate(found) if sha256 not in hashes]
-        return self.subset(kept)
+        return self.subset([place for place, sha256 in enumerate(found) if sha256 not in hashes])
 
     def subset(self, rows: Collection[int]) -> "CaptionedPhotos":
         """The photos at these places."""

@@ -1,9 +1,9 @@
-"""How long the offline models will take to train, from a few steps on random features."""
+"""Estimate of the time that training the offline models takes, from a few steps on random features."""
 
 import random
 import time
 from collections.abc import Callable
-from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,31 +12,18 @@ from PIL import Image
 from finegold.models.prefix.features import EfficientNetFeatures
 from finegold.offline import minilm
 from finegold.offline.heads import GLOBAL_WIDTH, PLACE_WIDTH, PLACES
-from finegold.tuning.offline.captioner import (
-    AGREED_CAPTIONS,
-    EVERY_CAPTION,
-    caption_data,
-    new_model,
-)
-from finegold.tuning.offline.heads import (
-    MAX_TOKENS,
-    VIEWS,
-    Features,
-    HeadSettings,
-    train_heads,
-)
+from finegold.tuning.offline.captioner import AGREED_CAPTIONS, EVERY_CAPTION, caption_data, new_model
+from finegold.tuning.offline.heads import BATCH, MAX_TOKENS, VIEWS, Features, train_heads
 from finegold.tuning.offline.network import IMAGE_TOKENS, IMAGE_WIDTH
 from finegold.tuning.offline.photos import CaptionedPhotos
 
-PHOTOS = 16
-TEXTS = 128
-STEPS = 6
+PHOTOS, TEXTS, STEPS = 16, 128, 6
 
 
 def time_stage1(
     photos: CaptionedPhotos, *, epochs: int, steps: int, agreed_steps: int, seed: int, heads_done: bool
 ) -> float:
-    """Seconds from photos to models.
+    """Estimate the seconds from photos to models.
 
     Args:
         photos: Photos to train on.
@@ -44,7 +31,7 @@ def time_stage1(
         steps: Steps of the captioner on all captions.
         agreed_steps: Steps of the captioner on the captions that agree most.
         seed: Seed of both trainings.
-        heads_done: Whether only the captioner is left.
+        heads_done: Whether the heads are trained already.
     """
     count = len(photos.names)
     image = _per_image(photos)
@@ -56,9 +43,9 @@ def time_stage1(
     return seconds
 
 
-def _seconds(run: Callable[[], object]) -> float:
+def _seconds(run: Callable[..., object], *arguments: Any) -> float:
     begin = time.perf_counter()
-    run()
+    run(*arguments)
     return time.perf_counter() - begin
 
 
@@ -66,12 +53,12 @@ def _per_image(photos: CaptionedPhotos) -> float:
     tower = EfficientNetFeatures()
     images = [Image.open(photos.folder / name).convert("RGB") for name in photos.names[:PHOTOS]]
     tower.encode(images[:2])
-    return _seconds(lambda: tower.encode(images)) / len(images)
+    return _seconds(tower.encode, images) / len(images)
 
 
 def _per_caption(photos: CaptionedPhotos) -> float:
     texts = sorted((text for several in photos.captions for text in several), key=len)
-    # Evenly spaced lengths, in batches of alike ones, as in the training.
+    # Evenly spaced lengths, in batches of like length, as in training.
     some = [texts[round(i * (len(texts) - 1) / (TEXTS - 1))] for i in range(TEXTS)]
     tower = minilm.load_minilm()
     tower(some[:4])
@@ -79,8 +66,7 @@ def _per_caption(photos: CaptionedPhotos) -> float:
 
 
 def _heads(photos: CaptionedPhotos, epochs: int, seed: int) -> float:
-    options = HeadSettings(epochs=2, seed=seed)
-    rows = min(options.batch, len(photos.names))
+    rows = min(BATCH, len(photos.names))
     few = photos.subset(range(rows))
     rng = np.random.default_rng(0)
     lengths = [len(text.split()) + 3 for several in few.captions for text in several]
@@ -90,8 +76,8 @@ def _heads(photos: CaptionedPhotos, epochs: int, seed: int) -> float:
         rng.standard_normal((len(lengths), MAX_TOKENS, minilm.WIDTH)).astype(np.float16),
         np.minimum(lengths, MAX_TOKENS),
     )
-    seconds = _seconds(lambda: train_heads(few, features, np.arange(rows), options))
-    return epochs * (len(photos.names) // rows) * seconds / options.epochs
+    seconds = _seconds(lambda: train_heads(few, features, np.arange(rows), epochs=2, seed=seed))
+    return epochs * (len(photos.names) // rows) * seconds / 2
 
 
 def _captioner(photos: CaptionedPhotos, steps: int, agreed_steps: int) -> float:
@@ -105,7 +91,7 @@ def _captioner(photos: CaptionedPhotos, steps: int, agreed_steps: int) -> float:
         seconds = time.perf_counter() - begin
         for phase, count in ((EVERY_CAPTION, steps), (AGREED_CAPTIONS, agreed_steps)):
             phase.learn(model, data, 2, draw)
-            seconds += count * _seconds(partial(phase.learn, model, data, STEPS, draw)) / STEPS
+            seconds += count * _seconds(phase.learn, model, data, STEPS, draw) / STEPS
         return seconds
     finally:
         torch.set_num_threads(threads)

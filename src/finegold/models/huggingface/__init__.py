@@ -1,1 +1,0 @@
-"""Any vision-language model that `AutoModelForImageTextToText` loads."""
