@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from finegold.arrays import Floats, Ints, Vectors
+from finegold.run import from_json
 from finegold.selection.pickers.edges import unit_rows
 from finegold.statistics import Estimate
 
+SCHEMA = "finegold/preset-comparison/1"
 NEAR_DUPLICATE = 0.95
 """Cosine above which two chosen images count as near duplicates."""
 CHUNK = 2_048
@@ -57,31 +59,28 @@ class PresetComparison:
 
     @classmethod
     def from_json(cls, value: Any) -> "PresetComparison":
-        """The comparison that `dataclasses.asdict` turned into JSON."""
-        presets = tuple(
-            PresetFigures(
-                entry["preset"],
-                entry["version"],
-                entry["seeds"],
-                {name: _estimate(figure) for name, figure in entry["figures"].items()},
-                tuple(entry["chosen"]),
-            )
+        """The comparison that a file holds; in older files the numbers are called `mean`.
+
+        Raises:
+            DataError: If something is missing or of another type.
+        """
+        presets = [
+            entry
+            | {
+                "figures": {
+                    name: {"value": each.get("mean")} | each for name, each in entry["figures"].items()
+                }
+            }
             for entry in value["presets"]
-        )
-        overlap = tuple(tuple(row) for row in value["overlap"])
-        return cls(
-            value["fingerprint"], value["size"], presets, overlap, value["pool"], value.get("dedup", "none")
+        ]
+        value = {**value, "presets": presets}
+        return from_json(
+            cls, value, SCHEMA, place="a comparison of presets", advice="compare the presets again"
         )
 
     def names(self) -> list[str]:
         """Every figure that a preset has, in order."""
         return list(dict.fromkeys(name for entry in self.presets for name in entry.figures))
-
-
-def _estimate(figure: Mapping[str, Any]) -> Estimate:
-    # Older files say `mean`, and not how the interval was made.
-    value = figure["value"] if "value" in figure else figure["mean"]
-    return Estimate(value, figure["low"], figure["high"], figure["n"], figure.get("method", ""))
 
 
 def overlap(first: Collection[str], second: Collection[str]) -> float:

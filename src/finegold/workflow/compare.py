@@ -4,14 +4,14 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from finegold.arrays import Floats, Ints
 from finegold.errors import ConfigError, DataError
-from finegold.run import PartTable, fingerprint, write_json
+from finegold.run import PartTable, fingerprint, write_record
 from finegold.selection import compare as figures
 from finegold.selection.compare import PresetComparison, PresetFigures
 from finegold.selection.preset import Preset, find_preset, preset_names
@@ -96,7 +96,7 @@ def compare_presets(
                 preset.name,
                 preset.version,
                 len(measured),
-                {name: student_t([entry[name] for entry in measured]) for name in names},
+                {name: student_t([entry[name] for entry in measured if name in entry]) for name in names},
                 first,
             )
         )
@@ -119,7 +119,7 @@ def compare_presets(
             "chosen": [[entry.preset, entry.version, list(entry.chosen)] for entry in compared],
         }
     )
-    write_json(finder.run.path / "comparisons" / f"{name}.json", asdict(result))
+    write_record(finder.run.path / "comparisons" / f"{name}.json", result, figures.SCHEMA)
     return result
 
 
@@ -168,7 +168,7 @@ class _Measuring:
         return column
 
     def of(self, ids: Sequence[str]) -> dict[str, float]:
-        """Figures of some rows."""
+        """Figures of some rows; without those that none of the rows has."""
         chosen = np.array([self._at[key] for key in ids], dtype=np.int64)
         found = self._means(chosen)
         everything = self._everything
@@ -177,11 +177,11 @@ class _Measuring:
         if everything.embeddings is not None:
             found["distance"] = figures.embedding_distance(everything.embeddings, chosen)
             found["near duplicates"] = figures.near_duplicates(everything.embeddings, chosen)
-        return found | self._shares(ids)
+        return _finite(found) | self._shares(ids)
 
     def pool(self) -> dict[str, float]:
         """The figures of the whole pool that make sense for it."""
-        return self._means(np.arange(len(self._at))) | self._shares(self._everything.ids)
+        return _finite(self._means(np.arange(len(self._at)))) | self._shares(self._everything.ids)
 
     def _means(self, chosen: Ints) -> dict[str, float]:
         means = figures.indicator_means(self._indicators, chosen)
@@ -193,6 +193,10 @@ class _Measuring:
         shares = figures.shares(self._labels.by_id, ids)
         bad = sum(share for name, share in shares.items() if name not in self._labels.good)
         return {"bad": bad} | {f"is {name}": share for name, share in shares.items()}
+
+
+def _finite(found: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
 def read_labels(path: Path, good: Sequence[str]) -> Labels:
