@@ -36,25 +36,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-app.command(rich_help_panel="From data to subset")(pick.pick)
-app.command(rich_help_panel="From data to subset")(inspect.inspect)
-app.command(rich_help_panel="From data to subset")(replay.replay)
-app.command(rich_help_panel="From data to subset")(presets.presets)
-app.command(rich_help_panel="From data to subset")(scorers.scorers)
-app.command(rich_help_panel="One step on a run folder")(score.score)
-app.command(rich_help_panel="One step on a run folder")(cluster.cluster)
-app.command(rich_help_panel="One step on a run folder")(select.select)
-app.command(rich_help_panel="One step on a run folder")(report.report)
-app.command(rich_help_panel="Is it any better?")(compare.compare)
-app.command(rich_help_panel="What it does to a model")(tune.tune)
-app.command(rich_help_panel="What it does to a model")(generate.generate)
-app.command(rich_help_panel="What it does to a model")(chat.chat)
-app.command(rich_help_panel="What it does to a model")(evaluate.evaluate)
-app.command("compare-results", rich_help_panel="What it does to a model")(evaluate.compare_results)
-app.command(rich_help_panel="What it does to a model")(tasks.tasks)
-app.command(rich_help_panel="Is it any better?")(study.study)
-app.command(rich_help_panel="Is it any better?")(judge.judge)
-app.command(rich_help_panel="Is it any better?")(reproduce.reproduce)
+_PANELS = {
+    "From data to subset": (pick.pick, inspect.inspect, replay.replay, presets.presets, scorers.scorers),
+    "One step on a run folder": (score.score, cluster.cluster, select.select, report.report),
+    "Whether the selection helps": (compare.compare, study.study, judge.judge, reproduce.reproduce),
+    "Models": (
+        *(tune.tune, generate.generate, chat.chat),
+        *(evaluate.evaluate, evaluate.compare_results, tasks.tasks),
+    ),
+}
+for _panel, _verbs in _PANELS.items():
+    for _verb in _verbs:
+        app.command(rich_help_panel=_panel)(_verb)
 
 
 def _version(show: bool) -> None:

@@ -9,8 +9,7 @@ from typing import Any
 from finegold import __version__
 from finegold.errors import RunError
 from finegold.evaluation.answers import Answer, read_all_answers, read_settings
-from finegold.evaluation.fitted import fitted_with, read_fitted
-from finegold.evaluation.lmms_results import kept_lmms_results
+from finegold.evaluation.notes import fitted_with, kept_fitted, kept_lmms_results
 from finegold.evaluation.scoring import SCORINGS, measures
 from finegold.evaluation.task import TASKS
 from finegold.metrics import TOKENISER
@@ -38,17 +37,17 @@ def score_folder(out: Path, bootstrap: Bootstrap) -> dict[str, Any]:
     known = {name: settings[name] for name in TASKS if name in settings}
     if not known:
         raise RunError(f"{out} holds no answers: run finegold evaluate MODEL with --out {out} first")
-    selection = read_fitted(out)
+    fitted = kept_fitted(out)
     results = {
         "schema": SCHEMA,
         "finegold": __version__,
         "model": next(iter(known.values()))["model"],
         "bootstrap": asdict(bootstrap) | {"unit": "image"},
         "tokeniser": TOKENISER,
-        "selection": selection,
+        "selection": {"preset": fitted.preset, "fitted_on": list(fitted.fitted_on)},
         "tasks": {
             name: _task(name, read_all_answers(out, name), one, bootstrap)
-            | {"used_to_fit": fitted_with(TASKS.get(name), **selection)}
+            | {"used_to_fit": fitted_with(TASKS.get(name), fitted)}
             for name, one in known.items()
         },
         "lmms_eval": kept_lmms_results(out),
