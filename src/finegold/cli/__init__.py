@@ -27,6 +27,7 @@ from finegold.cli import (
     tune,
 )
 from finegold.errors import FinegoldError
+from finegold.extras import missing_extra
 
 app = typer.Typer(
     name="finegold",
@@ -61,7 +62,9 @@ def _options(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version and stop."
     ),
-    debug: bool = typer.Option(False, "--debug", help="Show a traceback with an error; goes anywhere."),
+    debug: bool = typer.Option(
+        False, "--debug", help="Show the traceback of an error; works at any place of the command."
+    ),
 ) -> None:
     pass
 
@@ -78,7 +81,7 @@ def main() -> None:
         print(f"finegold: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\nfinegold: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        print("\nfinegold: interrupted; the same command continues where it stopped", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 (what reads our output has gone)
@@ -86,9 +89,11 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        print(
-            f"finegold: unexpected {type(error).__name__}: {error}; "
-            "this is a defect: run it again with --debug and report what it prints",
-            file=sys.stderr,
+        message: object = (
+            f"unexpected {type(error).__name__}: {error}; "
+            "this is a defect: run it again with --debug and report what it prints"
         )
+        if isinstance(error, ModuleNotFoundError):
+            message = missing_extra(error) or message
+        print(f"finegold: {message}", file=sys.stderr)
         sys.exit(2)

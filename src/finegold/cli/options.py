@@ -5,10 +5,11 @@ A verb that has one of these dataclasses as a parameter gets one option for each
 
 import inspect
 from collections.abc import Callable
+from copy import copy
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 import typer
 
@@ -260,10 +261,11 @@ def grouped(verb: Callable[..., None]) -> Callable[..., None]:
     flat = [p for p in parameters if p.name not in groups]
     for group in groups.values():
         for field in fields(group):
-            option: Any = field.type
-            option.__metadata__[0].rich_help_panel = group.panel
-            kind = inspect.Parameter.KEYWORD_ONLY
-            flat.append(inspect.Parameter(field.name, kind, default=field.default, annotation=option))
+            kind, option = get_args(field.type)
+            option = copy(option)
+            option.rich_help_panel = group.panel
+            one = inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default)
+            flat.append(one.replace(annotation=Annotated[kind, option]))
 
     @wraps(verb)
     def run(*arguments: Any, **options: Any) -> None:
