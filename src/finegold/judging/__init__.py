@@ -1,7 +1,8 @@
 """Judging: two sets of answers compared by a language model, every question in both orders."""
 
 from finegold.judging.files import AnswerSet, JudgeQuestion, read_answer_set, read_judge_questions
-from finegold.judging.judge import JudgeSettings, judge, judge_in_session, plan_judging
+from finegold.judging.judge import judge, judge_in_session, plan_judging
+from finegold.judging.prompt import JudgeSettings
 from finegold.judging.replay import replay_verdicts
 from finegold.judging.result import Bias, ComparedAnswers, Judgement, OrderVerdict, Tally
 from finegold.judging.verdict import Verdict, parse_verdict
