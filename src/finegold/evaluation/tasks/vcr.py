@@ -25,19 +25,19 @@ def _bin(objects: int) -> str:
     return "1-9 objects" if objects < 10 else "10-19 objects" if objects < 20 else "20 objects and more"
 
 
-def _reader(repair: Callable[[str], str]) -> Callable[[Path, Split], list[Item]]:
+def _reader(repaired: bool) -> Callable[[Path, Split], list[Item]]:
     def read(folder: Path, split: Split) -> list[Item]:
         file = split.sources[0].path
         items = []
         for row, record in enumerate(records(folder / file)):
             place = f"{file} record {row}"
-            name = field(record, "image_id", str, place)
+            name, question = field(record, "image_id", str, place), field(record, "text_in", str, place)
             items.append(
                 Item(
                     # Questions repeat, so only the position tells the items apart.
                     id=f"{row:05d}",
                     image=image_at(folder / _IMAGES.path, name, place),
-                    question=repair(field(record, "text_in", str, place)),
+                    question=question.replace(" exis in ", " exist in ") if repaired else question,
                     references=(field(record, "text_out", str, place),),
                     category=_bin(field(record, "n_obj_exist", int, place)),
                 )
@@ -47,15 +47,7 @@ def _reader(repair: Callable[[str], str]) -> Callable[[Path, Split], list[Item]]
     return read
 
 
-def _as_published(question: str) -> str:
-    return question
-
-
-def _repaired(question: str) -> str:
-    return question.replace(" exis in ", " exist in ")
-
-
-def _add(name: str, title: str, kind: Kind, file: str, hint: str, repair: Callable[[str], str]) -> None:
+def _add(name: str, title: str, kind: Kind, file: str, hint: str, repaired: bool = False) -> None:
     add_task(
         Task(
             name=name,
@@ -67,12 +59,12 @@ def _add(name: str, title: str, kind: Kind, file: str, hint: str, repair: Callab
                 Split("all", 10000, (Source(file, _SITE, "none stated"), _IMAGES), "the published file"),
             ),
             prompts=question_prompts("{question}", f"{{question}}\n{hint}"),
-            read=_reader(repair),
+            read=_reader(repaired),
         )
     )
 
 
 _NUMBER, _YES_NO = "Answer with a number.", "Answer with yes or no."
-_add("vcr-oc", "VCR counting", "count", "vcr1_oc.json", _NUMBER, _as_published)
-_add("vcr-mci", "VCR identification (leaks)", "yes-no", "vcr1_mci.json", _YES_NO, _as_published)
-_add("vcr-mci-repaired", "VCR identification (repaired)", "yes-no", "vcr1_mci.json", _YES_NO, _repaired)
+_add("vcr-oc", "VCR counting", "count", "vcr1_oc.json", _NUMBER)
+_add("vcr-mci", "VCR identification (leaks)", "yes-no", "vcr1_mci.json", _YES_NO)
+_add("vcr-mci-repaired", "VCR identification (repaired)", "yes-no", "vcr1_mci.json", _YES_NO, repaired=True)
