@@ -54,13 +54,10 @@ def inspect(
 
 
 def _show(console: "Console", dataset: "Dataset", found: "Inspection", limit: int) -> None:
-    from rich.table import Table
     from rich.text import Text
 
     files = dataset.files()
     name = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1:,} more"
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold")
     facts = {
         "Format": f"{dataset.format}  ({name})",
         "Image folder": str(dataset.image_root or "none: the images are in the data"),
@@ -72,17 +69,13 @@ def _show(console: "Console", dataset: "Dataset", found: "Inspection", limit: in
         "Height": _spread(found.height, "pixels"),
     }
     for label, value in facts.items():
-        table.add_row(label, Text(printable(value)))
-    console.print(table)
+        console.print(Text.assemble((f"{label:<14}", "bold"), printable(value)))
     if not found.bad:
         console.print("\nEvery row can be used.", style="green")
         return
     console.print()
-    counts = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    counts.add_column(justify="right", style="bold")
     for code, number in found.codes.items():
-        counts.add_row(f"{number:,}", Text(code, style="yellow"))
-    console.print(counts)
+        console.print(Text.assemble((f"{number:>6,}  ", "bold"), (code, "yellow")))
     console.print()
     for row in found.bad[:limit]:
         assert row.exclusion is not None

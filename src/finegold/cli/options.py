@@ -85,7 +85,7 @@ class DatasetOptions:
     allow_urls: AllowUrls = False
 
     def source(self, data: Path) -> "DataSource":
-        """The dataset at a path."""
+        """The dataset of a path."""
         from finegold.workflow import DataSource
 
         return DataSource.of(data, **asdict(self))

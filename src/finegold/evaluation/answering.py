@@ -144,7 +144,7 @@ def answer_items(
     Args:
         label: Name of the task, for the progress bar.
         items: All items that the file shall hold.
-        model: What answers.
+        model: The model that answers.
         prompt: Wording and number of new tokens.
         options: Profile, seed and batches; the fields that choose items have no effect.
         path: The file; its answers are kept.

@@ -143,18 +143,16 @@ def read_answer_file(path: Path) -> list[Answer]:
     answers = []
     for number, line in enumerate(lines[:-1], 1):
         try:
-            answers.append(_parse(json.loads(line)))
+            record = json.loads(line)
+            if record["problem"] is not None:
+                record["problem"] = Exclusion(**record["problem"])
+            lists = {key: tuple(record[key]) for key in ("references", "choices")}
+            answers.append(Answer(**record | lists))
         except (ValueError, TypeError, KeyError):
             raise RunError(
                 f"{path} line {number} is not an answer: remove the line, then run the same command again"
             ) from None
     return answers
-
-
-def _parse(record: dict[str, Any]) -> Answer:
-    problem = record["problem"]
-    lists = {key: tuple(record[key]) for key in ("references", "choices")}
-    return Answer(**(record | lists | {"problem": None if problem is None else Exclusion(**problem)}))
 
 
 def read_all_answers(out: Path, task: str) -> list[Answer]:

@@ -16,12 +16,7 @@ def compare_folders(first: Path, others: list[Path], bootstrap: Bootstrap) -> di
     """Each other folder minus the first, task by task, over the items that both answered.
 
     CIDEr's document frequencies come from these items, so its values can differ a little from those of the
-    folders alone.
-
-    Args:
-        first: The folder to compare with.
-        others: The folders compared with it.
-        bootstrap: How the intervals are drawn; both models see the same draws.
+    folders alone. Both models of a difference see the same bootstrap draws.
 
     Raises:
         RunError: If two folders have no task in common.

@@ -33,7 +33,7 @@ def evaluate(
     Answers are saved as they come: the same call continues where a killed one stopped.
 
     Args:
-        model: What answers.
+        model: The model that answers.
         tasks: Names of tasks; `all` stands for every task whose files are there.
         data: Folder with a folder for each task.
         out: Folder of the answers and results.

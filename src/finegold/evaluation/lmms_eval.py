@@ -87,10 +87,10 @@ def answer_requests(
     """Answers to lmms-eval's requests, in order.
 
     Args:
-        model: What answers.
+        model: The model that answers.
         requests: Each with `args` = (context, settings, images of a document, document id, task, split).
         documents: Documents by task, split and id.
-        batch_size: Questions a call.
+        batch_size: Number of questions in a call.
         sampling: How tokens are chosen; a request's own `max_new_tokens` comes first. None is greedy.
 
     Raises:

@@ -42,11 +42,11 @@ def keep_fitted(out: Path, manifest: Path | None, fitted_on: Sequence[str]) -> N
 
     Args:
         out: The folder of answers.
-        manifest: The subset's `selection.json`; None if there is none.
+        manifest: The subset's `selection.json`.
         fitted_on: Names of tasks whose results the selection was fitted on.
 
     Raises:
-        ConfigError: If there is no task of a name.
+        ConfigError: If a task does not exist.
         DataError: If the manifest cannot be read.
     """
     if manifest is None and not fitted_on:

@@ -83,7 +83,7 @@ def generate(
     depend on the batch size, and not on earlier runs.
 
     Args:
-        model: What answers.
+        model: The model that answers.
         questions: Question file.
         images: Folder that the questions' images are below and may not leave.
         out: Answer file.

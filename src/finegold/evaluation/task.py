@@ -243,6 +243,5 @@ def find_tasks(names: Sequence[str]) -> list[Task]:
 
 def draw_rows(count: int, sample: int, seed: int = 0) -> list[int]:
     """Rows as LVLM-eHub draws them: numpy's legacy generator, without replacement, in the order drawn."""
-    # The legacy generator is the point: its stream is frozen, and it is what the published sample came from.
-    drawn = np.random.RandomState(seed).choice(count, sample, replace=False)
-    return [int(row) for row in drawn]
+    # The stream of the legacy generator is frozen, and the published sample came from it.
+    return [int(row) for row in np.random.RandomState(seed).choice(count, sample, replace=False)]
