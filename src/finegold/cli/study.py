@@ -34,7 +34,9 @@ def study(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Number of training steps. [default: the recipe's]")
     ] = None,
-    encoder: options.Encoder = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="Encoder for scores and clusters, as `finegold pick` takes it.")
+    ] = None,
     tasks: Annotated[
         str | None, typer.Option(help="Benchmarks, such as flickr30k,okvqa; the first is the main one.")
     ] = None,

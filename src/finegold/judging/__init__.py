@@ -4,19 +4,16 @@ from finegold.judging.files import AnswerSet, JudgeQuestion, read_answer_set, re
 from finegold.judging.judge import judge, judge_in_session, plan_judging
 from finegold.judging.prompt import JudgeSettings
 from finegold.judging.replay import replay_verdicts
-from finegold.judging.result import Bias, ComparedAnswers, Judgement, OrderVerdict, Tally
-from finegold.judging.verdict import Verdict, parse_verdict
+from finegold.judging.result import ComparedAnswers, Judgement, OrderVerdict
+from finegold.judging.verdict import parse_verdict
 
 __all__ = [
     "AnswerSet",
-    "Bias",
     "ComparedAnswers",
     "JudgeQuestion",
     "JudgeSettings",
     "Judgement",
     "OrderVerdict",
-    "Tally",
-    "Verdict",
     "judge",
     "judge_in_session",
     "parse_verdict",
