@@ -9,7 +9,7 @@ from copy import copy
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
@@ -72,9 +72,7 @@ AnsweringModel = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)
 
 @dataclass(frozen=True)
 class DatasetOptions:
-    """How a dataset is read."""
-
-    panel: ClassVar = "Dataset"
+    """How the dataset is read."""
 
     images: Images = None
     format: Format = None
@@ -93,9 +91,7 @@ class DatasetOptions:
 
 @dataclass(frozen=True)
 class ComputeOptions:
-    """Where and in which pieces scores and embeddings are computed."""
-
-    panel: ClassVar = "Computing"
+    """How scores and embeddings are computed."""
 
     device: Device = "auto"
     batch_size: Annotated[int, typer.Option(min=1, help="Number of images in a forward pass.")] = 32
@@ -112,9 +108,7 @@ class ComputeOptions:
 
 @dataclass(frozen=True)
 class PresetOptions:
-    """Which rows are chosen."""
-
-    panel: ClassVar = "Selection"
+    """How rows are chosen."""
 
     preset: Annotated[
         str, typer.Option(help="How to choose: a name that `finegold presets` lists, or a TOML file.")
@@ -142,8 +136,6 @@ class PresetOptions:
 class PresetFiles:
     """Files that some presets need."""
 
-    panel: ClassVar = "Files of some presets"
-
     targets: Annotated[
         Path | None,
         typer.Option(help="For `rds`: dataset, image or folder of images that the choice shall resemble."),
@@ -165,9 +157,7 @@ class PresetFiles:
 
 @dataclass(frozen=True)
 class EndpointOptions:
-    """How an OpenAI-compatible endpoint is called."""
-
-    panel: ClassVar = "Endpoint"
+    """How the OpenAI-compatible endpoint is called."""
 
     base_url: Annotated[
         str | None, typer.Option(help="URL of the endpoint. [default: FINEGOLD_LLM_BASE_URL, or OpenAI's]")
@@ -210,9 +200,7 @@ class EndpointOptions:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """How a model that answers is loaded."""
-
-    panel: ClassVar = "Model"
+    """How the model is loaded."""
 
     device: Device = "auto"
     dtype: Annotated[
@@ -229,8 +217,6 @@ class ModelOptions:
 @dataclass(frozen=True)
 class SamplingOptions:
     """How the tokens of an answer are chosen."""
-
-    panel: ClassVar = "Tokens of the answers"
 
     max_new_tokens: Annotated[
         int, typer.Option(min=1, help="Number of tokens at which an answer is cut.")
@@ -253,7 +239,7 @@ class SamplingOptions:
 def grouped(verb: Callable[..., None]) -> Callable[..., None]:
     """Replace each parameter that is a dataclass by one option for each of its fields.
 
-    `--help` shows the options of a group in a panel of their own.
+    `--help` shows the options of a group together, with the docstring of the dataclass as the title.
     """
     signature = inspect.signature(verb)
     parameters = signature.parameters.values()
@@ -263,7 +249,7 @@ def grouped(verb: Callable[..., None]) -> Callable[..., None]:
         for field in fields(group):
             kind, option = get_args(field.type)
             option = copy(option)
-            option.rich_help_panel = group.panel
+            option.rich_help_panel = (group.__doc__ or "Options").rstrip(".")
             one = inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default)
             flat.append(one.replace(annotation=Annotated[kind, option]))
 
