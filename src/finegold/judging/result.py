@@ -192,7 +192,9 @@ class Judgement:
         Raises:
             DataError: If a member is missing or of another type.
         """
-        fields = {**value, **value.get("judge", {}), "comparisons": value.get("questions")}
+        judge = value.get("judge")
+        facts = judge if isinstance(judge, dict) else {}
+        fields = {**value, **facts, "comparisons": value.get("questions")}
         return from_json(cls, fields, place="a judgement", advice="judge the answers again")
 
 
