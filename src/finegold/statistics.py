@@ -26,10 +26,10 @@ class Estimate:
 
     Attributes:
         value: The number, over everything that was measured.
-        low: Lower end of the interval; None where there is too little to make one from.
+        low: Lower end of the interval; None if there is too little data for one.
         high: Upper end of the interval; None together with `low`.
-        n: Number of what was drawn or counted: images, questions, verdicts, seeds.
-        method: How the interval was made; empty without one.
+        n: Number of images, questions, verdicts or seeds that were drawn or counted.
+        method: How the interval was made; empty without an interval.
     """
 
     value: float
@@ -50,7 +50,7 @@ class Estimate:
 
 
 def student_t(values: Sequence[float]) -> Estimate:
-    """Student's t interval of a mean (95%); one value, or equal values, give an interval of no width."""
+    """Student's t interval of a mean (95%); one value, or equal values, have an interval of width 0."""
     array = np.asarray(values, dtype=np.float64)
     mean, n, method = float(array.mean()), len(array), "95% Student's t"
     if n < 2 or np.ptp(array) == 0:
@@ -143,13 +143,7 @@ class Bootstrap:
 
 
 def bootstrap_estimate(measure: Measure, images: Sequence[Hashable], bootstrap: Bootstrap) -> Estimate:
-    """A metric with its interval over images.
-
-    Args:
-        measure: The metric over n items, n > 0.
-        images: The image of each item.
-        bootstrap: How images are drawn.
-    """
+    """A metric over n > 0 items with its interval over the images of these items."""
     groups, count = _groups(images)
     totals = _group_sums(measure.statistics, groups, count)
     return _over_images(measure.value, count, bootstrap, lambda weights: measure.combine(weights @ totals))
@@ -158,13 +152,9 @@ def bootstrap_estimate(measure: Measure, images: Sequence[Hashable], bootstrap: 
 def paired_difference(
     first: Measure, second: Measure, images: Sequence[Hashable], bootstrap: Bootstrap
 ) -> Estimate:
-    """Second minus first over the same items, with its interval; both see the same draws.
+    """Second minus first of one metric over the same n > 0 items, with its interval over their images.
 
-    Args:
-        first: The metric over n items, n > 0.
-        second: The same metric over the same items of another model.
-        images: The image of each item.
-        bootstrap: How images are drawn.
+    Both see the same draws.
 
     Raises:
         DataError: If the two are not the same metric over equally many items.
@@ -247,14 +237,7 @@ class HierarchicalBootstrap:
     def of(
         cls, images: Sequence[Hashable], *, replicates: int, level: float, seed: int = 0
     ) -> "HierarchicalBootstrap":
-        """Draw the images of every replicate.
-
-        Args:
-            images: The image of each item; items of one image are drawn together.
-            replicates: Number of resamples.
-            level: Share of the replicates inside an interval.
-            seed: Seed of the draws.
-        """
+        """Draw the images of every replicate; all items of an image are drawn together."""
         groups, count = _groups(images)
         rng = np.random.default_rng(seed)
         weights = rng.multinomial(count, np.full(count, 1 / count), size=replicates).astype(np.float64)
@@ -265,7 +248,7 @@ class HierarchicalBootstrap:
         return self._estimate(arm.value, self._replicates(arm))
 
     def difference(self, arm: SeedMeasure, baseline: SeedMeasure) -> Estimate:
-        """Arm minus baseline; both see the same images in each replicate, and draw their own seeds."""
+        """Arm minus baseline; both see the same images in each replicate, and each draws its seeds."""
         values = self._replicates(arm) - self._replicates(baseline)
         return self._estimate(arm.value - baseline.value, values)
 
@@ -281,7 +264,7 @@ class HierarchicalBootstrap:
         )
         if seeds == 1:
             return values[:, 0]
-        # Each arm draws its own seeds, and an arm that stands in two studies the same ones in both.
+        # Each arm draws its seeds by its content, so that an arm draws the same ones in every study.
         content = hashlib.sha256(np.ascontiguousarray(arm.statistics).tobytes()).digest()
         rng = np.random.default_rng([self.seed, *content[:8]])
         drawn = rng.integers(0, seeds, values.shape)

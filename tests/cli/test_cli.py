@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.evaluation import made
 from tests.plugins import install
 
 from finegold.workflow import pick
 
 MakeDataset = Callable[..., Path]
+ABSENT = ("torch", "transformers", "accelerate", "safetensors", "trl", "peft", "datasets")
 
 
 def finegold(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -82,6 +84,32 @@ def test_a_mistake_is_one_sentence_without_a_traceback(
     for word in words:
         assert word in lines[-1]
     assert "Traceback" in finegold("--debug", *arguments, cwd=folder).stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["chat", "offline"],
+        ["generate", "offline", "--questions", "questions.jsonl", "--out", "answers.jsonl"],
+        ["evaluate", "offline", "--data", ".", "--out", "out", "--tasks", "vsr"],
+        ["tune", "data.json", "--model", "offline", "--out", "tuned"],
+    ],
+)
+def test_a_missing_extra_is_named_with_its_command(make_dataset: MakeDataset, arguments: list[str]) -> None:
+    folder = make_dataset(2).parent
+    made.vsr(folder)
+    (folder / "questions.jsonl").write_text('{"question_id": 1, "text": "What is this?"}\n')
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({ABSENT!r})); "
+        "from finegold.cli import main; sys.argv[0] = 'finegold'; main()"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True, text=True, check=False, env=environment, cwd=folder, input="What?\n",
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "which is not installed: pip install 'finegold[models]'" in done.stderr
 
 
 def test_the_steps_one_by_one_give_what_pick_gives(make_dataset: MakeDataset, tmp_path: Path) -> None:

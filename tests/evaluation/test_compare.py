@@ -58,7 +58,7 @@ def test_other_questions_and_no_common_task_are_errors(tmp_path: Path) -> None:
     second = constant(tmp_path, tmp_path / "second", "No")
     third = constant(tmp_path, tmp_path / "third", "race", "okvqa")
 
-    with pytest.raises(DataError, match="the item 00000 of vsr is another one"):
+    with pytest.raises(DataError, match="the item 00000 of vsr differs"):
         compare_folders(first, [second], QUICK)
     with pytest.raises(RunError, match="no task in common: vsr and okvqa"):
         compare_folders(first, [third], QUICK)

@@ -15,7 +15,7 @@ from finegold.errors import ConfigError, DataError, RunError
 from finegold.evaluation.answering import EvaluationOptions, find_profile
 from finegold.evaluation.answers import Shard, read_all_answers
 from finegold.evaluation.evaluate import answer_task, half_of
-from finegold.evaluation.fitted import keep_fitted
+from finegold.evaluation.notes import keep_fitted
 from finegold.evaluation.results import score_folder
 from finegold.evaluation.task import TASKS
 from finegold.models import load_model

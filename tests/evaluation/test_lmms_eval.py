@@ -13,7 +13,7 @@ from tests.evaluation.models import Colour
 
 from finegold.errors import ConfigError, DataError, MissingExtraError, ModelError
 from finegold.evaluation import lmms_eval as bridge
-from finegold.evaluation.lmms_results import read_lmms_results
+from finegold.evaluation.notes import read_lmms_results
 
 
 @dataclass

@@ -100,9 +100,15 @@ def test_a_killed_run_goes_on_to_the_same_answers(questions: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ('{"question_id": 9, "image": "003.jpg", "text": "x"}', "line 6 cannot be asked.*003.jpg"),
-        ('{"question_id": 9, "image": "../q.jpg", "text": "x"}', "line 6 cannot be asked.*leaves"),
-        ('{"question_id": 9, "image": "001.jpg"}', "line 6 asks nothing"),
+        (
+            '{"question_id": 9, "image": "003.jpg", "text": "x"}',
+            "line 6 has an image that cannot be used.*003.jpg",
+        ),
+        (
+            '{"question_id": 9, "image": "../q.jpg", "text": "x"}',
+            "line 6 has an image that cannot be used.*leaves",
+        ),
+        ('{"question_id": 9, "image": "001.jpg"}', "line 6 has no question"),
         ('{"question_id": 4, "image": "001.jpg", "text": "x"}', "line 6 has the question_id 4"),
         ('{"question_id": 9, ', "line 6 is no question"),
     ],

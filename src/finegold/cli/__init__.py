@@ -27,6 +27,7 @@ from finegold.cli import (
     tune,
 )
 from finegold.errors import FinegoldError
+from finegold.extras import missing_extra
 
 app = typer.Typer(
     name="finegold",
@@ -36,25 +37,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-app.command(rich_help_panel="From data to subset")(pick.pick)
-app.command(rich_help_panel="From data to subset")(inspect.inspect)
-app.command(rich_help_panel="From data to subset")(replay.replay)
-app.command(rich_help_panel="From data to subset")(presets.presets)
-app.command(rich_help_panel="From data to subset")(scorers.scorers)
-app.command(rich_help_panel="One step on a run folder")(score.score)
-app.command(rich_help_panel="One step on a run folder")(cluster.cluster)
-app.command(rich_help_panel="One step on a run folder")(select.select)
-app.command(rich_help_panel="One step on a run folder")(report.report)
-app.command(rich_help_panel="Is it any better?")(compare.compare)
-app.command(rich_help_panel="What it does to a model")(tune.tune)
-app.command(rich_help_panel="What it does to a model")(generate.generate)
-app.command(rich_help_panel="What it does to a model")(chat.chat)
-app.command(rich_help_panel="What it does to a model")(evaluate.evaluate)
-app.command("compare-results", rich_help_panel="What it does to a model")(evaluate.compare_results)
-app.command(rich_help_panel="What it does to a model")(tasks.tasks)
-app.command(rich_help_panel="Is it any better?")(study.study)
-app.command(rich_help_panel="Is it any better?")(judge.judge)
-app.command(rich_help_panel="Is it any better?")(reproduce.reproduce)
+_PANELS = {
+    "From data to subset": (pick.pick, inspect.inspect, replay.replay, presets.presets, scorers.scorers),
+    "One step on a run folder": (score.score, cluster.cluster, select.select, report.report),
+    "Whether the selection helps": (compare.compare, study.study, judge.judge, reproduce.reproduce),
+    "Models": (
+        *(tune.tune, generate.generate, chat.chat),
+        *(evaluate.evaluate, evaluate.compare_results, tasks.tasks),
+    ),
+}
+for _panel, _verbs in _PANELS.items():
+    for _verb in _verbs:
+        app.command(rich_help_panel=_panel)(_verb)
 
 
 def _version(show: bool) -> None:
@@ -68,7 +62,9 @@ def _options(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version and stop."
     ),
-    debug: bool = typer.Option(False, "--debug", help="Show a traceback with an error; goes anywhere."),
+    debug: bool = typer.Option(
+        False, "--debug", help="Show the traceback of an error; works at any place of the command."
+    ),
 ) -> None:
     pass
 
@@ -85,7 +81,7 @@ def main() -> None:
         print(f"finegold: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\nfinegold: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        print("\nfinegold: interrupted; the same command continues where it stopped", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 (what reads our output has gone)
@@ -93,9 +89,11 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        print(
-            f"finegold: unexpected {type(error).__name__}: {error}; "
-            "this is a defect: run it again with --debug and report what it prints",
-            file=sys.stderr,
+        message: object = (
+            f"unexpected {type(error).__name__}: {error}; "
+            "this is a defect: run it again with --debug and report what it prints"
         )
+        if isinstance(error, ModuleNotFoundError):
+            message = missing_extra(error) or message
+        print(f"finegold: {message}", file=sys.stderr)
         sys.exit(2)

@@ -6,36 +6,31 @@ from typing import Annotated
 
 import typer
 
-from finegold.cli import llm_options as llm
-from finegold.cli import model_options as options
-from finegold.cli.options import Device
+from finegold.cli import options
 from finegold.cli.show import printable
 
 
+@options.grouped
 def chat(
-    model: options.Model,
-    image: Annotated[Path | None, typer.Option("--image", help="The image to ask about.")] = None,
-    max_new_tokens: options.MaxNewTokens = 256,
-    temperature: options.Temperature = 0.0,
-    top_p: options.TopP = 1.0,
-    seed: options.DrawSeed = 0,
-    device: Device = "auto",
-    dtype: options.Dtype = "auto",
-    base_url: llm.BaseUrl = None,
-    max_calls: llm.MaxCalls = None,
+    model: options.AnsweringModel,
+    image: Annotated[Path | None, typer.Option(help="The image of the first questions.")] = None,
+    *,
+    tokens: options.SamplingOptions,
+    loading: options.ModelOptions,
+    endpoint: options.EndpointOptions,
 ) -> None:
-    """Ask about an image, one question a line, each answered by itself. `/image FILE` shows another image.
+    """Answer questions about an image in the terminal, one line each. `/image FILE` shows another image.
 
-    An empty line or the end of the input ends the chat.
+    The model sees one question at a time and no earlier ones. An empty line or the end of the input ends the
+    chat.
     """
     from finegold.errors import FinegoldError
-    from finegold.models import Sampling
     from finegold.samples import Exclusion, ImageRef
     from finegold.samples.images import decode
 
     shown = None if image is None else decode(ImageRef(image.name, path=image))
-    sampling = Sampling(max_new_tokens, temperature, top_p, seed)
-    with options.open_model(model, device, dtype, base_url, max_calls) as answering:
+    sampling = tokens.sampling()
+    with loading.load(model, endpoint) as answering:
         answering.check_sampling(sampling)
         answering.load()
         while True:

@@ -1,41 +1,37 @@
 """`finegold cluster`: group a run folder's rows by their images."""
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from finegold.cli import options
 
 
-class Method(StrEnum):
-    """Clustering methods, as `--method` takes them."""
-
-    spectral = "spectral"
-    kmeans = "kmeans"
-    spherical_kmeans = "spherical-kmeans"
-
-
+@options.grouped
 def cluster(
     run: options.RunPath,
-    method: Annotated[Method, typer.Option("--method", help="How to group the images.")] = Method.spectral,
-    clusters: Annotated[int, typer.Option("--clusters", min=1, help="Number of clusters.")] = 10,
+    method: Annotated[
+        Literal["spectral", "kmeans", "spherical-kmeans"], typer.Option(help="How the images are grouped.")
+    ] = "spectral",
+    clusters: Annotated[int, typer.Option(min=1, help="Number of clusters.")] = 10,
     neighbours: Annotated[
-        int,
-        typer.Option(
-            "--neighbours", min=2, help="Neighbours of a row in the graph, itself counted; `spectral` only."
-        ),
+        int, typer.Option(min=2, help="For `spectral`: neighbours of a row in the graph, the row included.")
     ] = 10,
     encoder: options.Encoder = None,
     seed: options.Seed = 0,
-    device: options.Device = "auto",
-    batch_size: options.BatchSize = 32,
-    workers: options.Workers = None,
+    *,
+    computing: options.ComputeOptions,
 ) -> None:
-    """Cluster the images of a run folder; `finegold select --clustering NAME` picks within these clusters."""
-    from finegold.cli.show import show_clusters
-    from finegold.workflow import Compute, Run
+    """Cluster the images of a run folder; `finegold select --clustering NAME` uses the clusters."""
+    from finegold.workflow import Run
 
-    opened = Run.open(run, encoder=encoder, compute=Compute(device, batch_size, workers))
-    table = opened.cluster(method=method.value, clusters=clusters, neighbours=neighbours, seed=seed)
-    show_clusters(table)
+    opened = Run.open(run, encoder=encoder, compute=computing.compute())
+    found = opened.cluster(method=method, clusters=clusters, neighbours=neighbours, seed=seed)
+    summary = found.summary
+    sizes = ", ".join(f"{size:,}" for size in summary.sizes)
+    print(f"{sum(summary.sizes):,} rows in {len(summary.sizes)} clusters: {sizes}")
+    if summary.components is not None:
+        print(f"  the neighbour graph has {summary.components} connected parts")
+    if summary.note:
+        print(f"  note: {summary.note}")
+    print(f"Name  {found.table.folder.name}")

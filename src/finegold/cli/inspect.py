@@ -1,6 +1,7 @@
 """`finegold inspect`: what a dataset holds, and every row that cannot be used."""
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,23 +16,18 @@ if TYPE_CHECKING:
     from finegold.samples.inspect import Inspection, Spread
 
 
+@options.grouped
 def inspect(
     data: options.Data,
-    images: options.Images = None,
-    format: options.DataFormat = None,
-    instruction: options.Instruction = None,
-    ids: options.IdsFrom = options.Ids.record,
-    allow_urls: options.AllowUrls = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first bad row and exit with 1.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
     limit_shown: Annotated[
-        int,
-        typer.Option(
-            "--limit-shown", min=0, help="Bad rows to list; all are counted, and all are in --json."
-        ),
+        int, typer.Option(min=0, help="Number of bad rows to list; --json has all of them.")
     ] = 50,
+    *,
+    reading: options.DatasetOptions,
 ) -> None:
     """Read a dataset and say what is in it and what is wrong with it. Changes nothing.
 
@@ -45,14 +41,7 @@ def inspect(
     from finegold.samples.check import Repeats, check
     from finegold.samples.inspect import inspect_rows
 
-    dataset = open_dataset(
-        data,
-        images=images,
-        format=format,
-        instruction=instruction,
-        ids="row" if ids is options.Ids.row else "record",
-        allow_urls=allow_urls,
-    )
+    dataset = open_dataset(data, **asdict(reading))
     with progress("Checking rows", dataset.count(), "rows") as advance:
         judged = map(Repeats().judge, map_ordered(check, dataset.rows()))
         found = inspect_rows(judged, strict=strict, advance=advance)
@@ -65,59 +54,42 @@ def inspect(
 
 
 def _show(console: "Console", dataset: "Dataset", found: "Inspection", limit: int) -> None:
-    from rich.table import Table
     from rich.text import Text
 
     files = dataset.files()
     name = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1:,} more"
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold")
-    facts = [
-        ("Format", f"{dataset.format}  ({name})"),
-        (
-            "Image folder",
-            str(dataset.image_root) if dataset.image_root else "none: the images are in the data",
-        ),
-        ("Rows", f"{found.rows:,}: {found.usable:,} usable, {len(found.bad):,} bad"),
-        (
-            "Images",
-            f"{found.images:,}, {_bytes(found.image_bytes)}; {found.text_only:,} rows without an image",
-        ),
-        ("Turns", _spread(found.turns, "a row")),
-        ("Answers", _spread(found.answer_chars, "characters")),
-        ("Width", _spread(found.width, "pixels")),
-        ("Height", _spread(found.height, "pixels")),
-    ]
-    for label, value in facts:
-        table.add_row(label, Text(printable(value)))
-    console.print(table)
+    facts = {
+        "Format": f"{dataset.format}  ({name})",
+        "Image folder": str(dataset.image_root or "none: the images are in the data"),
+        "Rows": f"{found.rows:,}: {found.usable:,} usable, {len(found.bad):,} bad",
+        "Images": f"{found.images:,}, {_bytes(found.image_bytes)}; {found.text_only:,} rows without an image",
+        "Turns": _spread(found.turns, "a row"),
+        "Answers": _spread(found.answer_chars, "characters"),
+        "Width": _spread(found.width, "pixels"),
+        "Height": _spread(found.height, "pixels"),
+    }
+    for label, value in facts.items():
+        console.print(Text.assemble((f"{label:<14}", "bold"), printable(value)))
     if not found.bad:
-        console.print("\nNothing is wrong with it.", style="green")
+        console.print("\nEvery row can be used.", style="green")
         return
     console.print()
-    counts = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    counts.add_column(justify="right", style="bold")
     for code, number in found.codes.items():
-        counts.add_row(f"{number:,}", Text(code, style="yellow"))
-    console.print(counts)
+        console.print(Text.assemble((f"{number:>6,}  ", "bold"), (code, "yellow")))
     console.print()
     for row in found.bad[:limit]:
         assert row.exclusion is not None
         code, reason = row.exclusion.code, row.exclusion.reason
-        console.print(
-            Text.assemble((printable(row.place), "bold"), "  ", (code, "yellow"), f"  id {printable(row.id)}")
-        )
+        place = (printable(row.place), "bold")
+        console.print(Text.assemble(place, "  ", (code, "yellow"), f"  id {printable(row.id)}"))
         console.print(Text(f"  {printable(reason)}"))
     if len(found.bad) > limit:
-        console.print(
-            f"and {len(found.bad) - limit:,} more: --limit-shown lists more of them, --json all", style="dim"
-        )
+        more = len(found.bad) - limit
+        console.print(f"and {more:,} more: --limit-shown lists more of them, --json all", style="dim")
 
 
 def _spread(spread: "Spread | None", unit: str) -> str:
-    if spread is None:
-        return "-"
-    return f"{spread.min:,} to {spread.max:,} {unit}, median {spread.median:,.10g}"
+    return "-" if spread is None else f"{spread.min:,} to {spread.max:,} {unit}, median {spread.median:,.10g}"
 
 
 def _bytes(size: int) -> str:

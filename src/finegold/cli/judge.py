@@ -5,61 +5,47 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from finegold.cli import llm_options as llm
+from finegold.cli import options
 
 if TYPE_CHECKING:
     from finegold.judging import Judgement
 
 
+@options.grouped
 def judge(
-    out: Annotated[Path, typer.Option("--out", help="Folder for judge.json, judge.html and audit.jsonl.")],
+    out: Annotated[Path, typer.Option(help="Folder for judge.json, judge.html and audit.jsonl.")],
     a: Annotated[
-        Path | None, typer.Argument(metavar="A.jsonl", help="Answers; wins are wins of these.")
+        Path | None, typer.Argument(metavar="A.jsonl", help="Answers; a win is a win of these.")
     ] = None,
-    b: Annotated[Path | None, typer.Argument(metavar="B.jsonl", help="The answers to compare with.")] = None,
+    b: Annotated[Path | None, typer.Argument(metavar="B.jsonl", help="Answers to compare with.")] = None,
     questions: Annotated[
-        Path | None, typer.Option("--questions", help="LLaVA-Bench questions.jsonl, joined on question_id.")
+        Path | None, typer.Option(help="questions.jsonl of LLaVA-Bench, joined on question_id.")
     ] = None,
     context: Annotated[
-        Path | None,
-        typer.Option("--context", help="Descriptions of the images for the judge (context.jsonl)."),
+        Path | None, typer.Option(help="context.jsonl: descriptions of the images for the judge.")
     ] = None,
     replay: Annotated[
         Path | None,
-        typer.Option(
-            "--replay", help="Count the verdicts of this audit again, without a call; A and B are not needed."
-        ),
+        typer.Option(help="Count the verdicts of this audit.jsonl again; calls nothing, needs no A and B."),
     ] = None,
-    model: llm.Model = None,
-    base_url: llm.BaseUrl = None,
-    api_key: llm.ApiKey = None,
+    model: options.JudgeModel = None,
     temperature: Annotated[
-        float,
-        typer.Option("--temperature", help="Temperature of the judge; negative leaves it to the endpoint."),
+        float, typer.Option(help="Temperature of the judge; a negative value uses the endpoint's default.")
     ] = 0.0,
-    max_tokens: Annotated[int, typer.Option("--max-tokens", min=1, help="Longest reply.")] = 512,
-    show_plan: llm.ShowPlan = False,
-    max_calls: llm.MaxCalls = None,
-    max_usd: llm.MaxUsd = None,
-    usd_per_m_prompt: llm.UsdPerMPrompt = None,
-    usd_per_m_completion: llm.UsdPerMCompletion = None,
-    concurrency: llm.Concurrency = None,
-    timeout: llm.Timeout = None,
-    requests_per_minute: llm.RequestsPerMinute = None,
-    tokens_per_minute: llm.TokensPerMinute = None,
-    cache: llm.CacheFile = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap.")] = 0,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Largest number of tokens of a reply.")] = 512,
+    show_plan: options.ShowPlan = False,
+    seed: options.BootstrapSeed = 0,
     max_invalid: Annotated[
-        float,
-        typer.Option(
-            "--max-invalid", min=0, max=1, help="Share of invalid questions above which the command fails."
-        ),
+        float, typer.Option(min=0, max=1, help="Share of invalid questions above which the exit code is 1.")
     ] = 0.1,
+    *,
+    endpoint: options.EndpointOptions,
 ) -> None:
-    """Ask a judge which of two answers to each question is better, once in either order.
+    """Ask a judge which of two answers to each question is better, in both orders.
 
-    A win is two wins, or a win and a tie; a win and a loss is a tie. A verdict that cannot be read is
-    requested again, and then counted apart. A call that was paid for is never paid for again.
+    A wins a question with two wins, or with a win and a tie; a win and a loss is a tie. If a verdict cannot
+    be read, the judge is called again; if none can, the question is invalid. Replies are kept, so that no
+    call is paid for twice.
     """
     from finegold.cli.show import show_plan_lines
     from finegold.errors import ConfigError
@@ -71,7 +57,7 @@ def judge(
         read_judge_questions,
         replay_verdicts,
     )
-    from finegold.llm import model_from, session_from
+    from finegold.llm import model_from
 
     if replay is not None:
         _show(replay_verdicts(replay, seed=seed), out, max_invalid)
@@ -85,24 +71,11 @@ def judge(
     settings = JudgeSettings(
         model_from(model), None if temperature < 0 else temperature, max_tokens, seed=seed
     )
-    session = session_from(
-        base_url=base_url,
-        api_key=api_key,
-        concurrency=concurrency,
-        timeout=timeout,
-        requests_per_minute=requests_per_minute,
-        tokens_per_minute=tokens_per_minute,
-        max_calls=max_calls,
-        max_usd=max_usd,
-        usd_per_m_prompt=usd_per_m_prompt,
-        usd_per_m_completion=usd_per_m_completion,
-        cache=cache,
-        audit=out / "audit.jsonl",
-    )
+    session = endpoint.session(out / "audit.jsonl")
     if show_plan:
         show_plan_lines(plan_judging(*sets, judged, session, settings).lines())
-        return
-    _show(judge_in_session(*sets, judged, session, settings), out, max_invalid)
+    else:
+        _show(judge_in_session(*sets, judged, session, settings), out, max_invalid)
 
 
 def _show(result: "Judgement", out: Path, max_invalid: float) -> None:

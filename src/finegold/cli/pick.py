@@ -8,60 +8,37 @@ import typer
 from finegold.cli import options
 
 
+@options.grouped
 def pick(
     data: options.Data,
     size: options.Size,
-    out: Annotated[
-        Path, typer.Option("--out", help="Folder for the subset, selection.json, its table and report.html.")
-    ],
-    images: options.Images = None,
-    preset: options.Preset = options.DEFAULT_PRESET,
-    weights: options.Weights = None,
-    encoder: options.Encoder = None,
-    clusters: options.Clusters = None,
-    seed: options.Seed = 0,
-    dedup: options.Dedup = "none",
-    targets: options.Targets = None,
-    target_images: options.TargetImages = None,
-    pairs: options.Pairs = None,
-    selector: options.Selector = None,
+    out: options.SubsetOut,
     run: Annotated[
-        Path | None, typer.Option("--run", help="Run folder, used again by the next pick; else OUT.run.")
+        Path | None, typer.Option(help="Run folder, which the next pick uses again. [default: OUT.run]")
     ] = None,
-    format: options.DataFormat = None,
-    instruction: options.Instruction = None,
-    ids: options.IdsFrom = options.Ids.record,
-    allow_urls: options.AllowUrls = False,
+    encoder: options.Encoder = None,
     strict: options.Strict = False,
     link: options.Link = False,
-    device: options.Device = "auto",
-    batch_size: options.BatchSize = 32,
-    workers: options.Workers = None,
+    *,
+    selection: options.PresetOptions,
+    files: options.PresetFiles,
+    dataset: options.DatasetOptions,
+    computing: options.ComputeOptions,
 ) -> None:
-    """Score a dataset, cluster its images, pick rows, and write them with a manifest and a report.
+    """Score a dataset, cluster its images, choose rows, and write them with a manifest and a report.
 
-    Whatever is computed stays in the run folder: a second pick with other weights takes seconds, and a killed
-    one goes on where it stopped.
+    The run folder keeps everything that is computed: a second pick with other weights takes seconds, and the
+    same command continues where a killed one stopped.
     """
     from finegold.cli.show import show_selection
-    from finegold.dedup import parse_dedup
-    from finegold.workflow import Compute, DataSource, Run, SelectionSettings
+    from finegold.workflow import Run
 
-    settings = SelectionSettings.of(
-        preset,
-        size,
-        weights,
-        seed=seed,
-        clusters=clusters,
-        dedup=parse_dedup(dedup),
-        files=options.files(targets, target_images, pairs, selector),
-    )
+    settings = selection.settings(size, files)
     opened = Run.open(
         run or out.resolve().with_name(f"{out.resolve().name}.run"),
-        DataSource.of(data, images, format, instruction, ids, allow_urls),
+        dataset.source(data),
         encoder=encoder,
-        compute=Compute(device, batch_size, workers),
+        compute=computing.compute(),
         strict=strict,
     )
-    selection = opened.pick(settings, out)
-    show_selection(selection, selection.write(out, link=link), out)
+    show_selection(opened.pick(settings, out), out, link=link)

@@ -1,4 +1,4 @@
-"""`finegold presets`: the ways to select."""
+"""`finegold presets`: what `--preset` takes."""
 
 
 def presets() -> None:

@@ -12,22 +12,23 @@ SHOWN = 20
 
 
 def replay(
-    selection: Annotated[Path, typer.Argument(metavar="SELECTION", help="A selection.json.")],
-    data: Annotated[Path, typer.Option("--data", help="The dataset that it was chosen from.")],
+    selection: Annotated[Path, typer.Argument(metavar="SELECTION", help="A selection.json file.")],
+    data: Annotated[Path, typer.Option(help="Dataset that the rows were chosen from.")],
     images: options.Images = None,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", help="Folder for the subset; without it, the rows are only checked."),
+        Path | None, typer.Option(help="Folder for the subset. [default: check the rows only]")
     ] = None,
-    format: options.DataFormat = None,
+    format: options.Format = None,
     allow_urls: options.AllowUrls = False,
     link: options.Link = False,
-    workers: options.Workers = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Number of threads that read images. [default: all cores]")
+    ] = None,
 ) -> None:
-    """Make a subset again from its selection.json, each row held against the hash of its content.
+    """Make a subset again from its selection.json; each row is compared with the hash of its content.
 
-    The dataset may have been shuffled or extended since. Exits with 1 and says which rows are gone or changed
-    if the subset cannot be the same.
+    The dataset may have another order or new rows. If chosen rows are missing or changed, the command lists
+    them, writes nothing, and exits with 1.
     """
     from finegold.cli.show import shown
     from finegold.selection.manifest import read_manifest

@@ -10,15 +10,13 @@ from finegold.cli import options
 
 def report(
     run: options.RunPath,
-    selection: Annotated[
-        Path, typer.Option("--selection", help="A selection.json made from this run folder.")
-    ],
-    out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")],
+    selection: Annotated[Path, typer.Option(help="A selection.json that was made from this run folder.")],
+    out: Annotated[Path, typer.Option(help="HTML file for the report.")],
     judge: Annotated[
-        Path | None, typer.Option("--judge", help="The audit.jsonl of a `finegold judge` to show as well.")
+        Path | None, typer.Option(help="audit.jsonl of `finegold judge`, to show its verdicts.")
     ] = None,
 ) -> None:
-    """Write the HTML report of a selection from its table, with what was compared and judged."""
+    """Write the HTML report of a selection from its table, with comparisons and verdicts."""
     from finegold.cli.show import shown
     from finegold.workflow import Run
 

@@ -1,5 +1,6 @@
 """`finegold reproduce instructiongpt4`: replay the published selection and say what it shows."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -7,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from finegold.instructiongpt4 import Finding
 
 
 def reproduce(
-    what: Annotated[Literal["instructiongpt4"], typer.Argument(help="The publication to replay.")],
+    what: Annotated[
+        Literal["instructiongpt4"], typer.Argument(metavar="PUBLICATION", help="The publication to replay.")
+    ],
     source: Annotated[Path, typer.Option("--from", help="Folder with the released files.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder to write ids.txt and findings.json to.")],
+    out: Annotated[Path, typer.Option(help="Folder for ids.txt, retrained.pth and findings.json.")],
     ids_only: Annotated[
-        bool, typer.Option("--ids-only", help="Write ids.txt and leave out what takes a minute.")
+        bool, typer.Option("--ids-only", help="Write ids.txt only, which takes a second.")
     ] = False,
 ) -> None:
     """Replay a published selection from its released files.
@@ -26,8 +27,7 @@ def reproduce(
     published hash), `retrained.pth` (the selector trained again) and `findings.json`, and prints what the
     replay shows.
     """
-    from rich.console import Console
-
+    from finegold.cli.show import show_table
     from finegold.errors import ConfigError, DataError
     from finegold.instructiongpt4 import (
         PUBLISHED_SHA256,
@@ -54,10 +54,7 @@ def reproduce(
             f"the {len(ids)} ids in {out / 'ids.txt'} have the sha256 {digest} where {PUBLISHED_SHA256} "
             f"was expected: a file in {source} differs from the released one"
         )
-    console = Console()
-    console.print(
-        f"{len(ids)} ids in {out / 'ids.txt'}, sha256 {digest}: the published selection", soft_wrap=True
-    )
+    print(f"{len(ids)} ids in {out / 'ids.txt'}, sha256 {digest}: the published selection")
     if ids_only:
         return
     findings = replay_findings(published, scores)
@@ -68,21 +65,13 @@ def reproduce(
         out / "findings.json",
         {"publication": what, "ids_sha256": digest, "findings": [asdict(one) for one in findings]},
     )
-    console.print(_table(findings))
+    show_table("What the replay shows", ("topic", "measure", "value"), _rows(findings))
 
 
-def _table(findings: "list[Finding]") -> "Table":
-    from rich.table import Table
-
-    table = Table(title="What the replay shows", box=None, show_header=False)
-    table.add_column(ratio=2)
-    table.add_column(ratio=5)
-    table.add_column(justify="right", no_wrap=True)
+def _rows(findings: "list[Finding]") -> Iterator[tuple[str, str, str]]:
     topic = ""
     for one in findings:
-        value = (
-            f"{one.value:.0f}" if one.value == int(one.value) and abs(one.value) >= 1 else f"{one.value:.3g}"
-        )
-        table.add_row("" if one.topic == topic else one.topic, one.measure, value)
+        whole = one.value == int(one.value) and abs(one.value) >= 1
+        value = f"{one.value:.0f}" if whole else f"{one.value:.3g}"
+        yield "" if one.topic == topic else one.topic, one.measure, value
         topic = one.topic
-    return table

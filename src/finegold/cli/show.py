@@ -1,25 +1,22 @@
 """What the verbs print when they are done: a few lines, the same in a terminal and in a log file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from finegold.clustering.table import ClusterTable
-    from finegold.run import PartTable
-    from finegold.samples import WrittenSubset
     from finegold.workflow import Selection
 
 SHOWN_CODES = 12
 """Reasons for exclusion that are listed one by one."""
 
 
-def show_selection(selection: "Selection", subset: "WrittenSubset", out: Path) -> None:
-    """Say what was picked, what was not, and where everything lies."""
+def show_selection(selection: "Selection", out: Path, *, link: bool) -> None:
+    """Write a selection to a folder, and print what was chosen, what was not, and where the files are."""
     from finegold.selection.manifest import MANIFEST
     from finegold.workflow.output import REPORT
 
-    manifest = selection.manifest
+    subset, manifest = selection.write(out, link=link), selection.manifest
     counts = manifest.counts
     excluded = sum(counts.excluded.values())
     print(
@@ -34,10 +31,8 @@ def show_selection(selection: "Selection", subset: "WrittenSubset", out: Path) -
     if manifest.clusters:
         print("  from clusters: " + ", ".join(f"{c.selected} of {c.size:,}" for c in manifest.clusters))
     if manifest.configuration.weights:
-        print(
-            "  weights: "
-            + ", ".join(f"{name}={value:g}" for name, value in manifest.configuration.weights.items())
-        )
+        weights = manifest.configuration.weights.items()
+        print("  weights: " + ", ".join(f"{name}={value:g}" for name, value in weights))
     for note in manifest.notes:
         print(f"  note: {note}")
     print(f"Subset      {shown(subset.data)}  ({subset.rows:,} rows, {subset.files:,} image files)")
@@ -46,49 +41,38 @@ def show_selection(selection: "Selection", subset: "WrittenSubset", out: Path) -
     print(f"Run folder  {shown(selection.run.path)}")
 
 
-def show_scores(name: str, table: "PartTable", notes: Sequence[str] = ()) -> None:
-    """How many rows got a number, how many did not and why, the range, and what the scorer says."""
-    from collections import Counter
-
-    rows = table.read()
-    statuses = Counter(rows["status"].to_pylist())
-    values = sorted(value for value in rows["value"].to_pylist() if value is not None)
-    print(
-        ", ".join(f"{statuses[status]:,} {status}" for status in ("ok", "skipped", "failed")) + f" by {name}"
-    )
-    if values:
-        middle = values[len(values) // 2]
-        print(f"  from {values[0]:.4g} to {values[-1]:.4g}, median {middle:.4g}")
-    failures = Counter(
-        reason
-        for status, reason in zip(rows["status"].to_pylist(), rows["reason"].to_pylist(), strict=True)
-        if status == "failed"
-    )
-    for reason, number in failures.most_common(SHOWN_CODES):
-        print(f"  failed: {number:>6,}  {reason}")
-    for note in notes:
-        print(f"  {note}")
-
-
 def show_plan_lines(lines: list[tuple[str, str]]) -> None:
-    """A plan, a line each."""
+    """Print each name and value of a plan on a line."""
     for name, value in lines:
         print(f"{name:<24} {value}")
 
 
-def show_clusters(clusters: "ClusterTable") -> None:
-    """Sizes of the clusters and what was noticed."""
-    sizes = clusters.summary.sizes
-    print(f"{sum(sizes):,} rows in {len(sizes)} clusters: {', '.join(f'{size:,}' for size in sizes)}")
-    if clusters.summary.components is not None:
-        print(f"  the neighbour graph has {clusters.summary.components} connected parts")
-    if clusters.summary.note:
-        print(f"  note: {clusters.summary.note}")
-    print(f"Name  {clusters.table.folder.name}")
+def show_table(
+    title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], width: int = 100, numbers_from: int = 99
+) -> None:
+    """Print a table.
+
+    Args:
+        title: Title above the table.
+        heads: Heads of the columns.
+        rows: Cells of each row.
+        width: Smallest width in characters; a table that is cut to a narrow terminal would hide numbers.
+        numbers_from: Column, counted from 0, from which on cells stand at the right.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), box=None, title_justify="left", pad_edge=False)
+    for position, head in enumerate(heads):
+        table.add_column(head, overflow="fold", justify="right" if position >= numbers_from else "left")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console(width=max(width, Console().width)).print(table)
 
 
 def shown(path: Path) -> str:
-    """A path as a person would type it from here."""
+    """A path relative to the working folder if it lies below it."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
@@ -96,5 +80,5 @@ def shown(path: Path) -> str:
 
 
 def printable(text: str) -> str:
-    """Untrusted text as it may go to a terminal: without control characters and half characters."""
+    """Untrusted text for a terminal: control characters and lone surrogates are escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

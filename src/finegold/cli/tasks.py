@@ -8,8 +8,7 @@ import typer
 
 def tasks(
     data: Annotated[
-        Path | None,
-        typer.Option("--data", help="Folder of the benchmarks: also say which files are missing below it."),
+        Path | None, typer.Option(help="Folder of the benchmarks: also show which files are missing.")
     ] = None,
 ) -> None:
     """List the benchmarks: splits with sizes, prompts, files, where to get them and their terms."""
@@ -20,18 +19,15 @@ def tasks(
     console = Console(soft_wrap=True, highlight=False)
     for task in find_tasks(["all"]):
         console.print(f"[bold]{task.name}[/bold]  {task.title}, answers: {task.kind}")
-        for selector in task.fitted_by:
-            console.print(f"  used to fit the published selector {selector}")
-        for split in task.splits:
-            console.print(f"  split {split.name}: {split.items:,} items, {split.about}", markup=False)
+        lines = [f"used to fit the published selector {selector}" for selector in task.fitted_by]
+        lines += [f"split {split.name}: {split.items:,} items, {split.about}" for split in task.splits]
         for version, prompt in task.prompts.items():
-            shown = f"{prompt.template!r}, {prompt.max_new_tokens} new tokens"
-            console.print(f"  prompts {version}: {shown}", markup=False)
+            lines.append(f"prompts {version}: {prompt.template!r}, {prompt.max_new_tokens} new tokens")
         sources = {source for split in task.splits for source in split.sources}
         for source in sorted(sources, key=lambda one: one.path):
             there = ""
             if data is not None:
-                folder = task.locate(data, task.split())
-                there = "there, " if source.below(folder) else "MISSING, "
-            place = f"{task.folder}/{source.path}"
-            console.print(f"  {place}: {there}{source.url}, terms: {source.terms}", markup=False)
+                there = "there, " if source.below(task.locate(data, task.split())) else "MISSING, "
+            lines.append(f"{task.folder}/{source.path}: {there}{source.url}, terms: {source.terms}")
+        for line in lines:
+            console.print(f"  {line}", markup=False)

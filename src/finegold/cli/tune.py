@@ -5,77 +5,69 @@ from typing import Annotated, Literal
 
 import typer
 
-from finegold.cli.options import Device
+from finegold.cli import options
 
 
 def tune(
-    subset: Annotated[Path, typer.Argument(help="A subset: any dataset that finegold reads.")],
+    subset: Annotated[
+        Path, typer.Argument(metavar="SUBSET", help="Dataset in a format that finegold reads.")
+    ],
     model: Annotated[
         str,
         typer.Option(
-            "--model",
-            help="offline, offline-smollm2, minigpt4-7b, a folder that tune wrote, or a Hugging Face "
-            "vision-language model by folder or hub id.",
+            help="`offline`, `offline-smollm2`, `minigpt4-7b`, a folder that `finegold tune` wrote, or a "
+            "Hugging Face vision-language model by folder or hub id."
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the tuned model, its log and checkpoint.")],
+    out: Annotated[Path, typer.Option(help="Folder for the tuned model, its log and its checkpoint.")],
     recipe: Annotated[
         str | None,
         typer.Option(
-            "--recipe",
-            help="minigpt4-stage1, minigpt4-stage2, offline-stage1, offline-stage2, "
-            "offline-smollm2-stage1, hf-lora, hf-full, or a .toml file. [default: the model's usual one]",
+            help="`minigpt4-stage1`, `minigpt4-stage2`, `offline-stage1`, `offline-stage2`, "
+            "`offline-smollm2-stage1`, `hf-lora`, `hf-full`, or a TOML file. [default: that of the model]"
         ),
     ] = None,
-    images: Annotated[Path | None, typer.Option("--images", help="Folder of the subset's images.")] = None,
-    ids: Annotated[
-        Literal["record", "row"], typer.Option("--ids", help="Each row's own id, or its number.")
-    ] = "record",
+    images: options.Images = None,
+    ids: options.Ids = "record",
     steps: Annotated[
-        int | None, typer.Option("--steps", help="Number of optimiser steps. [default: the recipe's]")
+        int | None, typer.Option(help="Number of optimiser steps. [default: the recipe's]")
     ] = None,
     batch: Annotated[
-        int | None, typer.Option("--batch", help="Number of rows in a step. [default: the recipe's]")
+        int | None, typer.Option(help="Number of rows in a step. [default: the recipe's]")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", help="Seed of order and draws. [default: the recipe's]")
+        int | None, typer.Option(help="Seed of the order and the draws. [default: the recipe's]")
     ] = None,
     augment: Annotated[
         bool | None,
         typer.Option(
             "--augment/--no-augment",
-            help="Show a random crop of each image, as MiniGPT-4 did; features are not cached then.",
+            help="Show a random crop of each image, as MiniGPT-4 did. Image features are then not cached.",
         ),
     ] = None,
     language_model: Annotated[
-        str | None,
-        typer.Option(
-            "--language-model", help="Language model of minigpt4-7b or offline-smollm2: folder or hub id."
-        ),
+        str | None, typer.Option(help="Language model of minigpt4-7b or offline-smollm2: a folder or hub id.")
     ] = None,
     vision_model: Annotated[
-        str | None, typer.Option("--vision-model", help="BLIP-2 model of minigpt4-7b: folder or hub id.")
+        str | None, typer.Option(help="BLIP-2 model of minigpt4-7b: a folder or hub id.")
     ] = None,
     projection: Annotated[
-        Path | None,
-        typer.Option("--projection", help="Projection to start from: a MiniGPT-4 .pth file or .safetensors."),
+        Path | None, typer.Option(help="First projection: a MiniGPT-4 .pth file or a .safetensors file.")
     ] = None,
-    device: Device = "auto",
-    cache: Annotated[
-        Path | None, typer.Option("--cache", help="Folder of image features, shared by all runs.")
-    ] = None,
+    device: options.Device = "auto",
+    cache: Annotated[Path | None, typer.Option(help="Folder of image features; runs may share it.")] = None,
     export: Annotated[
         Literal["llama-factory", "ms-swift"] | None,
-        typer.Option("--export", help="Write data and a configuration for that trainer; train nothing."),
+        typer.Option(help="Write data and a configuration for this trainer; train nothing."),
     ] = None,
     template: Annotated[
-        str | None, typer.Option("--template", help="LLaMA-Factory's name of the model's chat format.")
+        str | None, typer.Option(help="LLaMA-Factory's name of the model's chat format.")
     ] = None,
     track: Annotated[
-        list[str] | None, typer.Option("--track", help="tensorboard or wandb; may be given twice.")
+        list[str] | None, typer.Option(help="`tensorboard` or `wandb`; can be repeated.")
     ] = None,
 ) -> None:
-    """Tune a model on a subset. The same command again goes on where a killed one stopped.
+    """Tune a model on a subset. The same command continues where a killed one stopped.
 
     On several GPUs: `accelerate launch --no_python finegold tune ...`.
     """

@@ -1,7 +1,6 @@
 """Evaluation: the paper's seven benchmarks and others' tasks, as LVLM-eHub ran them and read strictly."""
 
 from finegold.evaluation.answering import EvaluationOptions
-from finegold.evaluation.compare import compare_folders
 from finegold.evaluation.evaluate import answer_task, evaluate
 from finegold.evaluation.results import score_folder
 from finegold.evaluation.task import (
@@ -28,7 +27,6 @@ __all__ = [
     "Task",
     "add_task",
     "answer_task",
-    "compare_folders",
     "evaluate",
     "find_tasks",
     "question_prompts",

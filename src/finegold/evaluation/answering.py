@@ -1,4 +1,4 @@
-"""Ask a model every item of a task, batch by batch, and save what comes back so that a killed run goes on."""
+"""Answer the items of a task batch by batch, and save the answers so that a killed run continues."""
 
 import hashlib
 import random
@@ -6,20 +6,22 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Literal
+from typing import Literal, NamedTuple, TypeVar
 
 from PIL import Image
 
 from finegold.engines import map_ordered
 from finegold.errors import ConfigError, ModelError, RunError
-from finegold.evaluation.answers import ALL_ITEMS, Answer, AnswerFile, Shard, read_answer_file
+from finegold.evaluation.answers import ALL_ITEMS, Answer, Shard, read_answer_file, write_answers
 from finegold.evaluation.task import DEFAULT_PROMPTS, Item, Prompt, Split, Task
 from finegold.models import Model, Sampling
 from finegold.models.crop import crop_box
-from finegold.run import progress, write_text
+from finegold.run import progress
 from finegold.samples import Exclusion, ImageRef
 from finegold.samples.exclusions import ImageError
 from finegold.samples.images import decode, read_bytes
+
+T = TypeVar("T")
 
 CROP_SIDE = 224
 """Width and height of a cropped image."""
@@ -33,7 +35,7 @@ class Profile:
         name: Name for `--profile`.
         temperature: 0 takes the likeliest token each time.
         top_p: Tokens are drawn from the likeliest ones that together have this probability.
-        random_crop: Whether each image goes through MiniGPT-4's training crop first.
+        random_crop: Whether MiniGPT-4's training crop is applied to each image.
     """
 
     name: str
@@ -43,7 +45,7 @@ class Profile:
 
     @property
     def deterministic(self) -> bool:
-        """Whether nothing is drawn."""
+        """Whether neither tokens nor crops are drawn at random."""
         return self.temperature == 0 and not self.random_crop
 
     def sampling(self, max_new_tokens: int, seed: int) -> Sampling:
@@ -56,7 +58,7 @@ class Profile:
         Args:
             image: RGB.
             seed: Seed of the run.
-            item: Id of the image's item, so that a crop does not depend on what ran before.
+            item: Id of the image's item; seed and id fix the crop.
         """
         if not self.random_crop:
             return image
@@ -69,8 +71,8 @@ PROFILES = {
     "greedy": Profile("greedy", 0.0, 1.0, random_crop=False),
     "ehub-2023": Profile("ehub-2023", 1.0, 0.9, random_crop=True),
 }
-"""`ehub-2023` is how LVLM-eHub ran MiniGPT-4: tokens are drawn, and images go through the training crop.
-LVLM-eHub drew without a seed; here all draws have one."""
+"""`ehub-2023` is how LVLM-eHub ran MiniGPT-4: it draws tokens, and applies the training crop to the images.
+LVLM-eHub drew without a seed; here every draw has one."""
 
 
 def find_profile(name: str) -> Profile:
@@ -89,19 +91,19 @@ Half = Literal["a", "b"]
 
 @dataclass(frozen=True, slots=True)
 class EvaluationOptions:
-    """Which items are put to a model, and how.
+    """Which items a model answers, and how.
 
     Attributes:
         prompts: Version of the wording.
-        splits: Pairs of task and split; a task that is not named has its first split.
-        limit: Number of items of each split, the first ones; None for all.
+        splits: Pairs of task and split; the first split of a task is the default.
+        limit: Largest number of items of each split, the first ones; None for all.
         half: Half of the images, to fit a selection on one and report the other; None for all.
         shard: Part of the items.
         profile: How tokens are chosen and images prepared.
         max_new_tokens: Number of tokens at which an answer is cut; None for the prompt's.
         seed: Seed of the profile's draws.
-        batch_size: Items of one call; batches are fixed stretches of the items, whatever was answered before.
-        retry_failed: Whether items that failed earlier are put to the model again.
+        batch_size: Number of items in a call. Earlier answers do not change which items form a batch.
+        retry_failed: Whether items that failed earlier are answered again.
     """
 
     prompts: str = DEFAULT_PROMPTS
@@ -125,14 +127,8 @@ class EvaluationOptions:
         return prompt if self.max_new_tokens is None else Prompt(prompt.template, self.max_new_tokens)
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerRun:
-    """What a run did.
-
-    Attributes:
-        fresh: Items asked now.
-        seconds: Time for them, reading images included.
-    """
+class AnswerRun(NamedTuple):
+    """What a run did: number of items answered now, and the seconds for them, reading images included."""
 
     fresh: int
     seconds: float
@@ -143,15 +139,15 @@ def answer_items(
 ) -> AnswerRun:
     """Complete a file of answers.
 
-    A batch is asked whole or not at all, so a resumed file equals an uninterrupted one.
+    A batch is answered whole or not at all, so a resumed file equals an uninterrupted one.
 
     Args:
         label: Name of the task, for the progress bar.
         items: All items that the file shall hold.
-        model: What answers.
+        model: The model that answers.
         prompt: Wording and number of new tokens.
-        options: Profile, seed and batches; which items they choose is not looked at.
-        path: The file; what it holds already is kept.
+        options: Profile, seed and batches; the fields that choose items have no effect.
+        path: The file; its answers are kept.
 
     Raises:
         RunError: If the file holds answers to other items.
@@ -159,64 +155,62 @@ def answer_items(
     """
     saved = read_answer_file(path)
     earlier = {answer.id: answer for answer in saved}
-    _check(earlier, items, prompt, path)
-    todo = [batch for batch in _batches(items, options.batch_size) if not _complete(batch, earlier, options)]
-    again = {item.id for batch in todo for item in batch}
-    kept = [answer for answer in saved if answer.id not in again]
-    cut = path.exists() and not path.read_bytes().endswith(b"\n")
-    file = AnswerFile(path, kept, rewrite=len(kept) < len(saved) or cut)
-    begin = time.perf_counter()
-    try:
-        with progress(f"Asking {label}", len(items), "items", done=len(items) - len(again)) as advance:
-            for batch, pictures in _with_pictures(todo, model.blind, options):
-                answers = _answer(batch, pictures, model, prompt, options)
-                file.append(answers)
-                kept += answers
-                advance(len(batch))
-    finally:
-        file.close()
-    _sort(path, kept, items)
-    return AnswerRun(len(again), time.perf_counter() - begin)
-
-
-def _check(earlier: dict[str, Answer], items: Sequence[Item], prompt: Prompt, path: Path) -> None:
     for item in items:
-        answer = earlier.get(item.id)
-        if answer is not None and not answer.answers(item, prompt.render(item)):
+        if item.id in earlier and not earlier[item.id].answers(item, prompt.render(item)):
             raise RunError(
                 f"{path} holds an answer to another question with the id {item.id}: the task's "
                 "files changed, so name another folder"
             )
+    done = {a.id for a in saved if not (options.retry_failed and a.problem)}
+    todo = [batch for batch in batches(items, options.batch_size) if not all(i.id in done for i in batch)]
+    again = {item.id for batch in todo for item in batch}
+    kept = [answer for answer in saved if answer.id not in again]
+    cut = path.exists() and not path.read_bytes().endswith(b"\n")
+    if len(kept) < len(saved) or cut:
+        write_answers(path, kept)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    begin = time.perf_counter()
+    with (
+        # Unbuffered, so that a batch is one write and a kill leaves at most one line that is cut off.
+        path.open("ab", buffering=0) as file,
+        progress(f"Answering {label}", len(items), "items", done=len(items) - len(again)) as advance,
+    ):
+        for batch, pictures in _with_pictures(todo, model.blind, options):
+            answers = _answer(batch, pictures, model, prompt, options)
+            file.write("".join(answer.line() for answer in answers).encode())
+            kept += answers
+            advance(len(batch))
+    # The order of the items; answers of a longer earlier run stay behind them.
+    place = {item.id: position for position, item in enumerate(items)}
+    ordered = sorted(kept, key=lambda answer: place.get(answer.id, len(place)))
+    if ordered != kept:
+        write_answers(path, ordered)
+    return AnswerRun(len(again), time.perf_counter() - begin)
 
 
-def _batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+def batches(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    """The items in pieces of `size`, the last one perhaps shorter."""
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def _complete(batch: Sequence[Item], earlier: dict[str, Answer], options: EvaluationOptions) -> bool:
-    answers = [earlier.get(item.id) for item in batch]
-    return all(a is not None and not (options.retry_failed and a.problem) for a in answers)
-
-
 def _with_pictures(
-    batches: Sequence[Sequence[Item]], blind: bool, options: EvaluationOptions
-) -> Iterator[tuple[Sequence[Item], list[Image.Image | Exclusion]]]:
-    """Each batch with its images, which are decoded ahead in threads; none for a blind model."""
-    if blind:
-        yield from ((batch, []) for batch in batches)
-        return
+    todo: Sequence[Sequence[Item]], blind: bool, options: EvaluationOptions
+) -> Iterator[tuple[Sequence[Item], list[Image.Image | Exclusion | None]]]:
+    """Each batch with its images, which are decoded ahead in threads; a blind model gets None."""
 
-    def load(item: Item) -> Image.Image | Exclusion:
+    def load(item: Item) -> Image.Image | Exclusion | None:
+        if blind:
+            return None
         try:
             image = decode(by_content(item.image))
         except ImageError as error:
             return error.exclusion
         return options.profile.prepare(image, seed=options.seed, item=item.id)
 
-    items: Iterable[Item] = (item for batch in batches for item in batch)
+    items: Iterable[Item] = (item for batch in todo for item in batch)
     pictures = map_ordered(load, items, window=2 * options.batch_size)
     try:
-        for batch in batches:
+        for batch in todo:
             yield batch, [next(pictures) for _ in batch]
     finally:
         pictures.close()
@@ -233,30 +227,20 @@ def by_content(ref: ImageRef) -> ImageRef:
 
 def _answer(
     batch: Sequence[Item],
-    pictures: Sequence[Image.Image | Exclusion],
+    pictures: Sequence[Image.Image | Exclusion | None],
     model: Model,
     prompt: Prompt,
     options: EvaluationOptions,
 ) -> list[Answer]:
     prompts = [prompt.render(item) for item in batch]
     results: list[str | Exclusion] = [p if isinstance(p, Exclusion) else "" for p in pictures]
-    results = results or [""] * len(batch)
-    rows = [row for row, result in enumerate(results) if not isinstance(result, Exclusion)]
-    if rows:
-        images = [p for p in pictures if not isinstance(p, Exclusion)]
-        shown = [prompts[row] for row in rows]
+    images = {row: p for row, p in enumerate(pictures) if not isinstance(p, Exclusion)}
+    if images:
+        shown = [prompts[row] for row in images]
         sampling = options.profile.sampling(prompt.max_new_tokens, options.seed).for_batch(shown)
-        given = model.answer(images, shown, sampling)
-        if len(given) != len(rows):
-            raise ModelError(f"{model.name} gave {len(given)} answers to {len(rows)} prompts")
-        for row, result in zip(rows, given, strict=True):
-            results[row] = result
+        answers = model.answer(list(images.values()), shown, sampling)
+        if len(answers) != len(shown):
+            raise ModelError(f"{model.name} gave {len(answers)} answers to {len(shown)} prompts")
+        for row, answer in zip(images, answers, strict=True):
+            results[row] = answer
     return [Answer.of(*one) for one in zip(batch, prompts, results, strict=True)]
-
-
-def _sort(path: Path, answers: Sequence[Answer], items: Sequence[Item]) -> None:
-    """Put the answers in the items' order; those of a longer earlier run stay behind them."""
-    place = {item.id: position for position, item in enumerate(items)}
-    ordered = sorted(answers, key=lambda answer: place.get(answer.id, len(place)))
-    if ordered != list(answers):
-        write_text(path, "".join(answer.line() for answer in ordered))

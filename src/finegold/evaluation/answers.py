@@ -1,15 +1,14 @@
-"""Saved answers: a JSON line an item, whole or in shards, beside the settings that they were made under.
+"""Saved answers: a JSON line an item, whole or in shards, with the settings that they depend on.
 
 OUT/answers/<task>.json             model, prompts, split... of the answers
 OUT/answers/<task>.jsonl            the answers, in the task's order
-OUT/answers/<task>.<i>-of-<n>.jsonl items i, i + n, i + 2n... (counted from 1), in place of the former
+OUT/answers/<task>.<i>-of-<n>.jsonl items i, i + n, i + 2n... (counted from 1), in place of the whole
 """
 
 import json
-import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +21,17 @@ from finegold.samples.formats.json_text import dump_json
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One item, what was asked, and what came back.
+    """An item, its prompt, and the answer of the model.
 
     Attributes:
-        id: The item's.
-        image: Name of its image.
-        category: The item's.
-        prompt: As given to the model.
+        id: Id of the item.
+        image: Name of the image.
+        category: Category of the item.
+        prompt: Text that the model got.
         references: Accepted answers or reference captions.
-        choices: Of a multiple-choice question.
-        answer: None if there is none.
-        problem: Why there is none; set exactly then.
+        choices: Choices of a multiple-choice question.
+        answer: Text of the model; None if it gave none.
+        problem: Why there is no answer; None if there is one.
     """
 
     id: str
@@ -46,34 +45,21 @@ class Answer:
 
     @classmethod
     def of(cls, item: Item, prompt: str, result: str | Exclusion) -> "Answer":
-        """From what a model gave."""
-        failed = isinstance(result, Exclusion)
-        return cls(
-            id=item.id,
-            image=item.image.name,
-            category=item.category,
-            prompt=prompt,
-            references=item.references,
-            choices=item.choices,
-            answer=None if failed else str(result),
-            problem=result if isinstance(result, Exclusion) else None,
-        )
+        """The answer to an item, from the text of a model or the reason why there is none."""
+        answer, problem = (None, result) if isinstance(result, Exclusion) else (result, None)
+        asked = (item.id, item.image.name, item.category, prompt, item.references, item.choices)
+        return cls(*asked, answer, problem)
 
     def line(self) -> str:
-        """As a JSON line."""
+        """The answer as a JSON line."""
         record = {name: getattr(self, name) for name in self.__slots__}
-        out = self.problem
-        problem = None if out is None else {"code": out.code, "reason": out.reason}
-        return dump_json(record | {"problem": problem}).decode() + "\n"
+        if self.problem is not None:
+            record["problem"] = {"code": self.problem.code, "reason": self.problem.reason}
+        return dump_json(record).decode() + "\n"
 
     def answers(self, item: Item, prompt: str) -> bool:
-        """Whether it was made for this item as it is now."""
-        return self.asked == Answer.of(item, prompt, "").asked
-
-    @property
-    def asked(self) -> tuple[Any, ...]:
-        """All but what came back."""
-        return self.id, self.image, self.category, self.prompt, self.references, self.choices
+        """Whether this is an answer to the item and prompt as they are now."""
+        return replace(self, answer="", problem=None) == Answer.of(item, prompt, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +71,10 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str | None) -> "Shard":
-        """From `2/4`; all items if None.
+        """The shard that a text such as `2/4` names; all items if None.
 
         Raises:
-            ConfigError: If it is not of that form.
+            ConfigError: If the text has another form.
         """
         if text is None:
             return cls()
@@ -98,11 +84,11 @@ class Shard:
         return cls(int(found[1]), int(found[2]))
 
     def of(self, items: list[Item]) -> list[Item]:
-        """The shard's items."""
+        """The items of the shard."""
         return items[self.index - 1 :: self.count]
 
     def path(self, out: Path, task: str) -> Path:
-        """Its file."""
+        """The file of the shard's answers."""
         part = "" if self.count == 1 else f".{self.index}-of-{self.count}"
         return out / "answers" / f"{task}{part}.jsonl"
 
@@ -146,7 +132,7 @@ def read_settings(out: Path) -> dict[str, dict[str, Any]]:
 
 
 def read_answer_file(path: Path) -> list[Answer]:
-    """The answers of a file; a last line that was cut off is left out.
+    """The answers of a file, without a last line that was cut off.
 
     Raises:
         RunError: If another line is damaged.
@@ -157,18 +143,16 @@ def read_answer_file(path: Path) -> list[Answer]:
     answers = []
     for number, line in enumerate(lines[:-1], 1):
         try:
-            answers.append(_parse(json.loads(line)))
+            record = json.loads(line)
+            if record["problem"] is not None:
+                record["problem"] = Exclusion(**record["problem"])
+            lists = {key: tuple(record[key]) for key in ("references", "choices")}
+            answers.append(Answer(**record | lists))
         except (ValueError, TypeError, KeyError):
             raise RunError(
-                f"{path} line {number} is not an answer: remove the line, and it is asked again"
+                f"{path} line {number} is not an answer: remove the line, then run the same command again"
             ) from None
     return answers
-
-
-def _parse(record: dict[str, Any]) -> Answer:
-    problem = record["problem"]
-    lists = {key: tuple(record[key]) for key in ("references", "choices")}
-    return Answer(**(record | lists | {"problem": None if problem is None else Exclusion(**problem)}))
 
 
 def read_all_answers(out: Path, task: str) -> list[Answer]:
@@ -200,26 +184,6 @@ def read_all_answers(out: Path, task: str) -> list[Answer]:
     return [shard[row] for row in range(longest) for shard in shards if row < len(shard)]
 
 
-class AnswerFile:
-    """A file of answers that grows; each write is one piece, so a kill leaves at most one cut-off line."""
-
-    def __init__(self, path: Path, kept: Iterable[Answer], *, rewrite: bool) -> None:
-        """Open for appending.
-
-        Args:
-            path: The file.
-            kept: Answers that stay.
-            rewrite: Whether the file holds something else than these.
-        """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if rewrite:
-            write_text(path, "".join(answer.line() for answer in kept))
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-
-    def append(self, answers: Iterable[Answer]) -> None:
-        """Write answers."""
-        os.write(self._file, "".join(answer.line() for answer in answers).encode())
-
-    def close(self) -> None:
-        """Close it."""
-        os.close(self._file)
+def write_answers(path: Path, answers: Iterable[Answer]) -> None:
+    """Replace a file of answers, whole or not at all."""
+    write_text(path, "".join(answer.line() for answer in answers))

@@ -16,12 +16,7 @@ def compare_folders(first: Path, others: list[Path], bootstrap: Bootstrap) -> di
     """Each other folder minus the first, task by task, over the items that both answered.
 
     CIDEr's document frequencies come from these items, so its values can differ a little from those of the
-    folders alone.
-
-    Args:
-        first: The folder to compare with.
-        others: The folders compared with it.
-        bootstrap: How the intervals are drawn; both models see the same draws.
+    folders alone. Both models of a difference see the same bootstrap draws.
 
     Raises:
         RunError: If two folders have no task in common.
@@ -48,7 +43,7 @@ def _compare(first: Path, second: Path, bootstrap: Bootstrap) -> dict[str, Any]:
     one, two = read_settings(first), read_settings(second)
     common = [name for name in TASKS if name in one and name in two]
     if not common:
-        raise RunError(f"{first} and {second} have no task in common: {_list(one)} and {_list(two)}")
+        raise RunError(f"{first} and {second} have no task in common: {', '.join(one)} and {', '.join(two)}")
     return {
         name: {
             "differing_settings": {
@@ -62,29 +57,20 @@ def _compare(first: Path, second: Path, bootstrap: Bootstrap) -> dict[str, Any]:
     }
 
 
-def _list(settings: dict[str, Any]) -> str:
-    return ", ".join(settings)
-
-
 def _task(name: str, first: list[Answer], second: list[Answer], bootstrap: Bootstrap) -> dict[str, Any]:
     theirs = {row.id: row for row in second}
     pairs = [(row, theirs[row.id]) for row in first if row.id in theirs]
     for one, two in pairs:
         if (one.image, one.references, one.choices) != (two.image, two.references, two.choices):
             raise DataError(
-                f"the item {one.id} of {name} is another one in each folder: compare answers to the same "
-                "files"
+                f"the item {one.id} of {name} differs between the folders: compare answers to the same files"
             )
     both = [pair for pair in pairs if pair[0].problem is None and pair[1].problem is None]
     left, right = [one for one, _ in both], [two for _, two in both]
     images = [row.image for row in left]
-    scores: dict[str, list[dict[str, Any]]] = {}
-    for scoring in SCORINGS:
-        if not both:
-            break
-        kind = TASKS.get(name).kind
-        pairs_of_measures = zip(measures(scoring, kind, left), measures(scoring, kind, right), strict=True)
-        for a, b in pairs_of_measures:
+    kind, scores = TASKS.get(name).kind, dict[str, list[dict[str, Any]]]()
+    for scoring in SCORINGS if both else ():
+        for a, b in zip(measures(scoring, kind, left), measures(scoring, kind, right), strict=True):
             difference = paired_difference(a, b, images, bootstrap)
             values = {"metric": a.name, "unit": a.unit, "first": a.value, "second": b.value}
             scores.setdefault(scoring, []).append(values | estimate_json(difference, len(both)))

@@ -1,4 +1,4 @@
-"""Answer tasks and score the answers: the loop behind `finegold evaluate`, Python and studies."""
+"""Answer tasks and score the answers, for `finegold evaluate`, Python and studies."""
 
 import hashlib
 import json
@@ -33,19 +33,19 @@ def evaluate(
     Answers are saved as they come: the same call continues where a killed one stopped.
 
     Args:
-        model: What answers.
+        model: The model that answers.
         tasks: Names of tasks; `all` stands for every task whose files are there.
         data: Folder with a folder for each task.
         out: Folder of the answers and results.
-        options: Which items, prompts and batches.
+        options: Which items are answered, and how.
         bootstrap: How the intervals of the scores are drawn.
-        say: Gets a line about each task that is skipped or done.
+        say: Is called with a line about each task that is skipped or done.
 
     Returns:
         What `results.json` holds; empty for one shard of several.
 
     Raises:
-        ConfigError: If the model cannot choose tokens as the profile wants.
+        ConfigError: If the model does not support the sampling of the profile.
         DataError: If files of a task are missing or not as published.
         RunError: If the folder holds answers of another model or under other settings.
     """
@@ -70,28 +70,21 @@ def evaluate(
 def missing_files(
     tasks: Sequence[Task], data: Path, options: EvaluationOptions, *, blind: bool = False
 ) -> dict[str, str]:
-    """What is not on disk, by task: each file with where to get it and its terms."""
-    found = {}
-    for task in tasks:
-        sources = task.missing(data, options.split(task), blind=blind)
-        if sources:
-            found[task.name] = "; ".join(f"{s.path} from {s.url}, terms: {s.terms}" for s in sources)
-    return found
+    """The files that are not on disk, by task: each with where to get it and its terms."""
+    return {
+        task.name: "; ".join(f"{source.path} from {source.url}, terms: {source.terms}" for source in sources)
+        for task in tasks
+        if (sources := task.missing(data, options.split(task), blind=blind))
+    }
 
 
 def require_files(
     tasks: Sequence[Task], data: Path, options: EvaluationOptions, *, blind: bool = False
 ) -> None:
-    """Make sure that the files of all tasks are there.
-
-    Args:
-        tasks: Tasks.
-        data: Folder with a folder for each task.
-        options: Options that hold the splits.
-        blind: Whether the images are not needed.
+    """Check that the files of all tasks are there; a blind model needs no images.
 
     Raises:
-        DataError: If files are missing, with where to get them.
+        DataError: If files are missing; names them and where to get them.
     """
     missing = missing_files(tasks, data, options, blind=blind)
     if missing:
@@ -103,7 +96,7 @@ def answer_task(task: Task, data: Path, out: Path, model: Model, options: Evalua
     """Complete the answers to a task in a folder.
 
     Raises:
-        ConfigError: If the model cannot choose tokens as the profile wants.
+        ConfigError: If the model does not support the sampling of the profile.
         DataError: If the task's files are missing or not as published.
         RunError: If the folder holds answers of another model or under other settings.
     """

@@ -4,11 +4,11 @@ lmms-eval finds `manifest` in the entry-point group `lmms_eval.models`, so that 
 
     lmms_eval --model finegold --model_args pretrained=offline --tasks flickr30k_test
 
-runs. Written after lmms-eval's documented interface for simple models; it needs an environment of its own,
-because lmms-eval brings torchvision and 50 packages more.
+runs. Written after lmms-eval's documented interface for simple models. It needs a separate environment,
+because lmms-eval brings torchvision and 50 more packages.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image
 
 from finegold.errors import ConfigError, ModelError
-from finegold.evaluation.answering import find_profile
+from finegold.evaluation.answering import batches, find_profile
 from finegold.extras import require
 from finegold.models import Model, Sampling, load_model
 from finegold.samples import IMAGE_PLACEHOLDER, Exclusion
@@ -37,7 +37,7 @@ def manifest() -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    """`FinegoldModel`, made when lmms-eval asks for it: its base class is lmms-eval's."""
+    """`FinegoldModel`, made at its first use, because its base class is lmms-eval's."""
     if name != "FinegoldModel":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     base: Any = require("lmms_eval.api.model", extra="lmms-eval", why=_WHY).lmms
@@ -82,19 +82,15 @@ def __getattr__(name: str) -> Any:
 
 
 def answer_requests(
-    model: Model,
-    requests: Sequence[Any],
-    documents: Any,
-    batch_size: int,
-    sampling: Sampling | None = None,
+    model: Model, requests: Sequence[Any], documents: Any, batch_size: int, sampling: Sampling | None = None
 ) -> list[str]:
     """Answers to lmms-eval's requests, in order.
 
     Args:
-        model: What answers.
+        model: The model that answers.
         requests: Each with `args` = (context, settings, images of a document, document id, task, split).
         documents: Documents by task, split and id.
-        batch_size: Questions a call.
+        batch_size: Number of questions in a call.
         sampling: How tokens are chosen; a request's own `max_new_tokens` comes first. None is greedy.
 
     Raises:
@@ -104,11 +100,11 @@ def answer_requests(
     sampling = sampling or Sampling(_MAX_NEW_TOKENS)
     answers = []
     for count, group in groupby((request.args for request in requests), key=_max_new_tokens):
-        for batch in _batches(list(group), batch_size):
+        for batch in batches(list(group), batch_size):
             images = [_image(arguments, documents) for arguments in batch]
             prompts = [arguments[0].replace(IMAGE_PLACEHOLDER, "").strip() for arguments in batch]
-            given = model.answer(images, prompts, replace(sampling.for_batch(prompts), max_new_tokens=count))
-            for arguments, answer in zip(batch, given, strict=True):
+            texts = model.answer(images, prompts, replace(sampling.for_batch(prompts), max_new_tokens=count))
+            for arguments, answer in zip(batch, texts, strict=True):
                 if isinstance(answer, Exclusion):
                     raise ModelError(f"{arguments[4]} document {arguments[3]} has no answer: {answer.reason}")
                 answers.append(_until(answer, arguments[1].get("until")))
@@ -117,11 +113,6 @@ def answer_requests(
 
 def _max_new_tokens(arguments: Any) -> int:
     return int(arguments[1].get("max_new_tokens") or _MAX_NEW_TOKENS)
-
-
-def _batches(items: list[Any], size: int) -> Iterator[list[Any]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
 
 
 def _image(arguments: Any, documents: Any) -> Image.Image:

@@ -27,7 +27,7 @@ class Question:
 
     Attributes:
         id: The `question_id`; the 0-based line number where it has none.
-        text: What is asked.
+        text: Text of the question.
         image: The image below the image folder; None if the question has none.
     """
 
@@ -57,7 +57,9 @@ def read_question_file(path: Path, images: Path | None) -> list[Question]:
             raise DataError(f"{where} is no question: {error}") from None
         question = _question(record, len(questions), root, where)
         if question.id in seen:
-            raise DataError(f"{where} has the question_id {question.id} of an earlier line: number them")
+            raise DataError(
+                f"{where} has the question_id {question.id} of an earlier line: give each question another id"
+            )
         seen.add(question.id)
         questions.append(question)
     if not questions:
@@ -76,17 +78,17 @@ def generate(
 ) -> int:
     """Answer every question; a line has `question_id, prompt, text, answer_id, model_id, metadata`.
 
-    Answers are kept batch by batch beside `out`, so the same call after a kill goes on; `out` appears when
-    all are there. Draws are seeded by the seed and the batch's question ids, so they depend on the batch
-    size but not on what ran before.
+    Each batch of answers is kept in a file next to `out`, so the same call continues after a kill; `out` is
+    written when all answers are there. The seed and the question ids of a batch seed its draws, so draws
+    depend on the batch size, and not on earlier runs.
 
     Args:
-        model: What answers.
+        model: The model that answers.
         questions: Question file.
         images: Folder that the questions' images are below and may not leave.
         out: Answer file.
         sampling: How tokens are chosen; None takes the likeliest token each time.
-        batch_size: Questions at a time.
+        batch_size: Number of questions in a call of the model.
 
     Returns:
         Number of answers.
@@ -96,13 +98,15 @@ def generate(
         RunError: If a question gets no answer; names it.
     """
     if batch_size < 1:
-        raise ConfigError(f"a batch of {batch_size} questions makes no sense, expected at least 1")
+        raise ConfigError(f"batch_size is {batch_size}, expected at least 1")
     every = read_question_file(Path(questions), None if images is None else Path(images))
     sampling = sampling or Sampling()
     model.check_sampling(sampling)
     target = Path(out)
-    part = target.with_name(f".{target.name}.{_fingerprint(model.name, every, sampling, batch_size)}.part")
-    done = _whole_lines(part)
+    lines = [[q.id, q.text, None if q.image is None else q.image.name] for q in every]
+    settings = {"questions": lines, "sampling": asdict(sampling), "batch_size": batch_size}
+    part = target.with_name(f".{target.name}.{fingerprint({'model': model.name, **settings})}.part")
+    done = part.read_text(encoding="utf-8").split("\n")[:-1] if part.is_file() else []
     if len(done) < len(every):
         target.parent.mkdir(parents=True, exist_ok=True)
         done = done[: len(done) - len(done) % batch_size]
@@ -155,7 +159,7 @@ def _question(record: Any, number: int, root: ImageRoot | None, where: str) -> Q
         raise DataError(f"{where} is no question, expected an object with question_id, image and text")
     text = next((record[key] for key in TEXT_KEYS if isinstance(record.get(key), str)), None)
     if text is None:
-        raise DataError(f"{where} asks nothing, expected one of {', '.join(TEXT_KEYS)}")
+        raise DataError(f"{where} has no question, expected one of {', '.join(TEXT_KEYS)}")
     identifier = record.get("question_id", number)
     if not isinstance(identifier, str | int):
         raise DataError(
@@ -165,24 +169,10 @@ def _question(record: Any, number: int, root: ImageRoot | None, where: str) -> Q
     if name is None:
         return Question(identifier, text, None)
     if root is None:
-        raise DataError(f"{where} has the image '{name}' and there is no image folder: give --images")
+        raise DataError(f"{where} has the image '{name}' but no image folder is given: give --images")
     try:
         ref = root.ref(RawImage(str(name)))
         check_image(by_content(ref))
     except RowError as error:
-        raise DataError(f"{where} cannot be asked: {error}") from None
+        raise DataError(f"{where} has an image that cannot be used: {error}") from None
     return Question(identifier, text, ref)
-
-
-def _fingerprint(model: str, questions: Sequence[Question], sampling: Sampling, batch_size: int) -> str:
-    lines = [[q.id, q.text, None if q.image is None else q.image.name] for q in questions]
-    return fingerprint(
-        {"model": model, "questions": lines, "sampling": asdict(sampling), "batch_size": batch_size}
-    )
-
-
-def _whole_lines(part: Path) -> list[str]:
-    if not part.is_file():
-        return []
-    lines = part.read_text(encoding="utf-8").split("\n")
-    return [line for line in lines[:-1] if line]

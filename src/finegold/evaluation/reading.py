@@ -17,7 +17,7 @@ _NUMBER = re.compile(rf"(?<![\d.,])(\d+)(?![\d]|[.,]\d)|\b({'|'.join(_WORDS)})\b
 def read_yes_no(answer: str) -> bool | None:
     """True for yes, False for no, None if the answer says neither or both.
 
-    A leading `Yes,` or `No.` counts, whatever follows; `Yes or no` says both.
+    A leading `Yes,` or `No.` counts alone; `Yes or no` says both.
     """
     leading = _LEADING.match(answer)
     said = {leading.group(1).lower()} if leading else {word.lower() for word in _YES_NO.findall(answer)}

@@ -9,8 +9,7 @@ from typing import Any
 from finegold import __version__
 from finegold.errors import RunError
 from finegold.evaluation.answers import Answer, read_all_answers, read_settings
-from finegold.evaluation.fitted import fitted_with, read_fitted
-from finegold.evaluation.lmms_results import kept_lmms_results
+from finegold.evaluation.notes import fitted_with, kept_fitted, kept_lmms_results
 from finegold.evaluation.scoring import SCORINGS, measures
 from finegold.evaluation.task import TASKS
 from finegold.metrics import TOKENISER
@@ -22,14 +21,7 @@ RESULTS = "results.json"
 
 
 def score_folder(out: Path, bootstrap: Bootstrap) -> dict[str, Any]:
-    """Score all answers in a folder and write `results.json` and `results.md`; nothing is generated.
-
-    Args:
-        out: The folder.
-        bootstrap: How the intervals are drawn.
-
-    Returns:
-        What `results.json` holds.
+    """Score all answers in a folder, and write and return the content of `results.json`; calls no model.
 
     Raises:
         RunError: If the folder holds no answers, or not all shards of a task.
@@ -38,17 +30,17 @@ def score_folder(out: Path, bootstrap: Bootstrap) -> dict[str, Any]:
     known = {name: settings[name] for name in TASKS if name in settings}
     if not known:
         raise RunError(f"{out} holds no answers: run finegold evaluate MODEL with --out {out} first")
-    selection = read_fitted(out)
+    fitted = kept_fitted(out)
     results = {
         "schema": SCHEMA,
         "finegold": __version__,
         "model": next(iter(known.values()))["model"],
         "bootstrap": asdict(bootstrap) | {"unit": "image"},
         "tokeniser": TOKENISER,
-        "selection": selection,
+        "selection": {"preset": fitted.preset, "fitted_on": list(fitted.fitted_on)},
         "tasks": {
             name: _task(name, read_all_answers(out, name), one, bootstrap)
-            | {"used_to_fit": fitted_with(TASKS.get(name), **selection)}
+            | {"used_to_fit": fitted_with(TASKS.get(name), fitted)}
             for name, one in known.items()
         },
         "lmms_eval": kept_lmms_results(out),
@@ -82,38 +74,28 @@ def _task(
 def _score(
     measure: Measure, rows: Sequence[Answer], bootstrap: Bootstrap, *, with_categories: bool
 ) -> dict[str, Any]:
-    score = {"metric": measure.name, "unit": measure.unit, **_interval(measure, rows, bootstrap)}
+    def interval(places: Sequence[int]) -> dict[str, Any]:
+        part = replace(measure, statistics=measure.statistics[places])
+        images = [rows[place].image for place in places]
+        return estimate_json(bootstrap_estimate(part, images, bootstrap), len(images))
+
+    score = {"metric": measure.name, "unit": measure.unit, **interval(range(len(rows)))}
     by_category: dict[str, list[int]] = {}
-    for position, row in enumerate(rows):
-        by_category.setdefault(row.category, []).append(position)
+    for place, row in enumerate(rows):
+        by_category.setdefault(row.category, []).append(place)
     if with_categories and len(by_category) > 1:
-        score["categories"] = {
-            category: _interval(
-                replace(measure, statistics=measure.statistics[chosen]),
-                [rows[position] for position in chosen],
-                bootstrap,
-            )
-            for category, chosen in sorted(by_category.items())
-        }
+        score["categories"] = {name: interval(places) for name, places in sorted(by_category.items())}
     return score
 
 
-def _interval(measure: Measure, rows: Sequence[Answer], bootstrap: Bootstrap) -> dict[str, Any]:
-    found = bootstrap_estimate(measure, [row.image for row in rows], bootstrap)
-    return estimate_json(found, len(rows))
-
-
 def estimate_json(estimate: Estimate, items: int) -> dict[str, Any]:
-    """An estimate over images as results hold it, with the number of items."""
+    """An estimate over images as `results.json` has it, with the number of items."""
     ends = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
     return {**ends, "items": items, "images": estimate.n}
 
 
 def table_rows(results: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The results as text, a row for each metric, numbers times 100 as papers print them.
-
-    See `COLUMNS`.
-    """
+    """The cells of `COLUMNS`, a row for each metric, with numbers times 100 as papers print them."""
     rows: list[tuple[str, ...]] = []
     for name, task in results["tasks"].items():
         failed = sum(task["failed"].values())
@@ -138,7 +120,7 @@ def table_rows(results: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 COLUMNS = ("task", "split", "scoring", "metric", "value", "interval", "n", "failed", "used to fit")
-"""Heads of `table_rows`."""
+"""Heads of the columns of `table_rows`."""
 
 
 def times_100(value: float) -> str:
@@ -154,10 +136,8 @@ def interval_text(score: dict[str, Any]) -> str:
 
 def _markdown(results: dict[str, Any]) -> str:
     """The results as a Markdown table."""
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
-    lines += [
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table_rows(results)
-    ]
+    rows = (COLUMNS, ["---"] * len(COLUMNS), *table_rows(results))
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     level = results["bootstrap"]["level"]
     lines += ["", f"Values times 100. Intervals: {level:.0%} percentile bootstrap over images, "]
     lines[-1] += f"{results['bootstrap']['replicates']:,} draws, seed {results['bootstrap']['seed']}."

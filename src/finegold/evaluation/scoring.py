@@ -6,15 +6,7 @@ from typing import Literal, get_args
 from finegold.evaluation.answers import Answer
 from finegold.evaluation.reading import read_choice, read_count, read_yes_no
 from finegold.evaluation.task import Kind
-from finegold.metrics import (
-    bleu4,
-    caption_tokens,
-    cider,
-    cider_d,
-    raw_tokens,
-    rouge_l,
-    vqa_accuracy,
-)
+from finegold.metrics import bleu4, caption_tokens, cider, cider_d, raw_tokens, rouge_l, vqa_accuracy
 from finegold.metrics.normalise import contains_answer, normalise
 from finegold.statistics import Measure, mean_measure
 
@@ -26,12 +18,12 @@ def measures(scoring: Scoring, kind: Kind, rows: Sequence[Answer]) -> list[Measu
     """Metrics over all rows of a task, the main one first; none for free answers.
 
     Args:
-        scoring: Which of the two.
+        scoring: Which of the two scorings.
         kind: What an answer is.
-        rows: All answers of the task, none of them failed: CIDEr depends on the whole set.
+        rows: All answers of the task without the failed ones: CIDEr depends on the whole set.
     """
-    table = _EHUB if scoring == "ehub" else _STRICT
-    return table[kind](rows)
+    score = (_EHUB if scoring == "ehub" else _STRICT).get(kind)
+    return [] if score is None else score(rows)
 
 
 def _text(row: Answer) -> str:
@@ -64,7 +56,7 @@ def _soft(rows: Sequence[Answer]) -> list[Measure]:
 
 
 def _read(read: Callable[[Answer], bool | None]) -> Callable[[Sequence[Answer]], list[Measure]]:
-    """Accuracy of answers that can be read; one that cannot is wrong, and counted."""
+    """Accuracy, where an answer that cannot be read counts as wrong, and the share of such answers."""
 
     def score(rows: Sequence[Answer]) -> list[Measure]:
         verdicts = [read(row) for row in rows]
@@ -76,23 +68,19 @@ def _read(read: Callable[[Answer], bool | None]) -> Callable[[Sequence[Answer]],
     return score
 
 
-def _yes_no(row: Answer) -> bool | None:
-    said = read_yes_no(_text(row))
-    return None if said is None else said == read_yes_no(row.references[0])
+def _same(read: Callable[[str], bool | int | None]) -> Callable[[Answer], bool | None]:
+    """Whether answer and reference say the same; None if the answer cannot be read."""
 
+    def compare(row: Answer) -> bool | None:
+        said = read(_text(row))
+        return None if said is None else said == read(row.references[0])
 
-def _count(row: Answer) -> bool | None:
-    said = read_count(_text(row))
-    return None if said is None else said == read_count(row.references[0])
+    return compare
 
 
 def _choice(row: Answer) -> bool | None:
     said = read_choice(_text(row), row.choices)
     return None if said is None else normalise(row.choices[said]) == normalise(row.references[0])
-
-
-def _unscored(_: Sequence[Answer]) -> list[Measure]:
-    return []
 
 
 _Table = Mapping[Kind, Callable[[Sequence[Answer]], list[Measure]]]
@@ -102,13 +90,11 @@ _EHUB: _Table = {
     "open": _contains,
     "yes-no": _contains,
     "count": _contains,
-    "free": _unscored,
 }
 _STRICT: _Table = {
     "caption": _captions,
     "choice": _read(_choice),
     "open": _soft,
-    "yes-no": _read(_yes_no),
-    "count": _read(_count),
-    "free": _unscored,
+    "yes-no": _read(_same(read_yes_no)),
+    "count": _read(_same(read_count)),
 }

@@ -1,4 +1,4 @@
-"""What a benchmark is: its files, its items, its prompts by version, the longest answer; and all of them.
+"""A benchmark: its files, its items, and its prompts by version; and the registry of all benchmarks.
 
 A task is one file in `tasks/`, or an entry point of another package in the group `finegold.tasks`.
 """
@@ -45,19 +45,19 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A wording and the longest answer that goes with it.
+    """A wording and the number of tokens of an answer to it.
 
     Attributes:
         template: May use `{question}`, `{options}` (choices joined by a space), `{lettered}` (a line a
             choice) and `{context}` (the hint and a line end, or nothing).
-        max_new_tokens: Longest answer.
+        max_new_tokens: Number of tokens at which an answer is cut.
     """
 
     template: str
     max_new_tokens: int
 
     def render(self, item: Item) -> str:
-        """The text that the model gets."""
+        """The prompt of an item."""
         lettered = (f"{letter}. {choice}" for letter, choice in zip("ABCDEFGHIJ", item.choices, strict=False))
         return self.template.format(
             question=item.question,
@@ -73,8 +73,8 @@ CAPTION_PROMPTS: Mapping[str, Prompt] = {
     "direct": Prompt("Describe this image in one sentence.", 40),
 }
 """Prompts of caption tasks. `ehub-2023-07` is LVLM-eHub's wording since 2023-07-06 and `ehub-2023-04` the one
-before, which differs for captions only. `direct` is finegold's: it says what kind of answer is wanted, and
-gives a caption enough room to end."""
+before, which differs for captions only. `direct` is finegold's: it states which kind of answer is
+expected, and a caption has enough tokens to end."""
 
 
 def question_prompts(ehub: str, direct: str) -> Mapping[str, Prompt]:
@@ -99,8 +99,8 @@ class Source:
         path: Below the task's folder, as published; a folder ends in `/`.
         url: Where to get it.
         terms: The terms that it is published under.
-        images: Whether it holds the images, which a model that looks at none does not need.
-        instead: Path of another published form of the same; None if there is none.
+        images: Whether it holds the images, which a blind model does not need.
+        instead: Path of another published form of the same content; None if there is none.
     """
 
     path: str
@@ -110,10 +110,8 @@ class Source:
     instead: str | None = None
 
     def below(self, folder: Path) -> bool:
-        """Whether it is in a folder."""
-        return (folder / self.path).exists() or (
-            self.instead is not None and (folder / self.instead).exists()
-        )
+        """Whether the file or its other form is in a folder."""
+        return any((folder / path).exists() for path in (self.path, self.instead) if path is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +121,8 @@ class Split:
     Attributes:
         name: Name for `--split`.
         items: Number of items as published.
-        sources: Files that it needs.
-        about: What it holds, in one sentence.
+        sources: Files that the split needs.
+        about: What the split holds, in one sentence.
         sample: Number of items to draw from those read, as LVLM-eHub draws; None for all.
     """
 
@@ -148,7 +146,7 @@ class Task:
         splits: Sets of items; the first is the default.
         prompts: Prompt of each version.
         read: Reads the items of a split from the task's folder, before any sample is drawn.
-        fitted_by: Published selectors that were fitted on this task, so that its scores flatter them.
+        fitted_by: Published selectors that were fitted on this task, so that its scores favour them.
     """
 
     name: str
@@ -192,17 +190,9 @@ class Task:
         return data if direct and not below.is_dir() else below
 
     def missing(self, data: Path, split: Split, *, blind: bool = False) -> list[Source]:
-        """Sources of a split that are not on disk.
-
-        Args:
-            data: The data folder.
-            split: A split of this task.
-            blind: Whether the images are not needed.
-        """
+        """Sources of a split that are not in the data folder; a blind model needs no images."""
         folder = self.locate(data, split)
-        return [
-            source for source in split.sources if not (blind and source.images) and not source.below(folder)
-        ]
+        return [one for one in split.sources if not ((blind and one.images) or one.below(folder))]
 
     def items(self, data: Path, split: Split, *, limit: int | None = None) -> list[Item]:
         """The items of a split in their order, samples drawn.
@@ -253,6 +243,5 @@ def find_tasks(names: Sequence[str]) -> list[Task]:
 
 def draw_rows(count: int, sample: int, seed: int = 0) -> list[int]:
     """Rows as LVLM-eHub draws them: numpy's legacy generator, without replacement, in the order drawn."""
-    # The legacy generator is the point: its stream is frozen, and it is what the published sample came from.
-    drawn = np.random.RandomState(seed).choice(count, sample, replace=False)
-    return [int(row) for row in drawn]
+    # The stream of the legacy generator is frozen, and the published sample came from it.
+    return [int(row) for row in np.random.RandomState(seed).choice(count, sample, replace=False)]

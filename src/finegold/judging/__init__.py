@@ -1,21 +1,19 @@
 """Judging: two sets of answers compared by a language model, every question in both orders."""
 
 from finegold.judging.files import AnswerSet, JudgeQuestion, read_answer_set, read_judge_questions
-from finegold.judging.judge import JudgeSettings, judge, judge_in_session, plan_judging
+from finegold.judging.judge import judge, judge_in_session, plan_judging
+from finegold.judging.prompt import JudgeSettings
 from finegold.judging.replay import replay_verdicts
-from finegold.judging.result import Bias, ComparedAnswers, Judgement, OrderVerdict, Tally
-from finegold.judging.verdict import Verdict, parse_verdict
+from finegold.judging.result import ComparedAnswers, Judgement, OrderVerdict
+from finegold.judging.verdict import parse_verdict
 
 __all__ = [
     "AnswerSet",
-    "Bias",
     "ComparedAnswers",
     "JudgeQuestion",
     "JudgeSettings",
     "Judgement",
     "OrderVerdict",
-    "Tally",
-    "Verdict",
     "judge",
     "judge_in_session",
     "parse_verdict",

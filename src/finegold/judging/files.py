@@ -50,7 +50,7 @@ def read_judge_questions(path: Path, context: Path | None = None) -> list[JudgeQ
     """
     contexts = _contexts(context) if context is not None else {}
     questions: dict[str, JudgeQuestion] = {}
-    for place, record in _records(path):
+    for place, record in read_json_lines(path):
         number = _id(record, place)
         if number in questions:
             raise DataError(f"{place} repeats question_id {number}: each question needs another id")
@@ -59,7 +59,7 @@ def read_judge_questions(path: Path, context: Path | None = None) -> list[JudgeQ
             image = str(record.get("image"))
             if image not in contexts:
                 raise DataError(
-                    f"{place} asks about image {image!r}, of which {context} says nothing: add it there"
+                    f"{place} asks about image {image!r}, which {context} does not describe: add it there"
                 )
             known = contexts[image]
         questions[number] = JudgeQuestion(
@@ -78,7 +78,7 @@ def read_answer_set(path: Path, questions: list[JudgeQuestion]) -> AnswerSet:
     """
     texts: dict[str, str] = {}
     names = set()
-    for place, record in _records(path):
+    for place, record in read_json_lines(path):
         number = _id(record, place)
         if number in texts:
             raise DataError(f"{place} answers question_id {number} again: keep one answer a question")
@@ -96,7 +96,7 @@ def read_answer_set(path: Path, questions: list[JudgeQuestion]) -> AnswerSet:
 
 def _contexts(path: Path) -> dict[str, str]:
     contexts = {}
-    for place, record in _records(path):
+    for place, record in read_json_lines(path):
         found = record.get("caption", record.get("captions"))
         captions = [found] if isinstance(found, str) else found
         if not isinstance(captions, list) or not all(isinstance(caption, str) for caption in captions):
@@ -106,7 +106,13 @@ def _contexts(path: Path) -> dict[str, str]:
     return contexts
 
 
-def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_json_lines(path: Path, *, skip_damaged: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (place, object) of each line of a JSONL file that is not blank.
+
+    Raises:
+        DataError: If the file cannot be read, or a line is no JSON object; `skip_damaged` skips lines that
+            are not JSON, which a killed run may leave.
+    """
     try:
         lines = path.read_text("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -118,6 +124,8 @@ def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):
+            if skip_damaged:
+                continue
             raise DataError(f"{place} is not JSON: expected one object a line") from None
         if not isinstance(record, dict):
             raise DataError(f"{place} holds {type(record).__name__} instead of an object")

@@ -1,56 +1,15 @@
 """Pairwise judging: every question in both orders, unreadable verdicts requested again, then counted."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from finegold.judging.files import AnswerSet, JudgeQuestion
-from finegold.judging.prompt import TEMPLATE, Order, judge_request
+from finegold.judging.prompt import TEMPLATE, JudgeSettings, Order, judge_requests
 from finegold.judging.result import ComparedAnswers, Judgement, OrderVerdict
 from finegold.judging.verdict import parse_verdict
-from finegold.llm import (
-    CallFailed,
-    ChatClient,
-    ChatReply,
-    ChatRequest,
-    Halted,
-    LoopThread,
-    Plan,
-    Planner,
-    Session,
-    map_bounded,
-)
+from finegold.llm import CallFailed, ChatClient, Halted, LoopThread, Plan, Planner, Session, map_bounded
 
 ORDERS: tuple[Order, Order] = ("ab", "ba")
-
-
-@dataclass(frozen=True, slots=True)
-class JudgeSettings:
-    """How the judge is called.
-
-    Attributes:
-        model: Name of the judge at the endpoint.
-        temperature: Temperature of the replies; None leaves it to the endpoint.
-        max_tokens: Longest reply.
-        structured: Whether to request JSON that follows a schema, where the endpoint can do so.
-        attempts: Largest number of calls for one question in one order, until a verdict can be read.
-        seed: Seed of the bootstrap.
-    """
-
-    model: str
-    temperature: float | None = 0.0
-    max_tokens: int = 512
-    structured: bool = True
-    attempts: int = 3
-    seed: int = 0
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What the replies say about the judge."""
-
-    models: set[str] = field(default_factory=set)
-    days: set[str] = field(default_factory=set)
-    stopped: str | None = None
 
 
 async def judge(
@@ -65,50 +24,67 @@ async def judge(
     """Compare two sets of answers with a judge that sees each pair in both orders.
 
     Args:
-        a: The first set; wins are its wins.
+        a: The first set; a win is a win of this set.
         b: The second set.
         questions: The questions with their contexts.
-        client: Answers the calls: two for each question, and more where a verdict cannot be read.
+        client: Makes the calls: two for each question, and more where a verdict cannot be read.
         settings: How the judge is called.
         concurrency: Number of calls in flight.
     """
-    seen = _Seen()
+    models: set[str] = set()
+    days: set[str] = set()
+    stopped: list[str] = []
 
-    async def one(task: tuple[JudgeQuestion, Order]) -> OrderVerdict:
-        return await _verdict(*task, a, b, client, settings, seen)
+    async def verdict(task: tuple[JudgeQuestion, Order]) -> OrderVerdict:
+        question, order = task
+        answers = (a.texts[question.id], b.texts[question.id])
+        reason, replies = "", 0
+        for request in judge_requests(question, order, a, b, settings):
+            try:
+                reply = await client.complete(request)
+            except CallFailed as failure:
+                if isinstance(failure, Halted):
+                    stopped.append(str(failure).removeprefix("not asked: "))
+                return OrderVerdict(order, None, None, str(failure), replies)
+            replies += 1
+            models.add(reply.model)
+            days.add(reply.created[:10])
+            found = parse_verdict(reply.text, answers, cut=reply.finish_reason == "length")
+            if found.scores is not None:
+                return in_order(order, found.scores, replies)
+            reason = found.reason
+        return OrderVerdict(order, None, None, reason, replies)
 
     tasks = [(question, order) for question in questions for order in ORDERS]
-    verdicts: dict[int, OrderVerdict] = {}
-    async for position, verdict in map_bounded(one, tasks, concurrency=concurrency):
-        verdicts[position] = verdict
-    comparisons = tuple(
-        ComparedAnswers(
-            question.id,
-            question.category,
-            len(a.texts[question.id]),
-            len(b.texts[question.id]),
-            (verdicts[2 * row], verdicts[2 * row + 1]),
-        )
-        for row, question in enumerate(questions)
-    )
-    days = sorted(seen.days)
+    verdicts = {
+        position: found async for position, found in map_bounded(verdict, tasks, concurrency=concurrency)
+    }
     return Judgement(
         a=a.name,
         b=b.name,
         model=settings.model,
-        answered_by=tuple(sorted(seen.models)),
-        dates=(days[0], days[-1]) if days else (),
+        answered_by=tuple(sorted(models)),
+        dates=(min(days), max(days)) if days else (),
         template=TEMPLATE,
         seed=settings.seed,
-        comparisons=comparisons,
-        stopped=seen.stopped,
+        comparisons=tuple(
+            ComparedAnswers(
+                question.id,
+                question.category,
+                len(a.texts[question.id]),
+                len(b.texts[question.id]),
+                (verdicts[2 * row], verdicts[2 * row + 1]),
+            )
+            for row, question in enumerate(questions)
+        ),
+        stopped=stopped[-1] if stopped else None,
     )
 
 
 def judge_in_session(
     a: AnswerSet, b: AnswerSet, questions: Sequence[JudgeQuestion], session: Session, settings: JudgeSettings
 ) -> Judgement:
-    """`judge` with a client of the session, which is closed afterwards; its notes are in the result."""
+    """Judge with a client of the session, which is closed afterwards; its notes are in the result."""
 
     async def with_client() -> Judgement:
         client = await session.open()
@@ -125,69 +101,15 @@ def judge_in_session(
 def plan_judging(
     a: AnswerSet, b: AnswerSet, questions: Sequence[JudgeQuestion], session: Session, settings: JudgeSettings
 ) -> Plan:
-    """What judging would send and cost, if every verdict can be read at once. Sends nothing."""
+    """The calls and costs of judging if the first reply to each can be read. Sends nothing."""
     planner = Planner(session.cache, session.limits)
     for question in questions:
         for order in ORDERS:
-            planner.add(next(_requests(question, order, a, b, settings)))
+            planner.add(next(judge_requests(question, order, a, b, settings)))
     return planner.plan()
 
 
-def _requests(
-    question: JudgeQuestion, order: Order, a: AnswerSet, b: AnswerSet, settings: JudgeSettings
-) -> Iterator[ChatRequest]:
-    answers = (a.texts[question.id], b.texts[question.id])
-    for attempt in range(settings.attempts):
-        yield judge_request(
-            question,
-            answers,
-            order,
-            model=settings.model,
-            temperature=settings.temperature,
-            max_tokens=settings.max_tokens,
-            structured=settings.structured,
-            attempt=attempt,
-            tags={
-                "question_id": question.id,
-                "order": order,
-                "category": question.category,
-                "a": a.name,
-                "b": b.name,
-                "a_length": len(answers[0]),
-                "b_length": len(answers[1]),
-            },
-        )
-
-
-async def _verdict(
-    question: JudgeQuestion,
-    order: Order,
-    a: AnswerSet,
-    b: AnswerSet,
-    client: ChatClient,
-    settings: JudgeSettings,
-    seen: _Seen,
-) -> OrderVerdict:
-    reason, replies = "", 0
-    answers = (a.texts[question.id], b.texts[question.id])
-    for request in _requests(question, order, a, b, settings):
-        try:
-            reply: ChatReply = await client.complete(request)
-        except CallFailed as failure:
-            if isinstance(failure, Halted):
-                seen.stopped = str(failure).removeprefix("not asked: ")
-            return OrderVerdict(order, None, None, str(failure), replies)
-        replies += 1
-        seen.models.add(reply.model)
-        seen.days.add(reply.created[:10])
-        verdict = parse_verdict(reply.text, answers, cut=reply.finish_reason == "length")
-        if verdict.scores is not None:
-            return in_order(order, verdict.scores, replies)
-        reason = verdict.reason
-    return OrderVerdict(order, None, None, reason, replies)
-
-
 def in_order(order: Order, scores: tuple[float, float], replies: int) -> OrderVerdict:
-    """Scores as shown turned into scores of A and B."""
+    """The verdict of two scores, which are in the order in which the answers were shown."""
     first, second = scores
     return OrderVerdict(order, *((first, second) if order == "ab" else (second, first)), "", replies)

@@ -1,20 +1,21 @@
-"""The judge's prompt, versioned: change a word of it and change its version.
+"""The judge's prompt. It has a version: whoever changes a word of the prompt changes the version.
 
-In the sense of the LLaVA-Bench review (`eval_gpt_review_bench.py` of haotian-liu/LLaVA): helpfulness,
-relevance, accuracy and level of detail of two answers, a score of 1 to 10 each, the image described by a
-text. The wording is finegold's.
+It follows the LLaVA-Bench review (`eval_gpt_review_bench.py` of haotian-liu/LLaVA): helpfulness, relevance,
+accuracy and level of detail of two answers, a score of 1 to 10 each, the image described by a text. The
+wording is finegold's.
 """
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from finegold.judging.files import JudgeQuestion
+from finegold.judging.files import AnswerSet, JudgeQuestion
 from finegold.llm import ChatRequest, Mark, Message, Untrusted
 
 TEMPLATE = "judge/1"
 
 Order = Literal["ab", "ba"]
-"""Which answer is shown first: of the first set (A) or of the second (B)."""
+"""Which answer is shown first: `ab` shows that of the first set (A), `ba` that of the second (B)."""
 
 _SYSTEM = (
     "You compare two answers to a question about an image, fairly and precisely.\n\n"
@@ -47,35 +48,34 @@ _SCHEMA: dict[str, Any] = {
 }
 
 
-def judge_request(
-    question: JudgeQuestion,
-    answers: tuple[str, str],
-    order: Order,
-    *,
-    model: str,
-    temperature: float | None,
-    max_tokens: int,
-    structured: bool,
-    attempt: int,
-    tags: dict[str, str | int],
-) -> ChatRequest:
-    """The call for one question in one order.
+@dataclass(frozen=True, slots=True)
+class JudgeSettings:
+    """How the judge is called.
 
-    Args:
-        question: The question with its context.
-        answers: Answers of A and of B.
-        order: `ab` shows A first.
+    Attributes:
         model: Name of the judge at the endpoint.
-        temperature: Temperature of the reply; None leaves it to the endpoint.
-        max_tokens: Longest reply.
-        structured: Whether to request JSON that follows a schema; the plain question is sent where the
-            endpoint refuses that.
-        attempt: Number of unreadable replies before this call.
-        tags: What the audit notes beside the call.
+        temperature: Temperature of the replies; None uses the default of the endpoint.
+        max_tokens: Largest number of tokens of a reply.
+        structured: Whether to request JSON that follows a schema; an endpoint that refuses it gets the plain
+            question.
+        attempts: Largest number of calls for one question in one order, until a verdict can be read.
+        seed: Seed of the bootstrap.
     """
+
+    model: str
+    temperature: float | None = 0.0
+    max_tokens: int = 512
+    structured: bool = True
+    attempts: int = 3
+    seed: int = 0
+
+
+def judge_requests(
+    question: JudgeQuestion, order: Order, a: AnswerSet, b: AnswerSet, settings: JudgeSettings
+) -> Iterator[ChatRequest]:
+    """The calls for one question in one order; each is for an unreadable reply to the one before."""
+    answers = (a.texts[question.id], b.texts[question.id])
     first, second = answers if order == "ab" else answers[::-1]
-    # Equal answers make equal requests in both orders; the second is sent too, not read from the first.
-    template = TEMPLATE if first != second or order == "ab" else f"{TEMPLATE}-swapped"
     shown = ("Description of the image:\n", Untrusted("DESCRIPTION", question.context), "\n\n")
     body = (
         *(shown if question.context else ()),
@@ -86,17 +86,24 @@ def judge_request(
         "\n\nAnswer 2:\n",
         Untrusted("ANSWER 2", second),
     )
-    reminder = _REMINDER if attempt else ""
-    plain = ChatRequest(
-        model=model,
-        messages=(Message("system", _SYSTEM), Message("user", (*body, _PLAIN_END + reminder))),
-        template=template,
-        temperature=temperature,
-        max_tokens=max_tokens,
-        attempt=attempt,
-        tags=tags,
-    )
-    if not structured:
-        return plain
-    messages = (plain.messages[0], Message("user", (*body, _JSON_END + reminder)))
-    return replace(plain, messages=messages, schema=_SCHEMA, plain=plain)
+    tags = {
+        "question_id": question.id,
+        "order": order,
+        "category": question.category,
+        "a": a.name,
+        "b": b.name,
+    }
+    for attempt in range(settings.attempts):
+        reminder = _REMINDER if attempt else ""
+        plain = ChatRequest(
+            model=settings.model,
+            messages=(Message("system", _SYSTEM), Message("user", (*body, _PLAIN_END + reminder))),
+            # Equal answers make equal requests in both orders; the second needs another key to be sent too.
+            template=TEMPLATE if first != second or order == "ab" else f"{TEMPLATE}-swapped",
+            temperature=settings.temperature,
+            max_tokens=settings.max_tokens,
+            attempt=attempt,
+            tags=tags | {"a_length": len(answers[0]), "b_length": len(answers[1])},
+        )
+        messages = (plain.messages[0], Message("user", (*body, _JSON_END + reminder)))
+        yield replace(plain, messages=messages, schema=_SCHEMA, plain=plain) if settings.structured else plain

@@ -1,12 +1,13 @@
 """Recompute a comparison from its audit, or from any file of verdicts, without a call."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from finegold.errors import DataError
+from finegold.judging.files import read_json_lines
 from finegold.judging.judge import ORDERS, in_order
+from finegold.judging.prompt import Order
 from finegold.judging.result import ComparedAnswers, Judgement, OrderVerdict
 from finegold.judging.verdict import parse_verdict
 
@@ -16,8 +17,8 @@ def replay_verdicts(path: Path, *, seed: int = 0) -> Judgement:
 
     One JSON object a line: `question_id`, `order` (`ab` or `ba`) and `reply`, the judge's text; perhaps
     `category`, `a` and `b` (names), `a_length`, `b_length`, `attempt`, `model`, `answered_by`, `created`,
-    `finish_reason` and `messages`, as the audit of `finegold judge` has them. Of several replies to one
-    question in one order the first readable one counts. An order without any makes its question invalid.
+    `finish_reason` and `messages`, as the audit of `finegold judge` has them. The first readable reply to a
+    question in an order counts. A question without a readable reply in both orders is invalid.
 
     Raises:
         DataError: If the file cannot be read or holds no verdicts.
@@ -28,22 +29,9 @@ def replay_verdicts(path: Path, *, seed: int = 0) -> Judgement:
             f"{path} holds no verdicts: expected lines with question_id, order (ab or ba) and reply, such as "
             "the audit.jsonl of an earlier comparison"
         )
-    by_order: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    questions: dict[str, list[dict[str, Any]]] = {}
     for line in lines:
-        by_order.setdefault((str(line["question_id"]), line["order"]), []).append(line)
-    about: dict[str, dict[str, Any]] = {}
-    for line in lines:
-        about.setdefault(str(line["question_id"]), line)
-    comparisons = tuple(
-        ComparedAnswers(
-            number,
-            str(line.get("category") or "all"),
-            _length(line.get("a_length")),
-            _length(line.get("b_length")),
-            (_verdict(by_order, number, "ab"), _verdict(by_order, number, "ba")),
-        )
-        for number, line in about.items()
-    )
+        questions.setdefault(str(line["question_id"]), []).append(line)
     days = sorted({str(line["created"])[:10] for line in lines if line.get("created")})
     return Judgement(
         a=_one(lines, "a", "A"),
@@ -53,34 +41,33 @@ def replay_verdicts(path: Path, *, seed: int = 0) -> Judgement:
         dates=(days[0], days[-1]) if days else (),
         template=_one(lines, "template", "unknown"),
         seed=seed,
-        comparisons=comparisons,
+        comparisons=tuple(
+            ComparedAnswers(
+                number,
+                str(about[0].get("category") or "all"),
+                _length(about[0].get("a_length")),
+                _length(about[0].get("b_length")),
+                (_verdict("ab", about), _verdict("ba", about)),
+            )
+            for number, about in questions.items()
+        ),
     )
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        texts = path.read_text("utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as UTF-8 text ({error}): give a JSONL file") from None
-    for number, text in enumerate(texts, 1):
-        if not text.strip():
-            continue
-        try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
-            # A run that was killed leaves a torn line; its reply is in the cache and was written again.
-            continue
-        if not isinstance(line, dict) or not {"question_id", "order"} <= line.keys():
-            raise DataError(f"{path} line {number} is no verdict: expected question_id, order and reply")
+    # The reply of a line that a killed run left damaged is in the cache and was written again.
+    for place, line in read_json_lines(path, skip_damaged=True):
+        if not {"question_id", "order"} <= line.keys():
+            raise DataError(f"{place} is no verdict: expected question_id, order and reply")
         if line["order"] not in ORDERS:
-            raise DataError(f"{path} line {number} has order {line['order']!r}: expected ab or ba")
+            raise DataError(f"{place} has order {line['order']!r}: expected ab or ba")
         yield line
 
 
-def _verdict(by_order: dict[tuple[str, str], list[dict[str, Any]]], number: str, order: Any) -> OrderVerdict:
-    lines = by_order.get((number, order), [])
+def _verdict(order: Order, about: list[dict[str, Any]]) -> OrderVerdict:
     reason, replies = "the file holds no reply in this order", 0
     read = set()
+    lines = [line for line in about if line["order"] == order]
     for line in sorted(lines, key=lambda line: int(line.get("attempt") or 0)):
         if "reply" not in line:
             reason = str(line.get("reason") or reason)

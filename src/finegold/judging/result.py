@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
-from finegold.errors import DataError
 from finegold.judging.prompt import Order
+from finegold.run.records import from_json
 from finegold.statistics import Estimate, net_wins, proportion, sign_test
 
 Outcome = Literal["win", "tie", "lose", "invalid"]
@@ -31,7 +31,7 @@ class OrderVerdict:
 
     @property
     def preferred(self) -> int | None:
-        """1 for A, -1 for B, 0 for equal scores, None if unreadable."""
+        """The better answer: 1 for A, -1 for B, 0 for equal scores, None without scores."""
         return None if self.a is None or self.b is None else (self.a > self.b) - (self.a < self.b)
 
 
@@ -55,7 +55,10 @@ class ComparedAnswers:
 
     @property
     def outcome(self) -> Outcome:
-        """The paper's rule, for A: two wins or a win and a tie win; a win and a loss, or two ties, tie."""
+        """The result for A by the paper's rule.
+
+        Two wins, or a win and a tie, are a win; a win and a loss, or two ties, are a tie.
+        """
         first, second = (verdict.preferred for verdict in self.orders)
         if first is None or second is None:
             return "invalid"
@@ -65,13 +68,13 @@ class ComparedAnswers:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Counts for A over some questions, with what they are worth.
+    """Counts for A over some questions, with intervals and a test.
 
     Attributes:
         wins: Questions that A wins by the paper's rule.
         ties: Questions that nobody wins.
         losses: Questions that B wins.
-        invalid: Questions without a readable verdict in both orders; in none of the numbers below.
+        invalid: Questions without a readable verdict in both orders; the values below do not count them.
         win_rate: wins / (wins + ties + losses), exact binomial interval; None without a valid question.
         net: (wins - losses) / (wins + ties + losses), bootstrap interval; the literature's winning score is
             this plus 1. None without a valid question.
@@ -89,7 +92,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Bias:
-    """What the judge's verdicts follow beside the answers' quality; a share of no verdicts is None.
+    """What the verdicts depend on besides the quality of the answers; a share of no verdicts is None.
 
     Attributes:
         order_consistency: Share of valid questions on which both orders agree.
@@ -109,8 +112,8 @@ class Judgement:
     """A comparison of two sets of answers.
 
     Attributes:
-        a: Name of the first set; wins are its wins.
-        b: Name of the second.
+        a: Name of the first set; a win is a win of this set.
+        b: Name of the second set.
         model: Name of the judge as the user gave it.
         answered_by: Models that the endpoint says answered, sorted.
         dates: First and last day (UTC) of the replies; empty if a replayed file does not say.
@@ -134,19 +137,36 @@ class Judgement:
 
     def overall(self) -> Tally:
         """The tally of all questions."""
-        return tally(self.comparisons, self.seed)
+        return _tally(self.comparisons, self.seed)
 
     def by_category(self) -> dict[str, Tally]:
         """The tally of each category, in order of first appearance."""
         names = dict.fromkeys(comparison.category for comparison in self.comparisons)
-        return {name: tally([c for c in self.comparisons if c.category == name], self.seed) for name in names}
+        return {
+            name: _tally([c for c in self.comparisons if c.category == name], self.seed) for name in names
+        }
 
     def bias(self) -> Bias:
-        """What the verdicts say about the judge."""
-        return bias(self.comparisons)
+        """Position and length preference of the judge, and agreement between the orders."""
+        first = decided = longer = unequal = draws = agree = valid = 0
+        for comparison in self.comparisons:
+            preferences = [verdict.preferred for verdict in comparison.orders]
+            if None not in preferences:
+                valid += 1
+                agree += preferences[0] == preferences[1]
+            for verdict, preferred in zip(comparison.orders, preferences, strict=True):
+                if preferred is None or preferred == 0:
+                    draws += preferred == 0
+                    continue
+                decided += 1
+                first += (preferred == 1) == (verdict.order == "ab")
+                if comparison.a_length is not None and comparison.b_length is not None:
+                    unequal += comparison.a_length != comparison.b_length
+                    longer += preferred * (comparison.a_length - comparison.b_length) > 0
+        return Bias(proportion(agree, valid), proportion(first, decided), proportion(longer, unequal), draws)
 
     def as_json(self) -> dict[str, Any]:
-        """The judgement as JSON: `judge.json`."""
+        """The judgement as `judge.json` holds it."""
         return {
             "a": self.a,
             "b": self.b,
@@ -167,30 +187,15 @@ class Judgement:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Build what `as_json` was made from; tallies and intervals are computed again.
+        """The judgement that `as_json` was made from; tallies and intervals are computed again.
 
         Raises:
-            DataError: If something is missing.
+            DataError: If a member is missing or of another type.
         """
-        try:
-            judge = value["judge"]
-            return cls(
-                value["a"],
-                value["b"],
-                judge["model"],
-                tuple(judge["answered_by"]),
-                tuple(judge["dates"]),
-                judge["template"],
-                value["seed"],
-                tuple(_comparison(question) for question in value["questions"]),
-                value["stopped"],
-                tuple(value["notes"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(
-                f"a judgement cannot be read ({type(error).__name__}: {error}): expected what finegold judge "
-                "writes; judge the answers again"
-            ) from None
+        judge = value.get("judge")
+        facts = judge if isinstance(judge, dict) else {}
+        fields = {**value, **facts, "comparisons": value.get("questions")}
+        return from_json(cls, fields, place="a judgement", advice="judge the answers again")
 
 
 def _json(found: Tally | Bias) -> dict[str, Any]:
@@ -202,35 +207,8 @@ def _json(found: Tally | Bias) -> dict[str, Any]:
     }
 
 
-def _comparison(question: Mapping[str, Any]) -> ComparedAnswers:
-    first, second = (OrderVerdict(**order) for order in question["orders"])
-    lengths = (question["a_length"], question["b_length"])
-    return ComparedAnswers(question["question_id"], question["category"], *lengths, (first, second))
-
-
-def tally(comparisons: Sequence[ComparedAnswers], seed: int) -> Tally:
-    """Count outcomes and put intervals on them."""
+def _tally(comparisons: Sequence[ComparedAnswers], seed: int) -> Tally:
     outcomes = [comparison.outcome for comparison in comparisons]
     wins, ties, losses, invalid = (outcomes.count(name) for name in ("win", "tie", "lose", "invalid"))
     rate, net = proportion(wins, wins + ties + losses), net_wins(wins, ties, losses, seed=seed)
     return Tally(wins, ties, losses, invalid, rate, net, sign_test(wins, losses))
-
-
-def bias(comparisons: Sequence[ComparedAnswers]) -> Bias:
-    """Position and length preference, and agreement between the orders."""
-    first = decided = longer = unequal = draws = agree = valid = 0
-    for comparison in comparisons:
-        preferences = [verdict.preferred for verdict in comparison.orders]
-        if None not in preferences:
-            valid += 1
-            agree += preferences[0] == preferences[1]
-        for verdict, preferred in zip(comparison.orders, preferences, strict=True):
-            if preferred is None or preferred == 0:
-                draws += preferred == 0
-                continue
-            decided += 1
-            first += (preferred == 1) == (verdict.order == "ab")
-            if comparison.a_length is not None and comparison.b_length is not None:
-                unequal += comparison.a_length != comparison.b_length
-                longer += preferred * (comparison.a_length - comparison.b_length) > 0
-    return Bias(proportion(agree, valid), proportion(first, decided), proportion(longer, unequal), draws)

@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import mul
 
 import numpy as np
 
@@ -56,15 +57,7 @@ def cider_d(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
 def cider(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> Floats:
     """CIDEr of each image, in [0, 10]: no clipping and no length penalty (equations 2 and 3), times 10.
 
-    Args:
-        candidates: One tokenised caption an image.
-        references: The tokenised references of each image, at least one.
-
-    Returns:
-        Shape (n,).
-
-    Raises:
-        DataError: If an image has no reference, or the two differ in length.
+    Arguments, shape and errors are those of `cider_d`.
     """
     return _scores(candidates, references, clip=False, sigma=math.inf)
 
@@ -78,23 +71,23 @@ def _scores(
 
 
 class CiderReferences:
-    """References that any number of captions are scored against; all of them count for how rare a gram is."""
+    """References to score captions against; the rarity of an n-gram comes from all of them."""
 
     def __init__(
         self, references: Sequence[Sequence[Tokens]], *, clip: bool = True, sigma: float = SIGMA
     ) -> None:
-        """Count their grams.
+        """Count the n-grams of the references.
 
         Args:
             references: The tokenised references of each image, at least one.
-            clip: Whether counts are clipped to those of the reference, as CIDEr-D does.
+            clip: Whether counts are clipped to those of the reference, as in CIDEr-D.
             sigma: Width of the length penalty, in bigrams; infinite for none.
         """
         counted = [[ngram_counts(reference) for reference in group] for group in references]
         images = Counter(
             gram for group in counted for gram in {g for ngrams in group for order in ngrams for g in order}
         )
-        # A gram that no reference has counts as one that one image has.
+        # An n-gram without a reference counts like one that a single image has.
         self._unseen = math.log(len(references)) if references else 0.0
         self._rarity = {gram: self._unseen - math.log(found) for gram, found in images.items()}
         self._vectors = [[_vector(ngrams, self._rarity, self._unseen) for ngrams in g] for g in counted]
@@ -139,15 +132,10 @@ def _vector(ngrams: Ngrams, rarity: dict[tuple[str, ...], float], unseen: float)
 def _similarity(mine: _Vector, theirs: _Vector, clip: bool, sigma: float) -> float:
     """Sum over the orders of the cosine between the two."""
     total = 0.0
-    for ours, other, norm, other_norm in zip(
-        mine.weights, theirs.weights, mine.norms, theirs.norms, strict=True
+    for ours, other, norm in zip(
+        mine.weights, theirs.weights, map(mul, mine.norms, theirs.norms), strict=True
     ):
-        if not norm or not other_norm:
-            continue
-        product = sum(
-            (min(weight, other[gram]) if clip else weight) * other[gram]
-            for gram, weight in ours.items()
-            if gram in other
-        )
-        total += product / (norm * other_norm)
+        if norm:
+            shared = ((weight, other[gram]) for gram, weight in ours.items() if gram in other)
+            total += sum((min(one, two) if clip else one) * two for one, two in shared) / norm
     return total * math.exp(-((mine.length - theirs.length) ** 2) / (2 * sigma**2))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from finegold import __version__
 from finegold.errors import RunError
-from finegold.evaluation.fitted import fitted_with
+from finegold.evaluation.notes import Fitted, fitted_with
 from finegold.evaluation.task import find_tasks
 from finegold.report.study.findings import ArmResult, Example, Findings, Gain
 from finegold.report.study.page import write_findings
@@ -132,7 +132,9 @@ def collect_findings(
 def _fitted(metric: Metric, study: Study) -> list[str]:
     (task,) = find_tasks([metric.task])
     presets = {arm.preset for arm in study.arms if arm.preset}
-    return list(dict.fromkeys(name for preset in sorted(presets) for name in fitted_with(task, preset)))
+    return list(
+        dict.fromkeys(name for preset in sorted(presets) for name in fitted_with(task, Fitted(preset)))
+    )
 
 
 def _arm(folder: StudyFolder, one: ArmRuns) -> ArmResult:

@@ -1,6 +1,7 @@
 """LLaVA-Bench, COCO and In-the-Wild (Liu et al. 2023, arXiv 2304.08485): answers for a judge."""
 
 from pathlib import Path
+from typing import Any
 
 from finegold.evaluation.files import field, image_at, json_lines
 from finegold.evaluation.task import Item, Prompt, Source, Split, Task, add_task
@@ -16,29 +17,27 @@ _WILD = Source("questions.jsonl", _WILD_SITE, "research")
 _WILD_IMAGES = Source("images/", _WILD_SITE, "research", images=True)
 
 
+def _item(number: int, record: Any, place: str, images: Path, question: str, category: str) -> Item:
+    return Item(
+        id=str(number),
+        image=image_at(images, field(record, "image", str, place), place),
+        question=field(record, question, str, place),
+        references=(),
+        category=field(record, category, str, place),
+    )
+
+
 def _read_coco(folder: Path, _: Split) -> list[Item]:
-    return [
-        Item(
-            # The file's own id is the image's; LLaVA numbers the questions by their position.
-            id=str(position),
-            image=image_at(folder / _COCO_IMAGES.path, field(record, "image", str, place), place),
-            question=field(record, "instruction", str, place),
-            references=(),
-            category=field(record, "type", str, place),
-        )
-        for position, (place, record) in enumerate(json_lines(folder / _COCO.path))
-    ]
+    # The file's own id is the image's; LLaVA numbers the questions by their position.
+    lines = enumerate(json_lines(folder / _COCO.path))
+    images = folder / _COCO_IMAGES.path
+    return [_item(row, record, place, images, "instruction", "type") for row, (place, record) in lines]
 
 
 def _read_wild(folder: Path, _: Split) -> list[Item]:
+    images = folder / _WILD_IMAGES.path
     return [
-        Item(
-            id=str(field(record, "question_id", int, place)),
-            image=image_at(folder / _WILD_IMAGES.path, field(record, "image", str, place), place),
-            question=field(record, "text", str, place),
-            references=(),
-            category=field(record, "category", str, place),
-        )
+        _item(field(record, "question_id", int, place), record, place, images, "text", "category")
         for place, record in json_lines(folder / _WILD.path)
     ]
 

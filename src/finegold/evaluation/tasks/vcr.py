@@ -5,7 +5,7 @@ answer is no asks "Does X exis": the spelling gives the answer away. `vcr-mci` i
 `vcr-mci-repaired` has "exist" in all questions.
 """
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from finegold.evaluation.files import field, image_at, records
@@ -25,37 +25,26 @@ def _bin(objects: int) -> str:
     return "1-9 objects" if objects < 10 else "10-19 objects" if objects < 20 else "20 objects and more"
 
 
-def _reader(repair: Callable[[str], str]) -> Callable[[Path, Split], list[Item]]:
-    def read(folder: Path, split: Split) -> list[Item]:
-        file = split.sources[0].path
-        items = []
-        for row, record in enumerate(records(folder / file)):
-            place = f"{file} record {row}"
-            name = field(record, "image_id", str, place)
-            items.append(
-                Item(
-                    # Questions repeat, so only the position tells the items apart.
-                    id=f"{row:05d}",
-                    image=image_at(folder / _IMAGES.path, name, place),
-                    question=repair(field(record, "text_in", str, place)),
-                    references=(field(record, "text_out", str, place),),
-                    category=_bin(field(record, "n_obj_exist", int, place)),
-                )
+def _read(folder: Path, split: Split, *, repaired: bool) -> list[Item]:
+    file = split.sources[0].path
+    items = []
+    for row, record in enumerate(records(folder / file)):
+        place = f"{file} record {row}"
+        question = field(record, "text_in", str, place)
+        items.append(
+            Item(
+                # Questions repeat, so only the position tells the items apart.
+                id=f"{row:05d}",
+                image=image_at(folder / _IMAGES.path, field(record, "image_id", str, place), place),
+                question=question.replace(" exis in ", " exist in ") if repaired else question,
+                references=(field(record, "text_out", str, place),),
+                category=_bin(field(record, "n_obj_exist", int, place)),
             )
-        return items
-
-    return read
-
-
-def _as_published(question: str) -> str:
-    return question
+        )
+    return items
 
 
-def _repaired(question: str) -> str:
-    return question.replace(" exis in ", " exist in ")
-
-
-def _add(name: str, title: str, kind: Kind, file: str, hint: str, repair: Callable[[str], str]) -> None:
+def _add(name: str, title: str, kind: Kind, file: str, hint: str, repaired: bool = False) -> None:
     add_task(
         Task(
             name=name,
@@ -67,12 +56,12 @@ def _add(name: str, title: str, kind: Kind, file: str, hint: str, repair: Callab
                 Split("all", 10000, (Source(file, _SITE, "none stated"), _IMAGES), "the published file"),
             ),
             prompts=question_prompts("{question}", f"{{question}}\n{hint}"),
-            read=_reader(repair),
+            read=partial(_read, repaired=repaired),
         )
     )
 
 
 _NUMBER, _YES_NO = "Answer with a number.", "Answer with yes or no."
-_add("vcr-oc", "VCR counting", "count", "vcr1_oc.json", _NUMBER, _as_published)
-_add("vcr-mci", "VCR identification (leaks)", "yes-no", "vcr1_mci.json", _YES_NO, _as_published)
-_add("vcr-mci-repaired", "VCR identification (repaired)", "yes-no", "vcr1_mci.json", _YES_NO, _repaired)
+_add("vcr-oc", "VCR counting", "count", "vcr1_oc.json", _NUMBER)
+_add("vcr-mci", "VCR identification (leaks)", "yes-no", "vcr1_mci.json", _YES_NO)
+_add("vcr-mci-repaired", "VCR identification (repaired)", "yes-no", "vcr1_mci.json", _YES_NO, repaired=True)
