@@ -5,7 +5,7 @@ from typing import Any
 
 from finegold.errors import DataError
 from finegold.run import write_json
-from finegold.samples.formats.json_text import read_json
+from finegold.samples.json_text import read_json
 
 LMMS_TASKS = {
     "flickr30k_test": "flickr30k",

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from finegold.samples.exclusions import Exclusion, ImageError
-from finegold.samples.formats.records import canonical_record, without_id
 from finegold.samples.images import DEFAULT_LIMITS, ImageFacts, ImageLimits, check_image
+from finegold.samples.records import canonical_record, without_id
 from finegold.samples.sample import IMAGE_PLACEHOLDER, Row, Sample
 
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, TypeVar, cast
 from finegold.errors import ConfigError, DataError
 from finegold.registry import Registry
 from finegold.samples.exclusions import RowError
-from finegold.samples.formats.records import Parsed, RawImage, hashed_id, parse_record, record_id
+from finegold.samples.records import Parsed, RawImage, hashed_id, parse_record, record_id
 from finegold.samples.roots import ImageRoot, choose_root, write_images
 from finegold.samples.sample import ImageRef, Row, Sample
 

@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 
 from finegold.errors import DataError
+from finegold.samples.arrow import TableDataset, first_line, kept_rows, skip_rows
 from finegold.samples.dataset import FORMATS, DataFiles
-from finegold.samples.formats.arrow import TableDataset, first_line, kept_rows, skip_rows
-from finegold.samples.formats.json_text import dump_json, read_json
+from finegold.samples.json_text import dump_json, read_json
 
 _COUNTED = ("splits", "dataset_size", "download_size", "download_checksums", "size_in_bytes")
 """Fields of `dataset_info.json` that describe the whole dataset and would be wrong for a subset."""

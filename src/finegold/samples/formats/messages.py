@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from finegold.errors import DataError
 from finegold.samples.dataset import FORMATS, DataFiles, Dataset, ReadOptions
 from finegold.samples.exclusions import RowError
-from finegold.samples.formats.json_text import (
+from finegold.samples.json_text import (
     Encoding,
     decode_line,
     detect_encoding,
@@ -24,7 +24,7 @@ from finegold.samples.formats.json_text import (
     read_json,
     read_lines,
 )
-from finegold.samples.formats.records import parse_record
+from finegold.samples.records import parse_record
 from finegold.samples.roots import ImageRoot
 
 _LEADING = 100

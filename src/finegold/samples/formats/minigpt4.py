@@ -12,7 +12,7 @@ from typing import Any
 from finegold.samples.dataset import FORMATS
 from finegold.samples.exclusions import RowError
 from finegold.samples.formats.messages import JsonDataset
-from finegold.samples.formats.records import (
+from finegold.samples.records import (
     DEFAULT_INSTRUCTION,
     Parsed,
     RawImage,

@@ -18,7 +18,7 @@ from typing import Any
 from finegold.errors import DataError
 from finegold.samples.dataset import FORMATS, DataFiles, Dataset
 from finegold.samples.exclusions import RowError
-from finegold.samples.formats.records import Parsed, RawImage, check_text, named_images, parse_record
+from finegold.samples.records import Parsed, RawImage, check_text, named_images, parse_record
 from finegold.samples.roots import ImageRoot
 
 IMAGE_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"})
