@@ -313,7 +313,7 @@ def test_a_reply_is_kept_before_it_is_handed_on(tmp_path: Path, monkeypatch: pyt
         def die(*_: Any) -> None:
             raise Dead
 
-        monkeypatch.setattr(client._audit, "reply", die)
+        monkeypatch.setattr(client._audit, "write", die)
         with pytest.raises(Dead):
             await client.complete(ask(0))
         await client.close()

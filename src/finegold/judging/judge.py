@@ -15,7 +15,6 @@ from finegold.llm import (
     Halted,
     LoopThread,
     Plan,
-    Planner,
     Session,
     map_bounded,
 )
@@ -126,11 +125,11 @@ def plan_judging(
     a: AnswerSet, b: AnswerSet, questions: Sequence[JudgeQuestion], session: Session, settings: JudgeSettings
 ) -> Plan:
     """What judging would send and cost, if every verdict can be read at once. Sends nothing."""
-    planner = Planner(session.cache, session.limits)
+    plan = Plan(session.cache, session.limits)
     for question in questions:
         for order in ORDERS:
-            planner.add(next(_requests(question, order, a, b, settings)))
-    return planner.plan()
+            plan.add(next(_requests(question, order, a, b, settings)))
+    return plan
 
 
 def _requests(

@@ -4,20 +4,47 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from finegold.llm.audit import Audit, utc_now
-from finegold.llm.backoff import Breaker, wait_before
 from finegold.llm.budget import Budget, Limits, estimate_tokens
-from finegold.llm.cache import Cache
+from finegold.llm.cache import Cache, default_cache
 from finegold.llm.endpoint import Endpoint
-from finegold.llm.limits import Rate
+from finegold.llm.pace import Breaker, Rate, wait_before
 from finegold.llm.reply import CallFailed, ChatReply, Halted, RequestError, read_body
 from finegold.llm.request import ChatRequest
-from finegold.llm.transport import Transport
+from finegold.llm.transport import HttpTransport
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Everything about calls that does not change a reply.
+
+    Attributes:
+        endpoint: Where calls go and how fast.
+        limits: Most calls and dollars.
+        cache: SQLite file of replies; the user's cache folder by default, so that runs share it.
+        audit: JSONL file of the exchanges; None keeps none.
+    """
+
+    endpoint: Endpoint
+    limits: Limits = field(default_factory=Limits)
+    cache: Path = field(default_factory=default_cache)
+    audit: Path | None = None
+
+    async def open(self) -> "CachedClient":
+        """A client in the running event loop; close it after use.
+
+        Raises:
+            MissingExtraError: If aiohttp is missing.
+            RunError: If the cache or the audit cannot be used.
+        """
+        return CachedClient(self)
 
 
 class CachedClient:
@@ -27,37 +54,19 @@ class CachedClient:
 
     Attributes:
         budget: What was spent.
-        notes: What was not done as asked, for the user: structured output refused, say.
+        notes: What was done otherwise than requested, for the user: structured output refused, say.
         halted: Why nothing is sent any more; None while calls go on.
     """
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        transport: Transport,
-        cache: Cache,
-        audit: Audit,
-        limits: Limits,
-        *,
-        seed: int = 0,
-    ) -> None:
-        """Put the parts together.
-
-        Args:
-            endpoint: Pace and patience.
-            transport: The wire.
-            cache: Of replies.
-            audit: Of exchanges.
-            limits: Of calls and dollars.
-            seed: Of the jitter between retries.
-        """
-        self.budget = Budget(limits)
+    def __init__(self, session: Session) -> None:
+        endpoint = session.endpoint
+        self.budget = Budget(session.limits)
         self.notes: list[str] = []
         self._endpoint = endpoint
-        self._transport = transport
-        self._cache = cache
-        self._audit = audit
-        self._rng = random.Random(seed)
+        self._transport = HttpTransport(endpoint)
+        self._cache = Cache(session.cache)
+        self._audit = Audit(session.audit)
+        self._jitter = random.Random(0)
         self._breaker = Breaker(endpoint)
         self._slots = asyncio.Semaphore(endpoint.concurrency)
         self._requests = Rate(endpoint.requests_per_minute)
@@ -78,11 +87,11 @@ class CachedClient:
             CallFailed: With the reason, if there is none after all retries.
             Halted: If it was not sent and no later one will be.
         """
-        keyed = {r.key(): r for r in (request, request.plain) if r is not None}
+        keyed = request.keyed()
         found = self._cache.first(keyed)
         if found is not None:
             key, reply = found
-            self._audit.reply(keyed[key], key, self._cache.marker(key), reply, 0.0)
+            self._audit.write(keyed[key], key, self._cache.marker(key), reply, 0.0)
             return reply
         key = next(iter(keyed))
         task = self._in_flight.get(key)
@@ -121,7 +130,7 @@ class CachedClient:
                 too_long = (error.retry_after or 0.0) > self._endpoint.longest_wait
                 if retry >= self._endpoint.retries or too_long:
                     raise CallFailed(self._given_up(error, retry + 1, too_long)) from None
-                await asyncio.sleep(wait_before(retry, error.retry_after, self._endpoint, self._rng))
+                await asyncio.sleep(wait_before(retry, error.retry_after, self._endpoint, self._jitter))
                 retry += 1
 
     async def _try(self, key: str, request: ChatRequest) -> ChatReply:
@@ -131,7 +140,7 @@ class CachedClient:
         await self._tokens.take(prompt + request.max_tokens)
         if self._breaker.halted is not None:
             raise Halted(f"not asked: {self._breaker.halted}")
-        async with self.budget.reserve(prompt, request.max_tokens) as reservation:
+        async with self.budget.reserve(prompt, request.max_tokens):
             body = request.payload(marker)
             if self._length_field != "max_tokens":
                 body[self._length_field] = body.pop("max_tokens")
@@ -142,12 +151,12 @@ class CachedClient:
                 self._cache.put(key, request, reply)
             except RequestError as error:
                 if error.charged:
-                    reservation.lost()
-                self._audit.error(request, key, marker, error, time.monotonic() - started)
+                    self.budget.count(prompt, request.max_tokens, None)
+                self._audit.write(request, key, marker, error, time.monotonic() - started)
                 raise
-            reservation.paid(reply)
-            self._tokens.correct(sum(reservation.charge) - prompt - request.max_tokens)
-            self._audit.reply(request, key, marker, reply, time.monotonic() - started)
+            used = self.budget.count(prompt, request.max_tokens, reply)
+            self._tokens.correct(used - prompt - request.max_tokens)
+            self._audit.write(request, key, marker, reply, time.monotonic() - started)
             self._breaker.success()
             return reply
 

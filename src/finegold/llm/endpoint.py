@@ -1,6 +1,5 @@
 """Where calls go and how fast: base URL, key, limits. The key never leaves this object by accident."""
 
-import os
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -71,33 +70,3 @@ class Endpoint:
         """Scheme, host and port, for messages: a query or a path may hold secrets."""
         parts = urlsplit(self.base_url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else "that"
-
-
-def endpoint_from(base_url: str | None = None, api_key: str | None = None) -> tuple[str, SecretStr]:
-    """Base URL and key from what was given, else from the environment.
-
-    FINEGOLD_LLM_BASE_URL, then OpenAI's own address; FINEGOLD_LLM_API_KEY, then OPENAI_API_KEY. A local
-    server that asks for no key needs none.
-
-    Raises:
-        ConfigError: If there is neither an address nor a key.
-    """
-    url = base_url or os.environ.get("FINEGOLD_LLM_BASE_URL")
-    key = api_key or os.environ.get("FINEGOLD_LLM_API_KEY") or os.environ.get("OPENAI_API_KEY")
-    if url is None and key is None:
-        raise ConfigError(
-            "no LLM endpoint is set: give --base-url or set FINEGOLD_LLM_BASE_URL (OPENAI_API_KEY for OpenAI)"
-        )
-    return (url or OPENAI_URL).rstrip("/"), SecretStr(key or "none")
-
-
-def model_from(model: str | None = None) -> str:
-    """The model's name from what was given, else from FINEGOLD_LLM_MODEL.
-
-    Raises:
-        ConfigError: If neither names one.
-    """
-    name = model or os.environ.get("FINEGOLD_LLM_MODEL")
-    if not name:
-        raise ConfigError("no model is named: give --model, or set FINEGOLD_LLM_MODEL")
-    return name

@@ -116,6 +116,10 @@ class ChatRequest:
         }
         return hashlib.sha256(canonical_json(content).encode("utf-8", "surrogatepass")).hexdigest()
 
+    def keyed(self) -> "dict[str, ChatRequest]":
+        """This request and its `plain` form, if there is one, by their keys."""
+        return {form.key(): form for form in (self, self.plain) if form is not None}
+
     def payload(self, marker: str) -> dict[str, Any]:
         """Body of the HTTP request in the Chat Completions format."""
         body: dict[str, Any] = {

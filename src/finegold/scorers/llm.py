@@ -19,7 +19,6 @@ from finegold.llm import (
     LoopThread,
     Picture,
     Plan,
-    Planner,
     echoes,
     holds_control_tokens,
     map_bounded,
@@ -101,11 +100,11 @@ class LlmScorer(Scorer):
             samples: The rows.
             images: Only for a scorer that shows them: as in `Batch.images`.
         """
-        planner = Planner(context.session.cache, context.session.limits)
+        plan = Plan(context.session.cache, context.session.limits)
         for sample, image in zip(samples, repeat(None) if images is None else images, strict=False):
             if self._inapplicable(sample, image) is None:
-                planner.add(self.request(sample, image))
-        return planner.plan()
+                plan.add(self.request(sample, image))
+        return plan
 
     def request(self, sample: Sample, image: Image.Image | None = None, attempt: int = 0) -> ChatRequest:
         """The call for one row."""

@@ -1,26 +1,65 @@
-"""When to try again: backoff with jitter, and a circuit breaker for an endpoint that is down."""
+"""The pace of calls: limits per minute, backoff with jitter, and a breaker for an endpoint that is down."""
 
 import asyncio
 import random
+import time
 
 from finegold.llm.endpoint import Endpoint
 from finegold.llm.reply import Halted
 
 
-def wait_before(retry: int, asked: float | None, endpoint: Endpoint, rng: random.Random) -> float:
+class Rate:
+    """A leaky bucket: at most `per_minute` units a minute, of which up to a tenth may go at once.
+
+    Waiters are served in the order in which they came. One unit more than the burst is let through when the
+    bucket is full, so that a single large request does not wait for ever.
+    """
+
+    def __init__(self, per_minute: float | None) -> None:
+        self._per_second = per_minute / 60.0 if per_minute is not None else None
+        self._burst = max(1.0, per_minute / 10) if per_minute is not None else 0.0
+        self._debt = 0.0
+        self._seen = time.monotonic()
+        self._turn = asyncio.Lock()
+
+    async def take(self, units: float) -> None:
+        """Wait until the units fit, then take them."""
+        if self._per_second is None:
+            return
+        async with self._turn:
+            self._drain()
+            excess = self._debt + min(units, self._burst) - self._burst
+            if excess > 0:
+                await asyncio.sleep(excess / self._per_second)
+                self._drain()
+            self._debt += units
+
+    def correct(self, units: float) -> None:
+        """Take more, or give back if negative, after the true count is known."""
+        if self._per_second is not None:
+            self._debt = max(0.0, self._debt + units)
+
+    def _drain(self) -> None:
+        assert self._per_second is not None
+        now = time.monotonic()
+        self._debt = max(0.0, self._debt - (now - self._seen) * self._per_second)
+        self._seen = now
+
+
+def wait_before(retry: int, retry_after: float | None, endpoint: Endpoint, rng: random.Random) -> float:
     """Seconds before a retry.
 
     Exponential from `endpoint.backoff`, times 0.5 to 1 so that calls that failed together do not return
     together ("equal jitter"). A `Retry-After` is a lower bound, plus up to a tenth.
 
     Args:
-        retry: 0 for the first.
-        asked: `Retry-After` in seconds.
-        endpoint: Holds the first and the longest wait.
+        retry: Number of the retry, 0 for the first.
+        retry_after: `Retry-After` in seconds; None if the endpoint named none.
+        endpoint: Gives the first and the longest wait.
         rng: Source of the jitter.
     """
-    own = min(endpoint.longest_wait, endpoint.backoff * 2.0**retry) * (0.5 + rng.random() / 2)
-    return own if asked is None else max(own, asked * (1 + rng.random() / 10))
+    backoff = min(endpoint.longest_wait, endpoint.backoff * 2.0**retry) * (0.5 + rng.random() / 2)
+    return backoff if retry_after is None else max(backoff, retry_after * (1 + rng.random() / 10))
 
 
 class Breaker:
