@@ -56,11 +56,9 @@ def run(
             except CallFailed as failure:
                 return failure
 
-        results: dict[int, ChatReply | CallFailed] = {}
-        async for position, result in map_bounded(one, requests, concurrency=place.concurrency):
-            results[position] = result
+        results = await map_bounded(one, requests, concurrency=place.concurrency)
         await client.close()
-        return [results[i] for i in range(len(requests))], client
+        return results, client
 
     with FakeServer(script) as server:
         outcome, client = asyncio.run(main(server.url))

@@ -77,9 +77,7 @@ async def judge(
         return await _verdict(*task, a, b, client, settings, seen)
 
     tasks = [(question, order) for question in questions for order in ORDERS]
-    verdicts: dict[int, OrderVerdict] = {}
-    async for position, verdict in map_bounded(one, tasks, concurrency=concurrency):
-        verdicts[position] = verdict
+    verdicts = await map_bounded(one, tasks, concurrency=concurrency)
     comparisons = tuple(
         ComparedAnswers(
             question.id,
@@ -108,17 +106,11 @@ def judge_in_session(
     a: AnswerSet, b: AnswerSet, questions: Sequence[JudgeQuestion], session: Session, settings: JudgeSettings
 ) -> Judgement:
     """`judge` with a client of the session, which is closed afterwards; its notes are in the result."""
-
-    async def with_client() -> Judgement:
-        client = await session.open()
-        try:
-            found = await judge(a, b, questions, client, settings, concurrency=session.endpoint.concurrency)
-            return replace(found, notes=tuple(client.notes))
-        finally:
-            await client.close()
-
+    concurrency = session.endpoint.concurrency
     with LoopThread() as loop:
-        return loop.run(with_client())
+        client = loop.open(session)
+        found = loop.run(judge(a, b, questions, client, settings, concurrency=concurrency))
+        return replace(found, notes=tuple(client.notes))
 
 
 def plan_judging(

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -203,39 +203,28 @@ APART = 0.001
 
 async def map_bounded(
     function: Callable[[T], Awaitable[R]], items: Iterable[T], *, concurrency: int
-) -> AsyncIterator[tuple[int, R]]:
-    """Apply a coroutine function with bounded concurrency and yield (position, result) as they finish.
+) -> list[R]:
+    """Apply a coroutine function with bounded concurrency and return the results in the items' order.
 
-    Items are drawn when a worker is free, so memory does not grow with their number. A worker that waits to
-    retry draws nothing, so an endpoint that says "too many requests" is asked less.
+    Items are drawn when a worker is free, so they need not be in memory. A worker that waits to retry draws
+    nothing, so an endpoint that says "too many requests" is asked less.
 
     Raises:
         Exception: The first that the function raised; the others are cancelled.
     """
     numbered = enumerate(items)
-    done: asyncio.Queue[tuple[int, R] | None] = asyncio.Queue(maxsize=concurrency)
+    results: dict[int, R] = {}
 
     async def work(number: int) -> None:
         # Calls that begin together end together, and their replies wait for one another, round after round.
         await asyncio.sleep(number * APART)
         for position, item in numbered:
-            await done.put((position, await function(item)))
+            results[position] = await function(item)
 
-    async def work_all() -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for number in range(concurrency):
-                    group.create_task(work(number))
-        finally:
-            await done.put(None)
-
-    runner = asyncio.ensure_future(work_all())
     try:
-        while (result := await done.get()) is not None:
-            yield result
-        try:
-            await runner
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from None
-    finally:
-        runner.cancel()
+        async with asyncio.TaskGroup() as group:
+            for number in range(concurrency):
+                group.create_task(work(number))
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [results[position] for position in range(len(results))]

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from finegold.errors import ConfigError
 from finegold.llm.budget import Limits, Prices
 from finegold.llm.cache import default_cache
-from finegold.llm.client import Session
+from finegold.llm.client import CachedClient, Session
 from finegold.llm.endpoint import OPENAI_URL, Endpoint
 
 T = TypeVar("T")
@@ -124,6 +124,7 @@ class LoopThread:
     """
 
     def __init__(self) -> None:
+        self._clients: list[CachedClient] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="finegold-llm", daemon=True)
         self._thread.start()
@@ -137,6 +138,12 @@ class LoopThread:
             future.cancel()
             raise
 
+    def open(self, session: Session) -> CachedClient:
+        """A client of the session for this loop, which is closed with it; raises as `CachedClient`."""
+        client = self.run(session.open())
+        self._clients.append(client)
+        return client
+
     def __enter__(self) -> Self:
         return self
 
@@ -144,9 +151,11 @@ class LoopThread:
         self.close()
 
     def close(self) -> None:
-        """Cancel what still runs, let it clean up, and stop the loop and its thread."""
+        """Close the clients, cancel what still runs, let it clean up, and stop the loop and its thread."""
         if self._loop.is_closed():
             return
+        for client in self._clients:
+            self.run(client.close())
         self.run(_end_tasks())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

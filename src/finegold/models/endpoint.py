@@ -81,21 +81,17 @@ class EndpointModel(AnswersOnly):
         ]
         if self._loop is None:
             self._loop = LoopThread()
-        return self._loop.run(self._ask_all(requests))
+        if self._client is None:
+            self._client = self._loop.open(self._session)
+        return self._loop.run(self._ask_all(self._client, requests))
 
     def close(self) -> None:
         """Close the connections."""
         if self._loop is not None:
-            if self._client is not None:
-                self._loop.run(self._client.close())
             self._loop.close()
             self._loop = self._client = None
 
-    async def _ask_all(self, requests: Sequence[ChatRequest]) -> list[str | Exclusion]:
-        if self._client is None:
-            self._client = await self._session.open()
-        client = self._client
-
+    async def _ask_all(self, client: CachedClient, requests: Sequence[ChatRequest]) -> list[str | Exclusion]:
         async def ask(request: ChatRequest) -> str | Exclusion:
             try:
                 reply = await client.complete(request)
@@ -109,9 +105,4 @@ class EndpointModel(AnswersOnly):
                 return Exclusion("no-answer", f"the endpoint gave no text ({reply.finish_reason})")
             return reply.text
 
-        answers: list[str | Exclusion] = [""] * len(requests)
-        async for position, answer in map_bounded(
-            ask, requests, concurrency=self._session.endpoint.concurrency
-        ):
-            answers[position] = answer
-        return answers
+        return await map_bounded(ask, requests, concurrency=self._session.endpoint.concurrency)

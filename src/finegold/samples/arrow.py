@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from finegold.errors import DataError
-from finegold.samples.dataset import DataFiles, Dataset, ReadOptions
+from finegold.samples.dataset import DataFiles, Dataset
 from finegold.samples.exclusions import RowError
 from finegold.samples.roots import ImageRoot
 
@@ -25,12 +25,10 @@ class TableDataset(Dataset):
         counts: Number of rows of each.
     """
 
-    def __init__(
-        self, source: DataFiles, options: ReadOptions | None = None, root: ImageRoot | None = None
-    ) -> None:
+    def __init__(self, source: DataFiles, root: ImageRoot | None = None) -> None:
         self.shards = self.find_shards(source)
         self.counts = [self.count_rows(shard) for shard in self.shards]
-        super().__init__(source, options, root)
+        super().__init__(source, root)
 
     def find_shards(self, source: DataFiles) -> list[Path]:
         """The table files."""

@@ -118,7 +118,7 @@ class Repeats:
 
     def judge(self, checked: Checked) -> Checked:
         """Exclude the row if it repeats an earlier usable one."""
-        if checked.exclusion is not None or checked.content_hash is None:
+        if checked.content_hash is None:
             return checked
         exclusion = self.add(checked.row.id, checked.content_hash, checked.row.place)
         return (

@@ -12,7 +12,9 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from urllib.parse import SplitResult, urljoin, urlsplit
+from contextlib import suppress
+from string import punctuation
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from finegold.samples.exclusions import ImageError
 
@@ -112,8 +114,9 @@ def _request(parts: SplitResult, address: str, max_bytes: int, deadline: float) 
             current[0] = secure
             secure.do_handshake()
         connection.sock = current[0]
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("GET", _quoted(target), headers={"User-Agent": "finegold", "Accept": "image/*"})
+        # Escaped, so that an address cannot smuggle in a header.
+        target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=punctuation)
+        connection.request("GET", target, headers={"User-Agent": "finegold", "Accept": "image/*"})
         found = _response(connection.getresponse(), parts, max_bytes)
         if time.monotonic() >= deadline:
             # A connection that was shut reads like one that ended, and its body may be cut.
@@ -150,12 +153,5 @@ def _response(
 
 
 def _shut(current: list[socket.socket]) -> None:
-    try:
+    with suppress(OSError):
         socket.socket.shutdown(current[0], socket.SHUT_RDWR)
-    except OSError:
-        return
-
-
-def _quoted(target: str) -> str:
-    """Escape what may not stand in a request line, so that an address cannot smuggle in a header."""
-    return "".join(c if "!" <= c <= "~" else "".join(f"%{byte:02X}" for byte in c.encode()) for c in target)

@@ -221,25 +221,21 @@ def orientation(image: Image.Image) -> int:
 
 
 def _to_rgb(ref: ImageRef, image: Image.Image) -> Image.Image:
+    mode, transparent = image.mode, "transparency" in image.info
     try:
-        return _convert(image)
+        if mode == "RGB" and not transparent:
+            return image
+        if mode == "I" or mode.startswith("I;16"):
+            return _from_integers(image).convert("RGB")
+        if mode == "F":
+            raise ValueError("its pixels are floating-point numbers without a range")
+        if mode in ("RGBA", "LA", "PA", "La", "RGBa") or transparent:
+            layered = image.convert("RGBA")
+            white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
+            return Image.alpha_composite(white, layered).convert("RGB")
+        return image.convert("RGB")
     except ValueError as error:
         raise _error(ref, f"cannot be shown as RGB ({error})") from None
-
-
-def _convert(image: Image.Image) -> Image.Image:
-    mode = image.mode
-    if mode == "RGB" and "transparency" not in image.info:
-        return image
-    if mode == "I" or mode.startswith("I;16"):
-        return _from_integers(image).convert("RGB")
-    if mode == "F":
-        raise ValueError("its pixels are floating-point numbers without a range")
-    if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        layered = image.convert("RGBA")
-        white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, layered).convert("RGB")
-    return image.convert("RGB")
 
 
 def _from_integers(image: Image.Image) -> Image.Image:

@@ -11,7 +11,7 @@ absolute paths below that are looked up in the new root.
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -40,14 +40,8 @@ class ImageRoot:
     former: tuple[str, ...] = ()
 
     @classmethod
-    def at(cls, folder: Path | None, *, allow_urls: bool = False) -> "ImageRoot":
-        """The root at an existing folder.
-
-        Raises:
-            DataError: If it is not a folder.
-        """
-        if folder is None:
-            return cls(None, allow_urls)
+    def at(cls, folder: Path, *, allow_urls: bool = False) -> "ImageRoot":
+        """The root at an existing folder; raises DataError if it is none."""
         if not folder.is_dir():
             found = "a file" if folder.exists() else "nothing"
             raise DataError(f"the image folder {folder} is {found}, expected a folder: check --images")
@@ -123,21 +117,6 @@ class ImageRoot:
 
 def _inside(path: str, root: str) -> bool:
     return path == root or path.startswith(root if root.endswith(os.sep) else root + os.sep)
-
-
-def choose_root(beside: Path, names: Sequence[str], folders: Sequence[str] = ("images", "image")) -> Path:
-    """The image root when the user names none: a folder beside the data, or the data's own folder.
-
-    The one where most of the first records' images are; without any, the first that exists.
-
-    Args:
-        beside: The folder that holds the data file.
-        names: Image paths of the first records.
-        folders: Names tried, in order, before `beside` itself.
-    """
-    candidates = [folder for name in folders if (folder := beside / name).is_dir()] + [beside]
-    relative = [name for name in names if "\0" not in name and not os.path.isabs(name)]
-    return max(candidates, key=lambda folder: sum((folder / name).is_file() for name in relative))
 
 
 def write_images(root: ImageRoot, refs: Iterable[ImageRef], target: Path, *, link: bool) -> int:

@@ -1,6 +1,5 @@
 """The nouns of a dataset: a Sample with its turns and images, and the Row that it was read from."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -55,18 +54,16 @@ class Sample:
     @property
     def instruction(self) -> str:
         """The user's turns, image placeholders removed, joined by newlines."""
-        return "\n".join(_without_placeholders(self.turns, "user"))
+        return self._text("user")
 
     @property
     def answer(self) -> str:
         """The assistant's turns, joined by newlines: what a model would be trained to say."""
-        return "\n".join(_without_placeholders(self.turns, "assistant"))
+        return self._text("assistant")
 
-
-def _without_placeholders(turns: tuple[Turn, ...], role: Role) -> Iterator[str]:
-    for turn in turns:
-        if turn.role == role:
-            yield turn.text.replace(IMAGE_PLACEHOLDER, "").strip()
+    def _text(self, role: Role) -> str:
+        texts = (turn.text for turn in self.turns if turn.role == role)
+        return "\n".join(text.replace(IMAGE_PLACEHOLDER, "").strip() for text in texts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from finegold.engines.threads import map_ordered
 from finegold.errors import DataError
@@ -92,44 +93,30 @@ def ingest(
 
     def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
         checked = map_ordered(partial(check, limits=limits), dataset.rows(held * PART_ROWS), workers=workers)
-        judged = _advancing(map(repeats.judge, checked), advance, strict)
+        judged = map(repeats.judge, checked)
         for part in itertools.count(held):
-            rows = list(itertools.islice(judged, PART_ROWS))
+            rows = []
+            for one in itertools.islice(judged, PART_ROWS):
+                if strict and one.exclusion is not None:
+                    raise _strict_error(one.row.place, one.row.id, one.exclusion.reason)
+                advance(1)
+                rows.append(_table_row(one))
             if not rows and part not in missing:
                 break
-            yield part, pa.Table.from_pylist([_table_row(row) for row in rows], schema=SCHEMA)
+            yield part, pa.Table.from_pylist(rows, schema=SCHEMA)
             for row in rows:
-                if row.exclusion is not None:
-                    _log(run, row)
+                if row["code"] is not None:
+                    facts = {name: row[name] for name in ("row", "place", "code", "reason")}
+                    run.log("excluded", id=row["sample_id"], **facts)
 
     every = np.ones(dataset.count(), np.bool_)
     return fill(run, table, make, usable=every, step="ingest", label="Checking rows")
 
 
-def _advancing(judged: Iterator[Checked], advance: Any, strict: bool) -> Iterator[Checked]:
-    for row in judged:
-        if strict and row.exclusion is not None:
-            raise strict_error(row.row.place, row.row.id, row.exclusion.reason)
-        advance(1)
-        yield row
-
-
-def strict_error(place: str, sample_id: str, reason: str) -> DataError:
+def _strict_error(place: str, sample_id: str, reason: str) -> DataError:
     """The error that `--strict` stops with."""
     return DataError(
         f"{place} (id '{sample_id}') cannot be used: {reason}; without --strict it is excluded and counted"
-    )
-
-
-def _log(run: RunFolder, row: Checked) -> None:
-    assert row.exclusion is not None
-    run.log(
-        "excluded",
-        row=row.row.index,
-        id=_printable(row.row.id),
-        place=_printable(row.row.place),
-        code=row.exclusion.code,
-        reason=_printable(row.exclusion.reason),
     )
 
 
@@ -177,7 +164,7 @@ def _held_parts(table: PartTable, dataset: Dataset, repeats: Repeats, strict: bo
             if row["status"] == "ok":
                 repeats.add(row["sample_id"], row["content_hash"], row["place"])
             elif strict:
-                raise strict_error(row["place"], row["sample_id"], row["reason"])
+                raise _strict_error(row["place"], row["sample_id"], row["reason"])
         part += 1
     return part
 
@@ -232,9 +219,10 @@ def stamp(dataset: Dataset) -> dict[str, Any]:
 
     JSON-able. Image files are not part of it: `ingest` compares those that the rows name.
     """
+    source = dataset.source
     return {
         "format": dataset.format,
-        "options": asdict(dataset.options),
+        "options": {"instruction": source.instruction, "ids": source.ids, "allow_urls": source.allow_urls},
         "image_root": None if dataset.image_root is None else str(dataset.image_root),
         "files": [[file.name, file_stamp(file)] for file in dataset.files()],
     }
@@ -246,11 +234,9 @@ def dataset_fingerprint(table: pa.Table) -> str:
     Args:
         table: A table with the columns `sample_id`, `status` and `content_hash` of `SCHEMA`.
     """
-    columns = (table[name].to_pylist() for name in ("sample_id", "status", "content_hash"))
-    pairs = sorted(
-        (sample_id, content) for sample_id, status, content in zip(*columns, strict=True) if status == "ok"
-    )
+    usable = table.filter(pc.equal(table["status"], "ok"))
+    pairs = zip(usable["sample_id"].to_pylist(), usable["content_hash"].to_pylist(), strict=True)
     digest = hashlib.sha256()
-    for sample_id, content in pairs:
+    for sample_id, content in sorted(pairs):
         digest.update(f"{len(sample_id)}:{sample_id}={content}\n".encode())
     return digest.hexdigest()

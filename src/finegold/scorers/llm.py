@@ -82,11 +82,8 @@ class LlmScorer(Scorer):
             MissingExtraError: If aiohttp is missing.
             RunError: If the cache or the audit cannot be used.
         """
-        session = context.session
-        loop = LoopThread()
-        context.exit.callback(loop.close)
-        client = loop.run(session.open())
-        context.exit.callback(lambda: loop.run(client.close()))
+        loop = context.exit.enter_context(LoopThread())
+        client = loop.open(context.session)
         context.exit.callback(lambda: context.notes.extend(_used(client)))
         return lambda batch: loop.run(self._score_all(client, context, batch))
 
@@ -130,12 +127,7 @@ class LlmScorer(Scorer):
         async def score(row: tuple[Sample, Image.Image | None]) -> Score:
             return await self._score_row(client, *row, retry=context.retry)
 
-        scores: dict[int, Score] = {}
-        async for position, found in map_bounded(
-            score, rows, concurrency=context.session.endpoint.concurrency
-        ):
-            scores[position] = found
-        return [scores[position] for position in range(len(rows))]
+        return await map_bounded(score, rows, concurrency=context.session.endpoint.concurrency)
 
     async def _score_row(
         self, client: CachedClient, sample: Sample, image: Image.Image | None, *, retry: bool

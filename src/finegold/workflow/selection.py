@@ -187,8 +187,8 @@ def build_manifest(
             sequence=rows.sequence,
             format=dataset.format,
             name=dataset.path.name,
-            instruction=dataset.options.instruction,
-            ids=dataset.options.ids,
+            instruction=dataset.source.instruction,
+            ids=dataset.source.ids,
         ),
         configuration=Configuration(
             preset=settings.preset.content(),

@@ -58,7 +58,7 @@ class MiniGPT4Dataset(JsonDataset):
         if name is None:
             raise RowError("the record has no image_id")
         caption = expect_type(record.get("caption"), str, "the field 'caption'", "text")
-        instruction = self.options.instruction
+        instruction = self.source.instruction
         prompt = Turn("user", DEFAULT_INSTRUCTION if instruction is None else instruction)
         turns = place_images([prompt, Turn("assistant", check_text(caption, "the field 'caption'"))], 1)
         return Parsed(name, (RawImage(name + SUFFIXES[0]),), tuple(turns))
