@@ -19,11 +19,7 @@ class Audit:
     """Appends to a file; a line is written in one piece, so a kill leaves at most one broken last line."""
 
     def __init__(self, path: Path | None) -> None:
-        """Open for appending; None keeps no audit.
-
-        Raises:
-            RunError: If the file cannot be written.
-        """
+        """Open for appending; None keeps no audit. Raises RunError if the file cannot be written."""
         try:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)

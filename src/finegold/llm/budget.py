@@ -65,11 +65,7 @@ class Limits:
     prices: Prices | None = None
 
     def __post_init__(self) -> None:
-        """Check that the limits can be kept.
-
-        Raises:
-            ConfigError: If dollars are limited and the price is unknown.
-        """
+        """Raise ConfigError if dollars are limited and the price is unknown."""
         if self.max_usd is not None and self.prices is None:
             raise ConfigError(
                 f"--max-usd {self.max_usd:g} cannot be kept because the model's price is unknown: give "
@@ -117,11 +113,7 @@ class Budget:
 
     @asynccontextmanager
     async def reserve(self, prompt_tokens: int, max_tokens: int) -> AsyncIterator[None]:
-        """Reserve the most that one try can cost; inside, `count` what became of it.
-
-        Raises:
-            Halted: If a limit would be passed.
-        """
+        """Reserve the most that one try can cost, or raise Halted; inside, `count` what became of it."""
         prices = self.limits.prices
         most = prices.usd(prompt_tokens, max_tokens) if prices is not None else 0.0
         await self._fit(most)

@@ -37,11 +37,7 @@ class Cache:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open or make the file, readable by its owner only.
-
-        Raises:
-            RunError: If it cannot be opened as a cache.
-        """
+        """Open or make the file, readable by its owner only; raises RunError if it is no cache."""
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

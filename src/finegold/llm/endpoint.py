@@ -45,11 +45,7 @@ class Endpoint:
     down_probes: int = 4
 
     def __post_init__(self) -> None:
-        """Check the address.
-
-        Raises:
-            ConfigError: If it is no http(s) address, or a limit is not positive.
-        """
+        """Raise ConfigError if the address is no http(s) address, or a limit is not positive."""
         parts = urlsplit(self.base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(

@@ -85,11 +85,7 @@ class Breaker:
         self._answered = False
 
     async def admit(self) -> None:
-        """Return when a call may be sent.
-
-        Raises:
-            Halted: If no call will be sent any more.
-        """
+        """Return when a call may be sent; raises Halted if no call will be sent any more."""
         while self.halted is None:
             if self._up.is_set():
                 return

@@ -81,11 +81,7 @@ class RequestError(Exception):
 
 
 def read_body(body: bytes, created: str) -> ChatReply:
-    """A Chat Completions body as a reply.
-
-    Raises:
-        RequestError: `garbled`, if it is cut off, no JSON or not of that format.
-    """
+    """A Chat Completions body as a reply; raises a `garbled` RequestError if it is cut off or not one."""
     try:
         data: Any = json.loads(body)
     except (ValueError, RecursionError):

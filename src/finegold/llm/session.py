@@ -74,11 +74,7 @@ def endpoint_from(base_url: str | None = None, api_key: str | None = None) -> tu
 
 
 def model_from(model: str | None = None) -> str:
-    """The model's name from what was given, else from FINEGOLD_LLM_MODEL.
-
-    Raises:
-        ConfigError: If neither names one.
-    """
+    """The model's name, else FINEGOLD_LLM_MODEL; raises ConfigError if neither is set."""
     name = model or os.environ.get("FINEGOLD_LLM_MODEL")
     if not name:
         raise ConfigError("no model is named: give --model, or set FINEGOLD_LLM_MODEL")

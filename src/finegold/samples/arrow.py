@@ -47,11 +47,7 @@ class TableDataset(Dataset):
         return sum(self.counts)
 
     def records(self, start: int = 0) -> Iterator[tuple[str, Any]]:
-        """Yield every row from `start` on. Places are `NAME row N`, counted from 1 in each file.
-
-        Raises:
-            DataError: If a file is damaged in the middle.
-        """
+        """Yield every row from `start` on. Places are `NAME row N`, counted from 1 in each file."""
         for shard, (file, count) in enumerate(zip(self.shards, self.counts, strict=True)):
             position, start = min(start, count), max(0, start - count)
             try:
@@ -67,11 +63,7 @@ class TableDataset(Dataset):
                 ) from None
 
     def first_records(self) -> Sequence[Any]:
-        """The first rows of each file.
-
-        Raises:
-            DataError: If there are none, or none has a known shape.
-        """
+        """The first rows of each file; raises DataError if there are none, or none has a known shape."""
         records = [
             record
             for shard in range(len(self.shards))

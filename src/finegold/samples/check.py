@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from finegold.samples.exclusions import Exclusion, ImageError
-from finegold.samples.images import DEFAULT_LIMITS, ImageFacts, ImageLimits, check_image
+from finegold.samples.images import ImageFacts, check_image
 from finegold.samples.records import canonical_record, without_id
 from finegold.samples.sample import IMAGE_PLACEHOLDER, Row, Sample
 
@@ -34,7 +34,7 @@ class Checked:
         return self.row.exclusion
 
 
-def check(row: Row, *, limits: ImageLimits = DEFAULT_LIMITS) -> Checked:
+def check(row: Row) -> Checked:
     """Check one row by itself; never raises on a bad one.
 
     `Repeats` finds what needs the other rows: repeated ids and duplicates.
@@ -47,7 +47,7 @@ def check(row: Row, *, limits: ImageLimits = DEFAULT_LIMITS) -> Checked:
     images: list[ImageFacts] = []
     for ref in sample.images:
         try:
-            images.append(check_image(ref, limits=limits))
+            images.append(check_image(ref))
         except ImageError as error:
             exclusion = error.exclusion
             break

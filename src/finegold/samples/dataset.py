@@ -202,11 +202,7 @@ class Dataset(ABC):
         return ImageRoot.at(folder, allow_urls=self.source.allow_urls)
 
     def rows(self, start: int = 0) -> Iterator[Row]:
-        """Yield every record from position `start` on as a row, in file order, bad ones included.
-
-        Raises:
-            DataError: If nothing more can be read.
-        """
+        """Yield every record from position `start` on as a row, bad ones included; raises as `records`."""
         return (self.row(index, *found) for index, found in enumerate(self.records(start), start))
 
     def rows_at(self, positions: Collection[int]) -> Iterator[Row]:

@@ -46,11 +46,7 @@ CODES = _read_codes()
 
 
 def find_code(code: str) -> ExclusionCode:
-    """Find what a code means.
-
-    Raises:
-        DataError: If the code is not in `CODES`.
-    """
+    """Find what a code means; raises DataError if it is not in `CODES`."""
     found = CODES.get(code) or (CODES["SCORER-failed"] if code.endswith("-failed") else None)
     if found is None:
         raise DataError(

@@ -120,11 +120,7 @@ def check_image(ref: ImageRef, *, limits: ImageLimits = DEFAULT_LIMITS) -> Image
 
 
 def read_bytes(ref: ImageRef, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
-    """The encoded bytes of an image.
-
-    Raises:
-        ImageError: If there is nothing to read, or too much.
-    """
+    """The encoded bytes of an image; raises ImageError if there are none or too many."""
     if ref.data is not None:
         data = ref.data
     elif ref.url is not None:

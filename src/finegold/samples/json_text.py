@@ -51,11 +51,7 @@ def _non_ascii(file: BinaryIO) -> tuple[int, int]:
 
 
 def read_json(path: Path) -> Any:
-    """Decode a whole JSON file.
-
-    Raises:
-        DataError: If it is not valid text or not valid JSON; names the line.
-    """
+    """Decode a whole JSON file; raises DataError, which names the line, if it is no valid text or JSON."""
     data, encoding = path.read_bytes(), detect_encoding(path)
     try:
         return json.loads(data.decode(encoding))

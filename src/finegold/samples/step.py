@@ -5,7 +5,6 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
-from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,7 +17,7 @@ from finegold.errors import DataError
 from finegold.run import PART_ROWS, Parts, PartTable, RunFolder, fill
 from finegold.samples.check import Checked, Repeats, check, file_stamp
 from finegold.samples.dataset import Dataset
-from finegold.samples.images import DEFAULT_LIMITS, ImageLimits
+from finegold.samples.images import DEFAULT_LIMITS
 from finegold.samples.sample import Sample
 
 T = TypeVar("T")
@@ -59,7 +58,6 @@ def ingest(
     run: RunFolder,
     dataset: Dataset,
     *,
-    limits: ImageLimits = DEFAULT_LIMITS,
     strict: bool = False,
     workers: int | None = None,
 ) -> PartTable:
@@ -72,7 +70,6 @@ def ingest(
     Args:
         run: Where the table goes.
         dataset: The rows.
-        limits: What images are refused.
         strict: Stop at the first bad row.
         workers: Threads that check images; None for all cores.
 
@@ -82,7 +79,7 @@ def ingest(
     Raises:
         DataError: If `strict` and a row is bad, or the dataset cannot be read on.
     """
-    parameters = {"version": VERSION, "source": stamp(dataset), "limits": asdict(limits)}
+    parameters = {"version": VERSION, "source": stamp(dataset), "limits": asdict(DEFAULT_LIMITS)}
     table = run.table("samples", "ingest", parameters, SCHEMA)
     repeats = Repeats()
     held = _held_parts(table, dataset, repeats, strict)
@@ -92,7 +89,7 @@ def ingest(
         return table
 
     def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
-        checked = map_ordered(partial(check, limits=limits), dataset.rows(held * PART_ROWS), workers=workers)
+        checked = map_ordered(check, dataset.rows(held * PART_ROWS), workers=workers)
         judged = map(repeats.judge, checked)
         for part in itertools.count(held):
             rows = []
@@ -158,7 +155,12 @@ def _held_parts(table: PartTable, dataset: Dataset, repeats: Repeats, strict: bo
     part = 0
     for expected, found in zip(table.paths(), table.parts(columns), strict=False):
         rows = found.to_pylist()
-        if expected != table.part_path(part) or not _images_same(dataset, rows):
+        same = all(
+            not stamped or file_stamp(dataset.locate(name)) == stamped
+            for row in rows
+            for name, stamped in zip(row["images"] or (), row["image_stamps"] or (), strict=True)
+        )
+        if expected != table.part_path(part) or not same:
             break
         for row in rows:
             if row["status"] == "ok":
@@ -167,14 +169,6 @@ def _held_parts(table: PartTable, dataset: Dataset, repeats: Repeats, strict: bo
                 raise _strict_error(row["place"], row["sample_id"], row["reason"])
         part += 1
     return part
-
-
-def _images_same(dataset: Dataset, rows: list[dict[str, Any]]) -> bool:
-    return all(
-        not stamped or file_stamp(dataset.locate(name)) == stamped
-        for row in rows
-        for name, stamped in zip(row["images"] or (), row["image_stamps"] or (), strict=True)
-    )
 
 
 def _discard(table: PartTable, first: int) -> None:

@@ -67,11 +67,23 @@ class WebDataset(Dataset):
         """
         for shard, tar, group in islice(self._groups(), start, None):
             name = group.members[0].name if group.members else group.key
-            yield f"{self.source.files[shard].name} member {name}", _record(tar, group)
+            members: dict[str, bytes] | RowError
+            try:
+                members = group.error or {_extension(member): _read(tar, member) for member in group.members}
+            except RowError as error:
+                members = error
+            record = {"__key__": group.key, "members": members}
+            yield f"{self.source.files[shard].name} member {name}", record
 
     def _groups(self) -> Iterator[tuple[int, tarfile.TarFile, _Group]]:
         for number, shard in enumerate(self.source.files):
-            with _open(shard) as tar:
+            try:
+                opened = tarfile.open(shard, "r:")  # noqa: SIM115 - closed below
+            except (tarfile.TarError, OSError) as error:
+                raise DataError(
+                    f"{shard} is not a tar file ({error}): check that it was fully copied"
+                ) from None
+            with opened as tar:
                 yield from ((number, tar, group) for group in _groups(tar))
 
     def parse(self, record: Any) -> Parsed:
@@ -108,22 +120,6 @@ class WebDataset(Dataset):
                     _copy(tar, group, sink)
                     written += 1
         return out if len(targets) > 1 else targets[0], written
-
-
-def _record(tar: tarfile.TarFile, group: _Group) -> dict[str, Any]:
-    members: dict[str, bytes] | RowError
-    try:
-        members = group.error or {_extension(member): _read(tar, member) for member in group.members}
-    except RowError as error:
-        members = error
-    return {"__key__": group.key, "members": members}
-
-
-def _open(shard: Path) -> tarfile.TarFile:
-    try:
-        return tarfile.open(shard, "r:")
-    except (tarfile.TarError, OSError) as error:
-        raise DataError(f"{shard} is not a tar file ({error}): check that it was fully copied") from None
 
 
 def _groups(tar: tarfile.TarFile) -> Iterator[_Group]:
