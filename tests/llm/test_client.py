@@ -281,7 +281,7 @@ def test_max_usd_is_used_up_and_never_passed(tmp_path: Path) -> None:
     limits = Limits(max_usd=2.2, prices=prices)
     requests = [ask(i, max_tokens=200) for i in range(60)]
     results, server, client = run(lambda _: completion("ok"), tmp_path, requests, limits, concurrency=32)
-    spent = client.budget.spent.usd(prices)
+    spent = limits.usd(client.budget.spent.prompt_tokens, client.budget.spent.completion_tokens)
     # Each call costs 0.11 dollars by its usage and could cost more than 0.2.
     assert spent is not None
     assert 2.2 - 0.25 < spent <= 2.2
@@ -318,6 +318,6 @@ def test_a_reply_is_kept_before_it_is_handed_on(tmp_path: Path, monkeypatch: pyt
 
     with FakeServer(lambda _: completion("paid")) as server:
         asyncio.run(main(server.url))
-    kept = Cache(tmp_path / "c").get(ask(0).key())
+    kept = Cache(tmp_path / "c").first([ask(0).key()])
     assert kept is not None
-    assert kept.text == "paid"
+    assert kept[1].text == "paid"

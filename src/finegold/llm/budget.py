@@ -22,10 +22,6 @@ class Prices:
     prompt: float
     completion: float
 
-    def usd(self, prompt_tokens: float, completion_tokens: float) -> float:
-        """Price of a call."""
-        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / 1e6
-
 
 def estimate_tokens(request: ChatRequest) -> int:
     """Prompt tokens of a request, estimated without the model's tokenizer.
@@ -72,6 +68,12 @@ class Limits:
                 "--usd-per-m-prompt and --usd-per-m-completion (dollars per million tokens)"
             )
 
+    def usd(self, prompt_tokens: int, completion_tokens: int) -> float | None:
+        """Price of some tokens in dollars; None if the prices are unknown."""
+        if self.prices is None:
+            return None
+        return (prompt_tokens * self.prices.prompt + completion_tokens * self.prices.completion) / 1e6
+
 
 @dataclass(slots=True)
 class Spent:
@@ -92,10 +94,6 @@ class Spent:
     completion_tokens: int = 0
     uncertain: int = 0
 
-    def usd(self, prices: Prices | None) -> float | None:
-        """Dollars, None if the price is unknown."""
-        return None if prices is None else prices.usd(self.prompt_tokens, self.completion_tokens)
-
 
 class Budget:
     """Keeps the limits with calls in flight: each reserves the most that it can cost until it is settled.
@@ -114,8 +112,7 @@ class Budget:
     @asynccontextmanager
     async def reserve(self, prompt_tokens: int, max_tokens: int) -> AsyncIterator[None]:
         """Reserve the most that one try can cost, or raise Halted; inside, `count` what became of it."""
-        prices = self.limits.prices
-        most = prices.usd(prompt_tokens, max_tokens) if prices is not None else 0.0
+        most = self.limits.usd(prompt_tokens, max_tokens) or 0.0
         await self._fit(most)
         self.spent.calls += 1
         self._in_flight += 1
@@ -152,7 +149,7 @@ class Budget:
             while True:
                 if max_calls is not None and self.spent.calls >= max_calls:
                     raise Halted(f"not asked: the limit of {max_calls} calls is reached")
-                spent = self.spent.usd(self.limits.prices) or 0.0
+                spent = self.limits.usd(self.spent.prompt_tokens, self.spent.completion_tokens) or 0.0
                 if max_usd is None or spent + self._reserved_usd + most <= max_usd:
                     return
                 if self._in_flight == 0:
@@ -175,7 +172,7 @@ class Plan:
     def __init__(self, cache: Path, limits: Limits) -> None:
         self.calls = self.cached = self.prompt_tokens = self.completion_tokens = 0
         self._cache = Cache(cache) if cache.exists() else None
-        self._prices = limits.prices
+        self._limits = limits
         self._seen: set[str] = set()
 
     def add(self, request: ChatRequest) -> None:
@@ -195,7 +192,7 @@ class Plan:
     @property
     def usd(self) -> float | None:
         """Price if every reply were as long as allowed; None if it is unknown."""
-        return None if self._prices is None else self._prices.usd(self.prompt_tokens, self.completion_tokens)
+        return self._limits.usd(self.prompt_tokens, self.completion_tokens)
 
     def lines(self) -> list[tuple[str, str]]:
         """Rows of a table for a person."""

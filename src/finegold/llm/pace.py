@@ -47,16 +47,11 @@ class Rate:
 
 
 def wait_before(retry: int, retry_after: float | None, endpoint: Endpoint, rng: random.Random) -> float:
-    """Seconds before a retry.
+    """Seconds before a retry, whose number is 0 for the first.
 
-    Exponential from `endpoint.backoff`, times 0.5 to 1 so that calls that failed together do not return
-    together ("equal jitter"). A `Retry-After` is a lower bound, plus up to a tenth.
-
-    Args:
-        retry: Number of the retry, 0 for the first.
-        retry_after: `Retry-After` in seconds; None if the endpoint named none.
-        endpoint: Gives the first and the longest wait.
-        rng: Source of the jitter.
+    Exponential from `endpoint.backoff` up to `endpoint.longest_wait`, times 0.5 to 1 so that calls that
+    failed together do not return together ("equal jitter"). A `Retry-After`, in seconds, is a lower bound,
+    plus up to a tenth.
     """
     backoff = min(endpoint.longest_wait, endpoint.backoff * 2.0**retry) * (0.5 + rng.random() / 2)
     return backoff if retry_after is None else max(backoff, retry_after * (1 + rng.random() / 10))

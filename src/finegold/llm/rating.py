@@ -57,18 +57,10 @@ def rating_request(
     attempt: int = 0,
     tags: dict[str, str | int] | None = None,
 ) -> ChatRequest:
-    """The call that asks for one rating.
+    """The call that asks for one rating of an answer, both texts being untrusted.
 
-    Args:
-        instruction: Untrusted.
-        answer: Untrusted: what is graded.
-        picture: None for a rating by the text alone.
-        model: As the endpoint names it.
-        temperature: None leaves it to the endpoint.
-        max_tokens: Longest reply.
-        structured: Ask for JSON after a schema, with the plain question as a way out.
-        attempt: Number of unreadable replies before this call.
-        tags: For the audit.
+    The rating is by the text alone if `picture` is None. `structured` asks for JSON after a schema, with the
+    plain request as a way out. The other arguments are those of `ChatRequest`.
     """
     system = (*_SYSTEM, _BLIND if picture is None else _SEEING)
     row: tuple[Part, ...] = (

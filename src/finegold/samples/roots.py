@@ -122,13 +122,8 @@ def _inside(path: str, root: str) -> bool:
 def write_images(root: ImageRoot, refs: Iterable[ImageRef], target: Path, *, link: bool) -> int:
     """Copy the files that `refs` name to the same place below `target`, each once.
 
-    Bytes and URLs need no copy.
-
-    Args:
-        root: The root that the refs were located in.
-        refs: References of the kept rows.
-        target: The new image root; made if there is anything to put there.
-        link: Hard-link where the file system allows it.
+    Bytes and URLs need no copy. `target` is made if there is anything to put there. With `link` the files are
+    hard-linked where the file system allows it.
 
     Returns:
         Number of files copied or linked.

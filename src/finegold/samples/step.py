@@ -1,10 +1,9 @@
 """The step that checks every row once and keeps what it found: the samples table of a run folder."""
 
 import hashlib
-import itertools
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from itertools import count, groupby, islice
 from typing import Any, TypeVar
 
 import numpy as np
@@ -61,20 +60,12 @@ def ingest(
     strict: bool = False,
     workers: int | None = None,
 ) -> PartTable:
-    """Check every row and write the samples table, or find that an earlier one still holds.
+    """Check every row and write the samples table of `SCHEMA`, or find that an earlier one still holds.
 
     A table holds if the data files have the same size and time, and the image files too: both are looked at
     again each time. From the first part with a changed image on, the parts are made anew, since which of
-    two equal rows is the later one may have changed. Images behind addresses are not looked at again.
-
-    Args:
-        run: Where the table goes.
-        dataset: The rows.
-        strict: Stop at the first bad row.
-        workers: Threads that check images; None for all cores.
-
-    Returns:
-        The finished table, with `SCHEMA`.
+    two equal rows is the later one may have changed. Images behind addresses are not looked at again. The
+    images are checked in `workers` threads, by default one for each core.
 
     Raises:
         DataError: If `strict` and a row is bad, or the dataset cannot be read on.
@@ -91,9 +82,9 @@ def ingest(
     def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
         checked = map_ordered(check, dataset.rows(held * PART_ROWS), workers=workers)
         judged = map(repeats.judge, checked)
-        for part in itertools.count(held):
+        for part in count(held):
             rows = []
-            for one in itertools.islice(judged, PART_ROWS):
+            for one in islice(judged, PART_ROWS):
                 if strict and one.exclusion is not None:
                     raise _strict_error(one.row.place, one.row.id, one.exclusion.reason)
                 advance(1)
@@ -183,29 +174,29 @@ def samples_of_parts(
     dataset: Dataset, usable: npt.NDArray[np.bool_], parts: list[int]
 ) -> Iterator[tuple[int, Sample | None]]:
     """Yield the usable samples of the given parts (sorted), each with its part, and (part, None) after it."""
-    wanted = deque(parts)
-    if not wanted:
-        return
-    for row in dataset.rows(wanted[0] * PART_ROWS):
-        while wanted and row.index >= (wanted[0] + 1) * PART_ROWS:
-            yield wanted.popleft(), None
-        if not wanted or row.index >= len(usable):
+    left = list(parts)
+    rows = dataset.rows(left[0] * PART_ROWS) if left else iter(())
+    for part, group in groupby(rows, lambda row: row.index // PART_ROWS):
+        if part in left:
+            for row in group:
+                if row.index < len(usable) and usable[row.index] and row.sample is not None:
+                    yield part, row.sample
+            left.remove(part)
+            yield part, None
+        if not left:
             break
-        if row.index >= wanted[0] * PART_ROWS and usable[row.index] and row.sample is not None:
-            yield wanted[0], row.sample
-    while wanted:
-        yield wanted.popleft(), None
+    yield from ((part, None) for part in left)
 
 
 def by_part(items: Iterable[tuple[int, T | None]]) -> Iterator[tuple[int, list[T]]]:
     """Gather what was made of `samples_of_parts`, one item a sample and None at the end of a part."""
     waiting: list[T] = []
     for part, item in items:
-        if item is not None:
+        if item is None:
+            yield part, waiting
+            waiting = []
+        else:
             waiting.append(item)
-            continue
-        yield part, waiting
-        waiting = []
 
 
 def stamp(dataset: Dataset) -> dict[str, Any]:
