@@ -177,7 +177,7 @@ def test_a_server_that_is_not_there_is_given_up_quickly(tmp_path: Path) -> None:
 
     reasons = asyncio.run(main())
     assert "cannot connect to http://127.0.0.1:9" in reasons[0]
-    assert reasons[-1].startswith("not asked: http://127.0.0.1:9 is down")
+    assert reasons[-1].startswith("not sent: http://127.0.0.1:9 is down")
 
 
 def test_an_outage_is_sat_out_with_probes(tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ async def _verdict(
             reply: ChatReply = await client.complete(request)
         except CallFailed as failure:
             if isinstance(failure, Halted):
-                seen.stopped = str(failure).removeprefix("not asked: ")
+                seen.stopped = failure.reason
             return OrderVerdict(order, None, None, str(failure), replies)
         replies += 1
         seen.models.add(reply.model)

@@ -148,12 +148,12 @@ class Budget:
         async with self._settled:
             while True:
                 if max_calls is not None and self.spent.calls >= max_calls:
-                    raise Halted(f"not asked: the limit of {max_calls} calls is reached")
+                    raise Halted(f"the limit of {max_calls} calls is reached")
                 spent = self.limits.usd(self.spent.prompt_tokens, self.spent.completion_tokens) or 0.0
                 if max_usd is None or spent + self._reserved_usd + most <= max_usd:
                     return
                 if self._in_flight == 0:
-                    raise Halted(f"not asked: the limit of {max_usd:g} dollars is reached")
+                    raise Halted(f"the limit of {max_usd:g} dollars is reached")
                 await self._settled.wait()
 
 

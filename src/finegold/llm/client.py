@@ -96,7 +96,7 @@ class CachedClient:
         key = next(iter(keyed))
         task = self._in_flight.get(key)
         if task is None:
-            task = asyncio.ensure_future(self._ask(keyed))
+            task = asyncio.ensure_future(self._send(keyed))
             self._in_flight[key] = task
             task.add_done_callback(lambda _: self._in_flight.pop(key, None))
         return await task
@@ -107,8 +107,8 @@ class CachedClient:
         self._cache.close()
         self._audit.close()
 
-    async def _ask(self, keyed: dict[str, ChatRequest]) -> ChatReply:
-        """One question, after a schema and then perhaps plain, until it is answered, refused or given up."""
+    async def _send(self, keyed: dict[str, ChatRequest]) -> ChatReply:
+        """Send a request, with its schema or else plain, until there is a reply or no hope of one."""
         retry = 0
         forms = list(keyed.items())
         while True:
@@ -119,7 +119,7 @@ class CachedClient:
                     await self._breaker.admit()
                     return await self._try(key, request)
             except Halted as stop:
-                self._breaker.halt(str(stop).removeprefix("not asked: "))
+                self._breaker.halt(stop.reason)
                 raise
             except RequestError as error:
                 if self._adapted(request, error, length_field):
@@ -127,9 +127,14 @@ class CachedClient:
                 self._judge(error)
                 if error.kind in ("refused", "locked"):
                     raise CallFailed(error.reason) from None
-                too_long = (error.retry_after or 0.0) > self._endpoint.longest_wait
-                if retry >= self._endpoint.retries or too_long:
-                    raise CallFailed(self._given_up(error, retry + 1, too_long)) from None
+                too_long = (error.retry_after or 0.0) > self._endpoint.max_wait
+                if too_long:
+                    raise CallFailed(
+                        f"{error.reason}, to be tried again in {error.retry_after:.0f} s, more than the "
+                        f"longest wait of {self._endpoint.max_wait:g} s"
+                    ) from None
+                if retry >= self._endpoint.retries:
+                    raise CallFailed(f"no reply in {retry + 1} tries; the last: {error.reason}") from None
                 await asyncio.sleep(wait_before(retry, error.retry_after, self._endpoint, self._jitter))
                 retry += 1
 
@@ -139,7 +144,7 @@ class CachedClient:
         await self._requests.take(1)
         await self._tokens.take(prompt + request.max_tokens)
         if self._breaker.halted is not None:
-            raise Halted(f"not asked: {self._breaker.halted}")
+            raise Halted(self._breaker.halted)
         async with self.budget.reserve(prompt, request.max_tokens):
             body = request.payload(marker)
             if self._length_field != "max_tokens":
@@ -161,7 +166,7 @@ class CachedClient:
             return reply
 
     def _adapted(self, request: ChatRequest, error: RequestError, length_field: str) -> bool:
-        """Whether an endpoint that lacks a feature can be asked without it; says so once."""
+        """Whether an endpoint that lacks a feature can be called without it; notes it once."""
         if error.kind != "refused" and error.status != 501:
             return False
         said = error.reason.lower()
@@ -178,7 +183,7 @@ class CachedClient:
         return not self._schemas
 
     def _judge(self, error: RequestError) -> None:
-        """Tell the breaker what a failed try means for the others."""
+        """Report to the breaker what a failed try means for the others."""
         if error.kind in ("down", "lost"):
             self._breaker.failure(error.reason)
         elif error.kind == "locked":
@@ -187,14 +192,6 @@ class CachedClient:
             self._breaker.refusal(error.reason)
         else:
             self._breaker.alive()
-
-    def _given_up(self, error: RequestError, tries: int, too_long: bool) -> str:
-        if too_long:
-            return (
-                f"{error.reason}, to be tried again in {error.retry_after:.0f} s, more than the longest "
-                f"wait of {self._endpoint.longest_wait:g} s"
-            )
-        return f"no reply in {tries} tries; the last: {error.reason}"
 
 
 APART = 0.001
@@ -207,7 +204,7 @@ async def map_bounded(
     """Apply a coroutine function with bounded concurrency and return the results in the items' order.
 
     Items are drawn when a worker is free, so they need not be in memory. A worker that waits to retry draws
-    nothing, so an endpoint that says "too many requests" is asked less.
+    nothing, so an endpoint that says "too many requests" gets fewer.
 
     Raises:
         Exception: The first that the function raised; the others are cancelled.

@@ -17,15 +17,15 @@ class Endpoint:
     Nothing here changes a reply, so nothing here is part of a fingerprint or of a cache key.
 
     Attributes:
-        base_url: Ends where `/chat/completions` begins, such as `http://127.0.0.1:8000/v1`.
-        api_key: Masked in every repr.
+        base_url: Address that ends where `/chat/completions` begins, such as `http://127.0.0.1:8000/v1`.
+        api_key: The key, masked in every repr.
         concurrency: Calls in flight at once.
-        requests_per_minute: None for no limit.
-        tokens_per_minute: Of prompt and reply together, estimated before a call and corrected by its usage.
+        requests_per_minute: Most requests a minute; None for no limit.
+        tokens_per_minute: Most tokens a minute of prompt and reply, estimated before a call and corrected after.
         timeout: Seconds that one try may take as a whole.
         retries: Tries after the first, for what may pass: 429, 5xx, timeouts, cut-off or malformed bodies.
         backoff: Seconds before the first retry; doubles with each, with jitter.
-        longest_wait: Seconds; neither backoff nor a `Retry-After` that is obeyed exceeds it.
+        max_wait: Most seconds of a wait; a call whose `Retry-After` is longer fails.
         down_after: Failures in a row, over all calls, after which the endpoint counts as down.
         down_wait: Seconds before one call probes an endpoint that is down; doubles with each failed probe.
         down_probes: Failed probes after which the remaining calls are given up.
@@ -39,7 +39,7 @@ class Endpoint:
     timeout: float = 120.0
     retries: int = 6
     backoff: float = 0.5
-    longest_wait: float = 60.0
+    max_wait: float = 60.0
     down_after: int = 12
     down_wait: float = 5.0
     down_probes: int = 4

@@ -49,16 +49,16 @@ class Rate:
 def wait_before(retry: int, retry_after: float | None, endpoint: Endpoint, rng: random.Random) -> float:
     """Seconds before a retry, whose number is 0 for the first.
 
-    Exponential from `endpoint.backoff` up to `endpoint.longest_wait`, times 0.5 to 1 so that calls that
+    Exponential from `endpoint.backoff` up to `endpoint.max_wait`, times 0.5 to 1 so that calls that
     failed together do not return together ("equal jitter"). A `Retry-After`, in seconds, is a lower bound,
     plus up to a tenth.
     """
-    backoff = min(endpoint.longest_wait, endpoint.backoff * 2.0**retry) * (0.5 + rng.random() / 2)
+    backoff = min(endpoint.max_wait, endpoint.backoff * 2.0**retry) * (0.5 + rng.random() / 2)
     return backoff if retry_after is None else max(backoff, retry_after * (1 + rng.random() / 10))
 
 
 class Breaker:
-    """Holds calls back while the endpoint is down, lets one through to probe it, and gives up in the end.
+    """Stops calls while the endpoint is down, lets one through to probe it, and gives up in the end.
 
     An endpoint that never gave a single reply is given up at the first failed probe: then the address is
     wrong or the server is not running, and waiting helps nobody. Must be made inside the event loop.
@@ -88,7 +88,7 @@ class Breaker:
                 self._probe_due = False
                 return
             await self._up.wait()
-        raise Halted(f"not asked: {self.halted}")
+        raise Halted(self.halted)
 
     def halt(self, reason: str) -> None:
         """Send nothing any more."""

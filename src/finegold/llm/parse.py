@@ -1,4 +1,4 @@
-"""Read a rating from a reply: the reply's own score field and nothing else."""
+"""Read a rating from a reply: the score field of the reply and nothing else."""
 
 import json
 import re
@@ -113,7 +113,7 @@ class _Repeated(ValueError):
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise _Repeated("ambiguous, with a field given twice")
+        raise _Repeated("ambiguous, with a field named twice")
     return fields
 
 

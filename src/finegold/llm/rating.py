@@ -1,7 +1,7 @@
-"""The rating prompt, versioned: change a word of it and change its version.
+"""The rating prompt, versioned: who changes a word of it changes its version.
 
 In the sense of InstructionGPT-4's GPT score (arXiv 2308.12067), itself after AlpaGasus (arXiv 2307.08701):
-the quality and the variety of an answer on a scale from 0 to 100. The wording is our own.
+the quality and the variety of an answer on a scale from 0 to 100. The wording is finegold's.
 """
 
 from dataclasses import replace
@@ -83,5 +83,5 @@ def rating_request(
     )
     if not structured:
         return plain
-    asked = (plain.messages[0], Message("user", (*row, _JSON_END + reminder)))
-    return replace(plain, messages=asked, schema=_SCHEMA, plain=plain)
+    messages = (plain.messages[0], Message("user", (*row, _JSON_END + reminder)))
+    return replace(plain, messages=messages, schema=_SCHEMA, plain=plain)

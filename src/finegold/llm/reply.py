@@ -45,6 +45,10 @@ class CallFailed(FinegoldError):
 class Halted(CallFailed):
     """The call was not sent and no later one will be: a limit is reached, or the endpoint is down."""
 
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"not sent: {reason}")
+        self.reason = reason
+
 
 RequestErrorKind = Literal["busy", "down", "lost", "garbled", "refused", "locked"]
 

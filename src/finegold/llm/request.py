@@ -153,16 +153,12 @@ def holds_control_tokens(text: str) -> bool:
     return _CONTROL.search(text) is not None
 
 
-def _block(part: Untrusted, marker: str) -> str:
-    shown = _CONTROL.sub(lambda found: found.group() + " ", part.text)
-    # A lone surrogate cannot be sent as UTF-8.
-    shown = shown.encode("utf-8", "replace").decode("utf-8")
-    return f"<<<{part.label} {marker}\n{shown}\n{marker} END {part.label}>>>"
-
-
 def _text(part: Part, marker: str) -> str:
     if isinstance(part, Untrusted):
-        return _block(part, marker)
+        shown = _CONTROL.sub(lambda found: found.group() + " ", part.text)
+        # A lone surrogate cannot be sent as UTF-8.
+        shown = shown.encode("utf-8", "replace").decode("utf-8")
+        return f"<<<{part.label} {marker}\n{shown}\n{marker} END {part.label}>>>"
     if isinstance(part, Mark):
         return marker
     return f"[image sha256:{part.sha256}]" if isinstance(part, Picture) else part

@@ -56,10 +56,10 @@ def session_from(
 
 
 def endpoint_from(base_url: str | None = None, api_key: str | None = None) -> tuple[str, SecretStr]:
-    """Base URL and key from what was given, else from the environment.
+    """Base URL and key from the arguments, else from the environment.
 
-    FINEGOLD_LLM_BASE_URL, then OpenAI's own address; FINEGOLD_LLM_API_KEY, then OPENAI_API_KEY. A local
-    server that asks for no key needs none.
+    FINEGOLD_LLM_BASE_URL, then OpenAI's address; FINEGOLD_LLM_API_KEY, then OPENAI_API_KEY. A local
+    server may need no key.
 
     Raises:
         ConfigError: If there is neither an address nor a key.

@@ -21,7 +21,7 @@ from finegold.llm.endpoint import OPENAI_URL, Endpoint
 from finegold.llm.reply import RequestError, RequestErrorKind
 
 _SHORTEST_SECRET = 8
-_LONGEST_CONNECT = 30.0
+_CONNECT = 30.0
 """Seconds until an address that does not answer counts as down: the timeout is one for slow models."""
 _KEEP_ALIVE = 4.0
 """Seconds that an idle connection is kept. Common servers close theirs after 5, and a call sent on a
@@ -35,7 +35,7 @@ class Proxy:
 
     Attributes:
         url: Without user name and password, so that it may stand in messages.
-        authorization: Value of the header `Proxy-Authorization`; None if the proxy asks for none.
+        authorization: Value of the header `Proxy-Authorization`; None if the proxy needs none.
     """
 
     url: str
@@ -117,7 +117,7 @@ class HttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(
                 total=endpoint.timeout,
-                sock_connect=min(_LONGEST_CONNECT, endpoint.timeout),
+                sock_connect=min(_CONNECT, endpoint.timeout),
                 ceil_threshold=60,
             ),
         )

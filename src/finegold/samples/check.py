@@ -103,7 +103,7 @@ class Repeats:
     contents: dict[str, str] = field(default_factory=dict)
 
     def add(self, sample_id: str, content: str, place: str) -> Exclusion | None:
-        """Note a usable row, or say why it is out if it repeats an earlier one."""
+        """Note a usable row, or return why it is excluded if it repeats an earlier one."""
         if content in self.contents:
             return Exclusion("duplicate-row", f"the row equals that at {self.contents[content]}")
         if sample_id in self.ids:

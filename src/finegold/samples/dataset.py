@@ -61,11 +61,7 @@ class DataFiles:
 
     @cached_property
     def head(self) -> bytes:
-        """The first 512 bytes of the first file; empty for a folder.
-
-        Raises:
-            DataError: If the file cannot be read.
-        """
+        """The first 512 bytes of the first file, none of a folder; raises DataError if it cannot be read."""
         if self.files[0].is_dir():
             return b""
         try:
@@ -155,11 +151,7 @@ class Dataset(ABC):
         return self.root.ref(image)
 
     def locate(self, name: str) -> Path | None:
-        """The file that an image name of this dataset means now; None if it names none.
-
-        Args:
-            name: `ImageRef.name` of one of its samples.
-        """
+        """The file that an `ImageRef.name` of this dataset means now; None if it means none."""
         return self.root.find(name)
 
     def own_id(self, record: Any) -> str | None:

@@ -57,7 +57,7 @@ def find_code(code: str) -> ExclusionCode:
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """Why a row is out.
+    """Why a row is excluded.
 
     Attributes:
         code: Short and stable, for programs and counts; a key of `CODES`, or `<scorer>-failed`.
@@ -82,7 +82,7 @@ class Exclusion:
 
 
 class RowError(DataError):
-    """A record or an image cannot be used; `exclusion` says why its row is out."""
+    """A record or an image cannot be used; `exclusion` says why its row is excluded."""
 
     def __init__(self, reason: str, code: str = "malformed-row") -> None:
         super().__init__(reason)

@@ -54,7 +54,7 @@ class ImageLimits:
     Attributes:
         pixels: Largest width times height.
         file_bytes: Largest encoded size.
-        seconds: Longest fetch of an image, from connecting to the last byte.
+        seconds: Most seconds that a fetch may take, from connecting to the last byte.
     """
 
     pixels: int = 64_000_000

@@ -79,11 +79,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def decode_line(line: bytes, encoding: Encoding) -> Any:
-    """Decode one JSON line.
-
-    Raises:
-        ValueError: If it is not valid text or JSON; the message is a clause for a person.
-    """
+    """Decode one JSON line; raises ValueError, with a clause for a person, if it is no valid text or JSON."""
     try:
         return json.loads(line.decode(encoding.removesuffix("-sig")))
     except UnicodeDecodeError as error:

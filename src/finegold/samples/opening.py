@@ -45,7 +45,7 @@ def open_dataset(
         format: One of `FORMATS`; None to find out.
         instruction: The user's turn of rows that have none; None for MiniGPT-4's
             `Describe this image in detail.`
-        ids: `record` takes each row's own id, or a hash of the record where it has none; `row` numbers the
+        ids: `record` takes the id of each record, or a hash of it where it has none; `row` numbers the
             rows from 0.
         allow_urls: Whether images may be fetched from http(s) addresses.
 
@@ -80,7 +80,7 @@ def _find_files(path: Path, formats: list[type[Dataset]]) -> list[Path]:
             if found := one.find(path):
                 return found
         shown = [file for file in path.iterdir() if file.name not in NOT_DATA and file.name[0] != "."]
-        found = [file for file in shown if any(_suffix(file) in one.suffixes for one in formats)]
+        found = [file for file in shown if any(file.suffix.lower() in one.suffixes for one in formats)]
     elif path.exists():
         return [path]
     elif glob.has_magic(str(path)):
@@ -97,17 +97,15 @@ def _one_dataset(files: list[Path], where: Path, formats: list[type[Dataset]]) -
             f"{where} holds no dataset, expected a file that ends in one of {suffixes}, or a saved Hugging "
             "Face dataset: name the file or folder that holds it"
         )
-    shards = any(one.sharded and all(_suffix(file) in one.suffixes for file in files) for one in formats)
+    shards = any(
+        one.sharded and all(file.suffix.lower() in one.suffixes for file in files) for one in formats
+    )
     if len(files) > 1 and not shards:
         names = ", ".join(file.name for file in files[:5]) + (" and more" if len(files) > 5 else "")
         raise DataError(
             f"{where} holds {len(files)} data files ({names}), expected one dataset: name the file"
         )
     return files
-
-
-def _suffix(file: Path) -> str:
-    return file.suffix.lower()
 
 
 def _refuse_other_files(source: DataFiles, text: bool) -> None:

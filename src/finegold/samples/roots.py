@@ -89,11 +89,7 @@ class ImageRoot:
         return Path(path)
 
     def find(self, name: str) -> Path | None:
-        """The file that a path means, cheaper than `locate`: links that leave the root are not looked for.
-
-        Returns:
-            None if the name cannot be a file of the root.
-        """
+        """The file that a path means, cheaper than `locate`, as links are not followed; None if none."""
         if self.folder is None or "\0" in name:
             return None
         if name.startswith(("file://", os.sep)):

@@ -40,9 +40,9 @@ class Sample:
     """One (images, instruction, answer) row.
 
     Attributes:
-        id: Unique in its dataset, as text.
-        images: In the order in which the placeholders mean them; empty for a text-only row.
-        turns: Oldest first.
+        id: The id, unique in its dataset.
+        images: The images in the order of the placeholders; none for a text-only row.
+        turns: The turns, oldest first.
         record: The row as it was read, untouched: what a written subset holds.
     """
 
@@ -68,7 +68,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One record as a reader met it, and why it is out if it cannot be used.
+    """One record as a reader met it, and why it is excluded if it cannot be used.
 
     Attributes:
         index: 0-based position in the dataset, over all its files.

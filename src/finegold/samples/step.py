@@ -60,11 +60,11 @@ def ingest(
     strict: bool = False,
     workers: int | None = None,
 ) -> PartTable:
-    """Check every row and write the samples table of `SCHEMA`, or find that an earlier one still holds.
+    """Check every row and write the samples table of `SCHEMA`, or find that an earlier one is still valid.
 
-    A table holds if the data files have the same size and time, and the image files too: both are looked at
-    again each time. From the first part with a changed image on, the parts are made anew, since which of
-    two equal rows is the later one may have changed. Images behind addresses are not looked at again. The
+    A table is valid if the data files have the same size and time, and the image files too: both are checked
+    each time. From the first part with a changed image on, the parts are made anew, since which of
+    two equal rows is the later one may have changed. Images behind addresses are not checked again. The
     images are checked in `workers` threads, by default one for each core.
 
     Raises:
@@ -73,16 +73,16 @@ def ingest(
     parameters = {"version": VERSION, "source": stamp(dataset), "limits": asdict(DEFAULT_LIMITS)}
     table = run.table("samples", "ingest", parameters, SCHEMA)
     repeats = Repeats()
-    held = _held_parts(table, dataset, repeats, strict)
-    if held < len(table.paths()):
-        _discard(table, held)
+    kept = _kept_parts(table, dataset, repeats, strict)
+    if kept < len(table.paths()):
+        _discard(table, kept)
     if table.done:
         return table
 
     def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
-        checked = map_ordered(check, dataset.rows(held * PART_ROWS), workers=workers)
+        checked = map_ordered(check, dataset.rows(kept * PART_ROWS), workers=workers)
         judged = map(repeats.judge, checked)
-        for part in count(held):
+        for part in count(kept):
             rows = []
             for one in islice(judged, PART_ROWS):
                 if strict and one.exclusion is not None:
@@ -94,8 +94,8 @@ def ingest(
             yield part, pa.Table.from_pylist(rows, schema=SCHEMA)
             for row in rows:
                 if row["code"] is not None:
-                    facts = {name: row[name] for name in ("row", "place", "code", "reason")}
-                    run.log("excluded", id=row["sample_id"], **facts)
+                    why = {name: row[name] for name in ("place", "code", "reason")}
+                    run.log("excluded", row=row["row"], id=row["sample_id"], **why)
 
     every = np.ones(dataset.count(), np.bool_)
     return fill(run, table, make, usable=every, step="ingest", label="Checking rows")
@@ -140,8 +140,8 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _held_parts(table: PartTable, dataset: Dataset, repeats: Repeats, strict: bool) -> int:
-    """How many leading parts still hold; their usable rows are fed to `repeats`."""
+def _kept_parts(table: PartTable, dataset: Dataset, repeats: Repeats, strict: bool) -> int:
+    """Number of leading parts that are still valid; their usable rows are added to `repeats`."""
     columns = ["sample_id", "place", "status", "reason", "content_hash", "images", "image_stamps"]
     part = 0
     for expected, found in zip(table.paths(), table.parts(columns), strict=False):

@@ -1,7 +1,7 @@
 """MiniGPT-4's stage-2 folder: `filter_cap.json` and `image/{image_id}.jpg`.
 
 The JSON is `{"annotations": [{image_id, caption}]}`; the list may also stand bare. An image that has another
-extension is found too. The rows have no instruction: the user's turn is the one given, or MiniGPT-4's own
+extension is found too. The rows have no instruction: the user's turn is `--instruction`, or MiniGPT-4's
 `Describe this image in detail.`
 """
 

@@ -123,7 +123,7 @@ class WebDataset(Dataset):
 
 
 def _groups(tar: tarfile.TarFile) -> Iterator[_Group]:
-    """The groups of one shard; a member without extension and the end of a damaged shard are their own."""
+    """The groups of one shard; a member without extension is one, and the end of a damaged shard too."""
     group: _Group | None = None
     damage: RowError | None = None
     while True:
