@@ -74,10 +74,7 @@ def _show(console: "Console", dataset: "Dataset", found: "Inspection", limit: in
     table.add_column(style="bold")
     facts = [
         ("Format", f"{dataset.format}  ({name})"),
-        (
-            "Image folder",
-            str(dataset.image_root) if dataset.image_root else "none: the images are in the data",
-        ),
+        ("Image folder", str(dataset.root.folder or "none: the images are in the data")),
         ("Rows", f"{found.rows:,}: {found.usable:,} usable, {len(found.bad):,} bad"),
         (
             "Images",

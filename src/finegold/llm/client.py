@@ -12,7 +12,7 @@ from finegold.llm.audit import Audit, utc_now
 from finegold.llm.budget import Budget, Limits, estimate_tokens
 from finegold.llm.cache import Cache, default_cache
 from finegold.llm.endpoint import Endpoint
-from finegold.llm.pace import Breaker, Rate, wait_before
+from finegold.llm.pace import Breaker, Rate
 from finegold.llm.reply import CallFailed, ChatReply, Halted, RequestError, read_body
 from finegold.llm.request import ChatRequest
 from finegold.llm.transport import HttpTransport
@@ -135,7 +135,13 @@ class CachedClient:
                     ) from None
                 if retry >= self._endpoint.retries:
                     raise CallFailed(f"no reply in {retry + 1} tries; the last: {error.reason}") from None
-                await asyncio.sleep(wait_before(retry, error.retry_after, self._endpoint, self._jitter))
+                # Half of the backoff is random, so that calls that failed together do not return together
+                # ("equal jitter"). A `Retry-After` is a lower bound, plus up to a tenth.
+                wait = min(self._endpoint.max_wait, self._endpoint.backoff * 2.0**retry)
+                wait *= 0.5 + self._jitter.random() / 2
+                if error.retry_after is not None:
+                    wait = max(wait, error.retry_after * (1 + self._jitter.random() / 10))
+                await asyncio.sleep(wait)
                 retry += 1
 
     async def _try(self, key: str, request: ChatRequest) -> ChatReply:

@@ -21,7 +21,7 @@ class Endpoint:
         api_key: The key, masked in every repr.
         concurrency: Calls in flight at once.
         requests_per_minute: Most requests a minute; None for no limit.
-        tokens_per_minute: Most tokens a minute of prompt and reply, estimated before a call and corrected after.
+        tokens_per_minute: Most tokens a minute, prompt and reply; estimated before a call, corrected after.
         timeout: Seconds that one try may take as a whole.
         retries: Tries after the first, for what may pass: 429, 5xx, timeouts, cut-off or malformed bodies.
         backoff: Seconds before the first retry; doubles with each, with jitter.

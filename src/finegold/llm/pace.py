@@ -1,7 +1,6 @@
-"""The pace of calls: limits per minute, backoff with jitter, and a breaker for an endpoint that is down."""
+"""The pace of calls: limits per minute, and a breaker for an endpoint that is down."""
 
 import asyncio
-import random
 import time
 
 from finegold.llm.endpoint import Endpoint
@@ -44,17 +43,6 @@ class Rate:
         now = time.monotonic()
         self._debt = max(0.0, self._debt - (now - self._seen) * self._per_second)
         self._seen = now
-
-
-def wait_before(retry: int, retry_after: float | None, endpoint: Endpoint, rng: random.Random) -> float:
-    """Seconds before a retry, whose number is 0 for the first.
-
-    Exponential from `endpoint.backoff` up to `endpoint.max_wait`, times 0.5 to 1 so that calls that
-    failed together do not return together ("equal jitter"). A `Retry-After`, in seconds, is a lower bound,
-    plus up to a tenth.
-    """
-    backoff = min(endpoint.max_wait, endpoint.backoff * 2.0**retry) * (0.5 + rng.random() / 2)
-    return backoff if retry_after is None else max(backoff, retry_after * (1 + rng.random() / 10))
 
 
 class Breaker:

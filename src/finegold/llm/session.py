@@ -4,8 +4,9 @@ import asyncio
 import os
 import threading
 from collections.abc import Coroutine
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
@@ -113,7 +114,7 @@ def _number(value: float | None, name: str, default: T) -> float | T:
         raise ConfigError(f"FINEGOLD_LLM_{name} is {text!r}: give a number, such as 0.15 or 16") from None
 
 
-class LoopThread:
+class LoopThread(AbstractContextManager["LoopThread"]):
     """An event loop in its own thread, so that plain functions share one async client; `with` closes it.
 
     Unlike `asyncio.run` it also serves callers inside a running loop, as every cell of a notebook is.
@@ -139,9 +140,6 @@ class LoopThread:
         client = self.run(session.open())
         self._clients.append(client)
         return client
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

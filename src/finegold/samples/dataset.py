@@ -89,7 +89,7 @@ class Dataset(ABC):
         sharded: Whether several files make one dataset.
         image_folders: Folders beside the data that may hold the images; a subset's images go to the first.
         source: The data files, and how their records are read.
-        root: Where the images are.
+        root: The image folder, without a folder if the format holds bytes.
     """
 
     format: ClassVar[str]
@@ -169,11 +169,6 @@ class Dataset(ABC):
     def count(self) -> int:
         """Number of records, without decoding them where the format allows it."""
         return sum(1 for _ in self.records())
-
-    @property
-    def image_root(self) -> Path | None:
-        """Folder that image paths are relative to and may not leave; None if the format holds bytes."""
-        return self.root.folder
 
     def find_root(self) -> ImageRoot:
         """The image folder when the user names none: one of `image_folders`, or the data's own folder.

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -93,10 +94,9 @@ class ImageRoot:
         if self.folder is None or "\0" in name:
             return None
         if name.startswith(("file://", os.sep)):
-            try:
+            with suppress(RowError):
                 return self.locate(name)
-            except RowError:
-                return None
+            return None
         return Path(os.path.normpath(f"{self.folder}{os.sep}{name}"))
 
     def _url(self, url: str) -> ImageRef:
@@ -130,13 +130,11 @@ def write_images(root: ImageRoot, refs: Iterable[ImageRef], target: Path, *, lin
     done: set[Path] = set()
     absolute = False
     for ref in refs:
-        if ref.path is None or root.folder is None:
-            continue
-        absolute = absolute or os.path.isabs(ref.name.removeprefix("file://"))
-        if ref.path in done:
-            continue
-        done.add(ref.path)
-        _copy(ref.path, target / ref.path.relative_to(root.folder), link)
+        if ref.path is not None and root.folder is not None:
+            absolute = absolute or os.path.isabs(ref.name.removeprefix("file://"))
+            if ref.path not in done:
+                _copy(ref.path, target / ref.path.relative_to(root.folder), link)
+            done.add(ref.path)
     if absolute:
         former = dict.fromkeys((*root.former, str(root.folder)))
         (target / MOVED_FROM).write_text("".join(f"{folder}\n" for folder in former), "utf-8")
@@ -150,11 +148,9 @@ def _copy(source: Path, target: Path, link: bool) -> None:
             return
         target.unlink(missing_ok=True)
         if link:
-            try:
+            with suppress(OSError):
                 os.link(source.resolve(), target)
                 return
-            except OSError:
-                pass
         shutil.copyfile(source, target)
     except OSError as error:
         raise DataError(

@@ -143,8 +143,8 @@ def _printable(text: str) -> str:
 def _kept_parts(table: PartTable, dataset: Dataset, repeats: Repeats, strict: bool) -> int:
     """Number of leading parts that are still valid; their usable rows are added to `repeats`."""
     columns = ["sample_id", "place", "status", "reason", "content_hash", "images", "image_stamps"]
-    part = 0
-    for expected, found in zip(table.paths(), table.parts(columns), strict=False):
+    paths = table.paths()
+    for part, (expected, found) in enumerate(zip(paths, table.parts(columns), strict=False)):
         rows = found.to_pylist()
         same = all(
             not stamped or file_stamp(dataset.locate(name)) == stamped
@@ -152,14 +152,13 @@ def _kept_parts(table: PartTable, dataset: Dataset, repeats: Repeats, strict: bo
             for name, stamped in zip(row["images"] or (), row["image_stamps"] or (), strict=True)
         )
         if expected != table.part_path(part) or not same:
-            break
+            return part
         for row in rows:
             if row["status"] == "ok":
                 repeats.add(row["sample_id"], row["content_hash"], row["place"])
             elif strict:
                 raise _strict_error(row["place"], row["sample_id"], row["reason"])
-        part += 1
-    return part
+    return len(paths)
 
 
 def _discard(table: PartTable, first: int) -> None:
@@ -208,7 +207,7 @@ def stamp(dataset: Dataset) -> dict[str, Any]:
     return {
         "format": dataset.format,
         "options": {"instruction": source.instruction, "ids": source.ids, "allow_urls": source.allow_urls},
-        "image_root": None if dataset.image_root is None else str(dataset.image_root),
+        "image_root": None if dataset.root.folder is None else str(dataset.root.folder),
         "files": [[file.name, file_stamp(file)] for file in dataset.files()],
     }
 

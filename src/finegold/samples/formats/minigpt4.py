@@ -5,6 +5,7 @@ extension is found too. The rows have no instruction: the user's turn is `--inst
 `Describe this image in detail.`
 """
 
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,6 @@ class MiniGPT4Dataset(JsonDataset):
         """The image file, whatever its extension is now."""
         known = Path(name).suffix in SUFFIXES
         stem = Path(name).with_suffix("").as_posix() if known else name
-        try:
+        with suppress(RowError):
             return self.locate_image(RawImage(stem + SUFFIXES[0])).path
-        except RowError:
-            return None
+        return None
