@@ -51,9 +51,9 @@ class Limits:
     """What may be spent.
 
     Attributes:
-        max_calls: Requests sent, retries included; None for no limit.
-        max_usd: Dollars; None for no limit. Needs `prices`.
-        prices: None if unknown.
+        max_calls: Most requests sent, retries included; None for no limit.
+        max_usd: Most dollars spent; None for no limit. Needs `prices`.
+        prices: Prices of the model's tokens; None if unknown.
     """
 
     max_calls: int | None = None
@@ -111,7 +111,7 @@ class Budget:
 
     @asynccontextmanager
     async def reserve(self, prompt_tokens: int, max_tokens: int) -> AsyncIterator[None]:
-        """Reserve the most that one try can cost, or raise Halted; inside, `count` what became of it."""
+        """Reserve the most that one try can cost, or raise Halted; inside, `count` its outcome."""
         most = self.limits.usd(prompt_tokens, max_tokens) or 0.0
         await self._fit(most)
         self.spent.calls += 1

@@ -127,8 +127,7 @@ class CachedClient:
                 self._judge(error)
                 if error.kind in ("refused", "locked"):
                     raise CallFailed(error.reason) from None
-                too_long = (error.retry_after or 0.0) > self._endpoint.max_wait
-                if too_long:
+                if (error.retry_after or 0.0) > self._endpoint.max_wait:
                     raise CallFailed(
                         f"{error.reason}, to be tried again in {error.retry_after:.0f} s, more than the "
                         f"longest wait of {self._endpoint.max_wait:g} s"

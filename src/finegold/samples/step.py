@@ -1,6 +1,7 @@
 """The step that checks every row once and keeps what it found: the samples table of a run folder."""
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from itertools import count, groupby, islice
@@ -54,18 +55,14 @@ row is null. `turns` counts user and assistant turns; `width` and `height` are o
 
 
 def ingest(
-    run: RunFolder,
-    dataset: Dataset,
-    *,
-    strict: bool = False,
-    workers: int | None = None,
+    run: RunFolder, dataset: Dataset, *, strict: bool = False, workers: int | None = None
 ) -> PartTable:
     """Check every row and write the samples table of `SCHEMA`, or find that an earlier one is still valid.
 
     A table is valid if the data files have the same size and time, and the image files too: both are checked
-    each time. From the first part with a changed image on, the parts are made anew, since which of
-    two equal rows is the later one may have changed. Images behind addresses are not checked again. The
-    images are checked in `workers` threads, by default one for each core.
+    each time. From the first part with a changed image on, the parts are made anew, since which of two equal
+    rows is the later one may have changed. Images behind addresses are not checked again. The images are
+    checked in `workers` threads, by default one for each core.
 
     Raises:
         DataError: If `strict` and a row is bad, or the dataset cannot be read on.
@@ -173,15 +170,14 @@ def samples_of_parts(
     dataset: Dataset, usable: npt.NDArray[np.bool_], parts: list[int]
 ) -> Iterator[tuple[int, Sample | None]]:
     """Yield the usable samples of the given parts (sorted), each with its part, and (part, None) after it."""
-    left = list(parts)
+    left = deque(parts)
     rows = dataset.rows(left[0] * PART_ROWS) if left else iter(())
     for part, group in groupby(rows, lambda row: row.index // PART_ROWS):
-        if part in left:
+        if part == left[0]:
             for row in group:
                 if row.index < len(usable) and usable[row.index] and row.sample is not None:
                     yield part, row.sample
-            left.remove(part)
-            yield part, None
+            yield left.popleft(), None
         if not left:
             break
     yield from ((part, None) for part in left)
@@ -216,7 +212,7 @@ def dataset_fingerprint(table: pa.Table) -> str:
     """Hex sha256 over the sorted (id, content hash) pairs of the usable rows: the same in any row order.
 
     Args:
-        table: A table with the columns `sample_id`, `status` and `content_hash` of `SCHEMA`.
+        table: The columns `sample_id`, `status` and `content_hash` of the samples table.
     """
     usable = table.filter(pc.equal(table["status"], "ok"))
     pairs = zip(usable["sample_id"].to_pylist(), usable["content_hash"].to_pylist(), strict=True)
