@@ -43,7 +43,7 @@ class Proxy:
 
 
 def proxy_for(url: str) -> Proxy | None:
-    """The proxy for an address by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY (or the system's own).
+    """The proxy for an address by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY (or of the system).
 
     Raises:
         ConfigError: If it is no HTTP proxy.
@@ -123,7 +123,7 @@ class HttpTransport:
         )
 
     async def send(self, payload: dict[str, Any], idempotency_key: str) -> bytes:
-        """One try. A gateway that honours `Idempotency-Key` charges a retried call once."""
+        """Send a body, or raise RequestError. A gateway with `Idempotency-Key` charges a retry once."""
         data = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         headers = {**self._headers, "Idempotency-Key": idempotency_key}
         try:

@@ -90,7 +90,7 @@ class ImageRoot:
         return Path(path)
 
     def find(self, name: str) -> Path | None:
-        """The file that a path means, cheaper than `locate`, as links are not followed; None if none."""
+        """The file that a path means, without a look at links as in `locate`; None if there is none."""
         if self.folder is None or "\0" in name:
             return None
         if name.startswith(("file://", os.sep)):
