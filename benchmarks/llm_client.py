@@ -86,10 +86,15 @@ async def _ask_all(session: Session, calls: int, concurrency: int) -> tuple[floa
     await client.complete(_request(-1))
     started, used = time.perf_counter(), _seconds(resource.RUSAGE_SELF)
     count, quarter = 0, 0.0
-    async for _ in map_bounded(client.complete, map(_request, range(calls)), concurrency=concurrency):
+
+    async def complete(request: ChatRequest) -> None:
+        nonlocal count, quarter
+        await client.complete(request)
         count += 1
         if count == calls // 4:
             quarter = _peak_mib()
+
+    await map_bounded(complete, map(_request, range(calls)), concurrency=concurrency)
     wall, used = time.perf_counter() - started, _seconds(resource.RUSAGE_SELF) - used
     await client.close()
     return wall, used, quarter, _peak_mib()

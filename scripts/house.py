@@ -65,9 +65,11 @@ def main() -> None:
         f"\n{len(lines)} files, {sum(lines.values()):,} lines, median {median(lines.values()):.0f}, longest "
         f"{lines[longest]} ({longest}); {len(rooms)} rooms, {pairs} arrows between them"
     )
-    other = [path for path in sorted(src.rglob("*")) if path.suffix in (".toml", ".html", ".css", ".js")]
+    other = [
+        path for path in sorted(src.rglob("*")) if path.suffix in (".toml", ".csv", ".html", ".css", ".js")
+    ]
     beside = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in other)
-    print(f"beside them {beside:,} lines of TOML, HTML, CSS and JavaScript")
+    print(f"beside them {beside:,} lines of TOML, CSV, HTML, CSS and JavaScript")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ def test_a_line_torn_by_a_kill_does_not_swallow_the_next_one(tmp_path: Path) -> 
     file.write_text('{"outcome": "reply"}\n{"outcome": "rep')
     request = ChatRequest("m", (Message("user", (Untrusted("A", "x\u2028\ny"),)),), "t/1", tags={"row": 7})
     audit = Audit(file)
-    audit.reply(request, "k", "code", ChatReply("88\n", "stop", "m", 1, 1, "now"), 0.5)
+    audit.write(request, "k", "code", ChatReply("88\n", "stop", "m", 1, 1, "now"), 0.5)
     audit.close()
     lines = file.read_text().split("\n")
     assert len(lines) == 4

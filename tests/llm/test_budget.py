@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from finegold.errors import ConfigError
-from finegold.llm import Cache, ChatReply, ChatRequest, Limits, Message, Planner, Prices, prices_from
+from finegold.llm import Cache, ChatReply, ChatRequest, Limits, Message, Plan, Prices, prices_from
 
 
 def ask(number: int, words: int = 100) -> ChatRequest:
@@ -33,10 +33,9 @@ def test_a_plan_counts_each_call_once_and_paid_ones_as_free(tmp_path: Path) -> N
     cache = Cache(file)
     cache.put(ask(0).key(), ask(0), ChatReply("88", "stop", "m", 1, 1, "now"))
     cache.close()
-    planner = Planner(file, Limits(prices=Prices(prompt=2.0, completion=10.0)))
+    plan = Plan(file, Limits(prices=Prices(prompt=2.0, completion=10.0)))
     for number in (0, 1, 2, 2, 2):
-        planner.add(ask(number))
-    plan = planner.plan()
+        plan.add(ask(number))
     assert (plan.calls, plan.cached, plan.completion_tokens) == (2, 1, 100)
     # 100 words are about 100 tokens of a real tokenizer; the estimate is on the safe side and of that size.
     assert 2 * 100 < plan.prompt_tokens < 2 * 200
@@ -44,8 +43,8 @@ def test_a_plan_counts_each_call_once_and_paid_ones_as_free(tmp_path: Path) -> N
 
 
 def test_an_unknown_price_is_said_and_planning_makes_no_cache(tmp_path: Path) -> None:
-    planner = Planner(tmp_path / "llm.sqlite3", Limits())
-    planner.add(ask(0))
-    assert planner.plan().usd is None
-    assert "unknown" in dict(planner.plan().lines())["price"]
+    plan = Plan(tmp_path / "llm.sqlite3", Limits())
+    plan.add(ask(0))
+    assert plan.usd is None
+    assert "unknown" in dict(plan.lines())["price"]
     assert not list(tmp_path.iterdir())

@@ -56,11 +56,9 @@ def run(
             except CallFailed as failure:
                 return failure
 
-        results: dict[int, ChatReply | CallFailed] = {}
-        async for position, result in map_bounded(one, requests, concurrency=place.concurrency):
-            results[position] = result
+        results = await map_bounded(one, requests, concurrency=place.concurrency)
         await client.close()
-        return [results[i] for i in range(len(requests))], client
+        return results, client
 
     with FakeServer(script) as server:
         outcome, client = asyncio.run(main(server.url))
@@ -179,7 +177,7 @@ def test_a_server_that_is_not_there_is_given_up_quickly(tmp_path: Path) -> None:
 
     reasons = asyncio.run(main())
     assert "cannot connect to http://127.0.0.1:9" in reasons[0]
-    assert reasons[-1].startswith("not asked: http://127.0.0.1:9 is down")
+    assert reasons[-1].startswith("not sent: http://127.0.0.1:9 is down")
 
 
 def test_an_outage_is_sat_out_with_probes(tmp_path: Path) -> None:
@@ -283,7 +281,7 @@ def test_max_usd_is_used_up_and_never_passed(tmp_path: Path) -> None:
     limits = Limits(max_usd=2.2, prices=prices)
     requests = [ask(i, max_tokens=200) for i in range(60)]
     results, server, client = run(lambda _: completion("ok"), tmp_path, requests, limits, concurrency=32)
-    spent = client.budget.spent.usd(prices)
+    spent = limits.usd(client.budget.spent.prompt_tokens, client.budget.spent.completion_tokens)
     # Each call costs 0.11 dollars by its usage and could cost more than 0.2.
     assert spent is not None
     assert 2.2 - 0.25 < spent <= 2.2
@@ -313,13 +311,13 @@ def test_a_reply_is_kept_before_it_is_handed_on(tmp_path: Path, monkeypatch: pyt
         def die(*_: Any) -> None:
             raise Dead
 
-        monkeypatch.setattr(client._audit, "reply", die)
+        monkeypatch.setattr(client._audit, "write", die)
         with pytest.raises(Dead):
             await client.complete(ask(0))
         await client.close()
 
     with FakeServer(lambda _: completion("paid")) as server:
         asyncio.run(main(server.url))
-    kept = Cache(tmp_path / "c").get(ask(0).key())
+    kept = Cache(tmp_path / "c").first([ask(0).key()])
     assert kept is not None
-    assert kept.text == "paid"
+    assert kept[1].text == "paid"

@@ -6,9 +6,8 @@ from tests.llm.server import FakeServer, completion
 
 from finegold.errors import ConfigError
 from finegold.llm import Endpoint
-from finegold.llm.proxy import proxy_for
 from finegold.llm.reply import RequestError
-from finegold.llm.transport import HttpTransport
+from finegold.llm.transport import HttpTransport, proxy_for
 
 SECRET = "hunter2-hunter2"
 

@@ -60,7 +60,7 @@ def _show(console: "Console", dataset: "Dataset", found: "Inspection", limit: in
     name = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1:,} more"
     facts = {
         "Format": f"{dataset.format}  ({name})",
-        "Image folder": str(dataset.image_root or "none: the images are in the data"),
+        "Image folder": str(dataset.root.folder or "none: the images are in the data"),
         "Rows": f"{found.rows:,}: {found.usable:,} usable, {len(found.bad):,} bad",
         "Images": f"{found.images:,}, {_bytes(found.image_bytes)}; {found.text_only:,} rows without an image",
         "Turns": _spread(found.turns, "a row"),

@@ -16,7 +16,7 @@ from finegold.errors import ConfigError, RunError
 from finegold.evaluation.task import Item
 from finegold.run import canonical_json, write_json, write_text
 from finegold.samples import Exclusion
-from finegold.samples.formats.json_text import dump_json
+from finegold.samples.json_text import dump_json
 
 
 @dataclass(frozen=True, slots=True)

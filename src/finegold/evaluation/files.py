@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from finegold.errors import DataError
 from finegold.samples import ImageRef
-from finegold.samples.formats.json_text import read_json, read_lines
+from finegold.samples.json_text import read_json, read_lines
 
 T = TypeVar("T", str, int, list[Any], dict[str, Any])
 

@@ -9,7 +9,7 @@ from finegold.errors import DataError
 from finegold.evaluation.task import Task, find_tasks
 from finegold.run import write_json
 from finegold.run.records import read_record, write_record
-from finegold.samples.formats.json_text import read_json
+from finegold.samples.json_text import read_json
 
 LMMS_TASKS = {
     "flickr30k_test": "flickr30k",

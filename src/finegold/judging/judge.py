@@ -7,7 +7,7 @@ from finegold.judging.files import AnswerSet, JudgeQuestion
 from finegold.judging.prompt import TEMPLATE, JudgeSettings, Order, judge_requests
 from finegold.judging.result import ComparedAnswers, Judgement, OrderVerdict
 from finegold.judging.verdict import parse_verdict
-from finegold.llm import CallFailed, ChatClient, Halted, LoopThread, Plan, Planner, Session, map_bounded
+from finegold.llm import CallFailed, ChatClient, Halted, LoopThread, Plan, Session, map_bounded
 
 ORDERS: tuple[Order, Order] = ("ab", "ba")
 
@@ -44,7 +44,7 @@ async def judge(
                 reply = await client.complete(request)
             except CallFailed as failure:
                 if isinstance(failure, Halted):
-                    stopped.append(str(failure).removeprefix("not asked: "))
+                    stopped.append(failure.reason)
                 return OrderVerdict(order, None, None, str(failure), replies)
             replies += 1
             models.add(reply.model)
@@ -56,9 +56,7 @@ async def judge(
         return OrderVerdict(order, None, None, reason, replies)
 
     tasks = [(question, order) for question in questions for order in ORDERS]
-    verdicts = {
-        position: found async for position, found in map_bounded(verdict, tasks, concurrency=concurrency)
-    }
+    verdicts = await map_bounded(verdict, tasks, concurrency=concurrency)
     return Judgement(
         a=a.name,
         b=b.name,
@@ -85,28 +83,22 @@ def judge_in_session(
     a: AnswerSet, b: AnswerSet, questions: Sequence[JudgeQuestion], session: Session, settings: JudgeSettings
 ) -> Judgement:
     """Judge with a client of the session, which is closed afterwards; its notes are in the result."""
-
-    async def with_client() -> Judgement:
-        client = await session.open()
-        try:
-            found = await judge(a, b, questions, client, settings, concurrency=session.endpoint.concurrency)
-            return replace(found, notes=tuple(client.notes))
-        finally:
-            await client.close()
-
+    concurrency = session.endpoint.concurrency
     with LoopThread() as loop:
-        return loop.run(with_client())
+        client = loop.open(session)
+        found = loop.run(judge(a, b, questions, client, settings, concurrency=concurrency))
+        return replace(found, notes=tuple(client.notes))
 
 
 def plan_judging(
     a: AnswerSet, b: AnswerSet, questions: Sequence[JudgeQuestion], session: Session, settings: JudgeSettings
 ) -> Plan:
     """The calls and costs of judging if the first reply to each can be read. Sends nothing."""
-    planner = Planner(session.cache, session.limits)
+    plan = Plan(session.cache, session.limits)
     for question in questions:
         for order in ORDERS:
-            planner.add(next(judge_requests(question, order, a, b, settings)))
-    return planner.plan()
+            plan.add(next(judge_requests(question, order, a, b, settings)))
+    return plan
 
 
 def in_order(order: Order, scores: tuple[float, float], replies: int) -> OrderVerdict:

@@ -19,11 +19,7 @@ class Audit:
     """Appends to a file; a line is written in one piece, so a kill leaves at most one broken last line."""
 
     def __init__(self, path: Path | None) -> None:
-        """Open for appending; None keeps no audit.
-
-        Raises:
-            RunError: If the file cannot be written.
-        """
+        """Open for appending; None keeps no audit. Raises RunError if the file cannot be written."""
         try:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,40 +33,30 @@ class Audit:
             if self._file.read(1) != b"\n":
                 self._file.write(b"\n")
 
-    def reply(self, request: ChatRequest, key: str, marker: str, reply: ChatReply, seconds: float) -> None:
-        """Record a reply, also one from the cache: the audit then holds all that a result rests on."""
-        self._write(request, key, marker, {
-            "outcome": "cached" if reply.cached else "reply",
-            "reply": reply.text,
-            "finish_reason": reply.finish_reason,
-            "answered_by": reply.model,
-            "created": reply.created,
-            "prompt_tokens": reply.prompt_tokens,
-            "completion_tokens": reply.completion_tokens,
-            "seconds": round(seconds, 3),
-        })  # fmt: skip
-
-    def error(self, request: ChatRequest, key: str, marker: str, error: RequestError, seconds: float) -> None:
-        """Record a try without a reply."""
-        self._write(request, key, marker, {
-            "outcome": error.kind,
-            "reason": error.reason,
-            "status": error.status,
-            "seconds": round(seconds, 3),
-        })  # fmt: skip
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._file is not None:
-            self._file.close()
-
-    def _write(self, request: ChatRequest, key: str, marker: str, outcome: dict[str, Any]) -> None:
+    def write(
+        self, request: ChatRequest, key: str, marker: str, result: ChatReply | RequestError, seconds: float
+    ) -> None:
+        """Record a try: a reply, also one from the cache, so that the audit holds every input of a result."""
         if self._file is None:
             return
+        outcome: dict[str, Any]
+        if isinstance(result, RequestError):
+            outcome = {"outcome": result.kind, "reason": result.reason, "status": result.status}
+        else:
+            outcome = {
+                "outcome": "cached" if result.cached else "reply",
+                "reply": result.text,
+                "finish_reason": result.finish_reason,
+                "answered_by": result.model,
+                "created": result.created,
+                "prompt_tokens": result.prompt_tokens,
+                "completion_tokens": result.completion_tokens,
+            }
         line = {
             **request.tags,
             "attempt": request.attempt,
             **outcome,
+            "seconds": round(seconds, 3),
             "time": utc_now(),
             "model": request.model,
             "template": request.template,
@@ -81,3 +67,8 @@ class Audit:
             "messages": request.transcript(marker),
         }
         self._file.write(json.dumps(line, ensure_ascii=True).encode() + b"\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()

@@ -1,17 +1,18 @@
 """Money: what calls will cost, what they did cost, and a stop before a limit is passed."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from finegold.errors import ConfigError
+from finegold.llm.cache import Cache
 from finegold.llm.reply import ChatReply, Halted
 from finegold.llm.request import ChatRequest, Picture
 
 _TOKENS_OF_FRAME = 8
-"""Of the role and the separators around one message; the common chat formats need 3 to 7."""
+"""Tokens of the role and the separators around one message; the common chat formats need 3 to 7."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,39 +21,6 @@ class Prices:
 
     prompt: float
     completion: float
-
-    def usd(self, prompt_tokens: float, completion_tokens: float) -> float:
-        """Price of a call."""
-        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / 1e6
-
-
-def prices_from(prompt: float | None = None, completion: float | None = None) -> Prices | None:
-    """Prices from what was given, else from the environment; None if unknown.
-
-    The variables are FINEGOLD_LLM_USD_PER_M_PROMPT and FINEGOLD_LLM_USD_PER_M_COMPLETION.
-
-    Raises:
-        ConfigError: If only one of the two is known, or one is no price.
-    """
-    found: list[float | None] = []
-    for given, name in ((prompt, "PROMPT"), (completion, "COMPLETION")):
-        text = os.environ.get(f"FINEGOLD_LLM_USD_PER_M_{name}")
-        try:
-            price = given if given is not None else float(text) if text else None
-        except ValueError:
-            raise ConfigError(
-                f"FINEGOLD_LLM_USD_PER_M_{name} is {text!r}: give dollars, such as 0.15"
-            ) from None
-        if price is not None and not 0 <= price < float("inf"):
-            raise ConfigError(f"a price of {price} dollars per million tokens makes no sense: give 0 or more")
-        found.append(price)
-    if found[0] is None and found[1] is None:
-        return None
-    if found[0] is None or found[1] is None:
-        raise ConfigError(
-            "only one of the two prices is known: give those of prompt and of completion tokens"
-        )
-    return Prices(found[0], found[1])
 
 
 def estimate_tokens(request: ChatRequest) -> int:
@@ -70,11 +38,12 @@ def estimate_tokens(request: ChatRequest) -> int:
                 width, height = part.size
                 total += 85 + 170 * -(-width // 512) * -(-height // 512)
             else:
-                text = part if isinstance(part, str) else getattr(part, "text", "") + " " * 48
-                total += -(-len(text.encode("utf-8", "replace")) // 3)
-    if request.schema is not None:
-        total += -(-len(str(request.schema)) // 3)
-    return total
+                total += _text_tokens(part if isinstance(part, str) else getattr(part, "text", "") + " " * 48)
+    return total if request.schema is None else total + -(-len(str(request.schema)) // 3)
+
+
+def _text_tokens(text: str) -> int:
+    return -(-len(text.encode("utf-8", "replace")) // 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +51,9 @@ class Limits:
     """What may be spent.
 
     Attributes:
-        max_calls: Requests sent, retries included; None for no limit.
-        max_usd: Dollars; None for no limit. Needs `prices`.
-        prices: None if unknown.
+        max_calls: Most requests sent, retries included; None for no limit.
+        max_usd: Most dollars spent; None for no limit. Needs `prices`.
+        prices: Prices of the model's tokens; None if unknown.
     """
 
     max_calls: int | None = None
@@ -92,16 +61,18 @@ class Limits:
     prices: Prices | None = None
 
     def __post_init__(self) -> None:
-        """Check that the limits can be kept.
-
-        Raises:
-            ConfigError: If dollars are limited and the price is unknown.
-        """
+        """Raise ConfigError if dollars are limited and the price is unknown."""
         if self.max_usd is not None and self.prices is None:
             raise ConfigError(
                 f"--max-usd {self.max_usd:g} cannot be kept because the model's price is unknown: give "
                 "--usd-per-m-prompt and --usd-per-m-completion (dollars per million tokens)"
             )
+
+    def usd(self, prompt_tokens: int, completion_tokens: int) -> float | None:
+        """Price of some tokens in dollars; None if the prices are unknown."""
+        if self.prices is None:
+            return None
+        return (prompt_tokens * self.prices.prompt + completion_tokens * self.prices.completion) / 1e6
 
 
 @dataclass(slots=True)
@@ -111,8 +82,8 @@ class Spent:
     Attributes:
         calls: Requests sent, retries included.
         replies: Whole replies received.
-        prompt_tokens: As the endpoint counted them, else estimated.
-        completion_tokens: Likewise.
+        prompt_tokens: Tokens of the prompts, as the endpoint counted them, else estimated.
+        completion_tokens: Tokens of the replies, as the endpoint counted them, else estimated.
         uncertain: Tries that broke after they were sent: the endpoint may have charged for them, so they are
             counted in full.
     """
@@ -122,36 +93,6 @@ class Spent:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     uncertain: int = 0
-
-    def usd(self, prices: Prices | None) -> float | None:
-        """Dollars, None if the price is unknown."""
-        return None if prices is None else prices.usd(self.prompt_tokens, self.completion_tokens)
-
-
-class Reservation:
-    """One try's reservation; tell it what became of the try."""
-
-    def __init__(self, prompt_tokens: int, completion_tokens: int) -> None:
-        self.prompt_tokens = prompt_tokens
-        self.completion_tokens = completion_tokens
-        self.charge: tuple[int, int] = (0, 0)
-        self.uncertain = False
-        self.reply: ChatReply | None = None
-
-    def paid(self, reply: ChatReply) -> None:
-        """A reply came: it costs what it says, else what was estimated."""
-        self.reply = reply
-        completion = reply.completion_tokens
-        guess = min(self.completion_tokens, -(-len(reply.text.encode("utf-8", "replace")) // 3))
-        self.charge = (
-            self.prompt_tokens if reply.prompt_tokens is None else reply.prompt_tokens,
-            guess if completion is None else completion,
-        )
-
-    def lost(self) -> None:
-        """The try broke after it was sent: count the whole of it."""
-        self.charge = (self.prompt_tokens, self.completion_tokens)
-        self.uncertain = True
 
 
 class Budget:
@@ -169,77 +110,97 @@ class Budget:
         self._settled = asyncio.Condition()
 
     @asynccontextmanager
-    async def reserve(self, prompt_tokens: int, completion_tokens: int) -> AsyncIterator[Reservation]:
-        """Reserve one try.
-
-        Raises:
-            Halted: If a limit would be passed.
-        """
-        prices = self.limits.prices
-        most = prices.usd(prompt_tokens, completion_tokens) if prices is not None else 0.0
-        if self.limits.max_calls is not None or self.limits.max_usd is not None:
-            await self._fit(most)
-        reservation = Reservation(prompt_tokens, completion_tokens)
+    async def reserve(self, prompt_tokens: int, max_tokens: int) -> AsyncIterator[None]:
+        """Reserve the most that one try can cost, or raise Halted; inside, `count` its outcome."""
+        most = self.limits.usd(prompt_tokens, max_tokens) or 0.0
+        await self._fit(most)
         self.spent.calls += 1
         self._in_flight += 1
         self._reserved_usd += most
         try:
-            yield reservation
+            yield
         finally:
             self._in_flight -= 1
             self._reserved_usd -= most
-            self.spent.prompt_tokens += reservation.charge[0]
-            self.spent.completion_tokens += reservation.charge[1]
-            self.spent.replies += reservation.reply is not None
-            self.spent.uncertain += reservation.uncertain
             if self.limits.max_usd is not None:
                 async with self._settled:
                     self._settled.notify_all()
 
+    def count(self, prompt_tokens: int, max_tokens: int, reply: ChatReply | None) -> int:
+        """Count a try that the endpoint may charge for, and return its tokens.
+
+        A reply costs what it says, else what is estimated; a try that broke after it was sent (None) costs
+        the most that it can.
+        """
+        if reply is None:
+            self.spent.uncertain += 1
+        else:
+            self.spent.replies += 1
+            guess = min(max_tokens, _text_tokens(reply.text))
+            prompt_tokens = prompt_tokens if reply.prompt_tokens is None else reply.prompt_tokens
+            max_tokens = guess if reply.completion_tokens is None else reply.completion_tokens
+        self.spent.prompt_tokens += prompt_tokens
+        self.spent.completion_tokens += max_tokens
+        return prompt_tokens + max_tokens
+
     async def _fit(self, most: float) -> None:
-        if self.limits.max_calls is not None and self.spent.calls >= self.limits.max_calls:
-            raise Halted(f"not asked: the limit of {self.limits.max_calls} calls is reached")
-        limit = self.limits.max_usd
-        if limit is None:
-            return
+        max_calls, max_usd = self.limits.max_calls, self.limits.max_usd
         async with self._settled:
-            while (self.spent.usd(self.limits.prices) or 0.0) + self._reserved_usd + most > limit:
+            while True:
+                if max_calls is not None and self.spent.calls >= max_calls:
+                    raise Halted(f"the limit of {max_calls} calls is reached")
+                spent = self.limits.usd(self.spent.prompt_tokens, self.spent.completion_tokens) or 0.0
+                if max_usd is None or spent + self._reserved_usd + most <= max_usd:
+                    return
                 if self._in_flight == 0:
-                    raise Halted(f"not asked: the limit of {limit:g} dollars is reached")
+                    raise Halted(f"the limit of {max_usd:g} dollars is reached")
                 await self._settled.wait()
-            if self.limits.max_calls is not None and self.spent.calls >= self.limits.max_calls:
-                raise Halted(f"not asked: the limit of {self.limits.max_calls} calls is reached")
 
 
-@dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would send and cost, before anything is sent.
+    """What requests would cost, before anything is sent.
+
+    Equal requests count once; those in the cache are free.
 
     Attributes:
-        calls: To be sent if every reply can be read at once.
-        cached: Answered from the cache, free.
-        prompt_tokens: Estimated, upper side.
-        completion_tokens: If every reply were as long as allowed.
-        usd: Likewise; None if the price is unknown.
+        calls: Calls to send if every reply can be read at once.
+        cached: Requests that the cache answers.
+        prompt_tokens: Tokens of the prompts, estimated on the upper side.
+        completion_tokens: Tokens of the replies if each were as long as allowed.
     """
 
-    calls: int
-    cached: int
-    prompt_tokens: int
-    completion_tokens: int
-    usd: float | None
+    def __init__(self, cache: Path, limits: Limits) -> None:
+        self.calls = self.cached = self.prompt_tokens = self.completion_tokens = 0
+        self._cache = Cache(cache) if cache.exists() else None
+        self._limits = limits
+        self._seen: set[str] = set()
+
+    def add(self, request: ChatRequest) -> None:
+        """Count one request."""
+        keys = request.keyed()
+        key = next(iter(keys))
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        if self._cache is not None and self._cache.first(keys) is not None:
+            self.cached += 1
+            return
+        self.calls += 1
+        self.prompt_tokens += estimate_tokens(request)
+        self.completion_tokens += request.max_tokens
+
+    @property
+    def usd(self) -> float | None:
+        """Price if every reply were as long as allowed; None if it is unknown."""
+        return self._limits.usd(self.prompt_tokens, self.completion_tokens)
 
     def lines(self) -> list[tuple[str, str]]:
         """Rows of a table for a person."""
-        price = (
-            f"at most ${self.usd:,.4f}"
-            if self.usd is not None
-            else "unknown: give the prices per million tokens"
-        )
+        unknown = "unknown: give the prices per million tokens"
         return [
             ("calls to send", f"{self.calls:,}"),
             ("answered from the cache", f"{self.cached:,}"),
             ("prompt tokens", f"about {self.prompt_tokens:,}"),
             ("reply tokens", f"at most {self.completion_tokens:,}"),
-            ("price", price),
+            ("price", unknown if self.usd is None else f"at most ${self.usd:,.4f}"),
         ]

@@ -37,11 +37,7 @@ class Cache:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open or make the file, readable by its owner only.
-
-        Raises:
-            RunError: If it cannot be opened as a cache.
-        """
+        """Open or make the file, readable by its owner only; raises RunError if it is no cache."""
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,17 +60,12 @@ class Cache:
         """The marker that delimits the untrusted text of the request with this key."""
         return marker_of(self._secret, key)
 
-    def get(self, key: str) -> ChatReply | None:
-        """The reply that was paid for, marked as cached; None if there is none."""
-        found = self.first((key,))
-        return found[1] if found is not None else None
-
     def first(self, keys: Iterable[str]) -> tuple[str, ChatReply] | None:
-        """The first of these keys whose reply was paid for, with it; None if there is none."""
-        asked = tuple(keys)
-        marks = ", ".join("?" * len(asked))
-        rows = dict(self._db.execute(f"SELECT key, reply FROM replies WHERE key IN ({marks})", asked))
-        for key in asked:
+        """The first of these keys whose reply was paid for, and that reply, marked as cached; else None."""
+        keys = tuple(keys)
+        marks = ", ".join("?" * len(keys))
+        rows = dict(self._db.execute(f"SELECT key, reply FROM replies WHERE key IN ({marks})", keys))
+        for key in keys:
             if key in rows:
                 return key, replace(ChatReply(**json.loads(rows[key])), cached=True)
         return None
@@ -94,11 +85,6 @@ class Cache:
             raise RunError(
                 f"the reply cache {self.path} cannot be written ({error}): free some space"
             ) from error
-
-    def __len__(self) -> int:
-        """Number of replies kept."""
-        count: int = self._db.execute("SELECT count(*) FROM replies").fetchone()[0]
-        return count
 
     def close(self) -> None:
         """Close the file."""

@@ -3,21 +3,48 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from finegold.llm.audit import Audit, utc_now
-from finegold.llm.backoff import Breaker, wait_before
 from finegold.llm.budget import Budget, Limits, estimate_tokens
-from finegold.llm.cache import Cache
+from finegold.llm.cache import Cache, default_cache
 from finegold.llm.endpoint import Endpoint
-from finegold.llm.limits import Rate
+from finegold.llm.pace import Breaker, Rate
 from finegold.llm.reply import CallFailed, ChatReply, Halted, RequestError, read_body
 from finegold.llm.request import ChatRequest
-from finegold.llm.transport import Transport
+from finegold.llm.transport import HttpTransport
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Everything about calls that does not change a reply.
+
+    Attributes:
+        endpoint: Where calls go and how fast.
+        limits: Most calls and dollars.
+        cache: SQLite file of replies; the user's cache folder by default, so that runs share it.
+        audit: JSONL file of the exchanges; None keeps none.
+    """
+
+    endpoint: Endpoint
+    limits: Limits = field(default_factory=Limits)
+    cache: Path = field(default_factory=default_cache)
+    audit: Path | None = None
+
+    async def open(self) -> "CachedClient":
+        """A client in the running event loop; close it after use.
+
+        Raises:
+            MissingExtraError: If aiohttp is missing.
+            RunError: If the cache or the audit cannot be used.
+        """
+        return CachedClient(self)
 
 
 class CachedClient:
@@ -27,37 +54,19 @@ class CachedClient:
 
     Attributes:
         budget: What was spent.
-        notes: What was not done as asked, for the user: structured output refused, say.
+        notes: What was done otherwise than requested, for the user: structured output refused, say.
         halted: Why nothing is sent any more; None while calls go on.
     """
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        transport: Transport,
-        cache: Cache,
-        audit: Audit,
-        limits: Limits,
-        *,
-        seed: int = 0,
-    ) -> None:
-        """Put the parts together.
-
-        Args:
-            endpoint: Pace and patience.
-            transport: The wire.
-            cache: Of replies.
-            audit: Of exchanges.
-            limits: Of calls and dollars.
-            seed: Of the jitter between retries.
-        """
-        self.budget = Budget(limits)
+    def __init__(self, session: Session) -> None:
+        endpoint = session.endpoint
+        self.budget = Budget(session.limits)
         self.notes: list[str] = []
         self._endpoint = endpoint
-        self._transport = transport
-        self._cache = cache
-        self._audit = audit
-        self._rng = random.Random(seed)
+        self._transport = HttpTransport(endpoint)
+        self._cache = Cache(session.cache)
+        self._audit = Audit(session.audit)
+        self._jitter = random.Random(0)
         self._breaker = Breaker(endpoint)
         self._slots = asyncio.Semaphore(endpoint.concurrency)
         self._requests = Rate(endpoint.requests_per_minute)
@@ -78,16 +87,16 @@ class CachedClient:
             CallFailed: With the reason, if there is none after all retries.
             Halted: If it was not sent and no later one will be.
         """
-        keyed = {r.key(): r for r in (request, request.plain) if r is not None}
+        keyed = request.keyed()
         found = self._cache.first(keyed)
         if found is not None:
             key, reply = found
-            self._audit.reply(keyed[key], key, self._cache.marker(key), reply, 0.0)
+            self._audit.write(keyed[key], key, self._cache.marker(key), reply, 0.0)
             return reply
         key = next(iter(keyed))
         task = self._in_flight.get(key)
         if task is None:
-            task = asyncio.ensure_future(self._ask(keyed))
+            task = asyncio.ensure_future(self._send(keyed))
             self._in_flight[key] = task
             task.add_done_callback(lambda _: self._in_flight.pop(key, None))
         return await task
@@ -98,8 +107,8 @@ class CachedClient:
         self._cache.close()
         self._audit.close()
 
-    async def _ask(self, keyed: dict[str, ChatRequest]) -> ChatReply:
-        """One question, after a schema and then perhaps plain, until it is answered, refused or given up."""
+    async def _send(self, keyed: dict[str, ChatRequest]) -> ChatReply:
+        """Send a request, with its schema or else plain, until there is a reply or no hope of one."""
         retry = 0
         forms = list(keyed.items())
         while True:
@@ -110,7 +119,7 @@ class CachedClient:
                     await self._breaker.admit()
                     return await self._try(key, request)
             except Halted as stop:
-                self._breaker.halt(str(stop).removeprefix("not asked: "))
+                self._breaker.halt(stop.reason)
                 raise
             except RequestError as error:
                 if self._adapted(request, error, length_field):
@@ -118,10 +127,20 @@ class CachedClient:
                 self._judge(error)
                 if error.kind in ("refused", "locked"):
                     raise CallFailed(error.reason) from None
-                too_long = (error.retry_after or 0.0) > self._endpoint.longest_wait
-                if retry >= self._endpoint.retries or too_long:
-                    raise CallFailed(self._given_up(error, retry + 1, too_long)) from None
-                await asyncio.sleep(wait_before(retry, error.retry_after, self._endpoint, self._rng))
+                if (error.retry_after or 0.0) > self._endpoint.max_wait:
+                    raise CallFailed(
+                        f"{error.reason}, to be tried again in {error.retry_after:.0f} s, more than the "
+                        f"longest wait of {self._endpoint.max_wait:g} s"
+                    ) from None
+                if retry >= self._endpoint.retries:
+                    raise CallFailed(f"no reply in {retry + 1} tries; the last: {error.reason}") from None
+                # Half of the backoff is random, so that calls that failed together do not return together
+                # ("equal jitter"). A `Retry-After` is a lower bound, plus up to a tenth.
+                wait = min(self._endpoint.max_wait, self._endpoint.backoff * 2.0**retry)
+                wait *= 0.5 + self._jitter.random() / 2
+                if error.retry_after is not None:
+                    wait = max(wait, error.retry_after * (1 + self._jitter.random() / 10))
+                await asyncio.sleep(wait)
                 retry += 1
 
     async def _try(self, key: str, request: ChatRequest) -> ChatReply:
@@ -130,8 +149,8 @@ class CachedClient:
         await self._requests.take(1)
         await self._tokens.take(prompt + request.max_tokens)
         if self._breaker.halted is not None:
-            raise Halted(f"not asked: {self._breaker.halted}")
-        async with self.budget.reserve(prompt, request.max_tokens) as reservation:
+            raise Halted(self._breaker.halted)
+        async with self.budget.reserve(prompt, request.max_tokens):
             body = request.payload(marker)
             if self._length_field != "max_tokens":
                 body[self._length_field] = body.pop("max_tokens")
@@ -142,17 +161,17 @@ class CachedClient:
                 self._cache.put(key, request, reply)
             except RequestError as error:
                 if error.charged:
-                    reservation.lost()
-                self._audit.error(request, key, marker, error, time.monotonic() - started)
+                    self.budget.count(prompt, request.max_tokens, None)
+                self._audit.write(request, key, marker, error, time.monotonic() - started)
                 raise
-            reservation.paid(reply)
-            self._tokens.correct(sum(reservation.charge) - prompt - request.max_tokens)
-            self._audit.reply(request, key, marker, reply, time.monotonic() - started)
+            used = self.budget.count(prompt, request.max_tokens, reply)
+            self._tokens.correct(used - prompt - request.max_tokens)
+            self._audit.write(request, key, marker, reply, time.monotonic() - started)
             self._breaker.success()
             return reply
 
     def _adapted(self, request: ChatRequest, error: RequestError, length_field: str) -> bool:
-        """Whether an endpoint that lacks a feature can be asked without it; says so once."""
+        """Whether an endpoint that lacks a feature can be called without it; notes it once."""
         if error.kind != "refused" and error.status != 501:
             return False
         said = error.reason.lower()
@@ -169,7 +188,7 @@ class CachedClient:
         return not self._schemas
 
     def _judge(self, error: RequestError) -> None:
-        """Tell the breaker what a failed try means for the others."""
+        """Report to the breaker what a failed try means for the others."""
         if error.kind in ("down", "lost"):
             self._breaker.failure(error.reason)
         elif error.kind == "locked":
@@ -179,14 +198,6 @@ class CachedClient:
         else:
             self._breaker.alive()
 
-    def _given_up(self, error: RequestError, tries: int, too_long: bool) -> str:
-        if too_long:
-            return (
-                f"{error.reason}, to be tried again in {error.retry_after:.0f} s, more than the longest "
-                f"wait of {self._endpoint.longest_wait:g} s"
-            )
-        return f"no reply in {tries} tries; the last: {error.reason}"
-
 
 APART = 0.001
 """Seconds between the first calls of two workers."""
@@ -194,39 +205,28 @@ APART = 0.001
 
 async def map_bounded(
     function: Callable[[T], Awaitable[R]], items: Iterable[T], *, concurrency: int
-) -> AsyncIterator[tuple[int, R]]:
-    """Apply a coroutine function with bounded concurrency and yield (position, result) as they finish.
+) -> list[R]:
+    """Apply a coroutine function with bounded concurrency and return the results in the items' order.
 
-    Items are drawn when a worker is free, so memory does not grow with their number. A worker that waits to
-    retry draws nothing, so an endpoint that says "too many requests" is asked less.
+    Items are drawn when a worker is free, so they need not be in memory. A worker that waits to retry draws
+    nothing, so an endpoint that says "too many requests" gets fewer.
 
     Raises:
         Exception: The first that the function raised; the others are cancelled.
     """
     numbered = enumerate(items)
-    done: asyncio.Queue[tuple[int, R] | None] = asyncio.Queue(maxsize=concurrency)
+    results: dict[int, R] = {}
 
     async def work(number: int) -> None:
         # Calls that begin together end together, and their replies wait for one another, round after round.
         await asyncio.sleep(number * APART)
         for position, item in numbered:
-            await done.put((position, await function(item)))
+            results[position] = await function(item)
 
-    async def work_all() -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for number in range(concurrency):
-                    group.create_task(work(number))
-        finally:
-            await done.put(None)
-
-    runner = asyncio.ensure_future(work_all())
     try:
-        while (result := await done.get()) is not None:
-            yield result
-        try:
-            await runner
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from None
-    finally:
-        runner.cancel()
+        async with asyncio.TaskGroup() as group:
+            for number in range(concurrency):
+                group.create_task(work(number))
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [results[position] for position in range(len(results))]

@@ -1,6 +1,5 @@
 """Where calls go and how fast: base URL, key, limits. The key never leaves this object by accident."""
 
-import os
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -18,15 +17,15 @@ class Endpoint:
     Nothing here changes a reply, so nothing here is part of a fingerprint or of a cache key.
 
     Attributes:
-        base_url: Ends where `/chat/completions` begins, such as `http://127.0.0.1:8000/v1`.
-        api_key: Masked in every repr.
+        base_url: Address that ends where `/chat/completions` begins, such as `http://127.0.0.1:8000/v1`.
+        api_key: The key, masked in every repr.
         concurrency: Calls in flight at once.
-        requests_per_minute: None for no limit.
-        tokens_per_minute: Of prompt and reply together, estimated before a call and corrected by its usage.
+        requests_per_minute: Most requests a minute; None for no limit.
+        tokens_per_minute: Most tokens a minute, prompt and reply; estimated before a call, corrected after.
         timeout: Seconds that one try may take as a whole.
         retries: Tries after the first, for what may pass: 429, 5xx, timeouts, cut-off or malformed bodies.
         backoff: Seconds before the first retry; doubles with each, with jitter.
-        longest_wait: Seconds; neither backoff nor a `Retry-After` that is obeyed exceeds it.
+        max_wait: Most seconds of a wait; a call whose `Retry-After` is longer fails.
         down_after: Failures in a row, over all calls, after which the endpoint counts as down.
         down_wait: Seconds before one call probes an endpoint that is down; doubles with each failed probe.
         down_probes: Failed probes after which the remaining calls are given up.
@@ -40,17 +39,13 @@ class Endpoint:
     timeout: float = 120.0
     retries: int = 6
     backoff: float = 0.5
-    longest_wait: float = 60.0
+    max_wait: float = 60.0
     down_after: int = 12
     down_wait: float = 5.0
     down_probes: int = 4
 
     def __post_init__(self) -> None:
-        """Check the address.
-
-        Raises:
-            ConfigError: If it is no http(s) address, or a limit is not positive.
-        """
+        """Raise ConfigError if the address is no http(s) address, or a limit is not positive."""
         parts = urlsplit(self.base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(
@@ -71,33 +66,3 @@ class Endpoint:
         """Scheme, host and port, for messages: a query or a path may hold secrets."""
         parts = urlsplit(self.base_url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else "that"
-
-
-def endpoint_from(base_url: str | None = None, api_key: str | None = None) -> tuple[str, SecretStr]:
-    """Base URL and key from what was given, else from the environment.
-
-    FINEGOLD_LLM_BASE_URL, then OpenAI's own address; FINEGOLD_LLM_API_KEY, then OPENAI_API_KEY. A local
-    server that asks for no key needs none.
-
-    Raises:
-        ConfigError: If there is neither an address nor a key.
-    """
-    url = base_url or os.environ.get("FINEGOLD_LLM_BASE_URL")
-    key = api_key or os.environ.get("FINEGOLD_LLM_API_KEY") or os.environ.get("OPENAI_API_KEY")
-    if url is None and key is None:
-        raise ConfigError(
-            "no LLM endpoint is set: give --base-url or set FINEGOLD_LLM_BASE_URL (OPENAI_API_KEY for OpenAI)"
-        )
-    return (url or OPENAI_URL).rstrip("/"), SecretStr(key or "none")
-
-
-def model_from(model: str | None = None) -> str:
-    """The model's name from what was given, else from FINEGOLD_LLM_MODEL.
-
-    Raises:
-        ConfigError: If neither names one.
-    """
-    name = model or os.environ.get("FINEGOLD_LLM_MODEL")
-    if not name:
-        raise ConfigError("no model is named: give --model, or set FINEGOLD_LLM_MODEL")
-    return name

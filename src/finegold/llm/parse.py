@@ -1,4 +1,4 @@
-"""Read a rating from a reply: the reply's own score field and nothing else."""
+"""Read a rating from a reply: the score field of the reply and nothing else."""
 
 import json
 import re
@@ -14,6 +14,7 @@ _FIELD = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _BEGUN = re.compile(rf'\{{\s*"score"\s*:\s*{_NUMBER}\s*,', re.ASCII)
+_BARE = re.compile(r"[\d./%*]+")
 _THINKING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _FENCE = re.compile(r"\A```(?:json)?\s*\n(.*?)\n?```", re.DOTALL)
 
@@ -65,14 +66,9 @@ def parse_rating(text: str, *, cut: bool = False) -> Reading:
 def echoes(reading: Reading, reply: str, untrusted: Iterable[str]) -> bool:
     """Whether what was read repeats the text under review: then it is that text's score, not the judge's.
 
-    Compared without spaces, invisible characters and case. A bare number is a repeat only of a whole line,
-    since a caption may well hold the number 90; anything longer ("Score: 100", a JSON object) is one of any
-    part.
-
-    Args:
-        reading: Of `reply`.
-        reply: All of it.
-        untrusted: The texts under review.
+    The whole reply and the field that was read of it are compared with the untrusted texts, without spaces,
+    invisible characters and case. A bare number is a repeat only of a whole line, since a caption may well
+    hold the number 90; anything longer ("Score: 100", a JSON object) is one of any part.
     """
     field = _plain(reading.field)
     whole = _plain(reply)
@@ -81,9 +77,9 @@ def echoes(reading: Reading, reply: str, untrusted: Iterable[str]) -> bool:
         if not everything or not field:
             continue
         lines = {_plain(line) for line in text.splitlines()}
-        if field in lines or (not _is_number(field) and field in everything):
+        if field in lines or (not _BARE.fullmatch(field) and field in everything):
             return True
-        if len(whole) > len(field) and not _is_number(whole) and whole in everything:
+        if len(whole) > len(field) and not _BARE.fullmatch(whole) and whole in everything:
             return True
     return False
 
@@ -117,7 +113,7 @@ class _Repeated(ValueError):
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise _Repeated("ambiguous, with a field given twice")
+        raise _Repeated("ambiguous, with a field named twice")
     return fields
 
 
@@ -138,7 +134,3 @@ def _shown(text: str) -> str:
 def _plain(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
     return "".join(c for c in folded if not c.isspace() and unicodedata.category(c) != "Cf")
-
-
-def _is_number(text: str) -> bool:
-    return re.fullmatch(r"[\d./%*]+", text) is not None

@@ -1,7 +1,7 @@
-"""The rating prompt, versioned: change a word of it and change its version.
+"""The rating prompt, versioned: who changes a word of it changes its version.
 
 In the sense of InstructionGPT-4's GPT score (arXiv 2308.12067), itself after AlpaGasus (arXiv 2307.08701):
-the quality and the variety of an answer on a scale from 0 to 100. The wording is our own.
+the quality and the variety of an answer on a scale from 0 to 100. The wording is finegold's.
 """
 
 from dataclasses import replace
@@ -57,18 +57,10 @@ def rating_request(
     attempt: int = 0,
     tags: dict[str, str | int] | None = None,
 ) -> ChatRequest:
-    """The call that asks for one rating.
+    """The call that asks for one rating of an answer, both texts being untrusted.
 
-    Args:
-        instruction: Untrusted.
-        answer: Untrusted: what is graded.
-        picture: None for a rating by the text alone.
-        model: As the endpoint names it.
-        temperature: None leaves it to the endpoint.
-        max_tokens: Longest reply.
-        structured: Ask for JSON after a schema, with the plain question as a way out.
-        attempt: Number of unreadable replies before this call.
-        tags: For the audit.
+    The rating is by the text alone if `picture` is None. `structured` asks for JSON after a schema, with the
+    plain request as a way out. The other arguments are those of `ChatRequest`.
     """
     system = (*_SYSTEM, _BLIND if picture is None else _SEEING)
     row: tuple[Part, ...] = (
@@ -91,5 +83,5 @@ def rating_request(
     )
     if not structured:
         return plain
-    asked = (plain.messages[0], Message("user", (*row, _JSON_END + reminder)))
-    return replace(plain, messages=asked, schema=_SCHEMA, plain=plain)
+    messages = (plain.messages[0], Message("user", (*row, _JSON_END + reminder)))
+    return replace(plain, messages=messages, schema=_SCHEMA, plain=plain)

@@ -1,7 +1,7 @@
 """What comes back: a reply, or the reason why there is none."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from finegold.errors import FinegoldError
@@ -13,11 +13,11 @@ class ChatReply:
     """A whole reply of the model.
 
     Attributes:
-        text: What it said; empty if it refused.
-        finish_reason: `stop`, `length`, `content_filter`, or as the endpoint puts it.
-        model: As the endpoint names what answered.
-        prompt_tokens: As counted by the endpoint; None if it did not say.
-        completion_tokens: Likewise.
+        text: The text; empty if the model refused.
+        finish_reason: `stop`, `length`, `content_filter`, or another word of the endpoint.
+        model: Name of the model that answered, by the endpoint.
+        prompt_tokens: Tokens of the prompt, by the endpoint's count; None if it did not say.
+        completion_tokens: Tokens of the reply, by the endpoint's count; None if it did not say.
         created: ISO date and time in UTC at which the reply was received.
         cached: Whether it was paid for earlier.
     """
@@ -45,10 +45,15 @@ class CallFailed(FinegoldError):
 class Halted(CallFailed):
     """The call was not sent and no later one will be: a limit is reached, or the endpoint is down."""
 
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"not sent: {reason}")
+        self.reason = reason
+
 
 RequestErrorKind = Literal["busy", "down", "lost", "garbled", "refused", "locked"]
 
 
+@dataclass(eq=False)
 class RequestError(Exception):
     """One try brought no reply.
 
@@ -60,19 +65,13 @@ class RequestError(Exception):
         status: HTTP status, if any.
     """
 
-    def __init__(
-        self,
-        kind: RequestErrorKind,
-        reason: str,
-        *,
-        retry_after: float | None = None,
-        status: int | None = None,
-    ) -> None:
-        super().__init__(reason)
-        self.kind = kind
-        self.reason = reason
-        self.retry_after = retry_after
-        self.status = status
+    kind: RequestErrorKind
+    reason: str
+    retry_after: float | None = field(default=None, kw_only=True)
+    status: int | None = field(default=None, kw_only=True)
+
+    def __str__(self) -> str:
+        return self.reason
 
     @property
     def charged(self) -> bool:
@@ -81,11 +80,7 @@ class RequestError(Exception):
 
 
 def read_body(body: bytes, created: str) -> ChatReply:
-    """A Chat Completions body as a reply.
-
-    Raises:
-        RequestError: `garbled`, if it is cut off, no JSON or not of that format.
-    """
+    """A Chat Completions body as a reply; raises a `garbled` RequestError if it is cut off or not one."""
     try:
         data: Any = json.loads(body)
     except (ValueError, RecursionError):
@@ -95,7 +90,9 @@ def read_body(body: bytes, created: str) -> ChatReply:
         choice = data["choices"][0]
         message = choice["message"]
         text = message["content"] if message.get("content") is not None else ""
-        if not isinstance(text, str) or (not text and not _explained(choice)):
+        # An empty reply is one after a refusal, a filter, or a budget spent on thinking.
+        empty = message.get("refusal") or choice.get("finish_reason") in ("length", "content_filter")
+        if not isinstance(text, str) or not (text or empty):
             raise TypeError
         usage = data.get("usage") or {}
         return ChatReply(
@@ -111,14 +108,6 @@ def read_body(body: bytes, created: str) -> ChatReply:
         raise RequestError(
             "garbled", f"the reply's body is not a chat completion: {shown!r}", status=200
         ) from None
-
-
-def _explained(choice: dict[str, Any]) -> bool:
-    """Whether an empty reply is a reply: a refusal, a filter, or a budget spent on thinking."""
-    return bool(choice["message"].get("refusal")) or choice.get("finish_reason") in (
-        "length",
-        "content_filter",
-    )
 
 
 def _count(value: Any) -> int | None:

@@ -1,4 +1,4 @@
-"""What is asked: a chat request of trusted text, marked untrusted text and pictures, and its cache key."""
+"""What is sent: a chat request of trusted text, marked untrusted text and pictures, and its cache key."""
 
 import base64
 import hashlib
@@ -6,7 +6,7 @@ import hmac
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from PIL import Image
@@ -25,7 +25,7 @@ class Untrusted:
 
     Attributes:
         label: What it is, in capitals: `ANSWER`.
-        text: As it came.
+        text: The text, unchanged.
     """
 
     label: str
@@ -37,9 +37,8 @@ class Picture:
     """An image to show.
 
     Attributes:
-        jpeg: What is sent.
-        sha256: Of the decoded pixels and the size, so that another JPEG encoder does not change the cache
-            key.
+        jpeg: The encoded image that is sent.
+        sha256: Hash of the decoded pixels and the size, so that another JPEG encoder does not change the key.
         size: Width and height in pixels.
     """
 
@@ -74,14 +73,14 @@ class ChatRequest:
     """One call. What its cache key covers is what the reply depends on.
 
     Attributes:
-        model: As the endpoint names it.
+        model: Name of the model at the endpoint.
         messages: The rendered template.
         template: Name and version of the template, such as `rating-text/1`.
         temperature: None leaves it to the endpoint.
-        max_tokens: Longest reply.
+        max_tokens: Most tokens of the reply.
         schema: JSON schema that the reply must follow, where the endpoint has structured output.
-        attempt: 0 for the first ask; asking again after an unreadable reply is another call.
-        plain: The same question without a schema, for an endpoint that refuses schemas.
+        attempt: Number of unreadable replies before this call, which is another call for each number.
+        plain: The same request without a schema, for an endpoint that refuses schemas.
         tags: Written to the audit beside the exchange; not part of the key.
     """
 
@@ -95,15 +94,10 @@ class ChatRequest:
     plain: "ChatRequest | None" = field(default=None, compare=False)
     tags: Mapping[str, str | int] = field(default_factory=dict, compare=False)
 
-    def again(self, attempt: int) -> "ChatRequest":
-        """The same question asked once more, under a key of its own."""
-        plain = self.plain.again(attempt) if self.plain else None
-        return replace(self, attempt=attempt, plain=plain)
-
     def key(self) -> str:
         """Hex sha256 of model, parameters, template version and content with image hashes.
 
-        The marker is left out: it is derived from this key.
+        The marker is not part of it, since it is derived from this key.
         """
         content = {
             "model": self.model,
@@ -115,6 +109,10 @@ class ChatRequest:
             "messages": [[m.role, [_identity(part) for part in m.parts]] for m in self.messages],
         }
         return hashlib.sha256(canonical_json(content).encode("utf-8", "surrogatepass")).hexdigest()
+
+    def keyed(self) -> "dict[str, ChatRequest]":
+        """This request and its `plain` form, if there is one, by their keys."""
+        return {form.key(): form for form in (self, self.plain) if form is not None}
 
     def payload(self, marker: str) -> dict[str, Any]:
         """Body of the HTTP request in the Chat Completions format."""
@@ -136,11 +134,6 @@ class ChatRequest:
         """The messages as text for the audit, each picture as its hash."""
         return [{"role": m.role, "text": "".join(_text(p, marker) for p in m.parts)} for m in self.messages]
 
-    @property
-    def pictures(self) -> int:
-        """Number of images shown."""
-        return sum(isinstance(part, Picture) for m in self.messages for part in m.parts)
-
 
 def marker_of(secret: bytes, key: str) -> str:
     """A request's marker: 16 hex digits, unforeseeable without the secret, the same on every resume."""
@@ -160,16 +153,12 @@ def holds_control_tokens(text: str) -> bool:
     return _CONTROL.search(text) is not None
 
 
-def _block(part: Untrusted, marker: str) -> str:
-    shown = _CONTROL.sub(lambda found: found.group() + " ", part.text)
-    # A lone surrogate cannot be sent as UTF-8.
-    shown = shown.encode("utf-8", "replace").decode("utf-8")
-    return f"<<<{part.label} {marker}\n{shown}\n{marker} END {part.label}>>>"
-
-
 def _text(part: Part, marker: str) -> str:
     if isinstance(part, Untrusted):
-        return _block(part, marker)
+        shown = _CONTROL.sub(lambda found: found.group() + " ", part.text)
+        # A lone surrogate cannot be sent as UTF-8.
+        shown = shown.encode("utf-8", "replace").decode("utf-8")
+        return f"<<<{part.label} {marker}\n{shown}\n{marker} END {part.label}>>>"
     if isinstance(part, Mark):
         return marker
     return f"[image sha256:{part.sha256}]" if isinstance(part, Picture) else part

@@ -1,44 +1,22 @@
-"""One place that puts a client together from paths and settings."""
+"""Sessions from flags and the environment, and the thread that calls are made in."""
 
+import asyncio
 import os
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Coroutine
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
 
 from finegold.errors import ConfigError
-from finegold.llm.audit import Audit
-from finegold.llm.budget import Limits, Plan, estimate_tokens, prices_from
-from finegold.llm.cache import Cache, default_cache
-from finegold.llm.client import CachedClient
-from finegold.llm.endpoint import Endpoint, endpoint_from
-from finegold.llm.request import ChatRequest
-from finegold.llm.transport import HttpTransport
+from finegold.llm.budget import Limits, Prices
+from finegold.llm.cache import default_cache
+from finegold.llm.client import CachedClient, Session
+from finegold.llm.endpoint import OPENAI_URL, Endpoint
 
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """Everything about calls that does not change a reply.
-
-    Attributes:
-        endpoint: Where and how fast.
-        limits: Of calls and dollars.
-        cache: SQLite file of replies; the user's cache folder by default, so that runs share it.
-        audit: JSONL file; None keeps none.
-    """
-
-    endpoint: Endpoint
-    limits: Limits = field(default_factory=Limits)
-    cache: Path = field(default_factory=default_cache)
-    audit: Path | None = None
-
-    async def open(self) -> CachedClient:
-        """A client in the running event loop; close it after use.
-
-        Raises:
-            MissingExtraError: If aiohttp is missing.
-            RunError: If the cache or the audit cannot be used.
-        """
-        transport = HttpTransport(self.endpoint)
-        return CachedClient(self.endpoint, transport, Cache(self.cache), Audit(self.audit), self.limits)
+T = TypeVar("T")
 
 
 def session_from(
@@ -72,47 +50,114 @@ def session_from(
         concurrency=int(_number(concurrency, "CONCURRENCY", 16)),
         requests_per_minute=requests_per_minute,
         tokens_per_minute=tokens_per_minute,
-        timeout=_number(timeout, "TIMEOUT", 120),
+        timeout=_number(timeout, "TIMEOUT", 120.0),
     )
     limits = Limits(max_calls, max_usd, prices_from(usd_per_m_prompt, usd_per_m_completion))
     return Session(endpoint, limits, cache or default_cache(), audit)
 
 
-def _number(given: float | None, name: str, default: float) -> float:
+def endpoint_from(base_url: str | None = None, api_key: str | None = None) -> tuple[str, SecretStr]:
+    """Base URL and key from the arguments, else from the environment.
+
+    FINEGOLD_LLM_BASE_URL, then OpenAI's address; FINEGOLD_LLM_API_KEY, then OPENAI_API_KEY. A local
+    server may need no key.
+
+    Raises:
+        ConfigError: If there is neither an address nor a key.
+    """
+    url = base_url or os.environ.get("FINEGOLD_LLM_BASE_URL")
+    key = api_key or os.environ.get("FINEGOLD_LLM_API_KEY") or os.environ.get("OPENAI_API_KEY")
+    if url is None and key is None:
+        raise ConfigError(
+            "no LLM endpoint is set: give --base-url or set FINEGOLD_LLM_BASE_URL (OPENAI_API_KEY for OpenAI)"
+        )
+    return (url or OPENAI_URL).rstrip("/"), SecretStr(key or "none")
+
+
+def model_from(model: str | None = None) -> str:
+    """The model's name, else FINEGOLD_LLM_MODEL; raises ConfigError if neither is set."""
+    name = model or os.environ.get("FINEGOLD_LLM_MODEL")
+    if not name:
+        raise ConfigError("no model is named: give --model, or set FINEGOLD_LLM_MODEL")
+    return name
+
+
+def prices_from(prompt: float | None = None, completion: float | None = None) -> Prices | None:
+    """Prices in dollars per million tokens, else those of the environment; None if unknown.
+
+    The variables are FINEGOLD_LLM_USD_PER_M_PROMPT and FINEGOLD_LLM_USD_PER_M_COMPLETION.
+
+    Raises:
+        ConfigError: If only one of the two is known, or one is no price.
+    """
+    prompt = _number(prompt, "USD_PER_M_PROMPT", None)
+    completion = _number(completion, "USD_PER_M_COMPLETION", None)
+    if prompt is None and completion is None:
+        return None
+    if prompt is None or completion is None:
+        raise ConfigError(
+            "only one of the two prices is known: give those of prompt and of completion tokens"
+        )
+    for price in (prompt, completion):
+        if not 0 <= price < float("inf"):
+            raise ConfigError(f"a price of {price} dollars per million tokens makes no sense: give 0 or more")
+    return Prices(prompt, completion)
+
+
+def _number(value: float | None, name: str, default: T) -> float | T:
     text = os.environ.get(f"FINEGOLD_LLM_{name}")
-    if given is not None or not text:
-        return default if given is None else given
+    if value is not None or not text:
+        return default if value is None else value
     try:
         return float(text)
     except ValueError:
-        raise ConfigError(f"FINEGOLD_LLM_{name} is {text!r}: give a number") from None
+        raise ConfigError(f"FINEGOLD_LLM_{name} is {text!r}: give a number, such as 0.15 or 16") from None
 
 
-class Planner:
-    """Adds up what requests would cost; counts a request once and one that was paid for as free."""
+class LoopThread(AbstractContextManager["LoopThread"]):
+    """An event loop in its own thread, so that plain functions share one async client; `with` closes it.
 
-    def __init__(self, cache: Path, limits: Limits) -> None:
-        self._cache = Cache(cache) if cache.exists() else None
-        self._limits = limits
-        self._seen: set[str] = set()
-        self._calls = self._cached = self._prompt = self._completion = 0
+    Unlike `asyncio.run` it also serves callers inside a running loop, as every cell of a notebook is.
+    """
 
-    def add(self, request: ChatRequest) -> None:
-        """Count one request."""
-        key = request.key()
-        if key in self._seen:
+    def __init__(self) -> None:
+        self._clients: list[CachedClient] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="finegold-llm", daemon=True)
+        self._thread.start()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run to the end and return its result; cancelled if the caller is interrupted."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def open(self, session: Session) -> CachedClient:
+        """A client of the session for this loop, which is closed with it; raises as `CachedClient`."""
+        client = self.run(session.open())
+        self._clients.append(client)
+        return client
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the clients, cancel what still runs, let it clean up, and stop the loop and its thread."""
+        if self._loop.is_closed():
             return
-        self._seen.add(key)
-        keys = [key, *([request.plain.key()] if request.plain else [])]
-        if self._cache is not None and self._cache.first(keys) is not None:
-            self._cached += 1
-            return
-        self._calls += 1
-        self._prompt += estimate_tokens(request)
-        self._completion += request.max_tokens
+        for client in self._clients:
+            self.run(client.close())
+        self.run(_end_tasks())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
-    def plan(self) -> Plan:
-        """The sum so far."""
-        prices = self._limits.prices
-        usd = prices.usd(self._prompt, self._completion) if prices is not None else None
-        return Plan(self._calls, self._cached, self._prompt, self._completion, usd)
+
+async def _end_tasks() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

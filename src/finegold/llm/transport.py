@@ -5,21 +5,23 @@ processor time of the whole call on it (measured in docs/measurements.md), which
 bounds the pace.
 """
 
+import base64
 import json
 import os
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from finegold.errors import ConfigError
 from finegold.extras import require
 from finegold.llm.endpoint import OPENAI_URL, Endpoint
-from finegold.llm.proxy import proxy_for
 from finegold.llm.reply import RequestError, RequestErrorKind
 
 _SHORTEST_SECRET = 8
-_LONGEST_CONNECT = 30.0
+_CONNECT = 30.0
 """Seconds until an address that does not answer counts as down: the timeout is one for slow models."""
 _KEEP_ALIVE = 4.0
 """Seconds that an idle connection is kept. Common servers close theirs after 5, and a call sent on a
@@ -27,14 +29,42 @@ connection that is being closed is lost."""
 _OPENAI_ACCOUNT = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
 
 
-class Transport(Protocol):
-    """Sends a request body and returns the body of a reply with status 200."""
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy.
 
-    async def send(self, payload: dict[str, Any], idempotency_key: str) -> bytes:
-        """One try. Raises RequestError."""
+    Attributes:
+        url: Without user name and password, so that it may stand in messages.
+        authorization: Value of the header `Proxy-Authorization`; None if the proxy needs none.
+    """
 
-    async def close(self) -> None:
-        """Close its connections."""
+    url: str
+    authorization: str | None = field(default=None, repr=False)
+
+
+def proxy_for(url: str) -> Proxy | None:
+    """The proxy for an address by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY (or of the system).
+
+    Raises:
+        ConfigError: If it is no HTTP proxy.
+    """
+    target = urlsplit(url)
+    known = getproxies()
+    named = known.get(target.scheme) or known.get("all")
+    if not named or proxy_bypass(target.netloc.rpartition("@")[2]):
+        return None
+    parts = urlsplit(named if "://" in named else f"http://{named}")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(
+            f"the environment names a {parts.scheme or 'nameless'} proxy for {target.scheme} addresses and "
+            "finegold speaks to http proxies only: set HTTP_PROXY and HTTPS_PROXY to one, or NO_PROXY to "
+            f"{target.hostname}"
+        )
+    authorization = None
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        authorization = "Basic " + base64.b64encode(pair.encode()).decode()
+    return Proxy(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", authorization)
 
 
 class HttpTransport:
@@ -87,13 +117,13 @@ class HttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(
                 total=endpoint.timeout,
-                sock_connect=min(_LONGEST_CONNECT, endpoint.timeout),
+                sock_connect=min(_CONNECT, endpoint.timeout),
                 ceil_threshold=60,
             ),
         )
 
     async def send(self, payload: dict[str, Any], idempotency_key: str) -> bytes:
-        """One try. A gateway that honours `Idempotency-Key` charges a retried call once."""
+        """Send a body, or raise RequestError. A gateway with `Idempotency-Key` charges a retry once."""
         data = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         headers = {**self._headers, "Idempotency-Key": idempotency_key}
         try:

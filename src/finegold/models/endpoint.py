@@ -64,29 +64,31 @@ class EndpointModel(Model):
             RunError: If the endpoint is down or a limit is reached.
         """
         self.check_sampling(sampling)
-        self._loop = self._loop or LoopThread()
-        return self._loop.run(self._ask_all(images, prompts, sampling.max_new_tokens))
+        requests = [
+            ChatRequest(
+                self._model,
+                (Message("user", (prompt,) if image is None else (Picture.of(image), prompt)),),
+                _TEMPLATE,
+                max_tokens=sampling.max_new_tokens,
+            )
+            for image, prompt in zip(images, prompts, strict=True)
+        ]
+        if self._loop is None:
+            self._loop = LoopThread()
+        if self._client is None:
+            self._client = self._loop.open(self._session)
+        return self._loop.run(self._ask_all(self._client, requests))
 
     def close(self) -> None:
         """Close the connections."""
         if self._loop is not None:
-            if self._client is not None:
-                self._loop.run(self._client.close())
             self._loop.close()
             self._loop = self._client = None
 
-    async def _ask_all(
-        self, images: Sequence[Image.Image | None], prompts: Sequence[str], max_tokens: int
-    ) -> list[str | Exclusion]:
-        client = self._client = self._client or await self._session.open()
-
-        async def ask(question: tuple[Image.Image | None, str]) -> str | Exclusion:
-            image, prompt = question
-            message = Message("user", (prompt,) if image is None else (Picture.of(image), prompt))
+    async def _ask_all(self, client: CachedClient, requests: Sequence[ChatRequest]) -> list[str | Exclusion]:
+        async def ask(request: ChatRequest) -> str | Exclusion:
             try:
-                reply = await client.complete(
-                    ChatRequest(self._model, (message,), _TEMPLATE, max_tokens=max_tokens)
-                )
+                reply = await client.complete(request)
             except Halted as stop:
                 raise RunError(
                     f"the answers stop here, and the same command goes on from here: {stop}"
@@ -97,7 +99,4 @@ class EndpointModel(Model):
                 return Exclusion("no-answer", f"the endpoint gave no text ({reply.finish_reason})")
             return reply.text
 
-        questions = list(zip(images, prompts, strict=True))
-        bounded = map_bounded(ask, questions, concurrency=self._session.endpoint.concurrency)
-        answers = {position: answer async for position, answer in bounded}
-        return [answers[position] for position in range(len(questions))]
+        return await map_bounded(ask, requests, concurrency=self._session.endpoint.concurrency)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from finegold.samples.exclusions import Exclusion, ImageError
-from finegold.samples.formats.records import canonical_record, without_id
-from finegold.samples.images import DEFAULT_LIMITS, ImageFacts, ImageLimits, check_image
+from finegold.samples.images import ImageFacts, check_image
+from finegold.samples.records import canonical_record, without_id
 from finegold.samples.sample import IMAGE_PLACEHOLDER, Row, Sample
 
 
@@ -34,7 +34,7 @@ class Checked:
         return self.row.exclusion
 
 
-def check(row: Row, *, limits: ImageLimits = DEFAULT_LIMITS) -> Checked:
+def check(row: Row) -> Checked:
     """Check one row by itself; never raises on a bad one.
 
     `Repeats` finds what needs the other rows: repeated ids and duplicates.
@@ -47,7 +47,7 @@ def check(row: Row, *, limits: ImageLimits = DEFAULT_LIMITS) -> Checked:
     images: list[ImageFacts] = []
     for ref in sample.images:
         try:
-            images.append(check_image(ref, limits=limits))
+            images.append(check_image(ref))
         except ImageError as error:
             exclusion = error.exclusion
             break
@@ -103,7 +103,7 @@ class Repeats:
     contents: dict[str, str] = field(default_factory=dict)
 
     def add(self, sample_id: str, content: str, place: str) -> Exclusion | None:
-        """Note a usable row, or say why it is out if it repeats an earlier one."""
+        """Note a usable row, or return why it is excluded if it repeats an earlier one."""
         if content in self.contents:
             return Exclusion("duplicate-row", f"the row equals that at {self.contents[content]}")
         if sample_id in self.ids:
@@ -118,7 +118,7 @@ class Repeats:
 
     def judge(self, checked: Checked) -> Checked:
         """Exclude the row if it repeats an earlier usable one."""
-        if checked.exclusion is not None or checked.content_hash is None:
+        if checked.content_hash is None:
             return checked
         exclusion = self.add(checked.row.id, checked.content_hash, checked.row.place)
         return (

@@ -12,28 +12,13 @@ from typing import Any, ClassVar, Literal, TypeVar, cast
 from finegold.errors import ConfigError, DataError
 from finegold.registry import Registry
 from finegold.samples.exclusions import RowError
-from finegold.samples.formats.records import Parsed, RawImage, hashed_id, parse_record, record_id
-from finegold.samples.roots import ImageRoot, choose_root, write_images
+from finegold.samples.records import Parsed, RawImage, hashed_id, parse_record, record_id
+from finegold.samples.roots import ImageRoot, write_images
 from finegold.samples.sample import ImageRef, Row, Sample
 
 T = TypeVar("T")
 Ids = Literal["record", "row"]
-"""Where ids come from: the record's own (a hash of the record where it has none), or its position."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """How records are read.
-
-    Attributes:
-        instruction: The user's turn of rows that have none; None for the default one.
-        ids: Where ids come from.
-        allow_urls: Whether images may be fetched from http(s) addresses.
-    """
-
-    instruction: str | None = None
-    ids: Ids = "record"
-    allow_urls: bool = False
+"""Where ids come from: the record itself (a hash of it where it has none), or its position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +40,28 @@ class WrittenSubset:
 
 @dataclass(frozen=True)
 class DataFiles:
-    """The files of a dataset whose format may not be known yet.
+    """The files of a dataset, whose format may not be known yet, and how their records are read.
 
     Attributes:
         path: What the user named: a file, a folder or a pattern.
         files: The data files, in reading order, or the one folder that `Dataset.find` gave.
         format: The format that the user named; None to find out.
+        instruction: The user's turn of rows that have none; None for the default one.
+        ids: Where ids come from.
+        allow_urls: Whether images may be fetched from http(s) addresses.
     """
 
     path: Path
     files: list[Path]
     format: str | None = None
+    instruction: str | None = None
+    ids: Ids = "record"
+    allow_urls: bool = False
     _read: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def head(self) -> bytes:
-        """The first 512 bytes of the first file; empty for a folder.
-
-        Raises:
-            DataError: If the file cannot be read.
-        """
+        """The first 512 bytes of the first file, none of a folder; raises DataError if it cannot be read."""
         if self.files[0].is_dir():
             return b""
         try:
@@ -101,9 +88,8 @@ class Dataset(ABC):
         suffixes: Suffixes of its data files in lower case: in a folder only these are looked at.
         sharded: Whether several files make one dataset.
         image_folders: Folders beside the data that may hold the images; a subset's images go to the first.
-        source: The data files.
-        options: How the records are read.
-        root: Where the images are.
+        source: The data files, and how their records are read.
+        root: The image folder, without a folder if the format holds bytes.
     """
 
     format: ClassVar[str]
@@ -112,12 +98,9 @@ class Dataset(ABC):
     sharded: ClassVar[bool] = False
     image_folders: ClassVar[tuple[str, ...]] = ("images", "image")
 
-    def __init__(
-        self, source: DataFiles, options: ReadOptions | None = None, root: ImageRoot | None = None
-    ) -> None:
+    def __init__(self, source: DataFiles, root: ImageRoot | None = None) -> None:
         self.source = source
         self.path = source.path
-        self.options = options or ReadOptions()
         self.root = root or self.find_root()
 
     @classmethod
@@ -160,19 +143,15 @@ class Dataset(ABC):
         """
 
     def parse(self, record: Any) -> Parsed:
-        """The id, image names and turns of a record; raises RowError if it is not a sample."""
-        return parse_record(record, self.options.instruction)
+        """The id, image names and turns of a record; raises RowError if it is no sample."""
+        return parse_record(record, self.source.instruction)
 
     def locate_image(self, image: RawImage) -> ImageRef:
         """Where an image of a record is; raises RowError if it may not be read."""
         return self.root.ref(image)
 
     def locate(self, name: str) -> Path | None:
-        """The file that an image name of this dataset means now; None if it names none.
-
-        Args:
-            name: `ImageRef.name` of one of its samples.
-        """
+        """The file that an `ImageRef.name` of this dataset means now; None if it means none."""
         return self.root.find(name)
 
     def own_id(self, record: Any) -> str | None:
@@ -191,29 +170,26 @@ class Dataset(ABC):
         """Number of records, without decoding them where the format allows it."""
         return sum(1 for _ in self.records())
 
-    @property
-    def image_root(self) -> Path | None:
-        """Folder that image paths are relative to and may not leave; None if the format holds bytes."""
-        return self.root.folder
-
     def find_root(self) -> ImageRoot:
-        """The image folder when the user names none: the one that has most of the first records' images."""
+        """The image folder when the user names none: one of `image_folders`, or the data's own folder.
+
+        The one that has most of the first records' images; without any, the first that exists.
+        """
         names = []
         for record in self.first_records():
             try:
                 names += [image.name for image in self.parse(record).images if image.data is None]
             except RowError:
                 continue
-        beside = self.source.files[0].absolute()
-        folder = choose_root(beside if beside.is_dir() else beside.parent, names, self.image_folders)
-        return ImageRoot.at(folder, allow_urls=self.options.allow_urls)
+        first = self.source.files[0].absolute()
+        beside = first if first.is_dir() else first.parent
+        folders = [folder for name in self.image_folders if (folder := beside / name).is_dir()] + [beside]
+        relative = [name for name in names if "\0" not in name and not Path(name).is_absolute()]
+        folder = max(folders, key=lambda folder: sum((folder / name).is_file() for name in relative))
+        return ImageRoot.at(folder, allow_urls=self.source.allow_urls)
 
     def rows(self, start: int = 0) -> Iterator[Row]:
-        """Yield every record from position `start` on as a row, in file order, bad ones included.
-
-        Raises:
-            DataError: If nothing more can be read.
-        """
+        """Yield every record from position `start` on as a row, bad ones included; raises as `records`."""
         return (self.row(index, *found) for index, found in enumerate(self.records(start), start))
 
     def rows_at(self, positions: Collection[int]) -> Iterator[Row]:
@@ -234,7 +210,7 @@ class Dataset(ABC):
                 raise record
             parsed = self.parse(record)
             images = tuple(self.locate_image(image) for image in parsed.images)
-            row_id = str(index) if self.options.ids == "row" else parsed.id or hashed_id(record)
+            row_id = str(index) if self.source.ids == "row" else parsed.id or hashed_id(record)
             return Row(index, place, Sample(row_id, images, parsed.turns, record), None, row_id)
         except RowError as error:
             return Row(index, place, None, error.exclusion, self._readable_id(index, record))
@@ -243,15 +219,13 @@ class Dataset(ABC):
             return Row(index, place, None, deep.exclusion, f"row {index}")
 
     def _readable_id(self, index: int, record: Any) -> str:
-        """The id of a record that is not a sample: its own, or its hash, or its position."""
-        if isinstance(record, RowError):
-            return f"row {index}"
-        if self.options.ids == "row":
-            return str(index)
+        """The id of a record that is no sample: the one it carries, its hash, or its position."""
         try:
-            return self.own_id(record) or hashed_id(record)
+            if not isinstance(record, RowError):
+                return str(index) if self.source.ids == "row" else self.own_id(record) or hashed_id(record)
         except (RowError, TypeError, ValueError, RecursionError):
-            return f"row {index}"
+            pass
+        return f"row {index}"
 
     def write(self, out: Path, keep: Sequence[int], *, link: bool = False) -> WrittenSubset:
         """Write the records at the positions `keep` to folder `out` in this format, in file order.

@@ -12,7 +12,9 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from urllib.parse import SplitResult, urljoin, urlsplit
+from contextlib import suppress
+from string import punctuation
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from finegold.samples.exclusions import ImageError
 
@@ -51,8 +53,9 @@ def fetch(
     deadline = time.monotonic() + seconds
     for _ in range(_REDIRECTS + 1):
         parts = _split(url)
-        address = _resolve(parts, allowed)
-        body, location = _request(parts, address, max_bytes, deadline)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        address = _resolve(parts.hostname or "", port, allowed)
+        body, location = _request(parts, (address, port), max_bytes, deadline)
         if location is None:
             return body
         url = urljoin(url, location)
@@ -70,14 +73,9 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
-def _port(parts: SplitResult) -> int:
-    return parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _resolve(parts: SplitResult, allowed: Callable[[Address], bool]) -> str:
-    host = parts.hostname or ""
+def _resolve(host: str, port: int, allowed: Callable[[Address], bool]) -> str:
     try:
-        found = socket.getaddrinfo(host, _port(parts), type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise ImageError(f"the host '{host}' cannot be resolved ({error})", "url-failed") from None
     addresses = [str(entry[4][0]) for entry in found]
@@ -86,20 +84,20 @@ def _resolve(parts: SplitResult, allowed: Callable[[Address], bool]) -> str:
             raise ImageError(
                 f"the host '{host}' is at the address {address}, which is not public", "url-not-allowed"
             )
-    if not addresses:
-        raise ImageError(f"the host '{host}' has no address", "url-failed")
     return addresses[0]
 
 
-def _request(parts: SplitResult, address: str, max_bytes: int, deadline: float) -> tuple[bytes, str | None]:
+def _request(
+    parts: SplitResult, address: tuple[str, int], max_bytes: int, deadline: float
+) -> tuple[bytes, str | None]:
     """Return the body, or the address that the server redirects to."""
     host, left = parts.hostname or "", deadline - time.monotonic()
     if left <= 0:
         raise ImageError(f"'{parts.geturl()}' took too long", "url-failed")
-    connection = http.client.HTTPConnection(host, _port(parts), timeout=left)
+    connection = http.client.HTTPConnection(host, address[1], timeout=left)
     watch: threading.Timer | None = None
     try:
-        sock = socket.create_connection((address, _port(parts)), timeout=left)
+        sock = socket.create_connection(address, timeout=left)
         # A timeout bounds each read only; a server that sends a byte now and then must end too.
         current = [sock]
         watch = threading.Timer(max(0.0, deadline - time.monotonic()), _shut, [current])
@@ -112,8 +110,9 @@ def _request(parts: SplitResult, address: str, max_bytes: int, deadline: float) 
             current[0] = secure
             secure.do_handshake()
         connection.sock = current[0]
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("GET", _quoted(target), headers={"User-Agent": "finegold", "Accept": "image/*"})
+        # Escaped, so that an address cannot smuggle in a header.
+        target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=punctuation)
+        connection.request("GET", target, headers={"User-Agent": "finegold", "Accept": "image/*"})
         found = _response(connection.getresponse(), parts, max_bytes)
         if time.monotonic() >= deadline:
             # A connection that was shut reads like one that ended, and its body may be cut.
@@ -150,12 +149,5 @@ def _response(
 
 
 def _shut(current: list[socket.socket]) -> None:
-    try:
+    with suppress(OSError):
         socket.socket.shutdown(current[0], socket.SHUT_RDWR)
-    except OSError:
-        return
-
-
-def _quoted(target: str) -> str:
-    """Escape what may not stand in a request line, so that an address cannot smuggle in a header."""
-    return "".join(c if "!" <= c <= "~" else "".join(f"%{byte:02X}" for byte in c.encode()) for c in target)

@@ -54,7 +54,7 @@ class ImageLimits:
     Attributes:
         pixels: Largest width times height.
         file_bytes: Largest encoded size.
-        seconds: Longest fetch of an image, from connecting to the last byte.
+        seconds: Most seconds that a fetch may take, from connecting to the last byte.
     """
 
     pixels: int = 64_000_000
@@ -120,11 +120,7 @@ def check_image(ref: ImageRef, *, limits: ImageLimits = DEFAULT_LIMITS) -> Image
 
 
 def read_bytes(ref: ImageRef, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
-    """The encoded bytes of an image.
-
-    Raises:
-        ImageError: If there is nothing to read, or too much.
-    """
+    """The encoded bytes of an image; raises ImageError if there are none or too many."""
     if ref.data is not None:
         data = ref.data
     elif ref.url is not None:
@@ -221,25 +217,21 @@ def orientation(image: Image.Image) -> int:
 
 
 def _to_rgb(ref: ImageRef, image: Image.Image) -> Image.Image:
+    mode, transparent = image.mode, "transparency" in image.info
     try:
-        return _convert(image)
+        if mode == "RGB" and not transparent:
+            return image
+        if mode == "I" or mode.startswith("I;16"):
+            return _from_integers(image).convert("RGB")
+        if mode == "F":
+            raise ValueError("its pixels are floating-point numbers without a range")
+        if mode in ("RGBA", "LA", "PA", "La", "RGBa") or transparent:
+            layered = image.convert("RGBA")
+            white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
+            return Image.alpha_composite(white, layered).convert("RGB")
+        return image.convert("RGB")
     except ValueError as error:
         raise _error(ref, f"cannot be shown as RGB ({error})") from None
-
-
-def _convert(image: Image.Image) -> Image.Image:
-    mode = image.mode
-    if mode == "RGB" and "transparency" not in image.info:
-        return image
-    if mode == "I" or mode.startswith("I;16"):
-        return _from_integers(image).convert("RGB")
-    if mode == "F":
-        raise ValueError("its pixels are floating-point numbers without a range")
-    if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        layered = image.convert("RGBA")
-        white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, layered).convert("RGB")
-    return image.convert("RGB")
 
 
 def _from_integers(image: Image.Image) -> Image.Image:

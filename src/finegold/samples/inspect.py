@@ -41,8 +41,8 @@ class Inspection:
         image_bytes: Encoded bytes of the images.
         turns: User and assistant turns a row.
         answer_chars: Characters of the answers.
-        width: Pixels of the upright images.
-        height: Pixels of the upright images.
+        width: Widths of the upright images in pixels.
+        height: Heights of the upright images in pixels.
         bad: The rows that cannot be used, in order, without their samples.
     """
 
@@ -83,10 +83,7 @@ def inspect_rows(
 ) -> Inspection:
     """Count rows that are checked and judged, with `strict` up to the first bad one.
 
-    Args:
-        checked: The rows.
-        strict: Stop at the first bad row.
-        advance: Called with 1 at each row, to show the progress.
+    `advance` is called with 1 at each row, to show the progress.
     """
     bad: list[Row] = []
     images, turns, chars, sizes, widths, heights = (array("q") for _ in range(6))
@@ -102,10 +99,9 @@ def inspect_rows(
         images.append(len(sample.images))
         turns.append(sum(turn.role != "system" for turn in sample.turns))
         chars.append(len(sample.answer))
-        for image in one.images:
-            sizes.append(image.file_bytes)
-            widths.append(image.width)
-            heights.append(image.height)
+        sizes.extend(image.file_bytes for image in one.images)
+        widths.extend(image.width for image in one.images)
+        heights.extend(image.height for image in one.images)
     return Inspection(
         rows=len(images) + len(bad),
         usable=len(images),

@@ -9,7 +9,7 @@ import glob
 from pathlib import Path
 
 from finegold.errors import ConfigError, DataError
-from finegold.samples.dataset import FORMATS, DataFiles, Dataset, Ids, ReadOptions
+from finegold.samples.dataset import FORMATS, DataFiles, Dataset, Ids
 from finegold.samples.roots import ImageRoot
 
 NOT_DATA = frozenset(
@@ -45,7 +45,7 @@ def open_dataset(
         format: One of `FORMATS`; None to find out.
         instruction: The user's turn of rows that have none; None for MiniGPT-4's
             `Describe this image in detail.`
-        ids: `record` takes each row's own id, or a hash of the record where it has none; `row` numbers the
+        ids: `record` takes the id of each record, or a hash of it where it has none; `row` numbers the
             rows from 0.
         allow_urls: Whether images may be fetched from http(s) addresses.
 
@@ -59,17 +59,18 @@ def open_dataset(
         raise ConfigError(f"ids are taken from '{ids}', expected 'record' or 'row'")
     root = None if images is None else ImageRoot.at(Path(images), allow_urls=allow_urls)
     formats = {name: FORMATS.get(name) for name in FORMATS}
-    source = DataFiles(Path(path), _find_files(Path(path), list(formats.values())), format)
+    files = _find_files(Path(path), list(formats.values()))
+    source = DataFiles(Path(path), files, format, instruction, ids, allow_urls)
     fits = {name: one.fit(source) for name, one in formats.items()}
     surest = max(fits, key=fits.__getitem__)
     if fits[surest] < 1:
         _refuse_other_files(source, fits[surest] > 0)
     if format is not None and not fits[format]:
         raise DataError(
-            f"{source.files[0].name} is {formats[surest].content}, expected the format '{format}': leave out "
+            f"{source.files[0].name} is {formats[surest].content}, expected the format '{format}': omit "
             "--format"
         )
-    return formats[format or surest](source, ReadOptions(instruction, ids, allow_urls), root)
+    return formats[format or surest](source, root)
 
 
 def _find_files(path: Path, formats: list[type[Dataset]]) -> list[Path]:
@@ -78,22 +79,15 @@ def _find_files(path: Path, formats: list[type[Dataset]]) -> list[Path]:
         for one in formats:
             if found := one.find(path):
                 return found
-        suffixes = {suffix for one in formats for suffix in one.suffixes}
-        return _one_dataset([file for file in _in_folder(path) if _suffix(file) in suffixes], path, formats)
-    if path.exists():
+        shown = [file for file in path.iterdir() if file.name not in NOT_DATA and file.name[0] != "."]
+        found = [file for file in shown if any(file.suffix.lower() in one.suffixes for one in formats)]
+    elif path.exists():
         return [path]
-    if glob.has_magic(str(path)):
-        matching = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 - the pattern may be absolute
-        return _one_dataset([file for file in matching if file.is_file()], path, formats)
-    raise DataError(f"there is nothing at {path}, expected a dataset file, folder or pattern")
-
-
-def _in_folder(folder: Path) -> list[Path]:
-    return sorted(
-        file
-        for file in folder.iterdir()
-        if file.name not in NOT_DATA and not file.name.startswith(".") and file.is_file()
-    )
+    elif glob.has_magic(str(path)):
+        found = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207 - the pattern may be absolute
+    else:
+        raise DataError(f"there is nothing at {path}, expected a dataset file, folder or pattern")
+    return _one_dataset(sorted(file for file in found if file.is_file()), path, formats)
 
 
 def _one_dataset(files: list[Path], where: Path, formats: list[type[Dataset]]) -> list[Path]:
@@ -103,17 +97,15 @@ def _one_dataset(files: list[Path], where: Path, formats: list[type[Dataset]]) -
             f"{where} holds no dataset, expected a file that ends in one of {suffixes}, or a saved Hugging "
             "Face dataset: name the file or folder that holds it"
         )
-    shards = any(one.sharded and all(_suffix(file) in one.suffixes for file in files) for one in formats)
+    shards = any(
+        one.sharded and all(file.suffix.lower() in one.suffixes for file in files) for one in formats
+    )
     if len(files) > 1 and not shards:
         names = ", ".join(file.name for file in files[:5]) + (" and more" if len(files) > 5 else "")
         raise DataError(
             f"{where} holds {len(files)} data files ({names}), expected one dataset: name the file"
         )
     return files
-
-
-def _suffix(file: Path) -> str:
-    return file.suffix.lower()
 
 
 def _refuse_other_files(source: DataFiles, text: bool) -> None:

@@ -11,14 +11,15 @@ absolute paths below that are looked up in the new root.
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from finegold.errors import DataError
 from finegold.samples.exclusions import RowError
-from finegold.samples.formats.records import RawImage
+from finegold.samples.records import RawImage
 from finegold.samples.sample import ImageRef
 
 MOVED_FROM = ".moved-from"
@@ -40,14 +41,8 @@ class ImageRoot:
     former: tuple[str, ...] = ()
 
     @classmethod
-    def at(cls, folder: Path | None, *, allow_urls: bool = False) -> "ImageRoot":
-        """The root at an existing folder.
-
-        Raises:
-            DataError: If it is not a folder.
-        """
-        if folder is None:
-            return cls(None, allow_urls)
+    def at(cls, folder: Path, *, allow_urls: bool = False) -> "ImageRoot":
+        """The root at an existing folder; raises DataError if it is none."""
         if not folder.is_dir():
             found = "a file" if folder.exists() else "nothing"
             raise DataError(f"the image folder {folder} is {found}, expected a folder: check --images")
@@ -95,18 +90,13 @@ class ImageRoot:
         return Path(path)
 
     def find(self, name: str) -> Path | None:
-        """The file that a path means, cheaper than `locate`: links that leave the root are not looked for.
-
-        Returns:
-            None if the name cannot be a file of the root.
-        """
+        """The file that a path means, without a look at links as in `locate`; None if there is none."""
         if self.folder is None or "\0" in name:
             return None
         if name.startswith(("file://", os.sep)):
-            try:
+            with suppress(RowError):
                 return self.locate(name)
-            except RowError:
-                return None
+            return None
         return Path(os.path.normpath(f"{self.folder}{os.sep}{name}"))
 
     def _url(self, url: str) -> ImageRef:
@@ -125,31 +115,11 @@ def _inside(path: str, root: str) -> bool:
     return path == root or path.startswith(root if root.endswith(os.sep) else root + os.sep)
 
 
-def choose_root(beside: Path, names: Sequence[str], folders: Sequence[str] = ("images", "image")) -> Path:
-    """The image root when the user names none: a folder beside the data, or the data's own folder.
-
-    The one where most of the first records' images are; without any, the first that exists.
-
-    Args:
-        beside: The folder that holds the data file.
-        names: Image paths of the first records.
-        folders: Names tried, in order, before `beside` itself.
-    """
-    candidates = [folder for name in folders if (folder := beside / name).is_dir()] + [beside]
-    relative = [name for name in names if "\0" not in name and not os.path.isabs(name)]
-    return max(candidates, key=lambda folder: sum((folder / name).is_file() for name in relative))
-
-
 def write_images(root: ImageRoot, refs: Iterable[ImageRef], target: Path, *, link: bool) -> int:
     """Copy the files that `refs` name to the same place below `target`, each once.
 
-    Bytes and URLs need no copy.
-
-    Args:
-        root: The root that the refs were located in.
-        refs: References of the kept rows.
-        target: The new image root; made if there is anything to put there.
-        link: Hard-link where the file system allows it.
+    Bytes and URLs need no copy. `target` is made if there is anything to put there. With `link` the files are
+    hard-linked where the file system allows it.
 
     Returns:
         Number of files copied or linked.
@@ -160,13 +130,11 @@ def write_images(root: ImageRoot, refs: Iterable[ImageRef], target: Path, *, lin
     done: set[Path] = set()
     absolute = False
     for ref in refs:
-        if ref.path is None or root.folder is None:
-            continue
-        absolute = absolute or os.path.isabs(ref.name.removeprefix("file://"))
-        if ref.path in done:
-            continue
-        done.add(ref.path)
-        _copy(ref.path, target / ref.path.relative_to(root.folder), link)
+        if ref.path is not None and root.folder is not None:
+            absolute = absolute or os.path.isabs(ref.name.removeprefix("file://"))
+            if ref.path not in done:
+                _copy(ref.path, target / ref.path.relative_to(root.folder), link)
+            done.add(ref.path)
     if absolute:
         former = dict.fromkeys((*root.former, str(root.folder)))
         (target / MOVED_FROM).write_text("".join(f"{folder}\n" for folder in former), "utf-8")
@@ -180,11 +148,9 @@ def _copy(source: Path, target: Path, link: bool) -> None:
             return
         target.unlink(missing_ok=True)
         if link:
-            try:
+            with suppress(OSError):
                 os.link(source.resolve(), target)
                 return
-            except OSError:
-                pass
         shutil.copyfile(source, target)
     except OSError as error:
         raise DataError(

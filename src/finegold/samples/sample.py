@@ -1,6 +1,5 @@
 """The nouns of a dataset: a Sample with its turns and images, and the Row that it was read from."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -41,9 +40,9 @@ class Sample:
     """One (images, instruction, answer) row.
 
     Attributes:
-        id: Unique in its dataset, as text.
-        images: In the order in which the placeholders mean them; empty for a text-only row.
-        turns: Oldest first.
+        id: The id, unique in its dataset.
+        images: The images in the order of the placeholders; none for a text-only row.
+        turns: The turns, oldest first.
         record: The row as it was read, untouched: what a written subset holds.
     """
 
@@ -55,23 +54,21 @@ class Sample:
     @property
     def instruction(self) -> str:
         """The user's turns, image placeholders removed, joined by newlines."""
-        return "\n".join(_without_placeholders(self.turns, "user"))
+        return self._text("user")
 
     @property
     def answer(self) -> str:
         """The assistant's turns, joined by newlines: what a model would be trained to say."""
-        return "\n".join(_without_placeholders(self.turns, "assistant"))
+        return self._text("assistant")
 
-
-def _without_placeholders(turns: tuple[Turn, ...], role: Role) -> Iterator[str]:
-    for turn in turns:
-        if turn.role == role:
-            yield turn.text.replace(IMAGE_PLACEHOLDER, "").strip()
+    def _text(self, role: Role) -> str:
+        texts = (turn.text for turn in self.turns if turn.role == role)
+        return "\n".join(text.replace(IMAGE_PLACEHOLDER, "").strip() for text in texts)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One record as a reader met it, and why it is out if it cannot be used.
+    """One record as a reader met it, and why it is excluded if it cannot be used.
 
     Attributes:
         index: 0-based position in the dataset, over all its files.

@@ -1,23 +1,23 @@
 """The step that checks every row once and keeps what it found: the samples table of a run folder."""
 
 import hashlib
-import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
-from functools import partial
+from itertools import count, groupby, islice
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from finegold.engines.threads import map_ordered
 from finegold.errors import DataError
 from finegold.run import PART_ROWS, Parts, PartTable, RunFolder, fill
 from finegold.samples.check import Checked, Repeats, check, file_stamp
 from finegold.samples.dataset import Dataset
-from finegold.samples.images import DEFAULT_LIMITS, ImageLimits
+from finegold.samples.images import DEFAULT_LIMITS
 from finegold.samples.sample import Sample
 
 T = TypeVar("T")
@@ -55,81 +55,53 @@ row is null. `turns` counts user and assistant turns; `width` and `height` are o
 
 
 def ingest(
-    run: RunFolder,
-    dataset: Dataset,
-    *,
-    limits: ImageLimits = DEFAULT_LIMITS,
-    strict: bool = False,
-    workers: int | None = None,
+    run: RunFolder, dataset: Dataset, *, strict: bool = False, workers: int | None = None
 ) -> PartTable:
-    """Check every row and write the samples table, or find that an earlier one still holds.
+    """Check every row and write the samples table of `SCHEMA`, or find that an earlier one is still valid.
 
-    A table holds if the data files have the same size and time, and the image files too: both are looked at
-    again each time. From the first part with a changed image on, the parts are made anew, since which of
-    two equal rows is the later one may have changed. Images behind addresses are not looked at again.
-
-    Args:
-        run: Where the table goes.
-        dataset: The rows.
-        limits: What images are refused.
-        strict: Stop at the first bad row.
-        workers: Threads that check images; None for all cores.
-
-    Returns:
-        The finished table, with `SCHEMA`.
+    A table is valid if the data files have the same size and time, and the image files too: both are checked
+    each time. From the first part with a changed image on, the parts are made anew, since which of two equal
+    rows is the later one may have changed. Images behind addresses are not checked again. The images are
+    checked in `workers` threads, by default one for each core.
 
     Raises:
         DataError: If `strict` and a row is bad, or the dataset cannot be read on.
     """
-    parameters = {"version": VERSION, "source": stamp(dataset), "limits": asdict(limits)}
+    parameters = {"version": VERSION, "source": stamp(dataset), "limits": asdict(DEFAULT_LIMITS)}
     table = run.table("samples", "ingest", parameters, SCHEMA)
     repeats = Repeats()
-    held = _held_parts(table, dataset, repeats, strict)
-    if held < len(table.paths()):
-        _discard(table, held)
+    kept = _kept_parts(table, dataset, repeats, strict)
+    if kept < len(table.paths()):
+        _discard(table, kept)
     if table.done:
         return table
 
     def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
-        checked = map_ordered(partial(check, limits=limits), dataset.rows(held * PART_ROWS), workers=workers)
-        judged = _advancing(map(repeats.judge, checked), advance, strict)
-        for part in itertools.count(held):
-            rows = list(itertools.islice(judged, PART_ROWS))
+        checked = map_ordered(check, dataset.rows(kept * PART_ROWS), workers=workers)
+        judged = map(repeats.judge, checked)
+        for part in count(kept):
+            rows = []
+            for one in islice(judged, PART_ROWS):
+                if strict and one.exclusion is not None:
+                    raise _strict_error(one.row.place, one.row.id, one.exclusion.reason)
+                advance(1)
+                rows.append(_table_row(one))
             if not rows and part not in missing:
                 break
-            yield part, pa.Table.from_pylist([_table_row(row) for row in rows], schema=SCHEMA)
+            yield part, pa.Table.from_pylist(rows, schema=SCHEMA)
             for row in rows:
-                if row.exclusion is not None:
-                    _log(run, row)
+                if row["code"] is not None:
+                    why = {name: row[name] for name in ("place", "code", "reason")}
+                    run.log("excluded", row=row["row"], id=row["sample_id"], **why)
 
     every = np.ones(dataset.count(), np.bool_)
     return fill(run, table, make, usable=every, step="ingest", label="Checking rows")
 
 
-def _advancing(judged: Iterator[Checked], advance: Any, strict: bool) -> Iterator[Checked]:
-    for row in judged:
-        if strict and row.exclusion is not None:
-            raise strict_error(row.row.place, row.row.id, row.exclusion.reason)
-        advance(1)
-        yield row
-
-
-def strict_error(place: str, sample_id: str, reason: str) -> DataError:
+def _strict_error(place: str, sample_id: str, reason: str) -> DataError:
     """The error that `--strict` stops with."""
     return DataError(
         f"{place} (id '{sample_id}') cannot be used: {reason}; without --strict it is excluded and counted"
-    )
-
-
-def _log(run: RunFolder, row: Checked) -> None:
-    assert row.exclusion is not None
-    run.log(
-        "excluded",
-        row=row.row.index,
-        id=_printable(row.row.id),
-        place=_printable(row.row.place),
-        code=row.exclusion.code,
-        reason=_printable(row.exclusion.reason),
     )
 
 
@@ -165,29 +137,25 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _held_parts(table: PartTable, dataset: Dataset, repeats: Repeats, strict: bool) -> int:
-    """How many leading parts still hold; their usable rows are fed to `repeats`."""
+def _kept_parts(table: PartTable, dataset: Dataset, repeats: Repeats, strict: bool) -> int:
+    """Number of leading parts that are still valid; their usable rows are added to `repeats`."""
     columns = ["sample_id", "place", "status", "reason", "content_hash", "images", "image_stamps"]
-    part = 0
-    for expected, found in zip(table.paths(), table.parts(columns), strict=False):
+    paths = table.paths()
+    for part, (expected, found) in enumerate(zip(paths, table.parts(columns), strict=False)):
         rows = found.to_pylist()
-        if expected != table.part_path(part) or not _images_same(dataset, rows):
-            break
+        same = all(
+            not stamped or file_stamp(dataset.locate(name)) == stamped
+            for row in rows
+            for name, stamped in zip(row["images"] or (), row["image_stamps"] or (), strict=True)
+        )
+        if expected != table.part_path(part) or not same:
+            return part
         for row in rows:
             if row["status"] == "ok":
                 repeats.add(row["sample_id"], row["content_hash"], row["place"])
             elif strict:
-                raise strict_error(row["place"], row["sample_id"], row["reason"])
-        part += 1
-    return part
-
-
-def _images_same(dataset: Dataset, rows: list[dict[str, Any]]) -> bool:
-    return all(
-        not stamped or file_stamp(dataset.locate(name)) == stamped
-        for row in rows
-        for name, stamped in zip(row["images"] or (), row["image_stamps"] or (), strict=True)
-    )
+                raise _strict_error(row["place"], row["sample_id"], row["reason"])
+    return len(paths)
 
 
 def _discard(table: PartTable, first: int) -> None:
@@ -202,29 +170,28 @@ def samples_of_parts(
     dataset: Dataset, usable: npt.NDArray[np.bool_], parts: list[int]
 ) -> Iterator[tuple[int, Sample | None]]:
     """Yield the usable samples of the given parts (sorted), each with its part, and (part, None) after it."""
-    wanted = deque(parts)
-    if not wanted:
-        return
-    for row in dataset.rows(wanted[0] * PART_ROWS):
-        while wanted and row.index >= (wanted[0] + 1) * PART_ROWS:
-            yield wanted.popleft(), None
-        if not wanted or row.index >= len(usable):
+    left = deque(parts)
+    rows = dataset.rows(left[0] * PART_ROWS) if left else iter(())
+    for part, group in groupby(rows, lambda row: row.index // PART_ROWS):
+        if part == left[0]:
+            for row in group:
+                if row.index < len(usable) and usable[row.index] and row.sample is not None:
+                    yield part, row.sample
+            yield left.popleft(), None
+        if not left:
             break
-        if row.index >= wanted[0] * PART_ROWS and usable[row.index] and row.sample is not None:
-            yield wanted[0], row.sample
-    while wanted:
-        yield wanted.popleft(), None
+    yield from ((part, None) for part in left)
 
 
 def by_part(items: Iterable[tuple[int, T | None]]) -> Iterator[tuple[int, list[T]]]:
     """Gather what was made of `samples_of_parts`, one item a sample and None at the end of a part."""
     waiting: list[T] = []
     for part, item in items:
-        if item is not None:
+        if item is None:
+            yield part, waiting
+            waiting = []
+        else:
             waiting.append(item)
-            continue
-        yield part, waiting
-        waiting = []
 
 
 def stamp(dataset: Dataset) -> dict[str, Any]:
@@ -232,10 +199,11 @@ def stamp(dataset: Dataset) -> dict[str, Any]:
 
     JSON-able. Image files are not part of it: `ingest` compares those that the rows name.
     """
+    source = dataset.source
     return {
         "format": dataset.format,
-        "options": asdict(dataset.options),
-        "image_root": None if dataset.image_root is None else str(dataset.image_root),
+        "options": {"instruction": source.instruction, "ids": source.ids, "allow_urls": source.allow_urls},
+        "image_root": None if dataset.root.folder is None else str(dataset.root.folder),
         "files": [[file.name, file_stamp(file)] for file in dataset.files()],
     }
 
@@ -244,13 +212,11 @@ def dataset_fingerprint(table: pa.Table) -> str:
     """Hex sha256 over the sorted (id, content hash) pairs of the usable rows: the same in any row order.
 
     Args:
-        table: A table with the columns `sample_id`, `status` and `content_hash` of `SCHEMA`.
+        table: The columns `sample_id`, `status` and `content_hash` of the samples table.
     """
-    columns = (table[name].to_pylist() for name in ("sample_id", "status", "content_hash"))
-    pairs = sorted(
-        (sample_id, content) for sample_id, status, content in zip(*columns, strict=True) if status == "ok"
-    )
+    usable = table.filter(pc.equal(table["status"], "ok"))
+    pairs = zip(usable["sample_id"].to_pylist(), usable["content_hash"].to_pylist(), strict=True)
     digest = hashlib.sha256()
-    for sample_id, content in pairs:
+    for sample_id, content in sorted(pairs):
         digest.update(f"{len(sample_id)}:{sample_id}={content}\n".encode())
     return digest.hexdigest()

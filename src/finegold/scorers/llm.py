@@ -19,7 +19,6 @@ from finegold.llm import (
     LoopThread,
     Picture,
     Plan,
-    Planner,
     echoes,
     holds_control_tokens,
     map_bounded,
@@ -83,11 +82,8 @@ class LlmScorer(Scorer):
             MissingExtraError: If aiohttp is missing.
             RunError: If the cache or the audit cannot be used.
         """
-        session = context.session
-        loop = LoopThread()
-        context.exit.callback(loop.close)
-        client = loop.run(session.open())
-        context.exit.callback(lambda: loop.run(client.close()))
+        loop = context.exit.enter_context(LoopThread())
+        client = loop.open(context.session)
         context.exit.callback(lambda: context.notes.extend(_used(client)))
         return lambda batch: loop.run(self._score_all(client, context, batch))
 
@@ -101,11 +97,11 @@ class LlmScorer(Scorer):
             samples: The rows.
             images: Only for a scorer that shows them: as in `Batch.images`.
         """
-        planner = Planner(context.session.cache, context.session.limits)
+        plan = Plan(context.session.cache, context.session.limits)
         for sample, image in zip(samples, repeat(None) if images is None else images, strict=False):
             if self._inapplicable(sample, image) is None:
-                planner.add(self.request(sample, image))
-        return planner.plan()
+                plan.add(self.request(sample, image))
+        return plan
 
     def request(self, sample: Sample, image: Image.Image | None = None, attempt: int = 0) -> ChatRequest:
         """The call for one row."""
@@ -131,12 +127,7 @@ class LlmScorer(Scorer):
         async def score(row: tuple[Sample, Image.Image | None]) -> Score:
             return await self._score_row(client, *row, retry=context.retry)
 
-        scores: dict[int, Score] = {}
-        async for position, found in map_bounded(
-            score, rows, concurrency=context.session.endpoint.concurrency
-        ):
-            scores[position] = found
-        return [scores[position] for position in range(len(rows))]
+        return await map_bounded(score, rows, concurrency=context.session.endpoint.concurrency)
 
     async def _score_row(
         self, client: CachedClient, sample: Sample, image: Image.Image | None, *, retry: bool

@@ -8,8 +8,8 @@ from finegold.errors import BudgetError, ConfigError
 from finegold.run import fingerprint, write_json, write_text
 from finegold.samples import ImageRef
 from finegold.samples.exclusions import ImageError
-from finegold.samples.formats.json_text import read_json
 from finegold.samples.images import image_sha256
+from finegold.samples.json_text import read_json
 from finegold.selection.manifest import MANIFEST, manifest_text
 from finegold.selection.preset import find_preset
 from finegold.study.folder import StudyFolder

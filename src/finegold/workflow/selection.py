@@ -182,8 +182,8 @@ def build_manifest(
             sequence=rows.sequence,
             format=rows.dataset.format,
             name=rows.dataset.path.name,
-            instruction=rows.dataset.options.instruction,
-            ids=rows.dataset.options.ids,
+            instruction=rows.dataset.source.instruction,
+            ids=rows.dataset.source.ids,
         ),
         configuration=Configuration(
             preset=settings.preset.content(),

@@ -11,7 +11,7 @@ from finegold.clustering.table import read_embeddings
 from finegold.errors import DataError
 from finegold.run import PartTable, RunFolder, fingerprint, slug
 from finegold.samples import Dataset
-from finegold.samples.formats.image_folder import ImageFiles, image_files
+from finegold.samples.image_folder import ImageFiles, image_files
 from finegold.workflow.rows import Rows, read_rows
 from finegold.workflow.settings import SelectionFiles
 from finegold.workflow.source import DataSource

@@ -143,7 +143,7 @@ def test_the_image_folder_is_the_one_that_has_the_images(
         (case / folder / name).parent.mkdir(exist_ok=True)
         (case / folder / name).write_bytes(picture())
         (case / "data.json").write_text(json.dumps([{"image": name, "conversations": TALK}]))
-        assert open_dataset(case).image_root == (case / folder).resolve()
+        assert open_dataset(case).root.folder == (case / folder).resolve()
 
 
 def test_columns_without_a_known_shape(tmp_path: Path) -> None:

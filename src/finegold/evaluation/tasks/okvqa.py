@@ -5,7 +5,7 @@ from pathlib import Path
 from finegold.errors import DataError
 from finegold.evaluation.files import field, image_at, records
 from finegold.evaluation.task import Item, Source, Split, Task, add_task, question_prompts
-from finegold.samples.formats.json_text import read_json
+from finegold.samples.json_text import read_json
 
 _QUESTIONS = "OpenEnded_mscoco_val2014_questions.json"
 _ANNOTATIONS = "mscoco_val2014_annotations.json"

@@ -12,7 +12,7 @@ from finegold.errors import DataError
 from finegold.evaluation.files import field, image_at
 from finegold.evaluation.task import Item, Source, Split, Task, add_task, question_prompts
 from finegold.samples import ImageRef
-from finegold.samples.formats.json_text import read_json
+from finegold.samples.json_text import read_json
 
 _TERMS = "CC BY-NC-SA 4.0"
 _PROBLEMS = "problems.json"

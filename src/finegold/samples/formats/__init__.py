@@ -1,1 +1,1 @@
-"""One file a format: how a dataset is recognised, read and written."""
+"""One file a format: how a dataset of the format is recognised, read and written."""

@@ -7,14 +7,13 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from finegold.errors import DataError
+from finegold.samples.arrow import TableDataset, first_line, kept_rows, skip_rows
 from finegold.samples.dataset import FORMATS, DataFiles
-from finegold.samples.formats.arrow import TableDataset, first_line, kept_rows, skip_rows
-from finegold.samples.formats.json_text import dump_json, read_json
+from finegold.samples.json_text import dump_json, read_json
 
 _COUNTED = ("splits", "dataset_size", "download_size", "download_checksums", "size_in_bytes")
 """Fields of `dataset_info.json` that describe the whole dataset and would be wrong for a subset."""
@@ -28,11 +27,7 @@ class HuggingFaceDataset(TableDataset):
 
     @classmethod
     def find(cls, folder: Path) -> list[Path]:
-        """The folder itself, if it is one saved split.
-
-        Raises:
-            DataError: If it holds several.
-        """
+        """The folder itself, if it is one saved split; raises DataError if it holds several."""
         if _is_saved(folder):
             return [folder]
         if (folder / "dataset_dict.json").is_file():
@@ -49,13 +44,29 @@ class HuggingFaceDataset(TableDataset):
         return float(_is_saved(source.files[0]))
 
     def find_shards(self, source: DataFiles) -> list[Path]:
-        """The files that `state.json` names.
-
-        Raises:
-            DataError: If one is missing or outside of the folder.
-        """
-        self.folder = source.files[0]
-        return _data_files(self.folder)
+        """The files that `state.json` names; raises DataError if one is missing or outside of the folder."""
+        self.folder = folder = source.files[0]
+        state = read_json(folder / "state.json")
+        entries = state.get("_data_files") if isinstance(state, dict) else None
+        listed = entries if isinstance(entries, list) else []
+        names = [entry.get("filename") for entry in listed if isinstance(entry, dict)]
+        if not names or not all(isinstance(name, str) for name in names):
+            raise DataError(f"{folder / 'state.json'} names no data files, expected what save_to_disk writes")
+        if state.get("_indices_data_files"):
+            raise DataError(
+                f"{folder} was saved by an old version with an index: load and save it again with datasets"
+            )
+        files = [folder / str(name) for name in names]
+        for file in files:
+            if file.resolve().parent != folder.resolve():
+                raise DataError(
+                    f"{folder / 'state.json'} names {file.name} outside of its folder, expected it inside"
+                )
+            if not file.is_file():
+                raise DataError(
+                    f"{file} is missing, and {folder / 'state.json'} names it: copy the whole folder"
+                )
+        return files
 
     def files(self) -> list[Path]:
         """The Arrow files and the two JSON files that describe them."""
@@ -93,41 +104,17 @@ class HuggingFaceDataset(TableDataset):
         state["_fingerprint"] = hashlib.sha256(mark.encode()).hexdigest()[:16]
         state["_data_files"] = [{"filename": name}]
         (out / "state.json").write_bytes(dump_json(state, indent=2))
-        info = {key: None if key in _COUNTED else value for key, value in _info(self.folder).items()}
-        (out / "dataset_info.json").write_bytes(dump_json(info, indent=2))
+        info = read_json(self.folder / "dataset_info.json")
+        if not isinstance(info, dict):
+            raise DataError(
+                f"{self.folder / 'dataset_info.json'} holds no object, expected what save_to_disk writes"
+            )
+        subset = {key: None if key in _COUNTED else value for key, value in info.items()}
+        (out / "dataset_info.json").write_bytes(dump_json(subset, indent=2))
 
 
 def _is_saved(folder: Path) -> bool:
     return (folder / "state.json").is_file() and (folder / "dataset_info.json").is_file()
-
-
-def _info(folder: Path) -> dict[str, Any]:
-    info = read_json(folder / "dataset_info.json")
-    if not isinstance(info, dict):
-        raise DataError(f"{folder / 'dataset_info.json'} holds no object, expected what save_to_disk writes")
-    return info
-
-
-def _data_files(folder: Path) -> list[Path]:
-    state = read_json(folder / "state.json")
-    entries = state.get("_data_files") if isinstance(state, dict) else None
-    listed = entries if isinstance(entries, list) else []
-    names = [entry.get("filename") for entry in listed if isinstance(entry, dict)]
-    if not names or not all(isinstance(name, str) for name in names):
-        raise DataError(f"{folder / 'state.json'} names no data files, expected what save_to_disk writes")
-    if state.get("_indices_data_files"):
-        raise DataError(
-            f"{folder} was saved by an old version with an index: load and save it again with datasets"
-        )
-    files = [folder / str(name) for name in names]
-    for file in files:
-        if file.resolve().parent != folder.resolve():
-            raise DataError(
-                f"{folder / 'state.json'} names {file.name} outside of its folder, expected it inside"
-            )
-        if not file.is_file():
-            raise DataError(f"{file} is missing, and {folder / 'state.json'} names it: copy the whole folder")
-    return files
 
 
 def _stream(file: Path) -> Iterator[pa.RecordBatch]:

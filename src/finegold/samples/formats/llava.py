@@ -10,7 +10,7 @@ from typing import Any
 from finegold.samples.dataset import FORMATS
 from finegold.samples.exclusions import RowError
 from finegold.samples.formats.messages import JsonDataset, first_turn
-from finegold.samples.formats.records import Parsed
+from finegold.samples.records import Parsed
 
 
 @FORMATS.register("llava")

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from finegold.errors import DataError
-from finegold.samples.dataset import FORMATS, DataFiles, Dataset, ReadOptions
+from finegold.samples.dataset import FORMATS, DataFiles, Dataset
 from finegold.samples.exclusions import RowError
-from finegold.samples.formats.json_text import (
+from finegold.samples.json_text import (
     Encoding,
     decode_line,
     detect_encoding,
@@ -24,7 +24,7 @@ from finegold.samples.formats.json_text import (
     read_json,
     read_lines,
 )
-from finegold.samples.formats.records import parse_record
+from finegold.samples.records import parse_record
 from finegold.samples.roots import ImageRoot
 
 _LEADING = 100
@@ -42,14 +42,12 @@ class JsonDataset(Dataset):
     suffixes = (".json", ".jsonl", ".ndjson")
     breadth: ClassVar[float] = 0.9
 
-    def __init__(
-        self, source: DataFiles, options: ReadOptions | None = None, root: ImageRoot | None = None
-    ) -> None:
+    def __init__(self, source: DataFiles, root: ImageRoot | None = None) -> None:
         self.file = source.files[0]
         self._text = source.once(_read_text)
         if source.format is None:
             self._check_shape()
-        super().__init__(source, options, root)
+        super().__init__(source, root)
 
     @classmethod
     def fit(cls, source: DataFiles) -> float:

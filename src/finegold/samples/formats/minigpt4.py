@@ -1,10 +1,11 @@
 """MiniGPT-4's stage-2 folder: `filter_cap.json` and `image/{image_id}.jpg`.
 
 The JSON is `{"annotations": [{image_id, caption}]}`; the list may also stand bare. An image that has another
-extension is found too. The rows have no instruction: the user's turn is the one given, or MiniGPT-4's own
+extension is found too. The rows have no instruction: the user's turn is `--instruction`, or MiniGPT-4's
 `Describe this image in detail.`
 """
 
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from finegold.samples.dataset import FORMATS
 from finegold.samples.exclusions import RowError
 from finegold.samples.formats.messages import JsonDataset
-from finegold.samples.formats.records import (
+from finegold.samples.records import (
     DEFAULT_INSTRUCTION,
     Parsed,
     RawImage,
@@ -58,7 +59,7 @@ class MiniGPT4Dataset(JsonDataset):
         if name is None:
             raise RowError("the record has no image_id")
         caption = expect_type(record.get("caption"), str, "the field 'caption'", "text")
-        instruction = self.options.instruction
+        instruction = self.source.instruction
         prompt = Turn("user", DEFAULT_INSTRUCTION if instruction is None else instruction)
         turns = place_images([prompt, Turn("assistant", check_text(caption, "the field 'caption'"))], 1)
         return Parsed(name, (RawImage(name + SUFFIXES[0]),), tuple(turns))
@@ -75,7 +76,6 @@ class MiniGPT4Dataset(JsonDataset):
         """The image file, whatever its extension is now."""
         known = Path(name).suffix in SUFFIXES
         stem = Path(name).with_suffix("").as_posix() if known else name
-        try:
+        with suppress(RowError):
             return self.locate_image(RawImage(stem + SUFFIXES[0])).path
-        except RowError:
-            return None
+        return None

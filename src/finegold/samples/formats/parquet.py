@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finegold.errors import DataError
+from finegold.samples.arrow import BATCH, TableDataset, first_line, kept_rows, skip_rows
 from finegold.samples.dataset import FORMATS, DataFiles
-from finegold.samples.formats.arrow import BATCH, TableDataset, first_line, kept_rows, skip_rows
 
 _BUFFER = 1 << 20
 _GROUP = 32 << 20

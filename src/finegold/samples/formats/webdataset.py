@@ -18,7 +18,7 @@ from typing import Any
 from finegold.errors import DataError
 from finegold.samples.dataset import FORMATS, DataFiles, Dataset
 from finegold.samples.exclusions import RowError
-from finegold.samples.formats.records import Parsed, RawImage, check_text, named_images, parse_record
+from finegold.samples.records import Parsed, RawImage, check_text, named_images, parse_record
 from finegold.samples.roots import ImageRoot
 
 IMAGE_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"})
@@ -67,11 +67,23 @@ class WebDataset(Dataset):
         """
         for shard, tar, group in islice(self._groups(), start, None):
             name = group.members[0].name if group.members else group.key
-            yield f"{self.source.files[shard].name} member {name}", _record(tar, group)
+            members: dict[str, bytes] | RowError
+            try:
+                members = group.error or {_extension(member): _read(tar, member) for member in group.members}
+            except RowError as error:
+                members = error
+            record = {"__key__": group.key, "members": members}
+            yield f"{self.source.files[shard].name} member {name}", record
 
     def _groups(self) -> Iterator[tuple[int, tarfile.TarFile, _Group]]:
         for number, shard in enumerate(self.source.files):
-            with _open(shard) as tar:
+            try:
+                opened = tarfile.open(shard, "r:")  # noqa: SIM115 - closed below
+            except (tarfile.TarError, OSError) as error:
+                raise DataError(
+                    f"{shard} is not a tar file ({error}): check that it was fully copied"
+                ) from None
+            with opened as tar:
                 yield from ((number, tar, group) for group in _groups(tar))
 
     def parse(self, record: Any) -> Parsed:
@@ -86,7 +98,7 @@ class WebDataset(Dataset):
             if _kind(extension) in IMAGE_SUFFIXES
         ]
         described = _description(members)
-        parsed = parse_record(described, self.options.instruction, _ordered(described, images))
+        parsed = parse_record(described, self.source.instruction, _ordered(described, images))
         if any(image.data is None for image in parsed.images):
             raise RowError("the row names an image that is not among its members", "missing-image")
         return replace(parsed, id=parsed.id or key)
@@ -110,24 +122,8 @@ class WebDataset(Dataset):
         return out if len(targets) > 1 else targets[0], written
 
 
-def _record(tar: tarfile.TarFile, group: _Group) -> dict[str, Any]:
-    members: dict[str, bytes] | RowError
-    try:
-        members = group.error or {_extension(member): _read(tar, member) for member in group.members}
-    except RowError as error:
-        members = error
-    return {"__key__": group.key, "members": members}
-
-
-def _open(shard: Path) -> tarfile.TarFile:
-    try:
-        return tarfile.open(shard, "r:")
-    except (tarfile.TarError, OSError) as error:
-        raise DataError(f"{shard} is not a tar file ({error}): check that it was fully copied") from None
-
-
 def _groups(tar: tarfile.TarFile) -> Iterator[_Group]:
-    """The groups of one shard; a member without extension and the end of a damaged shard are their own."""
+    """The groups of one shard; a member without extension is one, and the end of a damaged shard too."""
     group: _Group | None = None
     damage: RowError | None = None
     while True:

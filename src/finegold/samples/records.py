@@ -58,9 +58,9 @@ class Parsed:
     """What a record says, before its images are located.
 
     Attributes:
-        id: None if the record has none.
-        images: In the order of the placeholders.
-        turns: Oldest first, placeholders in place.
+        id: Id of the record; None if it has none.
+        images: The images in the order of the placeholders.
+        turns: The turns, oldest first, placeholders in place.
     """
 
     id: str | None
@@ -99,20 +99,12 @@ def parse_record(
 
 
 def named_images(record: dict[str, Any]) -> list[RawImage]:
-    """The images in the record's own `image` and `images` fields, in that order.
-
-    Raises:
-        RowError: If a field has a type that cannot be an image.
-    """
+    """The images in the fields `image` and `images`, in that order; raises RowError if one is no image."""
     return [image for key in ("image", "images") for image in _images(record.get(key), key)]
 
 
 def record_id(record: dict[str, Any]) -> str | None:
-    """The id that the record carries, as text; None if it is absent, null or empty.
-
-    Raises:
-        RowError: If it is neither text nor a whole number.
-    """
+    """The id of a record as text, None if it is absent; raises RowError if it is no text or whole number."""
     for key in _ID_KEYS:
         value = record.get(key)
         if value is None or value == "":
@@ -234,7 +226,7 @@ def _messages(
 
 
 def _content(value: Any, where: str, images: list[RawImage], column: Iterator[RawImage]) -> str:
-    """The text of one message; an image item becomes a placeholder and takes its own or the next image."""
+    """The text of a message; an image item becomes a placeholder, for the image it names or the next."""
     if not isinstance(value, list):
         return _text(value, f"{where}, content")
     parts = []

@@ -7,7 +7,7 @@ import codecs
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 from finegold.errors import DataError
 
@@ -33,29 +33,21 @@ def detect_encoding(path: Path) -> Encoding:
             )
         utf8: Encoding = "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else "utf-8"
         file.seek(0)
-        broken, whole = _non_ascii(file)
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        broken = whole = 0
+        while chunk := file.read(_CHUNK):
+            if chunk.isascii() and not decoder.getstate()[0]:
+                continue
+            text = decoder.decode(chunk)
+            bad = text.count("\ufffd")
+            broken += bad
+            whole += len(text) - len(text.encode("ascii", "ignore")) - bad
+        broken += len(decoder.decode(b"", final=True))
     return "gb18030" if broken > whole else utf8
 
 
-def _non_ascii(file: BinaryIO) -> tuple[int, int]:
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    broken = whole = 0
-    while chunk := file.read(_CHUNK):
-        if chunk.isascii() and not decoder.getstate()[0]:
-            continue
-        text = decoder.decode(chunk)
-        bad = text.count("\ufffd")
-        broken += bad
-        whole += len(text) - len(text.encode("ascii", "ignore")) - bad
-    return broken + len(decoder.decode(b"", final=True)), whole
-
-
 def read_json(path: Path) -> Any:
-    """Decode a whole JSON file.
-
-    Raises:
-        DataError: If it is not valid text or not valid JSON; names the line.
-    """
+    """Decode a whole JSON file; raises DataError, which names the line, if it is no valid text or JSON."""
     data, encoding = path.read_bytes(), detect_encoding(path)
     try:
         return json.loads(data.decode(encoding))
@@ -87,11 +79,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def decode_line(line: bytes, encoding: Encoding) -> Any:
-    """Decode one JSON line.
-
-    Raises:
-        ValueError: If it is not valid text or JSON; the message is a clause for a person.
-    """
+    """Decode one JSON line; raises ValueError, with a clause for a person, if it is no valid text or JSON."""
     try:
         return json.loads(line.decode(encoding.removesuffix("-sig")))
     except UnicodeDecodeError as error:

@@ -1,30 +1,52 @@
-"""When to try again: backoff with jitter, and a circuit breaker for an endpoint that is down."""
+"""The pace of calls: limits per minute, and a breaker for an endpoint that is down."""
 
 import asyncio
-import random
+import time
 
 from finegold.llm.endpoint import Endpoint
 from finegold.llm.reply import Halted
 
 
-def wait_before(retry: int, asked: float | None, endpoint: Endpoint, rng: random.Random) -> float:
-    """Seconds before a retry.
+class Rate:
+    """A leaky bucket: at most `per_minute` units a minute, of which up to a tenth may go at once.
 
-    Exponential from `endpoint.backoff`, times 0.5 to 1 so that calls that failed together do not return
-    together ("equal jitter"). A `Retry-After` is a lower bound, plus up to a tenth.
-
-    Args:
-        retry: 0 for the first.
-        asked: `Retry-After` in seconds.
-        endpoint: Holds the first and the longest wait.
-        rng: Source of the jitter.
+    Waiters are served in the order in which they came. One unit more than the burst is let through when the
+    bucket is full, so that a single large request does not wait for ever.
     """
-    own = min(endpoint.longest_wait, endpoint.backoff * 2.0**retry) * (0.5 + rng.random() / 2)
-    return own if asked is None else max(own, asked * (1 + rng.random() / 10))
+
+    def __init__(self, per_minute: float | None) -> None:
+        self._per_second = per_minute / 60.0 if per_minute is not None else None
+        self._burst = max(1.0, per_minute / 10) if per_minute is not None else 0.0
+        self._debt = 0.0
+        self._seen = time.monotonic()
+        self._turn = asyncio.Lock()
+
+    async def take(self, units: float) -> None:
+        """Wait until the units fit, then take them."""
+        if self._per_second is None:
+            return
+        async with self._turn:
+            self._drain()
+            excess = self._debt + min(units, self._burst) - self._burst
+            if excess > 0:
+                await asyncio.sleep(excess / self._per_second)
+                self._drain()
+            self._debt += units
+
+    def correct(self, units: float) -> None:
+        """Take more, or give back if negative, after the true count is known."""
+        if self._per_second is not None:
+            self._debt = max(0.0, self._debt + units)
+
+    def _drain(self) -> None:
+        assert self._per_second is not None
+        now = time.monotonic()
+        self._debt = max(0.0, self._debt - (now - self._seen) * self._per_second)
+        self._seen = now
 
 
 class Breaker:
-    """Holds calls back while the endpoint is down, lets one through to probe it, and gives up in the end.
+    """Stops calls while the endpoint is down, lets one through to probe it, and gives up in the end.
 
     An endpoint that never gave a single reply is given up at the first failed probe: then the address is
     wrong or the server is not running, and waiting helps nobody. Must be made inside the event loop.
@@ -46,11 +68,7 @@ class Breaker:
         self._answered = False
 
     async def admit(self) -> None:
-        """Return when a call may be sent.
-
-        Raises:
-            Halted: If no call will be sent any more.
-        """
+        """Return when a call may be sent; raises Halted if no call will be sent any more."""
         while self.halted is None:
             if self._up.is_set():
                 return
@@ -58,7 +76,7 @@ class Breaker:
                 self._probe_due = False
                 return
             await self._up.wait()
-        raise Halted(f"not asked: {self.halted}")
+        raise Halted(self.halted)
 
     def halt(self, reason: str) -> None:
         """Send nothing any more."""

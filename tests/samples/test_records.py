@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from finegold.samples import open_dataset
 from finegold.samples.check import check
 from finegold.samples.exclusions import RowError
-from finegold.samples.formats.records import canonical_record, hashed_id, parse_record
+from finegold.samples.records import canonical_record, hashed_id, parse_record
 
 ANSWER = {"role": "assistant", "content": "A cat."}
 

@@ -3,7 +3,7 @@ from pathlib import Path
 from PIL import Image
 
 from finegold.samples.check import check
-from finegold.samples.formats.image_folder import ImageFiles, image_files
+from finegold.samples.image_folder import ImageFiles, image_files
 
 
 def test_a_folder_of_images_is_read_by_name_and_bad_ones_are_found(tmp_path: Path) -> None:

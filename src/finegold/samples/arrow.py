@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from finegold.errors import DataError
-from finegold.samples.dataset import DataFiles, Dataset, ReadOptions
+from finegold.samples.dataset import DataFiles, Dataset
 from finegold.samples.exclusions import RowError
 from finegold.samples.roots import ImageRoot
 
@@ -25,12 +25,10 @@ class TableDataset(Dataset):
         counts: Number of rows of each.
     """
 
-    def __init__(
-        self, source: DataFiles, options: ReadOptions | None = None, root: ImageRoot | None = None
-    ) -> None:
+    def __init__(self, source: DataFiles, root: ImageRoot | None = None) -> None:
         self.shards = self.find_shards(source)
         self.counts = [self.count_rows(shard) for shard in self.shards]
-        super().__init__(source, options, root)
+        super().__init__(source, root)
 
     def find_shards(self, source: DataFiles) -> list[Path]:
         """The table files."""
@@ -49,11 +47,7 @@ class TableDataset(Dataset):
         return sum(self.counts)
 
     def records(self, start: int = 0) -> Iterator[tuple[str, Any]]:
-        """Yield every row from `start` on. Places are `NAME row N`, counted from 1 in each file.
-
-        Raises:
-            DataError: If a file is damaged in the middle.
-        """
+        """Yield every row from `start` on. Places are `NAME row N`, counted from 1 in each file."""
         for shard, (file, count) in enumerate(zip(self.shards, self.counts, strict=True)):
             position, start = min(start, count), max(0, start - count)
             try:
@@ -69,11 +63,7 @@ class TableDataset(Dataset):
                 ) from None
 
     def first_records(self) -> Sequence[Any]:
-        """The first rows of each file.
-
-        Raises:
-            DataError: If there are none, or none has a known shape.
-        """
+        """The first rows of each file; raises DataError if there are none, or none has a known shape."""
         records = [
             record
             for shard in range(len(self.shards))
