@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from finegold.engines import Compute
 from finegold.errors import RunError
 from finegold.report.study.findings import Findings
 from finegold.report.study.page import write_findings
@@ -14,7 +15,6 @@ from finegold.study.results import collect_findings
 from finegold.study.study import Study
 from finegold.study.task_items import read_task_items
 from finegold.study.workers import WorkerPool, run_jobs
-from finegold.workflow import Compute
 
 
 def run_study(study: Study, out: str | Path, *, workers: int | None = None, device: str = "auto") -> Findings:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from finegold.engines import Compute
 from finegold.selection.preset import Preset
-from finegold.workflow.rows import Compute
 from finegold.workflow.run import Run
 from finegold.workflow.selection import Selection
 from finegold.workflow.settings import SelectionSettings

@@ -7,6 +7,7 @@ from pathlib import Path
 from finegold.clustering import Method
 from finegold.clustering.table import ClusterTable, cluster_run
 from finegold.encoders import load_encoder
+from finegold.engines import Compute
 from finegold.run import PartTable, RunFolder
 from finegold.samples import Dataset
 from finegold.scorers import Context, Scorer
@@ -19,7 +20,7 @@ from finegold.selection.table import Candidates, gather, selection_table
 from finegold.workflow.compare import Labels, compare_presets
 from finegold.workflow.output import check_free, subset_names
 from finegold.workflow.quality import given_quality
-from finegold.workflow.rows import Compute, Rows, embed_rows, read_rows, score_rows
+from finegold.workflow.rows import Rows, embed_rows, read_rows, score_rows
 from finegold.workflow.selection import Selection, build_manifest, read_selection
 from finegold.workflow.settings import SelectionSettings
 from finegold.workflow.source import DataSource

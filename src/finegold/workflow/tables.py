@@ -10,12 +10,13 @@ from typing import Any, Literal
 from finegold.clustering.graph_table import GraphTable, graph_run
 from finegold.clustering.table import ClusterTable, cluster_run, read_clusters
 from finegold.dedup import Contents, hash_images, read_contents
+from finegold.engines import Compute
 from finegold.errors import ConfigError, RunError
 from finegold.run import PartTable, RunFolder
 from finegold.samples import Dataset
 from finegold.scorers import Context, is_automatic, make_scorer, uses_encoder
 from finegold.scorers.step import scores_table
-from finegold.workflow.rows import Compute, Rows, embed_rows, score_rows
+from finegold.workflow.rows import Rows, embed_rows, score_rows
 from finegold.workflow.settings import SelectionSettings
 from finegold.workflow.targets import Targets, embed_targets
 

@@ -8,11 +8,12 @@ import numpy as np
 
 from finegold.arrays import Vectors
 from finegold.clustering.table import read_embeddings
+from finegold.engines import Compute
 from finegold.errors import DataError
 from finegold.run import PartTable, RunFolder, fingerprint, slug
 from finegold.samples import Dataset
 from finegold.samples.formats.image_folder import ImageFiles, image_files
-from finegold.workflow.rows import Compute, embed_rows, read_rows
+from finegold.workflow.rows import embed_rows, read_rows
 from finegold.workflow.settings import SelectionFiles
 from finegold.workflow.source import DataSource
 
