@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from finegold.clustering.graph_table import GraphTable, graph_run
-from finegold.clustering.table import ClusterTable, cluster_run, read_clusters
+from finegold.clustering.table import ClusterTable, GraphTable, cluster_run, graph_run, read_clusters
 from finegold.dedup import Contents, hash_images, read_contents
 from finegold.engines import Compute
 from finegold.errors import ConfigError, RunError
