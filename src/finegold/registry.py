@@ -12,12 +12,12 @@ two have the same name, finegold's own is taken. Presets, recipes and studies ar
 """
 
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module, resources
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from finegold.errors import ConfigError
 
@@ -29,28 +29,22 @@ class Registry(Generic[T]):
     """The plug-ins of one kind.
 
     Args:
-        kind: What one of them is called in messages: `scorer`.
+        kind: What a plug-in is called in messages: `scorer`.
         group: Entry-point group of other packages' plug-ins: `finegold.scorers`.
-        package: The package or module that holds finegold's own, such as `finegold.selection.pickers`; the
-            group's name if not given.
-        check: Turns a registered object into a `T`, or raises ConfigError with what is wrong with it; given
-            the name, the object and the facts it was registered with. None takes every object as it is.
+        package: The package or module that holds finegold's own plug-ins, such as
+            `finegold.selection.pickers`; by default the one of the group's name.
+        check: Turns an object into a `T`, or raises ConfigError with what is wrong with it. It gets the
+            name, the object and the facts it was registered with. None takes every object as it is.
     """
 
     def __init__(
-        self,
-        kind: str,
-        group: str,
-        package: str | None = None,
-        *,
-        check: Callable[..., T] | None = None,
+        self, kind: str, group: str, package: str | None = None, *, check: Callable[..., T] | None = None
     ) -> None:
         self.kind = kind
         self.group = group
         self._package = package or group
-        self._check = check
+        self._check = check or (lambda _, plugin: plugin)
         self._found: dict[str, T] = {}
-        self._imported = False
 
     def register(self, name: str, **facts: Any) -> Callable[[P], P]:
         """Decorate a class or a function: it becomes the plug-in `name` and stays what it is."""
@@ -67,11 +61,11 @@ class Registry(Generic[T]):
         Raises:
             ConfigError: If the object is no plug-in of this kind.
         """
-        self._found[name] = cast("T", plugin) if self._check is None else self._check(name, plugin, **facts)
+        self._found[name] = self._check(name, plugin, **facts)
 
     def names(self) -> list[str]:
         """Every name that `get` takes, sorted."""
-        self._import_all()
+        self._import(self._modules())
         return sorted({*self._found, *(point.name for point in entry_points(group=self.group))})
 
     def __getitem__(self, name: str) -> T:
@@ -84,31 +78,32 @@ class Registry(Generic[T]):
         return name in self.names()
 
     def get(self, name: str) -> T:
-        """The plug-in of a name. Only the module that may hold it is imported, if there is one.
+        """The plug-in of a name.
+
+        One of finegold's own is kept; if a module has its name, no other is imported. One of another package
+        is loaded and checked each time, so that a package that was uninstalled is gone at once.
 
         Raises:
-            ConfigError: If there is none of that name, or another package's cannot be loaded.
+            ConfigError: If there is no plug-in of that name, or another package's cannot be loaded.
         """
-        if name not in self._found and name.replace("-", "_") in self._modules():
-            import_module(f"{self._package}.{name.replace('-', '_')}")
+        modules, module = self._modules(), name.replace("-", "_")
         if name not in self._found:
-            self._import_all()
+            self._import([module] if module in modules else [])
         if name not in self._found:
-            points = [point for point in entry_points(group=self.group) if point.name == name]
-            if not points:
-                raise ConfigError(f"there is no {self.kind} '{name}': give one of {', '.join(self.names())}")
-            plugin = load_entry_point(points[0], self.kind)
+            self._import(modules)
+        if name in self._found:
+            return self._found[name]
+        for point in entry_points(group=self.group, name=name):
+            plugin = load_entry_point(point, self.kind)
             try:
-                self.add(name, plugin)
+                return self._check(name, plugin)
             except ConfigError as error:
-                raise _unusable(points[0], self.kind, str(error)) from None
-        return self._found[name]
+                raise _unusable(point, self.kind, str(error)) from None
+        raise ConfigError(f"there is no {self.kind} '{name}': give one of {', '.join(self.names())}")
 
-    def _import_all(self) -> None:
-        if not self._imported:
-            for module in self._modules():
-                import_module(f"{self._package}.{module}")
-            self._imported = True
+    def _import(self, modules: Sequence[str]) -> None:
+        for module in modules:
+            import_module(f"{self._package}.{module}")
 
     def _modules(self) -> list[str]:
         package = import_module(self._package)
@@ -116,7 +111,7 @@ class Registry(Generic[T]):
 
 
 def load_entry_point(point: EntryPoint, kind: str) -> Any:
-    """The object that another package offers.
+    """Load the object that another package offers.
 
     Raises:
         ConfigError: If its module cannot be imported or lacks the object.
@@ -143,10 +138,10 @@ def toml_names(package: str, folder: str, group: str | None = None) -> list[str]
 
 
 def read_toml(name: str, package: str, folder: str, kind: str, group: str | None = None) -> dict[str, Any]:
-    """Content of a TOML file, by its name or by its path if that ends in `.toml`; `name` is the file's.
+    """Content of a TOML file, with its name in `name`.
 
     Args:
-        name: One of `toml_names`, or a path.
+        name: One of `toml_names`, or a path that ends in `.toml`.
         package: The package that holds finegold's own files.
         folder: The folder of that package.
         kind: What such a file is called in messages: `recipe`.
@@ -160,11 +155,10 @@ def read_toml(name: str, package: str, folder: str, kind: str, group: str | None
     own = resources.files(package) / folder / f"{name}.toml"
     if "/" not in name and own.is_file():
         return _parse(own, name, kind)
-    for point in entry_points(group=group) if group else ():
-        if point.name == name:
-            return _parse(Path(load_entry_point(point, kind)), name, kind)
+    for point in entry_points(group=group, name=name) if group else ():
+        return _parse(Path(load_entry_point(point, kind)), name, kind)
     known = ", ".join(toml_names(package, folder, group))
-    raise ConfigError(f"the {kind} '{name}' is unknown, expected one of {known}, or a .toml file")
+    raise ConfigError(f"there is no {kind} '{name}': give one of {known}, or a .toml file")
 
 
 def _parse(file: Any, name: str, kind: str) -> dict[str, Any]:
@@ -173,4 +167,4 @@ def _parse(file: Any, name: str, kind: str) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"the {kind} {file} cannot be read ({error.strerror}): name a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the {kind} {file} is not valid TOML ({error})") from None
+        raise ConfigError(f"the {kind} {file} is not valid TOML ({error}): repair it") from None

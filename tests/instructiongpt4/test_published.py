@@ -24,7 +24,7 @@ def test_features_are_scaled_as_the_selector_takes_them(replay: Any) -> None:
 def test_a_missing_file_is_named(copy: Any) -> None:
     (copy / "scores.json").unlink()
 
-    with pytest.raises(DataError, match=r"scores.json cannot be read as JSON .*--from must name a folder"):
+    with pytest.raises(DataError, match=r"scores.json cannot be read as JSON .*give --from a folder"):
         read_published(copy)
 
 
@@ -42,5 +42,5 @@ def test_clusters_that_leave_a_row_out_are_refused(copy: Any) -> None:
     clusters["9"] = clusters["9"][1:]
     (copy / "spectral_clusters.json").write_text(json.dumps(clusters))
 
-    with pytest.raises(DataError, match="must list each of the 3439 image ids"):
+    with pytest.raises(DataError, match="does not list each of the 3439 image ids"):
         read_published(copy)

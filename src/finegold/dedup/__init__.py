@@ -1,12 +1,10 @@
 """Deduplication before selection: exact, perceptual and semantic; the best row of each group stays."""
 
-from finegold.dedup.duplicates import Duplicates, best_first
-from finegold.dedup.exact import content_key, exact_duplicates
-from finegold.dedup.mark import mark_duplicates
+from finegold.dedup.duplicates import Duplicates, best_first, content_key, exact_duplicates
+from finegold.dedup.mark import deduplicate, mark_duplicates
 from finegold.dedup.perceptual import perceptual_duplicates, perceptual_hash
 from finegold.dedup.semantic import semantic_cells, semantic_duplicates
 from finegold.dedup.settings import Dedup, parse_dedup
-from finegold.dedup.stages import deduplicate
 from finegold.dedup.table import Contents, hash_images, read_contents
 
 __all__ = [

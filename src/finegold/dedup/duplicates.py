@@ -1,10 +1,12 @@
-"""The outcome of deduplication: which rows stay, which are removed, and which better row each repeats.
+"""Outcome of deduplication: rows that stay, removed rows, the better row that each repeats; exact pass.
 
 Every pass is greedy: from the best row to the worst, a row is removed if it duplicates one that stays. So
 each removed row resembles the row that stays in its place (no chains), no two rows that stay resemble one
 another, and the result depends on quality and ids alone, not on the order of the file.
 """
 
+import hashlib
+import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -16,13 +18,13 @@ from finegold.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """The outcome of one or several passes. Nothing is deleted: `kept` and `removed` are rows of one pool.
+    """Rows that one or several passes kept and removed. Nothing is deleted: all are rows of one pool.
 
     Attributes:
         kept: Shape (m,), ascending.
         removed: Shape (r,), in the order found.
         because_of: Shape (r,): for each removed row the better row that it duplicates. A later pass may have
-            removed that one in turn; `stands_for` follows to the end.
+            removed that one in turn: see `stands_for`.
         distance: Shape (r,): 0 for exact, differing bits for perceptual, 1 - cosine for semantic.
         method: Length r: `exact`, `perceptual` or `semantic`.
     """
@@ -36,25 +38,19 @@ class Duplicates:
     @classmethod
     def of(cls, order: Ints, found: Sequence[tuple[int, int, float]], method: str) -> "Duplicates":
         """The outcome of one pass over `order` from (removed row, row that stays, distance)."""
-        removed = np.array([row for row, _, _ in found], dtype=np.int64)
-        return cls(
-            np.setdiff1d(order, removed),
-            removed,
-            np.array([kept for _, kept, _ in found], dtype=np.int64),
-            np.array([distance for _, _, distance in found], dtype=np.float64),
-            (method,) * len(found),
-        )
+        removed, because_of, distance = np.array(found, dtype=np.float64).reshape(-1, 3).T
+        kept = np.setdiff1d(order, removed.astype(np.int64))
+        pair = removed.astype(np.int64), because_of.astype(np.int64)
+        return cls(kept, *pair, distance, (method,) * len(found))
 
     def stands_for(self) -> dict[int, int]:
         """Map each removed row to the row that stays in its place."""
-        direct = dict(zip(self.removed.tolist(), self.because_of.tolist(), strict=True))
-
-        def last(row: int) -> int:
-            while row in direct:
-                row = direct[row]
-            return row
-
-        return {row: last(row) for row in direct}
+        found = dict(zip(self.removed.tolist(), self.because_of.tolist(), strict=True))
+        for row, other in found.items():
+            while other in found:
+                other = found[other]
+            found[row] = other
+        return found
 
     def groups(self) -> dict[int, list[int]]:
         """Map each kept row that has duplicates to them, ascending."""
@@ -93,19 +89,53 @@ class Duplicates:
 
 
 def best_first(quality: Floats | None, ids: Sequence[str]) -> Ints:
-    """Order rows from best to worst, ties by id; by id alone without a quality.
+    """Order rows from best to worst, ties by id; without a quality by id alone.
 
     Raises:
         DataError: If a quality is NaN or an id repeats.
     """
     if len(set(ids)) < len(ids):
         raise DataError("an id occurs twice: --ids row numbers the rows instead")
-    names = np.array(ids, dtype=object)
+    by_id = np.argsort(np.array(ids, dtype=object), kind="stable").astype(np.int64)
     if quality is None:
-        return np.argsort(names, kind="stable").astype(np.int64)
+        return by_id
     if np.isnan(quality).any():
         raise DataError(
             f"{int(np.isnan(quality).sum())} rows have no quality: exclude them before deduplication"
         )
-    by_id = np.argsort(names, kind="stable")
-    return by_id[np.argsort(-quality[by_id], kind="stable")].astype(np.int64)
+    return by_id[np.argsort(-quality[by_id], kind="stable")]
+
+
+def content_key(image: str, *texts: str) -> str:
+    """Hash the content of a row: its image and its texts, without case, spacing and Unicode form.
+
+    Args:
+        image: A hash of the image file or of its pixels; empty for a text-only row.
+        texts: The texts to compare, such as instruction and answer.
+
+    Returns:
+        A sha256 as 64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    plain = (" ".join(unicodedata.normalize("NFKC", text).casefold().split()) for text in texts)
+    for part in (image, *plain):
+        encoded = part.encode("utf-8", "surrogatepass")
+        # The length keeps ("ab", "c") apart from ("a", "bc").
+        digest.update(len(encoded).to_bytes(8, "big") + encoded)
+    return digest.hexdigest()
+
+
+def exact_duplicates(keys: Sequence[str], order: Ints) -> Duplicates:
+    """Keep the first row of each key.
+
+    Args:
+        keys: One key per row of the pool; rows with equal keys are duplicates.
+        order: The rows to compare, best first (`best_first`).
+    """
+    first: dict[str, int] = {}
+    found = []
+    for row in order.tolist():
+        kept = first.setdefault(keys[row], row)
+        if kept != row:
+            found.append((row, kept, 0.0))
+    return Duplicates.of(order, found, "exact")

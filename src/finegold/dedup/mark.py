@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from finegold.arrays import Floats, Vectors
-from finegold.dedup.duplicates import Duplicates, best_first
-from finegold.dedup.perceptual import BITS
-from finegold.dedup.semantic import semantic_cells
+import numpy as np
+
+from finegold.arrays import Floats, Ints, Vectors
+from finegold.dedup.duplicates import Duplicates, best_first, exact_duplicates
+from finegold.dedup.perceptual import BITS, RADIUS, perceptual_duplicates
+from finegold.dedup.semantic import THRESHOLD, semantic_cells, semantic_duplicates
 from finegold.dedup.settings import Dedup
-from finegold.dedup.stages import deduplicate
 from finegold.dedup.table import Contents
 from finegold.errors import ConfigError
 from finegold.samples import Exclusion
@@ -21,7 +22,7 @@ def mark_duplicates(
     contents: Contents | None,
     embeddings: Vectors | None,
 ) -> tuple[dict[int, Exclusion], tuple[str, ...]]:
-    """Find the duplicates among rows; the best of each group stays, without a quality the smallest id.
+    """Find the duplicates among rows. The best row of each group stays, without a quality the smallest id.
 
     Args:
         settings: The passes to make.
@@ -31,17 +32,19 @@ def mark_duplicates(
         embeddings: Shape (n, d), NaN where a row has no image; for the semantic pass.
 
     Returns:
-        Why each duplicate is out, by row, and a sentence or two on how many there are.
+        Why each duplicate is excluded, by row, and a sentence or two on how many there are.
 
     Raises:
         ConfigError: If a pass lacks what it compares.
     """
     if settings.reads_images and contents is None:
-        raise ConfigError("the images are to be compared, and no image was hashed: hash them first")
+        raise ConfigError(
+            "exact and perceptual duplicates need image hashes, found none: hash the images first"
+        )
     if settings.threshold is not None and embeddings is None:
         raise ConfigError(
-            "semantic duplicates are found by comparing embeddings, and no image was embedded: run "
-            "`finegold cluster` first, or give --dedup without 'semantic'"
+            "semantic duplicates need image embeddings, found none: run `finegold cluster` first, or give "
+            "--dedup without 'semantic'"
         )
     vectors = None if settings.threshold is None else embeddings
     found = deduplicate(
@@ -53,43 +56,79 @@ def mark_duplicates(
         cells=None if vectors is None else semantic_cells(vectors, tuple(ids)),
         threshold=settings.threshold or 1.0,
     )
-    stays = found.stands_for()
-    marked = {
-        row: Exclusion(
-            f"duplicate-{method}", _reason(method, distance, ids[other], ids[stays[row]]), ids[stays[row]]
-        )
-        for row, other, distance, method in zip(
-            found.removed.tolist(), found.because_of.tolist(), found.distance, found.method, strict=True
-        )
-    }
+    stands_for = found.stands_for()
+    marked = {}
+    for row, better, distance, method in zip(
+        found.removed.tolist(), found.because_of.tolist(), found.distance, found.method, strict=True
+    ):
+        other = ids[better]
+        difference = f"{distance:.0f} of {BITS} bits"
+        how = {
+            "exact": f"has the images and the text of row {other}",
+            "perceptual": f"has an image whose hash is {difference} from that of row {other}",
+            "semantic": f"has an image embedding of cosine {1 - distance:.3f} with that of row {other}",
+        }[method]
+        stays = ids[stands_for[row]]
+        chain = "" if other == stays else f", for which row {stays} stands"
+        marked[row] = Exclusion(f"duplicate-{method}", f"the row {how}{chain}", stays)
     return marked, _notes(settings, found, contents)
 
 
-def _reason(method: str, distance: float, other: str, stays: str) -> str:
-    how = {
-        "exact": f"has the images and the text of row {other}",
-        "perceptual": f"has an image whose hash is {distance:.0f} of {BITS} bits from that of row {other}",
-        "semantic": f"has an image embedding of cosine {1 - distance:.3f} with that of row {other}",
-    }[method]
-    chain = "" if other == stays else f", for which row {stays} stands"
-    return f"the row {how}{chain}"
+def deduplicate(
+    order: Ints,
+    *,
+    keys: Sequence[str] | None = None,
+    hashes: Sequence[int | None] | None = None,
+    radius: int = RADIUS,
+    embeddings: Vectors | None = None,
+    cells: Ints | None = None,
+    threshold: float = THRESHOLD,
+) -> Duplicates:
+    """Remove duplicates in three passes, cheapest first, each over the rows that the one before kept.
+
+    Args:
+        order: The rows to compare, best first (`best_first`).
+        keys: Content keys for the exact pass; None for no such pass.
+        hashes: Image hashes for the perceptual pass; None for no such pass.
+        radius: Differing bits of the perceptual pass.
+        embeddings: Raw embeddings for the semantic pass; None for no such pass.
+        cells: Cell of each embedding (`semantic_cells`).
+        threshold: Smallest cosine of two duplicates in the semantic pass.
+
+    Raises:
+        ConfigError: If there are embeddings without cells: comparing all pairs would be quadratic.
+    """
+    found = Duplicates.of(order, [], "")
+    if keys is not None:
+        found = found.then(exact_duplicates(keys, order))
+    if hashes is not None:
+        left = order[np.isin(order, found.kept)]
+        found = found.then(perceptual_duplicates(hashes, left, radius))
+    if embeddings is not None:
+        if cells is None:
+            raise ConfigError(
+                "semantic deduplication found embeddings without cells: make them with semantic_cells"
+            )
+        left = order[np.isin(order, found.kept)]
+        found = found.then(semantic_duplicates(embeddings, cells, left, threshold))
+    return found
 
 
 def _notes(settings: Dedup, found: Duplicates, contents: Contents | None) -> tuple[str, ...]:
     counts = Counter(found.method)
     shares = ", ".join(f"{counts[kind]:,} {kind}" for kind in settings.kinds)
-    notes = [
+    note = (
         f"Excluded as duplicates: {shares}; the best of each of {len(found.groups()):,} groups stays. "
         "Without --dedup they take part."
-    ]
-    if contents is not None:
-        other_text = sum(
-            method != "exact" and bool(contents.images[row]) and contents.images[row] == contents.images[kept]
-            for (row, kept), method in zip(found.stands_for().items(), found.method, strict=True)
-        )
-        if other_text:
-            notes.append(
-                f"{other_text:,} of them have the same image as the row that stays and other text: where an "
-                "image has several questions, exclude exact duplicates only (--dedup exact)."
-            )
-    return tuple(notes)
+    )
+    images = () if contents is None else contents.images
+    other_text = sum(
+        method != "exact" and bool(images) and bool(images[row]) and images[row] == images[kept]
+        for (row, kept), method in zip(found.stands_for().items(), found.method, strict=True)
+    )
+    if not other_text:
+        return (note,)
+    return note, (
+        f"{other_text:,} of them have the same image as the row that stays and other text: where an "
+        "image has several questions, exclude exact duplicates only (--dedup exact)."
+    )

@@ -57,31 +57,25 @@ def perceptual_duplicates(hashes: Sequence[int | None], order: Ints, radius: int
     """
     bands = (radius + 2) // 2
     tables: list[dict[int, list[tuple[int, int]]]] = [{} for _ in range(bands)]
-    seen: dict[int, tuple[int, int] | None] = {}  # hash to (row that stays, distance); None: it stays itself
-    first: dict[int, int] = {}
+    seen: dict[int, tuple[int, float]] = {}  # hash to (row that stays, distance)
     found = []
     for place, row in enumerate(order.tolist()):
         code = hashes[row]
         if code is None:
             continue
-        if code not in seen:
-            near = min(
-                (
-                    (kept_place, (code ^ kept).bit_count(), kept)
-                    for kept_place, kept in _near(code, tables)
-                    if (code ^ kept).bit_count() <= radius
-                ),
-                default=None,
-            )
-            if near is None:
-                seen[code] = None
-                first[code] = row
-                for table, part in zip(tables, _parts(code, bands), strict=True):
-                    table.setdefault(part, []).append((place, code))
-                continue
-            seen[code] = (first[near[2]], near[1])
-        found.append((row, *(seen[code] or (first[code], 0))))
-    return Duplicates.of(order, [(row, kept, float(distance)) for row, kept, distance in found], "perceptual")
+        if code in seen:
+            found.append((row, *seen[code]))
+            continue
+        near = [pair for pair in _near(code, tables) if (code ^ pair[1]).bit_count() <= radius]
+        if near:
+            kept = min(near)[1]
+            seen[code] = seen[kept][0], float((code ^ kept).bit_count())
+            found.append((row, *seen[code]))
+        else:
+            seen[code] = row, 0.0
+            for table, part in zip(tables, _parts(code, bands), strict=True):
+                table.setdefault(part, []).append((place, code))
+    return Duplicates.of(order, found, "perceptual")
 
 
 def _widths(bands: int) -> list[int]:
@@ -95,7 +89,7 @@ def _parts(code: int, bands: int) -> Iterator[int]:
 
 
 def _near(code: int, tables: Sequence[dict[int, list[tuple[int, int]]]]) -> Iterator[tuple[int, int]]:
-    """The rows that differ from `code` in at most one bit of some band, as (place, hash)."""
+    """Rows that differ from `code` in at most one bit of some band, as (place, hash)."""
     for table, part, width in zip(tables, _parts(code, len(tables)), _widths(len(tables)), strict=True):
         yield from table.get(part, ())
         for bit in range(width):

@@ -8,6 +8,7 @@ the cell's centre; here the best row stays.
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from finegold.arrays import Ints, Vectors
 from finegold.clustering import kmeans
@@ -71,16 +72,15 @@ def semantic_duplicates(
     by_cell = there[np.argsort(cells[there], kind="stable")]
     for rows in np.split(by_cell, np.flatnonzero(np.diff(cells[by_cell])) + 1):
         if len(rows) > 1:
+            pairs = _greedy(_unit(embeddings[rows]), threshold)
             found += [
-                (int(rows[gone]), int(rows[kept]), far)
-                for gone, kept, far in _greedy(_unit(embeddings[rows]), threshold)
+                (int(rows[gone]), int(rows[kept]), max(0.0, 1.0 - cosine)) for gone, kept, cosine in pairs
             ]
     return Duplicates.of(order, found, "semantic")
 
 
-def _usable(embeddings: Vectors) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    finite = np.isfinite(embeddings).all(axis=1)
-    usable: np.ndarray[tuple[int], np.dtype[np.bool_]] = finite & (embeddings != 0).any(axis=1)
+def _usable(embeddings: Vectors) -> npt.NDArray[np.bool_]:
+    usable: npt.NDArray[np.bool_] = np.isfinite(embeddings).all(axis=1) & (embeddings != 0).any(axis=1)
     return usable
 
 
@@ -91,7 +91,7 @@ def _unit(vectors: Vectors) -> Vectors:
 
 
 def _greedy(unit: Vectors, threshold: float) -> list[tuple[int, int, float]]:
-    """The duplicates in one cell, rows best first, as (row, kept row, 1 - cosine)."""
+    """Duplicates in one cell, rows best first, as (row, kept row, cosine)."""
     found = []
     kept = np.empty(0, dtype=np.int64)
     block = max(1, min(1024, _BLOCK // len(unit)))
@@ -102,19 +102,14 @@ def _greedy(unit: Vectors, threshold: float) -> list[tuple[int, int, float]]:
             gone = (cosines >= threshold).any(axis=1)
             nearest = np.argmax(cosines >= threshold, axis=1)  # the first, so the best
             for place in np.flatnonzero(gone):
-                found.append(
-                    (int(rows[place]), int(kept[nearest[place]]), _far(cosines[place, nearest[place]]))
-                )
+                best = nearest[place]
+                found.append((int(rows[place]), int(kept[best]), float(cosines[place, best])))
             rows = rows[~gone]
         within = unit[rows] @ unit[rows].T
         stays = np.ones(len(rows), dtype=bool)
         for better, worse in np.argwhere(np.triu(within >= threshold, k=1)):
             if stays[better] and stays[worse]:
                 stays[worse] = False
-                found.append((int(rows[worse]), int(rows[better]), _far(within[better, worse])))
+                found.append((int(rows[worse]), int(rows[better]), float(within[better, worse])))
         kept = np.concatenate([kept, rows[stays]])
     return found
-
-
-def _far(cosine: float) -> float:
-    return max(0.0, 1.0 - float(cosine))

@@ -6,7 +6,8 @@ from finegold.dedup.perceptual import BITS, RADIUS
 from finegold.dedup.semantic import THRESHOLD
 from finegold.errors import ConfigError
 
-KINDS = ("exact", "perceptual", "semantic")
+DEFAULTS = {"exact": 0.0, "perceptual": float(RADIUS), "semantic": THRESHOLD}
+"""The passes in their order, and the number of each if none is written; the exact one has no number."""
 _HINT = "write them as 'exact,perceptual=10,semantic=0.95', 'all' or 'none'"
 
 
@@ -15,7 +16,7 @@ class Dedup:
     """The deduplication passes before a selection.
 
     Attributes:
-        exact: Rows of the same images and texts.
+        exact: Whether rows of the same images and texts are duplicates.
         radius: Differing bits of the perceptual pass, 0 to 120; None for no such pass.
         threshold: Cosine of the semantic pass, above 0 and at most 1; None for no such pass.
     """
@@ -28,7 +29,7 @@ class Dedup:
     def kinds(self) -> tuple[str, ...]:
         """Names of the passes, in the order in which they are made."""
         made = (self.exact, self.radius is not None, self.threshold is not None)
-        return tuple(kind for kind, wanted in zip(KINDS, made, strict=True) if wanted)
+        return tuple(kind for kind, wanted in zip(DEFAULTS, made, strict=True) if wanted)
 
     def __str__(self) -> str:
         """The text that `parse_dedup` reads."""
@@ -49,27 +50,19 @@ def parse_dedup(text: str) -> Dedup | None:
     """
     if text.strip() == "none":
         return None
-    values: dict[str, float | None] = {}
-    for piece in KINDS if text.strip() == "all" else text.split(","):
+    values: dict[str, float] = {}
+    for piece in DEFAULTS if text.strip() == "all" else text.split(","):
         kind, equals, number = (part.strip() for part in piece.partition("="))
-        if kind not in KINDS or kind in values or (kind == "exact" and equals):
-            raise ConfigError(f"duplicates '{text}' cannot be read at '{piece.strip()}'; {_HINT}")
+        unreadable = ConfigError(f"duplicates '{text}' cannot be read at '{piece.strip()}'; {_HINT}")
+        if kind not in DEFAULTS or kind in values or (kind == "exact" and equals):
+            raise unreadable
         try:
-            values[kind] = float(number) if equals else None
+            values[kind] = float(number) if equals else DEFAULTS[kind]
         except ValueError:
-            raise ConfigError(f"duplicates '{text}' cannot be read at '{piece.strip()}'; {_HINT}") from None
-    radius = _or(values.get("perceptual"), RADIUS)
-    threshold = _or(values.get("semantic"), THRESHOLD)
-    if not 0 <= radius <= BITS or radius != int(radius):
+            raise unreadable from None
+    radius, threshold = values.get("perceptual"), values.get("semantic")
+    if radius is not None and not (0 <= radius <= BITS and radius.is_integer()):
         raise ConfigError(f"perceptual={radius:g} is no number of bits from 0 to {BITS}; {_HINT}")
-    if not 0 < threshold <= 1:
+    if threshold is not None and not 0 < threshold <= 1:
         raise ConfigError(f"semantic={threshold:g} is no cosine above 0 and at most 1; {_HINT}")
-    return Dedup(
-        "exact" in values,
-        int(radius) if "perceptual" in values else None,
-        threshold if "semantic" in values else None,
-    )
-
-
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else value
+    return Dedup("exact" in values, None if radius is None else int(radius), threshold)

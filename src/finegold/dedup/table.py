@@ -1,4 +1,4 @@
-"""The table of image hashes in a run folder: what the exact and the perceptual pass compare."""
+"""The run folder's table of image hashes, which the exact and the perceptual pass compare."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from finegold.arrays import Ints
-from finegold.dedup.exact import content_key
+from finegold.dedup.duplicates import content_key
 from finegold.dedup.perceptual import perceptual_hash
 from finegold.engines import map_ordered
 from finegold.run import Parts, PartTable, RunFolder, fill
@@ -35,10 +35,10 @@ no image, of several, or of one flat colour; `reason`: why an image could not be
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What the passes compare, aligned with some ids.
+    """Hashes that the exact and the perceptual pass compare, one a row.
 
     Attributes:
-        keys: Hash of images and texts together; a row whose image could not be read has a key of its own.
+        keys: Hash of images and texts together; different for every row whose image could not be read.
         images: Hash of the images alone; empty for a text-only row.
         hashes: Perceptual hash; None for a row that has none.
     """
@@ -49,7 +49,7 @@ class Contents:
 
     def take(self, rows: Ints) -> "Contents":
         """The contents of some of the rows, in that order."""
-        picked = [int(row) for row in rows]
+        picked = rows.tolist()
         return Contents(
             tuple(self.keys[row] for row in picked),
             tuple(self.images[row] for row in picked),
@@ -102,24 +102,21 @@ def _hashed(item: tuple[int, Sample | None]) -> tuple[int, dict[str, Any] | None
 
 
 def read_contents(hashes: PartTable, samples: PartTable, ids: Sequence[str]) -> Contents:
-    """Read what the passes compare, for some usable rows.
+    """Read the hashes of some usable rows.
 
     Args:
         hashes: Finished table of `hash_images`.
         samples: Finished table of the ingest step, for the texts.
         ids: Ids of the rows.
     """
-    found = hashes.read().to_pydict()
-    at = {key: index for index, key in enumerate(found["sample_id"])}
-    text = samples.read(["sample_id", "status", "instruction", "answer"]).to_pydict()
-    columns = (text["sample_id"], text["status"], text["instruction"], text["answer"])
-    texts = {key: parts for key, status, *parts in zip(*columns, strict=True) if status == "ok"}
+    hashed = {row["sample_id"]: row for row in hashes.read().to_pylist()}
+    rows = samples.read(["sample_id", "status", "instruction", "answer"]).to_pylist()
+    texts = {row["sample_id"]: (row["instruction"], row["answer"]) for row in rows if row["status"] == "ok"}
     keys, images, perceptual = [], [], []
     for key in ids:
-        place = at[key]
-        image = "+".join(found["images"][place])
-        unread = found["reason"][place] is not None
-        keys.append(f"unread {key}" if unread else content_key(image, *texts[key]))
+        found = hashed[key]
+        image = "+".join(found["images"])
+        keys.append(content_key(image, *texts[key]) if found["reason"] is None else f"unread {key}")
         images.append(image)
-        perceptual.append(None if (code := found["perceptual"][place]) is None else int(code, 16))
+        perceptual.append(None if (code := found["perceptual"]) is None else int(code, 16))
     return Contents(tuple(keys), tuple(images), tuple(perceptual))

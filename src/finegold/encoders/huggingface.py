@@ -5,6 +5,7 @@ resolution (arXiv 2502.14786) has the same classes.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,6 @@ MODEL_TYPES = ("clip", "siglip")
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 MARKERS = 3
 """Most tokens that a tokenizer adds to a text's own: start, end, and SentencePiece's leading space."""
-WEIGHT_SUFFIXES = (".safetensors", ".bin")
 
 
 class HuggingFaceEncoder:
@@ -67,22 +67,20 @@ class HuggingFaceEncoder:
             self._config.projection_dim if self._type == "clip" else self._config.vision_config.hidden_size
         )
         self.max_tokens = int(self._config.text_config.max_position_embeddings)
-        self._identity: dict[str, Any] | None = None
         self._model: Any = None
         self._tokenizer: Any = None
         self._processor: Any = None
 
     def identity(self) -> dict[str, Any]:
         """Hub revision, or hashes of a local model's files; type and precision."""
-        if self._identity is None:
-            self._identity = self._find_identity()
         return dict(self._identity)
 
-    def _find_identity(self) -> dict[str, Any]:
+    @cached_property
+    def _identity(self) -> dict[str, Any]:
         identity: dict[str, Any] = {"encoder": "huggingface", "type": self._type, "dtype": self._dtype}
         folder = Path(self.name)
         if folder.is_dir():
-            return identity | {"files": file_hashes(folder, (*WEIGHT_SUFFIXES, ".json", ".txt"))}
+            return identity | {"files": file_hashes(folder, (".safetensors", ".bin", ".json", ".txt"))}
         return identity | {"model": self.name, "revision": self._config._commit_hash}
 
     def load(self) -> None:

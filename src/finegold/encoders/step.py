@@ -1,9 +1,8 @@
 """The step that embeds a dataset's images into the run folder."""
 
-from collections import deque
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,14 +22,13 @@ VERSION = 1
 IMAGE_BATCH = 32
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A sample on its way: the encoder's inputs, or why there are none; `sample` is None at a part's end."""
+@dataclass(slots=True)
+class _Row:
+    """A sample of a part: its images' embeddings so far, or why there are none."""
 
-    part: int
-    sample: Sample | None
-    inputs: tuple[Any, ...] = ()
+    sample_id: str
     reason: str | None = None
+    vectors: list[Vectors] = field(default_factory=list)
 
 
 def embeddings_table(run: RunFolder, encoder: Encoder, data: str) -> PartTable:
@@ -77,7 +75,7 @@ def embed(
         run: Where the table is written.
         dataset: Read from the first row that is missing.
         encoder: Loaded here if there is something to do.
-        usable: One flag a dataset row, by `Row.index`; other rows, and those beyond the flags, are left out.
+        usable: One flag a dataset row, by `Row.index`: whether to embed it; rows beyond the flags are not.
         data: Fingerprint of the dataset.
         batch_size: Images a forward pass.
         workers: Decoding threads; the cores of the process if None.
@@ -87,26 +85,34 @@ def embed(
         DataError: If the dataset cannot be read on.
     """
 
-    def prepare(item: tuple[int, Sample | None]) -> _Prepared:
+    def prepare(item: tuple[int, Sample | None]) -> tuple[int, _Row | None, list[Any]]:
         part, sample = item
         if sample is None:
-            return _Prepared(part, None)
+            return part, None, []
         try:
-            return _Prepared(part, sample, tuple(encoder.preprocess(decode(ref)) for ref in sample.images))
+            return part, _Row(sample.id), [encoder.preprocess(decode(ref)) for ref in sample.images]
         except Exception as error:
-            return _Prepared(part, sample, reason=str(error) or type(error).__name__)
+            return part, _Row(sample.id, str(error) or type(error).__name__), []
 
     def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
         samples = samples_of_parts(dataset, usable, missing)
+        rows: list[_Row] = []
+        waiting: list[tuple[_Row, Any]] = []
         # Not part by part: images of the next part are decoded while the encoder is busy with this one.
         with closing(map_ordered(prepare, samples, workers=workers, window=2 * batch_size)) as items:
-            part = _Part(encoder, batch_size)
-            for item in items:
-                if item.sample is None:
-                    yield item.part, part.close()
-                    part = _Part(encoder, batch_size)
+            for part, row, inputs in items:
+                if row is not None:
+                    rows.append(row)
+                    waiting += [(row, image) for image in inputs]
+                while len(waiting) >= batch_size or (row is None and waiting):
+                    batch, waiting = waiting[:batch_size], waiting[batch_size:]
+                    vectors = encoder.encode_images([image for _, image in batch])
+                    for (owner, _), vector in zip(batch, vectors, strict=True):
+                        owner.vectors.append(vector)
+                if row is None:
+                    yield part, _columns(rows, encoder.dim)
+                    rows = []
                 else:
-                    part.add(item)
                     advance(1)
 
     table = embeddings_table(run, encoder, data)
@@ -114,50 +120,16 @@ def embed(
     return fill(run, table, make, usable=usable, step="embed", load=encoder.load, **about)
 
 
-class _Part:
-    """The rows of one part: inputs wait until a batch is full, embeddings are summed up by row."""
-
-    def __init__(self, encoder: Encoder, batch_size: int) -> None:
-        self._encoder = encoder
-        self._batch_size = batch_size
-        self._ids: list[str] = []
-        self._counts: list[int] = []
-        self._reasons: list[str | None] = []
-        self._sums: list[Vectors] = []
-        self._waiting: deque[tuple[int, Any]] = deque()
-
-    def add(self, item: _Prepared) -> None:
-        if item.sample is None:
-            return
-        row = len(self._ids)
-        self._ids.append(item.sample.id)
-        self._counts.append(len(item.inputs))
-        self._reasons.append(item.reason)
-        self._sums.append(np.zeros(self._encoder.dim, np.float32))
-        self._waiting.extend((row, image) for image in item.inputs)
-        while len(self._waiting) >= self._batch_size:
-            self._encode(self._batch_size)
-
-    def _encode(self, count: int) -> None:
-        batch = [self._waiting.popleft() for _ in range(count)]
-        vectors = self._encoder.encode_images([image for _, image in batch])
-        for (row, _), vector in zip(batch, vectors, strict=True):
-            self._sums[row] = self._sums[row] + vector
-
-    def close(self) -> dict[str, Any]:
-        """Encode what waits; the part's columns."""
-        if self._waiting:
-            self._encode(len(self._waiting))
-        dim = self._encoder.dim
-        embeddings = np.full((len(self._ids), dim), np.nan, np.float32)
-        for row, count in enumerate(self._counts):
-            if count and self._reasons[row] is None:
-                embeddings[row] = self._sums[row] / np.float32(count)
-                if not np.isfinite(embeddings[row]).all():
-                    embeddings[row] = np.nan
-                    self._reasons[row] = "the encoder returned a number that is not finite"
-        return {
-            "sample_id": self._ids,
-            "embedding": pa.FixedSizeListArray.from_arrays(pa.array(embeddings.reshape(-1)), dim),
-            "reason": self._reasons,
-        }
+def _columns(rows: list[_Row], dim: int) -> dict[str, Any]:
+    embeddings = np.full((len(rows), dim), np.nan, np.float32)
+    for place, row in enumerate(rows):
+        if row.vectors:
+            embeddings[place] = sum(row.vectors) / np.float32(len(row.vectors))
+            if not np.isfinite(embeddings[place]).all():
+                embeddings[place] = np.nan
+                row.reason = "the encoder returned a number that is not finite"
+    return {
+        "sample_id": [row.sample_id for row in rows],
+        "embedding": pa.FixedSizeListArray.from_arrays(pa.array(embeddings.reshape(-1)), dim),
+        "reason": [row.reason for row in rows],
+    }

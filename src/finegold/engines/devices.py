@@ -1,8 +1,24 @@
-"""Where a model runs."""
+"""Compute settings, and the devices of torch."""
 
 import os
+from dataclasses import dataclass
 
 from finegold.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """How to compute. None of these settings changes a number beyond floating-point noise.
+
+    Attributes:
+        device: Device of models: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+        batch_size: Images a forward pass.
+        workers: Threads that decode images; the cores of the process if None.
+    """
+
+    device: str = "auto"
+    batch_size: int = 32
+    workers: int | None = None
 
 
 def resolve_device(device: str) -> str:

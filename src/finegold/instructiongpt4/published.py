@@ -12,12 +12,11 @@ from finegold.errors import DataError
 from finegold.extras import require
 from finegold.instructiongpt4.selector import Selector, read_selector
 
-INDICATORS = ("clip", "reward", "length", "gpt")
-IMAGE_FEATURES = tuple(f"image_pc{axis}" for axis in range(1, 7))
-TEXT_FEATURES = tuple(f"text_pc{axis}" for axis in range(1, 7))
-FEATURES = IMAGE_FEATURES + TEXT_FEATURES + INDICATORS
-"""The selector's 16 inputs in order; reward and length enter it multiplied by ten."""
-_SCALES = (1.0, 10.0, 10.0, 1.0)
+SCALES = {"clip": 1.0, "reward": 10.0, "length": 10.0, "gpt": 1.0}
+"""Factor by which each indicator enters the selector."""
+INDICATORS = tuple(SCALES)
+FEATURES = (*(f"{kind}_pc{axis}" for kind in ("image", "text") for axis in range(1, 7)), *INDICATORS)
+"""The selector's 16 inputs, in order."""
 
 LABELS = np.array(
     [
@@ -31,11 +30,12 @@ LABELS = np.array(
 A comment there says to put the real ones in. Retraining shows that the released checkpoint saw labels with
 this mean; which subset had which label leaves hardly a trace in it (docs/reproduce.md).
 """
+_ADVICE = "give --from a folder with the released files, which docs/reproduce.md lists"
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the released files say.
+    """Content of the released files.
 
     Attributes:
         ids: The 3,439 image ids in file order.
@@ -65,66 +65,56 @@ def read_published(folder: Path) -> Published:
         MissingExtraError: If torch is not installed.
     """
     ids = tuple(str(row["image_id"]) for row in _json(folder / "full_score_data.json")["annotations"])
-    scores = _json(folder / "scores.json")
-    features = np.concatenate(
-        [
-            _tensor(folder / "all_image_matrix.pt", (len(ids), 6)),
-            _tensor(folder / "all_text_matrix.pt", (len(ids), 6)),
-            _indicators(scores, folder / "scores.json", (len(ids),)),
-        ],
-        axis=-1,
-    )
-    subset_scores = _json(folder / "subset_scores.json")
-    shape = np.shape(subset_scores.get("clip", []))
+    features = _features(folder, "all_", "scores.json", (len(ids),))
+    shape = np.shape(_json(folder / "subset_scores.json").get("clip", []))
     if len(shape) != 2 or shape[0] != len(LABELS):
         raise DataError(
-            f"{folder / 'subset_scores.json'} holds 'clip' of shape {shape} where {len(LABELS)} subsets of "
-            "equal size were expected"
+            f"{folder / 'subset_scores.json'} holds 'clip' of shape {shape}, expected {len(LABELS)} subsets "
+            f"of equal size: {_ADVICE}"
         )
-    subsets = np.concatenate(
-        [
-            _tensor(folder / "image_matrix.pt", (*shape, 6)),
-            _tensor(folder / "text_matrix.pt", (*shape, 6)),
-            _indicators(subset_scores, folder / "subset_scores.json", shape),
-        ],
-        axis=-1,
-    )
+    subsets = _features(folder, "", "subset_scores.json", shape)
     labels, order = _clusters(folder / "spectral_clusters.json", ids)
     return Published(ids, features, labels, order, subsets, LABELS, read_selector(folder / "selector.pth"))
+
+
+def _features(folder: Path, prefix: str, scores: str, shape: tuple[int, ...]) -> Floats:
+    """The 16 features of rows that are laid out in this shape; shape (*shape, 16)."""
+    axes = [_tensor(folder / f"{prefix}{kind}_matrix.pt", (*shape, 6)) for kind in ("image", "text")]
+    return np.concatenate([*axes, _indicators(folder / scores, shape)], axis=-1)
 
 
 def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path} cannot be read as JSON ({error}): --from must name a folder with the released files, "
-            "which docs/reproduce.md lists"
-        ) from error
+        raise DataError(f"{path} cannot be read as JSON ({error}): {_ADVICE}") from error
 
 
 def _tensor(path: Path, shape: tuple[int, ...]) -> Floats:
     torch = require("torch", extra="models", why=f"the feature file {path.name}")
     try:
-        values = torch.load(path, map_location="cpu", weights_only=True).numpy().astype(np.float64)
+        values: Floats = torch.load(path, map_location="cpu", weights_only=True).numpy().astype(np.float64)
     except Exception as error:  # torch raises many kinds, from OSError to UnpicklingError
-        raise DataError(f"{path} cannot be read as a tensor ({type(error).__name__}: {error})") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise DataError(f"{path} cannot be read as a tensor ({reason}): {_ADVICE}") from error
     if values.shape != shape:
-        raise DataError(f"{path} holds shape {values.shape} where {shape} was expected")
-    result: Floats = values
-    return result
+        raise DataError(f"{path} holds shape {values.shape}, expected {shape}: {_ADVICE}")
+    return values
 
 
-def _indicators(table: dict[str, Any], path: Path, shape: tuple[int, ...]) -> Floats:
+def _indicators(path: Path, shape: tuple[int, ...]) -> Floats:
+    table = _json(path)
     columns = []
-    for name, scale in zip(INDICATORS, _SCALES, strict=True):
+    for name, scale in SCALES.items():
         try:
             column = np.asarray(table.get(name, []), dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise DataError(f"{path} holds a value in '{name}' that is not a number ({error})") from error
+            raise DataError(
+                f"{path} holds a value in '{name}' that is not a number ({error}): {_ADVICE}"
+            ) from error
         if column.shape != shape or not np.isfinite(column).all():
             raise DataError(
-                f"{path} holds '{name}' of shape {column.shape} where {shape} numbers were expected"
+                f"{path} holds '{name}' of shape {column.shape}, expected {shape} numbers: {_ADVICE}"
             )
         columns.append(scale * column)
     return np.stack(columns, axis=-1)
@@ -134,5 +124,7 @@ def _clusters(path: Path, ids: tuple[str, ...]) -> tuple[Ints, tuple[int, ...]]:
     clusters = _json(path)
     label_of = {str(member): int(label) for label, members in clusters.items() for member in members}
     if set(label_of) != set(ids) or sum(map(len, clusters.values())) != len(ids):
-        raise DataError(f"{path} must list each of the {len(ids)} image ids of full_score_data.json once")
+        raise DataError(
+            f"{path} does not list each of the {len(ids)} image ids of full_score_data.json once: {_ADVICE}"
+        )
     return np.array([label_of[one] for one in ids], dtype=np.int64), tuple(int(label) for label in clusters)

@@ -1,4 +1,4 @@
-"""`mm-lima` as a quality function: the trained selector's score from the columns that there are."""
+"""The quality of the preset `mm-lima`: the trained selector's score of the columns that a pool has."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,20 +8,19 @@ import numpy as np
 
 from finegold.arrays import Floats
 from finegold.errors import ConfigError
-from finegold.instructiongpt4.published import FEATURES, INDICATORS
+from finegold.instructiongpt4.published import FEATURES, INDICATORS, SCALES
 from finegold.instructiongpt4.selector import read_selector
 
 RELEASED_MEANS: Mapping[str, float] = {"clip": 30.84, "reward": 4.45, "length": 3.74, "gpt": 90.5}
-"""Of the released 3,439 rows. The PCA axes have the mean 0 by their making."""
+"""Means over the released 3,439 rows. PCA makes the mean of each axis 0."""
 RELEASED_DEVIATIONS: Mapping[str, float] = {"clip": 3.84, "reward": 2.18, "length": 1.60, "gpt": 6.8}
 FAR = 3.0
-"""Released deviations between a column's mean and the released one from which on it is called foreign."""
-_TEN_FOLD = frozenset({"reward", "length"})
+"""A column is called foreign if its mean is this many released deviations from the released mean."""
 
 
 @dataclass(frozen=True, slots=True)
 class MmLimaQuality:
-    """Scores, and what they were made from.
+    """Scores of the trained selector, and the columns that they were made from.
 
     Attributes:
         values: Shape (n,), on the scale of the training labels; NaN for a row that lacks a used column.
@@ -37,9 +36,9 @@ class MmLimaQuality:
 def mm_lima_quality(columns: Mapping[str, Floats], checkpoint: Path) -> MmLimaQuality:
     """Score a pool with a selector in the published layout.
 
-    A column that is not there stands at its mean over the released data, so that it tells no row from
+    A column that the pool lacks is set to its mean over the released data, so that it tells no row from
     another. The axes of the twelve PCA columns are not published, and flipping their signs alone changes most
-    of the selection, so none is computed here: they count only if columns of their names are given.
+    of the selection, so none is computed here: they count only if `columns` holds them.
 
     Args:
         columns: Name of `FEATURES` to shape (n,), unscaled, NaN where a row has no value; among them at least
@@ -50,7 +49,7 @@ def mm_lima_quality(columns: Mapping[str, Floats], checkpoint: Path) -> MmLimaQu
         Scores; a row's score depends on the whole pool, as published, at a cost of its square.
 
     Raises:
-        ConfigError: If no indicator is there.
+        ConfigError: If `columns` holds no indicator.
         ModelError: If the checkpoint cannot be used.
     """
     used = tuple(name for name in FEATURES if name in columns and np.isfinite(columns[name]).any())
@@ -62,8 +61,8 @@ def mm_lima_quality(columns: Mapping[str, Floats], checkpoint: Path) -> MmLimaQu
     rows = len(next(iter(columns.values())))
     features = np.empty((rows, len(FEATURES)))
     for place, name in enumerate(FEATURES):
-        scale = 10.0 if name in _TEN_FOLD else 1.0
-        features[:, place] = scale * (columns[name] if name in used else RELEASED_MEANS.get(name, 0.0))
+        column = columns[name] if name in used else RELEASED_MEANS.get(name, 0.0)
+        features[:, place] = SCALES.get(name, 1.0) * column
     complete = np.isfinite(features).all(axis=1)
     values = np.full(rows, np.nan)
     values[complete] = read_selector(checkpoint).score(features[complete])

@@ -18,10 +18,9 @@ def ids_sha256(ids: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(map(str, sorted(map(int, ids)))).encode()).hexdigest()
 
 
-def published_quotas(sizes: Sequence[int], total: int = _QUOTA_TOTAL) -> list[int]:
-    """Rows that each cluster may give: `max(1, floor(total * size / sum of sizes))`."""
-    rows = sum(sizes)
-    return [max(1, total * size // rows) for size in sizes]
+def published_quotas(sizes: Sequence[int]) -> list[int]:
+    """Rows that each cluster may give: `max(1, floor(204 * size / sum of sizes))`."""
+    return [max(1, _QUOTA_TOTAL * size // sum(sizes)) for size in sizes]
 
 
 def select_rows(scores: Floats, labels: Ints, cluster_order: Sequence[int], *, truncate: bool = True) -> Ints:
@@ -39,11 +38,9 @@ def select_rows(scores: Floats, labels: Ints, cluster_order: Sequence[int], *, t
     keys = np.trunc(scores) if truncate else scores
     members = [np.flatnonzero(labels == cluster) for cluster in cluster_order]
     quotas = published_quotas([len(rows) for rows in members])
-    pooled = np.concatenate(
-        [
-            rows[np.argsort(-keys[rows], kind="stable")][:quota]
-            for rows, quota in zip(members, quotas, strict=True)
-        ]
-    )
-    kept = pooled[np.argsort(-keys[pooled], kind="stable")][:_BUDGET]
-    return np.sort(kept).astype(np.int64)
+
+    def best(rows: Ints, count: int) -> Ints:
+        return rows[np.argsort(-keys[rows], kind="stable")][:count]
+
+    pooled = np.concatenate([best(rows, quota) for rows, quota in zip(members, quotas, strict=True)])
+    return np.sort(best(pooled, _BUDGET)).astype(np.int64)

@@ -17,15 +17,27 @@ from finegold.errors import ModelError
 from finegold.extras import require
 from finegold.run import atomic_path
 
+_ADVICE = "give the released selector.pth, or one that `finegold reproduce` has written"
 WIDTH = 16
 HEADS = 4
 LAYERS = 2
+_LAYER = {
+    "multihead_attns.{}.in_proj_weight": (3 * WIDTH, WIDTH),
+    "multihead_attns.{}.in_proj_bias": (3 * WIDTH,),
+    "multihead_attns.{}.out_proj.weight": (WIDTH, WIDTH),
+    "multihead_attns.{}.out_proj.bias": (WIDTH,),
+    "linears.{}.weight": (WIDTH, WIDTH),
+    "linears.{}.bias": (WIDTH,),
+}
+_SHAPES = {"linear.weight": (1, WIDTH), "linear.bias": (1,)} | {
+    name.format(layer): shape for layer in range(LAYERS) for name, shape in _LAYER.items()
+}
 _BLOCK = 64  # attention rows at a time: such a block of 3,439 columns stays in the processor's cache
 
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """The weights of one trained selector.
+    """Weights of one trained selector.
 
     Attributes:
         weights: Tensor name as in the checkpoint, without the prefix `module.`, to float64 array.
@@ -80,19 +92,6 @@ def write_selector(selector: Selector, path: Path) -> None:
         torch.save({name: torch.tensor(values) for name, values in selector.weights.items()}, temporary)
 
 
-def _shapes() -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {"linear.weight": (1, WIDTH), "linear.bias": (1,)}
-    for layer in range(LAYERS):
-        attention = f"multihead_attns.{layer}."
-        shapes[f"{attention}in_proj_weight"] = (3 * WIDTH, WIDTH)
-        shapes[f"{attention}in_proj_bias"] = (3 * WIDTH,)
-        shapes[f"{attention}out_proj.weight"] = (WIDTH, WIDTH)
-        shapes[f"{attention}out_proj.bias"] = (WIDTH,)
-        shapes[f"linears.{layer}.weight"] = (WIDTH, WIDTH)
-        shapes[f"linears.{layer}.bias"] = (WIDTH,)
-    return shapes
-
-
 def read_selector(path: Path) -> Selector:
     """Read a checkpoint in the published layout; tensors only, no code in the file is run.
 
@@ -107,14 +106,12 @@ def read_selector(path: Path) -> Selector:
             name.removeprefix("module."): tensor.numpy().astype(np.float64) for name, tensor in state.items()
         }
     except Exception as error:  # torch raises many kinds, from OSError to UnpicklingError
-        raise ModelError(
-            f"{path} cannot be read as a table of tensors ({type(error).__name__}: {error})"
-        ) from error
-    for name, shape in _shapes().items():
+        reason = f"{type(error).__name__}: {error}"
+        raise ModelError(f"{path} cannot be read as a table of tensors ({reason}): {_ADVICE}") from error
+    for name, shape in _SHAPES.items():
         if name not in weights or weights[name].shape != shape:
             found = "nothing" if name not in weights else f"shape {weights[name].shape}"
             raise ModelError(
-                f"{path} holds {found} as '{name}' where the published selector has shape {shape}: "
-                "point --from at the released selector.pth"
+                f"{path} holds {found} as '{name}' where the published selector has shape {shape}: {_ADVICE}"
             )
     return Selector(weights)

@@ -18,7 +18,7 @@ from finegold.instructiongpt4.selector import HEADS, LAYERS, WIDTH, Selector
 
 @dataclass(frozen=True, slots=True)
 class Retrained:
-    """A selector and how it came to be.
+    """A trained selector and the course of its training.
 
     Attributes:
         selector: The weights after the last step.
@@ -39,9 +39,9 @@ def train_selector(
     Args:
         subsets: Shape (subsets, rows, 16).
         results: Shape (subsets,).
-        seed: Of the initial weights, the only random thing here; torch's global state is left as it was.
+        seed: Seed of the initial weights, the only random thing here; torch's global state does not change.
         steps: Optimiser steps over all subsets at once.
-        learning_rate: Of Adam, with torch's other defaults.
+        learning_rate: Learning rate of Adam; its other settings are torch's defaults.
 
     Raises:
         MissingExtraError: If torch is not installed.
@@ -49,23 +49,22 @@ def train_selector(
     torch = require("torch", extra="models", why="training the selector")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        attentions = [torch.nn.MultiheadAttention(WIDTH, HEADS) for _ in range(LAYERS)]
-        linears = [torch.nn.Linear(WIDTH, WIDTH) for _ in range(LAYERS)]
-        head = torch.nn.Linear(WIDTH, 1)
-    parts = torch.nn.ModuleDict(
-        {
-            "multihead_attns": torch.nn.ModuleList(attentions),
-            "linears": torch.nn.ModuleList(linears),
-            "linear": head,
-        }
-    ).double()
+        parts = torch.nn.ModuleDict(
+            {
+                "multihead_attns": torch.nn.ModuleList(
+                    torch.nn.MultiheadAttention(WIDTH, HEADS) for _ in range(LAYERS)
+                ),
+                "linears": torch.nn.ModuleList(torch.nn.Linear(WIDTH, WIDTH) for _ in range(LAYERS)),
+                "linear": torch.nn.Linear(WIDTH, 1),
+            }
+        ).double()
     inputs, targets = torch.tensor(subsets), torch.tensor(results)
 
     def predict() -> Any:
         x = inputs
-        for attention, linear in zip(attentions, linears, strict=True):
+        for attention, linear in zip(parts["multihead_attns"], parts["linears"], strict=True):
             x = linear(x + attention(x, x, x, need_weights=False)[0])
-        return head(x)[..., 0].mean(dim=1)
+        return parts["linear"](x)[..., 0].mean(dim=1)
 
     optimizer = torch.optim.Adam(parts.parameters(), lr=learning_rate)
     losses = np.empty(steps)

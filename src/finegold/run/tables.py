@@ -117,9 +117,5 @@ class PartTable:
         """
         if not self.done:
             raise RunError(f"{self.folder} is not finished: run its step again, it goes on where it stopped")
-        tables = list(self.parts(columns))
-        if tables:
-            return pa.concat_tables(tables)
-        return (
-            self.schema.empty_table() if columns is None else self.schema.empty_table().select(list(columns))
-        )
+        tables = list(self.parts(columns)) or [self.schema.empty_table()]
+        return pa.concat_tables(tables).select(list(columns or tables[0].schema.names))

@@ -147,6 +147,17 @@ ScoreBatch: TypeAlias = Callable[[Batch], list[Score]]
 """Gives one Score a sample, in order. A row's score may not depend on the rest of the batch."""
 
 
+def score_applicable(
+    batch: Batch,
+    reason_against: Callable[[Sample], str | None],
+    score: Callable[[Sequence[Sample]], Sequence[Score]],
+) -> list[Score]:
+    """Score the samples to which the indicator applies, together; skip the others, each with its reason."""
+    reasons = [reason_against(sample) for sample in batch.samples]
+    found = iter(score([sample for sample, no in zip(batch.samples, reasons, strict=True) if no is None]))
+    return [next(found) if reason is None else Score.skipped(reason) for reason in reasons]
+
+
 class Scorer(ABC):
     """One indicator: a frozen dataclass whose fields are its parameters and its fingerprint.
 

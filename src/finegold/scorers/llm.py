@@ -1,4 +1,4 @@
-"""`llm`: a language model rates each row from 0 to 100; the prompt is in `finegold.llm.rating`.
+"""The rating of a row by a language model, from 0 to 100; the prompt is in `finegold.llm.rating`.
 
 A reply that cannot be read is a failure with a reason, never a number.
 """
@@ -36,16 +36,15 @@ from finegold.scorers.registry import SCORERS
 class LlmScorer(Scorer):
     """Rating of an answer by a language model, 0 to 100, higher is better; the image is not shown.
 
-    Rows that could not be asked or read are failed with the reason. Endpoint, limits, cache and audit come
-    from the context's session: none of them changes a number.
+    A row whose call failed, or whose reply cannot be read, fails with the reason. Endpoint, limits, cache and
+    audit come from the context's session: none of them changes a number.
 
     Attributes:
-        model: Name of the model at the endpoint; FINEGOLD_LLM_MODEL if not given.
-        temperature: 0 by default, the paper used 1; None for models that accept none.
-        max_tokens: Longest reply; raise it for models that think aloud.
-        structured: Ask for output after a JSON schema; an endpoint that refuses is asked for plain replies.
-        asks: Times that a row is asked until a reply can be read; as many times more if the context says
-            `retry`.
+        model: Name of the model at the endpoint; FINEGOLD_LLM_MODEL by default.
+        temperature: Sampling temperature, 0 by default, the paper used 1; None for models that accept none.
+        max_tokens: Tokens of the longest reply; raise it for models that think aloud.
+        structured: Whether to ask for output after a JSON schema; an endpoint that refuses may reply plainly.
+        asks: Calls for a row until a reply can be read; as many more if the context says `retry`.
     """
 
     name = "llm"
@@ -90,7 +89,7 @@ class LlmScorer(Scorer):
     def plan(
         self, context: Context, samples: Iterable[Sample], images: Iterable[Image.Image | None] | None = None
     ) -> Plan:
-        """What scoring would send and cost, without sending anything.
+        """Count what scoring would send and cost, without sending anything.
 
         Args:
             context: Gives cache and prices.
@@ -99,7 +98,7 @@ class LlmScorer(Scorer):
         """
         plan = Plan(context.session.cache, context.session.limits)
         for sample, image in zip(samples, repeat(None) if images is None else images, strict=False):
-            if self._inapplicable(sample, image) is None:
+            if self._reason_against(sample, image) is None:
                 plan.add(self.request(sample, image))
         return plan
 
@@ -117,23 +116,21 @@ class LlmScorer(Scorer):
             tags={"sample_id": sample.id},
         )
 
-    def _inapplicable(self, sample: Sample, image: Image.Image | None) -> str | None:
+    def _reason_against(self, sample: Sample, image: Image.Image | None) -> str | None:
         return None if sample.answer.strip() else "the row has no answer to rate"
 
     async def _score_all(self, client: CachedClient, context: Context, batch: Batch) -> list[Score]:
-        images = batch.images if batch.images is not None else [None] * len(batch.samples)
-        rows = list(zip(batch.samples, images, strict=True))
+        async def score(row: int) -> Score:
+            image = None if batch.images is None else batch.images[row]
+            return await self._score_row(client, batch.samples[row], image, retry=context.retry)
 
-        async def score(row: tuple[Sample, Image.Image | None]) -> Score:
-            return await self._score_row(client, *row, retry=context.retry)
-
+        rows = range(len(batch.samples))
         return await map_bounded(score, rows, concurrency=context.session.endpoint.concurrency)
 
     async def _score_row(
         self, client: CachedClient, sample: Sample, image: Image.Image | None, *, retry: bool
     ) -> Score:
-        reason = self._inapplicable(sample, image)
-        if reason is not None:
+        if reason := self._reason_against(sample, image):
             return Score.skipped(reason)
         fresh = attempt = 0
         why = ""
@@ -158,10 +155,9 @@ class LlmImageScorer(LlmScorer):
     template: ClassVar[str] = IMAGE_TEMPLATE
     requires = frozenset({"answer", "instruction", "image"})
 
-    def _inapplicable(self, sample: Sample, image: Image.Image | None) -> str | None:
-        return super()._inapplicable(sample, image) or (
-            None if image is not None else "the row has no image to show"
-        )
+    def _reason_against(self, sample: Sample, image: Image.Image | None) -> str | None:
+        no_image = "the row has no image to show" if image is None else None
+        return super()._reason_against(sample, image) or no_image
 
 
 def _read(reply: ChatReply, sample: Sample) -> tuple[float | None, str]:
@@ -170,7 +166,7 @@ def _read(reply: ChatReply, sample: Sample) -> tuple[float | None, str]:
         return None, f"the model gave no answer (it ended with '{reply.finish_reason}')"
     reading = parse_rating(reply.text, cut=reply.finish_reason == "length")
     if reading.value is not None and echoes(reading, reply.text, (sample.answer, sample.instruction)):
-        return None, f"the reply repeats the row's own words as its score: {reading.field[:60]!a}"
+        return None, f"the reply repeats words of the row as its score: {reading.field[:60]!a}"
     return reading.value, reading.reason
 
 
@@ -184,7 +180,7 @@ def _remark(sample: Sample, image: Image.Image | None) -> str | None:
 
 
 def _used(client: CachedClient) -> list[str]:
-    """What was used, where it stopped, and what could not be done as asked."""
+    """Lines on the calls and tokens that were used, on why calls stopped, and the client's notes."""
     spent = client.budget.spent
     lines = [
         f"calls: {spent.calls:,}; tokens: {spent.prompt_tokens:,} sent, {spent.completion_tokens:,} received"

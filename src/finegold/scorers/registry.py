@@ -1,12 +1,12 @@
-"""Scorers by name, as a command line gives them, and what tells one from another."""
+"""Scorers by name, as a command line gives them, and their parameters for fingerprints."""
 
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from finegold.errors import ConfigError
 from finegold.registry import Registry
@@ -14,17 +14,13 @@ from finegold.scorers.base import Context, Scorer
 
 
 def _check(name: str, found: object) -> type[Scorer]:
-    if isinstance(found, type) and is_dataclass(found) and issubclass(found, Scorer):
-        lacking = [part for part in ("name", "version", "requires") if not hasattr(found, part)]
-        lacking += sorted(found.__abstractmethods__)
-        if not lacking:
-            return cast("type[Scorer]", found)
-        raise ConfigError(
-            f"'{name}' lacks {', '.join(lacking)}, expected what `finegold.scorers.Scorer` asks"
-        )
-    raise ConfigError(
-        f"'{name}' is {found!r}, expected a frozen dataclass that extends `finegold.scorers.Scorer`"
-    )
+    expected = "expected a frozen dataclass that extends `finegold.scorers.Scorer`"
+    if not (isinstance(found, type) and is_dataclass(found) and issubclass(found, Scorer)):
+        raise ConfigError(f"'{name}' is {found!r}, {expected}")
+    lacking = [part for part in ("name", "version", "requires") if not hasattr(found, part)]
+    if lacking := [*lacking, *sorted(found.__abstractmethods__)]:
+        raise ConfigError(f"'{name}' lacks {', '.join(lacking)}, {expected}")
+    return found
 
 
 SCORERS = Registry("scorer", "finegold.scorers", check=_check)
@@ -32,9 +28,7 @@ SCORERS = Registry("scorer", "finegold.scorers", check=_check)
 
 
 def scorer_class(name: str) -> type[Scorer]:
-    """The class behind a registered name, or behind `module:Class`.
-
-    A module that is installed nowhere is looked for in the current folder.
+    """The class of a registered name, or of `module:Class`; the module may lie in the current folder.
 
     Raises:
         ConfigError: If there is no such scorer.
@@ -53,16 +47,15 @@ def scorer_class(name: str) -> type[Scorer]:
 
 
 def scorer_label(name: str) -> tuple[str, str]:
-    """Label and unit of an indicator; the name, without a unit, if its scorer is not installed."""
+    """Label and unit of an indicator; its name, without a unit, if the scorer is not installed."""
     try:
-        found = SCORERS.get(name)
+        return SCORERS.get(name).label or name, SCORERS.get(name).value_unit
     except ConfigError:
         return name, ""
-    return found.label or name, found.value_unit
 
 
 def is_automatic(name: str) -> bool:
-    """Whether there is a scorer of this name that a selection computes without being told to."""
+    """Whether there is a scorer of this name that a selection computes by itself."""
     return name in SCORERS and SCORERS.get(name).automatic
 
 
@@ -113,17 +106,18 @@ def scorer_from_text(name: str, texts: Mapping[str, str], defaults: Mapping[str,
     """
     types = {field.name: str(field.type) for field in _fields(scorer_class(name)) if field.init}
     parameters = {key: value for key, value in defaults.items() if key in types}
-    parameters |= {
-        key: text if "str" in types.get(key, "str") else _value(text) for key, text in texts.items()
-    }
+    for key, text in texts.items():
+        try:
+            parameters[key] = text if "str" in types.get(key, "str") else json.loads(text)
+        except ValueError:
+            parameters[key] = text
     return make_scorer(name, **parameters)
 
 
 def scorer_parameters(scorer: Scorer, context: Context | None = None) -> dict[str, Any]:
     """What a scorer's numbers depend on besides the data, JSON-able, for fingerprints.
 
-    Its name, version and fields, except those marked `NOT_IN_FINGERPRINT`; and what its method `identity`
-    returns.
+    They are its name and version, its fields except those marked `NOT_IN_FINGERPRINT`, and its `identity`.
     """
     chosen = {
         field.name: getattr(scorer, field.name)
@@ -138,12 +132,5 @@ def scorer_parameters(scorer: Scorer, context: Context | None = None) -> dict[st
     }
 
 
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _fields(scorer: type[Scorer]) -> tuple[Any, ...]:
+def _fields(scorer: type[Scorer]) -> tuple[Field[Any], ...]:
     return fields(scorer)  # type: ignore[arg-type]  # the registry takes dataclasses only

@@ -1,4 +1,4 @@
-"""`reward`: what a reward model makes of the answer to the instruction.
+"""The reward that a model gives to the answer after the instruction.
 
 Any sequence-classification model from Hugging Face; the score is its first logit for the pair
 (instruction, answer), as in InstructionGPT-4 (arXiv 2308.12067) with
@@ -11,9 +11,10 @@ from functools import cache
 from typing import Any
 
 from finegold.errors import ModelError
-from finegold.scorers.base import Batch, Context, Score, ScoreBatch, Scorer
+from finegold.samples import Sample
+from finegold.scorers.base import Context, Score, ScoreBatch, Scorer, score_applicable
 from finegold.scorers.registry import SCORERS
-from finegold.scorers.text_models import length_buckets, load_pretrained, pretrained_identity
+from finegold.scorers.text_models import in_buckets, load_pretrained, pretrained_identity
 
 DEFAULT_MODEL = "OpenAssistant/reward-model-deberta-v3-large-v2"
 _TOKENS_PER_PASS = {"cpu": 2048, "cuda": 16384}
@@ -48,77 +49,60 @@ class Reward(Scorer):
         """Load the model; a row without an answer is skipped."""
         model = load_reward_model(self.model, self.revision, context.device)
 
-        def score(batch: Batch) -> list[Score]:
-            scores = [Score.skipped("the row has no answer")] * len(batch.samples)
-            rows = [row for row, sample in enumerate(batch.samples) if sample.answer.strip()]
-            pairs = [(batch.samples[row].instruction, batch.samples[row].answer) for row in rows]
-            for row, found in zip(rows, model.rewards(pairs, self.max_tokens), strict=True):
-                scores[row] = found
-            return scores
+        def reason_against(sample: Sample) -> str | None:
+            return None if sample.answer.strip() else "the row has no answer"
 
-        return score
+        def score(samples: Sequence[Sample]) -> list[Score]:
+            return model.rewards([(sample.instruction, sample.answer) for sample in samples], self.max_tokens)
+
+        return lambda batch: score_applicable(batch, reason_against, score)
 
 
 class RewardModel:
-    """A tokenizer and a sequence-classification model."""
+    """A tokenizer and a sequence-classification model of `transformers`, in evaluation mode."""
 
     def __init__(self, tokenizer: Any, model: Any) -> None:
-        """Wrap a `transformers` tokenizer and model, the model in evaluation mode."""
         self._tokenizer = tokenizer
         self._model = model
-        self._device = model.device
+        # Relative positions (DeBERTa) still come with the length that the model was trained at.
+        limits = tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None)
+        self._limit = min([int(limit) for limit in limits if limit], default=512)
 
     def rewards(self, pairs: Sequence[tuple[str, str]], max_tokens: int) -> list[Score]:
         """First logit of each (instruction, answer), in order; none depends on another pair."""
-        limit = min(max_tokens, self._limit())
-        whole = [self._tokenize(pair, None) for pair in pairs]
+        limit = min(max_tokens, self._limit)
+        whole = [self._tokenize(pair) for pair in pairs]
+        lengths = [len(tokens["input_ids"]) for tokens in whole]
         cut = [
-            tokens if _length(tokens) <= limit else self._tokenize(pair, limit)
-            for pair, tokens in zip(pairs, whole, strict=True)
+            tokens if length <= limit else self._tokenize(pair, truncation=True, max_length=limit)
+            for pair, tokens, length in zip(pairs, whole, lengths, strict=True)
         ]
-        logits = [0.0] * len(pairs)
-        budget = _TOKENS_PER_PASS.get(self._device.type, 2048)
-        for rows in length_buckets([_length(tokens) for tokens in cut], budget):
-            for row, logit in zip(rows, self._forward([cut[row] for row in rows]), strict=True):
-                logits[row] = logit
-        return [
-            Score.ok(
-                round(logit, 4),
-                f"cut to {limit} of {_length(tokens)} tokens" if _length(tokens) > limit else None,
-            )
-            for logit, tokens in zip(logits, whole, strict=True)
-        ]
-
-    def _limit(self) -> int:
-        # Relative positions (DeBERTa) still come with the length that the model was trained at.
-        limits = [
-            self._tokenizer.model_max_length,
-            getattr(self._model.config, "max_position_embeddings", None),
-        ]
-        return min([int(limit) for limit in limits if limit], default=512)
-
-    def _tokenize(self, pair: tuple[str, str], limit: int | None) -> Any:
-        return self._tokenizer(
-            *pair, truncation=limit is not None, max_length=limit, split_special_tokens=True, verbose=False
+        logits = in_buckets(
+            [len(tokens["input_ids"]) for tokens in cut],
+            _TOKENS_PER_PASS.get(self._model.device.type, 2048),
+            lambda rows: self._forward([cut[row] for row in rows]),
         )
+        return [
+            Score.ok(round(logit, 4), f"cut to {limit} of {length} tokens" if length > limit else None)
+            for logit, length in zip(logits, lengths, strict=True)
+        ]
+
+    def _tokenize(self, pair: tuple[str, str], **cut: Any) -> Any:
+        return self._tokenizer(*pair, split_special_tokens=True, verbose=False, **cut)
 
     def _forward(self, rows: Sequence[Any]) -> list[float]:
         import torch
 
-        batch = self._tokenizer.pad(rows, return_tensors="pt").to(self._device)
+        batch = self._tokenizer.pad(rows, return_tensors="pt").to(self._model.device)
         with torch.inference_mode():
             logits = self._model(**batch).logits
         first: list[float] = logits[:, 0].float().cpu().tolist()
         return first
 
 
-def _length(tokens: Any) -> int:
-    return len(tokens["input_ids"])
-
-
 @cache
 def load_reward_model(model: str, revision: str | None, device: str) -> RewardModel:
-    """A reward model in float32, loaded once a process; errors as of `load_pretrained`.
+    """Load a reward model in float32, once a process; see `load_pretrained` for other errors.
 
     Raises:
         ModelError: If the model cannot be loaded, or has no trained head to score with.

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from finegold.encoders import Encoder
 from finegold.encoders.step import IMAGE_BATCH, embed, embeddings_of
 from finegold.engines import map_ordered
 from finegold.errors import ConfigError, FinegoldError, RunError
@@ -44,14 +43,14 @@ def score(
 ) -> PartTable:
     """Score the usable rows, a part at a time, going on where an earlier run stopped.
 
-    A scorer that requires `image_embedding` makes the run embed the images first. A scorer that raises on a
-    batch is asked again for each of its samples, and those it raises on are `failed`.
+    A scorer that requires `image_embedding` makes the run embed the images first. Where a scorer raises on a
+    batch, each of its samples is scored alone, and those on which it raises are `failed`.
 
     Args:
         run: Where the table is written.
         dataset: Read from the first row that is missing.
         scorer: Prepared here if there is something to do.
-        usable: One flag a dataset row, by `Row.index`; other rows are left out.
+        usable: One flag a dataset row, by `Row.index`: whether to score it.
         data: Fingerprint of the dataset.
         context: Device, threads and endpoint. What the scorer opens is closed at the end.
         batch_size: Images a forward pass of the encoder, if they are to be embedded.
@@ -67,15 +66,16 @@ def score(
             return table
         embeddings: PartTable | None = None
         if "image_embedding" in scorer.requires:
-            encoder = _encoder_of(scorer, context)
+            name = getattr(scorer, "encoder", None)
+            if not isinstance(name, str):
+                raise ConfigError(
+                    f"the scorer '{scorer.name}' requires image embeddings and has no field 'encoder': "
+                    "add one"
+                )
+            encoder = context.encoder(name, getattr(scorer, "dtype", "auto"))
+            workers = context.workers
             embeddings = embed(
-                run,
-                dataset,
-                encoder,
-                usable=usable,
-                data=data,
-                batch_size=batch_size,
-                workers=context.workers,
+                run, dataset, encoder, usable=usable, data=data, batch_size=batch_size, workers=workers
             )
         ready = replace(context, read_corpus=partial(_corpus, dataset, usable, embeddings))
 
@@ -86,32 +86,27 @@ def score(
         def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
             for part, samples in by_part(samples_of_parts(dataset, usable, missing)):
                 scores = _score_part(scorer, prepared(), samples, embeddings, part, ready.workers)
-                yield part, _columns(samples, scores)
+                yield (
+                    part,
+                    {
+                        "sample_id": [sample.id for sample in samples],
+                        "value": [score.value for score in scores],
+                        "status": [score.status for score in scores],
+                        "reason": [score.reason for score in scores],
+                    },
+                )
                 advance(len(samples))
 
         about = {"label": f"Scoring {scorer.name}", "scorer": scorer.name}
         return fill(run, table, make, usable=usable, step="score", load=prepared, **about)
 
 
-def _encoder_of(scorer: Scorer, context: Context) -> Encoder:
-    name = getattr(scorer, "encoder", None)
-    if not isinstance(name, str):
-        raise ConfigError(
-            f"the scorer '{scorer.name}' requires image embeddings and has no field 'encoder': add one"
-        )
-    return context.encoder(name, getattr(scorer, "dtype", "auto"))
-
-
 def _corpus(dataset: Dataset, usable: npt.NDArray[np.bool_], embeddings: PartTable | None) -> Corpus:
     """Every usable row, for a scorer that judges one beside the others."""
-    ids: list[str] = []
-    answers: list[str] = []
-    for row in dataset.rows():
-        if usable[row.index] and row.sample is not None:
-            ids.append(row.sample.id)
-            answers.append(row.sample.answer)
+    rows = (row for row in dataset.rows() if usable[row.index])
+    pairs = [(row.sample.id, row.sample.answer) for row in rows if row.sample is not None]
     vectors = None if embeddings is None else embeddings_of(embeddings.read(["embedding"]))
-    return Corpus(ids, answers, vectors)
+    return Corpus([key for key, _ in pairs], [answer for _, answer in pairs], vectors)
 
 
 def _score_part(
@@ -167,12 +162,3 @@ def _score_batch(name: str, score_batch: ScoreBatch, batch: Batch) -> list[Score
             "repair it to return one a sample"
         )
     return scores
-
-
-def _columns(samples: Sequence[Sample], scores: Sequence[Score]) -> dict[str, list[object]]:
-    return {
-        "sample_id": [sample.id for sample in samples],
-        "value": [score.value for score in scores],
-        "status": [score.status for score in scores],
-        "reason": [score.reason for score in scores],
-    }

@@ -7,7 +7,7 @@ answer) and takes no chat template, so base and chat models are read alike and n
 prompt takes part.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -31,13 +31,12 @@ _KINDS = {
     ),
 }
 """Class of transformers, and what to give instead of a model that cannot be loaded."""
-_IDENTITY_SUFFIXES = (".safetensors", ".bin", ".json", ".txt", ".model")
 
 
 def length_buckets(lengths: Sequence[int], tokens_per_pass: int) -> list[list[int]]:
-    """Group rows of like length so that a group, padded to its longest, holds at most so many tokens.
+    """Group rows of like length so that a group, padded to its longest row, holds at most so many tokens.
 
-    A row longer than that is a group of its own. Equal lengths stay in order.
+    A row that is longer alone is a group alone. Equal lengths stay in order.
     """
     groups: list[list[int]] = []
     for row in sorted(range(len(lengths)), key=lambda row: lengths[row]):
@@ -46,6 +45,15 @@ def length_buckets(lengths: Sequence[int], tokens_per_pass: int) -> list[list[in
         else:
             groups.append([row])
     return groups
+
+
+def in_buckets(
+    lengths: Sequence[int], tokens_per_pass: int, forward: Callable[[list[int]], Sequence[float]]
+) -> list[float]:
+    """One number a row, in order; `forward` computes those of the rows of one group of `length_buckets`."""
+    groups = length_buckets(lengths, tokens_per_pass)
+    values = {row: value for rows in groups for row, value in zip(rows, forward(rows), strict=True)}
+    return [values[row] for row in range(len(lengths))]
 
 
 @contextmanager
@@ -96,7 +104,7 @@ def load_pretrained(
 
 
 def pretrained_identity(kind: str, model: str, revision: str | None) -> dict[str, Any]:
-    """What a model's numbers depend on: hashes of its files, or the commit behind a hub id.
+    """Identity of a model, for fingerprints: hashes of its files, or the commit behind a hub id.
 
     Raises:
         MissingExtraError: If transformers is not installed.
@@ -106,7 +114,7 @@ def pretrained_identity(kind: str, model: str, revision: str | None) -> dict[str
         return {"model": model, "sha256": smollm2.SHA256}
     folder = Path(model)
     if folder.is_dir():
-        return {"files": file_hashes(folder, _IDENTITY_SUFFIXES)}
+        return {"files": file_hashes(folder, (".safetensors", ".bin", ".json", ".txt", ".model"))}
     transformers = require("transformers", extra="models", why=f"the {kind} '{model}'")
     with _loading(kind, model):
         config = transformers.AutoConfig.from_pretrained(model, revision=revision)
@@ -129,7 +137,7 @@ class AnswerLoss:
 
 
 class CausalLm:
-    """A tokenizer and a causal language model."""
+    """A tokenizer and a causal language model that tell the loss of an answer."""
 
     def __init__(self, tokenizer: Any, model: Any) -> None:
         """Wrap a `transformers` tokenizer and model, the model in evaluation mode.
@@ -149,7 +157,7 @@ class CausalLm:
         self._positions: int | None = getattr(model.config, "max_position_embeddings", None)
 
     def answer_losses(self, pairs: Sequence[tuple[str | None, str]], max_tokens: int) -> list[AnswerLoss]:
-        """Loss of each answer after its instruction, or after nothing.
+        """Losses of the answers, each after its instruction or after nothing.
 
         Args:
             pairs: (instruction or None, answer); the answer is not empty.
@@ -175,12 +183,10 @@ class CausalLm:
             answers.append(target[:max_tokens])
             remarks.append("; ".join(cuts) or None)
         lengths = [len(context) + len(answer) for context, answer in zip(contexts, answers, strict=True)]
-        nats = [0.0] * len(pairs)
-        for rows in length_buckets(lengths, _TOKENS_PER_PASS.get(self._device.type, 1024)):
-            for row, loss in zip(rows, self._forward(rows, contexts, answers), strict=True):
-                nats[row] = round(loss, 5)
+        tokens_per_pass = _TOKENS_PER_PASS.get(self._device.type, 1024)
+        nats = in_buckets(lengths, tokens_per_pass, lambda rows: self._forward(rows, contexts, answers))
         return [
-            AnswerLoss(loss, len(answer), remark)
+            AnswerLoss(round(loss, 5), len(answer), remark)
             for loss, answer, remark in zip(nats, answers, remarks, strict=True)
         ]
 
@@ -215,6 +221,6 @@ class CausalLm:
 
 @cache
 def load_causal_lm(model: str, revision: str | None, dtype: Dtype, device: str) -> CausalLm:
-    """A causal language model, loaded once a process; arguments and errors as of `load_pretrained`."""
+    """Load a causal language model, once a process; see `load_pretrained` for arguments and errors."""
     tokenizer, network, _ = load_pretrained("language model", model, revision, dtype=dtype, device=device)
     return CausalLm(tokenizer, network)

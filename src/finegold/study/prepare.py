@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from finegold.engines import Compute
 from finegold.models.prefix import NEW_MODELS, Parts, load_network, save_network
 from finegold.run import file_sha256, fingerprint
 from finegold.study.arms import ArmRuns, StudyRows
@@ -13,7 +14,6 @@ from finegold.study.offline_models import train_offline_models, training_photos
 from finegold.study.study import ModelParts, Study
 from finegold.study.task_items import TaskItems
 from finegold.tuning import load_recipe
-from finegold.workflow import Compute
 
 
 @dataclass(frozen=True, slots=True)

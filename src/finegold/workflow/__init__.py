@@ -1,7 +1,7 @@
 """The workflow: a run folder with its dataset, and the verbs on it."""
 
+from finegold.engines import Compute
 from finegold.workflow.replay import Replayed, replay
-from finegold.workflow.rows import Compute
 from finegold.workflow.run import Run, pick
 from finegold.workflow.selection import Selection
 from finegold.workflow.settings import SelectionFiles, SelectionSettings

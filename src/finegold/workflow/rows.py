@@ -10,21 +10,13 @@ import pyarrow.parquet as pq
 from finegold.dedup import hash_images
 from finegold.encoders import load_encoder
 from finegold.encoders.step import embed
+from finegold.engines import Compute
 from finegold.errors import DataError
 from finegold.run import PartTable, RunFolder, fingerprint
 from finegold.samples import Dataset
 from finegold.samples.step import dataset_fingerprint, ingest
 from finegold.scorers import Context, Scorer
 from finegold.scorers.step import score, scores_table
-
-
-@dataclass(frozen=True, slots=True)
-class Compute:
-    """How to compute: nothing here changes a number beyond floating-point noise."""
-
-    device: str = "auto"
-    batch_size: int = 32
-    workers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from finegold.clustering import Method
 from finegold.clustering.table import ClusterTable, cluster_run
 from finegold.encoders import load_encoder
+from finegold.engines import Compute
 from finegold.run import PartTable, RunFolder
 from finegold.samples import Dataset
 from finegold.samples.images import decode
@@ -21,7 +22,7 @@ from finegold.selection.table import gather, selection_table
 from finegold.workflow.compare import Labels, compare_presets
 from finegold.workflow.output import check_free, subset_names
 from finegold.workflow.quality import given_quality
-from finegold.workflow.rows import Compute, Rows, read_rows
+from finegold.workflow.rows import Rows, read_rows
 from finegold.workflow.selection import Selection, build_manifest, read_selection
 from finegold.workflow.settings import SelectionSettings
 from finegold.workflow.source import DataSource

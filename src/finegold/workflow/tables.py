@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from finegold.clustering.graph_table import GraphTable, graph_run
-from finegold.clustering.table import ClusterTable, cluster_run, read_clusters
+from finegold.clustering.table import ClusterTable, GraphTable, cluster_run, graph_run, read_clusters
 from finegold.dedup import Contents, read_contents
 from finegold.errors import ConfigError, RunError
 from finegold.run import PartTable, RunFolder

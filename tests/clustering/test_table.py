@@ -6,8 +6,7 @@ import pytest
 
 from finegold.arrays import Vectors
 from finegold.clustering import knn_graph, spectral
-from finegold.clustering.graph_table import graph_run
-from finegold.clustering.table import cluster_run
+from finegold.clustering.table import cluster_run, graph_run
 from finegold.errors import RunError
 from finegold.run import PartTable, RunFolder
 

@@ -1,0 +1,75 @@
+"""What the indicators share that compare the pieces of an answer with the image."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from finegold.arrays import Floats
+from finegold.encoders import Encoder, embed_groups
+from finegold.errors import ConfigError
+from finegold.samples import Sample
+from finegold.scorers.base import Batch, Context, Score, ScoreBatch, Scorer
+
+ScorePieces: TypeAlias = Callable[[Encoder, Sample, list[str], Floats, Floats], Score]
+"""Scores a sample by its pieces, its image embedding (d,) and the pieces' embeddings (pieces, d), float64."""
+
+
+@dataclass(frozen=True)
+class ImageTextScorer(Scorer):
+    """Base of the indicators that compare the pieces of an answer with the image by an encoder.
+
+    Several images are represented by their mean embedding; a sample without an image is skipped.
+
+    Attributes:
+        encoder: Name for `load_encoder`.
+        dtype: Precision of the encoder.
+    """
+
+    requires = frozenset({"answer", "image_embedding"})
+    uses_encoder = True
+
+    encoder: str = "openai/clip-vit-large-patch14"
+    dtype: str = "auto"
+
+    def identity(self, context: Context) -> dict[str, Any]:
+        """What the encoder's numbers depend on."""
+        return context.encoder(self.encoder, self.dtype).identity()
+
+    @abstractmethod
+    def pieces(self, encoder: Encoder, answer: str) -> list[str]:
+        """The texts that an answer is compared by, at least one."""
+
+    def score_pieces(self, context: Context, score: ScorePieces) -> ScoreBatch:
+        """Load the encoder; the function that scores a batch embeds each distinct piece of it once."""
+        encoder = context.encoder(self.encoder, self.dtype)
+        encoder.load()
+
+        def score_batch(batch: Batch) -> list[Score]:
+            if batch.image_embeddings is None:
+                raise ConfigError(
+                    f"the scorer '{self.name}' got a batch without image embeddings: embed the images"
+                )
+            images = batch.image_embeddings.astype(np.float64)
+            shown = [
+                bool(sample.images) and bool(np.isfinite(image).all())
+                for sample, image in zip(batch.samples, images, strict=True)
+            ]
+            texts = [
+                self.pieces(encoder, sample.answer) if there else []
+                for sample, there in zip(batch.samples, shown, strict=True)
+            ]
+            vectors = [group.astype(np.float64) for group in embed_groups(encoder, texts)]
+            scores = []
+            for row, sample in enumerate(batch.samples):
+                if shown[row]:
+                    scores.append(score(encoder, sample, texts[row], images[row], vectors[row]))
+                elif sample.images:
+                    scores.append(Score.failed("the image has no embedding"))
+                else:
+                    scores.append(Score.skipped("the row has no image"))
+            return scores
+
+        return score_batch
