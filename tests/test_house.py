@@ -1,5 +1,9 @@
 """The house: data goes left to right, and a room imports only from rooms left of it."""
 
+import ast
+from collections import defaultdict
+from pathlib import Path
+
 from scripts.house import SRC, imports, modules, room
 
 LAYERS = (
@@ -63,3 +67,15 @@ def test_no_imports_go_in_a_circle() -> None:
 def test_no_module_is_longer_than_400_lines() -> None:
     long = {name: len(path.read_text().splitlines()) for name, path in modules(SRC).items()}
     assert not {name: count for name, count in long.items() if count > 400}
+
+
+def test_a_public_class_or_function_name_stands_for_one_thing() -> None:
+    """A verb on the command line has the name of the function that does it."""
+    found = defaultdict(list)
+    for name, path in modules(SRC).items():
+        if room(name) == "cli":
+            continue
+        for node in ast.parse(Path(path).read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                found[node.name].append(name)
+    assert not {name: places for name, places in found.items() if len(places) > 1}
