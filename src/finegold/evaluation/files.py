@@ -13,7 +13,7 @@ T = TypeVar("T", str, int, list[Any], dict[str, Any])
 
 
 def records(path: Path, *keys: str) -> list[Any]:
-    """The list in a JSON file, below the given keys.
+    """The list in a JSON file, below a path of keys.
 
     Raises:
         DataError: If it is not there.
@@ -58,7 +58,7 @@ def field(record: Any, key: str, kind: type[T], place: str) -> T:
 
 
 def image_at(folder: Path, name: str, place: str) -> ImageRef:
-    """A file below the image folder. Whether it exists is not looked at.
+    """A file below the image folder; it need not exist.
 
     Raises:
         DataError: If the name leaves the folder.

@@ -89,7 +89,7 @@ def kept_lmms_results(out: Path) -> list[dict[str, Any]]:
 
 
 def read_lmms_results(path: Path) -> list[dict[str, Any]]:
-    """The scores in a `*_results.json` of lmms-eval, a record a metric.
+    """The scores in a `*_results.json` of lmms-eval, one record for each metric.
 
     Each has `task` (finegold's name), `lmms_task`, `metric`, `value` and `standard_error`, perhaps None.
 
