@@ -132,9 +132,9 @@ def _unusable(point: EntryPoint, kind: str, reason: str) -> ConfigError:
 def toml_names(package: str, folder: str, group: str | None = None) -> list[str]:
     """Names of the TOML files in a folder of a package and of an entry-point group, sorted."""
     entries = (resources.files(package) / folder).iterdir()
-    own = {entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml")}
+    names = {entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml")}
     others = {point.name for point in entry_points(group=group)} if group else set()
-    return sorted(own | others)
+    return sorted(names | others)
 
 
 def read_toml(name: str, package: str, folder: str, kind: str, group: str | None = None) -> dict[str, Any]:
@@ -152,9 +152,9 @@ def read_toml(name: str, package: str, folder: str, kind: str, group: str | None
     """
     if name.endswith(".toml"):
         return _parse(Path(name), Path(name).stem, kind)
-    own = resources.files(package) / folder / f"{name}.toml"
-    if "/" not in name and own.is_file():
-        return _parse(own, name, kind)
+    file = resources.files(package) / folder / f"{name}.toml"
+    if "/" not in name and file.is_file():
+        return _parse(file, name, kind)
     for point in entry_points(group=group, name=name) if group else ():
         return _parse(Path(load_entry_point(point, kind)), name, kind)
     known = ", ".join(toml_names(package, folder, group))

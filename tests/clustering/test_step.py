@@ -40,7 +40,7 @@ def test_clusters_of_one_size_are_numbered_by_their_smallest_id() -> None:
 
 def test_bad_parameters_are_named() -> None:
     points = np.ones((2, 2), dtype=np.float32)
-    with pytest.raises(ConfigError, match="0 clusters"):
+    with pytest.raises(ConfigError, match="found 0 clusters, expected at least 1"):
         cluster_rows(["a", "b"], points, clusters=0)
     with pytest.raises(ConfigError, match="1 ids are repeated"):
         cluster_rows(["a", "a"], points)

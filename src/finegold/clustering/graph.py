@@ -12,7 +12,7 @@ Metric = Literal["euclidean", "cosine"]
 
 @dataclass(frozen=True, slots=True)
 class KnnGraph:
-    """The k nearest neighbours of each of n rows, nearest first, the row itself left out.
+    """The k nearest neighbours of each of n rows, nearest first, without the row itself.
 
     Attributes:
         neighbours: Shape (n, k), row indices; -1 where a restricted graph (`restrict`) lost a neighbour.

@@ -12,7 +12,7 @@ from finegold.errors import ConfigError, DataError
 from finegold.extras import require
 
 EXACT_ROWS = 20_000
-"""Above this many rows, and with `faiss` installed, the search is approximate unless asked otherwise."""
+"""Above this many rows, and with `faiss` installed, the search is approximate by default."""
 BLOCK_BYTES = 64 * 2**20
 SPARE = 24
 """Candidates beyond k that the float32 search hands to the float64 one."""
@@ -46,10 +46,10 @@ def knn_graph(
     Raises:
         ConfigError: If k < 1.
         DataError: If an embedding is not finite.
-        MissingExtraError: If `faiss` is asked for and not installed.
+        MissingExtraError: If the method is `faiss` and it is not installed.
     """
     if k < 1:
-        raise ConfigError(f"a graph with {k} neighbours was asked for; at least 1 is needed")
+        raise ConfigError(f"found {k} neighbours for a graph, expected at least 1: give more")
     points = finite_rows(embeddings, metric)
     n = len(points)
     k = min(k, max(n - 1, 0))
@@ -69,10 +69,10 @@ def finite_rows(embeddings: Vectors, metric: Metric) -> Vectors:
     """Check that the rows are finite and scale them to length one for `cosine`; float32, shape (n, d)."""
     points = np.ascontiguousarray(embeddings, dtype=np.float32)
     if points.ndim != 2:
-        raise DataError(f"embeddings of shape {points.shape} were given; a matrix (rows, width) is expected")
+        raise DataError(f"found embeddings of shape {points.shape}, expected a matrix (rows, width)")
     if not np.isfinite(points).all():
         bad = int((~np.isfinite(points).all(axis=1)).sum())
-        raise DataError(f"{bad} of {len(points)} embeddings hold NaN or infinity; leave those rows out first")
+        raise DataError(f"{bad} of {len(points)} embeddings hold NaN or infinity: exclude those rows first")
     if metric == "cosine":
         norms = np.linalg.norm(points.astype(np.float64), axis=1, keepdims=True)
         points = (points / np.where(norms > 0, norms, 1.0)).astype(np.float32)

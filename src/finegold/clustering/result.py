@@ -1,4 +1,4 @@
-"""What a clustering is, and the numbering that makes it the same every time."""
+"""The result of a clustering, with clusters numbered the same way every time."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,7 @@ class Clustering:
     """One cluster for every row.
 
     Attributes:
-        labels: Shape (n,), 0-based, in the order of the rows that were given; cluster 0 is the largest,
+        labels: Shape (n,), 0-based, in the order of the rows; cluster 0 is the largest,
             clusters of one size are in the order of their first row by id. Rows without an embedding form the
             last cluster, whatever its size.
         sizes: Shape (clusters,), rows in each.
@@ -22,7 +22,7 @@ class Clustering:
         components: Connected components of the graph before neighbours were added; None for k-means.
         eigenvalues: The largest of the normalised affinity, descending, as many as clusters; empty for
             k-means. A gap after the first few says how many groups the data has.
-        note: One sentence where something was done differently from what was asked; else empty.
+        note: One sentence if something was done differently from the parameters; else empty.
     """
 
     labels: Ints

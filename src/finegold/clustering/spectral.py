@@ -36,9 +36,9 @@ def spectral(
     `neighbours - 1` others.
 
     A graph with more connected components than clusters has no answer: its leading eigenvectors are an
-    arbitrary mixture. Then the number of neighbours is doubled until that is over, up to 80 (groups of
-    duplicates join up this way); pieces that are left even so are clusters of their own kind and are grouped
-    by k-means of their means. `components` and `note` tell.
+    arbitrary mixture. Then the number of neighbours is doubled until there are no more components than
+    clusters, at most to 80 (groups of duplicates join up this way); if there still are, the components are
+    grouped by k-means of their means. `components` and `note` say so.
 
     Args:
         embeddings: Shape (n, d), finite, rows sorted by id.

@@ -1,4 +1,4 @@
-"""Cluster the rows of a dataset, in whatever order they come and with or without an image."""
+"""Cluster the rows of a dataset, in any order, with or without an image."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,8 +31,7 @@ def cluster_rows(
 
     Args:
         ids: The n distinct sample ids.
-        embeddings: Shape (n, d); a row with any NaN has no image. Those rows form one cluster of their own,
-            the last.
+        embeddings: Shape (n, d); a row with any NaN has no image. Those rows form one cluster, the last.
         method: `spectral` on the neighbour graph (the paper's), `kmeans`, or `spherical-kmeans` (rows scaled
             to one).
         clusters: Number of clusters among the rows with an image.
@@ -49,14 +48,18 @@ def cluster_rows(
         ConfigError: If a parameter is out of range or ids repeat.
     """
     if len(ids) != len(embeddings):
-        raise ConfigError(f"{len(ids)} ids came with {len(embeddings)} embeddings; one each is expected")
+        raise ConfigError(
+            f"found {len(ids)} ids and {len(embeddings)} embeddings, expected one of each a row"
+        )
     if len(set(ids)) != len(ids):
-        raise ConfigError(f"{len(ids) - len(set(ids))} ids are repeated; clustering needs distinct ids")
+        raise ConfigError(
+            f"{len(ids) - len(set(ids))} ids are repeated, expected distinct ids: number the rows instead"
+        )
     if clusters < 1:
-        raise ConfigError(f"{clusters} clusters were asked for; at least 1 is needed")
+        raise ConfigError(f"found {clusters} clusters, expected at least 1: give more")
     if method == "spectral" and neighbours < 2:
         raise ConfigError(
-            f"{neighbours} neighbours were asked for; at least 2 are needed, the row itself counted"
+            f"found {neighbours} neighbours, expected at least 2, the row itself counted: give more"
         )
     order = np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
     has_image = np.asarray(np.isfinite(embeddings).all(axis=1))[order]

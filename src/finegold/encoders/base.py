@@ -50,7 +50,7 @@ class Encoder(Protocol):
 
 
 class MakeEncoder(Protocol):
-    """What makes an encoder: given its whole name, `offline:heads.safetensors`, and where it is to run."""
+    """Makes an encoder from its whole name, such as `offline:heads.safetensors`, and a device."""
 
     def __call__(self, name: str, *, device: str, dtype: str) -> Encoder:
         """An encoder whose weights are not loaded."""

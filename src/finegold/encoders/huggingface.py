@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 MODEL_TYPES = ("clip", "siglip")
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 MARKERS = 3
-"""Most tokens that a tokenizer adds to a text's own: start, end, and SentencePiece's leading space."""
+"""Most tokens that a tokenizer adds to those of a text: start, end, and SentencePiece's leading space."""
 
 
 class HuggingFaceEncoder:
-    """The two towers of one model, with its own image processor (PIL back-end) and tokenizer.
+    """The two towers of one model, with its image processor (PIL back-end) and tokenizer.
 
     Images and texts go through the model's projections and stay un-normalised.
     """

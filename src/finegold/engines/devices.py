@@ -50,7 +50,7 @@ def only_gpu(device: str) -> str:
     """Leave this process the one GPU that it is to use, by `CUDA_VISIBLE_DEVICES`.
 
     Transformers' trainer spreads over all GPUs that it sees and multiplies the batch by their number. Where
-    `accelerate launch` has started several processes each has its own already, and nothing is changed.
+    `accelerate launch` has started several processes each has one already, and nothing is changed.
 
     Args:
         device: `auto`, `cuda`, `cuda:1`... counted among those visible now; others are returned as they are.

@@ -28,7 +28,7 @@ LABELS = np.array(
 """The measured result of each of the 30 training subsets, as in the published selector/train.py.
 
 A comment there says to put the real ones in. Retraining shows that the released checkpoint saw labels with
-this mean; which subset had which label leaves hardly a trace in it (docs/reproduce.md).
+this mean; it hardly shows which subset had which label (docs/reproduce.md).
 """
 _ADVICE = "give --from a folder with the released files, which docs/reproduce.md lists"
 

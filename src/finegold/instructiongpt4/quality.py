@@ -24,7 +24,7 @@ class MmLimaQuality:
 
     Attributes:
         values: Shape (n,), on the scale of the training labels; NaN for a row that lacks a used column.
-        used: Columns that told rows apart.
+        used: Columns that the scores were computed from.
         foreign: Used indicators whose mean is far from the one that the selector was shown, with that mean.
     """
 

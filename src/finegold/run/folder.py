@@ -9,7 +9,7 @@ RUN/
   graphs/<metric>-<fingerprint>/             neighbours of a sample
   hashes/images-<fingerprint>/               hashes of the images
   targets/<name>-<fingerprint>/              a run folder of target examples
-  selectors/                                 checkpoints that a selection was given
+  selectors/                                 checkpoints that a selection used
   selections/<name>.json                     what was chosen and why
   events.jsonl                               what happened when
 """
@@ -175,8 +175,9 @@ def slug(name: str) -> str:
 
 def cache_folder() -> Path:
     """The user's cache folder: `$FINEGOLD_CACHE`, or `finegold` in `$XDG_CACHE_HOME` or `~/.cache`."""
-    own = os.environ.get("FINEGOLD_CACHE")
-    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finegold"
+    if folder := os.environ.get("FINEGOLD_CACHE"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finegold"
 
 
 def _now() -> str:

@@ -166,8 +166,8 @@ class Scorer(ABC):
         version: Changed whenever the same input would give other numbers.
         requires: What a batch must hold. `image_embedding` makes the run embed the images first, with the
             encoder that the scorer names in its field `encoder`.
-        automatic: Whether a selection that names the indicator computes it without being told to; False for
-            one that needs a model of its own, an endpoint or money.
+        automatic: Whether a selection that names the indicator computes it by itself; False for one that
+            needs a further model, an endpoint or money.
         uses_encoder: Whether it has a field `encoder`, which a run sets to its encoder.
         label: What reports call it; the name if empty.
         value_unit: Unit of the values in reports; empty if they have none.
@@ -190,5 +190,5 @@ class Scorer(ABC):
         """
 
     def identity(self, context: Context) -> dict[str, Any] | None:
-        """What the numbers depend on besides the fields, such as hashes of weights; None if nothing."""
+        """What the numbers depend on besides the fields, such as hashes of weights; None for nothing else."""
         return None

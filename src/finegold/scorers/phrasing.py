@@ -117,25 +117,22 @@ class Bigrams:
             pairs.update(pairwise(row))
         followers = Counter(first for first, _ in pairs)
         model = cls(words, firsts, pairs, followers, frozenset(answers), words.total())
-        gains = [model.gains(split_words(answer), key) for key, answer in answers.items()]
-        if gains:
-            usual = AnswerGains(median(gain.order for gain in gains), median(gain.end for gain in gains))
-            return replace(model, usual=usual)
-        return model
+        gains = [model.gains(split_words(answer), key) for key, answer in answers.items()] or [NOTHING]
+        return replace(model, usual=AnswerGains(*map(median, zip(*gains, strict=True))))
 
     def gains(self, words: Sequence[str], sample_id: str) -> AnswerGains:
-        """AnswerGains of an answer, the row's own counts taken out; 0 and 0 without words."""
+        """Gains of an answer, with the counts of its row taken out; 0 and 0 without words."""
         if not words:
             return NOTHING
         row = [START, *words, END]
-        own = row if sample_id in self.counted else []
-        own_words, own_firsts, own_pairs = Counter(own[1:]), Counter(own[:-1]), Counter(pairwise(own))
-        total = self.total - len(own[1:]) + len(self.words) + 1
+        out = row if sample_id in self.counted else []
+        out_words, out_firsts, out_pairs = Counter(out[1:]), Counter(out[:-1]), Counter(pairwise(out))
+        total = self.total - len(out[1:]) + len(self.words) + 1
         gains = []
         for first, word in pairwise(row):
-            alone = (self.words.get(word, 0) - own_words[word] + 1) / total
-            after = self.firsts.get(first, 0) - own_firsts[first]
+            alone = (self.words.get(word, 0) - out_words[word] + 1) / total
+            after = self.firsts.get(first, 0) - out_firsts[first]
             kinds = max(1, self.followers.get(first, 0))
-            joint = self.pairs.get((first, word), 0) - own_pairs[first, word]
+            joint = self.pairs.get((first, word), 0) - out_pairs[first, word]
             gains.append(log((joint + kinds * alone) / (after + kinds) / alone))
         return AnswerGains(fmean(gains[:-1]), gains[-1])
