@@ -10,8 +10,23 @@ from typing import Any
 from finegold.samples.exclusions import CODES, STEPS
 from finegold.selection.manifest import Manifest
 from finegold.selection.preset import find_preset, preset_names
+from finegold.selection.table import SCHEMA as TABLE_SCHEMA
 
 DOCS = Path(__file__).parents[1] / "docs"
+COLUMNS = {
+    "sample_id": "Id of the row; null if the record has none that can be read",
+    "status": "`selected`, `not selected` or `excluded`",
+    "code": "Why the row is excluded: one of [the codes](exclusions.md); null if it is not",
+    "reason": "The same as a sentence, with the particulars",
+    "duplicate_of": "Of a duplicate that `--dedup` found, the id of the row that stays",
+    "cluster": "Image cluster of a usable row; null without clusters",
+    "quality": "Quality of a usable row; null for a preset that looks at no indicator",
+    "rank": "Of a chosen row, its place by quality: 1 is the highest; null for the others",
+    "row": "Position in the dataset, from 0",
+    "place": "Where the record is: file and line, record or member",
+    "content_hash": "Hash of the record and its images",
+}
+"""What the columns of a selection's table mean."""
 MADE = "<!-- made by scripts/make_reference.py -->\n\n"
 
 
@@ -19,11 +34,28 @@ def selection_json() -> str:
     """The schema of `selection.json`, model by model."""
     schema = Manifest.model_json_schema(by_alias=True)
     lines = [
-        "# selection.json\n",
-        "What was chosen, from what, how, and why each row is in it. A missing number is null.\n",
+        "# selection.json and selection.parquet\n",
+        "A selection is two files. `selection.json` says what was chosen, from what and how, and lists the "
+        "chosen rows. `selection.parquet` is a table with every row of the dataset. Both lie beside the "
+        "subset and in the folder `selections/` of [the run folder](run-folder.md). A missing number is null.\n",
+        "The report and `finegold replay` read these files. `finegold replay` also reads a `selection.json` "
+        "of schema `finegold/selection/1`, which has no table; a report of it is refused.\n",
+        "## The table\n",
+        "One row a record, in the order of the dataset. One column for each indicator that counts follows "
+        "the columns below; its name is that of the indicator.\n",
+        "| column | type | meaning |",
+        "| --- | --- | --- |",
+        *(f"| `{column.name}` | {column.type} | {COLUMNS[column.name]} |" for column in TABLE_SCHEMA),
+        "",
+        "```python",
+        "import pyarrow.parquet as pq",
+        "",
+        'table = pq.read_table("subset/selection.parquet").to_pandas()',
+        'table[table.status == "excluded"][["sample_id", "code", "reason", "place"]]',
+        "```\n",
     ]
     for name, model in {"Manifest": schema, **schema["$defs"]}.items():
-        title = "The file" if name == "Manifest" else name
+        title = "The JSON file" if name == "Manifest" else name
         lines += [f"## {title}\n", f"{' '.join(model.get('description', '').split())}\n"]
         lines += ["| field | type | meaning |", "| --- | --- | --- |"]
         for field, entry in model["properties"].items():
@@ -53,7 +85,8 @@ def presets() -> str:
     """Every preset with the functions it is put together from."""
     lines = [
         "# Presets\n",
-        "`finegold presets` prints the same. How a selection is put together: [pick](pick.md).\n",
+        "`finegold presets` lists them too. [Pick](pick.md) says how a selection is put together, and how to "
+        "write a preset of your own. Each preset is a TOML file in `finegold/selection/presets/`.\n",
     ]
     lines += [
         "| preset | what it does | quality | within | allocate | pick |",
@@ -79,9 +112,10 @@ def exclusions() -> str:
     lines = [
         "# Why a row is out\n",
         "Each row that a step cannot use gets an exclusion: a code, a reason with the particulars, and for a "
-        "duplicate the id of the row that stays. `finegold inspect` lists the rows that cannot be read; the "
-        "report and `selection.json` count and list them all. The table of codes is "
-        "`finegold.samples.exclusions`.\n",
+        "duplicate that `--dedup` found the id of the row that stays. `finegold inspect` lists the rows that "
+        "cannot be read. The table [`selection.parquet`](selection-json.md) has the exclusion of every row, "
+        "the report lists them, and `selection.json` counts them by code.\n",
+        "This page is made from the one register of codes, the module `samples/exclusions.py`.\n",
     ]
     for step, what in STEPS.items():
         lines += [f"## {step.capitalize()}\n", f"{what}\n", "| code | what was found | what to do |"]
