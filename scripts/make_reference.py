@@ -37,11 +37,11 @@ def selection_json() -> str:
         "# selection.json and selection.parquet\n",
         "A selection is two files. `selection.json` says what was chosen, from what and how, and lists the "
         "chosen rows. `selection.parquet` is a table with every row of the dataset. Both lie beside the "
-        "subset and in the folder `selections/` of [the run folder](run-folder.md). A missing number is null.\n",
+        "subset, and in `selections/` of [the run folder](run-folder.md). A missing number is null.\n",
         "The report and `finegold replay` read these files. `finegold replay` also reads a `selection.json` "
-        "of schema `finegold/selection/1`, which has no table; a report of it is refused.\n",
+        "of schema `finegold/selection/1`, which has no table. A report of it is refused.\n",
         "## The table\n",
-        "One row a record, in the order of the dataset. One column for each indicator that counts follows "
+        "One row a record, in the order of the dataset. A column for each indicator that counts follows "
         "the columns below; its name is that of the indicator.\n",
         "| column | type | meaning |",
         "| --- | --- | --- |",
