@@ -24,7 +24,7 @@ def modules(src: Path) -> dict[str, Path]:
 
 
 def imports(src: Path) -> dict[str, set[str]]:
-    """The modules that each module imports, as far as they are finegold's own."""
+    """The modules of finegold that each module imports."""
     known = modules(src)
     found: dict[str, set[str]] = {}
     for name, path in known.items():
