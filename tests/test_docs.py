@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from tests.conftest import MakeDataset
 from tests.plugins import install
+from tests.test_house import LAYERS
 from typer.main import get_command
 
 from finegold.cli import app
@@ -95,6 +96,23 @@ def _headings(page: Path) -> set[str]:
 def test_links_to_sections_lead_somewhere(page: Path) -> None:
     for target, section in re.findall(r"\]\((?!https?://)([^)#]*)#([^)]+)\)", text_of(page)):
         assert section in _headings(page.parent / target if target else page), section
+
+
+@every_page
+def test_files_of_the_sources_that_a_page_names_exist(page: Path) -> None:
+    own = set(re.findall(r"src/finegold/[\w/-]+\.\w+", text_of(page))) if page.name == "extend.md" else set()
+    plugins = {Path(name).name for name in own} - {"exclusions.py"}
+    for name in re.findall(r"`([\w/-]+/[\w-]+\.(?:py|toml))`", text_of(page)):
+        there = any((folder / name).exists() for folder in (ROOT, ROOT / "src", ROOT / "src" / "finegold"))
+        assert there or Path(name).name in plugins, name
+
+
+def test_the_architecture_names_every_room_from_left_to_right() -> None:
+    table = text_of(ROOT / "docs" / "architecture.md").split("## The rooms")[1].split("##")[0]
+    first = re.findall(r"^\| (`[^|]*`) \|", table, re.MULTILINE)
+    assert [name for cell in first for name in re.findall(r"`(\w+)/?`", cell)] == [
+        name for layer in LAYERS for name in layer if name != "__main__"
+    ]
 
 
 def names(known: Callable[[], list[str]]) -> Callable[[str, set[str]], None]:
