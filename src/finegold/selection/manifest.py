@@ -46,10 +46,10 @@ class DatasetInfo(_Model):
 class ScorerInfo(_Model):
     """An indicator of the run."""
 
-    name: str
-    version: str
-    fingerprint: str = Field(description="Of the data, the model and the parameters")
-    parameters: dict[str, Any]
+    name: str = Field(description="Name of the indicator")
+    version: str = Field(description="Version of the scorer")
+    fingerprint: str = Field(description="Fingerprint of the data, the model and the parameters")
+    parameters: dict[str, Any] = Field(description="Parameters of the scorer")
     table: str | None = Field(default=None, description="Folder of its table in the run folder")
 
 
@@ -97,30 +97,30 @@ class Configuration(_Model):
 class Counts(_Model):
     """Rows: `rows_in` = selected + not_selected + the sum of excluded."""
 
-    rows_in: int
-    selected: int
-    not_selected: int
+    rows_in: int = Field(description="Rows of the pool")
+    selected: int = Field(description="Rows that were chosen")
+    not_selected: int = Field(description="Rows that could be chosen and were not")
     excluded: dict[str, int] = Field(description="Rows that could not be used, by reason code")
 
 
 class ClusterInfo(_Model):
     """A cluster of the pool."""
 
-    cluster: int
+    cluster: int = Field(description="Label of the cluster, from 0")
     size: int = Field(description="Usable rows")
     quota: int | None = Field(description="Rows it was to give; null if rows were not picked by cluster")
-    selected: int
+    selected: int = Field(description="Rows that it gave")
 
 
 class RowInfo(_Model):
     """A chosen row."""
 
-    id: str
-    cluster: int | None
+    id: str = Field(description="Sample id")
+    cluster: int | None = Field(description="Label of its cluster; null without clusters")
     quality: float | None = Field(description="Null for a preset that looks at no indicator")
     scores: dict[str, float | None] = Field(description="Indicator values, null where skipped or failed")
     rank: int = Field(description="1 is the highest quality; ties in the order of ids")
-    content_hash: str = Field(description="Of the record and its images")
+    content_hash: str = Field(description="Hash of the record and its images")
     place: str = Field(description="Where the record is: file and line, record or member")
 
 
@@ -130,13 +130,13 @@ class Manifest(_Model):
     schema_name: Literal["finegold/selection/2"] = Field(default=SCHEMA, alias="schema")
     finegold: str = Field(description="Version of finegold")
     libraries: dict[str, str] = Field(description="Versions of the libraries that numbers depend on")
-    dataset: DatasetInfo
-    configuration: Configuration
-    seed: int
-    size: int
-    counts: Counts
-    clusters: list[ClusterInfo]
-    notes: list[str]
+    dataset: DatasetInfo = Field(description="The dataset that was selected from")
+    configuration: Configuration = Field(description="What was asked for")
+    seed: int = Field(description="Seed of every random choice")
+    size: int = Field(description="Rows that were chosen")
+    counts: Counts = Field(description="Rows in, chosen, not chosen and excluded")
+    clusters: list[ClusterInfo] = Field(description="Clusters by label; empty without clusters")
+    notes: list[str] = Field(description="What a reader must know, sentence by sentence")
     rows: list[RowInfo] = Field(
         description="The chosen rows by rank; empty for more than 100,000, which are in the table alone"
     )
@@ -145,7 +145,7 @@ class Manifest(_Model):
     def fingerprint(self) -> str:
         """Short name of what the subset depends on; libraries and notes do not count."""
         depends = self.configuration.model_dump(mode="json", exclude={"preset"})
-        depends["preset"] = Preset(**self.configuration.preset).fingerprint
+        depends["preset"] = Preset.read(self.configuration.preset).fingerprint
         return fingerprint(
             {"data": self.dataset.fingerprint, "seed": self.seed, "size": self.size, **depends}
         )
@@ -220,7 +220,8 @@ def read_table(manifest: Path) -> pa.Table:
     except (OSError, pa.ArrowException) as error:
         why = "is not there" if not path.exists() else f"cannot be read ({error})"
         raise DataError(
-            f"the table {TABLE} beside {manifest} {why}: select again with `finegold select`"
+            f"the table {TABLE} beside {manifest} {why}: if an older finegold made the selection, "
+            "select again with `finegold select`"
         ) from None
 
 

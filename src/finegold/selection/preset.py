@@ -138,6 +138,11 @@ class Preset:
         found: dict[str, Any] = TypeAdapter(Preset).dump_python(self, mode="json")
         return found
 
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> "Preset":
+        """The preset of its fields as JSON or TOML values; raises pydantic's ValidationError."""
+        return TypeAdapter(cls).validate_python(content)
+
     @property
     def fingerprint(self) -> str:
         """Short name of what the preset chooses by: of its fields without name, summary and notes."""
@@ -159,7 +164,7 @@ def find_preset(name: str) -> Preset:
     """
     fields = _of_selection(Path(name)) if name.endswith(".json") else read_toml(name, *_OWN)
     try:
-        return TypeAdapter(Preset).validate_python(fields)
+        return Preset.read(fields)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "its fields"

@@ -115,7 +115,7 @@ def select_command(run: RunFolder, manifest: Manifest) -> list[str]:
     It names every table that was read. Files are named without their folders, which are not kept.
     """
     made, selector = manifest.configuration, manifest.configuration.selector or {}
-    preset, dedup = Preset(**made.preset), made.dedup_settings()
+    preset, dedup = Preset.read(made.preset), made.dedup_settings()
     words = ["finegold", "select", str(run.path), "--size", str(manifest.size), "--seed", str(manifest.seed)]
     words += ["--preset", _preset_name(run, manifest, preset)]
     if preset.weights:

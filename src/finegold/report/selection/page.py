@@ -72,7 +72,7 @@ def report_values(
     Raises:
         ConfigError: If the manifest does not fit the table.
     """
-    preset = Preset(**manifest.configuration.preset)
+    preset = Preset.read(manifest.configuration.preset)
     pool = table.filter(pc.not_equal(table["status"], EXCLUDED)).sort_by("sample_id")
     excluded = table.filter(pc.equal(table["status"], EXCLUDED)).to_pylist()
     rows, positions = PoolRows.of(pool, embedded), pool["row"].to_pylist()
