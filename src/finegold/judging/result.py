@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
+from finegold.errors import DataError
 from finegold.judging.prompt import Order
-from finegold.run.records import from_json
 from finegold.statistics import Estimate, net_wins, proportion, sign_test
 
 Outcome = Literal["win", "tie", "lose", "invalid"]
@@ -192,10 +192,32 @@ class Judgement:
         Raises:
             DataError: If a member is missing or of another type.
         """
-        judge = value.get("judge")
-        facts = judge if isinstance(judge, dict) else {}
-        fields = {**value, **facts, "comparisons": value.get("questions")}
-        return from_json(cls, fields, place="a judgement", advice="judge the answers again")
+        # Not by pydantic, which refuses the lone surrogates that names in answer files may hold.
+        try:
+            judge = value["judge"]
+            return cls(
+                a=value["a"],
+                b=value["b"],
+                model=judge["model"],
+                answered_by=tuple(judge["answered_by"]),
+                dates=tuple(judge["dates"]),
+                template=judge["template"],
+                seed=value["seed"],
+                comparisons=tuple(_comparison(question) for question in value["questions"]),
+                stopped=value["stopped"],
+                notes=tuple(value["notes"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"a judgement cannot be read ({type(error).__name__}: {error}): expected what finegold judge "
+                "writes; judge the answers again"
+            ) from None
+
+
+def _comparison(question: Mapping[str, Any]) -> ComparedAnswers:
+    first, second = (OrderVerdict(**order) for order in question["orders"])
+    known = {name: question[name] for name in ("question_id", "category", "a_length", "b_length")}
+    return ComparedAnswers(**known, orders=(first, second))
 
 
 def _json(found: Tally | Bias) -> dict[str, Any]:
