@@ -77,7 +77,7 @@ def _residual(weights: Parameters, tower: str, x: "torch.Tensor", dropout: float
     from torch.nn.functional import dropout as drop
     from torch.nn.functional import gelu, layer_norm, linear
 
-    def layer(name: str) -> tuple[torch.Tensor, torch.Tensor]:
+    def layer(name: str) -> "tuple[torch.Tensor, torch.Tensor]":
         return weights[f"{tower}.{name}.weight"], weights[f"{tower}.{name}.bias"]
 
     training = dropout > 0
