@@ -1,3 +1,53 @@
 """finegold picks the image-instruction rows that are worth fine-tuning on."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from finegold.models import Model, Sampling, load_model
+    from finegold.samples import Dataset, Sample, open_dataset
+    from finegold.selection import Preset, find_preset, preset_names
+    from finegold.workflow import DataSource, Run, Selection, SelectionFiles, SelectionSettings, pick
+    from finegold.workflow.replay import replay
+
 __version__ = "0.2.0"
+_ROOMS = {
+    "models": ("Model", "Sampling", "load_model"),
+    "samples": ("Dataset", "Sample", "open_dataset"),
+    "selection": ("Preset", "find_preset", "preset_names"),
+    "workflow": (
+        *("DataSource", "Run", "Selection", "SelectionFiles", "SelectionSettings"),
+        *("pick", "replay"),
+    ),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+__all__ = [
+    "DataSource",
+    "Dataset",
+    "Model",
+    "Preset",
+    "Run",
+    "Sample",
+    "Sampling",
+    "Selection",
+    "SelectionFiles",
+    "SelectionSettings",
+    "find_preset",
+    "load_model",
+    "open_dataset",
+    "pick",
+    "preset_names",
+    "replay",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported when it is first used, so that `import finegold` stays fast."""
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'finegold' has no attribute '{name}'")
+    return getattr(import_module(f"finegold.{_ROOM_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted({*globals(), *__all__})
