@@ -7,7 +7,7 @@ from pathlib import Path
 from scripts.house import SRC, imports, modules, room
 
 LAYERS = (
-    ("errors", "arrays"),
+    ("errors", "arrays", "version"),
     ("extras", "registry", "statistics"),
     ("run",),
     ("engines",),

@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from finegold.version import __version__
+
 if TYPE_CHECKING:
     from finegold.models import Model, Sampling, load_model
     from finegold.samples import Dataset, Sample, open_dataset
@@ -10,7 +12,6 @@ if TYPE_CHECKING:
     from finegold.workflow import DataSource, Run, Selection, SelectionFiles, SelectionSettings, pick
     from finegold.workflow.replay import replay
 
-__version__ = "0.2.0"
 _ROOMS = {
     "models": ("Model", "Sampling", "load_model"),
     "samples": ("Dataset", "Sample", "open_dataset"),
@@ -32,6 +33,7 @@ __all__ = [
     "Selection",
     "SelectionFiles",
     "SelectionSettings",
+    "__version__",
     "find_preset",
     "load_model",
     "open_dataset",

@@ -5,7 +5,6 @@ import sys
 
 import typer
 
-from finegold import __version__
 from finegold.cli import (
     chat,
     cluster,
@@ -28,6 +27,7 @@ from finegold.cli import (
 )
 from finegold.errors import FinegoldError
 from finegold.extras import missing_extra
+from finegold.version import __version__
 
 app = typer.Typer(
     name="finegold",

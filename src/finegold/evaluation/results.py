@@ -6,7 +6,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from finegold import __version__
 from finegold.errors import RunError
 from finegold.evaluation.answers import Answer, read_all_answers, read_settings
 from finegold.evaluation.notes import fitted_with, kept_fitted, kept_lmms_results
@@ -15,6 +14,7 @@ from finegold.evaluation.task import TASKS
 from finegold.metrics import TOKENISER
 from finegold.run import write_json, write_text
 from finegold.statistics import Bootstrap, Estimate, Measure, bootstrap_estimate
+from finegold.version import __version__
 
 SCHEMA = "finegold/evaluation/1"
 RESULTS = "results.json"

@@ -26,11 +26,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from finegold import __version__
 from finegold.errors import RunError
 from finegold.run.atomic import write_json
 from finegold.run.fingerprint import canonical_json, fingerprint
 from finegold.run.tables import PartTable
+from finegold.version import __version__
 
 LAYOUT = 1
 """Version of the folder layout, in manifest.json."""

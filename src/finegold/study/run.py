@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from finegold import __version__
 from finegold.engines import Compute
 from finegold.errors import RunError
 from finegold.evaluation.notes import Fitted, fitted_with
@@ -24,6 +23,7 @@ from finegold.study.prepare import Prepared, prepare_study
 from finegold.study.study import Study
 from finegold.study.task_items import read_task_items
 from finegold.study.workers import WorkerPool, run_jobs
+from finegold.version import __version__
 from finegold.workflow.selection import library_versions
 
 

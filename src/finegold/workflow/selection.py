@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from finegold import __version__
 from finegold.errors import RunError
 from finegold.report.selection.collect import write_report
 from finegold.run import PartTable, RunFolder, atomic_path, write_text
@@ -33,6 +32,7 @@ from finegold.selection.manifest import (
 )
 from finegold.selection.selection import SelectedRows
 from finegold.selection.table import EXCLUDED
+from finegold.version import __version__
 from finegold.workflow.output import REPORT, output_folder, relocated, subset_names
 from finegold.workflow.quality import GivenQuality
 from finegold.workflow.rows import Rows
