@@ -100,7 +100,7 @@ class ComputeOptions:
     ] = None
 
     def compute(self) -> "Compute":
-        """The same as the workflow takes it."""
+        """The compute settings as the workflow takes them."""
         from finegold.workflow import Compute
 
         return Compute(**asdict(self))
@@ -149,7 +149,7 @@ class PresetFiles:
     ] = None
 
     def files(self) -> "SelectionFiles":
-        """The same as the workflow takes it."""
+        """The files as the workflow takes them."""
         from finegold.workflow import SelectionFiles
 
         return SelectionFiles(**asdict(self))
@@ -230,7 +230,7 @@ class SamplingOptions:
     seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0
 
     def sampling(self) -> "Sampling":
-        """The same as models take it."""
+        """The sampling as models take it."""
         from finegold.models import Sampling
 
         return Sampling(**asdict(self))
