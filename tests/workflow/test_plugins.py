@@ -142,6 +142,11 @@ def test_a_wrong_preset_names_the_field(tmp_path: Path) -> None:
         ('pick = "topp"', "no picker 'topp': give one of .*top"),
         ("wieghts = { clip = 1 }", "wieghts"),
         ("drop = 'half'", "drop"),
+        ("drop = 3", "drop is not from 0 to below 1"),
+        ("strata = 0", "strata is below 1"),
+        ("weights = { clip = nan }", "a weight is no number"),
+        ("weights = { clip = 0 }", "every weight is 0"),
+        ('pick = "d2"\npick_parameters = { gama = 1 }', "picker 'd2' has no parameter 'gama'"),
         ("version =", "not valid TOML"),
     ):
         path.write_text(f'version = "1"\nsummary = "Mine."\n{line}\n')

@@ -217,7 +217,10 @@ def test_a_learned_quality_follows_the_measured_subsets(noise: Path, tmp_path: P
     run = tmp_path / "run"
     pick(noise, size=3, out=tmp_path / "a", run=run, preset="instructiongpt4", encoder="offline", clusters=1)
     given = SelectionFiles(pairs=measured(noise, tmp_path / "pairs.jsonl", signal=True))
-    picked = select(run, 4, "learned", clusters=1, files=given)
+    with pytest.raises(ConfigError, match="no scores of 'support', which preset 'learned' reads"):
+        select(run, 4, "learned", clusters=1, files=given)
+    tables = tuple(path.name for path in (run / "scores").iterdir())
+    picked = select(run, 4, "learned", clusters=1, files=given, scores=tables)
     length = [one.scores["length"] or 0.0 for one in picked.manifest.rows]
     assert length == sorted(length, reverse=True)
     assert any("R² 0.9" in note or "R² 1" in note for note in picked.manifest.notes)

@@ -39,12 +39,15 @@ def compare(
     seeds and have 95 % intervals. The next report of the run folder shows the comparison.
     """
     from finegold.dedup import parse_dedup
+    from finegold.errors import ConfigError
     from finegold.selection import find_preset
     from finegold.workflow import Run, SelectionSettings
     from finegold.workflow.compare import names_from_text, read_labels
 
     known = None if labels is None else read_labels(labels, options.names(good))
     compared = [find_preset(name) for name in names_from_text(presets)]
+    if not compared:
+        raise ConfigError("--presets names no preset: give names with commas, or all")
     settings = SelectionSettings(
         compared[0], size, scores=options.names(scores), dedup=parse_dedup(dedup), files=files.files()
     )

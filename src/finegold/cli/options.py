@@ -51,7 +51,7 @@ Encoder = Annotated[
 Scores = Annotated[
     str | None, typer.Option(help="Names of the score tables to use, where an indicator has several.")
 ]
-Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.")]
 Draws = Annotated[int, typer.Option(min=100, help="Number of bootstrap draws behind each interval.")]
 BootstrapSeed = Annotated[int, typer.Option(help="Seed of the bootstrap.")]
 Device = Annotated[str, typer.Option(help="`auto`, `cpu`, `cuda`, `cuda:1` or `mps`.")]

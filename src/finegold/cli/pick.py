@@ -13,6 +13,7 @@ def pick(
     data: options.Data,
     size: options.Size,
     out: options.SubsetOut,
+    scores: options.Scores = None,
     run: Annotated[
         Path | None, typer.Option(help="Run folder, which the next pick uses again. [default: OUT.run]")
     ] = None,
@@ -33,7 +34,7 @@ def pick(
     from finegold.cli.show import show_selection
     from finegold.workflow import Run
 
-    settings = selection.settings(size, files)
+    settings = selection.settings(size, files, scores=options.names(scores))
     opened = Run.open(
         run or out.resolve().with_name(f"{out.resolve().name}.run"),
         dataset.source(data),

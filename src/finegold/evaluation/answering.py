@@ -237,8 +237,9 @@ def _answer(
     images = {row: p for row, p in enumerate(pictures) if not isinstance(p, Exclusion)}
     if images:
         shown = [prompts[row] for row in images]
-        sampling = options.profile.sampling(prompt.max_new_tokens, options.seed).for_batch(shown)
-        answers = model.answer(list(images.values()), shown, sampling)
+        pixels = list(images.values())
+        sampling = options.profile.sampling(prompt.max_new_tokens, options.seed)
+        answers = model.answer(pixels, shown, model.batch_sampling(sampling, shown, pixels))
         if len(answers) != len(shown):
             raise ModelError(f"{model.name} gave {len(answers)} answers to {len(shown)} prompts")
         for row, answer in zip(images, answers, strict=True):

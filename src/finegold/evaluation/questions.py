@@ -132,7 +132,8 @@ def _answer_lines(model: Model, group: Sequence[Question], sampling: Sampling) -
     for question, text in zip(group, model.answer(pictures, [q.text for q in group], drawn), strict=True):
         if isinstance(text, Exclusion):
             raise RunError(
-                f"the question {question.id} has no answer ({text.reason}): run the same command again"
+                f"the question {question.id} has no answer ({text.reason}): run the same command again, with "
+                "a higher --max-new-tokens, or with another model"
             )
         record = answer_record(model.name, question.id, question.text, text, asdict(sampling))
         lines.append(json.dumps(record, ensure_ascii=False))

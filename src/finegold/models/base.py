@@ -157,6 +157,13 @@ class Model(ABC):
         """Losses of one batch of answers, whose token ids `_answer_ids` made."""
         raise NotImplementedError
 
+    def batch_sampling(
+        self, sampling: Sampling, prompts: Sequence[str], images: Sequence[Image.Image | None]
+    ) -> Sampling:
+        """The sampling of one batch: the seed is mixed with the content that tells the batch from others."""
+        del images
+        return sampling.for_batch(prompts)
+
     def check_sampling(self, sampling: Sampling) -> None:  # noqa: B027 (most models take any sampling)
         """Raise ConfigError if the model cannot sample in this way."""
 

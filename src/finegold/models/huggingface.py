@@ -1,6 +1,8 @@
 """Answers and losses of any vision-language model that `AutoModelForImageTextToText` loads."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
@@ -71,6 +73,16 @@ class HuggingFaceModel(Model):
             "files": {name: sha256[:16] for name, sha256 in files.items()},
             "dtype": str(self._network.dtype).removeprefix("torch."),
         }
+
+    def batch_sampling(
+        self, sampling: Sampling, prompts: Sequence[str], images: Sequence[Image.Image | None]
+    ) -> Sampling:
+        """The sampling of one batch: its seed is mixed with the prompts and the pixels."""
+        digest = hashlib.sha256(str(sampling.seed).encode())
+        for prompt, image in zip(prompts, images, strict=True):
+            digest.update(prompt.encode("utf-8", "surrogatepass") + b"\0")
+            digest.update(b"" if image is None else image.tobytes())
+        return replace(sampling, seed=int.from_bytes(digest.digest()[:6], "big"))
 
     def answer(
         self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling

@@ -9,8 +9,10 @@ RUN/
   graphs/<metric>-<fingerprint>/             neighbours of a sample
   hashes/images-<fingerprint>/               hashes of the images
   targets/<name>-<fingerprint>/              a run folder of target examples
-  selectors/                                 checkpoints that a selection used
-  selections/<name>.json                     what was chosen and why
+  selectors/                                 checkpoints and measured subsets that a selection used
+  layout/tsne-<fingerprint>/                 places of the images on the report's map
+  selections/<preset>-<size>-<fingerprint>/  a selection: selection.json and selection.parquet
+  comparisons/<fingerprint>.json             presets that were compared
   events.jsonl                               what happened when
 """
 
@@ -113,7 +115,8 @@ class RunFolder:
             schema: Columns of the parts.
         """
         folder = self.path / kind / f"{slug(name)}-{fingerprint(parameters)}"
-        return PartTable(folder, schema, {"name": name, **parameters})
+        # As they are read back: a tuple would differ from its list.
+        return PartTable(folder, schema, json.loads(canonical_json({"name": name, **parameters})))
 
     def tables(self, kind: str, **wanted: Any) -> list[PartTable]:
         """The finished tables of a kind, for reading, sorted by the names of their folders.

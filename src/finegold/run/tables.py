@@ -93,7 +93,7 @@ class PartTable:
         """Whether `finish` was called and no part was deleted since."""
         try:
             parts: int = json.loads((self.folder / "done.json").read_text(encoding="utf-8"))["parts"]
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError, TypeError):
             return False
         return len(self.paths()) >= parts
 

@@ -58,7 +58,7 @@ def open_dataset(
     if ids not in ("record", "row"):
         raise ConfigError(f"ids are taken from '{ids}', expected 'record' or 'row'")
     root = None if images is None else ImageRoot.at(Path(images), allow_urls=allow_urls)
-    formats = {name: FORMATS.get(name) for name in FORMATS}
+    formats = FORMATS.usable(format)
     files = _find_files(Path(path), list(formats.values()))
     source = DataFiles(Path(path), files, format, instruction, ids, allow_urls)
     fits = {name: one.fit(source) for name, one in formats.items()}

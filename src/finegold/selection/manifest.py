@@ -144,10 +144,18 @@ class Manifest(_Model):
     @property
     def fingerprint(self) -> str:
         """Short name of what the subset depends on; libraries and notes do not count."""
-        depends = self.configuration.model_dump(mode="json", exclude={"preset"})
+        depends = self.configuration.model_dump(mode="json", exclude={"preset", "encoder_name"})
+        if self.configuration.targets is not None:
+            # Its folder is named after a path, which does not matter.
+            depends["targets"] = {key: self.configuration.targets[key] for key in ("name", "embeddings")}
         depends["preset"] = Preset.read(self.configuration.preset).fingerprint
         return fingerprint(
-            {"data": self.dataset.fingerprint, "seed": self.seed, "size": self.size, **depends}
+            {
+                "data": self.dataset.sequence or self.dataset.fingerprint,
+                "seed": self.seed,
+                "size": self.size,
+                **depends,
+            }
         )
 
     @property

@@ -7,7 +7,8 @@ one through the entry-point group `finegold.presets`; a user names a file of the
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from math import isqrt
+from inspect import signature
+from math import isfinite, isqrt
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -96,6 +97,22 @@ class Preset:
             (PICKERS, self.pick),
         ):
             slot.get(name)
+        weights = self.weights.values()
+        wrong = {
+            "drop is not from 0 to below 1": not 0 <= self.drop < 1,
+            "strata is below 1": self.strata is not None and self.strata < 1,
+            "a weight is no number": not all(map(isfinite, weights)),
+            "every weight is 0": bool(self.weights) and not any(weights),
+            "it states a scorer that it does not read": not set(self.scorers) <= set(self.reads),
+            "it has weights and indicators": bool(self.weights) and bool(self.indicators),
+        }
+        parameters = list(signature(PICKERS[self.pick].function).parameters.values())[3:]
+        if not any(one.kind is one.VAR_KEYWORD for one in parameters):
+            unknown = sorted(set(self.pick_parameters) - {one.name for one in parameters})
+            wrong |= {f"the picker '{self.pick}' has no parameter '{name}'": True for name in unknown}
+        for fault, found in wrong.items():
+            if found:
+                raise ConfigError(f"the preset '{self.name}' cannot be used: {fault}")
         if self.clustering is not None and self.strata is not None:
             raise ConfigError(f"preset '{self.name}' has clusters and strata, and rows are in one of them")
 
@@ -173,7 +190,10 @@ def find_preset(name: str) -> Preset:
 
 def _of_selection(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))["configuration"]["preset"]
+        found = json.loads(path.read_text(encoding="utf-8"))["configuration"]["preset"]
+        if not isinstance(found, dict):
+            raise TypeError("it is of an older finegold")
+        return found
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{path} holds no preset ({error}): name a selection.json or a .toml file"

@@ -72,6 +72,11 @@ def compare_presets(
         size=size,
         weights=None,
     )
+    names = [preset.name for preset in presets]
+    if not names or len(set(names)) < len(names):
+        raise ConfigError(
+            f"the presets to compare are {', '.join(names) or 'none'}: name at least one, and each name once"
+        )
     check_files(presets, base_settings.files)
     _check_encoder(finder)
     # Embeddings and clusters for all, so that coverage is measured for presets that use neither.
@@ -90,13 +95,13 @@ def compare_presets(
             seconds = time.perf_counter() - begin
             first = first or ids
             measured.append(measuring.of(ids) | {"seconds": seconds})
-        names = {name: None for entry in measured for name in entry}
+        measures = {name: None for entry in measured for name in entry}
         compared.append(
             PresetFigures(
                 preset.name,
                 preset.version,
                 len(measured),
-                {name: student_t([entry[name] for entry in measured if name in entry]) for name in names},
+                {name: student_t([entry[name] for entry in measured if name in entry]) for name in measures},
                 first,
             )
         )
@@ -116,7 +121,9 @@ def compare_presets(
             "seeds": seeds,
             "dedup": result.dedup,
             "labels": None if labels is None else [sorted(labels.by_id.items()), sorted(labels.good)],
-            "chosen": [[entry.preset, entry.version, list(entry.chosen)] for entry in compared],
+            "presets": [[preset.name, preset.fingerprint] for preset in presets],
+            "tables": sorted({table.folder.name for one in found.values() for table in one.scores.values()}),
+            "chosen": [list(entry.chosen) for entry in compared],
         }
     )
     write_record(finder.run.path / "comparisons" / f"{name}.json", result, figures.SCHEMA)
@@ -169,7 +176,8 @@ class _Measuring:
 
     def of(self, ids: Sequence[str]) -> dict[str, float]:
         """Figures of some rows; without those that none of the rows has."""
-        chosen = np.array([self._at[key] for key in ids], dtype=np.int64)
+        # A row whose image could not be embedded may be chosen, and is not among those that are measured.
+        chosen = np.array([self._at[key] for key in ids if key in self._at], dtype=np.int64)
         found = self._means(chosen)
         everything = self._everything
         if everything.labels is not None:

@@ -43,25 +43,35 @@ def given_quality(
     """The quality of a preset that computes it from a file; None for the others.
 
     Args:
-        run: Keeps the checkpoint of a selector.
+        run: Keeps a copy of the file.
         preset: Says which quality.
         candidates: The rows and their indicators.
         files: The file to learn from, or the checkpoint.
     """
     if preset.quality == "learned" and files.pairs is not None:
-        return _learned(candidates, files.pairs)
+        return _learned(run, candidates, files.pairs)
     if preset.quality == "mm-lima" and files.selector is not None:
         return _mm_lima(run, candidates, files.selector)
     return None
 
 
-def _learned(candidates: Candidates, pairs: Path) -> GivenQuality:
+def _keep(run: RunFolder, file: Path, ending: str) -> str:
+    """Keep a copy of a file, so that the selection can be made again; returns its sha256."""
+    digest = file_sha256(file)
+    kept = run.path / "selectors" / f"{digest[:12]}.{ending}"
+    if not kept.exists():
+        with atomic_path(kept) as temporary:
+            shutil.copyfile(file, temporary)
+    return digest
+
+
+def _learned(run: RunFolder, candidates: Candidates, pairs: Path) -> GivenQuality:
     columns = {name: values for name, values in candidates.indicators.items() if np.isfinite(values).any()}
     learned = fit_learned(read_pairs(pairs), candidates.ids, columns)
     origin = {
         "kind": "learned",
         "pairs": pairs.name,
-        "sha256": file_sha256(pairs),
+        "sha256": _keep(run, pairs, "jsonl"),
         "model": learned.model_dump(mode="json"),
     }
     matrix = np.stack([candidates.indicators[name] for name in learned.indicators], axis=1)
@@ -80,11 +90,8 @@ def _learned(candidates: Candidates, pairs: Path) -> GivenQuality:
 
 
 def _mm_lima(run: RunFolder, candidates: Candidates, selector: Path) -> GivenQuality:
-    digest = file_sha256(selector)
+    digest = _keep(run, selector, "pth")
     kept = run.path / "selectors" / f"{digest[:12]}.pth"
-    if not kept.exists():
-        with atomic_path(kept) as temporary:
-            shutil.copyfile(selector, temporary)
     columns = {_COLUMN_OF.get(name, name): values for name, values in candidates.indicators.items()}
     found = mm_lima_quality(columns, kept)
     absent = [name for name in FEATURES if name not in found.used]

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from finegold.clustering import Method
 from finegold.clustering.table import ClusterTable, cluster_run
 from finegold.encoders import load_encoder
 from finegold.engines import Compute
+from finegold.errors import RunError
 from finegold.run import PartTable, RunFolder
 from finegold.samples import Dataset
 from finegold.samples.images import decode
@@ -26,7 +28,7 @@ from finegold.workflow.rows import Rows, read_rows
 from finegold.workflow.selection import Selection, build_manifest, read_selection
 from finegold.workflow.settings import SelectionSettings
 from finegold.workflow.source import DataSource
-from finegold.workflow.tables import Making, SelectionTables, TableFinder, find_encoder
+from finegold.workflow.tables import UNLISTED, Making, SelectionTables, TableFinder, find_encoder
 
 
 class Run:
@@ -101,7 +103,9 @@ class Run:
                 failed; what the scorer has to say is in its notes.
         """
         with self.folder.writing():
-            return self.rows().score(scorer, context)
+            table = self.rows().score(scorer, context)
+            (table.folder / UNLISTED).unlink(missing_ok=True)
+            return table
 
     def plan(self, scorer: LlmScorer, context: Context) -> list[tuple[str, str]]:
         """What a scorer would send for the usable rows and its price, as names and values; sends nothing."""
@@ -218,8 +222,20 @@ class Run:
             )
 
     def selection(self, path: str | Path) -> Selection:
-        """The selection of a `selection.json` that was made in this run folder."""
-        return read_selection(self.folder, self.dataset, Path(path))
+        """The selection of a `selection.json` that was made in this run folder.
+
+        Raises:
+            DataError: If the file or its table is missing or damaged.
+            RunError: If it was made from other rows than the run has now.
+        """
+        found = read_selection(self.folder, self.dataset, Path(path))
+        with self.folder.writing():
+            if found.manifest.dataset.sequence != self.rows().sequence:
+                raise RunError(
+                    f"{path} was made from other rows than {self.folder.path} has now, or from rows in "
+                    "another order: give the run folder that it was made in, or select again"
+                )
+        return found
 
     def compute_tables(self, settings: SelectionSettings) -> SelectionTables:
         """The tables that `pick` would choose from, computed where they are not there."""
@@ -242,7 +258,8 @@ def pick(
     run: str | Path | None = None,
     compute: Compute | None = None,
     strict: bool = False,
-    **settings: object,
+    link: bool = False,
+    **settings: Any,
 ) -> Selection:
     """Read, score, cluster, select, write and report.
 
@@ -250,26 +267,28 @@ def pick(
         data: The dataset.
         size: Rows to pick: a number, or a share of the usable rows such as `6%`.
         out: Folder for the subset, `selection.json`, the table and `report.html`; only an earlier selection
-            is replaced. None writes nothing.
+            is replaced. None writes no subset.
         preset: A preset, its name, or a `.toml` file.
         weights: Indicator weights in place of the preset's, as a mapping or `clip=1,length=0.5`.
         seed: Seed of every random choice.
         encoder: Image-text model, as `load_encoder` takes it; None for the one that the run folder has, or
             CLIP ViT-L/14.
-        run: Run folder; `<out>.run` if not given. Used again, it makes the next pick fast.
+        run: Run folder, which makes the next pick fast; `<out>.run`, or `<data>.run` without `out`, if not
+            given.
         compute: Device, batch size and workers.
         strict: Stop at the first bad row instead of excluding and counting it.
+        link: Hard-link image files instead of copying them.
         settings: Further attributes of `SelectionSettings`, such as `clusters`, `dedup` and `files`.
 
     Raises:
         FinegoldError: If something is wrong with the data, the options or the models; one sentence.
     """
     asked = SelectionSettings.of(preset, size, weights, seed=seed, **settings)
-    target = None if out is None else Path(out)
+    target = None if out is None else Path(out).resolve()
     if run is None:
         path = Path(data.path if isinstance(data, DataSource) else data) if target is None else target
         run = path.with_name(path.name + ".run")
     selection = Run.open(run, data, encoder=encoder, compute=compute, strict=strict).pick(asked, target)
     if target is not None:
-        selection.write(target)
+        selection.write(target, link=link)
     return selection

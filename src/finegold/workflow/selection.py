@@ -77,7 +77,7 @@ class Selection:
         """Keep the table and the manifest in the run folder, under a name that only equal selections have."""
         _write(self.path, self)
 
-    def write(self, out: Path, *, link: bool = False) -> WrittenSubset:
+    def write(self, out: str | Path, *, link: bool = False) -> WrittenSubset:
         """Write the chosen records, `selection.json`, the table and the report to a folder.
 
         Args:
@@ -87,23 +87,28 @@ class Selection:
         Raises:
             ConfigError: If `out` holds other things.
         """
-        out = out.resolve()
+        out = Path(out).resolve()
         positions = self.chosen()["row"].to_pylist()
         with (
+            self.run.writing(),
             self.run.step("write", out=str(out)),
             output_folder(out, subset_names(self.dataset)) as folder,
         ):
             subset = self.dataset.write(folder, positions, link=link)
             _write(folder, self)
-            self.report(folder / REPORT)
+            self._draw(folder / REPORT)
         return relocated(subset, folder, out)
 
-    def report(self, path: Path, judged: Path | None = None) -> Path:
+    def report(self, path: str | Path, judged: Path | None = None) -> Path:
         """Draw the report to an HTML file; with `judged`, the verdicts of a judge's audit are shown too."""
+        with self.run.writing():
+            self._draw(Path(path), judged)
+        return Path(path)
+
+    def _draw(self, path: Path, judged: Path | None = None) -> None:
         with self.run.step("report", path=str(path)):
             embeddings = self._embeddings()
             write_report(self.run, self.dataset, self.manifest, self.table, embeddings, path, judged)
-        return path
 
     def chosen(self) -> pa.Table:
         """The table's chosen rows, by rank."""

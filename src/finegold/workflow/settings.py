@@ -1,10 +1,12 @@
 """What a selection is asked for: preset, size, weights, seed, tables and files."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
-from finegold.dedup import Dedup
+from finegold.dedup import Dedup, parse_dedup
 from finegold.errors import ConfigError
 from finegold.instructiongpt4 import read_selector
 from finegold.scorers import uses_encoder
@@ -62,7 +64,7 @@ class SelectionSettings:
         preset: str | Preset,
         size: int | str,
         weights: Mapping[str, float] | str | None = None,
-        **others: object,
+        **others: Any,
     ) -> "SelectionSettings":
         """Settings from names and texts, checked before any row is read.
 
@@ -75,12 +77,30 @@ class SelectionSettings:
         Raises:
             ConfigError: If a name or text is wrong, or the preset lacks a file.
         """
+        known = [field.name for field in fields(cls)[3:]]
+        unknown = sorted(set(others) - set(known))
+        if unknown:
+            raise ConfigError(f"a selection has no setting '{unknown[0]}': give one of {', '.join(known)}")
+        if isinstance(others.get("dedup"), str):
+            others["dedup"] = parse_dedup(others["dedup"])
+        if isinstance(others.get("scores"), str):
+            others["scores"] = (others["scores"],)
         found = cls(
             find_preset(preset) if isinstance(preset, str) else preset,
             str(size),
             parse_weights(weights) if isinstance(weights, str) else weights,
-            **others,  # type: ignore[arg-type]
+            **others,
         )
+        if found.weights is not None and not all(
+            isinstance(weight, int | float) and isfinite(weight) for weight in found.weights.values()
+        ):
+            raise ConfigError(f"the weights {dict(found.weights)} are not all finite numbers")
+        if found.clustering is not None and (found.preset.clustering is None or found.clusters is not None):
+            raise ConfigError(
+                f"clusters are named, and the preset '{found.preset.name}' picks within none"
+                if found.preset.clustering is None
+                else "clusters are named and their number is given: give one of them"
+            )
         check_files([found.preset], found.files, found.weights)
         return found
 

@@ -17,6 +17,8 @@ from finegold.workflow.rows import Rows
 from finegold.workflow.settings import SelectionSettings
 from finegold.workflow.targets import Targets, embed_targets
 
+UNLISTED = "unlisted"
+"""File in the folder of a score table that was made for one preset or comparison alone."""
 DEFAULT_ENCODER = "openai/clip-vit-large-patch14"
 Making = Literal["nothing", "stated", "missing"]
 """Which score and embedding tables are computed: none, so that what is not there is an error; those that the
@@ -106,7 +108,11 @@ class TableFinder:
         if settings.files.targets is not None and "targets" in preset.needs:
             assert encoder is not None
             targets = embed_targets(rows, settings.files, encoder)
-        found = {name: self.scores(name, settings, encoder, making) for name in settings.indicators}
+        named = self._named(settings)
+        wanted = settings.indicators
+        if preset.indicators and named:
+            wanted = tuple(name for name in wanted if name in named)
+        found = {name: named.get(name) or self.scores(name, settings, encoder, making) for name in wanted}
         scores = {name: table for name, table in found.items() if table is not None}
         if making == "nothing" and preset.reads and not scores:
             raise ConfigError(f"{self.run.path} holds no scores of these rows: run `finegold score` first")
@@ -130,6 +136,26 @@ class TableFinder:
             hashes,
             targets,
         )
+
+    def _named(self, settings: SelectionSettings) -> dict[str, PartTable]:
+        """The score tables that the user named, by indicator.
+
+        Raises:
+            ConfigError: If there is no table of a name, its indicator does not count, or it has two tables.
+        """
+        tables = {table.folder.name: table for table in self._finished_scores}
+        found: dict[str, PartTable] = {}
+        for name in settings.scores:
+            if name not in tables:
+                raise ConfigError(
+                    f"{self.run.path} has no score table '{name}': give --scores some of "
+                    f"{', '.join(tables) or 'none'}"
+                )
+            indicator = str(tables[name].parameters["scorer"])
+            if indicator in found:
+                raise ConfigError(f"--scores names two tables of '{indicator}': name one of them")
+            found[indicator] = tables[name]
+        return found
 
     def embeddings(self, encoder: str, making: Making) -> PartTable:
         """The embeddings of the usable rows' images by an encoder.
@@ -183,18 +209,30 @@ class TableFinder:
         Raises:
             ConfigError: If several tables would do.
         """
-        found = self._score_tables(name, encoder)
-        named = [table for table in found if table.folder.name in settings.scores]
-        if named:
-            return named[0]
         stated = settings.preset.scorers.get(name)
-        wanted = stated is not None or not found if making == "missing" else making == "stated"
-        if is_automatic(name) and wanted:
-            return self.rows.score(self._scorer(name, stated or {}, encoder))
-        if stated is not None:
-            scorer, context = self._scorer(name, stated, encoder), Context(self.rows.compute.device)
-            named_by_preset = scores_table(self.run, scorer, self.rows.sequence, context)
-            found = [table for table in found if table.folder == named_by_preset.folder]
+        own_encoder = (stated or {}).get("encoder", encoder)
+        found = [
+            table
+            for table in self._finished_scores
+            if table.parameters["scorer"] == name
+            and (encoder is None or table.parameters["parameters"].get("encoder", own_encoder) == own_encoder)
+        ]
+        listed = [table for table in found if not (table.folder / UNLISTED).exists()]
+        if is_automatic(name):
+            wanted = stated is not None or not listed if making == "missing" else making == "stated"
+            if wanted or stated is not None:
+                scorer = self._scorer(name, stated or {}, encoder)
+                context = Context(self.rows.compute.device)
+                table = scores_table(self.run, scorer, self.rows.sequence, context)
+                if wanted:
+                    return self._compute(scorer, table, listed=making == "stated" and stated is None)
+                listed = [one for one in found if one.folder == table.folder]
+            if not listed:
+                raise ConfigError(
+                    f"{self.run.path} has no scores of '{name}', which preset '{settings.preset.name}' "
+                    f"reads: run `finegold score --scorer {name}`, or name the tables with --scores"
+                )
+        found = listed
         if len(found) > 1:
             raise ConfigError(
                 f"{self.run.path} has {len(found)} score tables of '{name}': name one with --scores "
@@ -202,17 +240,22 @@ class TableFinder:
             )
         return found[0] if found else None
 
+    def _compute(self, scorer: Scorer, table: PartTable, *, listed: bool) -> PartTable:
+        """Compute scores, or find them.
+
+        A table that is made for one preset or for a comparison is not listed: other selections read it only
+        where it is named.
+        """
+        if not listed and not table.done:
+            table.folder.mkdir(parents=True, exist_ok=True)
+            (table.folder / UNLISTED).touch()
+        found = self.rows.score(scorer)
+        if listed:
+            (table.folder / UNLISTED).unlink(missing_ok=True)
+        return found
+
     def _scorer(self, name: str, stated: Mapping[str, Any], encoder: str | None) -> Scorer:
         return make_scorer(name, **({"encoder": encoder} if uses_encoder(name) else {}) | dict(stated))
-
-    def _score_tables(self, name: str, encoder: str | None) -> list[PartTable]:
-        """Finished tables of an indicator, of those with an encoder the ones by this encoder."""
-        return [
-            table
-            for table in self._finished_scores
-            if table.parameters["scorer"] == name
-            and (encoder is None or table.parameters["parameters"].get("encoder", encoder) == encoder)
-        ]
 
 
 def _names(tables: Sequence[PartTable]) -> str:

@@ -23,8 +23,8 @@ class Targets:
 
     Attributes:
         vectors: Embeddings of the rows that have an image, shape (t, d), in the order of their dataset.
-        origin: What the manifest keeps: `name`, `rows` (those used), `without_image`, `unusable`, and
-            `folder` and `embeddings`, where they lie in the run folder.
+        origin: What the manifest keeps: `name`, `rows` (those used), `without_image`, `unusable`,
+            and `folder` and `embeddings`, where they lie in the run folder.
         encoder: Identity of the encoder.
     """
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from finegold.arrays import Floats
 from finegold.clustering.table import read_embeddings
 from finegold.engines import map_ordered
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, DataError
 from finegold.judging import replay_verdicts
 from finegold.report.html import write_html
 from finegold.report.judge import judgement_section
@@ -100,19 +100,23 @@ def _map(run: RunFolder, embeddings: PartTable) -> Floats:
 
 def _comparisons(run: RunFolder, manifest: Manifest) -> Iterator[Section]:
     """What `finegold compare` left in the run folder for these rows, by size."""
-    read = [
-        (path.stem, PresetComparison.from_json(json.loads(path.read_text(encoding="utf-8"))))
-        for path in sorted((run.path / "comparisons").glob("*.json"))
-    ]
+    read = [(path.stem, _read_comparison(path)) for path in sorted((run.path / "comparisons").glob("*.json"))]
     for name, found in sorted(read, key=lambda item: (item[1].size, item[0])):
         if found.fingerprint == manifest.dataset.fingerprint:
             yield comparison_section(found, name)
 
 
+def _read_comparison(path: Path) -> PresetComparison:
+    try:
+        return PresetComparison.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, DataError) as error:
+        raise DataError(f"the comparison {path} cannot be read ({error}): remove it") from error
+
+
 def select_command(run: RunFolder, manifest: Manifest) -> list[str]:
     """The command that makes the same selection in its run folder, whatever was run there since.
 
-    It names every table that was read. Files are named without their folders, which are not kept.
+    It names every table that was read, and the copies of files that the run folder keeps.
     """
     made, selector = manifest.configuration, manifest.configuration.selector or {}
     preset, dedup = Preset.read(made.preset), made.dedup_settings()
@@ -127,9 +131,13 @@ def select_command(run: RunFolder, manifest: Manifest) -> list[str]:
     if made.encoder_name:
         words += ["--encoder", made.encoder_name]
     words += [] if dedup is None else ["--dedup", str(dedup)]
-    words += ["--targets", made.targets["name"]] if made.targets else []
-    words += ["--pairs", selector["pairs"]] if "pairs" in selector else []
-    words += ["--selector", selector["checkpoint"]] if "checkpoint" in selector else []
+    if made.targets:
+        data = RunFolder.open(run.path / "targets" / made.targets["folder"]).manifest["data"]
+        words += ["--targets", data["path"]]
+        words += ["--target-images", data["images"]] if data["images"] else []
+    for option, ending in (("pairs", "jsonl"), ("selector", "pth")):
+        if option in selector or (option == "selector" and "checkpoint" in selector):
+            words += [f"--{option}", str(run.path / "selectors" / f"{selector['sha256'][:12]}.{ending}")]
     return [*words, "--out", "AGAIN"]
 
 
