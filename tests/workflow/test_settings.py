@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from finegold.cli import app
 from finegold.dedup import Dedup
 from finegold.errors import ConfigError, DataError
 from finegold.instructiongpt4 import train_selector, write_selector
+from finegold.report.selection.collect import select_command
 from finegold.selection import find_preset
 from finegold.selection.manifest import read_manifest
 from finegold.workflow import DataSource, Run, Selection, SelectionFiles, SelectionSettings, pick, replay
@@ -187,6 +189,9 @@ def test_targets_in_a_dataset_may_name_other_images_and_lack_some(noise: Path, t
     targets.write_text(json.dumps([records[5], text_only, {**records[6], "image": "gone.png"}]))
     given = SelectionFiles(targets=targets, target_images=noise.parent / "images")
     picked = pick(noise, size=1, out=tmp_path / "a", preset="rds", encoder="offline", files=given)
+    words = select_command(picked.run, picked.manifest)
+    app([*words[1:-1], str(tmp_path / "again")], standalone_mode=False)
+    assert read_manifest(tmp_path / "again" / "selection.json").rows == picked.manifest.rows
     assert any("1 without an image, 1 that cannot be used" in note for note in picked.manifest.notes)
     with pytest.raises(DataError, match="--target-images"):
         pick(
