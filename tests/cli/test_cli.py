@@ -180,3 +180,11 @@ def test_replay_exits_with_one_when_a_row_is_gone(make_dataset: MakeDataset, tmp
     gone = finegold(*command[:-1], tmp_path / "third")
     assert gone.returncode == 1
     assert picked.manifest.rows[0].id in gone.stdout
+
+
+def test_a_folder_in_place_of_a_file_is_said(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    pick(make_dataset(8), size=3, out=tmp_path / "out", preset="length-only")
+    selection = tmp_path / "out" / "selection.json"
+    failed = finegold("report", tmp_path / "out.run", "--selection", selection, "--out", tmp_path)
+    assert failed.returncode == 2
+    assert failed.stderr.strip() == f"finegold: {tmp_path} cannot be written or read: Is a directory"

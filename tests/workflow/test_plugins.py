@@ -10,6 +10,7 @@ from finegold.cli import app
 from finegold.errors import ConfigError
 from finegold.selection import find_preset, preset_names
 from finegold.selection.manifest import Manifest, read_manifest
+from finegold.workflow.compare import names_from_text
 
 MODULE = '''
 from dataclasses import dataclass
@@ -81,6 +82,9 @@ drawn = wordy:drawn
 broken = wordy:nothing_of_that_name
 [finegold.presets]
 wordy = wordy:PRESET
+lost = wordy:no_such_preset
+[finegold.tasks]
+lost = wordy:no_such_task
 """
 
 
@@ -133,6 +137,17 @@ def test_a_plug_in_that_cannot_be_loaded_is_named_with_its_package(tmp_path: Pat
     broken.write_text(PRESET.replace('"drawn"', '"broken"'))
     with pytest.raises(ConfigError, match="picker 'broken' of the package 'wordy' cannot be"):
         find_preset(str(broken))
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_broken_package_stops_nothing_else(
+    make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for verb in ("presets", "tasks"):
+        app([verb], standalone_mode=False)
+    assert "cannot be used" in capsys.readouterr().out.replace("\n", " ")
+    assert "lost" not in names_from_text("all")
+    pick(make_dataset(20), tmp_path / "a", "--preset", "length-only")
 
 
 def test_a_wrong_preset_names_the_field(tmp_path: Path) -> None:

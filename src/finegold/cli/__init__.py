@@ -86,6 +86,12 @@ def main() -> None:
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 (what reads our output has gone)
         sys.exit(0)
+    except (IsADirectoryError, PermissionError) as error:
+        if debug:
+            raise
+        place = error.filename2 or error.filename
+        print(f"finegold: {place} cannot be written or read: {error.strerror}", file=sys.stderr)
+        sys.exit(2)
     except Exception as error:
         if debug:
             raise

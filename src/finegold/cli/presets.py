@@ -6,10 +6,16 @@ def presets() -> None:
     from rich.console import Console
     from rich.padding import Padding
 
+    from finegold.errors import ConfigError
     from finegold.selection import find_preset, preset_names
 
     console = Console(highlight=False)
-    for preset in map(find_preset, preset_names()):
+    for name in preset_names():
+        try:
+            preset = find_preset(name)
+        except ConfigError as error:
+            console.print(f"[bold]{name}[/bold]  [red]{error}[/red]")
+            continue
         weights = ", ".join(f"{name}={value:g}" for name, value in preset.weights.items())
         made_of = weights or ", ".join(preset.indicators)
         quality = f"{preset.quality} of {made_of} ({preset.normalise}); " if made_of else ""

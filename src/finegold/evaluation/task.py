@@ -238,7 +238,9 @@ def find_tasks(names: Sequence[str]) -> list[Task]:
     Raises:
         ConfigError: If there is no task of a name.
     """
-    return [TASKS.get(name) for name in dict.fromkeys(TASKS if "all" in names else names)]
+    if "all" in names:
+        return list(TASKS.usable().values())
+    return [TASKS.get(name) for name in dict.fromkeys(names)]
 
 
 def draw_rows(count: int, sample: int, seed: int = 0) -> list[int]:

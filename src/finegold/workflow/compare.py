@@ -150,8 +150,15 @@ def _check_encoder(finder: TableFinder) -> None:
 def names_from_text(text: str) -> list[str]:
     """Preset names from `a,b,c`; `all` gives every preset that needs nothing but the data."""
     if text == "all":
-        return [name for name in preset_names() if not find_preset(name).files]
+        return [name for name in preset_names() if _needs_no_file(name)]
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _needs_no_file(name: str) -> bool:
+    try:
+        return not find_preset(name).files
+    except ConfigError:  # another package's preset that cannot be loaded
+        return False
 
 
 class _Measuring:
