@@ -18,7 +18,7 @@ from finegold.clustering import Method
 from finegold.errors import ConfigError
 from finegold.registry import read_toml, toml_names
 from finegold.run import fingerprint as short_name
-from finegold.selection.plugins import ALLOCATORS, NORMALISERS, PICKERS, QUALITIES
+from finegold.selection.plugins import ALLOCATORS, NORMALISERS, PICKERS, QUALITIES, Plugin
 
 Grouping = Literal["clusters", "none", "score-strata"]
 FILES = frozenset({"targets", "pairs", "selector"})
@@ -105,6 +105,7 @@ class Preset:
             "every weight is 0": bool(self.weights) and not any(weights),
             "it states a scorer that it does not read": not set(self.scorers) <= set(self.reads),
             "it has weights and indicators": bool(self.weights) and bool(self.indicators),
+            "it has clusters and strata": self.clustering is not None and self.strata is not None,
         }
         parameters = list(signature(PICKERS[self.pick].function).parameters.values())[3:]
         if not any(one.kind is one.VAR_KEYWORD for one in parameters):
@@ -113,8 +114,6 @@ class Preset:
         for fault, found in wrong.items():
             if found:
                 raise ConfigError(f"the preset '{self.name}' cannot be used: {fault}")
-        if self.clustering is not None and self.strata is not None:
-            raise ConfigError(f"preset '{self.name}' has clusters and strata, and rows are in one of them")
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -131,9 +130,7 @@ class Preset:
     @property
     def needs(self) -> frozenset[str]:
         """What the preset needs beside indicators and ids: see `selection.plugins.Need`."""
-        found = frozenset[str]().union(
-            *(slot.needs for slot in (QUALITIES[self.quality], ALLOCATORS[self.allocate], PICKERS[self.pick]))
-        )
+        found = frozenset[str]().union(*(plugin.needs for plugin in self._plugins))
         images = self.clustering is not None or found & {"graph", "targets"}
         return found | {"embeddings"} if images else found
 
@@ -145,10 +142,11 @@ class Preset:
     @property
     def seeded(self) -> bool:
         """Whether another seed may give another selection."""
-        return any(
-            plugin.seeded
-            for plugin in (QUALITIES[self.quality], ALLOCATORS[self.allocate], PICKERS[self.pick])
-        )
+        return any(plugin.seeded for plugin in self._plugins)
+
+    @property
+    def _plugins(self) -> tuple[Plugin, ...]:
+        return QUALITIES[self.quality], ALLOCATORS[self.allocate], PICKERS[self.pick]
 
     def content(self) -> dict[str, Any]:
         """All fields as JSON values, as a selection stores them."""

@@ -141,7 +141,7 @@ class TableFinder:
         """The score tables that the user named, by indicator.
 
         Raises:
-            ConfigError: If there is no table of a name, its indicator does not count, or it has two tables.
+            ConfigError: If there is no table of a name, or an indicator has two of them.
         """
         tables = {table.folder.name: table for table in self._finished_scores}
         found: dict[str, PartTable] = {}
