@@ -1,5 +1,6 @@
 # make demo   install into .venv, pick a subset of a small real dataset with the offline models
 # make test   ruff, mypy --strict and the tests
+# make docs   the site, into site/
 # make bench  speed and memory, beside a peer or a bound
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,7 +8,7 @@ BIN := $(VENV)/bin
 # Installed first: a bare `torch` would bring the CUDA build on machines without a GPU.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint format docs bench clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -21,7 +22,7 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/.torch
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.torch
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[offline,demo,llm,fast,tune,dev]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[offline,demo,llm,fast,tune,docs,dev]"
 	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo
@@ -41,10 +42,13 @@ format: $(VENV)/.dev
 test: lint
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
+docs: $(VENV)/.dev
+	$(BIN)/mkdocs build --strict
+
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/clip_throughput.py
 	$(BIN)/python benchmarks/clustering.py
 	$(BIN)/python benchmarks/pickers.py
 
 clean:
-	rm -rf demo-data demo-out demo-out.run
+	rm -rf site demo-data demo-out demo-out.run

@@ -1,4 +1,4 @@
-"""Write the generated pages of the docs: docs/selection-json.md, docs/presets.md and docs/exclusions.md.
+"""Write the generated pages of the docs: API, selection.json, presets and exclusions.
 
 python scripts/make_reference.py [--check]
 """
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import finegold
 from finegold.samples.exclusions import CODES, STEPS
 from finegold.selection.manifest import Manifest
 from finegold.selection.preset import find_preset, preset_names
@@ -127,10 +128,33 @@ def exclusions() -> str:
     return MADE + "\n".join(lines)
 
 
+def api() -> str:
+    """The public names of `finegold`, each where the site puts its signature and docstring."""
+    lines = [
+        "# Python API\n",
+        "Each name below is imported from `finegold`. `import finegold` takes a few hundredths of a second: "
+        "a name is imported when it is first used. The words are those of the command line.\n",
+    ]
+    for name in finegold.__all__:
+        found = getattr(finegold, name)
+        if hasattr(found, "__module__"):
+            lines += [
+                f"## `{name}`\n",
+                f"::: {found.__module__}.{name}",
+                "    options: {show_root_heading: false}\n",
+            ]
+    return MADE + "\n".join(lines)
+
+
 def main() -> None:
     """Write, or with --check compare, every generated page."""
     stale = []
-    pages = {"selection-json.md": selection_json, "presets.md": presets, "exclusions.md": exclusions}
+    pages = {
+        "api.md": api,
+        "selection-json.md": selection_json,
+        "presets.md": presets,
+        "exclusions.md": exclusions,
+    }
     for name, make in pages.items():
         path, text = DOCS / name, make()
         if "--check" in sys.argv:

@@ -249,7 +249,9 @@ def test_the_runs_own_encoder_is_used_and_a_second_one_is_asked_about(run: Path,
     with pytest.raises(ConfigError, match="is embedded with 'offline' and --encoder names"):
         finegold("compare", run, "--size", 8, "--presets", "clip-only", "--encoder", tmp_path / "other")
     heads = tmp_path / "heads.safetensors"
-    shutil.copyfile(Path(__import__("finegold.offline").__path__[0]) / "offline/heads.safetensors", heads)
+    shutil.copyfile(
+        Path(__import__("finegold.offline").__path__[0]) / "offline/trained/heads.safetensors", heads
+    )
     finegold("cluster", run, "--clusters", 3, "--encoder", f"offline:{heads}")
     with pytest.raises(ConfigError, match=r"embedded with 2 encoders .* name one with --encoder"):
         finegold("select", run, "--size", 8, "--out", tmp_path / "x")

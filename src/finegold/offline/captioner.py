@@ -5,7 +5,7 @@ from pathlib import Path
 
 from finegold.samples.formats.minigpt4 import INSTRUCTIONS
 
-MODEL_FOLDER = Path(__file__).parent / "model"
+MODEL_FOLDER = Path(__file__).parent / "trained" / "captioner"
 SHA256 = "be4239d695a87f7531a149358259d755de4667bbc38fbb8cb79c6ef4e04c8080"
 """Hash of `language_model/model.safetensors`; docs/offline-vlm.md is the model card."""
 ONE_SENTENCE = "Describe this image in one sentence."

@@ -20,7 +20,7 @@ from finegold.samples.words import split_windows
 if TYPE_CHECKING:
     import torch
 
-HEADS = Path(__file__).with_name("heads.safetensors")
+HEADS = Path(__file__).parent / "trained" / "heads.safetensors"
 HEADS_SHA256 = "f8ef78966eef9821e2581fee9b4f0638d56f5f8d94580ea818af9151391ffc80"
 """Hash of the heads that finegold carries; docs/offline-encoder.md is their model card."""
 VERSION = 1

@@ -6,6 +6,12 @@ from pathlib import Path
 from finegold.errors import MissingExtraError, ModelError
 from finegold.run import file_sha256
 
+LEFT_OUT = (
+    "if this build leaves the trained weights out, install finegold from a wheel that holds them, or name "
+    "another model"
+)
+"""What to do where the weights that finegold trained are missing."""
+
 
 def check_sha256(path: Path, expected: str, what: str) -> None:
     """Refuse a weight file other than the one that this code was written and measured with.
@@ -14,7 +20,7 @@ def check_sha256(path: Path, expected: str, what: str) -> None:
         ModelError: If the file is missing or its hash differs; the message names both hashes.
     """
     if not path.is_file():
-        raise ModelError(f"the weights of {what} were expected at {path}, where there is no file: reinstall")
+        raise ModelError(f"the weights of {what} were expected at {path}, where there is no file: {LEFT_OUT}")
     found = file_sha256(path)
     if found != expected:
         raise ModelError(

@@ -19,7 +19,7 @@ from finegold.models.prefix.projection import check_shape, read_projection, writ
 from finegold.models.prefix.template import template_named
 from finegold.offline.captioner import MODEL_FOLDER, SHA256
 from finegold.offline.smollm2 import smollm2_folder
-from finegold.offline.weights import check_sha256
+from finegold.offline.weights import LEFT_OUT, check_sha256
 from finegold.run import read_record, write_record
 
 if TYPE_CHECKING:
@@ -127,7 +127,8 @@ def load_network(
         )
     else:
         folder = MODEL_FOLDER if model == "offline" else Path(model)
-        config = read_record(folder / CONFIG, PrefixConfig, advice="name a folder that finegold tune wrote")
+        advice = LEFT_OUT if model == "offline" else "name a folder that finegold tune wrote"
+        config = read_record(folder / CONFIG, PrefixConfig, advice=advice)
         projection, name = folder / PROJECTION, config.language_model
         if name == LANGUAGE_MODEL:
             name = OFFLINE if model == "offline" else str((folder / LANGUAGE_MODEL).resolve())
