@@ -162,19 +162,24 @@ def read_toml(name: str, package: str, folder: str, kind: str, group: str | None
         ConfigError: If there is no such file, or it is not TOML.
     """
     if name.endswith(".toml"):
-        return _parse(Path(name), Path(name).stem, kind)
+        return {"name": Path(name).stem, **parse_toml(Path(name), kind)}
     file = resources.files(package) / folder / f"{name}.toml"
     if "/" not in name and file.is_file():
-        return _parse(file, name, kind)
+        return {"name": name, **parse_toml(file, kind)}
     for point in entry_points(group=group, name=name) if group else ():
-        return _parse(Path(load_entry_point(point, kind)), name, kind)
+        return {"name": name, **parse_toml(Path(load_entry_point(point, kind)), kind)}
     known = ", ".join(toml_names(package, folder, group))
     raise ConfigError(f"there is no {kind} '{name}': give one of {known}, or a .toml file")
 
 
-def _parse(file: Any, name: str, kind: str) -> dict[str, Any]:
+def parse_toml(file: Any, kind: str) -> dict[str, Any]:
+    """Content of a TOML file, a path or a resource; `kind` is what such a file is called in messages.
+
+    Raises:
+        ConfigError: If it cannot be read, or is not TOML.
+    """
     try:
-        return {"name": name, **tomllib.loads(file.read_text(encoding="utf-8"))}
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"the {kind} {file} cannot be read ({error.strerror}): name a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -35,7 +35,7 @@ def test_the_figures_are_of_the_usable_rows(tmp_path: Path, picture: Callable[..
     (tmp_path / "data.json").write_text(json.dumps(rows))
     dataset = open_dataset(tmp_path)
     judged = list(map(Repeats().judge, map(check, dataset.rows())))
-    found = inspect_rows(judged).as_json(dataset.format, ["data.json"])
+    found = inspect_rows(judged, dataset.kinds).as_json(dataset.format, ["data.json"])
     bytes_of = {name: (tmp_path / f"images/{name}.jpg").stat().st_size for name in sizes}
     assert json.loads(json.dumps(found)) == found
     bad = found.pop("bad")
@@ -51,6 +51,8 @@ def test_the_figures_are_of_the_usable_rows(tmp_path: Path, picture: Callable[..
         "answer_chars": {"min": 10, "median": 25.5, "max": 40},
         "width": {"min": 10, "median": 20.0, "max": 30},
         "height": {"min": 10, "median": 20.0, "max": 50},
+        "sources": {"data": 4},
+        "kinds": {"short-caption": 2, "text-only": 2},
         "excluded": {"missing-image": 2, "empty-image": 1, "outside-root": 1},
     }
     assert [(row["row"], row["id"], row["place"], row["code"]) for row in bad] == [
@@ -59,5 +61,5 @@ def test_the_figures_are_of_the_usable_rows(tmp_path: Path, picture: Callable[..
         (6, "6", "data.json record 7", "outside-root"),
         (7, "7", "data.json record 8", "missing-image"),
     ]
-    assert inspect_rows(judged, strict=True).rows == 3
-    assert inspect_rows([]).turns is None
+    assert inspect_rows(judged, dataset.kinds, strict=True).rows == 3
+    assert inspect_rows([], dataset.kinds).turns is None

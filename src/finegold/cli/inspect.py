@@ -10,6 +10,8 @@ from finegold.cli import options
 from finegold.cli.show import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from finegold.samples.dataset import Dataset
@@ -44,7 +46,7 @@ def inspect(
     dataset = open_dataset(data, **asdict(reading))
     with progress("Checking rows", dataset.count(), "rows") as advance:
         judged = map(Repeats().judge, map_ordered(check, dataset.rows()))
-        found = inspect_rows(judged, strict=strict, advance=advance)
+        found = inspect_rows(judged, dataset.kinds, strict=strict, advance=advance)
     if as_json:
         print(json.dumps(found.as_json(dataset.format, [str(file) for file in dataset.files()])))
     else:
@@ -67,6 +69,8 @@ def _show(console: "Console", dataset: "Dataset", found: "Inspection", limit: in
         "Answers": _spread(found.answer_chars, "characters"),
         "Width": _spread(found.width, "pixels"),
         "Height": _spread(found.height, "pixels"),
+        "Sources": _shares(found.sources),
+        "Kinds": _shares(found.kinds),
     }
     for label, value in facts.items():
         console.print(Text.assemble((f"{label:<14}", "bold"), printable(value)))
@@ -90,6 +94,13 @@ def _show(console: "Console", dataset: "Dataset", found: "Inspection", limit: in
 
 def _spread(spread: "Spread | None", unit: str) -> str:
     return "-" if spread is None else f"{spread.min:,} to {spread.max:,} {unit}, median {spread.median:,.10g}"
+
+
+def _shares(counts: "Mapping[str, int]") -> str:
+    """Names with their numbers of rows, the first twenty."""
+    shown = [f"{name} {number:,}" for name, number in list(counts.items())[:20]]
+    more = [f"and {len(counts) - 20:,} more"] if len(counts) > 20 else []
+    return ", ".join(shown + more) or "-"
 
 
 def _bytes(size: int) -> str:

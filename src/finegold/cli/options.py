@@ -81,6 +81,17 @@ class DatasetOptions:
     ] = None
     ids: Ids = "record"
     allow_urls: AllowUrls = False
+    source_field: Annotated[
+        str | None,
+        typer.Option(
+            help="Field of the records that names a row's source, such as `dataset` or `meta.dataset`. "
+            "[default: first folder of the image's path, or the name of the data]"
+        ),
+    ] = None
+    kinds: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of rules on kinds of instruction, which come before finegold's own."),
+    ] = None
 
     def source(self, data: Path) -> "DataSource":
         """The dataset of a path."""

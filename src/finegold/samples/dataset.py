@@ -12,9 +12,11 @@ from typing import Any, ClassVar, Literal, TypeVar, cast
 from finegold.errors import ConfigError, DataError
 from finegold.registry import Registry
 from finegold.samples.exclusions import RowError
+from finegold.samples.kinds import KindRules, kind_rules
 from finegold.samples.records import Parsed, RawImage, hashed_id, parse_record, record_id
 from finegold.samples.roots import ImageRoot, write_images
 from finegold.samples.sample import ImageRef, Row, Sample
+from finegold.samples.sources import find_source
 
 T = TypeVar("T")
 Ids = Literal["record", "row"]
@@ -49,6 +51,8 @@ class DataFiles:
         instruction: The user's turn of rows that have none; None for the default one.
         ids: Where ids come from.
         allow_urls: Whether images may be fetched from http(s) addresses.
+        source_field: Field of the records that names a row's source; None for the image's folder.
+        kinds: File of rules on kinds of instruction that come before finegold's own; None for those alone.
     """
 
     path: Path
@@ -57,6 +61,8 @@ class DataFiles:
     instruction: str | None = None
     ids: Ids = "record"
     allow_urls: bool = False
+    source_field: str | None = None
+    kinds: Path | None = None
     _read: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -158,6 +164,25 @@ class Dataset(ABC):
         """The id that a record carries, also one that is not a sample; None if there is none."""
         return record_id(record) if isinstance(record, dict) else None
 
+    def fields(self, record: Any) -> Any:
+        """The fields that a record carries, as a JSON-like object."""
+        return record
+
+    @property
+    def name(self) -> str:
+        """The name of the file or folder, without the ending of a file."""
+        return self.path.name if self.path.is_dir() else self.path.stem
+
+    def find_source(self, record: Any, images: Sequence[str]) -> str:
+        """The source of a record with these image names: see `sources.find_source`."""
+        field = self.source.source_field
+        return find_source(None if field is None else self.fields(record), images, field, self.name)
+
+    @cached_property
+    def kinds(self) -> KindRules:
+        """The rules by which rows get their kind."""
+        return kind_rules(self.source.kinds)
+
     def first_records(self) -> Sequence[Any]:
         """Some of the first records, by whose images the image folder is chosen."""
         return [record for _, record in islice(self.records(), 16)]
@@ -211,7 +236,9 @@ class Dataset(ABC):
             parsed = self.parse(record)
             images = tuple(self.locate_image(image) for image in parsed.images)
             row_id = str(index) if self.source.ids == "row" else parsed.id or hashed_id(record)
-            return Row(index, place, Sample(row_id, images, parsed.turns, record), None, row_id)
+            source = self.find_source(record, [image.name for image in images])
+            sample = Sample(row_id, images, parsed.turns, record, source)
+            return Row(index, place, sample, None, row_id)
         except RowError as error:
             return Row(index, place, None, error.exclusion, self._readable_id(index, record))
         except RecursionError:

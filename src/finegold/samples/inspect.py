@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from finegold.samples.check import Checked
+from finegold.samples.kinds import KindRules
 from finegold.samples.sample import Row
 
 
@@ -43,6 +44,8 @@ class Inspection:
         answer_chars: Characters of the answers.
         width: Widths of the upright images in pixels.
         height: Heights of the upright images in pixels.
+        sources: Number of usable rows of each source, the most frequent first, then by name.
+        kinds: The same for each kind of instruction.
         bad: The rows that cannot be used, in order, without their samples.
     """
 
@@ -55,13 +58,14 @@ class Inspection:
     answer_chars: Spread | None
     width: Spread | None
     height: Spread | None
+    sources: dict[str, int]
+    kinds: dict[str, int]
     bad: list[Row]
 
     @property
     def codes(self) -> dict[str, int]:
         """Number of bad rows by code, the most frequent first, then by name."""
-        counts = Counter(row.exclusion.code for row in self.bad if row.exclusion)
-        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+        return _most_first(Counter(row.exclusion.code for row in self.bad if row.exclusion))
 
     def as_json(self, format: str, files: Sequence[str]) -> dict[str, Any]:
         """The object that `finegold inspect --json` prints.
@@ -78,14 +82,23 @@ class Inspection:
         return {"format": format, "files": list(files)} | counts | {"excluded": self.codes, "bad": bad}
 
 
+def _most_first(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
 def inspect_rows(
-    checked: Iterable[Checked], *, strict: bool = False, advance: Callable[[int], None] | None = None
+    checked: Iterable[Checked],
+    kinds: KindRules,
+    *,
+    strict: bool = False,
+    advance: Callable[[int], None] | None = None,
 ) -> Inspection:
     """Count rows that are checked and judged, with `strict` up to the first bad one.
 
-    `advance` is called with 1 at each row, to show the progress.
+    `kinds` tells the kinds apart. `advance` is called with 1 at each row, to show the progress.
     """
     bad: list[Row] = []
+    by_source, by_kind = Counter[str](), Counter[str]()
     images, turns, chars, sizes, widths, heights = (array("q") for _ in range(6))
     for one in checked:
         if advance is not None:
@@ -96,6 +109,8 @@ def inspect_rows(
             if strict:
                 break
             continue
+        by_source[sample.source] += 1
+        by_kind[kinds.kind(sample)] += 1
         images.append(len(sample.images))
         turns.append(sum(turn.role != "system" for turn in sample.turns))
         chars.append(len(sample.answer))
@@ -112,5 +127,7 @@ def inspect_rows(
         answer_chars=Spread.of(chars),
         width=Spread.of(widths),
         height=Spread.of(heights),
+        sources=_most_first(by_source),
+        kinds=_most_first(by_kind),
         bad=bad,
     )

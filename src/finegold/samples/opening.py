@@ -10,6 +10,7 @@ from pathlib import Path
 
 from finegold.errors import ConfigError, DataError
 from finegold.samples.dataset import FORMATS, DataFiles, Dataset, Ids
+from finegold.samples.kinds import kind_rules
 from finegold.samples.roots import ImageRoot
 
 NOT_DATA = frozenset(
@@ -35,6 +36,8 @@ def open_dataset(
     instruction: str | None = None,
     ids: Ids = "record",
     allow_urls: bool = False,
+    source_field: str | None = None,
+    kinds: str | Path | None = None,
 ) -> Dataset:
     """Open a dataset without loading it.
 
@@ -48,9 +51,12 @@ def open_dataset(
         ids: `record` takes the id of each record, or a hash of it where it has none; `row` numbers the
             rows from 0.
         allow_urls: Whether images may be fetched from http(s) addresses.
+        source_field: Field of the records that names a row's source, such as `meta.dataset`; None for the
+            first folder of the image's path, or the name of the data.
+        kinds: TOML file of rules on kinds of instruction that come before finegold's own.
 
     Raises:
-        ConfigError: If `format` or `ids` is unknown.
+        ConfigError: If `format` or `ids` is unknown, or `kinds` is no file of rules.
         DataError: If there is no dataset that can be understood; one sentence says what was found.
     """
     if format is not None:
@@ -60,7 +66,9 @@ def open_dataset(
     root = None if images is None else ImageRoot.at(Path(images), allow_urls=allow_urls)
     formats = FORMATS.usable(format)
     files = _find_files(Path(path), list(formats.values()))
-    source = DataFiles(Path(path), files, format, instruction, ids, allow_urls)
+    own = None if kinds is None else Path(kinds)
+    kind_rules(own)  # a fault in the rules is found at once
+    source = DataFiles(Path(path), files, format, instruction, ids, allow_urls, source_field, own)
     fits = {name: one.fit(source) for name, one in formats.items()}
     surest = max(fits, key=fits.__getitem__)
     if fits[surest] < 1:

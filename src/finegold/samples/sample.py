@@ -44,12 +44,14 @@ class Sample:
         images: The images in the order of the placeholders; none for a text-only row.
         turns: The turns, oldest first.
         record: The row as it was read, untouched: what a written subset holds.
+        source: Where it comes from: see `sources.find_source`.
     """
 
     id: str
     images: tuple[ImageRef, ...]
     turns: tuple[Turn, ...]
     record: Any = field(repr=False, compare=False)
+    source: str = ""
 
     @property
     def instruction(self) -> str:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from finegold.engines.threads import map_ordered
 from finegold.errors import DataError
-from finegold.run import PART_ROWS, Parts, PartTable, RunFolder, fill
+from finegold.run import PART_ROWS, Parts, PartTable, RunFolder, fill, fingerprint
 from finegold.samples.check import Checked, Repeats, check, file_stamp
 from finegold.samples.dataset import Dataset
 from finegold.samples.images import DEFAULT_LIMITS
@@ -22,7 +22,7 @@ from finegold.samples.sample import Sample
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 """Version of this step: raised whenever the same data would give another table."""
 SCHEMA = pa.schema(
     [
@@ -43,6 +43,8 @@ SCHEMA = pa.schema(
         ("answer_chars", pa.int64()),
         ("content_hash", pa.string()),
         ("image_bytes", pa.int64()),
+        ("source", pa.string()),
+        ("kind", pa.string()),
     ]
 )
 """One row a record, in dataset order.
@@ -50,7 +52,7 @@ SCHEMA = pa.schema(
 `status` is `ok` or `excluded`; `code` and `reason` are null for `ok`. What could not be read of an excluded
 row is null. `turns` counts user and assistant turns; `width` and `height` are of the first image, upright;
 `answer_chars` counts Unicode characters of `answer`; `image_bytes` adds up the encoded images;
-`image_stamps` is as in `check.Checked`.
+`image_stamps` is as in `check.Checked`; `source` and `kind` are what rows are grouped by.
 """
 
 
@@ -67,7 +69,12 @@ def ingest(
     Raises:
         DataError: If `strict` and a row is bad, or the dataset cannot be read on.
     """
-    parameters = {"version": VERSION, "source": stamp(dataset), "limits": asdict(DEFAULT_LIMITS)}
+    parameters = {
+        "version": VERSION,
+        "source": stamp(dataset),
+        "limits": asdict(DEFAULT_LIMITS),
+        "kinds": fingerprint(dataset.kinds.content()),
+    }
     table = run.table("samples", "ingest", parameters, SCHEMA)
     repeats = Repeats()
     kept = _kept_parts(table, dataset, repeats, strict)
@@ -85,7 +92,7 @@ def ingest(
                 if strict and one.exclusion is not None:
                     raise _strict_error(one.row.place, one.row.id, one.exclusion.reason)
                 advance(1)
-                rows.append(_table_row(one))
+                rows.append(_table_row(one, dataset))
             if not rows and part not in missing:
                 break
             yield part, pa.Table.from_pylist(rows, schema=SCHEMA)
@@ -105,7 +112,7 @@ def _strict_error(place: str, sample_id: str, reason: str) -> DataError:
     )
 
 
-def _table_row(checked: Checked) -> dict[str, Any]:
+def _table_row(checked: Checked, dataset: Dataset) -> dict[str, Any]:
     row, sample, exclusion = checked.row, checked.row.sample, checked.exclusion
     found: dict[str, Any] = {
         "row": row.index,
@@ -126,6 +133,8 @@ def _table_row(checked: Checked) -> dict[str, Any]:
             "answer_chars": len(sample.answer),
             "content_hash": checked.content_hash,
             "image_bytes": sum(image.file_bytes for image in checked.images),
+            "source": _printable(sample.source),
+            "kind": dataset.kinds.kind(sample),
         }
     if checked.images:
         found |= {"width": checked.images[0].width, "height": checked.images[0].height}
@@ -203,6 +212,7 @@ def stamp(dataset: Dataset) -> dict[str, Any]:
     return {
         "format": dataset.format,
         "options": {"instruction": source.instruction, "ids": source.ids, "allow_urls": source.allow_urls},
+        "source_field": source.source_field,
         "image_root": None if dataset.root.folder is None else str(dataset.root.folder),
         "files": [[file.name, file_stamp(file)] for file in dataset.files()],
     }

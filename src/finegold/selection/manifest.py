@@ -17,6 +17,8 @@ from finegold.dedup import Dedup
 from finegold.errors import DataError
 from finegold.run import fingerprint, slug
 from finegold.selection.preset import Preset
+from finegold.selection.table import NEWER_COLUMNS
+from finegold.selection.table import SCHEMA as TABLE_SCHEMA
 
 SCHEMA: Literal["finegold/selection/2"] = "finegold/selection/2"
 MANIFEST = "selection.json"
@@ -217,14 +219,18 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def read_table(manifest: Path) -> pa.Table:
-    """The table that lies beside a `selection.json`.
+    """The table that lies beside a `selection.json`; columns that an older one lacks are null.
 
     Raises:
         DataError: If it is not there, as beside one of an older finegold, or is damaged.
     """
     path = manifest.with_name(TABLE)
     try:
-        return pq.read_table(path)
+        table = pq.read_table(path)
+        for column in TABLE_SCHEMA:
+            if column.name in NEWER_COLUMNS and column.name not in table.column_names:
+                table = table.append_column(column, pa.nulls(len(table), column.type))
+        return table
     except (OSError, pa.ArrowException) as error:
         why = "is not there" if not path.exists() else f"cannot be read ({error})"
         raise DataError(

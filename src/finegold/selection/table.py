@@ -22,6 +22,8 @@ SCHEMA = pa.schema(
         ("code", pa.string()),
         ("reason", pa.string()),
         ("duplicate_of", pa.string()),
+        ("source", pa.string()),
+        ("kind", pa.string()),
         ("cluster", pa.int64()),
         ("quality", pa.float64()),
         ("rank", pa.int64()),
@@ -34,9 +36,13 @@ SCHEMA = pa.schema(
 indicator follows.
 
 `status` is `selected`, `not selected` or `excluded`; `code` and `reason` say why a row is excluded,
-`duplicate_of` which row stays in its place. `rank` 1 is the chosen row of highest quality, null for the
-others. `row` is the position in the dataset, `place` says where that is. A number that is missing is null.
+`duplicate_of` which row stays in its place. `source` and `kind` are what rows are grouped by, null where a
+record cannot be read. `rank` 1 is the chosen row of highest quality, null for the others. `row` is the
+position in the dataset, `place` says where that is. A number that is missing is null.
 """
+
+NEWER_COLUMNS = frozenset({"source", "kind"})
+"""Columns that tables of an older finegold lack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,7 @@ def gather(
         embeddings: Finished table of the embedding step.
     """
     columns = ["row", "sample_id", "place", "status", "code", "reason", "content_hash", "n_images"]
+    columns += ["source", "kind"]
     table = samples.read(columns)
     bad = table.filter(pc.not_equal(table["status"], "ok")).select(["row", "code", "reason"]).to_pylist()
     excluded = {entry["row"]: Exclusion(entry["code"], entry["reason"]) for entry in bad}
@@ -154,6 +161,8 @@ def selection_table(candidates: Candidates, selected: SelectedRows) -> pa.Table:
         "code": pa.array(code, pa.string()),
         "reason": pa.array(reason, pa.string()),
         "duplicate_of": pa.array(duplicate_of, pa.string()),
+        "source": samples["source"],
+        "kind": samples["kind"],
         "cluster": _spread(candidates.labels, candidates.rows, n, pa.int64()),
         "quality": pa.array(quality, pa.float64(), mask=np.isnan(quality)),
         "rank": pa.array(rank, pa.int64(), mask=rank == 0),

@@ -19,6 +19,8 @@ class DataSource:
     instruction: str | None = None
     ids: Ids = "record"
     allow_urls: bool = False
+    source_field: str | None = None
+    kinds: str | None = None
 
     @classmethod
     def of(
@@ -29,17 +31,23 @@ class DataSource:
         instruction: str | None = None,
         ids: str = "record",
         allow_urls: bool = False,
+        source_field: str | None = None,
+        kinds: str | Path | None = None,
     ) -> "DataSource":
         """A source with absolute paths, so that a run folder can be used from anywhere."""
         if ids not in ("record", "row"):
             raise ConfigError(f"ids come from 'record' or 'row', not from '{ids}'")
         images = None if images is None else str(Path(images).absolute())
         kept: Ids = "row" if ids == "row" else "record"
-        return cls(str(Path(path).absolute()), images, format, instruction, kept, allow_urls)
+        rules = None if kinds is None else str(Path(kinds).absolute())
+        return cls(
+            str(Path(path).absolute()), images, format, instruction, kept, allow_urls, source_field, rules
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """What `run/manifest.json` holds under `data`."""
-        return asdict(self)
+        """What `run/manifest.json` holds under `data`; what older finegolds did not know is there if set."""
+        newer = ("source_field", "kinds")
+        return {key: value for key, value in asdict(self).items() if key not in newer or value is not None}
 
     def open(self) -> Dataset:
         """Open the dataset; raises DataError if there is none that can be understood."""

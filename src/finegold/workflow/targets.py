@@ -1,6 +1,6 @@
 """Target examples: read, checked and embedded like a dataset, in a run folder of their own inside the run."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def embed_targets(run: Rows, files: SelectionFiles, encoder: str) -> Targets:
 
 def _open(run: RunFolder, source: DataSource) -> tuple[RunFolder, Dataset]:
     path = Path(source.path)
-    folder = run.path / "targets" / f"{slug(path.name)}-{fingerprint(asdict(source))}"
+    folder = run.path / "targets" / f"{slug(path.name)}-{fingerprint(source.to_json())}"
     try:
         dataset = source.open()
     except DataError:

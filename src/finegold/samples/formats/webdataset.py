@@ -107,6 +107,13 @@ class WebDataset(Dataset):
         """The key of the members."""
         return str(record["__key__"])
 
+    def fields(self, record: Any) -> Any:
+        """The fields of the JSON members; none if the members cannot be read."""
+        try:
+            return {} if isinstance(record["members"], RowError) else _description(record["members"])
+        except RowError:
+            return {}
+
     def write_records(self, out: Path, keep: set[int]) -> tuple[Path, int]:
         """Write the kept groups, member for member the same, under the shards' own names.
 
