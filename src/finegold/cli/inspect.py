@@ -62,7 +62,7 @@ def _show(console: "Console", dataset: "Dataset", found: "Inspection", limit: in
     name = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1:,} more"
     facts = {
         "Format": f"{dataset.format}  ({name})",
-        "Image folder": str(dataset.root.folder or "none: the images are in the data"),
+        "Image folder": _image_folders(dataset),
         "Rows": f"{found.rows:,}: {found.usable:,} usable, {len(found.bad):,} bad",
         "Images": f"{found.images:,}, {_bytes(found.image_bytes)}; {found.text_only:,} rows without an image",
         "Turns": _spread(found.turns, "a row"),
@@ -94,6 +94,11 @@ def _show(console: "Console", dataset: "Dataset", found: "Inspection", limit: in
 
 def _spread(spread: "Spread | None", unit: str) -> str:
     return "-" if spread is None else f"{spread.min:,} to {spread.max:,} {unit}, median {spread.median:,.10g}"
+
+
+def _image_folders(dataset: "Dataset") -> str:
+    folders = {str(part.root.folder) for part in dataset.parts or [dataset] if part.root.folder}
+    return ", ".join(sorted(folders)) or "none: the images are in the data"
 
 
 def _shares(counts: "Mapping[str, int]") -> str:

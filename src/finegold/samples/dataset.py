@@ -96,6 +96,7 @@ class Dataset(ABC):
         image_folders: Folders beside the data that may hold the images; a subset's images go to the first.
         source: The data files, and how their records are read.
         root: The image folder, without a folder if the format holds bytes.
+        parts: The datasets that it consists of, if it is one of several.
     """
 
     format: ClassVar[str]
@@ -103,6 +104,7 @@ class Dataset(ABC):
     suffixes: ClassVar[tuple[str, ...]] = ()
     sharded: ClassVar[bool] = False
     image_folders: ClassVar[tuple[str, ...]] = ("images", "image")
+    parts: Sequence["Dataset"] = ()
 
     def __init__(self, source: DataFiles, root: ImageRoot | None = None) -> None:
         self.source = source
@@ -190,6 +192,15 @@ class Dataset(ABC):
     def files(self) -> list[Path]:
         """The data files (not the images), in reading order."""
         return list(self.source.files)
+
+    def written_names(self) -> set[str]:
+        """Names of the files and folders that `write` leaves, besides an image folder."""
+        return {file.name for file in self.files()}
+
+    @property
+    def weights(self) -> dict[str, float] | None:
+        """Shares of a selection that the data states for its sources; None if it states none."""
+        return None
 
     def count(self) -> int:
         """Number of records, without decoding them where the format allows it."""

@@ -215,6 +215,7 @@ def stamp(dataset: Dataset) -> dict[str, Any]:
         "source_field": source.source_field,
         "image_root": None if dataset.root.folder is None else str(dataset.root.folder),
         "files": [[file.name, file_stamp(file)] for file in dataset.files()],
+        **({"parts": [stamp(part) for part in dataset.parts]} if dataset.parts else {}),
     }
 
 

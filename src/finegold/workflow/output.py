@@ -62,4 +62,4 @@ def relocated(subset: WrittenSubset, filled: Path, out: Path) -> WrittenSubset:
 
 def subset_names(dataset: Dataset) -> set[str]:
     """Top-level names that a subset of this dataset may write."""
-    return {file.name for file in dataset.files()} | {"images", "image", "state.json", "dataset_info.json"}
+    return dataset.written_names() | {"images", "image", "state.json", "dataset_info.json"}

@@ -1,0 +1,260 @@
+"""Mix: several datasets as one, each in its own format, named by a TOML file.
+
+    [[sources]]
+    name = "captions"
+    path = "captions.json"
+    images = "photos"
+    weight = 0.3
+
+    [[sources]]
+    name = "vqa"
+    path = "vqa-*.parquet"
+    weight = 0.7
+
+The id of a row is the name of its source, a slash, and its id there: `vqa/17`. Its source is that name. A
+subset has a folder for each source, in the format of the source, and a file of the same form beside them.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from math import isfinite
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from finegold.errors import ConfigError, DataError
+from finegold.registry import parse_toml
+from finegold.run import write_text
+from finegold.samples.dataset import FORMATS, DataFiles, Dataset, Ids, WrittenSubset
+from finegold.samples.opening import open_dataset
+from finegold.samples.roots import ImageRoot
+from finegold.samples.sample import Row, Sample
+from finegold.samples.sources import field_text
+
+
+@dataclass(frozen=True, slots=True)
+class MixSource:
+    """One of the datasets of a mix; paths are relative to the folder of the file.
+
+    Attributes:
+        name: Letters, digits, `-` and `_`; begins the ids of its rows and names its folder in a subset.
+        path: The dataset: a file, a folder or a pattern.
+        images: Folder of its images; None to find it.
+        weight: Its share of a selection, in proportion to the other weights; None if no source has one.
+        format: Its format; None to find it.
+        split: The split to read, of a folder that holds several.
+        instruction: Instruction of rows that have none; None for that of the whole mix.
+        ids: Where its ids come from; None for what the whole mix has.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    name: str
+    path: str
+    images: str | None = None
+    weight: float | None = None
+    format: str | None = None
+    split: str | None = None
+    instruction: str | None = None
+    ids: Ids | None = None
+
+
+@FORMATS.register("mix")
+class MixDataset(Dataset):
+    """The datasets of a mix, one after the other.
+
+    Attributes:
+        sources: What the file says of each.
+        parts: The datasets.
+    """
+
+    content = "a file of sources"
+
+    def __init__(self, source: DataFiles, root: ImageRoot | None = None) -> None:
+        """Open every source; raises DataError if one cannot be opened."""
+        file = source.files[0]
+        if root is not None:
+            raise ConfigError(
+                f"{file} names the images of each source: write `images` there, and omit --images"
+            )
+        self.sources = read_sources(file)
+        self.parts = [_open(file, one, source) for one in self.sources]
+        super().__init__(source, ImageRoot(None))
+
+    @classmethod
+    def find(cls, folder: Path) -> list[Path]:
+        """The TOML file with `[[sources]]` in a folder, if there is one."""
+        return [file for file in sorted(folder.glob("*.toml")) if _is_mix(file)][:1]
+
+    @classmethod
+    def fit(cls, source: DataFiles) -> float:
+        """Whether it is one TOML file."""
+        return float(len(source.files) == 1 and source.files[0].suffix.lower() == ".toml")
+
+    @property
+    def weights(self) -> dict[str, float] | None:
+        """The weight of each source; None if they have none."""
+        found = {one.name: one.weight for one in self.sources if one.weight is not None}
+        return found or None
+
+    @cached_property
+    def _counts(self) -> list[int]:
+        return [part.count() for part in self.parts]
+
+    def count(self) -> int:
+        """Number of records of all sources."""
+        return sum(self._counts)
+
+    def files(self) -> list[Path]:
+        """The file itself, then the files of each source."""
+        return [self.source.files[0], *(file for part in self.parts for file in part.files())]
+
+    def written_names(self) -> set[str]:
+        """The file and the folders of the sources."""
+        return {self.source.files[0].name, *(one.name for one in self.sources)}
+
+    def records(self, start: int = 0) -> Iterator[tuple[str, Any]]:
+        """Yield the records of the sources in turn, each with its source's number and its position there."""
+        for number, (part, count) in enumerate(zip(self.parts, self._counts, strict=True)):
+            if start < count:
+                name = self.sources[number].name
+                for position, (place, record) in enumerate(part.records(start), start):
+                    yield f"{name}: {place}", (number, position, record)
+            start = max(0, start - count)
+
+    def row(self, index: int, place: str, record: Any) -> Row:
+        """One row as its source reads it, with an id and image names that begin with the source's name."""
+        number, position, inner = record
+        part: Dataset = self.parts[number]
+        name = self.sources[number].name
+        found = part.row(position, place, inner)
+        sample = found.sample
+        if sample is not None:
+            images = tuple(replace(image, name=f"{name}/{image.name}") for image in sample.images)
+            field = self.source.source_field
+            source = (field_text(part.fields(inner), field) if field else None) or name
+            sample = Sample(f"{name}/{sample.id}", images, sample.turns, sample.record, source)
+        return replace(found, index=index, sample=sample, id=f"{name}/{found.id}")
+
+    def locate(self, name: str) -> Path | None:
+        """The image file of a source that an image name means now."""
+        head, _, rest = name.partition("/")
+        parts = {one.name: part for one, part in zip(self.sources, self.parts, strict=True)}
+        return parts[head].locate(rest) if head in parts else None
+
+    def write_records(self, out: Path, keep: set[int]) -> tuple[Path, int]:
+        """Write the kept records, as `write` does."""
+        subset = self.write(out, sorted(keep))
+        return subset.data, subset.rows
+
+    def write(self, out: Path, keep: Sequence[int], *, link: bool = False) -> WrittenSubset:
+        """Write the kept records of each source to a folder of its name, and a file that names the folders.
+
+        A source of which nothing is kept is left out.
+        """
+        if len(set(keep)) != len(keep) or min(keep, default=0) < 0 or max(keep, default=-1) >= self.count():
+            raise DataError("the positions to keep are not all distinct and in the dataset")
+        first, kept, files = 0, [], 0
+        for one, part, count in zip(self.sources, self.parts, self._counts, strict=True):
+            positions = sorted(position - first for position in keep if first <= position < first + count)
+            first += count
+            if not positions:
+                continue
+            folder = out / one.name
+            folder.mkdir()
+            subset = part.write(folder, positions, link=link)
+            files += subset.files
+            images = None if subset.images is None else subset.images.relative_to(out).as_posix()
+            path = subset.data.relative_to(out).as_posix()
+            kept.append(replace(one, path=path, images=images, format=part.format, split=None))
+        data = out / self.source.files[0].name
+        write_text(data, "\n".join(map(_toml, kept)))
+        return WrittenSubset(data, None, len(keep), files)
+
+
+def read_sources(file: Path) -> tuple[MixSource, ...]:
+    """What a file says of its sources.
+
+    Raises:
+        DataError: If it cannot be read, or says something else.
+    """
+    try:
+        content = parse_toml(file, "file of sources")
+        found = TypeAdapter(dict[str, tuple[MixSource, ...]]).validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "its fields"
+        raise DataError(f"{file} has a wrong field: {where}: {first['msg']}") from None
+    except ConfigError as error:
+        raise DataError(str(error)) from None
+    sources = found.get("sources", ())
+    if not sources or len(found) > 1:
+        raise DataError(f"{file} holds {', '.join(found) or 'nothing'}, expected [[sources]] alone")
+    names = [one.name.lower() for one in sources]
+    for one in sources:
+        if not re.fullmatch(r"[A-Za-z0-9][\w-]*", one.name, re.ASCII):
+            raise DataError(
+                f"{file} has a source '{one.name}', expected a name of letters, digits, '-' and '_'"
+            )
+        if names.count(one.name.lower()) > 1:
+            raise DataError(f"{file} has two sources '{one.name}', expected each name once")
+        if one.weight is not None and not (isfinite(one.weight) and one.weight >= 0):
+            raise DataError(f"{file}: the weight of '{one.name}' is {one.weight}, expected 0 or more")
+    weights = [one.weight for one in sources]
+    if any(weight is not None for weight in weights) and (None in weights or not any(weights)):
+        raise DataError(
+            f"{file} has weights for some of its sources, or only 0, expected one for each source or none"
+        )
+    return sources
+
+
+def _open(file: Path, one: MixSource, mix: DataFiles) -> Dataset:
+    try:
+        path = _split(file.parent / one.path, one)
+        if path.suffix.lower() == ".toml" and path.is_file():
+            raise DataError(f"{path} is a file of sources itself: name its sources here")
+        return open_dataset(
+            path,
+            images=None if one.images is None else file.parent / one.images,
+            format=one.format,
+            instruction=mix.instruction if one.instruction is None else one.instruction,
+            ids=one.ids or mix.ids,
+            allow_urls=mix.allow_urls,
+            source_field=mix.source_field,
+            kinds=mix.kinds,
+        )
+    except (DataError, ConfigError) as error:
+        raise type(error)(f"{file}: the source '{one.name}': {error}") from None
+
+
+def _split(path: Path, one: MixSource) -> Path:
+    """The folder or the pattern of a split: `PATH/SPLIT`, or files that begin with its name."""
+    if one.split is None:
+        return path
+    if (path / one.split).is_dir():
+        return path / one.split
+    for folder in (path, path / "data"):
+        for pattern in (f"{one.split}-*", f"{one.split}.*"):
+            if any(folder.glob(pattern)):
+                return folder / pattern
+    raise DataError(
+        f"{path} has no split '{one.split}', expected a folder of that name or files that begin with it"
+    )
+
+
+def _is_mix(file: Path) -> bool:
+    with suppress(DataError):
+        return bool(read_sources(file))
+    return False
+
+
+def _toml(source: MixSource) -> str:
+    """A source as it stands in the file; JSON strings and numbers are TOML too."""
+    fields = {key: value for key, value in asdict(source).items() if value is not None}
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items()]
+    return "\n".join(["[[sources]]", *lines, ""])
