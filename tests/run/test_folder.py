@@ -71,7 +71,7 @@ def test_a_table_without_its_parameters_is_named(tmp_path: Path) -> None:
     table = run.table("scores", "clip", {}, SCHEMA)
     table.finish(0)
     (table.folder / "step.json").write_text("{")
-    with pytest.raises(RunError, match=r"step\.json cannot be read .*: delete the folder"):
+    with pytest.raises(RunError, match=r"step\.json is damaged .*: run `finegold check"):
         run.tables("scores")
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from finegold.errors import DataError
+from finegold.errors import DataError, RunError
 from finegold.selection import find_preset
 from finegold.selection.manifest import (
     Configuration,
@@ -86,6 +86,7 @@ def test_a_file_of_the_schema_before_is_read(tmp_path: Path) -> None:
             for key in ("normalise", "quality", "allocate", "pick", "pick_parameters", "drop")
         },
     }
+    del content["files"], content["sha256"]
     content |= {"schema": "finegold/selection/1", "excluded": [{"id": "x", "code": "missing-image"}]}
     path = tmp_path / "selection.json"
     path.write_text(json.dumps(content))
@@ -101,14 +102,27 @@ def test_rows_beyond_what_the_file_holds_are_in_its_table(tmp_path: Path) -> Non
         read_manifest(path)
 
 
+def unsealed() -> str:
+    """The text of a manifest as an earlier finegold wrote it, without a hash of its content."""
+    content = json.loads(manifest_text(manifest()))
+    return json.dumps({key: value for key, value in content.items() if key not in ("files", "sha256")})
+
+
+def test_a_changed_value_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "selection.json"
+    path.write_text(manifest_text(manifest()).replace('"size": 2', '"size": 3'), encoding="utf-8")
+    with pytest.raises(RunError, match=r"selection\.json is damaged .*: run `finegold check"):
+        read_manifest(path)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("not json", "JSONDecodeError"),
         ("[]", "at its beginning"),
         ("{}", "at finegold, field required"),
-        (manifest_text(manifest()).replace("finegold/selection/2", "finegold/selection/9"), "at schema"),
-        (manifest_text(manifest()).replace('"size": 2', '"size": "two"'), "at size"),
+        (unsealed().replace("finegold/selection/2", "finegold/selection/9"), "at schema"),
+        (unsealed().replace('"size": 2', '"size": "two"'), "at size"),
         ('{"schema": "finegold/selection/1"}', "configuration"),
     ],
 )

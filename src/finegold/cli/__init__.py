@@ -2,11 +2,14 @@
 
 import os
 import sys
+from collections.abc import Callable
+from io import TextIOWrapper
 
 import typer
 
 from finegold.cli import (
     chat,
+    check,
     cluster,
     compare,
     evaluate,
@@ -25,6 +28,7 @@ from finegold.cli import (
     tasks,
     tune,
 )
+from finegold.cli.explain import explain
 from finegold.errors import FinegoldError
 from finegold.extras import missing_extra
 from finegold.version import __version__
@@ -37,9 +41,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-_PANELS = {
+_PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "From data to subset": (pick.pick, inspect.inspect, replay.replay, presets.presets, scorers.scorers),
-    "One step on a run folder": (score.score, cluster.cluster, select.select, report.report),
+    "One step on a run folder": (score.score, cluster.cluster, select.select, report.report, check.check),
     "Whether the selection helps": (compare.compare, study.study, judge.judge, reproduce.reproduce),
     "Models": (
         *(tune.tune, generate.generate, chat.chat),
@@ -71,6 +75,9 @@ def _options(
 
 def main() -> None:
     """Entry point. Exit codes: 0 done, 1 a check failed, 2 an error that is explained, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
     debug = "--debug" in sys.argv or bool(os.environ.get("FINEGOLD_DEBUG"))
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
@@ -86,16 +93,10 @@ def main() -> None:
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 (what reads our output has gone)
         sys.exit(0)
-    except (IsADirectoryError, PermissionError) as error:
-        if debug:
-            raise
-        place = error.filename2 or error.filename
-        print(f"finegold: {place} cannot be written or read: {error.strerror}", file=sys.stderr)
-        sys.exit(2)
     except Exception as error:
         if debug:
             raise
-        message: object = (
+        message: object = explain(error) or (
             f"unexpected {type(error).__name__}: {error}; "
             "this is a defect: run it again with --debug and report what it prints"
         )

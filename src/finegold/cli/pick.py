@@ -33,6 +33,7 @@ def pick(
     """
     from finegold.cli.show import show_selection
     from finegold.workflow import Run
+    from finegold.workflow.output import output_lock
 
     settings = selection.settings(size, files, scores=options.names(scores))
     opened = Run.open(
@@ -42,4 +43,5 @@ def pick(
         compute=computing.compute(),
         strict=strict,
     )
-    show_selection(opened.pick(settings, out), out, link=link)
+    with output_lock(out):
+        show_selection(opened.pick(settings, out), out, link=link)

@@ -30,6 +30,8 @@ def select(
     """
     from finegold.cli.show import show_selection
     from finegold.workflow import Run
+    from finegold.workflow.output import output_lock
 
     settings = selection.settings(size, files, clustering=clustering, scores=options.names(scores))
-    show_selection(Run.open(run, encoder=encoder).select(settings, out), out, link=link)
+    with output_lock(out):
+        show_selection(Run.open(run, encoder=encoder).select(settings, out), out, link=link)

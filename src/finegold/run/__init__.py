@@ -1,33 +1,52 @@
 """The run folder: tables, fingerprints, resume, event log."""
 
-from finegold.run.atomic import atomic_path, write_json, write_text
+from finegold.run.atomic import atomic_path, hidden_beside, unique_name, write_bytes, write_json, write_text
+from finegold.run.check import check_folder
 from finegold.run.fingerprint import canonical_json, file_hashes, file_sha256, fingerprint
 from finegold.run.folder import RunFolder, cache_folder, slug
+from finegold.run.lines import LineFile, read_sealed_lines, replace_lines, sealed_line
+from finegold.run.lock import folder_lock, lock_beside
 from finegold.run.progress import progress
 from finegold.run.records import from_json, read_record, to_json, write_record
+from finegold.run.seal import broken_seal, damaged, read_sealed, seal, write_sealed
 from finegold.run.steps import Columns, Parts, fill, fill_once
 from finegold.run.tables import PART_ROWS, PartTable
 
 __all__ = [
     "PART_ROWS",
     "Columns",
+    "LineFile",
     "PartTable",
     "Parts",
     "RunFolder",
     "atomic_path",
+    "broken_seal",
     "cache_folder",
     "canonical_json",
+    "check_folder",
+    "damaged",
     "file_hashes",
     "file_sha256",
     "fill",
     "fill_once",
     "fingerprint",
+    "folder_lock",
     "from_json",
+    "hidden_beside",
+    "lock_beside",
     "progress",
     "read_record",
+    "read_sealed",
+    "read_sealed_lines",
+    "replace_lines",
+    "seal",
+    "sealed_line",
     "slug",
     "to_json",
+    "unique_name",
+    "write_bytes",
     "write_json",
     "write_record",
+    "write_sealed",
     "write_text",
 ]

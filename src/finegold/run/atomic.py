@@ -1,35 +1,64 @@
 """Files that are either whole or not there: written under a temporary name, synced, renamed."""
 
+import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+MOST_BYTES = 200
+"""Bytes of a name up to which `hidden_beside` keeps it whole."""
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; it takes the place of `path` when the block ends well."""
+    """Give a temporary path to write to; it takes the place of `path` when the block ends well.
+
+    No two writers get the same one, in whatever process, thread or computer they are.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = hidden_beside(path, f"{unique_name()}.tmp")
     try:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.filename is None or str(error.filename) == str(temporary):
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def unique_name() -> str:
+    """A short name that no other process, thread or computer has."""
+    return f"{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def hidden_beside(path: Path, ending: str) -> Path:
+    """The hidden file `.NAME.ENDING` beside a path; a long name is cut, as names have 255 bytes at most."""
+    name = path.name
+    if len(os.fsencode(name)) > MOST_BYTES:
+        name = f"{name[:24]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
+    return path.with_name(f".{name}.{ending}")
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 file atomically."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    """Write a UTF-8 file atomically; a lone surrogate, which UTF-8 cannot hold, as its JSON escape."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON atomically; a lone surrogate, which UTF-8 cannot hold, as its JSON escape."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    # Python's escape of a surrogate, \ud800, is JSON's too.
-    write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+    """Write indented JSON atomically; a lone surrogate as its JSON escape, which is the same as Python's."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

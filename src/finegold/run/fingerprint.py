@@ -18,7 +18,7 @@ def canonical_json(value: Any) -> str:
 
 def fingerprint(parameters: Mapping[str, Any]) -> str:
     """First 12 hex digits of the sha256 of the parameters' canonical JSON."""
-    return hashlib.sha256(canonical_json(parameters).encode()).hexdigest()[:12]
+    return hashlib.sha256(canonical_json(parameters).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def file_sha256(path: Path) -> str:

@@ -21,7 +21,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,13 +29,21 @@ from typing import Any
 import pyarrow as pa
 
 from finegold.errors import RunError
-from finegold.run.atomic import write_json
 from finegold.run.fingerprint import canonical_json, fingerprint
+from finegold.run.lines import LineFile
+from finegold.run.lock import folder_lock
+from finegold.run.seal import read_sealed, write_sealed
 from finegold.run.tables import PartTable
 from finegold.version import __version__
 
 LAYOUT = 1
 """Version of the folder layout, in manifest.json."""
+MANIFEST, EVENTS = "manifest.json", "events.jsonl"
+KINDS = (
+    *("samples", "embeddings", "scores", "clusters", "graphs", "hashes", "targets", "selectors", "layout"),
+    *("selections", "comparisons"),
+)
+"""Folders that a run folder may hold."""
 
 
 class RunFolder:
@@ -63,7 +71,7 @@ class RunFolder:
             RunError: If it holds a run of other data, or something else than a run.
         """
         path = path.resolve()
-        if (path / "manifest.json").exists():
+        if (path / MANIFEST).exists():
             run = cls.open(path)
             if canonical_json(run.manifest["data"]) != canonical_json(dict(data)):
                 old = {key: value for key, value in run.manifest["data"].items() if value is not None}
@@ -72,11 +80,11 @@ class RunFolder:
                     "give --run another folder, or delete this one"
                 )
             return run
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and not (path.is_dir() and _holds_nothing_else(path)):
             raise RunError(f"{path} is not empty and not a run folder: give --run a new folder")
         path.mkdir(parents=True, exist_ok=True)
         manifest = {"layout": LAYOUT, "finegold": __version__, "created": _now(), "data": dict(data)}
-        write_json(path / "manifest.json", manifest)
+        write_sealed(path / MANIFEST, manifest)
         return cls(path, manifest)
 
     @classmethod
@@ -88,16 +96,12 @@ class RunFolder:
         """
         path = path.resolve()
         try:
-            manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            manifest = read_sealed(path / MANIFEST)
+        except (FileNotFoundError, NotADirectoryError):
             raise RunError(
                 f"{path} is not a run folder: it has no manifest.json; `finegold pick` makes one"
             ) from None
-        except ValueError as error:
-            raise RunError(
-                f"{path / 'manifest.json'} cannot be read ({error}): start a new run folder"
-            ) from None
-        layout = manifest.get("layout") if isinstance(manifest, dict) else None
+        layout = manifest.get("layout")
         if layout != LAYOUT:
             raise RunError(
                 f"{path} has layout {layout}, this finegold ({__version__}) reads layout {LAYOUT}: "
@@ -134,8 +138,8 @@ class RunFolder:
     def log(self, event: str, **fields: Any) -> None:
         """Append one line to events.jsonl: time, event, fields."""
         line = json.dumps({"time": _now(), "event": event, **fields}, ensure_ascii=False, default=str)
-        with (self.path / "events.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        with LineFile(self.path / EVENTS) as file:
+            file.write(line.encode("utf-8", "backslashreplace") + b"\n")
 
     @contextmanager
     def step(self, name: str, **fields: Any) -> Iterator[None]:
@@ -145,7 +149,8 @@ class RunFolder:
         try:
             yield
         except BaseException as error:
-            self.log("stop", step=name, seconds=round(time.perf_counter() - begin, 3), error=repr(error))
+            with suppress(OSError, RunError):  # on a full disk the error that is raised says it
+                self.log("stop", step=name, seconds=round(time.perf_counter() - begin, 3), error=repr(error))
             raise
         self.log("end", step=name, seconds=round(time.perf_counter() - begin, 3))
 
@@ -154,21 +159,15 @@ class RunFolder:
         """Hold the folder's lock, so that two processes do not write the same tables; a killed one frees it.
 
         Raises:
-            RunError: If another process holds it.
+            RunError: If another process holds it; says which.
         """
-        try:
-            import fcntl
-        except ImportError:  # no such lock on Windows
+        with folder_lock(self.path, "give --run another folder"):
             yield
-            return
-        with (self.path / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise RunError(
-                    f"another process is writing to {self.path}: wait for it, or give --run another folder"
-                ) from None
-            yield
+
+
+def _holds_nothing_else(folder: Path) -> bool:
+    """Whether a folder without a manifest is empty, or a run folder whose manifest was removed."""
+    return {entry.name for entry in folder.iterdir()} <= {".lock", EVENTS, *KINDS}
 
 
 def slug(name: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from finegold.errors import DataError
-from finegold.run.atomic import write_json
+from finegold.run.seal import broken_seal, write_sealed
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -60,8 +60,8 @@ def from_json(kind: type[T], value: Any, schema: str | None = None, *, place: st
 
 
 def write_record(path: Path, record: "DataclassInstance", schema: str | None = None, **derived: Any) -> None:
-    """Write a record to a JSON file, whole or not at all; see `to_json`."""
-    write_json(path, to_json(record, schema, **derived))
+    """Write a record to a JSON file with its seal, whole or not at all; see `to_json`."""
+    write_sealed(path, to_json(record, schema, **derived))
 
 
 def read_record(path: Path, kind: type[T], schema: str | None = None, *, advice: str) -> T:
@@ -72,8 +72,10 @@ def read_record(path: Path, kind: type[T], schema: str | None = None, *, advice:
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read ({error}): {advice}") from None
+    if broken_seal(value):
+        raise DataError(f"{path} is damaged, since its content does not fit its hash: {advice}")
     return from_json(kind, value, schema, place=str(path), advice=advice)
 
 

@@ -1,7 +1,18 @@
-"""Tables that grow part by part, so that a killed run goes on at its last whole part."""
+"""Tables that grow part by part, so that a killed run goes on at its last whole part.
 
-import json
+A table's folder holds
+
+    step.json           what the numbers depend on
+    part-000000.parquet dataset rows [0, 256), and so on
+    parts.sha256        the hash of each part, noted before the part gets its name: `sha256sum -c` reads it
+    done.json           once the table is whole: the number of parts, and the hash of each file
+
+A part is checked against these hashes each time that it is read.
+"""
+
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -9,14 +20,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finegold.errors import RunError
-from finegold.run.atomic import atomic_path, write_json
+from finegold.run.atomic import atomic_path, write_text
+from finegold.run.fingerprint import file_sha256
+from finegold.run.lines import LineFile
+from finegold.run.seal import FILES, damaged, read_sealed, write_sealed
 
 PART_ROWS = 256
 """Dataset rows a part covers: part k holds what came of rows [256 k, 256 (k + 1))."""
+STEP, DONE, HASHES = "step.json", "done.json", "parts.sha256"
 
 
 class PartTable:
-    """A folder of `part-*.parquet` files with `step.json` (what it depends on) and, once whole, `done.json`.
+    """A folder of `part-*.parquet` files with what they depend on and their hashes.
 
     Attributes:
         folder: Where the table lies, named after the step and its fingerprint.
@@ -38,12 +53,9 @@ class PartTable:
             RunError: If `step.json` is missing or damaged.
         """
         try:
-            parameters = json.loads((folder / "step.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(
-                f"{folder / 'step.json'} cannot be read ({error}): delete the folder and run its step again"
-            ) from None
-        return cls(folder, pa.schema([]), parameters)
+            return cls(folder, pa.schema([]), read_sealed(folder / STEP))
+        except OSError as error:
+            raise damaged(folder / STEP, f"it cannot be read: {error.strerror}") from None
 
     @property
     def fingerprint(self) -> str:
@@ -55,17 +67,25 @@ class PartTable:
         return self.folder / f"part-{part:06d}.parquet"
 
     def has(self, part: int) -> bool:
-        """Whether the part is there, which means whole."""
+        """Whether the part is there, which means that it was written to its end."""
         return self.part_path(part).exists()
 
     def write(self, part: int, table: pa.Table | Mapping[str, Any]) -> None:
         """Write one part atomically; columns in any order, cast to the schema."""
-        if not (self.folder / "step.json").exists():
-            write_json(self.folder / "step.json", self.parameters)
+        self._reopen()
+        if not (self.folder / STEP).exists():
+            write_sealed(self.folder / STEP, self.parameters)
         if not isinstance(table, pa.Table):
             table = pa.table({name: table[name] for name in self.schema.names}, schema=self.schema)
-        with atomic_path(self.part_path(part)) as temporary:
-            pq.write_table(table.select(self.schema.names).cast(self.schema), temporary)
+        path = self.part_path(part)
+        with atomic_path(path) as temporary:
+            pq.write_table(
+                table.select(self.schema.names).cast(self.schema), temporary, write_page_checksum=True
+            )
+            digest = file_sha256(temporary)
+            with LineFile(self.folder / HASHES) as file:
+                file.write(f"{digest}  {path.name}\n".encode())
+        self.hashes.setdefault(path.name, set()).add(digest)
 
     def finish(self, parts: int) -> None:
         """Declare the table whole.
@@ -76,46 +96,110 @@ class PartTable:
         missing = [part for part in range(parts) if not self.has(part)]
         if missing:
             raise RunError(f"{self.folder} lacks part {missing[0]}: delete the folder and run the step again")
-        if not (self.folder / "step.json").exists():
-            write_json(self.folder / "step.json", self.parameters)
+        if not (self.folder / STEP).exists():
+            write_sealed(self.folder / STEP, self.parameters)
         for leftover in self.folder.glob(".*.tmp"):
             leftover.unlink(missing_ok=True)
-        write_json(self.folder / "done.json", {"parts": parts})
+        names = [self.part_path(part).name for part in range(parts)]
+        found = {name: self._hash(name) for name in names}
+        write_text(self.folder / HASHES, "".join(f"{found[name]}  {name}\n" for name in names))
+        others = sorted(path.name for path in self.folder.glob("*.json") if path.name not in (STEP, DONE))
+        files = found | {name: file_sha256(self.folder / name) for name in others}
+        write_sealed(self.folder / DONE, {"parts": parts, FILES: files})
+        self.__dict__.pop("hashes", None)
 
     def drop(self, parts: Iterable[int]) -> None:
         """Delete parts, so that the step makes them again; the table is no longer whole."""
-        (self.folder / "done.json").unlink(missing_ok=True)
+        self._reopen()
         for part in parts:
             self.part_path(part).unlink(missing_ok=True)
 
     @property
     def done(self) -> bool:
-        """Whether `finish` was called and no part was deleted since."""
+        """Whether `finish` was called and nothing was deleted since.
+
+        Raises:
+            RunError: If `done.json` is damaged.
+        """
         try:
-            parts: int = json.loads((self.folder / "done.json").read_text(encoding="utf-8"))["parts"]
-        except (OSError, ValueError, KeyError, TypeError):
+            record = read_sealed(self.folder / DONE)
+        except FileNotFoundError:
             return False
-        return len(self.paths()) >= parts
+        files, parts = record.get(FILES), record.get("parts")
+        if not isinstance(parts, int) or not isinstance(files, dict | None):
+            raise damaged(self.folder / DONE, "it does not say how many parts there are")
+        if files is None:  # of an earlier finegold
+            return len(self.paths()) >= parts
+        return files.keys() <= {path.name for path in self.folder.iterdir()}
 
     def paths(self) -> list[Path]:
         """Files of the parts that are there, in order."""
         return sorted(self.folder.glob("part-*.parquet"))
 
+    def part(self, part: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """One part, checked against its hash.
+
+        Raises:
+            RunError: If it is damaged or missing.
+        """
+        return self._read(self.part_path(part), columns)
+
     def parts(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """The parts that are there, in order, one in memory at a time."""
+        """The parts that are there, in order, one in memory at a time, each checked against its hash.
+
+        Raises:
+            RunError: If a part is damaged.
+        """
         for path in self.paths():
-            try:
-                yield pq.read_table(path, columns=columns and list(columns))
-            except (pa.ArrowInvalid, OSError) as error:
-                raise RunError(f"{path} is damaged ({error}): delete it and run the step again") from error
+            yield self._read(path, columns)
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The whole table in memory, in dataset order.
 
         Raises:
-            RunError: If the table is not finished.
+            RunError: If the table is not finished, or a part is damaged.
         """
         if not self.done:
             raise RunError(f"{self.folder} is not finished: run its step again, it goes on where it stopped")
         tables = list(self.parts(columns)) or [self.schema.empty_table()]
         return pa.concat_tables(tables).select(list(columns or tables[0].schema.names))
+
+    @cached_property
+    def hashes(self) -> dict[str, set[str]]:
+        """The hashes that a file of the table may have, by name; a part of an earlier finegold has none.
+
+        While a part is replaced there are two: a kill may leave the old one or the new one.
+        """
+        found: dict[str, set[str]] = {}
+        if (self.folder / HASHES).exists():
+            for line in (self.folder / HASHES).read_bytes().decode("utf-8", "replace").splitlines():
+                digest, _, name = line.partition("  ")
+                found.setdefault(name, set()).add(digest)
+        try:
+            listed = read_sealed(self.folder / DONE).get(FILES) or {}
+        except (OSError, RunError):
+            listed = {}
+        for name, digest in listed.items():
+            found.setdefault(name, set()).add(digest)
+        return found
+
+    def _hash(self, name: str) -> str:
+        known = self.hashes.get(name, set())
+        return next(iter(known)) if len(known) == 1 else file_sha256(self.folder / name)
+
+    def _reopen(self) -> None:
+        """Take back that the table is whole; the hashes stay."""
+        _ = self.hashes
+        (self.folder / DONE).unlink(missing_ok=True)
+
+    def _read(self, path: Path, columns: Sequence[str] | None) -> pa.Table:
+        try:
+            data = path.read_bytes()
+            known = self.hashes.get(path.name)
+            if known and hashlib.sha256(data).hexdigest() not in known:
+                raise damaged(path, "its content does not fit its hash")
+            return pq.read_table(
+                pa.BufferReader(data), columns=columns and list(columns), page_checksum_verification=True
+            )
+        except (pa.ArrowException, OSError, KeyError) as error:
+            raise damaged(path, str(error)) from error

@@ -7,7 +7,6 @@ from functools import cache, partial
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 
 from finegold.encoders.step import IMAGE_BATCH, embed, embeddings_of
@@ -121,7 +120,7 @@ def _score_part(
     failures: dict[int, str] = {}
     vectors = images = None
     if embeddings is not None:
-        stored = pq.read_table(embeddings.part_path(part))
+        stored = embeddings.part(part)
         if stored["sample_id"].to_pylist() != [sample.id for sample in samples]:
             raise RunError(f"{embeddings.part_path(part)} is of other rows: delete its folder and run again")
         vectors = embeddings_of(stored)

@@ -4,6 +4,7 @@ The models are the schema; `Manifest.model_json_schema()` prints it. A number th
 NaN.
 """
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from finegold.dedup import Dedup
 from finegold.errors import DataError
-from finegold.run import fingerprint, slug
+from finegold.run import broken_seal, damaged, fingerprint, read_sealed, seal, slug
+from finegold.run.seal import FILES
 from finegold.selection.preset import Preset
 from finegold.selection.table import NEWER_COLUMNS
 from finegold.selection.table import SCHEMA as TABLE_SCHEMA
@@ -142,6 +144,8 @@ class Manifest(_Model):
     rows: list[RowInfo] = Field(
         description="The chosen rows by rank; empty for more than 100,000, which are in the table alone"
     )
+    files: dict[str, str] = Field(default_factory=dict, description="sha256 of the table beside this file")
+    sha256: str = Field(default="", description="sha256 of the canonical JSON of all other fields")
 
     @property
     def fingerprint(self) -> str:
@@ -189,8 +193,9 @@ def chosen_rows(table: pa.Table, indicators: list[str]) -> list[RowInfo]:
 
 
 def manifest_text(manifest: Manifest) -> str:
-    """The JSON text of `selection.json`, indented, UTF-8 characters as they are, ending in a newline."""
-    return manifest.model_dump_json(indent=2, by_alias=True) + "\n"
+    """The JSON text of `selection.json` with its seal, indented, ending in a newline."""
+    sealed = seal(manifest.model_dump(mode="json", by_alias=True))
+    return json.dumps(sealed, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -198,12 +203,15 @@ def read_manifest(path: Path) -> Manifest:
 
     Raises:
         DataError: If the file is missing or is not a manifest.
+        RunError: If its content does not fit its hash.
     """
     try:
         content = json.loads(path.read_bytes())
+        if broken_seal(content):
+            raise damaged(path, "its content does not fit its hash")
         if isinstance(content, dict) and content.get("schema") == "finegold/selection/1":
             content = _from_schema_1(content)
-        manifest = Manifest.model_validate(content)
+        manifest = Manifest.model_validate(content).model_copy(update={"sha256": ""})
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): name a selection.json") from error
     except ValidationError as error:
@@ -222,11 +230,16 @@ def read_table(manifest: Path) -> pa.Table:
     """The table that lies beside a `selection.json`; columns that an older one lacks are null.
 
     Raises:
-        DataError: If it is not there, as beside one of an older finegold, or is damaged.
+        DataError: If it is not there, as beside one of an older finegold.
+        RunError: If its content does not fit its hash.
     """
     path = manifest.with_name(TABLE)
     try:
-        table = pq.read_table(path)
+        data = path.read_bytes()
+        known = read_sealed(manifest).get(FILES, {}).get(TABLE)
+        if known and hashlib.sha256(data).hexdigest() != known:
+            raise damaged(path, "its content does not fit its hash")
+        table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
         for column in TABLE_SCHEMA:
             if column.name in NEWER_COLUMNS and column.name not in table.column_names:
                 table = table.append_column(column, pa.nulls(len(table), column.type))

@@ -1,12 +1,14 @@
 """The folder that a selection is written to: whole, or not there."""
 
+import glob
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from finegold.errors import ConfigError
+from finegold.run import hidden_beside, lock_beside, unique_name
 from finegold.samples import Dataset, WrittenSubset
 from finegold.selection.manifest import MANIFEST, TABLE
 
@@ -23,22 +25,35 @@ def output_folder(out: Path, made_here: set[str]) -> Iterator[Path]:
 
     Raises:
         ConfigError: If `out` holds other things.
+        RunError: If another process writes it.
     """
     out = out.resolve()
-    check_free(out, made_here)
-    filling = out.with_name(f".{out.name}.filling")
-    shutil.rmtree(filling, ignore_errors=True)
-    filling.mkdir(parents=True)
-    try:
-        yield filling
-        old = out.with_name(f".{out.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        if out.exists():
-            out.rename(old)
-        filling.rename(out)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(filling, ignore_errors=True)
+    filling, old = hidden_beside(out, f"{unique_name()}.filling"), hidden_beside(out, "old")
+    with output_lock(out):
+        if old.exists() and not out.exists():
+            old.rename(out)  # a process was killed between the two renamings below
+        check_free(out, made_here)
+        for leftover in out.parent.glob(f"{glob.escape(hidden_beside(out, '').name)}*.filling"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        filling.mkdir(parents=True)
+        try:
+            yield filling
+            shutil.rmtree(old, ignore_errors=True)
+            if out.exists():
+                out.rename(old)
+            filling.rename(out)
+            shutil.rmtree(old, ignore_errors=True)
+        finally:
+            shutil.rmtree(filling, ignore_errors=True)
+
+
+def output_lock(out: Path) -> AbstractContextManager[None]:
+    """The lock of an output folder: a second process that would write it is told at once.
+
+    Raises:
+        RunError: If another process holds it.
+    """
+    return lock_beside(out.resolve(), "give --out another folder")
 
 
 def check_free(out: Path, made_here: set[str]) -> None:
@@ -49,7 +64,7 @@ def check_free(out: Path, made_here: set[str]) -> None:
         raise ConfigError(f"{out} is a file: give --out a new folder")
     names = {entry.name for entry in out.iterdir()}
     others = names - made_here - {MANIFEST, TABLE, REPORT}
-    if names and (others or MANIFEST not in names):
+    if names and (others or not names & {MANIFEST, TABLE, REPORT}):
         found = ", ".join(sorted(others or names)[:4])
         raise ConfigError(f"{out} holds other files ({found}): give --out a new folder, or empty this one")
 

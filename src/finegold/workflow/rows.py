@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 
 from finegold.dedup import hash_images
 from finegold.encoders import load_encoder
@@ -114,4 +113,4 @@ def _part_numbers(table: PartTable) -> list[int]:
 
 
 def _has_failed(table: PartTable, part: int) -> bool:
-    return "failed" in pq.read_table(table.part_path(part), columns=["status"])["status"].to_pylist()
+    return "failed" in table.part(part, ["status"])["status"].to_pylist()

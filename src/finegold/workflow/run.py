@@ -22,7 +22,7 @@ from finegold.selection.select import select
 from finegold.selection.selection import SelectionInputs
 from finegold.selection.table import gather, selection_table
 from finegold.workflow.compare import Labels, compare_presets
-from finegold.workflow.output import check_free, subset_names
+from finegold.workflow.output import check_free, output_lock, subset_names
 from finegold.workflow.quality import given_quality
 from finegold.workflow.rows import Rows, read_rows
 from finegold.workflow.selection import Selection, build_manifest, read_selection
@@ -288,7 +288,10 @@ def pick(
     if run is None:
         path = Path(data.path if isinstance(data, DataSource) else data) if target is None else target
         run = path.with_name(path.name + ".run")
-    selection = Run.open(run, data, encoder=encoder, compute=compute, strict=strict).pick(asked, target)
-    if target is not None:
+    opened = Run.open(run, data, encoder=encoder, compute=compute, strict=strict)
+    if target is None:
+        return opened.pick(asked)
+    with output_lock(target):
+        selection = opened.pick(asked, target)
         selection.write(target, link=link)
     return selection

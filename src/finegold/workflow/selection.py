@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from finegold.errors import RunError
 from finegold.report.selection.collect import write_report
-from finegold.run import PartTable, RunFolder, atomic_path, write_text
+from finegold.run import PartTable, RunFolder, atomic_path, file_sha256, write_text
 from finegold.samples import Dataset, WrittenSubset
 from finegold.selection.manifest import (
     MANIFEST,
@@ -129,8 +129,10 @@ class Selection:
 
 def _write(folder: Path, selection: Selection) -> None:
     with atomic_path(folder / TABLE) as temporary:
-        pq.write_table(selection.table, temporary)
-    write_text(folder / MANIFEST, manifest_text(selection.manifest))
+        pq.write_table(selection.table, temporary, write_page_checksum=True)
+        digest = file_sha256(temporary)
+    manifest = selection.manifest.model_copy(update={"files": {TABLE: digest}})
+    write_text(folder / MANIFEST, manifest_text(manifest))
 
 
 def read_selection(run: RunFolder, dataset: Dataset, path: Path) -> Selection:

@@ -1,0 +1,120 @@
+"""Locks: one process at a time writes to a folder or file, and a second one is told who does.
+
+A lock is `flock` on a file of its own, so the system frees it when the process ends, however it ends. It
+holds between the processes of one computer. On a network file system it holds between computers if that
+passes locks on, as NFS 4 does and Lustre with the option `flock`. Where there are no locks, stderr says so.
+"""
+
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from finegold.errors import RunError
+from finegold.run.atomic import hidden_beside
+
+_held: dict[Path, int] = {}
+_guard = threading.Lock()
+
+
+@contextmanager
+def locked(path: Path, what: Path, advice: str) -> Iterator[None]:
+    """Hold a lock during the block; a process that holds it already goes on.
+
+    Args:
+        path: The lock's own file; made, and removed at the end.
+        what: What is written to, for the message.
+        advice: What the second process can do besides waiting: "give --run another folder".
+
+    Raises:
+        RunError: If another process holds it; names the process, its computer and its command.
+    """
+    path = path.absolute()
+    with _guard:
+        first = not _held.get(path)
+        if first:
+            file = _acquire(path, what, advice)
+        _held[path] = _held.get(path, 0) + 1
+    try:
+        yield
+    finally:
+        with _guard:
+            _held[path] -= 1
+            if not _held[path]:
+                del _held[path]
+                if file is not None:
+                    # While it is held: nobody else can have taken this file for a lock and go on with it.
+                    with suppress(OSError):
+                        path.unlink()
+                    os.close(file)
+
+
+def folder_lock(folder: Path, advice: str) -> AbstractContextManager[None]:
+    """The lock of a folder, which is made if it is not there; see `locked`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return locked(folder / ".lock", folder, advice)
+
+
+def lock_beside(target: Path, advice: str) -> AbstractContextManager[None]:
+    """The lock of a file, or of a folder that will be replaced as a whole; see `locked`."""
+    target = target.absolute()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return locked(hidden_beside(target, "lock"), target, advice)
+
+
+def _acquire(path: Path, what: Path, advice: str) -> int | None:
+    try:
+        import fcntl
+    except ImportError:  # no such lock on Windows
+        return None
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = _owner(file)
+            os.close(file)
+            raise RunError(
+                f"another process is writing to {what} ({owner}): wait until it ends, or {advice}"
+            ) from None
+        except OSError as error:
+            os.close(file)
+            print(
+                f"finegold: {what} cannot be locked ({error.strerror}), so start no second process that "
+                "writes there",
+                file=sys.stderr,
+            )
+            return None
+        with suppress(OSError):
+            if os.fstat(file).st_ino == path.stat().st_ino:
+                _sign(file)
+                return file
+        os.close(file)  # the one who held it removed this file in between
+
+
+def _sign(file: int) -> None:
+    """Say who holds the lock. A full disk does not matter: the lock holds without."""
+    words = [Path(sys.argv[0]).name, *sys.argv[1:]] if sys.argv else []
+    about = {
+        "process": os.getpid(),
+        "host": socket.gethostname(),
+        "command": " ".join(words)[:200],
+        "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+    with suppress(OSError):
+        os.ftruncate(file, 0)
+        os.pwrite(file, json.dumps(about).encode("ascii"), 0)
+
+
+def _owner(file: int) -> str:
+    try:
+        about = json.loads(os.pread(file, 4096, 0))
+        words = "".join(c if c.isprintable() else "?" for c in str(about["command"]))
+        return f"process {int(about['process'])} on {about['host']}, since {about['since']}: {words}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "which one is not known"
