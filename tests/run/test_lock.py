@@ -1,0 +1,54 @@
+"""Locks between real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from finegold.errors import RunError
+from finegold.run import folder_lock, lock_beside
+
+HOLD = (
+    "import sys, time; from pathlib import Path; from finegold.run import lock_beside\n"
+    "with lock_beside(Path(sys.argv[1]), 'name another'):\n"
+    "    print('held', flush=True); time.sleep(60)"
+)
+
+
+def _holder(path: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_the_second_process_is_told_which_one_writes_and_a_killed_one_frees_the_lock(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    process = _holder(target)
+    try:
+        with pytest.raises(RunError) as error, lock_beside(target, "give --out another folder"):
+            pass
+        assert f"process {process.pid} on " in str(error.value)
+        assert str(error.value).endswith("wait until it ends, or give --out another folder")
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    with lock_beside(target, "give --out another folder"):
+        assert (tmp_path / ".out.lock").exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_process_may_take_its_own_lock_again(tmp_path: Path) -> None:
+    with folder_lock(tmp_path, ""), folder_lock(tmp_path, ""):
+        pass
+    with folder_lock(tmp_path, ""):
+        assert (tmp_path / ".lock").exists()
+    assert not (tmp_path / ".lock").exists()
+
+
+def test_names_of_any_length_are_locked(tmp_path: Path) -> None:
+    with lock_beside(tmp_path / ("\u00e9" * 127), ""), lock_beside(tmp_path / ("\u00e9" * 126 + "e"), ""):
+        assert len(list(tmp_path.iterdir())) == 2
