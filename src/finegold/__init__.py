@@ -6,23 +6,30 @@ from typing import TYPE_CHECKING, Any
 from finegold.version import __version__
 
 if TYPE_CHECKING:
+    from finegold.evaluation import evaluate
     from finegold.models import Model, Sampling, load_model
-    from finegold.samples import Dataset, Sample, open_dataset
+    from finegold.samples import Dataset, Sample, inspect, open_dataset
     from finegold.selection import Preset, find_preset, preset_names
-    from finegold.workflow import DataSource, Run, Selection, SelectionFiles, SelectionSettings, pick
+    from finegold.study import load_study, read_findings, run_study
+    from finegold.tuning import tune
+    from finegold.workflow import Compute, DataSource, Run, Selection, SelectionFiles, SelectionSettings, pick
     from finegold.workflow.replay import replay
 
 _ROOMS = {
+    "evaluation": ("evaluate",),
     "models": ("Model", "Sampling", "load_model"),
-    "samples": ("Dataset", "Sample", "open_dataset"),
+    "samples": ("Dataset", "Sample", "inspect", "open_dataset"),
     "selection": ("Preset", "find_preset", "preset_names"),
+    "study": ("load_study", "read_findings", "run_study"),
+    "tuning": ("tune",),
     "workflow": (
-        *("DataSource", "Run", "Selection", "SelectionFiles", "SelectionSettings"),
+        *("Compute", "DataSource", "Run", "Selection", "SelectionFiles", "SelectionSettings"),
         *("pick", "replay"),
     ),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 __all__ = [
+    "Compute",
     "DataSource",
     "Dataset",
     "Model",
@@ -34,12 +41,18 @@ __all__ = [
     "SelectionFiles",
     "SelectionSettings",
     "__version__",
+    "evaluate",
     "find_preset",
+    "inspect",
     "load_model",
+    "load_study",
     "open_dataset",
     "pick",
     "preset_names",
+    "read_findings",
     "replay",
+    "run_study",
+    "tune",
 ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from finegold.report.selection.sections import RowContent
-from finegold.report.thumbnails import thumbnail
+from finegold.samples.thumbnails import thumbnail
 from finegold.selection.manifest import (
     ClusterInfo,
     Configuration,

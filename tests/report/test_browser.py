@@ -10,7 +10,7 @@ from PIL import Image
 from finegold.report.html import write_html
 from finegold.report.selection.page import render_report
 from finegold.report.selection.sections import RowContent
-from finegold.report.thumbnails import thumbnail
+from finegold.samples.thumbnails import thumbnail
 
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 

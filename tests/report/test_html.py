@@ -19,7 +19,7 @@ from finegold.errors import ConfigError
 from finegold.report.html import embedded_json, write_html
 from finegold.report.selection.page import render_report
 from finegold.report.selection.sections import RowContent, Section
-from finegold.report.thumbnails import thumbnail
+from finegold.samples.thumbnails import thumbnail
 from finegold.selection.manifest import DatasetInfo, Manifest
 
 Made = Callable[..., dict[str, Any]]

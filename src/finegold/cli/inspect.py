@@ -37,16 +37,11 @@ def inspect(
     """
     from rich.console import Console
 
-    from finegold.engines.threads import map_ordered
-    from finegold.run import progress
     from finegold.samples import open_dataset
-    from finegold.samples.check import Repeats, check
-    from finegold.samples.inspect import inspect_rows
+    from finegold.samples.inspect import inspect as inspect_dataset
 
     dataset = open_dataset(data, **asdict(reading))
-    with progress("Checking rows", dataset.count(), "rows") as advance:
-        judged = map(Repeats().judge, map_ordered(check, dataset.rows()))
-        found = inspect_rows(judged, dataset.kinds, strict=strict, advance=advance)
+    found = inspect_dataset(dataset, strict=strict)
     if as_json:
         print(json.dumps(found.as_json(dataset.format, [str(file) for file in dataset.files()])))
     else:

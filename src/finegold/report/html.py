@@ -11,8 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from finegold.report.text import duration, number, percent
-from finegold.report.thumbnails import data_uri
 from finegold.run import atomic_path
+from finegold.samples.thumbnails import data_uri
 
 
 def render_page(name: str, *, style: str = "", script: str = "", data: Any = None, **values: Any) -> str:

@@ -3,7 +3,7 @@
 from finegold.run.atomic import atomic_path, hidden_beside, unique_name, write_bytes, write_json, write_text
 from finegold.run.check import check_folder
 from finegold.run.fingerprint import canonical_json, file_hashes, file_sha256, fingerprint
-from finegold.run.folder import RunFolder, cache_folder, slug
+from finegold.run.folder import ROWS, RunFolder, cache_folder, slug
 from finegold.run.lines import LineFile, read_sealed_lines, replace_lines, sealed_line
 from finegold.run.lock import folder_lock, lock_beside
 from finegold.run.progress import progress
@@ -14,6 +14,7 @@ from finegold.run.tables import PART_ROWS, PartTable
 
 __all__ = [
     "PART_ROWS",
+    "ROWS",
     "Columns",
     "LineFile",
     "PartTable",

@@ -2,6 +2,7 @@
 
 RUN/
   manifest.json                              the data and the options it was opened with
+  rows/                                      the rows, if they came from memory and not from files
   samples/ingest-<fingerprint>/              one row a record: usable or excluded, with the reason
   embeddings/<encoder>-<fingerprint>/        one vector a usable sample
   scores/<scorer>-<fingerprint>/             sample_id, value, status, reason
@@ -44,6 +45,8 @@ KINDS = (
     *("selections", "comparisons"),
 )
 """Folders that a run folder may hold."""
+ROWS = "rows"
+"""Where rows that came from memory are kept: before there is a manifest, which names the file."""
 
 
 class RunFolder:
@@ -167,7 +170,7 @@ class RunFolder:
 
 def _holds_nothing_else(folder: Path) -> bool:
     """Whether a folder without a manifest is empty, or a run folder whose manifest was removed."""
-    return {entry.name for entry in folder.iterdir()} <= {".lock", EVENTS, *KINDS}
+    return {entry.name for entry in folder.iterdir()} <= {".lock", EVENTS, ROWS, *KINDS}
 
 
 def slug(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from finegold.samples.dataset import FORMATS, DataFiles, Dataset, WrittenSubset
 from finegold.samples.exclusions import Exclusion, ImageError, RowError
+from finegold.samples.inspect import Inspection, inspect
 from finegold.samples.opening import open_dataset
 from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Role, Row, Sample, Turn
 
@@ -13,11 +14,13 @@ __all__ = [
     "Exclusion",
     "ImageError",
     "ImageRef",
+    "Inspection",
     "Role",
     "Row",
     "RowError",
     "Sample",
     "Turn",
     "WrittenSubset",
+    "inspect",
     "open_dataset",
 ]

@@ -224,6 +224,52 @@ class Dataset(ABC):
         folder = max(folders, key=lambda folder: sum((folder / name).is_file() for name in relative))
         return ImageRoot.at(folder, allow_urls=self.source.allow_urls)
 
+    @cached_property
+    def _length(self) -> int:
+        return self.count()
+
+    def __len__(self) -> int:
+        """Number of records, bad ones included; counted once."""
+        return self._length
+
+    def __iter__(self) -> Iterator[Row]:
+        """Every record as a row, bad ones included."""
+        return self.rows()
+
+    def __getitem__(self, position: int) -> Row:
+        """The row at a position; raises IndexError if there is none. A file of text is read up to it."""
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"the dataset has {len(self):,} rows and none at position {position}")
+        return next(self.rows_at([position % len(self)]))
+
+    def to_arrow(self) -> Any:
+        """Every row as a `pyarrow.Table`; see `finegold.samples.frames`."""
+        from finegold.samples.frames import to_arrow
+
+        return to_arrow(self)
+
+    def to_pandas(self) -> Any:
+        """The table of `to_arrow` as a pandas frame."""
+        return self.to_arrow().to_pandas()
+
+    def to_hf(self) -> Any:
+        """The readable rows as a `datasets.Dataset` with `id`, `images` and `messages`."""
+        from finegold.samples.frames import to_hugging_face
+
+        return to_hugging_face(self)
+
+    def __repr__(self) -> str:
+        """Format, path and number of rows."""
+        return f"Dataset({str(self.path)!r}, format={self.format!r}, rows={len(self)})"
+
+    def _repr_html_(self) -> str:
+        from finegold.samples.notebook import card, picture
+
+        first = [row.sample for row in islice(self.rows(), 6) if row.sample is not None]
+        cells = [(one.id, picture(one), one.instruction, one.answer) for one in first]
+        facts = {"rows": f"{len(self):,}", "format": self.format, "images": self.root.folder or "in the data"}
+        return card(str(self.path), facts, ("id", "image", "instruction", "answer"), cells)
+
     def rows(self, start: int = 0) -> Iterator[Row]:
         """Yield every record from position `start` on as a row, bad ones included; raises as `records`."""
         return (self.row(index, *found) for index, found in enumerate(self.records(start), start))

@@ -8,8 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from finegold.samples.check import Checked
+from finegold.engines import map_ordered
+from finegold.run import progress
+from finegold.samples.check import Checked, Repeats, check
+from finegold.samples.dataset import Dataset
 from finegold.samples.kinds import KindRules
+from finegold.samples.notebook import card
+from finegold.samples.opening import open_dataset
 from finegold.samples.sample import Row
 
 
@@ -67,6 +72,11 @@ class Inspection:
         """Number of bad rows by code, the most frequent first, then by name."""
         return _most_first(Counter(row.exclusion.code for row in self.bad if row.exclusion))
 
+    def _repr_html_(self) -> str:
+        facts = {"usable": f"{self.usable:,}", "bad": f"{len(self.bad):,}", "images": f"{self.images:,}"}
+        cells = [(row.id, row.place, out.code, out.reason) for row in self.bad[:20] if (out := row.exclusion)]
+        return card(f"{self.rows:,} rows", facts, ("id", "place", "code", "reason") if cells else (), cells)
+
     def as_json(self, format: str, files: Sequence[str]) -> dict[str, Any]:
         """The object that `finegold inspect --json` prints.
 
@@ -84,6 +94,24 @@ class Inspection:
 
 def _most_first(counts: Counter[str]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def inspect(data: Any, *, strict: bool = False, workers: int | None = None, **reading: Any) -> Inspection:
+    """Read a dataset, and say what is in it and what is wrong with it. Changes nothing.
+
+    Args:
+        data: A `Dataset`, or what `open_dataset` takes.
+        strict: Whether to stop at the first bad row.
+        workers: Threads that read images; the cores of the process if None.
+        reading: Further arguments of `open_dataset`, such as `images`.
+
+    Raises:
+        DataError: If there is no dataset that can be understood.
+    """
+    dataset = data if isinstance(data, Dataset) else open_dataset(data, **reading)
+    with progress("Checking rows", len(dataset), "rows") as advance:
+        judged = map(Repeats().judge, map_ordered(check, dataset.rows(), workers=workers))
+        return inspect_rows(judged, dataset.kinds, strict=strict, advance=advance)
 
 
 def inspect_rows(

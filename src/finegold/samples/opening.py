@@ -7,10 +7,13 @@ ignored. The content of the files decides on their format (`Dataset.fit`).
 
 import glob
 from pathlib import Path
+from typing import Any
 
 from finegold.errors import ConfigError, DataError
+from finegold.run import cache_folder
 from finegold.samples.dataset import FORMATS, DataFiles, Dataset, Ids
 from finegold.samples.kinds import kind_rules
+from finegold.samples.memory import is_path, store_rows
 from finegold.samples.roots import ImageRoot
 
 NOT_DATA = frozenset(
@@ -29,7 +32,7 @@ _ELSEWHERE = {
 
 
 def open_dataset(
-    path: str | Path,
+    data: Any,
     *,
     images: str | Path | None = None,
     format: str | None = None,
@@ -42,7 +45,9 @@ def open_dataset(
     """Open a dataset without loading it.
 
     Args:
-        path: A file, a folder, or a glob pattern of Parquet or tar files.
+        data: A file, a folder, or a glob pattern of Parquet or tar files; or rows in memory: a
+            `datasets.Dataset`, a pandas or polars frame, an Arrow table, an iterable of dicts. Rows are kept
+            in the user's cache folder, and their image paths are relative to the working folder.
         images: Folder that image paths are relative to and may not leave. Default: the folder `images` or
             `image` beside the data in which the first records' images are, else the data's own folder.
         format: One of `FORMATS`; None to find out.
@@ -63,12 +68,15 @@ def open_dataset(
         FORMATS.get(format)
     if ids not in ("record", "row"):
         raise ConfigError(f"ids are taken from '{ids}', expected 'record' or 'row'")
+    if not is_path(data):
+        data, images = store_rows(data, cache_folder() / "rows"), images or Path.cwd()
+    path = Path(data)
     root = None if images is None else ImageRoot.at(Path(images), allow_urls=allow_urls)
     formats = FORMATS.usable(format)
-    files = _find_files(Path(path), list(formats.values()))
+    files = _find_files(path, list(formats.values()))
     own = None if kinds is None else Path(kinds)
     kind_rules(own)  # a fault in the rules is found at once
-    source = DataFiles(Path(path), files, format, instruction, ids, allow_urls, source_field, own)
+    source = DataFiles(path, files, format, instruction, ids, allow_urls, source_field, own)
     fits = {name: one.fit(source) for name, one in formats.items()}
     surest = max(fits, key=fits.__getitem__)
     if fits[surest] < 1:

@@ -8,6 +8,7 @@ import numpy as np
 
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.run import from_json
+from finegold.samples.notebook import card
 from finegold.selection.pickers.edges import unit_rows
 from finegold.statistics import Estimate
 
@@ -56,6 +57,19 @@ class PresetComparison:
     overlap: tuple[tuple[float, ...], ...]
     pool: Mapping[str, float]
     dedup: str = "none"
+
+    def _repr_html_(self) -> str:
+        names = list(dict.fromkeys(name for one in self.presets for name in one.figures))
+        cells = [
+            (
+                f"{one.preset} {one.version}",
+                *(one.figures[name].value if name in one.figures else None for name in names),
+            )
+            for one in self.presets
+        ]
+        return card(
+            f"{len(self.presets)} presets", {"rows each": f"{self.size:,}"}, ("preset", *names), cells
+        )
 
     @classmethod
     def from_json(cls, value: Any) -> "PresetComparison":

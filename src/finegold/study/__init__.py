@@ -1,8 +1,18 @@
 """Studies: arms x seeds of choosing, tuning and evaluating, with intervals."""
 
 from finegold.report.study.findings import Findings
+from finegold.report.study.page import read_findings
 from finegold.study.cost import Cost, plan_study
 from finegold.study.run import run_study
 from finegold.study.study import Study, load_study, study_names
 
-__all__ = ["Cost", "Findings", "Study", "load_study", "plan_study", "run_study", "study_names"]
+__all__ = [
+    "Cost",
+    "Findings",
+    "Study",
+    "load_study",
+    "plan_study",
+    "read_findings",
+    "run_study",
+    "study_names",
+]

@@ -10,7 +10,7 @@ from finegold.clustering.table import ClusterTable, cluster_run
 from finegold.encoders import load_encoder
 from finegold.engines import Compute
 from finegold.errors import RunError
-from finegold.run import PartTable, RunFolder
+from finegold.run import ROWS, PartTable, RunFolder
 from finegold.samples import Dataset
 from finegold.samples.images import decode
 from finegold.scorers import Context, Scorer
@@ -61,8 +61,9 @@ class Run:
     def open(
         cls,
         path: str | Path,
-        data: DataSource | str | Path | None = None,
+        data: Any = None,
         *,
+        images: str | Path | None = None,
         encoder: str | None = None,
         compute: Compute | None = None,
         strict: bool = False,
@@ -71,7 +72,9 @@ class Run:
 
         Args:
             path: The folder.
-            data: The dataset, if the folder may not be there yet; it is made then.
+            data: The dataset, if the folder may not be there yet; it is made then. A `DataSource`, or what
+                `open_dataset` takes. Rows in memory are kept in the folder.
+            images: Folder of the images, if `data` is no `DataSource`.
             encoder: Image-text model, as `load_encoder` takes it; None for the only one that the run has.
             compute: Device, batch size and workers.
             strict: Stop at the first bad row instead of excluding and counting it.
@@ -83,7 +86,8 @@ class Run:
         if data is None:
             folder = RunFolder.open(Path(path))
             return cls(folder, DataSource(**folder.manifest["data"]).open(), encoder, compute, strict=strict)
-        source = data if isinstance(data, DataSource) else DataSource.of(data)
+        kept = Path(path) / ROWS
+        source = data if isinstance(data, DataSource) else DataSource.of(data, images, rows=kept)
         dataset = source.open()
         folder = RunFolder.create(Path(path), source.to_json())
         return cls(folder, dataset, encoder, compute, strict=strict)
@@ -247,10 +251,11 @@ class Run:
 
 
 def pick(
-    data: DataSource | str | Path,
+    data: Any,
     size: int | str,
     out: str | Path | None = None,
     *,
+    images: str | Path | None = None,
     preset: str | Preset = "sound",
     weights: Mapping[str, float] | str | None = None,
     seed: int = 0,
@@ -264,17 +269,18 @@ def pick(
     """Read, score, cluster, select, write and report.
 
     Args:
-        data: The dataset.
+        data: The dataset: a `DataSource`, or what `open_dataset` takes.
         size: Rows to pick: a number, or a share of the usable rows such as `6%`.
         out: Folder for the subset, `selection.json`, the table and `report.html`; only an earlier selection
             is replaced. None writes no subset.
+        images: Folder of the images, if `data` is no `DataSource`.
         preset: A preset, its name, or a `.toml` file.
         weights: Indicator weights in place of the preset's, as a mapping or `clip=1,length=0.5`.
         seed: Seed of every random choice.
         encoder: Image-text model, as `load_encoder` takes it; None for the one that the run folder has, or
             CLIP ViT-L/14.
-        run: Run folder, which makes the next pick fast; `<out>.run`, or `<data>.run` without `out`, if not
-            given.
+        run: Run folder, which makes the next pick fast. If not given, `<out>.run`; without `out`,
+            `<data>.run`, or for rows in memory a folder in the user's cache.
         compute: Device, batch size and workers.
         strict: Stop at the first bad row instead of excluding and counting it.
         link: Hard-link image files instead of copying them.
@@ -285,10 +291,13 @@ def pick(
     """
     asked = SelectionSettings.of(preset, size, weights, seed=seed, **settings)
     target = None if out is None else Path(out).resolve()
+    if run is None and target is not None:
+        run = target.with_name(target.name + ".run")
+    kept = None if run is None else Path(run) / ROWS
+    source = data if isinstance(data, DataSource) else DataSource.of(data, images, rows=kept)
     if run is None:
-        path = Path(data.path if isinstance(data, DataSource) else data) if target is None else target
-        run = path.with_name(path.name + ".run")
-    opened = Run.open(run, data, encoder=encoder, compute=compute, strict=strict)
+        run = f"{source.path}.run"
+    opened = Run.open(run, source, encoder=encoder, compute=compute, strict=strict)
     if target is None:
         return opened.pick(asked)
     with output_lock(target):

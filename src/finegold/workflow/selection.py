@@ -14,6 +14,7 @@ from finegold.errors import RunError
 from finegold.report.selection.collect import write_report
 from finegold.run import PartTable, RunFolder, atomic_path, file_sha256, write_text
 from finegold.samples import Dataset, WrittenSubset
+from finegold.samples.notebook import card, picture
 from finegold.selection.manifest import (
     MANIFEST,
     MOST_ROWS,
@@ -31,7 +32,7 @@ from finegold.selection.manifest import (
     read_table,
 )
 from finegold.selection.selection import SelectedRows
-from finegold.selection.table import EXCLUDED
+from finegold.selection.table import EXCLUDED, SCHEMA
 from finegold.version import __version__
 from finegold.workflow.output import REPORT, output_folder, relocated, subset_names
 from finegold.workflow.quality import GivenQuality
@@ -72,6 +73,35 @@ class Selection:
     def to_pandas(self) -> Any:
         """The table as a pandas frame."""
         return self.table.to_pandas()
+
+    def __repr__(self) -> str:
+        """Preset, number of chosen rows, and where the run folder keeps it."""
+        counts = self.manifest.counts
+        name = self.manifest.configuration.preset["name"]
+        return f"Selection({name!r}, {counts.selected} of {counts.rows_in} rows, {str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        counts, chosen = self.manifest.counts, self.chosen().slice(0, 6).to_pylist()
+        samples = {row.index: row.sample for row in self.dataset.rows_at([one["row"] for one in chosen])}
+        names = [name for name in self.table.column_names if name not in SCHEMA.names]
+        cells = [
+            (
+                one["rank"],
+                one["sample_id"],
+                picture(sample),
+                sample.answer,
+                *(one[name] for name in names),
+            )
+            for one in chosen
+            if (sample := samples.get(one["row"])) is not None
+        ]
+        facts = {
+            "chosen": f"{counts.selected:,} of {counts.rows_in:,} rows",
+            "excluded": f"{sum(counts.excluded.values()):,}",
+            **{f"note {number}": note for number, note in enumerate(self.manifest.notes, 1)},
+        }
+        title = f"Selection by {self.manifest.configuration.preset['name']}"
+        return card(title, facts, ("rank", "id", "image", "answer", *names), cells)
 
     def keep(self) -> None:
         """Keep the table and the manifest in the run folder, under a name that only equal selections have."""

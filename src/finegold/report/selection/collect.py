@@ -19,11 +19,11 @@ from finegold.report.judge import judgement_section
 from finegold.report.selection.layout import layout
 from finegold.report.selection.page import render_report
 from finegold.report.selection.sections import RowContent, Section, comparison_section
-from finegold.report.thumbnails import thumbnail
 from finegold.run import Columns, PartTable, RunFolder, fill_once
 from finegold.samples import Dataset, Row
 from finegold.samples.exclusions import ImageError
 from finegold.samples.images import decode
+from finegold.samples.thumbnails import thumbnail
 from finegold.selection.compare import PresetComparison
 from finegold.selection.manifest import MANIFEST, Manifest
 from finegold.selection.preset import Preset, find_preset

@@ -40,7 +40,7 @@ class RowContent:
         place: Where it is in the dataset: `pool.json record 12`.
         instruction: May be empty.
         answer: What a model would be trained to say.
-        thumbnail: WebP file, see `finegold.report.thumbnails`; None without an image that can be read.
+        thumbnail: WebP file, see `finegold.samples.thumbnails`; None without an image that can be read.
     """
 
     place: str

@@ -23,11 +23,12 @@ from finegold.report.study.words import (
     summary,
 )
 from finegold.report.text import printable
-from finegold.report.thumbnails import thumbnail
-from finegold.run import write_record, write_text
+from finegold.run import read_record, write_record, write_text
 from finegold.samples.images import decode
 from finegold.samples.sample import ImageRef
+from finegold.samples.thumbnails import thumbnail
 
+SCHEMA = "finegold/study/1"
 FIRST = 12
 """Examples that are shown before the reader asks for more."""
 
@@ -53,11 +54,22 @@ def write_findings(findings: Findings, folder: Path) -> dict[str, Path]:
     }
     page = render_study(findings)
     paths = {name: folder / name for name in ("findings.json", *texts, "study.html")}
-    write_record(paths["findings.json"], findings, "finegold/study/1")
+    write_record(paths["findings.json"], findings, SCHEMA)
     for name, text in texts.items():
         write_text(paths[name], text)
     write_html(page, paths["study.html"])
     return paths
+
+
+def read_findings(path: str | Path) -> Findings:
+    """What a study found, from its folder or its `findings.json`.
+
+    Raises:
+        DataError: If the file cannot be read, or is no findings.
+    """
+    found = Path(path)
+    file = found / "findings.json" if found.is_dir() else found
+    return read_record(file, Findings, SCHEMA, advice="run the study again; its finished runs are kept")
 
 
 def render_study(findings: Findings) -> str:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from finegold.errors import ConfigError
-from finegold.report.thumbnails import data_uri, thumbnail
+from finegold.samples.thumbnails import data_uri, thumbnail
 
 
 def opened(encoded: bytes) -> Image.Image:

@@ -1,0 +1,196 @@
+"""Rows that a program holds become a file: frames, Arrow tables, Hugging Face datasets, iterables of dicts.
+
+A run folder must find its rows again tomorrow, so rows are written once, under a name that their content
+gives. Rows of JSON values become JSON lines; rows that hold images or bytes, and tables, become Parquet.
+"""
+
+import json
+import math
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from io import BytesIO
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from finegold.errors import ConfigError, DataError
+from finegold.run import file_sha256
+
+BATCH = 1024
+"""Rows that are converted at a time."""
+
+
+def is_path(data: object) -> bool:
+    """Whether data is a name of files rather than rows."""
+    return isinstance(data, str | Path)
+
+
+def store_rows(data: Any, folder: Path) -> Path:
+    """Write rows to a file whose name is a hash of its content; rows stored before are found again.
+
+    Args:
+        data: A `datasets.Dataset`, a pandas or polars frame, an Arrow table, or an iterable of dicts. Its
+            columns are those of any format that finegold reads. An image is a PIL image, bytes, a dict of
+            `bytes` and `path`, or a path.
+        folder: Where the file goes; made if it is missing.
+
+    Returns:
+        The file: `rows-<hash>.parquet` or `rows-<hash>.jsonl`.
+
+    Raises:
+        ConfigError: If data is none of these.
+        DataError: If there are no rows, or a row cannot be stored.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        written = _write(data, Path(scratch))
+        target = folder / f"rows-{file_sha256(written)[:16]}{written.suffix}"
+        if not target.exists():
+            written.replace(target)
+    return target
+
+
+def _write(data: Any, folder: Path) -> Path:
+    kind = f"{type(data).__module__}.{type(data).__name__}"
+    if isinstance(data, Mapping) and kind.startswith("datasets."):
+        splits = ", ".join(data) or "none"
+        raise ConfigError(f"the data is a dataset dict with the splits {splits}, expected one of them")
+    if kind.startswith("datasets.") and hasattr(data, "with_format"):
+        return _write_parquet(_of_hugging_face(data), folder)
+    if isinstance(data, pa.Table):
+        return _write_parquet(iter([data]), folder)
+    if hasattr(data, "to_arrow") and callable(data.to_arrow):
+        return _write_parquet(iter([data.to_arrow()]), folder)
+    if kind.startswith("pandas."):
+        return _write_rows(_of_pandas(data), folder)
+    if isinstance(data, Mapping) or not isinstance(data, Iterable):
+        raise ConfigError(
+            f"the data is a {type(data).__name__}, expected a path, a datasets.Dataset, a pandas or polars "
+            "frame, an Arrow table, or an iterable of dicts"
+        )
+    return _write_rows(iter(data), folder)
+
+
+def _of_hugging_face(data: Any) -> Iterator[pa.Table]:
+    """Tables of a dataset's rows, in its own order, with the bytes of images that it keeps as paths."""
+    from datasets.table import embed_table_storage
+
+    for table in data.with_format("arrow").iter(BATCH):
+        yield embed_table_storage(table if isinstance(table, pa.Table) else pa.Table.from_batches([table]))
+
+
+def _of_pandas(frame: Any) -> Iterator[dict[str, Any]]:
+    columns = [str(name) for name in frame.columns]
+    if len(set(columns)) < len(columns):
+        raise DataError("the frame has two columns of one name: rename one")
+    for values in frame.itertuples(index=False, name=None):
+        yield dict(zip(columns, values, strict=True))
+
+
+def _write_rows(rows: Iterator[Any], folder: Path) -> Path:
+    """JSON lines as long as every value is one of JSON, else Parquet."""
+    lines = folder / "rows.jsonl"
+    held: list[Any] = []
+    with lines.open("w", encoding="utf-8") as file:
+        for number, row in enumerate(rows):
+            if not isinstance(row, Mapping):
+                raise ConfigError(
+                    f"row {number} is a {type(row).__name__}, expected a dict of the row's fields"
+                )
+            try:
+                text = json.dumps(_plain(row), ensure_ascii=False, allow_nan=False)
+            except (TypeError, ValueError):
+                held = [row]
+                break
+            file.write(text + "\n")
+    if held:
+        before = (json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines())
+        return _write_parquet(_tables(chain(before, held, rows)), folder)
+    if not lines.stat().st_size:
+        raise DataError("the data has no rows, expected at least one")
+    return lines
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: numpy scalars and arrays become numbers and lists, a missing number null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        if _is_picture(value):
+            raise TypeError("an image is no value of JSON")
+        return _plain(value.tolist())
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+def _is_picture(value: Any) -> bool:
+    """Whether an array is an image: height x width x 3 or 4, one byte a channel."""
+    return (
+        isinstance(value, np.ndarray)
+        and value.ndim == 3
+        and value.dtype == np.uint8
+        and value.shape[2] in (3, 4)
+    )
+
+
+def _stored(value: Any) -> Any:
+    """A value as Parquet has it: an image becomes its encoded bytes."""
+    if _is_picture(value):
+        value = Image.fromarray(value)
+    if isinstance(value, Image.Image):
+        return {"bytes": _encoded(value), "path": None}
+    if isinstance(value, Mapping):
+        return {str(key): _stored(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_stored(item) for item in value]
+    return value if isinstance(value, bytes | bytearray | memoryview) else _plain(value)
+
+
+def _encoded(image: Image.Image) -> bytes:
+    source = getattr(image, "filename", "")
+    if source and image.format is not None and Path(source).is_file():
+        # As it lies on the disk: encoding again would change its pixels.
+        return Path(source).read_bytes()
+    buffer = BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _tables(rows: Iterator[Mapping[str, Any]]) -> Iterator[pa.Table]:
+    start = 0
+    while batch := [_stored(row) for row in islice(rows, BATCH)]:
+        names = list(dict.fromkeys(name for row in batch for name in row))
+        try:
+            yield pa.table({name: pa.array([row.get(name) for row in batch]) for name in names})
+        except (pa.ArrowException, OverflowError) as error:
+            first = str(error).splitlines()[0]
+            raise DataError(
+                f"rows {start} to {start + len(batch) - 1} do not fit one table ({first}): give each field "
+                "one type in all rows"
+            ) from None
+        start += len(batch)
+
+
+def _write_parquet(tables: Iterator[pa.Table], folder: Path) -> Path:
+    """One Parquet file of tables, whose schemas are united; null columns take the type of a later table."""
+    kept = list(tables)
+    try:
+        whole = pa.concat_tables(kept, promote_options="permissive") if kept else None
+    except pa.ArrowException as error:
+        first = str(error).splitlines()[0]
+        raise DataError(
+            f"the rows do not fit one table ({first}): give each field one type in all rows"
+        ) from None
+    if whole is None or not whole.num_rows:
+        raise DataError("the data has no rows, expected at least one")
+    path = folder / "rows.parquet"
+    pq.write_table(whole, path, row_group_size=BATCH)
+    return path
