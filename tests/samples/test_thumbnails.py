@@ -1,5 +1,4 @@
 from base64 import b64decode
-from collections.abc import Callable
 from io import BytesIO
 
 import numpy as np
@@ -10,14 +9,17 @@ from finegold.errors import ConfigError
 from finegold.samples.thumbnails import data_uri, thumbnail
 
 
+def make_picture(seed: int, size: tuple[int, int] = (240, 180)) -> Image.Image:
+    coarse = np.random.default_rng(seed).integers(0, 255, (6, 8, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+
+
 def opened(encoded: bytes) -> Image.Image:
     return Image.open(BytesIO(encoded))
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "RGBA", "LA", "CMYK", "I;16", "YCbCr"])
-def test_every_mode_becomes_a_small_webp_in_its_proportions(
-    mode: str, make_picture: Callable[..., Image.Image]
-) -> None:
+def test_every_mode_becomes_a_small_webp_in_its_proportions(mode: str) -> None:
     base = make_picture(1, (600, 300))
     image = Image.new("I;16", base.size, 900) if mode == "I;16" else base.convert(mode)
     small = opened(thumbnail(image, side=100))
@@ -53,7 +55,7 @@ def test_the_camera_s_metadata_is_left_behind() -> None:
     assert b"secret" not in thumbnail(Image.open(stored))
 
 
-def test_the_address_of_a_thumbnail_holds_its_bytes(make_picture: Callable[..., Image.Image]) -> None:
+def test_the_address_of_a_thumbnail_holds_its_bytes() -> None:
     small = thumbnail(make_picture(1))
     kind, _, text = data_uri(small).partition(",")
     assert kind == "data:image/webp;base64"

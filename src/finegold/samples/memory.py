@@ -116,6 +116,20 @@ def _write_rows(rows: Iterator[Any], folder: Path) -> Path:
     return lines
 
 
+def _line(row: Any) -> str:
+    text = json.dumps(row, ensure_ascii=False, allow_nan=False)
+    # JSON can hold half a surrogate pair, as an escape, and UTF-8 cannot.
+    return text if text.isascii() or _encodable(text) else json.dumps(row, allow_nan=False)
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _plain(value: Any) -> Any:
     """A value as JSON has it: numpy scalars and arrays become numbers and lists, a missing number null."""
     if isinstance(value, Mapping):
