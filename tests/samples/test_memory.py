@@ -111,6 +111,14 @@ def test_rows_of_json_values_come_back_as_they_were(
     assert [json.loads(line) for line in lines] == data
 
 
+def test_rows_before_the_first_image_are_kept_whole(tmp_path: Path) -> None:
+    first, second = rows(tmp_path, 2)
+    first["messages"] = chat("<image>", "One line\u2028and\x85another.")
+    found = open_dataset([first, second | {"images": [Image.new("RGB", (5, 5))]}], images=tmp_path)
+    assert found[0].sample is not None
+    assert found[0].sample.answer == "One line\u2028and\x85another."
+
+
 def test_the_same_rows_are_stored_once(tmp_path: Path) -> None:
     first = store_rows(rows(tmp_path), tmp_path / "kept")
     assert store_rows(iter(rows(tmp_path)), tmp_path / "kept") == first

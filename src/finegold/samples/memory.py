@@ -96,21 +96,21 @@ def _write_rows(rows: Iterator[Any], folder: Path) -> Path:
     """JSON lines as long as every value is one of JSON, else Parquet."""
     lines = folder / "rows.jsonl"
     held: list[Any] = []
-    with lines.open("w", encoding="utf-8") as file:
+    with lines.open("w", encoding="utf-8", newline="\n") as file:
         for number, row in enumerate(rows):
             if not isinstance(row, Mapping):
                 raise ConfigError(
                     f"row {number} is a {type(row).__name__}, expected a dict of the row's fields"
                 )
             try:
-                text = json.dumps(_plain(row), ensure_ascii=False, allow_nan=False)
+                text = _line(_plain(row))
             except (TypeError, ValueError):
                 held = [row]
                 break
             file.write(text + "\n")
     if held:
-        before = (json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines())
-        return _write_parquet(_tables(chain(before, held, rows)), folder)
+        with lines.open(encoding="utf-8", newline="\n") as before:
+            return _write_parquet(_tables(chain(map(json.loads, before), held, rows)), folder)
     if not lines.stat().st_size:
         raise DataError("the data has no rows, expected at least one")
     return lines
