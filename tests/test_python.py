@@ -76,7 +76,7 @@ def test_objects_show_themselves_in_a_notebook(desk: Path) -> None:
     rows[0]["conversations"][1]["value"] = "<script>alert(1)</script> \ud800"
     rows[1]["image"] = "missing.png"
     data = finegold.open_dataset(rows, images="photos")
-    run = finegold.Run.open("r.run", rows, images="photos")
+    run = finegold.Run.open("r.run", rows, images="photos", encoder="offline")
     chosen = run.pick(finegold.SelectionSettings.of("length-only", 3))
     compared = run.compare([finegold.find_preset("random"), finegold.find_preset("length-only")], "3")
     inspected = finegold.inspect(data)

@@ -113,8 +113,9 @@ def test_rows_of_json_values_come_back_as_they_were(
 
 def test_rows_before_the_first_image_are_kept_whole(tmp_path: Path) -> None:
     first, second = rows(tmp_path, 2)
-    first["messages"] = chat("<image>", "One line\u2028and\x85another.")
-    found = open_dataset([first, second | {"images": [Image.new("RGB", (5, 5))]}], images=tmp_path)
+    first["images"] = []
+    first["messages"] = chat("Tell.", "One line\u2028and\x85another.")
+    found = open_dataset([first, second | {"images": [Image.new("RGB", (5, 5))]}])
     assert found[0].sample is not None
     assert found[0].sample.answer == "One line\u2028and\x85another."
 
