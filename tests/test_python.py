@@ -73,7 +73,8 @@ def test_a_dataset_has_the_manners_of_a_list(desk: Path) -> None:
 
 def test_objects_show_themselves_in_a_notebook(desk: Path) -> None:
     rows = pd.read_json("captions.json", dtype=False).to_dict("records")
-    rows[0]["conversations"][1]["value"] = "<script>alert(1)</script> \ud800"
+    rows[0]["conversations"][1]["value"] = "<script>alert(1)</script>"
+    rows[2]["conversations"][1]["value"] = "half \ud800"
     rows[1]["image"] = "missing.png"
     data = finegold.open_dataset(rows, images="photos")
     run = finegold.Run.open("r.run", rows, images="photos", encoder="offline")
@@ -85,6 +86,7 @@ def test_objects_show_themselves_in_a_notebook(desk: Path) -> None:
     assert "<script>" not in "".join(cards.values())
     assert "&lt;script&gt;" in cards["data"]
     assert cards["chosen"].count("data:image/webp") == 3
+    assert "half of a surrogate pair" in cards["data"]
     assert "missing-image" in cards["inspected"]
     assert "random" in cards["compared"]
     "".join(cards.values()).encode("utf-8")

@@ -265,8 +265,12 @@ class Dataset(ABC):
     def _repr_html_(self) -> str:
         from finegold.samples.notebook import card, picture
 
-        first = [row.sample for row in islice(self.rows(), 6) if row.sample is not None]
-        cells = [(one.id, picture(one), one.instruction, one.answer) for one in first]
+        cells = [
+            (row.id, picture(row.sample), row.sample.instruction, row.sample.answer)
+            if row.sample is not None
+            else (row.id, "", row.exclusion and row.exclusion.code, row.exclusion and row.exclusion.reason)
+            for row in islice(self.rows(), 6)
+        ]
         facts = {"rows": f"{len(self):,}", "format": self.format, "images": self.root.folder or "in the data"}
         return card(str(self.path), facts, ("id", "image", "instruction", "answer"), cells)
 

@@ -1,12 +1,13 @@
 """A dataset as a table in memory: Arrow, pandas, or Hugging Face `datasets`."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
 
 from finegold.extras import require
-from finegold.samples.dataset import Dataset
 from finegold.samples.images import read_bytes
+from finegold.samples.sample import Row
 
 SCHEMA = pa.schema(
     [
@@ -22,8 +23,8 @@ SCHEMA = pa.schema(
 """Columns of `to_arrow`: `code` and `reason` say why a record cannot be read; `images` are its names."""
 
 
-def to_arrow(dataset: Dataset) -> pa.Table:
-    """Every row of a dataset, columns as in `SCHEMA`; the images are not opened."""
+def to_arrow(found: Iterable[Row]) -> pa.Table:
+    """Rows as a table, columns as in `SCHEMA`; the images are not opened."""
     rows = [
         {
             "row": row.index,
@@ -35,12 +36,12 @@ def to_arrow(dataset: Dataset) -> pa.Table:
             "messages": row.sample
             and [{"role": turn.role, "content": turn.text} for turn in row.sample.turns],
         }
-        for row in dataset.rows()
+        for row in found
     ]
     return pa.Table.from_pylist(rows, SCHEMA)
 
 
-def to_hugging_face(dataset: Dataset) -> Any:
+def to_hugging_face(found: Iterable[Row]) -> Any:
     """The readable rows as a `datasets.Dataset`: `id`, `images` (bytes as they lie there), `messages`.
 
     Raises:
@@ -48,7 +49,7 @@ def to_hugging_face(dataset: Dataset) -> Any:
         ImageError: If an image cannot be read.
     """
     datasets = require("datasets", extra="tune", why="a Hugging Face dataset")
-    samples = [row.sample for row in dataset.rows() if row.sample is not None]
+    samples = [row.sample for row in found if row.sample is not None]
     features = datasets.Features(
         {
             "id": datasets.Value("string"),
