@@ -22,6 +22,7 @@ COLUMNS = {
     "duplicate_of": "Of a duplicate that `--dedup` found, the id of the row that stays",
     "source": "Where the row comes from: see [mixtures](mixtures.md); null if the record cannot be read",
     "kind": "Kind of instruction: see [mixtures](mixtures.md); null if the record cannot be read",
+    "group": "Group that the row was chosen in: see [mixtures](mixtures.md#a-mixture-of-groups)",
     "cluster": "Image cluster of a usable row; null without clusters",
     "quality": "Quality of a usable row; null for a preset that looks at no indicator",
     "rank": "Of a chosen row, its place by quality: 1 is the highest; null for the others",

@@ -2,6 +2,7 @@
 
 import csv as csv_files
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,7 @@ def compare(
     encoder: options.Encoder = None,
     *,
     files: options.PresetFiles,
+    mixing: options.MixtureOptions,
     computing: options.ComputeOptions,
 ) -> None:
     """Select with several presets and show what each chose: overlap, indicators, coverage, repeats, time.
@@ -43,9 +45,10 @@ def compare(
     from finegold.selection import find_preset
     from finegold.workflow import Run, SelectionSettings
     from finegold.workflow.compare import names_from_text, read_labels
+    from finegold.workflow.settings import mixed
 
     known = None if labels is None else read_labels(labels, options.names(good))
-    compared = [find_preset(name) for name in names_from_text(presets)]
+    compared = [mixed(find_preset(name), **asdict(mixing)) for name in names_from_text(presets)]
     if not compared:
         raise ConfigError("--presets names no preset: give names with commas, or all")
     settings = SelectionSettings(

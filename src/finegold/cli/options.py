@@ -134,13 +134,41 @@ class PresetOptions:
     seed: Seed = 0
     dedup: Dedup = "none"
 
-    def settings(self, size: str, files: "PresetFiles", **others: Any) -> "SelectionSettings":
+    def settings(
+        self, size: str, files: "PresetFiles", mixing: "MixtureOptions", **others: Any
+    ) -> "SelectionSettings":
         """The settings of a selection; `others` are further attributes of `SelectionSettings`."""
         from finegold.dedup import parse_dedup
         from finegold.workflow import SelectionSettings
 
-        options = asdict(self) | {"dedup": parse_dedup(self.dedup)}
+        options = asdict(self) | asdict(mixing) | {"dedup": parse_dedup(self.dedup)}
         return SelectionSettings.of(size=size, files=files.files(), **options, **others)
+
+
+@dataclass(frozen=True)
+class MixtureOptions:
+    """How the selection is mixed of groups."""
+
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            help="Attributes whose values are the groups: `source`, `kind`, or a field of the records, with "
+            "commas. [default: those of the preset]"
+        ),
+    ] = None
+    mixture: Annotated[
+        str | None,
+        typer.Option(
+            help="Shares of the groups: `proportional`, `square-root`, `equal`, weights such as "
+            "captions=0.3,vqa=0.5,*=0.2, or `none`. [default: that of the preset, or proportional]"
+        ),
+    ] = None
+    group_quality: Annotated[
+        str | None,
+        typer.Option(
+            help="Quality in a group: `rank`, `calibrated` to the whole pool, or `none` to leave it as it is."
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ def pick(
     link: options.Link = False,
     *,
     selection: options.PresetOptions,
+    mixing: options.MixtureOptions,
     files: options.PresetFiles,
     dataset: options.DatasetOptions,
     computing: options.ComputeOptions,
@@ -35,7 +36,7 @@ def pick(
     from finegold.workflow import Run
     from finegold.workflow.output import output_lock
 
-    settings = selection.settings(size, files, scores=options.names(scores))
+    settings = selection.settings(size, files, mixing, scores=options.names(scores))
     opened = Run.open(
         run or out.resolve().with_name(f"{out.resolve().name}.run"),
         dataset.source(data),

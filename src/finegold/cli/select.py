@@ -21,6 +21,7 @@ def select(
     link: options.Link = False,
     *,
     selection: options.PresetOptions,
+    mixing: options.MixtureOptions,
     files: options.PresetFiles,
 ) -> None:
     """Choose rows by the scores and embeddings that the run folder holds; computes neither.
@@ -32,6 +33,6 @@ def select(
     from finegold.workflow import Run
     from finegold.workflow.output import output_lock
 
-    settings = selection.settings(size, files, clustering=clustering, scores=options.names(scores))
+    settings = selection.settings(size, files, mixing, clustering=clustering, scores=options.names(scores))
     with output_lock(out):
         show_selection(Run.open(run, encoder=encoder).select(settings, out), out, link=link)

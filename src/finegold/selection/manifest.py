@@ -116,6 +116,16 @@ class ClusterInfo(_Model):
     selected: int = Field(description="Rows that it gave")
 
 
+class GroupInfo(_Model):
+    """A group of the pool."""
+
+    group: str = Field(description="Its name: the values of the attributes, joined by a colon")
+    rows_in: int = Field(description="Rows of the pool")
+    size: int = Field(description="Usable rows")
+    quota: int | None = Field(description="Rows it was to give; null if all groups were chosen from together")
+    selected: int = Field(description="Rows that it gave")
+
+
 class RowInfo(_Model):
     """A chosen row."""
 
@@ -140,6 +150,7 @@ class Manifest(_Model):
     size: int = Field(description="Rows that were chosen")
     counts: Counts = Field(description="Rows in, chosen, not chosen and excluded")
     clusters: list[ClusterInfo] = Field(description="Clusters by label; empty without clusters")
+    groups: list[GroupInfo] = Field(default=[], description="Groups by name; empty without groups")
     notes: list[str] = Field(description="What a reader must know, sentence by sentence")
     rows: list[RowInfo] = Field(
         description="The chosen rows by rank; empty for more than 100,000, which are in the table alone"

@@ -6,7 +6,7 @@ one through the entry-point group `finegold.presets`; a user names a file of the
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from inspect import signature
 from math import isfinite, isqrt
 from pathlib import Path
@@ -18,6 +18,7 @@ from finegold.clustering import Method
 from finegold.errors import ConfigError
 from finegold.registry import read_toml, toml_names
 from finegold.run import fingerprint as short_name
+from finegold.selection.groups import GroupQuality, Mixture, check_mixture
 from finegold.selection.plugins import ALLOCATORS, NORMALISERS, PICKERS, QUALITIES, Plugin
 
 Grouping = Literal["clusters", "none", "score-strata"]
@@ -68,6 +69,11 @@ class Preset:
         notes: What a reader of the result must know.
         indicators: Indicators that a quality without weights reads, where the run has them.
         scorers: Parameters of scorers by indicator, where they are not the scorers' defaults.
+        group_by: Attributes whose values are the groups of rows: `source`, `kind`, or a field of the record.
+        mixture: How the size is shared among the groups: `proportional`, `square-root`, `equal`, or weights
+            by name of group; rows are then chosen in each group by itself. `none` chooses from all groups
+            together. None is `proportional` where there are groups.
+        group_quality: How quality is made comparable from group to group: see `comparable_quality`.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -87,6 +93,9 @@ class Preset:
     notes: tuple[str, ...] = ()
     indicators: tuple[str, ...] = ()
     scorers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    group_by: tuple[str, ...] = ()
+    mixture: Mixture | None = None
+    group_quality: GroupQuality = "none"
 
     def __post_init__(self) -> None:
         """Check what the slots are filled with; raises ConfigError."""
@@ -97,6 +106,7 @@ class Preset:
             (PICKERS, self.pick),
         ):
             slot.get(name)
+        check_mixture(self.mixture)
         weights = self.weights.values()
         wrong = {
             "drop is not from 0 to below 1": not 0 <= self.drop < 1,
@@ -105,6 +115,11 @@ class Preset:
             "every weight is 0": bool(self.weights) and not any(weights),
             "it states a scorer that it does not read": not set(self.scorers) <= set(self.reads),
             "it has weights and indicators": bool(self.weights) and bool(self.indicators),
+            "it has a mixture of groups and no group_by": self.mixture not in (None, "none")
+            and not self.group_by,
+            "it has a group_quality and no group_by": self.group_quality != "none" and not self.group_by,
+            "an attribute of group_by is empty or stands twice": "" in self.group_by
+            or len(set(self.group_by)) < len(self.group_by),
             "it has clusters and strata": self.clustering is not None and self.strata is not None,
         }
         parameters = list(signature(PICKERS[self.pick].function).parameters.values())[3:]
@@ -161,8 +176,33 @@ class Preset:
     @property
     def fingerprint(self) -> str:
         """Short name of what the preset chooses by: of its fields without name, summary and notes."""
-        fields = asdict(self)
-        return short_name({key: fields[key] for key in fields if key not in ("name", "summary", "notes")})
+        found = asdict(self)
+        # Fields that were added later count where they are set, so that older presets keep their names.
+        later = {"group_by": (), "mixture": None, "group_quality": "none"}
+        absent = {key for key, default in later.items() if found[key] == default}
+        return short_name(
+            {key: found[key] for key in found if key not in {"name", "summary", "notes", *absent}}
+        )
+
+    def mixed(
+        self,
+        group_by: tuple[str, ...] = (),
+        mixture: Mixture | None = None,
+        group_quality: GroupQuality | None = None,
+    ) -> "Preset":
+        """The preset with other groups or another mixture; what is not given stays as it is.
+
+        Weights without groups are weights of sources.
+        """
+        groups = group_by or self.group_by
+        if mixture is not None and mixture != "none" and not groups:
+            groups = ("source",)
+        return replace(
+            self,
+            group_by=groups,
+            mixture=self.mixture if mixture is None else mixture,
+            group_quality=self.group_quality if group_quality is None else group_quality,
+        )
 
 
 def preset_names() -> list[str]:

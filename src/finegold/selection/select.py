@@ -1,7 +1,8 @@
 """Selection = normalise, quality, allocate, pick: the four functions put together."""
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,12 +11,13 @@ from finegold.dedup import mark_duplicates
 from finegold.errors import BudgetError, ConfigError
 from finegold.samples import Exclusion
 from finegold.selection.assemble import assemble
+from finegold.selection.groups import Groups, comparable_quality, group_quotas
 from finegold.selection.options import check_budget
 from finegold.selection.plugins import ALLOCATORS, PICKERS
 from finegold.selection.pool import Pool, by_quality
 from finegold.selection.preset import Preset
 from finegold.selection.row_quality import RowQuality, compute_quality
-from finegold.selection.selection import ClusterCount, SelectedRows, SelectionInputs
+from finegold.selection.selection import ClusterCount, GroupCount, SelectedRows, SelectionInputs
 
 
 def select(
@@ -30,7 +32,8 @@ def select(
 
     Rows are sorted by id first, so the answer does not depend on their order and ties go to the smaller id.
     Where the picker compares images, rows without one are a part of their own, and the best of them are
-    taken.
+    taken. With groups, each group is chosen from by itself, up to its quota: clusters, `drop` and the picker
+    then see the rows of one group.
 
     Args:
         inputs: What is known about the rows.
@@ -51,11 +54,15 @@ def select(
     order = np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
     rows = compute_quality(inputs, order, preset, weights)
     check_budget(size, len(rows.usable))
+    rows = _comparable(inputs, rows, preset)
     rows, duplicates = _without_duplicates(inputs, rows, size)
-    eligible = _eligible(rows.quality, len(rows.usable), preset.drop, size)
+    groups = _groups(inputs, rows.usable, preset)
+    parts, mixed = _parts(groups, len(rows.usable), preset, size)
+    eligible = np.sort(np.concatenate([_eligible(rows.quality, part, preset.drop) for part in parts]))
     pool, imageless, notes = assemble(inputs, order, rows, eligible, preset)
-    quotas = ALLOCATORS[preset.allocate](pool, size)
-    chosen = eligible[_pick(pool, quotas, imageless, preset, seed)]
+    picked, quotas = _choose(pool, imageless, eligible, parts, preset, seed)
+    chosen = eligible[picked]
+    notes = (*mixed, *notes)
     if len(eligible) < len(rows.usable):
         left = len(rows.usable) - len(eligible)
         notes = (*notes, f"The {left} rows of lowest quality were not chosen from.")
@@ -72,6 +79,7 @@ def select(
         () if labels is None else _counts(labels, usable, chosen, quotas, preset),
         excluded | duplicates,
         notes,
+        () if groups is None else _group_counts(groups, chosen, parts),
     )
 
 
@@ -107,14 +115,86 @@ def _without_duplicates(
     return kept, {ids[row]: exclusion for row, exclusion in marked.items()}
 
 
-def _eligible(quality: Floats | None, n: int, drop: float, size: int) -> Ints:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Rows that are chosen from by themselves: a group, or the whole pool.
+
+    Attributes:
+        name: Name of the group; None for the whole pool.
+        rows: Positions among the usable rows, ascending.
+        quota: Rows to choose from them.
+    """
+
+    name: str | None
+    rows: Ints
+    quota: int
+
+    def stream(self, seed: int, part: int) -> list[int]:
+        """Seed of the draws in one part of it: other groups and parts change nothing."""
+        if self.name is None:
+            return [seed, part]
+        return [seed, part, int(hashlib.sha256(self.name.encode()).hexdigest()[:15], 16)]
+
+
+def _groups(inputs: SelectionInputs, usable: Ints, preset: Preset) -> Groups | None:
+    if not preset.group_by:
+        return None
+    if inputs.groups is None:
+        raise ConfigError(
+            f"preset '{preset.name}' groups rows by {', '.join(preset.group_by)}, and the rows have no groups"
+        )
+    return Groups.of([inputs.groups[i] for i in usable])
+
+
+def _comparable(inputs: SelectionInputs, rows: RowQuality, preset: Preset) -> RowQuality:
+    """The rows with a quality that can be compared from group to group, if the preset wants that."""
+    groups = _groups(inputs, rows.usable, preset)
+    if groups is None or rows.quality is None or preset.group_quality == "none":
+        return rows
+    said = {"rank": "its rank in", "calibrated": "calibrated to the same distribution in"}[
+        preset.group_quality
+    ]
+    note = f"The quality of a row is {said} its group ({', '.join(preset.group_by)})."
+    quality = comparable_quality(rows.quality, groups, preset.group_quality)
+    return replace(rows, quality=quality, notes=(*rows.notes, note))
+
+
+def _parts(groups: Groups | None, n: int, preset: Preset, size: int) -> tuple[list[_Part], tuple[str, ...]]:
+    """The groups of the n rows with their quotas and notes on them, or the whole pool."""
+    if groups is None or preset.mixture == "none":
+        return [_Part(None, np.arange(n), size)], ()
+    quotas, notes = group_quotas(preset.mixture or "proportional", groups, size)
+    parts = [
+        _Part(name, np.flatnonzero(groups.labels == at), int(quotas[at]))
+        for at, name in enumerate(groups.names)
+    ]
+    return [part for part in parts if part.quota], notes
+
+
+def _eligible(quality: Floats | None, part: _Part, drop: float) -> Ints:
     """Positions among the usable rows that are chosen from, ascending."""
     if quality is None or drop == 0:
-        return np.arange(n)
-    return np.sort(by_quality(quality)[: max(size, n - int(drop * n))])
+        return part.rows
+    n = len(part.rows)
+    return part.rows[np.sort(by_quality(quality[part.rows])[: max(part.quota, n - int(drop * n))])]
 
 
-def _pick(pool: Pool, quotas: Ints, imageless: set[int], preset: Preset, seed: int) -> Ints:
+def _choose(
+    pool: Pool, imageless: set[int], eligible: Ints, parts: list[_Part], preset: Preset, seed: int
+) -> tuple[Ints, Ints]:
+    """Positions in the pool that are chosen, and the quota of each cluster over all groups."""
+    chosen: list[Ints] = []
+    total = np.zeros(len(pool.sizes()), dtype=np.int64)
+    for part in parts:
+        rows = np.flatnonzero(np.isin(eligible, part.rows))
+        inner = pool if part.name is None else pool.subset(rows)
+        quotas = ALLOCATORS[preset.allocate](inner, part.quota)
+        chosen.append(rows[_pick(inner, quotas, imageless, preset, part, seed)])
+        total[: len(quotas)] += quotas
+    return np.concatenate(chosen), total
+
+
+def _pick(pool: Pool, quotas: Ints, imageless: set[int], preset: Preset, group: _Part, seed: int) -> Ints:
     """Positions in the pool, part by part."""
     parts = np.split(np.argsort(pool.labels, kind="stable"), np.cumsum(pool.sizes())[:-1])
     picked: list[Ints] = []
@@ -123,13 +203,23 @@ def _pick(pool: Pool, quotas: Ints, imageless: set[int], preset: Preset, seed: i
             continue
         rows = parts[part]
         # One stream a part: how many numbers one part draws changes nothing in another.
-        rng = np.random.default_rng([seed, part])
+        rng = np.random.default_rng(group.stream(seed, part))
         if part in imageless:
             inner = PICKERS["top"](pool.subset(rows), int(quota), rng)
         else:
             inner = PICKERS[preset.pick](pool.subset(rows), int(quota), rng, **preset.pick_parameters)
         picked.append(rows[inner])
     return np.concatenate(picked)
+
+
+def _group_counts(groups: Groups, chosen: Ints, parts: list[_Part]) -> tuple[GroupCount, ...]:
+    quotas = {part.name: part.quota for part in parts}
+    together = None in quotas
+    selected = groups.take(chosen).sizes().tolist()
+    return tuple(
+        GroupCount(name, size, None if together else quotas.get(name, 0), count)
+        for name, size, count in zip(groups.names, groups.sizes().tolist(), selected, strict=True)
+    )
 
 
 def _rank(quality: Floats | None, chosen: Ints, n: int) -> Ints:

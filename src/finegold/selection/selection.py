@@ -32,6 +32,7 @@ class SelectionInputs:
         quality_name: What to call that quality in notes and messages.
         dedup: Which duplicates are excluded before the choice; None keeps them.
         contents: Hashes of images and texts, for the passes that compare them exactly.
+        groups: Name of the group of each row, for a preset with `group_by`.
     """
 
     ids: Sequence[str]
@@ -45,6 +46,7 @@ class SelectionInputs:
     quality_name: str = "quality"
     dedup: Dedup | None = None
     contents: Contents | None = None
+    groups: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,23 @@ class ClusterCount:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupCount:
+    """A group: rows that could be chosen, rows that were.
+
+    Attributes:
+        group: Its name.
+        size: Usable rows in it.
+        quota: Rows that it was to give; None if rows were chosen from all groups together.
+        selected: Rows that it gave.
+    """
+
+    group: str
+    size: int
+    quota: int | None
+    selected: int
+
+
+@dataclass(frozen=True, slots=True)
 class SelectedRows:
     """Which rows were chosen, and from what.
 
@@ -79,6 +98,7 @@ class SelectedRows:
         clusters: Clusters by label; empty without clusters.
         excluded: Why rows that came in could not be chosen, by id: no quality, or duplicates.
         notes: What a reader must know.
+        groups: Groups by name; empty without groups.
     """
 
     preset: Preset
@@ -90,6 +110,7 @@ class SelectedRows:
     clusters: tuple[ClusterCount, ...]
     excluded: Mapping[str, Exclusion]
     notes: tuple[str, ...]
+    groups: tuple[GroupCount, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:

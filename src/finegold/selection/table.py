@@ -1,6 +1,6 @@
 """The table of a selection: every row of the pool, chosen or not or excluded, with all that decided it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ SCHEMA = pa.schema(
         ("duplicate_of", pa.string()),
         ("source", pa.string()),
         ("kind", pa.string()),
+        ("group", pa.string()),
         ("cluster", pa.int64()),
         ("quality", pa.float64()),
         ("rank", pa.int64()),
@@ -37,11 +38,12 @@ indicator follows.
 
 `status` is `selected`, `not selected` or `excluded`; `code` and `reason` say why a row is excluded,
 `duplicate_of` which row stays in its place. `source` and `kind` are what rows are grouped by, null where a
-record cannot be read. `rank` 1 is the chosen row of highest quality, null for the others. `row` is the
-position in the dataset, `place` says where that is. A number that is missing is null.
+record cannot be read; `group` is the group that the row was chosen in, null without groups. `rank` 1 is the
+chosen row of highest quality, null for the others. `row` is the position in the dataset, `place` says where
+that is. A number that is missing is null.
 """
 
-NEWER_COLUMNS = frozenset({"source", "kind"})
+NEWER_COLUMNS = frozenset({"source", "kind", "group"})
 """Columns that tables of an older finegold lack."""
 
 
@@ -67,12 +69,19 @@ class Candidates:
     embeddings: Vectors | None
     excluded: dict[int, Exclusion]
 
+    @property
+    def groups(self) -> list[str]:
+        """Name of the group of each row; all None without groups."""
+        found: list[str] = self.samples["group"].take(self.rows).to_pylist()
+        return found
+
 
 def gather(
     samples: PartTable,
     scores: Mapping[str, PartTable],
     clusters: ClusterTable | None = None,
     embeddings: PartTable | None = None,
+    groups: Sequence[str] | None = None,
 ) -> Candidates:
     """Join the tables of a run by sample id.
 
@@ -84,10 +93,13 @@ def gather(
         scores: Finished table of each indicator.
         clusters: Labels of the embedded rows.
         embeddings: Finished table of the embedding step.
+        groups: Name of the group of every row of the dataset; None without groups.
     """
     columns = ["row", "sample_id", "place", "status", "code", "reason", "content_hash", "n_images"]
     columns += ["source", "kind"]
     table = samples.read(columns)
+    column = pa.nulls(len(table), pa.string()) if groups is None else pa.array(groups, pa.string())
+    table = table.append_column("group", column)
     bad = table.filter(pc.not_equal(table["status"], "ok")).select(["row", "code", "reason"]).to_pylist()
     excluded = {entry["row"]: Exclusion(entry["code"], entry["reason"]) for entry in bad}
     good = table.filter(pc.equal(table["status"], "ok"))
@@ -163,6 +175,7 @@ def selection_table(candidates: Candidates, selected: SelectedRows) -> pa.Table:
         "duplicate_of": pa.array(duplicate_of, pa.string()),
         "source": samples["source"],
         "kind": samples["kind"],
+        "group": samples["group"],
         "cluster": _spread(candidates.labels, candidates.rows, n, pa.int64()),
         "quality": pa.array(quality, pa.float64(), mask=np.isnan(quality)),
         "rank": pa.array(rank, pa.int64(), mask=rank == 0),

@@ -1,6 +1,7 @@
 """The rows of a run, and the steps that go over all of them: check, score, embed."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,9 +14,11 @@ from finegold.engines import Compute
 from finegold.errors import DataError
 from finegold.run import PartTable, RunFolder, fingerprint
 from finegold.samples import Dataset
+from finegold.samples.attributes import read_attribute
 from finegold.samples.step import dataset_fingerprint, ingest
 from finegold.scorers import Context, Scorer
 from finegold.scorers.step import score, scores_table
+from finegold.selection.groups import join_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,18 @@ class Rows:
             data=self.sequence,
             batch_size=self.compute.batch_size,
             workers=self.compute.workers,
+        )
+
+    def groups(self, attributes: Sequence[str]) -> list[str] | None:
+        """Name of the group of every row by these attributes; None without attributes.
+
+        Raises:
+            ConfigError: If no row has one of them.
+        """
+        if not attributes:
+            return None
+        return join_groups(
+            [read_attribute(self.folder, self.dataset, self.table, name) for name in attributes]
         )
 
     def hash_images(self) -> PartTable:

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+
 from finegold.clustering import Method
 from finegold.clustering.table import ClusterTable, cluster_run
 from finegold.encoders import load_encoder
@@ -181,14 +183,29 @@ class Run:
         with self.folder.writing():
             # Before the hours of scoring, not after.
             parse_size(settings.size, int(self.rows().usable.sum()))
+            settings = replace(settings, preset=self._mixed(settings.preset))
             selection = self._chosen(settings, self._tables().find(settings, making))
             selection.keep()
             return selection
 
+    def _mixed(self, preset: Preset) -> Preset:
+        """The preset, with the weights of the data's sources if it states no groups and no mixture itself."""
+        weights = self.dataset.weights
+        if weights is None or preset.group_by or preset.mixture is not None:
+            return preset
+        there = set(
+            self.rows()
+            .table.read(["source", "status"])
+            .filter(pc.field("status") == "ok")["source"]
+            .to_pylist()
+        )
+        return preset.mixed(("source",), {name: weight for name, weight in weights.items() if name in there})
+
     def _chosen(self, settings: SelectionSettings, tables: SelectionTables) -> Selection:
         rows, preset = self.rows(), settings.preset
         with self.folder.step("select", preset=preset.name, size=settings.size, seed=settings.seed):
-            candidates = gather(rows.table, tables.scores, tables.clusters, tables.embeddings)
+            groups = rows.groups(preset.group_by)
+            candidates = gather(rows.table, tables.scores, tables.clusters, tables.embeddings, groups)
             quality = given_quality(self.folder, preset, candidates, settings.files)
             graph, targets = tables.graph, tables.targets
             inputs = SelectionInputs(
@@ -201,6 +218,7 @@ class Run:
                 targets=None if targets is None else targets.vectors,
                 dedup=settings.dedup,
                 contents=tables.contents(rows, candidates.ids),
+                groups=None if groups is None else candidates.groups,
             )
             if quality is not None:
                 inputs = replace(inputs, quality=quality.values, quality_name=quality.name)
@@ -222,7 +240,13 @@ class Run:
         """Choose with every preset, and measure what each chose; see `compare_presets`."""
         with self.folder.writing():
             return compare_presets(
-                self._tables(), self._chosen, presets, size, seeds=seeds, labels=labels, settings=settings
+                self._tables(),
+                self._chosen,
+                [self._mixed(preset) for preset in presets],
+                size,
+                seeds=seeds,
+                labels=labels,
+                settings=settings,
             )
 
     def selection(self, path: str | Path) -> Selection:

@@ -1,5 +1,6 @@
 """A selection: which rows of a run were chosen, and why."""
 
+from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,6 +25,7 @@ from finegold.selection.manifest import (
     Counts,
     DatasetInfo,
     DedupInfo,
+    GroupInfo,
     Manifest,
     ScorerInfo,
     chosen_rows,
@@ -211,6 +213,7 @@ def build_manifest(
     )
     counts = dict(zip(excluded["code"].to_pylist(), excluded["count_all"].to_pylist(), strict=True))
     size = int(np.count_nonzero(selected.rank))
+    rows_in = Counter(table["group"].to_pylist())
     return Manifest(
         finegold=__version__,
         libraries=library_versions(),
@@ -259,6 +262,16 @@ def build_manifest(
         clusters=[
             ClusterInfo(cluster=c.cluster, size=c.size, quota=c.quota, selected=c.selected)
             for c in selected.clusters
+        ],
+        groups=[
+            GroupInfo(
+                group=one.group,
+                rows_in=rows_in[one.group],
+                size=one.size,
+                quota=one.quota,
+                selected=one.selected,
+            )
+            for one in selected.groups
         ],
         notes=notes,
         rows=chosen_rows(table, sorted(tables.scores)) if size <= MOST_ROWS else [],

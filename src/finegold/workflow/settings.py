@@ -1,18 +1,22 @@
 """What a selection is asked for: preset, size, weights, seed, tables and files."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from finegold.dedup import Dedup, parse_dedup
 from finegold.errors import ConfigError
 from finegold.instructiongpt4 import read_selector
 from finegold.scorers import uses_encoder
+from finegold.selection.groups import GroupQuality, Mixture, parse_mixture
 from finegold.selection.learned import read_pairs
 from finegold.selection.options import parse_weights
 from finegold.selection.preset import FILES, Preset, find_preset
+
+MIXING = ("group_by", "mixture", "group_quality")
+"""Fields of a preset that options replace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +76,14 @@ class SelectionSettings:
             preset: A preset, its name, or a `.toml` file.
             size: A number, or text.
             weights: A mapping, or text such as `clip=1,length=0.5`.
-            others: Further attributes.
+            others: Further attributes; and `group_by`, `mixture` and `group_quality`, which take the place of
+                those of the preset, as values or as texts such as `source,kind` and `vqa=0.5,*=0.5`.
 
         Raises:
             ConfigError: If a name or text is wrong, or the preset lacks a file.
         """
-        known = [field.name for field in fields(cls)[3:]]
+        mixing = {name: others.pop(name, None) for name in MIXING}
+        known = [*(field.name for field in fields(cls)[3:]), *MIXING]
         unknown = sorted(set(others) - set(known))
         if unknown:
             raise ConfigError(f"a selection has no setting '{unknown[0]}': give one of {', '.join(known)}")
@@ -86,7 +92,7 @@ class SelectionSettings:
         if isinstance(others.get("scores"), str):
             others["scores"] = (others["scores"],)
         found = cls(
-            find_preset(preset) if isinstance(preset, str) else preset,
+            mixed(find_preset(preset) if isinstance(preset, str) else preset, **mixing),
             str(size),
             parse_weights(weights) if isinstance(weights, str) else weights,
             **others,
@@ -121,6 +127,29 @@ class SelectionSettings:
     def uses_encoder(self) -> bool:
         """Whether an image-text encoder is needed, for embeddings or for an indicator."""
         return self.needs_embeddings or any(uses_encoder(name) for name in self.indicators)
+
+
+def mixed(
+    preset: Preset,
+    group_by: str | Sequence[str] | None = None,
+    mixture: Mixture | None = None,
+    group_quality: str | None = None,
+) -> Preset:
+    """A preset with other groups, another mixture or another quality in groups, from values or texts.
+
+    Raises:
+        ConfigError: If one of them cannot be read.
+    """
+    if group_quality is not None and group_quality not in get_args(GroupQuality):
+        raise ConfigError(
+            f"the group quality '{group_quality}' is unknown: give one of {', '.join(get_args(GroupQuality))}"
+        )
+    names = (group_by or "").split(",") if isinstance(group_by, str | None) else group_by
+    return preset.mixed(
+        tuple(name.strip() for name in names if name.strip()),
+        parse_mixture(mixture) if isinstance(mixture, str) else mixture,
+        cast("GroupQuality | None", group_quality),
+    )
 
 
 _PURPOSES = {

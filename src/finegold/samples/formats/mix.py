@@ -84,6 +84,10 @@ class MixDataset(Dataset):
             )
         self.sources = read_sources(file)
         self.parts = [_open(file, one, source) for one in self.sources]
+        if self.weights and source.source_field:
+            raise ConfigError(
+                f"{file} has weights for its sources, and --source-field names others: omit one"
+            )
         super().__init__(source, ImageRoot(None))
 
     @classmethod
@@ -140,6 +144,11 @@ class MixDataset(Dataset):
             source = (field_text(part.fields(inner), field) if field else None) or name
             sample = Sample(f"{name}/{sample.id}", images, sample.turns, sample.record, source)
         return replace(found, index=index, sample=sample, id=f"{name}/{found.id}")
+
+    def fields(self, record: Any) -> Any:
+        """The fields of the record in its source."""
+        number, _, inner = record
+        return self.parts[number].fields(inner)
 
     def locate(self, name: str) -> Path | None:
         """The image file of a source that an image name means now."""

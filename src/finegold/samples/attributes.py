@@ -1,0 +1,60 @@
+"""Attributes: what rows are grouped by - their source, their kind, or a field of the record."""
+
+from collections.abc import Callable
+from itertools import islice
+
+import numpy as np
+import pyarrow as pa
+
+from finegold.errors import ConfigError
+from finegold.run import PART_ROWS, Parts, PartTable, RunFolder, fill
+from finegold.samples.dataset import Dataset
+from finegold.samples.exclusions import RowError
+from finegold.samples.sources import field_text
+
+OWN = ("source", "kind")
+"""Attributes that are columns of the samples table."""
+SCHEMA = pa.schema([("row", pa.int64()), ("value", pa.string())])
+
+
+def read_attribute(run: RunFolder, dataset: Dataset, samples: PartTable, name: str) -> list[str | None]:
+    """An attribute of every row, in dataset order; None where a row has none.
+
+    Args:
+        run: Keeps the values of a field, which are read once.
+        dataset: The dataset.
+        samples: Its finished samples table.
+        name: `source`, `kind`, or a field of the record as `sources.field_text` finds it.
+
+    Raises:
+        ConfigError: If no row has the field.
+    """
+    if name in OWN:
+        own: list[str | None] = samples.read([name])[name].to_pylist()
+        return own
+    table = run.table("attributes", name, {"samples": samples.fingerprint, "field": name}, SCHEMA)
+
+    def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
+        first = missing[0]
+        records = enumerate(dataset.records(first * PART_ROWS), first * PART_ROWS)
+        for part in range(first, missing[-1] + 1):
+            rows = list(islice(records, PART_ROWS))
+            values = [
+                None if isinstance(record, RowError) else field_text(dataset.fields(record), name)
+                for _, (_, record) in rows
+            ]
+            advance(len(rows))
+            yield part, pa.table({"row": [row for row, _ in rows], "value": values}, schema=SCHEMA)
+
+    every = np.ones(len(samples.read(["row"])), np.bool_)
+    values: list[str | None] = (
+        fill(run, table, make, usable=every, step="attribute", label=f"Reading {name}")
+        .read(["value"])["value"]
+        .to_pylist()
+    )
+    if not any(values):
+        raise ConfigError(
+            f"no row has a field '{name}' to group by: give source, kind or a field of the records, such as "
+            "meta.dataset"
+        )
+    return values

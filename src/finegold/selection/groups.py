@@ -1,0 +1,209 @@
+"""Groups of rows - sources, kinds, any field of the record - and how a selection is mixed of them."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from math import isfinite
+from typing import Literal
+
+import numpy as np
+
+from finegold.arrays import Floats, Ints
+from finegold.errors import ConfigError
+from finegold.selection.shares import share_out
+
+GroupQuality = Literal["none", "rank", "calibrated"]
+Mixture = str | Mapping[str, float]
+"""How the budget is shared among groups: a key of `SHARES`, `none`, or weights by name of group."""
+JOINED = ":"
+"""Stands between the attributes in the name of a group: `coco:yes-no`."""
+OTHERS = "*"
+SHARES: dict[str, Callable[[Floats], Floats]] = {
+    "proportional": lambda sizes: sizes,
+    "square-root": np.sqrt,
+    "equal": lambda sizes: (sizes > 0).astype(np.float64),
+}
+"""Shares of groups by their sizes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The groups of some rows.
+
+    Attributes:
+        names: Their names, sorted.
+        labels: Shape (n,), the group of each row, a position in `names`.
+    """
+
+    names: tuple[str, ...]
+    labels: Ints
+
+    @classmethod
+    def of(cls, values: Sequence[str]) -> "Groups":
+        """The groups of rows by the names of their groups."""
+        names = tuple(sorted(set(values)))
+        place = {name: at for at, name in enumerate(names)}
+        return cls(names, np.array([place[value] for value in values], dtype=np.int64))
+
+    def sizes(self) -> Ints:
+        """Rows of each group."""
+        return np.bincount(self.labels, minlength=len(self.names)).astype(np.int64)
+
+    def take(self, rows: Ints) -> "Groups":
+        """The groups of some of the rows; all names stay."""
+        return Groups(self.names, self.labels[rows])
+
+
+def group_quotas(mixture: Mixture, groups: Groups, budget: int) -> tuple[Ints, tuple[str, ...]]:
+    """Share a budget among groups.
+
+    A group that has fewer rows than its quota gives all of them. The rest goes to the other groups, in
+    proportion to their shares, again and again; groups of share 0 give rows only when all others are empty.
+
+    Args:
+        mixture: How.
+        groups: The groups of the rows that can be chosen, at least `budget`.
+        budget: Rows to share out.
+
+    Returns:
+        Rows that each group gives, and notes on groups that cannot give their share.
+
+    Raises:
+        ConfigError: If a weight is for a group that is not there.
+    """
+    sizes = groups.sizes()
+    shares = group_shares(mixture, groups.names, sizes)
+    quotas = share_out(shares, sizes, budget)
+    wanted = shares / shares.sum() * budget
+    short = [
+        f"{name} ({size:,} rows, share {share:.0f})"
+        for name, size, share in zip(groups.names, sizes, wanted, strict=True)
+        if share >= size + 1
+    ]
+    unasked = [
+        name for name, quota, share in zip(groups.names, quotas, shares, strict=True) if quota > share == 0
+    ]
+    notes = []
+    if short:
+        notes.append(f"Groups with fewer rows than their share, which others filled up: {', '.join(short)}.")
+    if unasked:
+        notes.append(f"Groups of share 0 that gave rows, since all others are empty: {', '.join(unasked)}.")
+    return quotas, tuple(notes)
+
+
+def group_shares(mixture: Mixture, names: Sequence[str], sizes: Ints) -> Floats:
+    """The share of each group, in proportion.
+
+    A weight is that of all groups that its name matches together; they divide it in proportion to their
+    rows. A name is that of a group, or a pattern such as `coco:*`. A group belongs to its own name, else to
+    the first pattern that matches it, else to `*`, else it has share 0.
+
+    Raises:
+        ConfigError: If a name matches no group, or every matching weight is 0.
+    """
+    if isinstance(mixture, str):
+        return SHARES[mixture](sizes.astype(np.float64))
+    patterns = [name for name in mixture if name != OTHERS]
+    found = [
+        name if name in mixture else next((one for one in patterns if fnmatchcase(name, one)), OTHERS)
+        for name in names
+    ]
+    unmatched = sorted(set(patterns) - set(found))
+    if unmatched:
+        raise ConfigError(
+            f"the mixture names '{unmatched[0]}', and the groups are {', '.join(names)}: name some of these"
+        )
+    totals = {
+        name: sum(size for one, size in zip(found, sizes, strict=True) if one == name) for name in found
+    }
+    shares = np.array(
+        [
+            mixture.get(one, 0.0) * size / max(1, totals[one])
+            for one, size in zip(found, sizes.tolist(), strict=True)
+        ]
+    )
+    if not shares.any():
+        raise ConfigError("the mixture gives every group weight 0: give some group a weight")
+    return shares
+
+
+def check_mixture(mixture: Mixture | None) -> None:
+    """Raise ConfigError unless it is a mixture or None."""
+    if isinstance(mixture, str):
+        if mixture != "none" and mixture not in SHARES:
+            raise ConfigError(
+                f"the mixture '{mixture}' is unknown: give {', '.join(SHARES)}, none, or weights such as "
+                "captions=0.3,vqa=0.5,*=0.2"
+            )
+    elif mixture is not None:
+        weights = list(mixture.values())
+        if not all(isfinite(weight) and weight >= 0 for weight in weights) or not any(weights):
+            raise ConfigError(
+                f"the mixture {dict(mixture)} holds a weight that is no number from 0 on, or only 0: give "
+                "some group a weight"
+            )
+
+
+def parse_mixture(text: str) -> Mixture:
+    """Read `proportional`, or `captions=0.3,vqa=0.5,*=0.2`.
+
+    Raises:
+        ConfigError: If the text is neither.
+    """
+    if "=" not in text:
+        check_mixture(text.strip())
+        return text.strip()
+    weights: dict[str, float] = {}
+    for piece in text.split(","):
+        name, _, value = (part.strip() for part in piece.rpartition("="))
+        try:
+            number = float(value)
+        except ValueError:
+            number = float("nan")
+        if not name or not isfinite(number):
+            raise ConfigError(
+                f"the mixture '{text}' cannot be read at '{piece}': write it as captions=0.3,vqa=0.5,*=0.2"
+            )
+        if name in weights:
+            raise ConfigError(f"the mixture '{text}' names '{name}' twice: give each group one weight")
+        weights[name] = number
+    check_mixture(weights)
+    return weights
+
+
+def comparable_quality(quality: Floats, groups: Groups, how: GroupQuality) -> Floats:
+    """Quality that can be compared from group to group.
+
+    `rank` is the place of a row in its group, (r - 1/2) / n for the r-th lowest of n rows, so above 0 and
+    below 1; equal rows share the mean of their ranks. `calibrated` is the quality that has this rank in all
+    groups together: each group then has the distribution of the whole.
+    """
+    if how == "none":
+        return quality
+    ranks = np.zeros(len(quality))
+    for group in range(len(groups.names)):
+        rows = np.flatnonzero(groups.labels == group)
+        if len(rows):
+            _, inverse, counts = np.unique(quality[rows], return_inverse=True, return_counts=True)
+            ranks[rows] = (np.cumsum(counts) - counts / 2)[inverse] / len(rows)
+    if how == "rank":
+        return ranks
+    calibrated: Floats = np.quantile(quality, ranks) if len(quality) else ranks
+    return calibrated
+
+
+def join_groups(columns: Sequence[Sequence[str | None]]) -> list[str]:
+    """Names of the rows' groups from their attributes, `unknown` where a row lacks one."""
+    return [JOINED.join(value or "unknown" for value in values) for values in zip(*columns, strict=True)]
+
+
+def skew(pool: Iterable[str], chosen: Iterable[str]) -> float:
+    """How far the mixture of the chosen rows is from that of the pool: 0 equal, 1 disjoint.
+
+    The total variation distance: half of the sum over groups of the differences between their shares.
+    """
+    one, other = Counter(pool), Counter(chosen)
+    if not one or not other:
+        return 0.0
+    return sum(abs(one[n] / one.total() - other[n] / other.total()) for n in one | other) / 2
