@@ -30,6 +30,8 @@ def show_selection(selection: "Selection", out: Path, *, link: bool) -> None:
         print(f"  excluded for {len(counts.excluded) - SHOWN_CODES} other reasons: see the report")
     if manifest.clusters:
         print("  from clusters: " + ", ".join(f"{c.selected} of {c.size:,}" for c in manifest.clusters))
+    for line in _mixture_line(selection):
+        print(line)
     if manifest.configuration.weights:
         weights = manifest.configuration.weights.items()
         print("  weights: " + ", ".join(f"{name}={value:g}" for name, value in weights))
@@ -39,6 +41,20 @@ def show_selection(selection: "Selection", out: Path, *, link: bool) -> None:
     print(f"Selection   {shown(out / MANIFEST)}")
     print(f"Report      {shown(out / REPORT)}")
     print(f"Run folder  {shown(selection.run.path)}")
+
+
+def _mixture_line(selection: "Selection") -> list[str]:
+    """The shares of the groups in the pool and in the selection on one line; none if there is one group."""
+    from finegold.selection.mixture import mixture_tables
+
+    tables = mixture_tables(selection.table, selection.manifest.configuration.preset.get("group_by", ()))
+    if not tables:
+        return []
+    table = tables[0] if selection.manifest.groups else tables[-1]
+    parts = [f"{line.name} {line.share_in:.0%} to {line.share_out:.0%}" for line in table.lines[:SHOWN_CODES]]
+    more = len(table.lines) - len(parts)
+    parts += [f"and {more:,} more"] if more else []
+    return [f"  mixture by {table.attribute}: {printable(', '.join(parts))} (skew {table.skew:.2f})"]
 
 
 def show_plan_lines(lines: list[tuple[str, str]]) -> None:

@@ -27,7 +27,8 @@ class PresetFigures:
         version: Its version.
         seeds: How many ran; one for a preset that draws nothing at random.
         figures: Estimate of each figure: `mean <indicator>`, `cluster coverage`, `distance`,
-            `near duplicates`, `seconds`, and with labels `bad` and `is <label>`, shares from 0 to 1.
+            `near duplicates`, `skew` (of kinds, or of the good labels), `seconds`, and with labels `bad` and
+            `is <label>`, shares from 0 to 1.
         chosen: Ids of the first seed's selection, by rank.
     """
 

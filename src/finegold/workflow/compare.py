@@ -14,6 +14,7 @@ from finegold.errors import ConfigError, DataError
 from finegold.run import PartTable, fingerprint, write_record
 from finegold.selection import compare as figures
 from finegold.selection.compare import PresetComparison, PresetFigures
+from finegold.selection.groups import skew
 from finegold.selection.preset import Preset, find_preset, preset_names
 from finegold.selection.table import Candidates, gather
 from finegold.statistics import student_t
@@ -171,6 +172,8 @@ class _Measuring:
         self._at = {key: index for index, key in enumerate(everything.ids)}
         self._indicators = {name: self._column(table) for name, table in scores.items()}
         self._labels = labels
+        kinds = everything.samples["kind"].take(everything.rows).to_pylist()
+        self._kinds = dict(zip(everything.ids, kinds, strict=True))
 
     def _column(self, table: PartTable) -> Floats:
         """An indicator's values in the order of the pool; NaN where there is none."""
@@ -192,7 +195,7 @@ class _Measuring:
         if everything.embeddings is not None:
             found["distance"] = figures.embedding_distance(everything.embeddings, chosen)
             found["near duplicates"] = figures.near_duplicates(everything.embeddings, chosen)
-        return _finite(found) | self._shares(ids)
+        return _finite(found) | self._skew(ids) | self._shares(ids)
 
     def pool(self) -> dict[str, float]:
         """The figures of the whole pool that make sense for it."""
@@ -201,6 +204,16 @@ class _Measuring:
     def _means(self, chosen: Ints) -> dict[str, float]:
         means = figures.indicator_means(self._indicators, chosen)
         return {f"mean {name}": value for name, value in means.items()}
+
+    def _skew(self, ids: Sequence[str]) -> dict[str, float]:
+        """Skew of the good rows' labels, or of the kinds where nothing is labelled; none of a single one."""
+        names = self._kinds
+        if self._labels is not None:
+            labels, good = self._labels.by_id, self._labels.good
+            names = {key: labels[key] for key in self._everything.ids if labels.get(key) in good}
+        if len(set(names.values())) < 2:
+            return {}
+        return {"skew": skew(names.values(), [names[key] for key in ids if key in names])}
 
     def _shares(self, ids: Sequence[str]) -> dict[str, float]:
         if self._labels is None:

@@ -67,3 +67,13 @@ def test_excluded_rows_are_counted_even_where_they_are_not_listed(made: Made) ->
         ("missing-image", 40, MOST_EXCLUDED),
         ("empty-answer", 1, 1),
     ]
+
+
+def test_the_mixture_stands_in_the_page(made: Made) -> None:
+    report = made(count=60, size=6)
+    (section,) = values(report)["sections"]
+    assert section.title == "Mixture"
+    kinds = report["table"].filter(pc.is_valid(report["table"]["rank"]))["kind"].to_pylist()
+    assert "<h3>By source, skew" in section.body
+    cells = f"<bdi>writing</bdi></th><td>21</td><td>20</td><td>{kinds.count('writing')}</td>"
+    assert cells in section.body

@@ -63,3 +63,16 @@ def test_rows_without_a_place_are_counted() -> None:
     assert (found["data"]["id"], found["unplaced"], found["data"]["quality"]) == (["a", "c"], 1, [None, 2.0])
     assert (found["data"]["x"], found["data"]["y"]) == ([0, 500], [1000, 250])
     assert map_points(PoolRows(("a",), np.array([1]), xy=np.full((1, 2), np.nan))) is None
+
+
+def test_rows_chosen_by_group_are_compared_with_their_group() -> None:
+    rows = PoolRows(
+        ids=("a", "b", "c", "d"),
+        rank=np.array([1, 0, 2, 0]),
+        quality=np.array([0.9, 0.8, 0.3, 0.1]),
+        labels=np.array([0, 0, 0, 0]),
+        groups=("vqa", "vqa", "captions", "captions"),
+    )
+    misses = near_misses(rows, [2], 4, {"captions": 1, "vqa": 1})
+    assert [rows.ids[row] for row, _ in misses] == ["b", "d"]
+    assert misses[0][1].startswith("Group vqa had room for 1, and 1 of its rows have a higher quality")

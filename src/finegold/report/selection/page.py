@@ -21,10 +21,12 @@ from finegold.report.selection.sections import (
     Section,
     duplicate_groups,
     duplicates_section,
+    mixture_section,
 )
 from finegold.report.text import number
 from finegold.scorers import scorer_label
 from finegold.selection.manifest import Manifest
+from finegold.selection.mixture import mixture_tables
 from finegold.selection.preset import Preset
 from finegold.selection.table import EXCLUDED
 
@@ -82,7 +84,8 @@ def report_values(
             f"{len(manifest.clusters)} clusters: give the two files of one selection"
         )
     by_rank = rows.by_rank
-    misses = near_misses(rows, [cluster.quota for cluster in manifest.clusters], NEAR_MISSES)
+    by_group = {group.group: group.quota for group in manifest.groups if group.quota is not None}
+    misses = near_misses(rows, [cluster.quota for cluster in manifest.clusters], NEAR_MISSES, by_group)
     labels = () if rows.labels is None else range(len(manifest.clusters))
     examples = [rows.examples(label).tolist() for label in labels]
     by_code: dict[str, list[dict[str, Any]]] = {}
@@ -128,6 +131,7 @@ def report_values(
     ]
     settings = manifest.configuration.dedup_settings()
     chosen = {rows.ids[row] for row in by_rank}
+    mixtures = mixture_tables(table, preset.group_by)
     likes = {key: contents[position[key]] for key in alike}
     return {
         "manifest": manifest,
@@ -146,7 +150,10 @@ def report_values(
             for code, several in sorted(by_code.items(), key=lambda item: (-len(item[1]), item[0]))
         ],
         "map": map_points(rows),
-        "sections": [] if settings is None else [duplicates_section(groups, chosen, likes, str(settings))],
+        "sections": [
+            *([mixture_section(mixtures)] if mixtures else []),
+            *([] if settings is None else [duplicates_section(groups, chosen, likes, str(settings))]),
+        ],
     }
 
 

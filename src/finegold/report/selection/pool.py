@@ -1,6 +1,6 @@
 """The usable rows of a selection as arrays: which were nearly chosen, and what the map draws."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Any
@@ -36,6 +36,7 @@ class PoolRows:
         labels: Shape (n,), cluster of each row, from 0; None without clusters.
         xy: Shape (n, 2), map coordinates in 0..1, NaN where a row has no image; None without embeddings.
         vectors: Shape (n, d), the images' embeddings, NaN where a row has no image; None without embeddings.
+        groups: Name of the group of each row; empty without groups.
     """
 
     ids: Sequence[str]
@@ -44,6 +45,7 @@ class PoolRows:
     labels: Ints | None = None
     xy: Floats | None = None
     vectors: Vectors | None = None
+    groups: Sequence[str] = ()
 
     @classmethod
     def of(cls, table: pa.Table, embedded: tuple[list[str], Vectors, Floats] | None) -> "PoolRows":
@@ -66,6 +68,7 @@ class PoolRows:
             None if not ids or table["cluster"].null_count else table["cluster"].to_numpy().astype(np.int64),
             xy,
             vectors,
+            () if table["group"].null_count else table["group"].to_pylist(),
         )
 
     @property
@@ -95,16 +98,20 @@ def column(table: pa.Table, name: str) -> Floats:
     return found
 
 
-def near_misses(rows: PoolRows, quotas: Sequence[int | None], limit: int) -> list[tuple[int, str]]:
+def near_misses(
+    rows: PoolRows, quotas: Sequence[int | None], limit: int, by_group: Mapping[str, int] | None = None
+) -> list[tuple[int, str]]:
     """The rows that lost by least: their quality lies highest above, or least below, the last one taken.
 
     Each row is compared with the lowest quality that was taken from its cluster, so no row of a cluster that
-    gave nothing is one. If a cluster has no quota, the pool is one cluster.
+    gave nothing is one. If a cluster has no quota, the pool is one cluster. Rows that were chosen by group
+    are compared with those of their group instead.
 
     Args:
         rows: With or without labels; without a quality nothing is near.
         quotas: Quota of each cluster.
         limit: At most this many.
+        by_group: Quota of each group, if rows were chosen by group.
 
     Returns:
         Row and a sentence that says why it was not chosen, smallest gap first; ties by id.
@@ -113,6 +120,11 @@ def near_misses(rows: PoolRows, quotas: Sequence[int | None], limit: int) -> lis
         return []
     ids, quality = rows.ids, rows.quality
     labels = None if None in quotas else rows.labels
+    names = sorted(by_group or ())
+    if names:
+        place = {name: at for at, name in enumerate(names)}
+        labels = np.array([place[name] for name in rows.groups], dtype=np.int64)
+        quotas = [(by_group or {})[name] for name in names]
     groups = np.zeros(len(ids), dtype=np.int64) if labels is None else labels
     found: list[tuple[float, str, int, str]] = []
     for group in np.unique(groups):
@@ -122,6 +134,7 @@ def near_misses(rows: PoolRows, quotas: Sequence[int | None], limit: int) -> lis
             continue
         lowest = float(quality[taken].min())
         where = "the pool" if labels is None else f"cluster {group + 1}"
+        where = f"group {names[group]}" if names else where
         quota = (None if labels is None else quotas[group]) or len(taken)
         for row in nsmallest(limit, left.tolist(), key=lambda row: (-quality[row], ids[row])):
             mine = float(quality[row])

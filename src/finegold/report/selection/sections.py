@@ -9,10 +9,13 @@ from markupsafe import Markup
 
 from finegold.report.html import render_part
 from finegold.selection.compare import PresetComparison
+from finegold.selection.mixture import MixtureTable
 from finegold.statistics import Estimate
 
 GROUPS = 24
 """Groups of duplicates that are shown, the largest first."""
+MOST_GROUPS = 60
+"""Groups of a mixture that are listed, the largest first."""
 DUPLICATES = 6
 """Rows of each group that are shown beside the one that stays."""
 
@@ -91,6 +94,11 @@ def duplicates_section(
         settings=settings,
     )
     return Section("duplicates", "Duplicates excluded", body)
+
+
+def mixture_section(tables: Sequence[MixtureTable]) -> Section:
+    """Tables of the groups that came in and of what was chosen of each."""
+    return Section("mixture", "Mixture", render_part("mixture.html", tables=tables, most=MOST_GROUPS))
 
 
 def comparison_section(result: PresetComparison, name: str) -> Section:

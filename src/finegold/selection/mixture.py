@@ -1,0 +1,79 @@
+"""The mixture of a selection: what sources, kinds and groups came in, and what was chosen of each."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from finegold.selection.groups import skew
+from finegold.selection.table import EXCLUDED
+
+
+@dataclass(frozen=True, slots=True)
+class MixtureLine:
+    """One group of rows.
+
+    Attributes:
+        name: The value of the attribute; `unknown` where rows have none.
+        rows_in: Rows of the pool.
+        usable: Rows that could be chosen.
+        chosen: Rows that were chosen.
+        share_in: Share of the usable rows, 0 to 1.
+        share_out: Share of the chosen rows, 0 to 1.
+    """
+
+    name: str
+    rows_in: int
+    usable: int
+    chosen: int
+    share_in: float
+    share_out: float
+
+
+@dataclass(frozen=True, slots=True)
+class MixtureTable:
+    """The mixture by one attribute.
+
+    Attributes:
+        attribute: `source`, `kind`, or the attributes of the groups.
+        lines: Groups, the one with most usable rows first, then by name.
+        skew: Total variation distance between the usable and the chosen rows: see `groups.skew`.
+    """
+
+    attribute: str
+    lines: tuple[MixtureLine, ...]
+    skew: float
+
+
+def mixture_tables(table: pa.Table, group_by: Sequence[str] = ()) -> list[MixtureTable]:
+    """The mixtures of a selection: by group, by source and by kind, where there are at least two.
+
+    Args:
+        table: The selection's table.
+        group_by: Attributes that it was chosen by.
+    """
+    wanted = {", ".join(group_by): "group"} if group_by else {}
+    wanted |= {name: name for name in ("source", "kind") if name not in wanted}
+    found = [_mixture(table, attribute, column) for attribute, column in wanted.items()]
+    return [one for one in found if len(one.lines) > 1]
+
+
+def _mixture(table: pa.Table, attribute: str, column: str) -> MixtureTable:
+    every = table[column].fill_null("unknown")
+    usable = every.filter(pc.not_equal(table["status"], EXCLUDED)).to_pylist()
+    chosen = every.filter(pc.is_valid(table["rank"])).to_pylist()
+    rows_in, can, did = Counter(every.to_pylist()), Counter(usable), Counter(chosen)
+    lines = [
+        MixtureLine(
+            name,
+            rows_in[name],
+            can[name],
+            did[name],
+            can[name] / max(1, len(usable)),
+            did[name] / max(1, len(chosen)),
+        )
+        for name in sorted(rows_in, key=lambda name: (-can[name], name))
+    ]
+    return MixtureTable(attribute, tuple(lines), skew(usable, chosen))
