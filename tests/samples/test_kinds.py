@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from finegold.errors import ConfigError
-from finegold.samples.kinds import kind_rules, question_answers
+from finegold.samples.kinds import kind_rules
 from finegold.samples.sample import ImageRef, Sample, Turn
 
 LONG = (
@@ -98,7 +98,7 @@ def test_questions_and_answers_belong_together() -> None:
         Turn("assistant", "A cup."),
         Turn("user", "Thanks."),
     )
-    assert question_answers(Sample("a", (), turns, None)) == [("Look.\nWhat is it?", "A cup.")]
+    assert Sample("a", (), turns, None).pairs == (("Look.\nWhat is it?", "A cup."),)
 
 
 def test_a_users_rules_come_first(tmp_path: Path) -> None:

@@ -1,7 +1,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finegold.samples.words import count_words, sentences, split_windows
+from finegold.samples.words import (
+    count_words,
+    sentence_ends,
+    sentences,
+    split_windows,
+    whole_sentences,
+)
 
 
 def _letters(text: str) -> str:
@@ -53,3 +59,12 @@ def test_words_are_words_marks_and_single_chinese_characters() -> None:
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_words_add_up_over_texts_with_a_space_between(first: str, second: str) -> None:
     assert count_words(f"{first} {second}") == count_words(first) + count_words(second)
+
+
+@given(st.text(max_size=200))
+def test_sentence_ends_cut_a_text_into_its_sentences(text: str) -> None:
+    ends = sentence_ends(text)
+    starts = [0, *ends[:-1]]
+    solid = ["".join(text[start:end].split()) for start, end in zip(starts, ends, strict=True)]
+    assert solid == ["".join(piece.split()) for piece in whole_sentences(text)]
+    assert not text[ends[-1] :].strip()

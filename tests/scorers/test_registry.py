@@ -38,7 +38,7 @@ class Vowels(Scorer):
         ]
 
 
-def test_every_scorer_of_finegold_is_found_and_none_is_computed_that_needs_more_than_the_encoder() -> None:
+def test_every_scorer_is_found_and_none_is_computed_that_needs_a_further_download_or_money() -> None:
     names = set(SCORERS)
     assert {"clip", "detail", "ifd", "length", "llm", "perplexity", "phrasing", "reward", "support"} < names
     for name in names:
@@ -46,7 +46,8 @@ def test_every_scorer_of_finegold_is_found_and_none_is_computed_that_needs_more_
         assert scorer_class(name).name == name.removesuffix("-image")
         assert scorer_class(name).uses_encoder == ("image_embedding" in scorer_class(name).requires)
     assert {name for name in names if is_automatic(name)} == {
-        "clip", "detail", "length", "phrasing", "support",
+        "clip", "detail", "difficulty", "gain", "length", "necessity", "phrasing", "relevance", "support",
+        "yes-probability",
     }  # fmt: skip
     assert not is_automatic("a column of my own")
 

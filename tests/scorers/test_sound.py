@@ -14,10 +14,11 @@ from tests.scorers.scoring import scores_of
 from finegold.arrays import Vectors
 from finegold.errors import ConfigError
 from finegold.samples import ImageRef, Sample, Turn
+from finegold.samples.words import whole_sentences
 from finegold.scorers import Batch, Corpus, Scorer
 from finegold.scorers.detail import Detail
 from finegold.scorers.phrasing import Bigrams, Phrasing
-from finegold.scorers.support import Support, whole_sentences
+from finegold.scorers.support import Support
 
 
 def _sample(key: str, answer: str, *, image: bool = True) -> Sample:

@@ -13,7 +13,7 @@ from tests.tuning.training import start
 
 from finegold.errors import DataError, RunError
 from finegold.models import Sampling, load_model
-from finegold.models.huggingface import load_processor, load_vlm
+from finegold.models.loading import load_processor, load_vlm
 from finegold.samples import open_dataset
 from finegold.samples.images import decode
 from finegold.tuning import load_recipe, tune

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -16,6 +16,10 @@ from finegold.samples import Exclusion
 
 if TYPE_CHECKING:
     import torch
+
+
+Dialogue: TypeAlias = Sequence[tuple[str | None, str]]
+"""Questions, None for a turn without text, and the answers to them, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,55 @@ class Model(ABC):
                 found[row] = one
         return found
 
+    def dialogue_losses(
+        self,
+        images: Sequence[Image.Image | None],
+        dialogues: Sequence[Dialogue],
+        *,
+        mask_images: bool = False,
+        max_tokens: int | None = None,
+        batch_size: int = 16,
+    ) -> list[list[Vectors]]:
+        """Compute the losses of every answer of conversations, each after the turns before it.
+
+        A Hugging Face decoder reads a conversation as one sequence in the form of its chat template, the
+        image in the first turn. Models whose format has one turn read each (question, answer) pair alone.
+
+        Args:
+            images: RGB, one a conversation, shown in its first turn or with each pair; None for none.
+            dialogues: The (question, answer) pairs of each conversation, at least one; None for no question.
+            mask_images: As for `losses`.
+            max_tokens: Number of tokens at which each answer is cut; None cuts nothing.
+            batch_size: Sequences in a forward pass, fewer where they are long.
+
+        Returns:
+            For each conversation, for each of its answers, an array of nats as `losses` gives it.
+
+        Raises:
+            ModelError: If the model computes no losses.
+        """
+        owners = [row for row, dialogue in enumerate(dialogues) for _ in dialogue]
+        pairs = [pair for dialogue in dialogues for pair in dialogue]
+        found = iter(
+            self.losses(
+                [images[row] for row in owners],
+                [question for question, _ in pairs],
+                [answer for _, answer in pairs],
+                mask_images=mask_images,
+                max_tokens=max_tokens,
+                batch_size=batch_size,
+            )
+        )
+        return [[next(found) for _ in dialogue] for dialogue in dialogues]
+
+    def count_tokens(self, text: str) -> int:
+        """Number of tokens of a text, no special ones added; where in an answer's losses a sentence ends.
+
+        Raises:
+            ModelError: If the model computes no losses.
+        """
+        return len(self._answer_ids(None, text))
+
     def _answer_ids(self, prompt: str | None, answer: str) -> list[int]:  # noqa: ARG002 (for models with losses)
         """Token ids of an answer and its end symbol."""
         raise ModelError(
@@ -192,11 +245,25 @@ def require_images(name: str, images: Sequence[Image.Image | None]) -> list[Imag
     return shown
 
 
-def batches_by_length(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
-    """Yield batches of row numbers, rows of like length together, so that little is padding."""
-    order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    for start in range(0, len(order), batch_size):
-        yield order[start : start + batch_size]
+def batches_by_length(
+    lengths: Sequence[int], batch_size: int, most_tokens: int | None = None
+) -> Iterator[list[int]]:
+    """Yield batches of row numbers, rows of like length together, so that little is padding.
+
+    Args:
+        lengths: Tokens of each row.
+        batch_size: Most rows of a batch.
+        most_tokens: Most tokens of a batch of several rows, padding counted; None for no limit.
+    """
+    batch: list[int] = []
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        full = most_tokens is not None and (len(batch) + 1) * lengths[row] > most_tokens
+        if batch and (full or len(batch) == batch_size):
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
 
 
 def dtype_named(name: str, automatic: "torch.dtype") -> "torch.dtype":

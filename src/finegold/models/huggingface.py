@@ -3,25 +3,28 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PIL import Image
 
 from finegold.arrays import Vectors
 from finegold.engines.devices import resolve_device
 from finegold.errors import ModelError
-from finegold.extras import quiet_transformers, require
+from finegold.extras import require
 from finegold.models.base import (
+    Dialogue,
     Model,
     Sampling,
+    batches_by_length,
     dtype_named,
     keep_special_tokens,
     require_images,
     seeded_inference,
 )
+from finegold.models.loading import commit_of, load_processor, load_vlm
 from finegold.run import file_hashes
 
 if TYPE_CHECKING:
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
 _FILES = frozenset({".safetensors", ".bin", ".json", ".jinja", ".model", ".txt"})
 """Kinds of files that answers depend on: weights, settings, tokenizer and chat template."""
+
+_TOKENS_PER_PASS = 4096
+"""Tokens after the first prompts in a forward pass: their logits over 150,000 words take 2.5 GB."""
 
 
 class HuggingFaceModel(Model):
@@ -50,11 +56,9 @@ class HuggingFaceModel(Model):
         """
         if self._network is not None:
             return
-        torch = require("torch", extra="models", why=f"the model '{self.name}'")
-        device = resolve_device(self._device)
-        dtype = dtype_named(self._dtype, torch.bfloat16 if device.startswith("cuda") else torch.float32)
+        precision = self._precision
         self._processor = load_processor(self.name)
-        network = load_vlm(self.name, device, dtype).eval()
+        network = load_vlm(self.name, resolve_device(self._device), precision).eval()
         keep_special_tokens(network, self._processor.tokenizer)
         self._network = network
 
@@ -62,16 +66,21 @@ class HuggingFaceModel(Model):
         """Release network and processor."""
         self._network = self._processor = None
 
+    @property
+    def _precision(self) -> "torch.dtype":
+        torch = require("torch", extra="models", why=f"the model '{self.name}'")
+        on_gpu = resolve_device(self._device).startswith("cuda")
+        return dtype_named(self._dtype, torch.bfloat16 if on_gpu else torch.float32)
+
     def identity(self) -> dict[str, Any]:
         """Commit of a hub model, or hashes of the folder's files."""
-        self.load()
         files = file_hashes(Path(self.name), _FILES) if Path(self.name).is_dir() else {}
         return {
             "kind": "huggingface",
             "model": self.name,
-            "commit": getattr(self._network.config, "_commit_hash", None),
+            "commit": commit_of(self.name),
             "files": {name: sha256[:16] for name, sha256 in files.items()},
-            "dtype": str(self._network.dtype).removeprefix("torch."),
+            "dtype": str(self._precision).removeprefix("torch."),
         }
 
     def batch_sampling(
@@ -112,7 +121,8 @@ class HuggingFaceModel(Model):
         if self._puts_images_in:
             require_images(self.name, images)
         texts = [
-            self._render(image is not None, prompt) for image, prompt in zip(images, prompts, strict=True)
+            self._render(image is not None, [(prompt, None)])
+            for image, prompt in zip(images, prompts, strict=True)
         ]
         shown = [[] if image is None else [image] for image in images]
         inputs = self._processor(
@@ -136,26 +146,87 @@ class HuggingFaceModel(Model):
         """Whether the processor puts the image tokens in by itself, as BLIP-2's does."""
         return type(self._processor).__name__.lower().startswith(("blip2", "instructblip"))
 
-    def _render(self, image: bool, prompt: str | None, answer: str | None = None) -> str:
-        """The text of a prompt, up to where the answer begins, or with an answer and its end."""
+    def _render(self, image: bool, pairs: Sequence[tuple[str | None, str | None]]) -> str:
+        """The text of a conversation; up to where its last answer begins if that is None."""
         if self._has_template:
-            text = [] if prompt is None and image else [{"type": "text", "text": prompt or ""}]
-            turns = [{"role": "user", "content": [*([{"type": "image"}] if image else []), *text]}]
-            if answer is not None:
-                turns.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
+            turns: list[dict[str, Any]] = []
+            for prompt, answer in pairs:
+                shown = [{"type": "image"}] if image and not turns else []
+                text = [] if prompt is None and shown else [{"type": "text", "text": prompt or ""}]
+                turns.append({"role": "user", "content": [*shown, *text]})
+                if answer is not None:
+                    turns.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
             rendered: str = self._processor.apply_chat_template(
-                turns, add_generation_prompt=answer is None, tokenize=False
+                turns, add_generation_prompt=turns[-1]["role"] == "user", tokenize=False
             )
             return rendered
         token = getattr(self._processor, "image_token", None)
         before = f"{token}\n" if image and token and not self._puts_images_in else ""
-        end = "" if answer is None else f"{answer}{self._processor.tokenizer.eos_token or ''}"
-        return before + (prompt or "") + end
+        end = self._processor.tokenizer.eos_token or ""
+        return before + "".join(
+            (prompt or "") + ("" if answer is None else answer + end) for prompt, answer in pairs
+        )
+
+    def dialogue_losses(
+        self,
+        images: Sequence[Image.Image | None],
+        dialogues: Sequence[Dialogue],
+        *,
+        mask_images: bool = False,
+        max_tokens: int | None = None,
+        batch_size: int = 16,
+    ) -> list[list[Vectors]]:
+        """Losses of every answer, a conversation being one sequence; an encoder-decoder reads pairs alone."""
+        self.load()
+        if self._network.config.is_encoder_decoder:
+            return super().dialogue_losses(
+                images, dialogues, mask_images=mask_images, max_tokens=max_tokens, batch_size=batch_size
+            )
+        tails = [self._pieces(dialogue, max_tokens) for dialogue in dialogues]
+        ids = [[token for piece, _ in tail for token in piece] for tail in tails]
+        found: list[list[Vectors]] = [[] for _ in tails]
+        for rows in batches_by_length([len(one) for one in ids], batch_size, _TOKENS_PER_PASS):
+            nats = self._token_losses(
+                (images[row] for row in rows),
+                [dialogues[row][0][0] for row in rows],
+                [ids[row] for row in rows],
+                mask_images,
+            )
+            for row, one in zip(rows, nats, strict=True):
+                parts = np.split(one, np.cumsum([len(piece) for piece, _ in tails[row]])[:-1])
+                found[row] = [part for part, (_, said) in zip(parts, tails[row], strict=True) if said]
+        return found
+
+    def count_tokens(self, text: str) -> int:
+        """Number of tokens of a text."""
+        self.load()
+        return len(self._processor.tokenizer(text, add_special_tokens=False).input_ids)
 
     def _answer_ids(self, prompt: str | None, answer: str) -> list[int]:
         """Token ids of what follows the prompt in training: the answer and the end of its turn."""
+        ((ids, _),) = self._pieces([(prompt, answer)], None)
+        return ids
+
+    def _pieces(self, dialogue: Dialogue, max_tokens: int | None) -> list[tuple[list[int], bool]]:
+        """Token ids of what follows the first prompt, piece by piece, and whether each is an answer.
+
+        An answer comes with the end of its turn; between two answers is what leads from one to the other.
+        """
         self.load()
-        start, whole = self._render(False, prompt), self._render(False, prompt, answer)
+        pieces: list[tuple[list[int], bool]] = []
+        text = self._render(False, [(dialogue[0][0], None)])
+        for number, (prompt, answer) in enumerate(dialogue):
+            if number:
+                longer = self._render(False, [*dialogue[:number], (prompt, None)])
+                pieces.append((self._ids_after(text, longer), False))
+                text = longer
+            longer = self._render(False, [*dialogue[:number], (prompt, answer)])
+            pieces.append((self._ids_after(text, longer)[:max_tokens], True))
+            text = longer
+        return pieces
+
+    def _ids_after(self, start: str, whole: str) -> list[int]:
+        """Token ids of a text from where it differs from its start."""
         pairs = enumerate(zip(start, whole, strict=False))
         common = next((place for place, (one, other) in pairs if one != other), len(start))
         ids: list[int] = self._processor.tokenizer(whole[common:], add_special_tokens=False).input_ids
@@ -223,114 +294,3 @@ class HuggingFaceModel(Model):
         takes = signature(self._network.forward).parameters
         kept = {"logits_to_keep": last} if "logits_to_keep" in takes else {}
         return self._network(**whole, **kept).logits[:, -last:-1]
-
-
-def load_processor(name: str, *, chat: bool = False) -> Any:
-    """Load the model's processor; its chat template renders the start token if the model expects one.
-
-    Without torchvision, PIL processes images, and a processor of images and videos is one of images alone.
-
-    Args:
-        name: Folder or hub id.
-        chat: Whether the processor must have a chat template.
-
-    Raises:
-        ModelError: If the processor does not exist, or lacks the chat template.
-    """
-    transformers = require("transformers", extra="models", why="a vision-language model")
-    try:
-        processor = _processor_class(transformers, name).from_pretrained(name, **_local(name))
-    except (OSError, ValueError, ImportError) as error:
-        raise ModelError(
-            f"the processor of '{name}' cannot be loaded ({_first(error)}): name offline, a folder that "
-            "finegold tune wrote, or a Hugging Face vision-language model"
-        ) from None
-    if not hasattr(processor, "tokenizer") or not hasattr(processor, "image_processor"):
-        raise ModelError(f"'{name}' has no processor for images and text: name a vision-language model")
-    if processor.tokenizer.pad_token is None:
-        processor.tokenizer.pad_token = processor.tokenizer.eos_token or processor.tokenizer.unk_token
-    if getattr(processor, "chat_template", None):
-        _render_start(processor)
-    elif chat:
-        raise ModelError(f"the processor of '{name}' has no chat template: name an instruction-tuned model")
-    return processor
-
-
-def images_only(processor_class: Any) -> Any:
-    """A processor class without its part for videos, which only torchvision can load."""
-
-    class ImagesOnly(processor_class):  # type: ignore[misc]
-        @classmethod
-        def get_attributes(cls) -> list[str]:
-            return [part for part in super().get_attributes() if part != "video_processor"]
-
-    # The name is written to the processor's folder and read back from there.
-    ImagesOnly.__name__ = processor_class.__name__
-    return ImagesOnly
-
-
-def _processor_class(transformers: Any, name: str) -> Any:
-    """Class of the model's processor; without torchvision one that has no part for videos."""
-    if find_spec("torchvision") is None:
-        known: dict[str, str] = transformers.models.auto.processing_auto.PROCESSOR_MAPPING_NAMES
-        try:
-            kind = known.get(transformers.AutoConfig.from_pretrained(name, **_local(name)).model_type)
-        except (OSError, ValueError):
-            # A folder with adapters alone has no config; the processor's file names its class.
-            kind = transformers.ProcessorMixin.get_processor_dict(name, **_local(name))[0].get(
-                "processor_class"
-            )
-        found = getattr(transformers, kind or "", None)
-        if found is not None and "video_processor" in found.get_attributes():
-            return images_only(found)
-    return transformers.AutoProcessor
-
-
-def _render_start(processor: Any) -> None:
-    """Put the start token into a chat template without it, such as LLaVA's.
-
-    TRL and finegold tokenise rendered text without further tokens, because the tokenizer would add a second
-    start token to the other templates.
-    """
-    tokenizer = processor.tokenizer
-    start = tokenizer.bos_token_id
-    if start is None or tokenizer("a").input_ids[:1] != [start]:
-        return
-    probe = [{"role": "user", "content": [{"type": "text", "text": "a"}]}]
-    if not processor.apply_chat_template(probe).startswith(tokenizer.bos_token):
-        processor.chat_template = "{{ bos_token }}" + processor.chat_template
-
-
-def load_vlm(name: str, device: str, dtype: "torch.dtype") -> Any:
-    """Load the network, in `dtype` on `device`; with adapters, the network that they were made for too.
-
-    Raises:
-        ModelError: If the network cannot be loaded, or lacks weights.
-    """
-    transformers = require("transformers", extra="models", why="a vision-language model")
-    adapters = (Path(name) / "adapter_config.json").is_file()
-    if adapters:
-        require("peft", extra="tune", why="a model with low-rank adapters")
-    try:
-        with quiet_transformers():
-            model, report = transformers.AutoModelForImageTextToText.from_pretrained(
-                name, dtype=dtype, output_loading_info=True, **_local(name)
-            )
-    except (OSError, ValueError, ImportError) as error:
-        raise ModelError(
-            f"the model '{name}' cannot be loaded ({_first(error)}): name a folder or hub id"
-        ) from None
-    lacking = sorted(report["missing_keys"])
-    if lacking and not adapters:
-        raise ModelError(
-            f"the model '{name}' lacks {len(lacking)} weights, such as {lacking[0]}: copy it again"
-        )
-    return model.to(device)
-
-
-def _local(name: str) -> dict[str, bool]:
-    return {"local_files_only": True} if Path(name).is_dir() else {}
-
-
-def _first(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

@@ -4,7 +4,7 @@ from finegold.samples.dataset import FORMATS, DataFiles, Dataset, WrittenSubset
 from finegold.samples.exclusions import Exclusion, ImageError, RowError
 from finegold.samples.inspect import Inspection, inspect
 from finegold.samples.opening import open_dataset
-from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Role, Row, Sample, Turn
+from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Pair, Role, Row, Sample, Turn
 
 __all__ = [
     "FORMATS",
@@ -15,6 +15,7 @@ __all__ = [
     "ImageError",
     "ImageRef",
     "Inspection",
+    "Pair",
     "Role",
     "Row",
     "RowError",

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from finegold.errors import ConfigError
 from finegold.registry import parse_toml
-from finegold.samples.sample import IMAGE_PLACEHOLDER, Sample
+from finegold.samples.sample import Sample
 from finegold.samples.words import sentences, split_words
 
 _SEEN = 2_000
@@ -105,7 +105,7 @@ class KindRules:
 
     def kind(self, sample: Sample) -> str:
         """The kind of a row."""
-        pairs = tuple((question[:_SEEN], answer[:_SEEN]) for question, answer in question_answers(sample))
+        pairs = tuple((question[:_SEEN], answer[:_SEEN]) for question, answer in sample.pairs)
         row = _Row(
             bool(sample.images),
             pairs,
@@ -117,28 +117,6 @@ class KindRules:
     def content(self) -> dict[str, Any]:
         """The rules as JSON values: what the kinds of a table depend on."""
         return {"rules": [asdict(rule) for rule in self.rules]}
-
-
-def question_answers(sample: Sample) -> list[tuple[str, str]]:
-    """The user's and the assistant's words of each exchange, image placeholders removed.
-
-    Turns of the same role that follow one another are joined by a newline. A question without an answer does
-    not count.
-    """
-    found: list[tuple[str, str]] = []
-    question, answer = [""], [""]
-    for turn in sample.turns:
-        text = turn.text.replace(IMAGE_PLACEHOLDER, "").strip()
-        if turn.role == "assistant":
-            answer.append(text)
-        elif turn.role == "user":
-            if len(answer) > 1:
-                found.append(("\n".join(question[1:]), "\n".join(answer[1:])))
-                question, answer = [""], [""]
-            question.append(text)
-    if len(answer) > 1:
-        found.append(("\n".join(question[1:]), "\n".join(answer[1:])))
-    return found
 
 
 @cache

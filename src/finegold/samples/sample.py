@@ -1,8 +1,9 @@
 """The nouns of a dataset: a Sample with its turns and images, and the Row that it was read from."""
 
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from finegold.samples.exclusions import Exclusion
 
@@ -16,6 +17,13 @@ class Turn:
 
     role: Role
     text: str
+
+
+class Pair(NamedTuple):
+    """What is asked and what is answered to it, image placeholders removed; the question may be empty."""
+
+    question: str
+    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +71,29 @@ class Sample:
         """The assistant's turns, joined by newlines: what a model would be trained to say."""
         return self._text("assistant")
 
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Each answer with what was asked since the answer before, oldest first; system turns are left out.
+
+        Turns of one role that follow one another are joined by a newline. A question without an answer makes
+        no pair.
+        """
+        spoken = (turn for turn in self.turns if turn.role != "system")
+        found: list[Pair] = []
+        asked = ""
+        for role, turns in groupby(spoken, key=lambda turn: turn.role):
+            text = "\n".join(_plain(turn.text) for turn in turns)
+            if role == "assistant":
+                found.append(Pair(asked, text))
+            asked = "" if role == "assistant" else text
+        return tuple(found)
+
     def _text(self, role: Role) -> str:
-        texts = (turn.text for turn in self.turns if turn.role == role)
-        return "\n".join(text.replace(IMAGE_PLACEHOLDER, "").strip() for text in texts)
+        return "\n".join(_plain(turn.text) for turn in self.turns if turn.role == role)
+
+
+def _plain(text: str) -> str:
+    return text.replace(IMAGE_PLACEHOLDER, "").strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Callable
+from itertools import accumulate
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+SHORT = 3
+"""A piece of fewer words is no sentence ("Mr."), and is joined to the one before."""
 _WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+|[^\w\s]")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 
@@ -21,6 +24,24 @@ def count_words(text: str) -> int:
 def sentences(text: str) -> list[str]:
     """Split after `.`, `!` or `?` followed by white space, after their full-width forms, and at line ends."""
     return [piece for part in _SENTENCE_END.split(text) if (piece := part.strip())]
+
+
+def whole_sentences(text: str) -> list[str]:
+    """Sentences, pieces of under three words joined to the one before; the text itself if it has none."""
+    joined: list[str] = []
+    for piece in sentences(text):
+        if joined and min(count_words(piece), count_words(joined[-1])) < SHORT:
+            joined[-1] = f"{joined[-1]} {piece}"
+        else:
+            joined.append(piece)
+    return joined or [text]
+
+
+def sentence_ends(text: str) -> list[int]:
+    """Where each of the `whole_sentences` of a text ends: the place after its last character."""
+    solid = [place for place, character in enumerate(text) if not character.isspace()]
+    counts = [len("".join(piece.split())) for piece in whole_sentences(text)]
+    return [solid[number - 1] + 1 if number else len(text) for number in accumulate(counts)]
 
 
 def split_windows(

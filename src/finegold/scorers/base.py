@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from PIL import Image
@@ -13,6 +14,7 @@ from finegold.arrays import Vectors
 from finegold.encoders import Encoder, load_encoder
 from finegold.errors import ConfigError
 from finegold.llm import Session, session_from
+from finegold.models import Model, load_model
 from finegold.samples import Sample
 
 Status = Literal["ok", "skipped", "failed"]
@@ -97,6 +99,12 @@ def _no_corpus() -> Corpus:
     raise ConfigError("the scorer judges a row beside the others: give its context a function `read_corpus`")
 
 
+def _no_samples(number: int) -> Sequence[Sample]:
+    raise ConfigError(
+        f"the scorer compares a row with {number} others: give its context a function `fixed_samples`"
+    )
+
+
 @dataclass(frozen=True)
 class Context:
     """What a scorer may use while it scores one dataset. Nothing here changes a number beyond rounding.
@@ -109,6 +117,9 @@ class Context:
         retry: Whether calls whose replies could not be read are sent again, instead of being read from a
             cache.
         read_corpus: Reads all usable rows; called at most once.
+        fixed_samples: Gives so many usable rows with an image, those whose ids have the smallest hashes.
+        features: Folder where a model may keep image features, so that they are computed once for all its
+            indicators; None keeps none.
         open_session: Gives endpoint, limits, cache and audit of calls to a model; called at most once.
         exit: Callbacks of what is to be closed after the last batch.
         notes: Lines for the user, such as what calls have cost.
@@ -118,6 +129,8 @@ class Context:
     workers: int | None = None
     retry: bool = False
     read_corpus: Callable[[], Corpus] = _no_corpus
+    fixed_samples: Callable[[int], Sequence[Sample]] = _no_samples
+    features: Path | None = None
     open_session: Callable[[], Session] = session_from
     exit: ExitStack = field(default_factory=ExitStack)
     notes: list[str] = field(default_factory=list)
@@ -135,6 +148,12 @@ class Context:
     def encoder(self, name: str, dtype: str = "auto") -> Encoder:
         """The encoder of a name on the context's device, its weights not loaded."""
         return load_encoder(name, device=self.device, dtype=dtype)
+
+    def model(self, name: str, dtype: str = "auto") -> Model:
+        """The model of a name on the context's device, its weights not loaded; see `load_model`."""
+        return load_model(
+            name, device=self.device, dtype=dtype, session=lambda: self.session, features=self.features
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -20,7 +20,7 @@ from finegold.arrays import Floats
 from finegold.encoders import Encoder
 from finegold.errors import ConfigError
 from finegold.samples import Sample
-from finegold.samples.words import count_words, sentences
+from finegold.samples.words import whole_sentences
 from finegold.scorers.base import Context, Corpus, Score, ScoreBatch
 from finegold.scorers.image_text import ImageTextScorer
 from finegold.scorers.registry import SCORERS
@@ -28,8 +28,6 @@ from finegold.scorers.registry import SCORERS
 REFERENCES = 512
 """Images that a sentence is compared with: those whose ids have the smallest hashes."""
 FEWEST = 8
-SHORT = 3
-"""A piece of fewer words is no sentence ("Mr."), and is joined to the one before."""
 
 
 @SCORERS.register("support")
@@ -87,17 +85,6 @@ def _references(corpus: Corpus) -> tuple[Sequence[str], Floats]:
         )
     rows = sorted(there.tolist(), key=lambda row: sha256(corpus.ids[row].encode()).digest())[:REFERENCES]
     return [corpus.ids[row] for row in rows], _unit(corpus.image_embeddings[rows].astype(np.float64))
-
-
-def whole_sentences(text: str) -> list[str]:
-    """Sentences, pieces of under three words joined to the one before; the text itself if it has none."""
-    joined: list[str] = []
-    for piece in sentences(text):
-        if joined and min(count_words(piece), count_words(joined[-1])) < SHORT:
-            joined[-1] = f"{joined[-1]} {piece}"
-        else:
-            joined.append(piece)
-    return joined or [text]
 
 
 def _unit(vectors: Floats) -> Floats:

@@ -8,7 +8,7 @@ from typing import Any
 
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.extras import require
-from finegold.models.huggingface import load_processor, load_vlm
+from finegold.models.loading import load_processor, load_vlm
 from finegold.run import progress
 from finegold.samples import Dataset
 from finegold.samples.images import decode

@@ -8,7 +8,8 @@ from PIL import Image
 from tests.models.huggingface import made
 
 from finegold.errors import ModelError
-from finegold.models.huggingface import HuggingFaceModel, load_processor
+from finegold.models.huggingface import HuggingFaceModel
+from finegold.models.loading import load_processor
 
 pytest.importorskip("transformers")
 

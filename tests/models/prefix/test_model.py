@@ -10,6 +10,7 @@ from torch import nn
 from finegold.errors import ConfigError
 from finegold.models import Sampling
 from finegold.models.prefix.model import PrefixModel
+from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.template import encode_answer, encode_prompt
 
 IMAGES = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue", "white")]
@@ -129,3 +130,13 @@ def test_identity_covers_every_file_of_the_model(tmp_path: Path) -> None:
         "language_model/model.safetensors",
     }
     assert before != after
+
+
+def test_a_conversation_is_read_pair_by_pair(model: PrefixNetwork) -> None:
+    answering = in_memory(model)
+    dialogues = [[(PROMPTS[0], ANSWERS[0]), (PROMPTS[1], ANSWERS[1])], [(PROMPTS[2], ANSWERS[2])]]
+    found = answering.dialogue_losses(IMAGES[:2], dialogues)
+    shown = [IMAGES[0], IMAGES[0], IMAGES[1]]
+    for one, other in zip([*found[0], *found[1]], answering.losses(shown, PROMPTS, ANSWERS), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+    assert answering.count_tokens(ANSWERS[0]) < len(found[0][0])

@@ -21,7 +21,7 @@ from finegold.models.base import (
 from finegold.models.prefix.features import FeatureCache
 from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.storage import load_network
-from finegold.models.prefix.template import encode_answer, encode_prompt, end_ids
+from finegold.models.prefix.template import encode_answer, encode_piece, encode_prompt, end_ids
 from finegold.offline.captioner import MODEL_FOLDER
 from finegold.run import file_sha256
 
@@ -105,6 +105,10 @@ class PrefixModel(Model):
         )
         return [text.strip() for text in texts]
 
+    def count_tokens(self, text: str) -> int:
+        """Number of tokens of a text."""
+        return len(encode_piece(self.network.tokenizer, text))
+
     def _answer_ids(self, prompt: str | None, answer: str) -> list[int]:  # noqa: ARG002 (is not needed)
         return encode_answer(self.network.tokenizer, self.network.template, answer)
 
@@ -119,9 +123,12 @@ class PrefixModel(Model):
 
         network = self.network
         seen = [None] * len(answers) if mask_images else list(images)
-        shown = [image for image in seen if image is not None]
+        # One picture may stand with many texts: the turns of a conversation, or the answers of other rows.
+        distinct = {id(image): image for image in seen if image is not None}
+        place = {key: row for row, key in enumerate(distinct)}
         none = torch.empty(0, network.features.tokens, network.features.width)
-        features = network.features.encode(shown) if shown else none
+        features = network.features.encode(list(distinct.values())) if distinct else none
+        features = features[[place[id(image)] for image in seen if image is not None]]
         batch = network.collate(
             [encode_prompt(network.tokenizer, network.template, prompt or "") for prompt in prompts],
             answers,

@@ -1,0 +1,53 @@
+"""Yes-probability: does the model say yes when it is asked whether the image shows what the answer says?
+
+VQAScore (Lin et al. 2024, arXiv 2404.01291), its question word by word.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp
+
+from finegold.models import Model
+from finegold.scorers.base import Context, Score
+from finegold.scorers.registry import SCORERS
+from finegold.scorers.vlm import ModelScorer, ScoreRows, ShownRow
+
+QUESTION = 'Does this figure show "{}"? Please answer yes or no.'
+
+
+@SCORERS.register("yes-probability")
+@dataclass(frozen=True)
+class YesProbability(ModelScorer):
+    """P(Yes) / (P(Yes) + P(No)) after 'Does this figure show "ANSWER"?', of the weakest turn; 0 to 1.
+
+    The probabilities are those of the whole words and the end of the turn. It means something for a model
+    that was trained to answer questions; the offline model was trained to describe.
+    """
+
+    name = "yes-probability"
+    version = "1"
+    label = "Probability of yes"
+
+    def scores(self, model: Model, context: Context) -> ScoreRows:
+        """Two short answers for each turn of each row."""
+
+        def score(rows: Sequence[ShownRow]) -> list[Score]:
+            asked = [
+                (row.image, QUESTION.format(pair.answer), word)
+                for row in rows
+                for pair in row.pairs
+                for word in ("Yes", "No")
+            ]
+            images, questions, words = zip(*asked, strict=True)
+            losses = iter(model.losses(images, questions, words))
+            return [
+                self.ok(min(_share(next(losses).sum(), next(losses).sum()) for _ in row.pairs), row, [])
+                for row in rows
+            ]
+
+        return score
+
+
+def _share(yes: float, no: float) -> float:
+    """Probability of the first of two words, from their losses in nats."""
+    return 1 / (1 + exp(min(float(yes) - float(no), 700.0)))
