@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.models.conftest import in_memory, tiny_model
+from tests.models.conftest import InMemory, in_memory, tiny_model
 
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.evaluation.questions import generate, read_question_file
 from finegold.models import Sampling
-from finegold.models.prefix.model import PrefixModel
 from finegold.samples import Exclusion
 
 
@@ -28,12 +27,12 @@ def questions(tmp_path: Path) -> Path:
     return path
 
 
-def tiny() -> PrefixModel:
+def tiny() -> InMemory:
     return in_memory(tiny_model())
 
 
 def _run(
-    questions: Path, out: Path, model: PrefixModel, sampling: Sampling | None = None
+    questions: Path, out: Path, model: InMemory, sampling: Sampling | None = None
 ) -> list[dict[str, object]]:
     generate(
         model,
@@ -61,7 +60,7 @@ class _Killed(Exception):
     pass
 
 
-class _Dying(PrefixModel):
+class _Dying(InMemory):
     """Answers until it has answered `batches` times."""
 
     def __init__(self, batches: int) -> None:
@@ -78,7 +77,7 @@ class _Dying(PrefixModel):
         return super().answer(images, prompts, sampling)
 
 
-class _Silent(PrefixModel):
+class _Silent(InMemory):
     """Gives no answer to the second question of a batch."""
 
     def answer(  # type: ignore[override] # as an endpoint's model may

@@ -135,9 +135,16 @@ def tiny_model(template: Template | None = None, seed: int = 0) -> PrefixNetwork
     )
 
 
-def in_memory(network: PrefixNetwork) -> PrefixModel:
+class InMemory(PrefixModel):
+    """A projected-prefix model without files."""
+
+    def identity(self) -> dict[str, Any]:
+        return {"kind": "in memory"}
+
+
+def in_memory(network: PrefixNetwork) -> InMemory:
     """A model with a network from memory."""
-    model = PrefixModel("tiny")
+    model = InMemory("tiny")
     keep_special_tokens(network.language_model, network.tokenizer)
     model.network = network
     return model

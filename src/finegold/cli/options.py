@@ -63,9 +63,23 @@ JudgeModel = Annotated[
 ShowPlan = Annotated[
     bool, typer.Option("--plan", help="Print what the command would do and cost, then stop.")
 ]
+Projection = Annotated[
+    Path | None,
+    typer.Option(
+        help="Checkpoint of minigpt4-7b or offline-smollm2: a MiniGPT-4 .pth file or a .safetensors file."
+    ),
+]
+LanguageModel = Annotated[
+    str | None, typer.Option(help="Language model of minigpt4-7b or offline-smollm2: a folder or hub id.")
+]
+VisionModel = Annotated[str | None, typer.Option(help="BLIP-2 model of minigpt4-7b: a folder or hub id.")]
+FromScratch = Annotated[
+    bool, typer.Option("--from-scratch", help="Use an untrained projection in place of --projection.")
+]
 MODEL_HELP = (
-    "`offline`, a folder that `finegold tune` wrote, a Hugging Face folder or hub id, `endpoint:NAME`, or a "
-    "model that does not look at the image: `constant:TEXT`, `spelling-rule`."
+    "`offline`, `minigpt4-7b` with --projection, a folder that `finegold tune` wrote, a Hugging Face folder "
+    "or hub id, `endpoint:NAME`, or a model that does not look at the image: `constant:TEXT`, "
+    "`spelling-rule`."
 )
 AnsweringModel = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
 
@@ -245,12 +259,19 @@ class ModelOptions:
     dtype: Annotated[
         str, typer.Option(help="Precision of the weights: `auto`, `float32`, `bfloat16` or `float16`.")
     ] = "auto"
+    projection: Projection = None
+    language_model: LanguageModel = None
+    vision_model: VisionModel = None
+    from_scratch: FromScratch = False
 
     def load(self, name: str, endpoint: EndpointOptions, audit: Path | None = None) -> "Model":
         """The model of a name; only a name such as `endpoint:NAME` makes use of the endpoint."""
         from finegold.models import load_model
+        from finegold.models.prefix import Parts
 
-        return load_model(name, **asdict(self), session=lambda: endpoint.session(audit))
+        parts = Parts(self.language_model, self.vision_model, self.projection, self.from_scratch)
+        session = lambda: endpoint.session(audit)  # noqa: E731 (passed on once)
+        return load_model(name, device=self.device, dtype=self.dtype, parts=parts, session=session)
 
 
 @dataclass(frozen=True)

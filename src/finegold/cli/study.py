@@ -28,6 +28,9 @@ def study(
     projection: Annotated[
         Path | None, typer.Option(help="Stage-1 checkpoint from which minigpt4-7b or offline-smollm2 starts.")
     ] = None,
+    language_model: options.LanguageModel = None,
+    vision_model: options.VisionModel = None,
+    from_scratch: options.FromScratch = False,
     recipe: Annotated[
         str | None, typer.Option(help="Recipe of the training, as `finegold tune` takes it.")
     ] = None,
@@ -73,7 +76,12 @@ def study(
     changes: dict[str, Any] = {
         "data": {"path": _text(data), "images": _text(images), "run": _text(run)},
         "model": model,
-        "parts": {"projection": _text(projection)},
+        "parts": {
+            "projection": _text(projection),
+            "language_model": language_model,
+            "vision_model": vision_model,
+            "from_scratch": from_scratch or None,
+        },
         "recipe": recipe,
         "steps": steps,
         "encoder": encoder,

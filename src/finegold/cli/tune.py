@@ -45,15 +45,10 @@ def tune(
             help="Show a random crop of each image, as MiniGPT-4 did. Image features are then not cached.",
         ),
     ] = None,
-    language_model: Annotated[
-        str | None, typer.Option(help="Language model of minigpt4-7b or offline-smollm2: a folder or hub id.")
-    ] = None,
-    vision_model: Annotated[
-        str | None, typer.Option(help="BLIP-2 model of minigpt4-7b: a folder or hub id.")
-    ] = None,
-    projection: Annotated[
-        Path | None, typer.Option(help="First projection: a MiniGPT-4 .pth file or a .safetensors file.")
-    ] = None,
+    language_model: options.LanguageModel = None,
+    vision_model: options.VisionModel = None,
+    projection: options.Projection = None,
+    from_scratch: options.FromScratch = False,
     device: options.Device = "auto",
     cache: Annotated[Path | None, typer.Option(help="Folder of image features; runs may share it.")] = None,
     export: Annotated[
@@ -84,7 +79,7 @@ def tune(
         )
         print(f"{count:,} rows with a configuration for {export} in {out}")
         return
-    parts = Parts(language_model, vision_model, projection)
+    parts = Parts(language_model, vision_model, projection, from_scratch)
     result = run(
         subset,
         model=model,
@@ -96,7 +91,7 @@ def tune(
         batch=batch,
         seed=seed,
         augment=augment,
-        parts=None if parts == Parts() else parts,
+        parts=parts,
         device=device,
         cache=cache,
         trackers=track or (),

@@ -11,6 +11,7 @@ because lmms-eval brings torchvision and 50 more packages.
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -19,6 +20,7 @@ from finegold.errors import ConfigError, ModelError
 from finegold.evaluation.answering import batches, find_profile
 from finegold.extras import require
 from finegold.models import Model, Sampling, load_model
+from finegold.models.prefix import Parts
 from finegold.samples import IMAGE_PLACEHOLDER, Exclusion
 
 _WHY = "the lmms-eval bridge"
@@ -55,17 +57,23 @@ def __getattr__(name: str) -> Any:
             dtype: str = "auto",
             profile: str = "greedy",
             seed: int = 0,
+            projection: str | None = None,
+            language_model: str | None = None,
+            vision_model: str | None = None,
             **other: Any,
         ) -> None:
             super().__init__()
             unknown = sorted(other.keys() - {"max_batch_size"})
             if unknown:
                 raise ConfigError(
-                    f"--model_args has {', '.join(unknown)}, expected pretrained, dtype, profile, seed"
+                    f"--model_args has {', '.join(unknown)}, expected pretrained, dtype, profile, seed, "
+                    "projection, language_model, vision_model"
                 )
             self._batch_size = int(batch_size)
             self._sampling = find_profile(profile).sampling(_MAX_NEW_TOKENS, int(seed))
-            self._answering = load_model(pretrained, device=device or "auto", dtype=dtype)
+            start = None if projection is None else Path(projection)
+            parts = Parts(language_model, vision_model, start)
+            self._answering = load_model(pretrained, device=device or "auto", dtype=dtype, parts=parts)
 
         def generate_until(self, requests: Sequence[Any]) -> list[str]:
             return answer_requests(

@@ -105,7 +105,8 @@ def generate(
     target = Path(out)
     lines = [[q.id, q.text, None if q.image is None else q.image.name] for q in every]
     settings = {"questions": lines, "sampling": asdict(sampling), "batch_size": batch_size}
-    part = target.with_name(f".{target.name}.{fingerprint({'model': model.name, **settings})}.part")
+    identity = model.identity()
+    part = target.with_name(f".{target.name}.{fingerprint({'model': identity, **settings})}.part")
     done = part.read_text(encoding="utf-8").split("\n")[:-1] if part.is_file() else []
     if len(done) < len(every):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +118,7 @@ def generate(
         ):
             for start in range(len(done), len(every), batch_size):
                 group = every[start : start + batch_size]
-                for line in _answer_lines(model, group, sampling):
+                for line in _answer_lines(model, group, sampling, identity.get("projection")):
                     file.write(line + "\n")
                 file.flush()
                 advance(len(group))
@@ -125,7 +126,11 @@ def generate(
     return len(every)
 
 
-def _answer_lines(model: Model, group: Sequence[Question], sampling: Sampling) -> list[str]:
+def _answer_lines(
+    model: Model, group: Sequence[Question], sampling: Sampling, projection: object
+) -> list[str]:
+    # A model of parts is known by its checkpoint and not by its name.
+    metadata = asdict(sampling) | ({} if projection is None else {"projection": projection})
     pictures = [None if q.image is None else decode(by_content(q.image)) for q in group]
     drawn = sampling.for_batch([str(q.id) for q in group])
     lines = []
@@ -135,7 +140,7 @@ def _answer_lines(model: Model, group: Sequence[Question], sampling: Sampling) -
                 f"the question {question.id} has no answer ({text.reason}): run the same command again, with "
                 "a higher --max-new-tokens, or with another model"
             )
-        record = answer_record(model.name, question.id, question.text, text, asdict(sampling))
+        record = answer_record(model.name, question.id, question.text, text, metadata)
         lines.append(json.dumps(record, ensure_ascii=False))
     return lines
 

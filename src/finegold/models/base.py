@@ -1,10 +1,12 @@
 """The interface of all models: answers to questions about images, and losses of given answers."""
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
@@ -264,6 +266,11 @@ def batches_by_length(
         batch.append(row)
     if batch:
         yield batch
+
+
+def located(name: str) -> str:
+    """A folder as an absolute path, so that it is found from every working directory; a hub id as it is."""
+    return os.path.abspath(name) if Path(name).is_dir() else name  # noqa: PTH100 (links stay as they are)
 
 
 def dtype_named(name: str, automatic: "torch.dtype") -> "torch.dtype":

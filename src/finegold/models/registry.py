@@ -10,6 +10,7 @@ from finegold.models.base import Model, Sampling
 
 if TYPE_CHECKING:
     from finegold.llm import Session
+    from finegold.models.prefix.storage import Parts
 
 CONSTANT, SPELLING_RULE, ENDPOINT = "constant:", "spelling-rule", "endpoint:"
 
@@ -51,21 +52,26 @@ def load_model(
     dtype: str = "auto",
     session: "Callable[[], Session] | None" = None,
     features: Path | None = None,
+    parts: "Parts | None" = None,
 ) -> Model:
     """Make the model of a name; its weights are loaded when they are first needed.
 
     Args:
-        name: `offline`, a folder that `finegold tune` wrote, a Hugging Face folder or hub id,
-            `endpoint:NAME`, `constant:TEXT` or `spelling-rule`.
+        name: `offline`, `minigpt4-7b`, `offline-smollm2`, a folder that `finegold tune` wrote, a Hugging Face
+            folder or hub id, `endpoint:NAME`, `constant:TEXT` or `spelling-rule`.
         device: `auto`, `cpu`, `cuda`, `cuda:1`...
-        dtype: `float32`, `bfloat16`, `float16` or `auto`, which is bfloat16 for a Hugging Face model on a GPU
-            and float32 otherwise.
+        dtype: `float32`, `bfloat16`, `float16` or `auto`: float32 on a CPU, and half precision on a GPU,
+            which is float16 for MiniGPT-4 and bfloat16 for other models.
         session: Makes the session of an endpoint; None takes its settings from the environment.
         features: Folder where image features of projected-prefix models are kept; None keeps none.
+        parts: Projection and other parts of `minigpt4-7b` and `offline-smollm2`.
 
     Raises:
-        ConfigError: If the settings of an endpoint are missing.
+        ConfigError: If the settings of an endpoint are missing, or parts do not go with the model.
     """
+    from finegold.models.prefix.storage import Parts, check_parts, is_prefix_name
+
+    check_parts(name, parts or Parts())
     if name == SPELLING_RULE or name.startswith(CONSTANT):
         return BlindModel(name)
     if name.startswith(ENDPOINT):
@@ -73,12 +79,10 @@ def load_model(
         from finegold.models.endpoint import EndpointModel
 
         return EndpointModel(name, name.removeprefix(ENDPOINT), (session or session_from)())
-    from finegold.models.prefix.storage import is_prefix_name
-
     if is_prefix_name(name):
         from finegold.models.prefix.model import PrefixModel
 
-        return PrefixModel(name, device=device, dtype=dtype, features=features)
+        return PrefixModel(name, device=device, dtype=dtype, features=features, parts=parts)
     from finegold.models.huggingface import HuggingFaceModel
 
     return HuggingFaceModel(name, device=device, dtype=dtype)

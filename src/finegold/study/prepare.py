@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finegold.engines import Compute
-from finegold.models.prefix import NEW_MODELS, Parts, load_network, save_network
+from finegold.models.prefix import NEW_MODELS, load_network, save_network
 from finegold.run import file_sha256, fingerprint
 from finegold.study.arms import ArmRuns, StudyRows
 from finegold.study.folder import StudyFolder, finish, finished
@@ -78,17 +78,15 @@ def base_model(folder: StudyFolder, study: Study, compute: Compute) -> str:
     if study.model not in NEW_MODELS:
         return study.model
     parts = study.parts or ModelParts()
-    depends = {"model": study.model, **parts.model_dump()}
-    if parts.projection is not None and Path(parts.projection).is_file():
+    depends = {"model": study.model, **parts.model_dump(exclude={"from_scratch"})}
+    if parts.projection is not None:
         depends["projection"] = file_sha256(Path(parts.projection))
     where = folder.path / f"base-{fingerprint(depends)}"
     if finished(where) is None:
         import torch
 
-        projection = None if parts.projection is None else Path(parts.projection)
-        made = Parts(parts.language_model, parts.vision_model, projection)
         with folder.run.step("base", model=study.model):
-            model = load_network(study.model, parts=made, device=compute.device)
+            model = load_network(study.model, parts=parts.parts(), device=compute.device)
             save_network(model, where, with_language_model=False, dtype=torch.float32)
             finish(where, depends)
     return str(where)

@@ -1,12 +1,13 @@
 """What a study compares: a short TOML file; finegold's files are in this package's folder `studies`."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from finegold.errors import ConfigError
-from finegold.models.prefix import NEW_MODELS
+from finegold.models.prefix import Parts, check_parts
 from finegold.registry import read_toml, toml_names
 from finegold.selection.preset import find_preset
 from finegold.tuning import default_recipe
@@ -97,11 +98,18 @@ class ModelParts(_Strict):
         language_model: Folder or hub id of the language model.
         vision_model: Folder or hub id of a BLIP-2 model.
         projection: A stage-1 checkpoint, `.pth` or `.safetensors`.
+        from_scratch: Whether the projection is untrained, in place of a checkpoint.
     """
 
     language_model: str | None = None
     vision_model: str | None = None
     projection: str | None = None
+    from_scratch: bool = False
+
+    def parts(self) -> Parts:
+        """The parts as models take them."""
+        projection = None if self.projection is None else Path(self.projection)
+        return Parts(self.language_model, self.vision_model, projection, self.from_scratch)
 
 
 class Evaluation(_Strict):
@@ -208,10 +216,7 @@ class Study(_Strict):
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise ValueError(f"two arms are called {min(twice)}")
-        if self.parts is not None and self.model not in NEW_MODELS:
-            raise ValueError(
-                f"the model '{self.model}' takes no parts, as {', '.join(NEW_MODELS)} do: remove them"
-            )
+        check_parts(self.model, (self.parts or ModelParts()).parts())
         if self.baseline not in names:
             raise ValueError(f"the baseline '{self.baseline}' is none of the arms {', '.join(names)}")
         return self

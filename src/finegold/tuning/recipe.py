@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from finegold.errors import ConfigError
-from finegold.models.prefix.storage import is_prefix_name
+from finegold.models.prefix.storage import is_prefix_name, read_config
 from finegold.registry import read_toml
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def load_recipe(name: str, **changes: object) -> Recipe:
 
 
 def default_recipe(model: str) -> str:
-    """Name of a model's usual recipe."""
-    if model == "minigpt4-7b":
-        return "minigpt4-stage2"
-    return "offline-stage2" if is_prefix_name(model) else "hf-lora"
+    """Name of a model's usual recipe: a tuned folder has that of the model which it was tuned from."""
+    if not is_prefix_name(model):
+        return "hf-lora"
+    return "minigpt4-stage2" if read_config(model).template.startswith("minigpt4") else "offline-stage2"

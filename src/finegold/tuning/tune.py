@@ -9,9 +9,16 @@ from typing import Literal
 from finegold.engines.devices import only_gpu, resolve_device
 from finegold.errors import ConfigError
 from finegold.extras import require
+from finegold.models.base import located
 from finegold.models.prefix.features import FeatureCache
 from finegold.models.prefix.projection import write_pth
-from finegold.models.prefix.storage import Parts, is_prefix_name, load_network, save_network
+from finegold.models.prefix.storage import (
+    Parts,
+    check_parts,
+    is_prefix_name,
+    load_network,
+    save_network,
+)
 from finegold.run import cache_folder, progress, write_json
 from finegold.samples import Dataset, open_dataset
 from finegold.samples.images import decode
@@ -80,7 +87,7 @@ def tune(
         batch: Number of rows of a step.
         seed: Seed of order and draws.
         augment: Whether to show random crops.
-        parts: Parts of a model that is put together from parts.
+        parts: Projection and other parts of a model that is put together from parts.
         device: `auto`, `cpu`, `cuda`...
         cache: Folder of image features, shared by all runs; None for finegold's cache folder.
         trackers: Any of `tensorboard` and `wandb`.
@@ -89,6 +96,7 @@ def tune(
         FinegoldError: If a row is bad (with its id, before step one), the recipe does not fit the model, a
             loss is not finite (with the rows' ids), or something cannot be loaded.
     """
+    check_parts(model, parts or Parts())
     plan = load_recipe(recipe or default_recipe(model), steps=steps, batch=batch, seed=seed, augment=augment)
     kind = "prefix" if is_prefix_name(model) else "huggingface"
     if plan.kind != kind:
@@ -105,7 +113,7 @@ def tune(
         from finegold.tuning.huggingface import tune_huggingface
 
         processes = join_processes(resolve_device(only_gpu(device)))
-        rows, done, seconds = tune_huggingface(dataset, model, plan, target, processes, trackers)
+        rows, done, seconds = tune_huggingface(dataset, located(model), plan, target, processes, trackers)
         cut = 0
     else:
         processes = join_processes(resolve_device(device))

@@ -70,7 +70,8 @@ class Blip2Features:
         vision, qformer, queries = self._parts
         size = self._config.vision_config.image_size
         pixels = torch.stack([blip2_pixels(image, size) for image in images])
-        with torch.inference_mode():
+        # Not in inference mode: a projection that learns needs to keep the features for its gradient.
+        with torch.no_grad():
             seen = vision(pixel_values=pixels.to(self._device, self._dtype)).last_hidden_state.float()
             mask = torch.ones(seen.shape[:2], dtype=torch.long, device=seen.device)
             out = qformer(

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from finegold.arrays import Vectors
+from finegold.engines.devices import resolve_device
 from finegold.extras import require
 from finegold.models.base import (
     Model,
@@ -20,10 +21,15 @@ from finegold.models.base import (
 )
 from finegold.models.prefix.features import FeatureCache
 from finegold.models.prefix.network import PrefixNetwork
-from finegold.models.prefix.storage import load_network
+from finegold.models.prefix.storage import (
+    Parts,
+    automatic_dtype,
+    load_network,
+    model_folder,
+    read_config,
+)
 from finegold.models.prefix.template import encode_answer, encode_piece, encode_prompt, end_ids
-from finegold.offline.captioner import MODEL_FOLDER
-from finegold.run import file_sha256
+from finegold.run import file_hashes, file_sha256
 
 if TYPE_CHECKING:
     import torch
@@ -33,11 +39,18 @@ class PrefixModel(Model):
     """A projected-prefix model; each question needs an image."""
 
     def __init__(
-        self, name: str, *, device: str = "auto", dtype: str = "auto", features: Path | None = None
+        self,
+        name: str,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        features: Path | None = None,
+        parts: Parts | None = None,
     ) -> None:
         """Take the settings; see `load_model`."""
         self.name = name
         self._device, self._dtype, self._features = device, dtype, features
+        self._parts = (parts or Parts()).located()
 
     @cached_property
     def network(self) -> PrefixNetwork:
@@ -46,9 +59,7 @@ class PrefixModel(Model):
         Raises:
             ModelError: If it cannot be loaded.
         """
-        torch = require("torch", extra="models", why=f"the model '{self.name}'")
-        dtype = dtype_named(self._dtype, torch.float32)
-        network = load_network(self.name, device=self._device, dtype=dtype)
+        network = load_network(self.name, parts=self._parts, device=self._device, dtype=self._precision)
         keep_special_tokens(network.language_model, network.tokenizer)
         if self._features is not None:
             network.features = FeatureCache(self._features, network.features)
@@ -62,16 +73,30 @@ class PrefixModel(Model):
         """Release the network."""
         vars(self).pop("network", None)
 
+    @property
+    def _precision(self) -> "torch.dtype":
+        require("torch", extra="models", why=f"the model '{self.name}'")
+        return dtype_named(self._dtype, automatic_dtype(self.name, resolve_device(self._device)))
+
     def identity(self) -> dict[str, Any]:
-        """Hashes of the folder's files."""
-        folder = MODEL_FOLDER if self.name == "offline" else Path(self.name)
-        files = sorted(file for file in folder.rglob("*") if file.suffix in (".safetensors", ".json"))
-        return {
-            "kind": "projected-prefix",
-            "model": self.name,
-            "files": {str(file.relative_to(folder)): file_sha256(file)[:16] for file in files},
-            **({} if self._dtype == "auto" else {"dtype": self._dtype}),
-        }
+        """Hashes of the folder's files, or of the projection and the other parts of a model of parts."""
+        folder = model_folder(self.name)
+        config, parts = read_config(self.name), self._parts
+        found: dict[str, Any] = {"kind": "projected-prefix", "model": self.name}
+        if folder is not None:
+            files = sorted(file for file in folder.rglob("*") if file.suffix in (".safetensors", ".json"))
+            found["files"] = {str(file.relative_to(folder)): file_sha256(file)[:16] for file in files}
+        elif parts.projection is None:
+            found["projection"] = "untrained"
+        else:
+            found["projection"] = {"file": parts.projection.name, "sha256": file_sha256(parts.projection)}
+        language_model = parts.language_model or config.language_model
+        if folder is None or Path(language_model).is_dir():
+            found["language_model"] = _source(language_model)
+        if vision_model := parts.vision_model or config.features.get("path"):
+            found["vision_model"] = _source(vision_model)
+        precision = str(self._precision).removeprefix("torch.")
+        return found if self._dtype == "auto" and precision == "float32" else found | {"dtype": precision}
 
     def answer(
         self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
@@ -137,6 +162,14 @@ class PrefixModel(Model):
         with torch.inference_mode():
             nats = network.token_losses(batch, features.to(network.device)).cpu().numpy()
         return np.split(nats, np.cumsum([len(ids) for ids in answers])[:-1])
+
+
+def _source(name: str) -> dict[str, Any]:
+    """What a model's part is made of: the hashes of its weights, or the name of a model of a hub."""
+    if not Path(name).is_dir():
+        return {"model": name}
+    hashes = file_hashes(Path(name), {".safetensors", ".bin", ".model"})
+    return {"model": name, "files": {file: sha256[:16] for file, sha256 in hashes.items()}}
 
 
 def _ends_with(ends: list[list[int]]) -> Any:

@@ -5,13 +5,14 @@ language model is named, not copied: a folder path, a hub id, `finegold:offline`
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError, ModelError
 from finegold.extras import quiet_transformers, require
+from finegold.models.base import located
 from finegold.models.prefix.blip2 import BLIP2
 from finegold.models.prefix.features import EFFICIENTNET, feature_source
 from finegold.models.prefix.network import PrefixNetwork
@@ -63,22 +64,83 @@ NEW_MODELS = {
         padding_token=PADDING,
     ),
 }
-"""Models that are put together from parts, with a new projection."""
+"""Models that are put together from parts; their projection is a file that the user names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Parts of a model that replace the usual ones.
+    """Parts of a model that is put together.
 
     Attributes:
-        language_model: Folder or hub id.
-        vision_model: Folder or hub id of a BLIP-2 model.
-        projection: A `.safetensors` or `.pth` file: MiniGPT-4's stage-1 checkpoint, to run stage 2 from.
+        language_model: Folder or hub id; None for the model's usual one.
+        vision_model: Folder or hub id of a BLIP-2 model; None for the model's usual one.
+        projection: A `.safetensors` or `.pth` file: MiniGPT-4's stage-1 checkpoint, to run stage 2 from, or
+            the released one, to evaluate.
+        from_scratch: Whether the projection is untrained, drawn at random, in place of a file.
     """
 
     language_model: str | None = None
     vision_model: str | None = None
     projection: Path | None = None
+    from_scratch: bool = False
+
+    def located(self) -> "Parts":
+        """The same parts, with every folder as an absolute path."""
+        return replace(
+            self,
+            language_model=self.language_model and located(self.language_model),
+            vision_model=self.vision_model and located(self.vision_model),
+            projection=self.projection and self.projection.absolute(),
+        )
+
+
+def check_parts(model: str, parts: Parts) -> None:
+    """Check that a model of parts has a projection, and that no other model is given parts.
+
+    Raises:
+        ConfigError: If not; an untrained projection is used only where `from_scratch` says so.
+    """
+    if model not in NEW_MODELS:
+        if parts != Parts():
+            raise ConfigError(
+                f"the model '{model}' has its own parts: give them only with {' or '.join(NEW_MODELS)}"
+            )
+    elif parts.projection is None and not parts.from_scratch:
+        raise ConfigError(
+            f"the model '{model}' has no projection, which joins its image features with its language model: "
+            "name a checkpoint with --projection, or give --from-scratch for an untrained one"
+        )
+    elif parts.projection is not None and parts.from_scratch:
+        raise ConfigError(
+            "--projection names a trained projection and --from-scratch an untrained one: give one"
+        )
+    elif parts.projection is not None and not parts.projection.is_file():
+        raise ModelError(f"there is no projection at {parts.projection}: name a .safetensors or .pth file")
+
+
+def model_folder(model: str) -> Path | None:
+    """Folder of a projected-prefix model; None for one that is put together from parts."""
+    return None if model in NEW_MODELS else MODEL_FOLDER if model == "offline" else Path(model)
+
+
+def read_config(model: str) -> PrefixConfig:
+    """Config of a projected-prefix model; folders in it are absolute.
+
+    Raises:
+        DataError: If the config of a folder cannot be read.
+    """
+    folder = model_folder(model)
+    if folder is None:
+        return NEW_MODELS[model]
+    advice = LEFT_OUT if model == "offline" else "name a folder that finegold tune wrote"
+    config = read_record(folder / CONFIG, PrefixConfig, advice=advice)
+    name = config.language_model
+    features = config.features | (
+        {"path": located(config.features["path"])} if "path" in config.features else {}
+    )
+    return replace(
+        config, features=features, language_model=name if name == LANGUAGE_MODEL else located(name)
+    )
 
 
 def is_prefix_name(model: str) -> bool:
@@ -104,34 +166,26 @@ def load_network(
 
     Args:
         model: Name of the model.
-        parts: Parts of `offline-smollm2` and `minigpt4-7b` that replace the usual ones.
+        parts: Parts of `offline-smollm2` and `minigpt4-7b`; these need a projection.
         template: Prompt format that replaces the saved one.
         seed: Seed of a new projection.
         device: `auto`, `cpu`, `cuda`...
-        dtype: Precision of the language model; None for float32.
+        dtype: Precision of the language model; None for float32. `automatic_dtype` gives the usual one.
 
     Raises:
-        ConfigError: If parts are given for a model that has its own.
+        ConfigError: If parts are given for a model that has its own, or the projection is missing.
         DataError: If the config of a folder cannot be read.
         ModelError: If a part cannot be loaded or does not fit.
     """
     torch = require("torch", extra="models", why="tuning a model")
     device = resolve_device(device)
-    parts = parts or Parts()
-    if model in NEW_MODELS:
-        config, projection = NEW_MODELS[model], parts.projection
-        name = parts.language_model or config.language_model
-    elif parts != Parts():
-        raise ConfigError(
-            f"the model '{model}' has its own parts: give them only with {' or '.join(NEW_MODELS)}"
-        )
-    else:
-        folder = MODEL_FOLDER if model == "offline" else Path(model)
-        advice = LEFT_OUT if model == "offline" else "name a folder that finegold tune wrote"
-        config = read_record(folder / CONFIG, PrefixConfig, advice=advice)
-        projection, name = folder / PROJECTION, config.language_model
-        if name == LANGUAGE_MODEL:
-            name = OFFLINE if model == "offline" else str((folder / LANGUAGE_MODEL).resolve())
+    parts = (parts or Parts()).located()
+    check_parts(model, parts)
+    config, folder = read_config(model), model_folder(model)
+    projection = parts.projection if folder is None else folder / PROJECTION
+    name = parts.language_model or config.language_model
+    if folder is not None and name == LANGUAGE_MODEL:
+        name = OFFLINE if model == "offline" else str((folder / LANGUAGE_MODEL).resolve())
     form = template_named(template or config.template)
     tower = config.features | ({"path": parts.vision_model} if parts.vision_model else {})
     features = feature_source(tower, device)
@@ -153,6 +207,31 @@ def load_network(
         check_shape(weight, features.width, width, str(projection))
         linear.load_state_dict({"weight": weight, "bias": bias})
     return PrefixNetwork(features, linear.to(device), network, tokenizer, form, name)
+
+
+def automatic_dtype(model: str, device: str) -> "torch.dtype":
+    """Precision in which a model answers if none is named: float32 on a CPU.
+
+    On a GPU a frozen language model, which is large, has half precision: float16 with MiniGPT-4's templates,
+    as its authors ran it, and else bfloat16. A language model that was saved beside the config keeps its
+    precision.
+    """
+    import torch
+
+    if not device.startswith("cuda"):
+        return torch.float32
+    config, folder = read_config(model), model_folder(model)
+    if folder is not None and config.language_model == LANGUAGE_MODEL:
+        from safetensors import safe_open
+
+        # The weights themselves: the config beside them may still state the precision of the training.
+        file = next(iter(sorted((folder / LANGUAGE_MODEL).glob("*.safetensors"))), None)
+        if file is None:
+            return torch.float32
+        with safe_open(file, framework="pt") as tensors:
+            saved: torch.dtype = tensors.get_tensor(min(tensors.keys())).dtype
+        return saved
+    return torch.float16 if config.template.startswith("minigpt4") else torch.bfloat16
 
 
 def save_network(
@@ -177,9 +256,12 @@ def save_network(
         model.tokenizer.save_pretrained(folder / LANGUAGE_MODEL)
     write_safetensors(folder / PROJECTION, model.projection.weight, model.projection.bias)
     config = PrefixConfig(
-        features=model.features.description,
+        features={
+            key: located(value) if key == "path" else value
+            for key, value in model.features.description.items()
+        },
         template=model.template.name,
-        language_model=LANGUAGE_MODEL if with_language_model else model.language_model_name,
+        language_model=LANGUAGE_MODEL if with_language_model else located(model.language_model_name),
         padding_token=model.tokenizer.pad_token,
         start_token=model.tokenizer.bos_token,
     )

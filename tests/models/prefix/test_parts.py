@@ -1,0 +1,198 @@
+"""A model of parts runs with the checkpoint that was named, through every verb, and never with none."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from tests.evaluation.made import flickr30k
+from tests.models.minigpt4 import MadeParts, make_parts
+from tests.models.prefix.test_blip2 import folder as blip2_folder
+from typer.testing import CliRunner
+
+from finegold.cli import app
+from finegold.errors import ConfigError, FinegoldError, ModelError
+from finegold.models import load_model
+from finegold.models.prefix import NEW_MODELS, Parts, load_network, save_network
+from finegold.models.prefix.model import PrefixModel
+from finegold.models.prefix.storage import automatic_dtype
+from finegold.study import load_study
+from finegold.tuning import default_recipe, tune
+
+__all__ = ["blip2_folder"]
+
+
+@pytest.fixture
+def made(tmp_path: Path, blip2_folder: Path) -> MadeParts:
+    return make_parts(tmp_path, blip2_folder)
+
+
+@pytest.fixture
+def verbs(tmp_path: Path, pool: Path) -> dict[str, list[str]]:
+    """The arguments of each verb that runs a model, without those about its parts."""
+    flickr30k(tmp_path / "benchmarks", 2)
+    question = {"question_id": 1, "image": "0.png", "text": "a dog?"}
+    (tmp_path / "questions.jsonl").write_text(json.dumps(question) + "\n")
+    (tmp_path / "study.toml").write_text(
+        'about = "one arm"\nbaseline = "a"\n[[arms]]\nname = "a"\npreset = "random"\nsize = 2\n'
+    )
+    words = {
+        "evaluate": f"minigpt4-7b --tasks flickr30k --data {tmp_path}/benchmarks --out {tmp_path}/evaluated "
+        "--max-new-tokens 4 --draws 100",
+        "generate": f"minigpt4-7b --questions {tmp_path}/questions.jsonl --images {pool.parent}/images "
+        f"--out {tmp_path}/generated.jsonl --max-new-tokens 4",
+        "chat": f"minigpt4-7b --image {pool.parent}/images/0.png --max-new-tokens 4",
+        "tune": f"{pool} --model minigpt4-7b --out {tmp_path}/tuned --steps 1 --batch 2 --cache {tmp_path}/c",
+        "study": f"{tmp_path}/study.toml --model minigpt4-7b --data {pool} --images {pool.parent}/images "
+        f"--tasks flickr30k --task-data {tmp_path}/benchmarks --out {tmp_path}/studied --steps 1 --seeds 1 "
+        "--workers 1",
+    }
+    return {verb: [verb, *text.split(), "--device", "cpu"] for verb, text in words.items()}
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "generate", "chat", "tune", "study"])
+def test_no_verb_runs_an_untrained_projection_unless_told(
+    verb: str, verbs: dict[str, list[str]], made: MadeParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FINEGOLD_CACHE", str(made.vicuna.parent / "cache"))
+    with pytest.raises(FinegoldError, match=r"has no projection, .* --projection, or give --from-scratch"):
+        CliRunner().invoke(app, [*verbs[verb], *made.folders], catch_exceptions=False)
+    for start in (["--projection", str(made.released)], ["--from-scratch"]):
+        if verb == "study" and start == ["--from-scratch"]:
+            continue
+        out = Path(verbs[verb][verbs[verb].index("--out") + 1]) if "--out" in verbs[verb] else None
+        arguments = [*verbs[verb], *made.folders, *start]
+        if out is not None:
+            arguments[arguments.index("--out") + 1] = str(out.with_name(f"{start[0]}{out.name}"))
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False, input="a dog?\n\n")
+        assert result.exit_code == 0, result.output
+
+
+def test_the_answers_name_the_checkpoint_by_its_hash(
+    verbs: dict[str, list[str]], made: MadeParts, tmp_path: Path
+) -> None:
+    sha256 = hashlib.sha256(made.released.read_bytes()).hexdigest()
+    start = [*made.folders, "--projection", str(made.released)]
+    for verb in ("evaluate", "generate"):
+        CliRunner().invoke(app, [*verbs[verb], *start], catch_exceptions=False)
+    settings = json.loads((tmp_path / "evaluated" / "answers" / "flickr30k.json").read_text())
+    assert settings["model"]["projection"] == {"file": "released.pth", "sha256": sha256}
+    assert json.loads((tmp_path / "evaluated" / "results.json").read_text())["model"] == settings["model"]
+    line = json.loads((tmp_path / "generated.jsonl").read_text())
+    assert line["metadata"]["projection"]["sha256"] == sha256
+    other = [*made.folders, "--projection", str(made.other)]
+    with pytest.raises(FinegoldError, match="holds answers to flickr30k with model"):
+        CliRunner().invoke(app, [*verbs["evaluate"], *other], catch_exceptions=False)
+
+
+def test_it_answers_with_that_checkpoint(made: MadeParts, tmp_path: Path) -> None:
+    save_network(
+        load_network("minigpt4-7b", parts=made.parts, device="cpu"),
+        tmp_path / "saved",
+        with_language_model=False,
+        dtype=torch.float32,
+    )
+    losses = []
+    for name, parts in (
+        ("minigpt4-7b", made.parts),
+        (str(tmp_path / "saved"), None),
+        ("minigpt4-7b", Parts(str(made.vicuna), str(made.blip2), made.other)),
+    ):
+        with load_model(name, device="cpu", parts=parts) as model:
+            losses.append(float(model.losses([Image.new("RGB", (9, 9), "red")], ["a?"], ["a dog"])[0].sum()))
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_two_starts_and_parts_of_other_models_are_refused(made: MadeParts) -> None:
+    both = Parts(projection=made.released, from_scratch=True)
+    with pytest.raises(ConfigError, match="give one"):
+        load_model("minigpt4-7b", parts=both)
+    with pytest.raises(ModelError, match="there is no projection at"):
+        load_model("minigpt4-7b", parts=Parts(projection=made.vicuna / "none.pth"))
+    for name in ("offline", "constant:Yes", "a/hub-model"):
+        with pytest.raises(ConfigError, match="has its own parts"):
+            load_model(name, parts=Parts(projection=made.released))
+    changes = {"model": "offline", "parts": {"projection": "x.pth"}, "evaluation": {"data": "x"}}
+    with pytest.raises(ConfigError, match="has its own parts"):
+        load_study("presets", changes | {"data": {"path": "x"}})
+
+
+def test_a_tuned_folder_loads_from_every_working_directory(
+    made: MadeParts, pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parts were named by relative paths, and config.json keeps absolute ones."""
+    monkeypatch.chdir(tmp_path)
+    parts = Parts("vicuna", os.path.relpath(made.blip2), Path("released.pth"))
+    tune(pool, model="minigpt4-7b", out="tuned", parts=parts, steps=1, batch=2, device="cpu", cache=tmp_path)
+    config = json.loads((tmp_path / "tuned" / "config.json").read_text())
+    assert config["language_model"] == str(made.vicuna)
+    assert config["features"]["path"] == str(made.blip2)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    model = PrefixModel(str(tmp_path / "tuned"), device="cpu")
+    model.load()
+    assert model.identity()["language_model"]["files"]["model.safetensors"]
+
+
+def test_the_recipe_follows_the_model(made: MadeParts, pool: Path, tmp_path: Path) -> None:
+    common = {"steps": 1, "batch": 2, "device": "cpu", "cache": tmp_path / "c"}
+    tune(pool, model="minigpt4-7b", out=tmp_path / "one", parts=made.parts, **common)  # type: ignore[arg-type]
+    tune(pool, model=str(tmp_path / "one"), out=tmp_path / "two", **common)  # type: ignore[arg-type]
+    recipe = json.loads((tmp_path / "two" / "tuning.json").read_text())["recipe"]
+    found = [
+        recipe[key] for key in ("name", "rate", "rate_floor", "warmup_rate", "warmup_steps", "precision")
+    ]
+    assert found == ["minigpt4-stage2", 3e-5, 1e-5, 1e-6, 200, "float16"]
+    assert recipe["instructions"][0] == "Describe this image in detail."
+    assert default_recipe("offline") == "offline-stage2"
+
+
+@pytest.mark.parametrize("augment", [True, False])
+def test_blip2_features_are_trained_on_cropped_or_kept(
+    augment: bool, made: MadeParts, pool: Path, tmp_path: Path
+) -> None:
+    result = tune(
+        pool,
+        model="minigpt4-7b",
+        out=tmp_path / "out",
+        parts=made.parts,
+        steps=2,
+        batch=2,
+        augment=augment,
+        device="cpu",
+        cache=tmp_path / "c",
+    )
+    assert result.steps == 2
+    features = list((tmp_path / "c").rglob("*.npy")) if (tmp_path / "c").exists() else []
+    assert len(features) == (0 if augment else 10)
+
+
+def test_a_named_language_model_has_half_precision_on_a_gpu(made: MadeParts, tmp_path: Path) -> None:
+    network = load_network("minigpt4-7b", parts=made.parts, device="cpu", dtype=torch.float16)
+    assert network.language_model.dtype == torch.float16
+    save_network(network, tmp_path / "named", with_language_model=False, dtype=torch.float32)
+    save_network(network, tmp_path / "whole", with_language_model=True, dtype=torch.bfloat16)
+    save_network(network, tmp_path / "whole32", with_language_model=True, dtype=torch.float32)
+    found = {
+        name: automatic_dtype(name if name in NEW_MODELS else str(tmp_path / name), "cuda:0")
+        for name in ("minigpt4-7b", "offline-smollm2", "named", "whole", "whole32")
+    }
+    assert found == {
+        "minigpt4-7b": torch.float16,
+        "offline-smollm2": torch.bfloat16,
+        "named": torch.float16,
+        "whole": torch.bfloat16,
+        "whole32": torch.float32,
+    }
+    assert automatic_dtype("minigpt4-7b", "cpu") == torch.float32
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_it_answers_in_half_precision(dtype: str, made: MadeParts) -> None:
+    with load_model("minigpt4-7b", device="cpu", dtype=dtype, parts=made.parts) as model:
+        assert model.identity()["dtype"] == dtype
+        (nats,) = model.losses([Image.new("RGB", (9, 9), "red")], ["a?"], ["a dog"])
+        assert nats.min() > 0
