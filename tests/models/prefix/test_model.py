@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ from torch import nn
 
 from finegold.errors import ConfigError
 from finegold.models import Sampling
+from finegold.models.prefix.features import EFFICIENTNET
 from finegold.models.prefix.model import PrefixModel
 from finegold.models.prefix.network import PrefixNetwork
+from finegold.models.prefix.storage import FORMAT
 from finegold.models.prefix.template import encode_answer, encode_prompt
 
 IMAGES = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue", "white")]
@@ -117,8 +120,10 @@ def test_without_the_question_an_answer_has_another_loss() -> None:
 
 def test_identity_covers_every_file_of_the_model(tmp_path: Path) -> None:
     (tmp_path / "language_model").mkdir()
-    for name in ("config.json", "projection.safetensors", "language_model/model.safetensors"):
+    for name in ("projection.safetensors", "language_model/model.safetensors"):
         (tmp_path / name).write_text("one")
+    config = {"format": FORMAT, "features": EFFICIENTNET, "template": "smollm2"}
+    (tmp_path / "config.json").write_text(json.dumps(config | {"language_model": "language_model"}))
     before = PrefixModel(str(tmp_path)).identity()
     (tmp_path / "language_model" / "model.safetensors").write_text("two")
 
