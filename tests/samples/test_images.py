@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from finegold.samples.exclusions import ImageError
-from finegold.samples.images import ImageLimits, check_image, decode
+from finegold.samples.images import DECODINGS, ImageLimits, check_image, decode
 from finegold.samples.sample import ImageRef
 
 Picture = Callable[..., bytes]
@@ -201,3 +201,24 @@ def test_damage_never_raises_anything_else(picture: Picture) -> None:
             for look in (check_image, decode):
                 with contextlib.suppress(ImageError):
                     look(ref(broken.tobytes()))
+
+
+def test_the_original_decoding_is_pillows_conversion_alone() -> None:
+    """As MiniGPT-4 and LVLM-eHub decode: `Image.open(path).convert("RGB")`, in numbers."""
+    see_through = Image.new("RGBA", (2, 1), (10, 20, 30, 0))
+    deep = Image.fromarray(np.array([[100, 300, 65535]], np.uint16))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = encode(Image.fromarray(np.arange(18, dtype=np.uint8).reshape(2, 3, 3)), exif=exif)
+    found = {
+        decoding: [
+            np.asarray(decode(ref(encode(see_through)), decoding=decoding))[0, 0].tolist(),
+            np.asarray(decode(ref(encode(deep)), decoding=decoding))[0, :, 0].tolist(),
+            decode(ref(turned), decoding=decoding).size,
+        ]
+        for decoding in DECODINGS
+    }
+    assert found == {
+        "finegold": [[255, 255, 255], [0, 1, 255], (2, 3)],
+        "original": [[10, 20, 30], [100, 255, 255], (3, 2)],
+    }

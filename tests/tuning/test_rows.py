@@ -2,11 +2,15 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from tests.models.conftest import llama_tokenizer
 
 from finegold.errors import DataError
 from finegold.models.prefix.network import PrefixNetwork
+from finegold.models.prefix.template import encode_answer, template_named
 from finegold.samples import ImageRef, Sample, Turn, open_dataset
-from finegold.tuning.rows import chat_rows, message_parts, read_tuning_rows
+from finegold.tuning.recipe import load_recipe
+from finegold.tuning.rows import blip_caption, chat_rows, message_parts, read_tuning_rows
 
 
 def _change(pool: Path, row: int, **fields: object) -> None:
@@ -82,3 +86,31 @@ def test_placeholders_become_image_parts_where_they_stand() -> None:
         {"type": "text", "text": "right"},
         {"type": "image"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("caption", "processed"),
+    [
+        ('A Dog (brown) runs; fast!  "Wow" ~ #1: end.\n', "a dog brown runs fast wow 1 end"),
+        ("  two\n\nlines... here", "two lines here"),
+        ("It's 5:30 - a well-known, place?", "it's 5 30 - a well-known, place?"),
+        (" ".join(f"w{number}" for number in range(60)), " ".join(f"w{number}" for number in range(50))),
+        ("...", ""),
+    ],
+)
+def test_stage_1_processes_captions_as_the_published_code(caption: str, processed: str) -> None:
+    """From `BlipCaptionProcessor` of MiniGPT-4's code, which its stage 1 applies and its stage 2 does not."""
+    assert blip_caption(caption) == processed
+    assert load_recipe("minigpt4-stage1").captions == "blip"
+    assert load_recipe("minigpt4-stage2").captions == "as they are"
+
+
+def test_white_space_around_a_caption_keeps_its_tokens(tmp_path: Path) -> None:
+    """Two published captions begin or end with white space (ids 558 and 720); it has ids of its own."""
+    (tmp_path / "image").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "image" / "558.jpg")
+    annotation = {"image_id": "558", "caption": " a dog runs."}
+    (tmp_path / "filter_cap.json").write_text(json.dumps({"annotations": [annotation]}))
+    tokenizer, template = llama_tokenizer(), template_named("minigpt4-vicuna0")
+    (row,) = read_tuning_rows(open_dataset(tmp_path), tokenizer, template, 160)
+    assert row.answer == [29871, *encode_answer(tokenizer, template, "a dog runs.")]

@@ -16,15 +16,12 @@ def evaluate(
         str, typer.Option(help="Names separated by commas; `all` for every task whose files are there.")
     ] = "all",
     data: Annotated[Path | None, typer.Option(help="Folder with a folder for each task.")] = None,
-    prompts: Annotated[
-        str, typer.Option(help="Wording: `ehub-2023-07`, `ehub-2023-04` or `direct`.")
-    ] = "ehub-2023-07",
+    prompts: options.Prompts = None,
     split: Annotated[
         list[str] | None, typer.Option(help="TASK=SPLIT, such as vsr=zeroshot-test; can be repeated.")
     ] = None,
-    profile: Annotated[
-        str, typer.Option(help="`greedy`, or `ehub-2023` to draw tokens and crop images as LVLM-eHub did.")
-    ] = "greedy",
+    profile: options.Profile = "greedy",
+    decode: options.Decode = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use only the first items of each task.")] = None,
     shard: Annotated[
         str | None, typer.Option(help="I/N: answer one part of the items; --rescore joins the parts.")
@@ -92,6 +89,7 @@ def evaluate(
         half=half,
         shard=Shard.parse(shard),
         profile=find_profile(profile),
+        decoding=decode,
         max_new_tokens=max_new_tokens,
         seed=seed,
         batch_size=batch_size,

@@ -63,6 +63,23 @@ JudgeModel = Annotated[
 ShowPlan = Annotated[
     bool, typer.Option("--plan", help="Print what the command would do and cost, then stop.")
 ]
+Prompts = Annotated[
+    str | None,
+    typer.Option(help="Wording: `ehub-2023-07`, `ehub-2023-04` or `direct`. [default: the profile's]"),
+]
+Profile = Annotated[
+    str,
+    typer.Option(
+        help="`greedy`, or `ehub-2023` for LVLM-eHub's wording, chat format, sampling, crop and decoding."
+    ),
+]
+Decode = Annotated[
+    Literal["finegold", "original"] | None,
+    typer.Option(
+        help="How image files become pixels: `finegold` turns them upright and lays transparency on white; "
+        "`original` does neither, as MiniGPT-4's and LVLM-eHub's code."
+    ),
+]
 Projection = Annotated[
     Path | None,
     typer.Option(

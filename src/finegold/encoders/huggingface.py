@@ -14,7 +14,7 @@ from PIL import Image
 from finegold.arrays import Vectors
 from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError, ModelError
-from finegold.extras import quiet_transformers, require
+from finegold.extras import quiet_transformers, reading_tokenizer, require
 from finegold.run import file_hashes
 from finegold.samples.words import split_windows
 
@@ -119,7 +119,8 @@ class HuggingFaceEncoder:
         if options.get("revision", "") is None:
             del options["revision"]
         try:
-            return from_pretrained(self.name, trust_remote_code=False, **options)
+            with reading_tokenizer(self.name):
+                return from_pretrained(self.name, trust_remote_code=False, **options)
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             reason = reason if len(reason) <= 160 else f"{reason[:160]}..."

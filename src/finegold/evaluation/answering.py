@@ -1,12 +1,10 @@
 """Answer the items of a task batch by batch, and save the answers so that a killed run continues."""
 
-import hashlib
-import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from PIL import Image
 
@@ -15,11 +13,11 @@ from finegold.errors import ConfigError, ModelError, RunError
 from finegold.evaluation.answers import ALL_ITEMS, Answer, Shard, read_answer_file, write_answers
 from finegold.evaluation.task import DEFAULT_PROMPTS, Item, Prompt, Split, Task
 from finegold.models import Model, Sampling
-from finegold.models.crop import crop_box
+from finegold.models.crop import random_crop
 from finegold.run import progress
 from finegold.samples import Exclusion, ImageRef
 from finegold.samples.exclusions import ImageError
-from finegold.samples.images import decode, read_bytes
+from finegold.samples.images import Decoding, decode, read_bytes
 
 T = TypeVar("T")
 
@@ -29,28 +27,42 @@ CROP_SIDE = 224
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How tokens are chosen and images prepared.
+    """A way to put questions: wording, chat format, choice of tokens, and preparation of images.
 
     Attributes:
         name: Name for `--profile`.
         temperature: 0 takes the likeliest token each time.
         top_p: Tokens are drawn from the likeliest ones that together have this probability.
         random_crop: Whether MiniGPT-4's training crop is applied to each image.
+        top_k: Tokens are drawn from this number of likeliest ones; 0 for all.
+        prompts: Version of the wording and of the number of new tokens.
+        template: Version of MiniGPT-4's chat format; None for the model's own. It has no effect on others.
+        decoding: How image files become pixels.
     """
 
     name: str
     temperature: float
     top_p: float
     random_crop: bool
+    top_k: int = 0
+    prompts: str = DEFAULT_PROMPTS
+    template: str | None = None
+    decoding: Decoding = "finegold"
 
     @property
     def deterministic(self) -> bool:
         """Whether neither tokens nor crops are drawn at random."""
         return self.temperature == 0 and not self.random_crop
 
+    def settings(self) -> dict[str, Any]:
+        """The profile as answers keep it: prompts and template are kept with the prompt and the model."""
+        found = {key: getattr(self, key) for key in ("name", "temperature", "top_p", "random_crop")}
+        others = {"top_k": self.top_k, "decoding": self.decoding}
+        return found | {key: value for key, value in others.items() if value not in (0, "finegold")}
+
     def sampling(self, max_new_tokens: int, seed: int) -> Sampling:
         """How a model chooses tokens under this profile."""
-        return Sampling(max_new_tokens, self.temperature, self.top_p, seed)
+        return Sampling(max_new_tokens, self.temperature, self.top_p, seed, self.top_k)
 
     def prepare(self, image: Image.Image, *, seed: int, item: str) -> Image.Image:
         """The image as the model sees it.
@@ -62,17 +74,27 @@ class Profile:
         """
         if not self.random_crop:
             return image
-        digest = hashlib.sha256(f"{seed}/{item}".encode("utf-8", "surrogatepass")).digest()
-        box = crop_box(image.size, random.Random(int.from_bytes(digest[:8], "big")))
-        return image.resize((CROP_SIDE, CROP_SIDE), Image.Resampling.BICUBIC, box=box)
+        # Cropped first: a resize of a box would mix in pixels from outside of the box.
+        cropped = random_crop(image, f"{seed}/{item}")
+        return cropped.resize((CROP_SIDE, CROP_SIDE), Image.Resampling.BICUBIC)
 
 
 PROFILES = {
     "greedy": Profile("greedy", 0.0, 1.0, random_crop=False),
-    "ehub-2023": Profile("ehub-2023", 1.0, 0.9, random_crop=True),
+    "ehub-2023": Profile(
+        "ehub-2023",
+        1.0,
+        0.9,
+        random_crop=True,
+        top_k=50,
+        prompts="ehub-2023-07",
+        template="minigpt4-vicuna0-2023-04",
+        decoding="original",
+    ),
 }
 """`ehub-2023` is how LVLM-eHub ran MiniGPT-4: it draws tokens, and applies the training crop to the images.
-LVLM-eHub drew without a seed; here every draw has one."""
+Its `generate` keeps the 50 likeliest tokens, the default of transformers then. LVLM-eHub drew without a seed;
+here every draw has one."""
 
 
 def find_profile(name: str) -> Profile:
@@ -94,24 +116,26 @@ class EvaluationOptions:
     """Which items a model answers, and how.
 
     Attributes:
-        prompts: Version of the wording.
+        prompts: Version of the wording; None for the profile's.
         splits: Pairs of task and split; the first split of a task is the default.
         limit: Largest number of items of each split, the first ones; None for all.
         half: Half of the images, to fit a selection on one and report the other; None for all.
         shard: Part of the items.
-        profile: How tokens are chosen and images prepared.
+        profile: Wording, chat format, choice of tokens and preparation of images.
+        decoding: How image files become pixels; None for the profile's.
         max_new_tokens: Number of tokens at which an answer is cut; None for the prompt's.
         seed: Seed of the profile's draws.
         batch_size: Number of items in a call. Earlier answers do not change which items form a batch.
         retry_failed: Whether items that failed earlier are answered again.
     """
 
-    prompts: str = DEFAULT_PROMPTS
+    prompts: str | None = None
     splits: tuple[tuple[str, str], ...] = ()
     limit: int | None = None
     half: Half | None = None
     shard: Shard = ALL_ITEMS
     profile: Profile = PROFILES["greedy"]
+    decoding: Decoding | None = None
     max_new_tokens: int | None = None
     seed: int = 0
     batch_size: int = 16
@@ -121,9 +145,18 @@ class EvaluationOptions:
         """The split of a task."""
         return task.split(dict(self.splits).get(task.name))
 
+    @property
+    def wording(self) -> str:
+        """Version of the wording."""
+        return self.prompts or self.profile.prompts
+
+    def chosen_profile(self) -> Profile:
+        """The profile with the decoding that is chosen in place of its own."""
+        return self.profile if self.decoding is None else replace(self.profile, decoding=self.decoding)
+
     def prompt(self, task: Task) -> Prompt:
         """The prompt of a task."""
-        prompt = task.prompt(self.prompts)
+        prompt = task.prompt(self.wording)
         return prompt if self.max_new_tokens is None else Prompt(prompt.template, self.max_new_tokens)
 
 
@@ -202,7 +235,7 @@ def _with_pictures(
         if blind:
             return None
         try:
-            image = decode(by_content(item.image))
+            image = decode(by_content(item.image), decoding=options.chosen_profile().decoding)
         except ImageError as error:
             return error.exclusion
         return options.profile.prepare(image, seed=options.seed, item=item.id)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +100,8 @@ def answer_task(task: Task, data: Path, out: Path, model: Model, options: Evalua
         RunError: If the folder holds answers of another model or under other settings.
     """
     require_files([task], data, options, blind=model.blind)
-    split, prompt, profile = options.split(task), options.prompt(task), options.profile
+    split, prompt, profile = options.split(task), options.prompt(task), options.chosen_profile()
+    model.use_template(profile.template)
     model.check_sampling(profile.sampling(prompt.max_new_tokens, options.seed))
     items = task.items(data, split)
     if options.half is not None:
@@ -109,12 +109,12 @@ def answer_task(task: Task, data: Path, out: Path, model: Model, options: Evalua
     items = items[: options.limit]
     settings = {
         "model": {"name": model.name, **model.identity()},
-        "profile": asdict(profile),
+        "profile": profile.settings(),
         "seed": None if profile.deterministic else options.seed,
         "version": task.version,
         "split": split.name,
         "half": options.half,
-        "prompts": options.prompts,
+        "prompts": options.wording,
         "template": prompt.template,
         "max_new_tokens": prompt.max_new_tokens,
         "items": len(items),

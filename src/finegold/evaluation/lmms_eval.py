@@ -74,6 +74,7 @@ def __getattr__(name: str) -> Any:
             start = None if projection is None else Path(projection)
             parts = Parts(language_model, vision_model, start)
             self._answering = load_model(pretrained, device=device or "auto", dtype=dtype, parts=parts)
+            self._answering.use_template(find_profile(profile).template)
 
         def generate_until(self, requests: Sequence[Any]) -> list[str]:
             return answer_requests(

@@ -33,6 +33,7 @@ class Sampling:
         temperature: 0 takes the likeliest token each time; above 0 each token is drawn.
         top_p: Tokens are drawn from the likeliest ones that together have this probability, in (0, 1].
         seed: Seed of the draws.
+        top_k: Tokens are drawn from this number of likeliest ones; 0 for all.
 
     Raises:
         ConfigError: If a value is out of range.
@@ -42,12 +43,13 @@ class Sampling:
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    top_k: int = 0
 
     def __post_init__(self) -> None:
-        if self.max_new_tokens < 1 or self.temperature < 0 or not 0 < self.top_p <= 1:
+        if self.max_new_tokens < 1 or self.temperature < 0 or not 0 < self.top_p <= 1 or self.top_k < 0:
             raise ConfigError(
-                f"{self} is out of range, expected max_new_tokens >= 1, temperature >= 0 and top_p above 0 "
-                "and at most 1"
+                f"{self} is out of range, expected max_new_tokens >= 1, temperature >= 0, top_p above 0 "
+                "and at most 1, and top_k >= 0"
             )
 
     def for_batch(self, parts: Sequence[str]) -> "Sampling":
@@ -61,7 +63,9 @@ class Sampling:
 
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments for `generate` of transformers."""
-        drawn = {"temperature": self.temperature, "top_p": self.top_p, "top_k": 0} if self.temperature else {}
+        drawn: dict[str, float] = {}
+        if self.temperature:
+            drawn = {"temperature": self.temperature, "top_p": self.top_p, "top_k": self.top_k}
         return {"max_new_tokens": self.max_new_tokens, "do_sample": bool(drawn), "num_beams": 1, **drawn}
 
 
@@ -218,6 +222,9 @@ class Model(ABC):
         """The sampling of one batch: the seed is mixed with the content that tells the batch from others."""
         del images
         return sampling.for_batch(prompts)
+
+    def use_template(self, name: str | None) -> None:  # noqa: B027 (most models have one chat format)
+        """Put questions in the template of a name if it is a version of the model's; None keeps its own."""
 
     def check_sampling(self, sampling: Sampling) -> None:  # noqa: B027 (most models take any sampling)
         """Raise ConfigError if the model cannot sample in this way."""

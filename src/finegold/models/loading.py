@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finegold.errors import ModelError
-from finegold.extras import quiet_transformers, require
+from finegold.extras import quiet_transformers, reading_tokenizer, require
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +29,8 @@ def load_processor(name: str, *, chat: bool = False) -> Any:
     """
     transformers = require("transformers", extra="models", why="a vision-language model")
     try:
-        processor = _processor_class(transformers, name).from_pretrained(name, **_local(name))
+        with reading_tokenizer(name):
+            processor = _processor_class(transformers, name).from_pretrained(name, **_local(name))
     except (OSError, ValueError, ImportError) as error:
         raise ModelError(
             f"the processor of '{name}' cannot be loaded ({_first(error)}): name offline, a folder that "

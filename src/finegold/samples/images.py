@@ -6,6 +6,7 @@ import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 from PIL import Image
@@ -64,6 +65,11 @@ class ImageLimits:
 
 DEFAULT_LIMITS = ImageLimits()
 
+Decoding = Literal["finegold", "original"]
+"""How an image file becomes RGB. `original` is Pillow's `convert("RGB")` alone, as MiniGPT-4 and LVLM-eHub
+call it: no turning by EXIF, transparent pixels keep the colour that they hide, 16-bit grey is cut at 255."""
+DECODINGS: tuple[Decoding, ...] = get_args(Decoding)
+
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
@@ -82,16 +88,28 @@ class ImageFacts:
     file_bytes: int
 
 
-def decode(ref: ImageRef, *, limits: ImageLimits = DEFAULT_LIMITS) -> Image.Image:
+def decode(
+    ref: ImageRef, *, limits: ImageLimits = DEFAULT_LIMITS, decoding: Decoding = "finegold"
+) -> Image.Image:
     """Decode an image to RGB, upright by its EXIF orientation.
 
     16-bit grey is scaled to 8 bits; transparent pixels are laid on white; CMYK and palettes are converted.
+
+    Args:
+        ref: The image.
+        limits: Limits beyond which it is refused.
+        decoding: `original` for Pillow's conversion alone, to compare with other code.
 
     Raises:
         ImageError: If it cannot be used.
     """
     data = read_bytes(ref, limits)
     image = _load(ref, _open(ref, data, limits))
+    if decoding == "original":
+        try:
+            return image.convert("RGB")
+        except ValueError as error:
+            raise _error(ref, f"cannot be shown as RGB ({error})") from None
     # Only now: Pillow turns a TIFF itself while it loads, and then forgets the orientation.
     turn = _UPRIGHT.get(orientation(image))
     rgb = _to_rgb(ref, image)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError, ModelError
-from finegold.extras import require
+from finegold.extras import reading_tokenizer, require
 from finegold.offline import smollm2
 from finegold.run import file_hashes
 
@@ -95,7 +95,7 @@ def load_pretrained(
         raise ConfigError(f"'{smollm2.NAME}' has one revision and not '{revision}': give no revision")
     place = str(smollm2.smollm2_folder()) if model == smollm2.NAME else model
     device = resolve_device(device)
-    with _loading(kind, model):
+    with _loading(kind, model), reading_tokenizer(model):
         tokenizer = transformers.AutoTokenizer.from_pretrained(place, revision=revision)
         network, report = getattr(transformers, _KINDS[kind][0]).from_pretrained(
             place, revision=revision, dtype=getattr(torch, dtype), output_loading_info=True

@@ -98,7 +98,8 @@ def _trainings(study: Study, chosen: ArmRuns, pool: StudyRows) -> list[Training 
         return []
     name = chosen.arm.recipe or study.recipe_name
     recipe = load_recipe(name, steps=study.steps, batch=study.batch)
-    settings = recipe.model_dump_json(exclude={"name", "about", "seed", "save_every", "log_every"})
+    unused = {"name", "about", "seed", "save_every", "log_every"} | recipe.added()
+    settings = recipe.model_dump_json(exclude=unused)
     return [
         Training(
             rows=subset.fingerprint,

@@ -11,7 +11,7 @@ from finegold.extras import require
 from finegold.models.loading import load_processor, load_vlm
 from finegold.run import progress
 from finegold.samples import Dataset
-from finegold.samples.images import decode
+from finegold.samples.images import Decoding, decode
 from finegold.tuning.monitor import Monitor
 from finegold.tuning.recipe import Recipe
 from finegold.tuning.rows import ChatRow, chat_rows, usable_samples
@@ -45,7 +45,7 @@ def tune_huggingface(
     if not rows:
         raise DataError(f"{dataset.path.name} has no rows, expected at least one to train on")
     if processes.index == 0:
-        _encode_all(rows, _collator(processor))
+        _encode_all(rows, _collator(processor), recipe.decoding)
     if recipe.batch % processes.count:
         raise ConfigError(
             f"batches of {recipe.batch} rows cannot be shared by {processes.count} processes: "
@@ -118,7 +118,7 @@ def _trainer(
 
     def show(columns: dict[str, list[int]]) -> dict[str, list[Any]]:
         chosen = [rows[i] for i in columns[ROW]]
-        examples = [_example(row) for row in chosen]
+        examples = [_example(row, recipe.decoding) for row in chosen]
         return {ROW: columns[ROW], **{key: [e[key] for e in examples] for key in examples[0]}}
 
     data = datasets.Dataset.from_dict({ROW: list(range(len(rows)))}).with_transform(show)
@@ -189,16 +189,16 @@ def _collator(processor: Any) -> Any:
     return collate
 
 
-def _example(row: ChatRow) -> dict[str, Any]:
-    images = [decode(image) for image in row.images]
+def _example(row: ChatRow, decoding: Decoding = "finegold") -> dict[str, Any]:
+    images = [decode(image, decoding=decoding) for image in row.images]
     return {"images": images, "prompt": list(row.prompt), "completion": list(row.completion)}
 
 
-def _encode_all(rows: Sequence[ChatRow], collator: Any) -> None:
+def _encode_all(rows: Sequence[ChatRow], collator: Any, decoding: Decoding) -> None:
     with progress("Encoding rows", len(rows), "rows") as advance:
         for row in rows:
             try:
-                labels = collator([_example(row)])["labels"]
+                labels = collator([_example(row, decoding)])["labels"]
             except Exception as error:
                 reason = str(error).strip().splitlines()[0]
                 raise DataError(f"row '{row.id}' cannot be encoded by the processor: {reason}") from error

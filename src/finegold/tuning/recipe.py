@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from finegold.errors import ConfigError
 from finegold.models.prefix.storage import is_prefix_name, read_config
 from finegold.registry import read_toml
+from finegold.samples.images import Decoding
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +41,8 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
         micro_batch: Rows that a device takes at a time in `huggingface` recipes; 0 for its whole share of a
             batch.
         template: Prompt format that replaces the model's; None keeps it.
+        captions: `blip` puts answers through BLIP's caption processor, as MiniGPT-4's stage 1 does.
+        decoding: `original` decodes images by Pillow's conversion alone, as the published code does.
     """
 
     name: str
@@ -54,6 +57,8 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     instructions: tuple[str, ...] = ()
     template: str | None = None
     augment: bool = False
+    captions: Literal["as they are", "blip"] = "as they are"
+    decoding: Decoding = "finegold"
 
     rate: float = Field(gt=0)
     rate_floor: float = Field(default=0.0, ge=0)
@@ -77,6 +82,11 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
         if self.trains not in (part, "everything"):
             raise ValueError(f"a {self.kind} recipe trains '{part}' or 'everything', not '{self.trains}'")
         return self
+
+    def added(self) -> set[str]:
+        """Fields that older versions lack, where they change nothing: fingerprints do without them."""
+        fields = type(self).model_fields
+        return {name for name in ("captions", "decoding") if getattr(self, name) == fields[name].default}
 
     def half(self, device: str) -> "torch.dtype | None":
         """Half precision of computing on a GPU; None for float32, and on other devices."""

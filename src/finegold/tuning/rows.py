@@ -1,5 +1,6 @@
 """Rows of a subset, read and tokenised before step one, so that a bad row stops the run with its id."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,8 +49,22 @@ def usable_samples(dataset: Dataset) -> Iterator[tuple[Checked, Sample]]:
         yield checked, row.sample
 
 
+_BLIP_SPACES, _BLIP_WORDS = re.compile(r"[.!\"()*#:;~]"), 50
+
+
+def blip_caption(text: str) -> str:
+    """A caption as BLIP's processor makes it for MiniGPT-4's stage 1.
+
+    It has lower case, spaces in place of some marks, and at most 50 words.
+
+    Facts from the published `processors/blip_processors.py` (Vision-CAIR/MiniGPT-4, commit d94738a).
+    """
+    spaced = re.sub(r"\s{2,}", " ", _BLIP_SPACES.sub(" ", text.lower()))
+    return " ".join(spaced.rstrip("\n").strip(" ").split(" ")[:_BLIP_WORDS])
+
+
 def read_tuning_rows(
-    dataset: Dataset, tokenizer: Any, template: Template, max_tokens: int
+    dataset: Dataset, tokenizer: Any, template: Template, max_tokens: int, *, blip: bool = False
 ) -> list[TuningRow]:
     """Read and tokenise a subset for a projected-prefix model.
 
@@ -58,6 +73,7 @@ def read_tuning_rows(
         tokenizer: Tokenizer of the language model.
         template: The prompt format.
         max_tokens: Number of tokens at which an answer is cut, end symbol included.
+        blip: Whether answers go through `blip_caption`.
 
     Raises:
         DataError: If there is no row, or a row is bad, has more or less than one image, question and answer,
@@ -77,7 +93,11 @@ def read_tuning_rows(
         if sample.id in places:
             raise DataError(f"row '{row.id}' ({row.place}) has the id of {places[sample.id]}: use --ids row")
         places[sample.id] = row.place
-        ids = encode_answer(tokenizer, template, sample.answer)
+        # As the record has it: white space at its ends has tokens, which the published code keeps.
+        (answer,) = (turn.text for turn in sample.turns if turn.role == "assistant")
+        if IMAGE_PLACEHOLDER in answer:
+            answer = sample.answer
+        ids = encode_answer(tokenizer, template, blip_caption(answer) if blip else answer)
         image, sha256, cut = sample.images[0], checked.images[0].sha256, len(ids) > max_tokens
         rows.append(TuningRow(sample.id, image, sha256, sample.instruction, ids[:max_tokens], cut))
     if not rows:

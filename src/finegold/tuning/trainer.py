@@ -5,13 +5,12 @@ A checkpoint is one safetensors file, written whole or not at all; reading it ru
 
 import json
 import math
-import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finegold.errors import ConfigError, RunError
-from finegold.models.crop import crop_box
+from finegold.models.crop import random_crop
 from finegold.models.prefix.features import FeatureCache
 from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.template import encode_prompt
@@ -120,11 +119,10 @@ def train_prefix(
 def _features(rows: Sequence[TuningRow], step: int, recipe: Recipe, cache: FeatureCache) -> "torch.Tensor":
     if not recipe.augment:
         return cache.read([row.sha256 for row in rows])
-    cropped = []
-    for row in rows:
-        image = decode(row.image)
-        draw = random.Random(f"{recipe.seed}-{step}-{row.id}")
-        cropped.append(image.crop(crop_box(image.size, draw)))
+    cropped = [
+        random_crop(decode(row.image, decoding=recipe.decoding), f"{recipe.seed}-{step}-{row.id}")
+        for row in rows
+    ]
     return cache.source.encode(cropped)
 
 
@@ -132,7 +130,9 @@ def _identity(model: PrefixNetwork, rows: Sequence[TuningRow], recipe: Recipe, c
     projection = model.projection.weight.detach().double()
     return fingerprint(
         {
-            "recipe": recipe.model_dump(mode="json", exclude={"save_every", "log_every", "about", "name"}),
+            "recipe": recipe.model_dump(
+                mode="json", exclude={"save_every", "log_every", "about", "name"} | recipe.added()
+            ),
             "rows": fingerprint({"rows": [[r.id, r.sha256, r.instruction, r.answer] for r in rows]}),
             "features": cache.source.identity(),
             "language_model": model.language_model_name,

@@ -1,10 +1,13 @@
 """Tuning a model on a subset, as `finegold tune` does."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
+
+from PIL import Image
 
 from finegold.engines.devices import only_gpu, resolve_device
 from finegold.errors import ConfigError
@@ -20,8 +23,8 @@ from finegold.models.prefix.storage import (
     save_network,
 )
 from finegold.run import cache_folder, progress, write_json
-from finegold.samples import Dataset, open_dataset
-from finegold.samples.images import decode
+from finegold.samples import Dataset, ImageRef, open_dataset
+from finegold.samples.images import Decoding, decode
 from finegold.tuning.monitor import read_log
 from finegold.tuning.recipe import Recipe, default_recipe, load_recipe
 from finegold.tuning.rows import TuningRow, read_tuning_rows
@@ -68,6 +71,7 @@ def tune(
     batch: int | None = None,
     seed: int | None = None,
     augment: bool | None = None,
+    decoding: Decoding | None = None,
     parts: Parts | None = None,
     device: str = "auto",
     cache: str | Path | None = None,
@@ -83,10 +87,11 @@ def tune(
         recipe: Name or `.toml` file of a recipe; None for the model's usual one.
         images: Folder of the subset's images.
         ids: Source of ids, as in `open_dataset`.
-        steps: Number of optimiser steps; None takes the recipe's, as for the next three.
+        steps: Number of optimiser steps; None takes the recipe's, as for the next four.
         batch: Number of rows of a step.
         seed: Seed of order and draws.
         augment: Whether to show random crops.
+        decoding: How image files become pixels.
         parts: Projection and other parts of a model that is put together from parts.
         device: `auto`, `cpu`, `cuda`...
         cache: Folder of image features, shared by all runs; None for finegold's cache folder.
@@ -97,7 +102,8 @@ def tune(
             loss is not finite (with the rows' ids), or something cannot be loaded.
     """
     check_parts(model, parts or Parts())
-    plan = load_recipe(recipe or default_recipe(model), steps=steps, batch=batch, seed=seed, augment=augment)
+    changes = {"steps": steps, "batch": batch, "seed": seed, "augment": augment, "decoding": decoding}
+    plan = load_recipe(recipe or default_recipe(model), **changes)
     kind = "prefix" if is_prefix_name(model) else "huggingface"
     if plan.kind != kind:
         raise ConfigError(
@@ -146,14 +152,17 @@ def _tune_prefix(
     model = load_network(
         name, parts=parts, template=recipe.template, seed=recipe.seed, device=processes.device, dtype=dtype
     )
-    rows = read_tuning_rows(dataset, model.tokenizer, model.template, recipe.longest_answer)
-    features = FeatureCache(cache, model.features)
+    rows = read_tuning_rows(
+        dataset, model.tokenizer, model.template, recipe.longest_answer, blip=recipe.captions == "blip"
+    )
+    features = FeatureCache(cache, model.features, recipe.decoding)
     if not recipe.augment:
         images = {row.sha256: row.image for row in rows}
         if processes.index == 0 and (missing := features.missing(list(images))):
             done = len(images) - len(missing)
+            read = partial(_image, images, recipe)
             with progress("Image features", len(images), "images", done=done) as advance:
-                for count in features.fill(missing, lambda sha256: decode(images[sha256])):
+                for count in features.fill(missing, read):
                     advance(count)
         processes.wait()
     began = time.perf_counter()
@@ -168,3 +177,7 @@ def _tune_prefix(
             write_pth(out / "projection.pth", model.projection.weight, model.projection.bias)
     processes.wait()
     return rows, steps, seconds
+
+
+def _image(images: Mapping[str, ImageRef], recipe: Recipe, sha256: str) -> Image.Image:
+    return decode(images[sha256], decoding=recipe.decoding)

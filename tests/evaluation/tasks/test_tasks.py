@@ -98,6 +98,17 @@ def test_scienceqa_keeps_test_questions_with_an_image_from_both_published_forms(
     )
 
 
+def test_okvqa_is_in_the_order_of_its_annotations(tmp_path: Path) -> None:
+    """As LVLM-eHub lists it; the questions of this file stand the other way round."""
+    made.okvqa(tmp_path)
+    file = tmp_path / "okvqa" / "OpenEnded_mscoco_val2014_questions.json"
+    content = json.loads(file.read_text())
+    content["questions"].reverse()
+    file.write_text(json.dumps(content))
+    ids = [str(one["question_id"]) for one in reversed(content["questions"])]
+    assert [item.id for item in read("okvqa", tmp_path)] == ids
+
+
 def test_okvqa_joins_ten_answers_to_each_question(tmp_path: Path) -> None:
     made.okvqa(tmp_path)
 

@@ -3,7 +3,10 @@
 import hashlib
 import json
 import os
+import sys
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,14 +14,20 @@ from PIL import Image
 from tests.evaluation.made import flickr30k
 from tests.models.minigpt4 import MadeParts, make_parts
 from tests.models.prefix.test_blip2 import folder as blip2_folder
+from tests.models.sentencepiece_file import write_tokenizer_model
 from typer.testing import CliRunner
 
 from finegold.cli import app
-from finegold.errors import ConfigError, FinegoldError, ModelError
+from finegold.errors import ConfigError, FinegoldError, MissingExtraError, ModelError
+from finegold.evaluation import TASKS, EvaluationOptions, answer_task
+from finegold.evaluation.answering import find_profile
+from finegold.evaluation.answers import read_settings
 from finegold.models import load_model
-from finegold.models.prefix import NEW_MODELS, Parts, load_network, save_network
+from finegold.models.prefix import NEW_MODELS, Parts, PrefixNetwork, load_network, save_network
 from finegold.models.prefix.model import PrefixModel
+from finegold.models.prefix.projection import read_projection
 from finegold.models.prefix.storage import automatic_dtype
+from finegold.models.prefix.template import PromptTokens, encode_prompt, end_ids
 from finegold.study import load_study
 from finegold.tuning import default_recipe, tune
 
@@ -196,3 +205,85 @@ def test_it_answers_in_half_precision(dtype: str, made: MadeParts) -> None:
         assert model.identity()["dtype"] == dtype
         (nats,) = model.losses([Image.new("RGB", (9, 9), "red")], ["a?"], ["a dog"])
         assert nats.min() > 0
+
+
+def _only_sentencepiece(made: MadeParts) -> None:
+    """Leave the tokenizer files that FastChat's delta tool writes."""
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        (made.vicuna / file).unlink()
+    write_tokenizer_model(made.vicuna / "tokenizer.model")
+    names = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    settings = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "add_eos_token": False}
+    (made.vicuna / "tokenizer_config.json").write_text(json.dumps(settings | names))
+    (made.vicuna / "special_tokens_map.json").write_text(json.dumps(names))
+
+
+def test_a_folder_with_tokenizer_model_alone_gives_llamas_ids(made: MadeParts) -> None:
+    _only_sentencepiece(made)
+    if find_spec("sentencepiece") is None or find_spec("google") is None:
+        with pytest.raises(MissingExtraError, match=r"the tokenizer of .* pip install 'finegold\[models\]'"):
+            load_network("minigpt4-7b", parts=made.parts, device="cpu")
+        return
+    network = load_network("minigpt4-7b", parts=made.parts, device="cpu")
+    before, after = encode_prompt(network.tokenizer, network.template, "Describe this image in detail.")
+    assert before == [1, 835, 29950, 7889, 29901, 529, 25518, 29958]
+    assert after[-2:] == [29901, 29871]
+    assert end_ids(network.tokenizer, network.template) == [[835], [2277, 29937]]
+    assert (network.tokenizer.pad_token_id, network.tokenizer.bos_token_id) == (3997, 1)
+
+
+def test_a_tokenizer_that_needs_a_package_names_it_and_its_extra(
+    made: MadeParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _only_sentencepiece(made)
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)
+    with pytest.raises(MissingExtraError, match=r"'sentencepiece', .* pip install 'finegold\[models\]'"):
+        load_network("minigpt4-7b", parts=made.parts, device="cpu")
+
+
+def test_the_profile_of_lvlm_ehub_puts_its_questions_to_minigpt4(
+    made: MadeParts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flickr30k(tmp_path / "benchmarks", 2)
+    seen: list[list[int]] = []
+    collate = PrefixNetwork.collate
+
+    def watch(self: PrefixNetwork, prompts: list[PromptTokens], *rest: Any, **more: Any) -> Any:
+        seen.extend(prompt.after for prompt in prompts)
+        return collate(self, prompts, *rest, **more)
+
+    monkeypatch.setattr(PrefixNetwork, "collate", watch)
+    for profile in ("greedy", "ehub-2023"):
+        with load_model("minigpt4-7b", device="cpu", parts=made.parts) as model:
+            options = EvaluationOptions(
+                profile=find_profile(profile), limit=1, batch_size=1, max_new_tokens=3
+            )
+            answer_task(TASKS.get("flickr30k"), tmp_path / "benchmarks", tmp_path / profile, model, options)
+    newer, older = seen
+    assert newer == [*older, 29871]
+    kept = [read_settings(tmp_path / profile)["flickr30k"]["model"] for profile in ("greedy", "ehub-2023")]
+    assert kept[1] == kept[0] | {"template": "minigpt4-vicuna0-2023-04"}
+
+
+def test_the_decoding_has_features_of_its_own(made: MadeParts, pool: Path, tmp_path: Path) -> None:
+    weights = []
+    record = json.loads(pool.read_text())
+    for place, row in enumerate(record):
+        colour = (250, 10, 20 * place, 0)
+        Image.new("RGBA", (8, 8), colour).save(pool.parent / "images" / row["image"])
+    for number, decoding in enumerate(("finegold", "original")):
+        tune(
+            pool,
+            model="minigpt4-7b",
+            out=tmp_path / decoding,
+            parts=made.parts,
+            steps=2,
+            batch=4,
+            decoding=decoding,  # type: ignore[arg-type]
+            device="cpu",
+            cache=tmp_path / "c",
+        )
+        assert len(list((tmp_path / "c").iterdir())) == number + 1
+        assert json.loads((tmp_path / decoding / "tuning.json").read_text())["recipe"]["decoding"] == decoding
+        weights.append(read_projection(tmp_path / decoding / "projection.pth")[0])
+    assert not torch.equal(*weights)

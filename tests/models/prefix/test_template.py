@@ -3,6 +3,7 @@ from tests.models.conftest import llama_tokenizer
 
 from finegold.errors import ConfigError
 from finegold.models.prefix.template import (
+    PromptTokens,
     encode_answer,
     encode_prompt,
     end_ids,
@@ -54,3 +55,46 @@ def test_the_chat_prompt_has_the_sentence_that_training_never_saw() -> None:
 def test_an_unknown_template_is_named() -> None:
     with pytest.raises(ConfigError, match="expected one of minigpt4-vicuna0"):
         template_named("vicuna1.5")
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("a dog runs.###Human: next", "a dog runs."),
+        ("I see. Assistant: a dog ### more", "a dog"),
+        ("###Assistant: x", ""),
+        (" plain ", "plain"),
+        ("a ## # b", "a ## # b"),
+    ],
+)
+def test_an_answer_is_cut_as_both_originals_cut_it(text: str, kept: str) -> None:
+    """From the published `Chat.answer` of MiniGPT-4 and of LVLM-eHub."""
+    assert VICUNA.clean(text) == kept
+    assert template_named("minigpt4-vicuna0-2023-04").clean(text) == kept
+
+
+EHUB_QUESTIONS = [
+    "what is described in the image?",
+    "Generate caption of this image:",
+    "Question: Which of these is number 1?\nOptions: red fox red\n",
+    "What sport is this?",
+    "Question: Is the following caption right? The cat is left of the sofa.\nOptions: No Yes\n",
+    "How many people are there in the image?",
+    "Does ties exis in the image?",
+]
+
+
+@pytest.mark.parametrize("question", EHUB_QUESTIONS)
+def test_the_template_of_lvlm_ehub_gives_its_prompts(question: str) -> None:
+    """LVLM-eHub's `get_prompt` (commit bd2999a): no space behind the last colon."""
+    prompt = encode_prompt(TOKENIZER, template_named("minigpt4-vicuna0-2023-04"), question, chat=True)
+    published = (
+        "Give the following image: <Img>ImageContent</Img>. You will be able to see the image once I provide "
+        f"it to you. Please answer my questions.###Human: <Img><ImageHere></Img> {question}###Assistant:"
+    )
+    # Their code tokenises what stands before and behind the image apart, the first part with the start token.
+    before, after = (
+        TOKENIZER.encode(part, add_special_tokens=False) for part in published.split("<ImageHere>")
+    )
+    assert prompt.after[-1] == 29901
+    assert prompt == PromptTokens([1, *before], after)

@@ -19,29 +19,36 @@ _PHOTOS = Source(
 
 def _read(folder: Path, _: Split) -> list[Item]:
     names = read_json(folder / _ANNOTATIONS).get("question_types", {})
-    annotations: dict[int, tuple[tuple[str, ...], str]] = {}
-    for row, record in enumerate(records(folder / _ANNOTATIONS, "annotations")):
-        place = f"{_ANNOTATIONS} annotation {row}"
-        answers = tuple(field(a, "answer", str, place) for a in field(record, "answers", list, place))
-        kind = record.get("question_type", "all")
-        annotations[field(record, "question_id", int, place)] = answers, str(names.get(kind, kind))
-    items = []
+    questions: dict[int, tuple[str, str]] = {}
     for row, record in enumerate(records(folder / _QUESTIONS, "questions")):
         place = f"{_QUESTIONS} question {row}"
+        shown = field(record, "question", str, place)
+        questions[field(record, "question_id", int, place)] = place, shown
+    items = []
+    # The order of the annotations, which is LVLM-eHub's and decides which items --limit keeps.
+    for row, record in enumerate(records(folder / _ANNOTATIONS, "annotations")):
+        place = f"{_ANNOTATIONS} annotation {row}"
         number = field(record, "question_id", int, place)
-        if not annotations.get(number, ((), ""))[0]:
-            raise DataError(f"{place} (id {number}) has no answers in {_ANNOTATIONS}: expected ten")
-        answers, category = annotations[number]
+        if number not in questions:
+            raise DataError(f"{place} answers the question {number}, which {_QUESTIONS} lacks")
+        answers = tuple(field(a, "answer", str, place) for a in field(record, "answers", list, place))
+        asked_at, question = questions.pop(number)
+        if not answers:
+            raise DataError(f"{asked_at} (id {number}) has no answers in {_ANNOTATIONS}: expected ten")
+        kind = record.get("question_type", "all")
         name = f"COCO_val2014_{field(record, 'image_id', int, place):012d}.jpg"
         items.append(
             Item(
                 id=str(number),
                 image=image_at(folder / _IMAGES, name, place),
-                question=field(record, "question", str, place),
+                question=question,
                 references=answers,
-                category=category,
+                category=str(names.get(kind, kind)),
             )
         )
+    if questions:
+        number, (asked_at, _question) = next(iter(questions.items()))
+        raise DataError(f"{asked_at} (id {number}) has no answers in {_ANNOTATIONS}: expected ten")
     return items
 
 
@@ -50,7 +57,7 @@ add_task(
         name="okvqa",
         title="OKVQA",
         kind="open",
-        version=1,
+        version=2,
         folder="okvqa",
         splits=(
             Split(

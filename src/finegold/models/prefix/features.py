@@ -11,6 +11,7 @@ from PIL import Image
 from finegold.errors import ModelError, RunError
 from finegold.offline import efficientnet_lite0
 from finegold.run import atomic_path, fingerprint
+from finegold.samples.images import Decoding
 
 if TYPE_CHECKING:
     import torch
@@ -91,12 +92,19 @@ class FeatureCache:
     an image. Files are written whole or not at all, so runs may share the folder. The cache is a source too.
     """
 
-    def __init__(self, folder: Path, source: FeatureSource) -> None:
-        """Name the sub-folder by the source's identity; nothing is written before the first image."""
+    def __init__(self, folder: Path, source: FeatureSource, decoding: Decoding = "finegold") -> None:
+        """Name the sub-folder by the source's identity; nothing is written before the first image.
+
+        Args:
+            folder: Folder of all caches.
+            source: Computes the features.
+            decoding: How the images are decoded that `fill` gets.
+        """
         self.source = source
         self.tokens, self.width, self.description = source.tokens, source.width, source.description
         self.identity = source.identity
-        self.folder = folder / f"features-{fingerprint(source.identity())}"
+        depends = source.identity() | ({} if decoding == "finegold" else {"decoding": decoding})
+        self.folder = folder / f"features-{fingerprint(depends)}"
 
     def path(self, sha256: str) -> Path:
         """File of the image whose encoded bytes have this hash."""

@@ -28,7 +28,14 @@ from finegold.models.prefix.storage import (
     model_folder,
     read_config,
 )
-from finegold.models.prefix.template import encode_answer, encode_piece, encode_prompt, end_ids
+from finegold.models.prefix.template import (
+    Template,
+    encode_answer,
+    encode_piece,
+    encode_prompt,
+    end_ids,
+    template_named,
+)
 from finegold.run import file_hashes, file_sha256
 
 if TYPE_CHECKING:
@@ -51,6 +58,7 @@ class PrefixModel(Model):
         self.name = name
         self._device, self._dtype, self._features = device, dtype, features
         self._parts = (parts or Parts()).located()
+        self._version: str | None = None
 
     @cached_property
     def network(self) -> PrefixNetwork:
@@ -78,6 +86,15 @@ class PrefixModel(Model):
         require("torch", extra="models", why=f"the model '{self.name}'")
         return dtype_named(self._dtype, automatic_dtype(self.name, resolve_device(self._device)))
 
+    def use_template(self, name: str | None) -> None:
+        """Ask in another version of the model's chat format; formats of other models change nothing."""
+        self._version = name
+
+    def _chat_template(self, saved: Template) -> Template:
+        """The format in which questions are put: the version that was named, if it is of the saved family."""
+        other = saved if self._version is None else template_named(self._version)
+        return other if other.family == saved.family else saved
+
     def identity(self) -> dict[str, Any]:
         """Hashes of the folder's files, or of the projection and the other parts of a model of parts."""
         folder = model_folder(self.name)
@@ -95,6 +112,9 @@ class PrefixModel(Model):
             found["language_model"] = _source(language_model)
         if vision_model := parts.vision_model or config.features.get("path"):
             found["vision_model"] = _source(vision_model)
+        saved = template_named(config.template)
+        if (template := self._chat_template(saved)) is not saved:
+            found["template"] = template.name
         precision = str(self._precision).removeprefix("torch.")
         return found if self._dtype == "auto" and precision == "float32" else found | {"dtype": precision}
 
@@ -110,10 +130,9 @@ class PrefixModel(Model):
 
         shown = require_images(self.name, images)
         network = self.network
-        ends = end_ids(network.tokenizer, network.template)
-        questions = [
-            encode_prompt(network.tokenizer, network.template, prompt, chat=True) for prompt in prompts
-        ]
+        template = self._chat_template(network.template)
+        ends = end_ids(network.tokenizer, template)
+        questions = [encode_prompt(network.tokenizer, template, prompt, chat=True) for prompt in prompts]
         batch = network.collate(questions, [[] for _ in questions], left=True)
         features = network.features.encode(shown).to(network.device)
         with seeded_inference(sampling.seed):
@@ -128,7 +147,7 @@ class PrefixModel(Model):
         texts = network.tokenizer.batch_decode(
             [_before_end(row, ends) for row in ids.tolist()], skip_special_tokens=True
         )
-        return [text.strip() for text in texts]
+        return [template.clean(text) for text in texts]
 
     def count_tokens(self, text: str) -> int:
         """Number of tokens of a text."""

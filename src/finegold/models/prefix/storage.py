@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError, ModelError
-from finegold.extras import quiet_transformers, require
+from finegold.extras import quiet_transformers, reading_tokenizer, require
 from finegold.models.base import located
 from finegold.models.prefix.blip2 import BLIP2
 from finegold.models.prefix.features import EFFICIENTNET, feature_source
@@ -282,7 +282,8 @@ def _load_language_model(name: str, dtype: Any, device: str) -> tuple[Any, Any]:
             network, report = transformers.AutoModelForCausalLM.from_pretrained(
                 source, dtype=dtype, output_loading_info=True, **local
             )
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **local)
+        with quiet_transformers(), reading_tokenizer(name):
+            tokenizer = transformers.AutoTokenizer.from_pretrained(source, **local)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(

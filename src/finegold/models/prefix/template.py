@@ -5,6 +5,7 @@ instruction), the answer and its end symbol. Each piece is tokenised by itself, 
 each piece starts with a word boundary mark in LLaMA's vocabulary.
 """
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -22,6 +23,8 @@ class Template:
         end: Text behind each answer in training; a generated answer stops before it.
         chat_before: Text before the image when answering questions; None takes `before`.
         chat_after: Text behind the image when answering questions; None takes `after`.
+        speaker: Name under which the model may start again inside an answer; what stands before its last one
+            is cut. None cuts nothing.
     """
 
     name: str
@@ -30,7 +33,23 @@ class Template:
     end: str
     chat_before: str | None = None
     chat_after: str | None = None
+    speaker: str | None = None
 
+    @property
+    def family(self) -> str:
+        """What the versions of a format have in common: `minigpt4-vicuna0` without a date."""
+        return _DATED.sub("", self.name)
+
+    def clean(self, text: str) -> str:
+        """An answer up to its end symbol and behind the last name of the speaker, stripped.
+
+        A model may spell its end symbol in tokens other than those that stop it, so the text is cut too.
+        """
+        text = text.split(self.end)[0]
+        return (text if self.speaker is None else text.split(self.speaker)[-1]).strip()
+
+
+_DATED = re.compile(r"-\d{4}-\d{2}$")
 
 # MiniGPT-4's chat has a system sentence that its training never saw.
 _SYSTEM = (
@@ -45,6 +64,7 @@ _MINIGPT4 = Template(
     end="###",
     chat_before=_SYSTEM + _HUMAN,
     chat_after="</Img> {instruction}###Assistant: ",
+    speaker="Assistant:",
 )
 TEMPLATES = {
     template.name: template
@@ -108,8 +128,18 @@ def encode_answer(tokenizer: Any, template: Template, answer: str) -> list[int]:
 
 
 def encode_piece(tokenizer: Any, text: str) -> list[int]:
-    """Token ids of one piece of text, without start or end tokens; the empty text has none."""
-    return list(tokenizer.encode(text, add_special_tokens=False)) if text else []
+    """Token ids of one piece of text, without start or end tokens; the empty text has none.
+
+    LLaMA's sentencepiece tokenizer, which MiniGPT-4's code uses, puts a space before every piece, also before
+    one that begins with a space. Transformers' does not put a second one, so it is put here.
+    """
+
+    def encode(text: str) -> list[int]:
+        return list(tokenizer.encode(text, add_special_tokens=False))
+
+    if text.startswith(" ") and encode(" a") == encode("a"):
+        text = f" {text}"
+    return encode(text) if text else []
 
 
 def end_ids(tokenizer: Any, template: Template) -> list[list[int]]:
