@@ -186,7 +186,7 @@ def _over_images(
         weights = rng.multinomial(count, np.full(count, 1 / count), size=size)
         values.append(replicate(weights.astype(np.float64)))
     method = _bootstrap(bootstrap.level, bootstrap.replicates, "images")
-    return _percentiles(value, np.concatenate(values), bootstrap.level, count, method)
+    return percentile_estimate(value, np.concatenate(values), bootstrap.level, count, method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,14 +245,15 @@ class HierarchicalBootstrap:
 
     def mean(self, arm: SeedMeasure) -> Estimate:
         """An arm's mean over seeds, over the items that the images were drawn for."""
-        return self._estimate(arm.value, self._replicates(arm))
+        return self._estimate(arm.value, self.replicates(arm))
 
     def difference(self, arm: SeedMeasure, baseline: SeedMeasure) -> Estimate:
         """Arm minus baseline; both see the same images in each replicate, and each draws its seeds."""
-        values = self._replicates(arm) - self._replicates(baseline)
+        values = self.replicates(arm) - self.replicates(baseline)
         return self._estimate(arm.value - baseline.value, values)
 
-    def _replicates(self, arm: SeedMeasure) -> Floats:
+    def replicates(self, arm: SeedMeasure) -> Floats:
+        """The arm's mean over seeds in every replicate, shape (replicates,)."""
         seeds, _, width = arm.statistics.shape
         by_item = arm.statistics.transpose(1, 0, 2).reshape(-1, seeds * width)
         totals = _group_sums(by_item, self.groups, self.weights.shape[1])
@@ -278,7 +279,7 @@ class HierarchicalBootstrap:
         if images < 2:
             return Estimate(value, n=images)
         method = _bootstrap(self.level, replicates, "seeds and images")
-        return _percentiles(value, values, self.level, images, method)
+        return percentile_estimate(value, values, self.level, images, method)
 
 
 def _bootstrap(level: float, draws: int, of: str) -> str:
@@ -298,7 +299,8 @@ def _group_sums(statistics: Floats, groups: Ints, count: int) -> Floats:
     return totals
 
 
-def _percentiles(value: float, values: Floats, level: float, n: int, method: str) -> Estimate:
+def percentile_estimate(value: float, values: Floats, level: float, n: int, method: str) -> Estimate:
+    """A value with the percentile interval of its bootstrap replicates."""
     tail = (1 - level) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return Estimate(value, float(low), float(high), n, method)

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from finegold.errors import ConfigError
+from finegold.selection.preset import find_preset
 from finegold.study import load_study, study_names
 
 GIVEN = {"data": {"path": "pool.json"}, "evaluation": {"data": "benchmarks"}}
@@ -23,12 +24,31 @@ def test_the_paper_s_tables_have_their_arms() -> None:
     five = [arm.name for arm in load_study("paper-table5", GIVEN).arms]
     assert five[1:] == [
         "no clusters",
-        "CLIP score only",
-        "length only",
-        "reward only",
-        "LLM score only",
+        *(
+            f"{score}-only{end}"
+            for score in ("clip", "length", "reward", "llm")
+            for end in ("", " without clusters")
+        ),
         "all indicators",
     ]
+    by_name = {arm.name: arm for arm in load_study("paper-table5", GIVEN).arms}
+    for score in ("clip", "length", "reward", "llm"):
+        kept, dropped = by_name[f"{score}-only"], by_name[f"{score}-only without clusters"]
+        assert kept.weights == dropped.weights == {score: 1.0}
+        clustered = [find_preset(str(arm.preset)).clustering is not None for arm in (kept, dropped)]
+        assert clustered == [True, False]
+
+
+@pytest.mark.parametrize("name", ["paper-table4", "paper-table5"])
+def test_the_papers_tables_put_lvlm_ehubs_questions_of_all_seven_sets(name: str) -> None:
+    evaluation = load_study(name, GIVEN).evaluation
+    assert evaluation.tasks == ("flickr30k", "nocaps", "scienceqa", "okvqa", "vsr", "vcr-oc", "vcr-mci")
+    assert (evaluation.wording, evaluation.profile) == ("ehub-2023-07", "greedy")
+    chosen = GIVEN["evaluation"] | {"profile": "ehub-2023", "prompts": "ehub-2023-04"}
+    sampled = load_study(name, GIVEN | {"evaluation": chosen}).evaluation
+    assert (sampled.wording, sampled.profile) == ("ehub-2023-04", "ehub-2023")
+    with pytest.raises(ConfigError, match="there is no profile 'ehub'"):
+        load_study(name, GIVEN | {"evaluation": {"data": "x", "profile": "ehub"}})
 
 
 def test_what_is_given_goes_before_the_file(tmp_path: Path) -> None:

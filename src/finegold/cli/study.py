@@ -44,6 +44,16 @@ def study(
         str | None, typer.Option(help="Benchmarks, such as flickr30k,okvqa; the first is the main one.")
     ] = None,
     task_data: Annotated[Path | None, typer.Option(help="Folder with a folder for each benchmark.")] = None,
+    prompts: Annotated[
+        str | None,
+        typer.Option(
+            help="Wording, as `finegold evaluate` takes it. [default: the study's, or the profile's]"
+        ),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="`greedy` or `ehub-2023`, as `finegold evaluate` takes it. [default: the study's]"),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use the first items of each benchmark.")] = None,
     captions: Annotated[
         Path | None,
@@ -90,6 +100,8 @@ def study(
             "tasks": None if tasks is None else list(options.names(tasks)),
             "data": _text(task_data),
             "limit": limit,
+            "prompts": prompts,
+            "profile": profile,
         },
         "offline": {"captions": _text(captions), "images": _text(photos)},
     }
@@ -106,8 +118,14 @@ def _text(path: Path | None) -> str | None:
 
 def _show(findings: "Findings", folder: Path) -> None:
     from finegold.cli.show import show_table, shown
+    from finegold.report.study.task_tables import cells as task_cells
+    from finegold.report.study.task_tables import heads as task_heads
+    from finegold.report.study.task_tables import title as table_title
     from finegold.report.study.words import outcome_lines, summary
 
+    for table in findings.tables[:1]:
+        rows = [tuple(task_cells(table, line)) for line in table.lines]
+        show_table(table_title(table), task_heads(table), rows, 110)
     for question in findings.questions[:1]:
         heads = ("arm", "rows", "seeds", f"mean, {findings.level:.0%} interval", f"to {findings.baseline}")
         lines = outcome_lines(findings, question)

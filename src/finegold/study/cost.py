@@ -79,6 +79,7 @@ class Cost:
             ("in all", self.seconds),
         )
         found += [(name, duration(seconds)) for name, seconds in parts]
+        found.append(("hours of all workers", f"{(self.training + self.answering) / 3600:,.2f}"))
         if self.calls is not None:
             price = "price unknown" if self.usd is None else f"at most ${self.usd:,.2f}"
             found.append(("judge", f"at most {self.calls:,} calls, {price}"))

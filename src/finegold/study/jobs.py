@@ -135,6 +135,7 @@ def _train(folder: StudyFolder, job: Job, training: Training, device: str) -> di
 
 def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str, float]:
     from finegold.evaluation import EvaluationOptions, answer_task, find_tasks
+    from finegold.evaluation.answering import find_profile
     from finegold.models import load_model
 
     seconds = {}
@@ -147,6 +148,7 @@ def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str,
                 prompts=spec.prompts,
                 splits=() if spec.split is None else ((spec.task, spec.split),),
                 limit=spec.limit,
+                profile=find_profile(spec.profile),
                 batch_size=spec.batch,
             )
             answer_task(task, Path(spec.data), where, answering, options)

@@ -22,6 +22,7 @@ from finegold.study.measure import Metric, outcome, read_metrics
 from finegold.study.prepare import Prepared, prepare_study
 from finegold.study.study import Study
 from finegold.study.task_items import read_task_items
+from finegold.study.task_table import task_tables
 from finegold.study.workers import WorkerPool, run_jobs
 from finegold.version import __version__
 from finegold.workflow.selection import library_versions
@@ -126,6 +127,7 @@ def collect_findings(
         judgements=tuple(judgements),
         machine=_machine(pool) | {"seconds of the last run": round(time.perf_counter() - begin, 1)},
         notes=prepared.notes,
+        tables=task_tables(metrics, study),
     )
 
 

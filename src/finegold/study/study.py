@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from finegold.errors import ConfigError
+from finegold.evaluation.answering import find_profile
 from finegold.models.prefix import Parts, check_parts
 from finegold.registry import read_toml, toml_names
 from finegold.selection.preset import find_preset
@@ -119,7 +120,8 @@ class Evaluation(_Strict):
         tasks: Names of tasks, as `finegold tasks` lists them; the first metric of the first one is the main
             result of the study.
         data: Folder of the tasks' files.
-        prompts: Version of the wording.
+        prompts: Version of the wording; None for `direct`, or for that of another profile than `greedy`.
+        profile: How questions are put, as `finegold evaluate` takes it.
         splits: Split of each task that does not use its first split.
         limit: Number of items of each task, the first ones; None for all.
         losses: Whether losses of the reference captions are measured, with the right and with a wrong image.
@@ -128,11 +130,17 @@ class Evaluation(_Strict):
 
     tasks: tuple[str, ...] = Field(min_length=1)
     data: str
-    prompts: str = "direct"
+    prompts: str | None = None
+    profile: str = "greedy"
     splits: dict[str, str] = {}
     limit: int | None = Field(default=None, ge=1)
     losses: bool = True
     batch: int = Field(default=50, ge=1)
+
+    @property
+    def wording(self) -> str:
+        """Version of the wording."""
+        return self.prompts or ("direct" if self.profile == "greedy" else find_profile(self.profile).prompts)
 
 
 class Judged(_Strict):
@@ -217,6 +225,7 @@ class Study(_Strict):
         if twice:
             raise ValueError(f"two arms are called {min(twice)}")
         check_parts(self.model, (self.parts or ModelParts()).parts())
+        find_profile(self.evaluation.profile)
         if self.baseline not in names:
             raise ValueError(f"the baseline '{self.baseline}' is none of the arms {', '.join(names)}")
         return self

@@ -27,6 +27,7 @@ class TaskSpec:
         batch: Items of one forward pass.
         losses: Whether losses of the reference captions are measured, with the right and with a wrong image.
         items: Fingerprint of the items.
+        profile: How questions are put.
     """
 
     task: str
@@ -37,6 +38,7 @@ class TaskSpec:
     batch: int
     losses: bool
     items: str
+    profile: str = "greedy"
 
     def fingerprint(self, model: str) -> str:
         """Name of the folder of a model's answers.
@@ -44,7 +46,8 @@ class TaskSpec:
         Args:
             model: Fingerprint of the model's weights.
         """
-        depends = {key: value for key, value in asdict(self).items() if key != "data"}
+        unused = {"data"} | ({"profile"} if self.profile == "greedy" else set())
+        depends = {key: value for key, value in asdict(self).items() if key not in unused}
         return fingerprint({"model": model, "asked": depends, "version": VERSION})
 
     def read(self) -> list[Item]:
@@ -87,7 +90,17 @@ def read_task_items(study: Study) -> TaskItems:
     specs, found = [], {}
     for name, data, limit in places:
         losses = wanted.losses and find_tasks([name])[0].kind == "caption"
-        spec = TaskSpec(name, data, wanted.splits.get(name), wanted.prompts, limit, wanted.batch, losses, "")
+        spec = TaskSpec(
+            name,
+            data,
+            wanted.splits.get(name),
+            wanted.wording,
+            limit,
+            wanted.batch,
+            losses,
+            "",
+            wanted.profile,
+        )
         found[name] = spec.read()
         identities = [_identity(item) for item in found[name]]
         specs.append(replace(spec, items=fingerprint({"items": identities})))

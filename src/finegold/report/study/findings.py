@@ -92,6 +92,51 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskLine:
+    """An arm in the table of all tasks. Scores are times 100, as papers print them.
+
+    Attributes:
+        arm: Name of the arm.
+        scores: Score of each task.
+        gains: Score minus the baseline's, of each task; None for the baseline itself.
+        average: Mean of the scores over the tasks.
+        gain: Average minus the baseline's; None for the baseline itself.
+        relative: Mean over the tasks of score over the full-data arm's score, in percent; None without a
+            full-data arm.
+    """
+
+    arm: str
+    scores: tuple[Estimate, ...]
+    gains: tuple[Estimate, ...] | None
+    average: Estimate
+    gain: Estimate | None
+    relative: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTable:
+    """All tasks in one table, as the paper's Table 4: arms in lines, tasks in columns.
+
+    Attributes:
+        scoring: `ehub` or `strict`.
+        tasks: Names of the tasks.
+        metrics: Metric of each task.
+        baseline: Arm that gains are over.
+        whole: Arm of the full data, which relative performance is over; None if the study has none.
+        lines: The arms that were run, in the study's order.
+        left_out: Tasks that relative performance leaves out, because the full-data arm scores 0 there.
+    """
+
+    scoring: str
+    tasks: tuple[str, ...]
+    metrics: tuple[str, ...]
+    baseline: str
+    whole: str | None
+    lines: tuple[TaskLine, ...]
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Gain:
     """What an arm gains over the baseline on the images of one cluster of the pool, in the first question.
 
@@ -156,6 +201,7 @@ class Findings:
             the baseline.
         machine: Cores, device, seconds in all, library versions.
         notes: What differs from what was requested.
+        tables: All tasks in one table for each scoring; empty for a study of one task.
     """
 
     name: str
@@ -171,6 +217,7 @@ class Findings:
     judgements: tuple[Mapping[str, Any], ...] = ()
     machine: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    tables: tuple[TaskTable, ...] = ()
 
 
 def change_kind(difference: Estimate, better: Better) -> Literal["better", "worse", "unclear"]:

@@ -12,6 +12,8 @@ from finegold.report.judge import judgement_section
 from finegold.report.study.findings import Example, Findings, decimals
 from finegold.report.study.plots import difference_chart, gain_charts, size_chart
 from finegold.report.study.tables import study_csv, study_latex, study_markdown
+from finegold.report.study.task_tables import about as about_table
+from finegold.report.study.task_tables import cells, gain_cells, heads, tasks_csv, title
 from finegold.report.study.words import (
     about,
     arm_notes,
@@ -36,6 +38,8 @@ FIRST = 12
 def write_findings(findings: Findings, folder: Path) -> dict[str, Path]:
     """Write `findings.json`, `table.md`, `table.csv`, `table.tex` and `study.html`, each whole or not at all.
 
+    A study of several tasks has `tasks.csv` too.
+
     Args:
         findings: What was found.
         folder: Folder of the files, made if it is not there; files of an earlier write are replaced.
@@ -51,6 +55,7 @@ def write_findings(findings: Findings, folder: Path) -> dict[str, Path]:
         "table.md": study_markdown(findings),
         "table.csv": study_csv(findings),
         "table.tex": study_latex(findings),
+        **({"tasks.csv": tasks_csv(findings)} if findings.tables else {}),
     }
     page = render_study(findings)
     paths = {name: folder / name for name in ("findings.json", *texts, "study.html")}
@@ -95,6 +100,17 @@ def render_study(findings: Findings) -> str:
         about=about,
         spread=lambda value, scale: f"{value * scale:.{decimals(scale)}f}",
         side_by_side=partial(side_by_side, findings),
+        tables=[
+            {
+                "title": title(table),
+                "heads": heads(table),
+                "rows": [cells(table, line) for line in table.lines],
+                "gain_heads": [*heads(table)[: len(table.tasks) + 1], "average"],
+                "gains": [gain_cells(table, line) for line in table.lines if line.gains is not None],
+                "about": about_table(table),
+            }
+            for table in findings.tables
+        ],
         sizes=None if main is None else size_chart(findings, main),
         differences=None if main is None else difference_chart(findings, main),
         others=others(findings),

@@ -5,7 +5,10 @@ import re
 from collections.abc import Iterator, Sequence
 from io import StringIO
 
-from finegold.report.study.findings import Findings, Outcome
+from finegold.report.study.findings import Findings, Outcome, TaskTable
+from finegold.report.study.task_tables import about as about_table
+from finegold.report.study.task_tables import cells, gain_cells, heads
+from finegold.report.study.task_tables import title as table_title
 from finegold.report.study.words import (
     Line,
     about,
@@ -44,6 +47,8 @@ def study_markdown(findings: Findings) -> str:
         _md(" ".join(introduction(findings))),
         _md(" ".join(summary(findings))),
     ]
+    for table in findings.tables:
+        parts += _all_tasks(table)
     if findings.questions:
         parts += [*_full(findings, findings.questions[0]), f"Bold: better than {_md(findings.baseline)}."]
     for title, outcomes in others(findings):
@@ -77,7 +82,18 @@ def study_latex(findings: Findings) -> str:
     """
     comments = ["Needs \\usepackage{booktabs}.", *introduction(findings), *summary(findings)]
     parts = ["\n".join(f"% {printable(comment)}" for comment in comments)]
+    parts += [_tasks_tabular(table) for table in findings.tables]
     return "\n\n".join([*parts, *(_tabular(findings, outcome) for outcome in findings.questions)]) + "\n"
+
+
+def _all_tasks(table: TaskTable) -> Iterator[str]:
+    yield f"## {_md(table_title(table))}"
+    yield _md_table([*map(_md, heads(table))], [[*map(_md, cells(table, line))] for line in table.lines])
+    yield _md(about_table(table))
+    yield f"Gains over {_md(table.baseline)}:"
+    names = [*map(_md, heads(table)[: len(table.tasks) + 1]), "average"]
+    gains = [[*map(_md, gain_cells(table, line))] for line in table.lines if line.gains is not None]
+    yield _md_table(names, gains)
 
 
 def _full(findings: Findings, outcome: Outcome) -> Iterator[str]:
@@ -161,6 +177,32 @@ def _tabular(findings: Findings, outcome: Outcome) -> str:
             r"\bottomrule",
             r"\end{tabular}",
             r"\end{table}",
+        ]
+    )
+
+
+def _tasks_tabular(table: TaskTable) -> str:
+    """All tasks in one `table*`; each interval stands small under its number."""
+    names = heads(table)
+    lines = []
+    for line in table.lines:
+        numbers = [cell.partition(" (") for cell in cells(table, line)[1:]]
+        lines.append(" & ".join([_tex(line.arm), *(_tex(value) for value, _, _ in numbers)]) + r" \\")
+        ends = (rf"{{\tiny {_tex(rest.rstrip(')'))}}}" if rest else "" for _, _, rest in numbers)
+        lines.append(" & ".join(["", *ends]) + r" \\")
+    return "\n".join(
+        [
+            r"\begin{table*}",
+            r"\centering\scriptsize\setlength{\tabcolsep}{3pt}",
+            rf"\caption{{{_tex(table_title(table))}. {_tex(about_table(table))}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(names) - 1)}}}",
+            r"\toprule",
+            " & ".join(map(_tex, names)) + r" \\",
+            r"\midrule",
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table*}",
         ]
     )
 

@@ -1,0 +1,126 @@
+"""All tasks in one table, as the paper's Table 4: scores, their average, gains, and relative performance."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from finegold.arrays import Floats
+from finegold.evaluation.task import find_tasks
+from finegold.report.study.findings import TaskLine, TaskTable
+from finegold.statistics import Estimate, HierarchicalBootstrap, percentile_estimate
+from finegold.study.measure import Metric
+from finegold.study.study import Study
+
+SCALE = 100.0
+
+
+def task_tables(metrics: Sequence[Metric], study: Study) -> tuple[TaskTable, ...]:
+    """A table for each scoring that measures at least two tasks, LVLM-eHub's first.
+
+    The intervals count what seeds and images change. Tasks over the same images share the draws of images;
+    the others are drawn independently.
+
+    Args:
+        metrics: All metrics of the study; the first of each task and scoring goes into the table.
+        study: The study.
+    """
+    found = []
+    for scoring in ("ehub", "strict"):
+        first: dict[str, Metric] = {}
+        for metric in metrics:
+            if metric.scoring == scoring:
+                first.setdefault(metric.task, metric)
+        if len(first) > 1:
+            found.append(_table(scoring, list(first.values()), study))
+    return tuple(found)
+
+
+def _table(scoring: str, metrics: Sequence[Metric], study: Study) -> TaskTable:
+    arms = [arm.name for arm in study.arms if all(arm.name in metric.arms for metric in metrics)]
+    whole = next(
+        (
+            arm.name
+            for arm in study.arms
+            if arm.name in arms and arm.preset is not None and arm.size.strip() == "100%" and arm.data is None
+        ),
+        None,
+    )
+    replicates, images = _replicates(metrics, arms, study)
+    values = {arm: np.array([metric.arms[arm].value for metric in metrics]) for arm in arms}
+    zero: tuple[str, ...] = ()
+    if whole is not None:
+        zero = tuple(m.task for m, value in zip(metrics, values[whole], strict=True) if value <= 0)
+    used = [place for place, metric in enumerate(metrics) if metric.task not in zero]
+    lines = []
+    for arm in arms:
+
+        def estimates(values: Floats, drawn: Floats) -> tuple[Estimate, ...]:
+            triples = zip(values, drawn, images, strict=True)
+            return tuple(_estimate(float(value), one, count, study) for value, one, count in triples)
+
+        def average(values: Floats, drawn: Floats) -> Estimate:
+            return _estimate(float(values.mean()), drawn.mean(axis=0), sum(images), study)
+
+        mine = values[arm], replicates[arm]
+        gains = mine[0] - values[study.baseline], mine[1] - replicates[study.baseline]
+        relative = None
+        if whole is not None and used:
+            ratio = _ratio(replicates[arm][used], replicates[whole][used])
+            value = float((mine[0][used] / values[whole][used]).mean())
+            relative = _estimate(value, ratio, sum(images[place] for place in used), study)
+        base = arm == study.baseline
+        lines.append(
+            TaskLine(
+                arm=arm,
+                scores=estimates(*mine),
+                gains=None if base else estimates(*gains),
+                average=average(*mine),
+                gain=None if base else average(*gains),
+                relative=relative,
+            )
+        )
+    tasks, names = tuple(m.task for m in metrics), tuple(m.name for m in metrics)
+    return TaskTable(scoring, tasks, names, study.baseline, whole, tuple(lines), zero)
+
+
+def _replicates(
+    metrics: Sequence[Metric], arms: Sequence[str], study: Study
+) -> tuple[dict[str, Floats], list[int]]:
+    """Bootstrap replicates of each arm, shape (tasks, replicates), and the number of images of each task.
+
+    Tasks in one folder of files have images in common, which are drawn once for all of them.
+    """
+    found = {arm: np.empty((len(metrics), study.replicates)) for arm in arms}
+    images = [len(set(metric.images)) for metric in metrics]
+    folders = [find_tasks([metric.task])[0].folder for metric in metrics]
+    for seed, folder in enumerate(dict.fromkeys(folders)):
+        places = [place for place, one in enumerate(folders) if one == folder]
+        number: dict[str, int] = {}
+        for place in places:
+            for image in metrics[place].images:
+                number.setdefault(image, len(number))
+        drawn = HierarchicalBootstrap.of(
+            list(number), replicates=study.replicates, level=study.level, seed=seed
+        )
+        for place in places:
+            groups = np.array([number[image] for image in metrics[place].images])
+            draw = replace(drawn, groups=groups)
+            for arm in arms:
+                found[arm][place] = draw.replicates(metrics[place].arms[arm])
+    return found, images
+
+
+def _estimate(value: float, replicates: Floats, images: int, study: Study) -> Estimate:
+    kept = replicates[np.isfinite(replicates)]
+    if images < 2 or not len(kept):
+        return Estimate(value * SCALE, n=images)
+    method = f"{study.level * 100:g}% percentile bootstrap, {study.replicates:,} draws of seeds and images"
+    return percentile_estimate(value, kept, study.level, images, method).times(SCALE)
+
+
+def _ratio(arm: Floats, whole: Floats) -> Floats:
+    """Mean over tasks of arm over whole in each replicate; not a number where the whole draws no score."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Floats = np.where(whole > 0, arm / whole, np.nan).mean(axis=0)
+    return found
