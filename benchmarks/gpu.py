@@ -40,7 +40,7 @@ from tests.models.huggingface.made import TEMPLATE, tokenizer
 from finegold.encoders import load_encoder
 from finegold.encoders.step import embed
 from finegold.models import load_model
-from finegold.models.huggingface import images_only
+from finegold.models.loading import images_only
 from finegold.models.prefix.blip2 import Blip2Features
 from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.template import encode_answer, encode_prompt, template_named
