@@ -12,8 +12,7 @@ from finegold.report.judge import judgement_section
 from finegold.report.study.findings import Example, Findings, decimals
 from finegold.report.study.plots import difference_chart, gain_charts, size_chart
 from finegold.report.study.tables import study_csv, study_latex, study_markdown
-from finegold.report.study.task_tables import about as about_table
-from finegold.report.study.task_tables import cells, gain_cells, heads, tasks_csv, title
+from finegold.report.study.task_tables import cells, describe_tasks, gain_cells, heads, tasks_csv, title
 from finegold.report.study.words import (
     about,
     arm_notes,
@@ -107,7 +106,7 @@ def render_study(findings: Findings) -> str:
                 "rows": [cells(table, line) for line in table.lines],
                 "gain_heads": [*heads(table)[: len(table.tasks) + 1], "average"],
                 "gains": [gain_cells(table, line) for line in table.lines if line.gains is not None],
-                "about": about_table(table),
+                "about": describe_tasks(table),
             }
             for table in findings.tables
         ],

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from io import StringIO
 
 from finegold.report.study.findings import Findings, Outcome, TaskTable
-from finegold.report.study.task_tables import about as about_table
-from finegold.report.study.task_tables import cells, gain_cells, heads
+from finegold.report.study.task_tables import cells, describe_tasks, gain_cells, heads
 from finegold.report.study.task_tables import title as table_title
 from finegold.report.study.words import (
     Line,
@@ -89,7 +88,7 @@ def study_latex(findings: Findings) -> str:
 def _all_tasks(table: TaskTable) -> Iterator[str]:
     yield f"## {_md(table_title(table))}"
     yield _md_table([*map(_md, heads(table))], [[*map(_md, cells(table, line))] for line in table.lines])
-    yield _md(about_table(table))
+    yield _md(describe_tasks(table))
     yield f"Gains over {_md(table.baseline)}:"
     names = [*map(_md, heads(table)[: len(table.tasks) + 1]), "average"]
     gains = [[*map(_md, gain_cells(table, line))] for line in table.lines if line.gains is not None]
@@ -194,7 +193,7 @@ def _tasks_tabular(table: TaskTable) -> str:
         [
             r"\begin{table*}",
             r"\centering\scriptsize\setlength{\tabcolsep}{3pt}",
-            rf"\caption{{{_tex(table_title(table))}. {_tex(about_table(table))}}}",
+            rf"\caption{{{_tex(table_title(table))}. {_tex(describe_tasks(table))}}}",
             rf"\begin{{tabular}}{{l{'r' * (len(names) - 1)}}}",
             r"\toprule",
             " & ".join(map(_tex, names)) + r" \\",

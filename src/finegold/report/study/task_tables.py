@@ -39,7 +39,7 @@ def gain_cells(table: TaskTable, line: TaskLine) -> list[str]:
     return [line.arm, *gains, "" if line.gain is None else shown(line.gain, sign=True)]
 
 
-def about(table: TaskTable) -> str:
+def describe_tasks(table: TaskTable) -> str:
     """How the numbers were made, in sentences."""
     sentences = [
         "Scores are times 100, with intervals over seeds and images.",
