@@ -65,7 +65,7 @@ def test_every_row_is_there_with_its_reason(data: Path, tmp_path: Path) -> None:
         ROWS: ("malformed-row", f"data.jsonl line {ROWS + 1}"),
     }
     first = table.slice(0, 1).to_pylist()[0]
-    assert (first["answer"], first["turns"], first["width"], first["height"]) == ("Number 0.", 2, 24, 16)
+    assert (first["answer"], first["turns"], first["width"], first["height"]) == (["Number 0."], 2, 24, 16)
     assert first["image_bytes"] == (data / "images/0.jpg").stat().st_size
     events = [json.loads(line) for line in (tmp_path / "run/events.jsonl").read_text().splitlines()]
     assert [event["row"] for event in events if event["event"] == "excluded"] == sorted(bad)

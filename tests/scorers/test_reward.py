@@ -66,7 +66,7 @@ def test_a_row_without_an_answer_is_skipped_in_place(folder: str) -> None:
     scores = scores_of(Reward(model=folder), samples([TEXTS[0], ("Why?", " "), TEXTS[1]]))
 
     assert [score.status for score in scores] == ["ok", "skipped", "ok"]
-    assert scores[1].reason == "the row has no answer"
+    assert scores[1].reason == "there is no answer"
 
 
 def test_a_model_without_a_trained_head_is_refused(folder: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tests.scorers.scoring import scores_of
 
 from finegold.arrays import Vectors
 from finegold.errors import ConfigError
-from finegold.samples import ImageRef, Sample, Turn
+from finegold.samples import ImageRef, Pair, Sample, Turn
 from finegold.samples.words import whole_sentences
 from finegold.scorers import Batch, Corpus, Scorer
 from finegold.scorers.detail import Detail
@@ -32,6 +32,10 @@ def _values(
     scores = scores_of(scorer, Batch(samples, image_embeddings=images), corpus=corpus)
     assert all(score.status == "ok" and score.value is not None for score in scores)
     return [score.value for score in scores if score.value is not None]
+
+
+def _corpus(ids: list[str], answers: list[str]) -> Corpus:
+    return Corpus(ids, [[Pair("What is this?", answer)] for answer in answers])
 
 
 class Topics:
@@ -70,7 +74,7 @@ def test_one_wrong_sentence_sinks_an_answer_and_a_vague_one_gives_nothing(suppor
     topics = [row % Topics.dim for row in range(36)]
     images = _images(topics)
     ids = [f"r{row:02d}" for row in range(36)]
-    corpus = Corpus(ids, [""] * 36, images)
+    corpus = Corpus(ids, [()] * 36, images)
     answers = [
         "A photo of topic0. Much of it is topic0. Truly topic0 again.",
         "A photo of topic0. It shows topic5. Also a topic7.",
@@ -93,9 +97,9 @@ def test_support_does_not_depend_on_batch_or_row_order(support: Support) -> None
         _sample(key, f"This is topic{topic}. And topic{(topic + row % 2) % 7}.")
         for row, (key, topic) in enumerate(zip(ids, topics, strict=True))
     ]
-    whole = _values(support, samples, images, Corpus(ids, [""] * 40, images))
+    whole = _values(support, samples, images, Corpus(ids, [()] * 40, images))
     order = random.Random(0).sample(range(40), 40)
-    shuffled = Corpus([ids[row] for row in order], [""] * 40, images[order])
+    shuffled = Corpus([ids[row] for row in order], [()] * 40, images[order])
     single = [_values(support, [samples[row]], images[row : row + 1], shuffled)[0] for row in range(40)]
     assert whole == pytest.approx(single, abs=1e-3)
 
@@ -103,11 +107,11 @@ def test_support_does_not_depend_on_batch_or_row_order(support: Support) -> None
 def test_rows_without_an_image_are_skipped_and_too_few_images_are_refused(support: Support) -> None:
     images = _images([0] * 10)
     images[9] = np.nan
-    corpus = Corpus([str(row) for row in range(10)], [""] * 10, images)
+    corpus = Corpus([str(row) for row in range(10)], [()] * 10, images)
     batch = Batch([_sample("9", "Words.", image=False)], image_embeddings=images[9:])
     assert scores_of(support, batch, corpus=corpus)[0].status == "skipped"
     with pytest.raises(ConfigError, match="at least 8"):
-        scores_of(support, batch, corpus=Corpus(["a", "b"], ["", ""], images[:2]))
+        scores_of(support, batch, corpus=Corpus(["a", "b"], [(), ()], images[:2]))
 
 
 def test_short_pieces_are_no_sentences_of_their_own() -> None:
@@ -159,7 +163,7 @@ def test_shuffled_words_are_told_from_sentences() -> None:
     answers = captions + shuffled + listed
     ids = [f"{row:03d}" for row in range(len(answers))]
     samples = [_sample(key, answer) for key, answer in zip(ids, answers, strict=True)]
-    values = _values(Phrasing(), samples, corpus=Corpus(ids, answers))
+    values = _values(Phrasing(), samples, corpus=_corpus(ids, answers))
     assert min(values[:150]) > 0.6
     assert float(np.mean(values[150:170])) < 0.35
     assert float(np.mean(values[170:])) < 0.35
@@ -168,7 +172,7 @@ def test_shuffled_words_are_told_from_sentences() -> None:
 def test_a_dataset_too_small_to_tell_lets_every_row_pass_and_says_so() -> None:
     answers = ["Quick brown foxes jump.", "Seven wizards sleep deeply.", "Nothing resembles these words."]
     samples = [_sample(key, answer) for key, answer in zip("abc", answers, strict=True)]
-    scores = scores_of(Phrasing(), samples, corpus=Corpus(["a", "b", "c"], answers))
+    scores = scores_of(Phrasing(), samples, corpus=_corpus(["a", "b", "c"], answers))
     assert [score.value for score in scores] == [1, 1, 1]
     assert all(score.reason for score in scores)
 
@@ -180,7 +184,7 @@ def test_an_answer_that_was_cut_off_is_told_from_one_that_ends() -> None:
         answers = whole + cut
         ids = [f"{row:03d}" for row in range(len(answers))]
         samples = [_sample(key, answer) for key, answer in zip(ids, answers, strict=True)]
-        values = _values(Phrasing(), samples, corpus=Corpus(ids, answers))
+        values = _values(Phrasing(), samples, corpus=_corpus(ids, answers))
         assert float(np.mean(values[:150])) > 0.9
         assert max(values[150:]) < 0.3
 
@@ -189,7 +193,7 @@ def test_an_answer_that_was_cut_off_is_told_from_one_that_ends() -> None:
 @given(st.lists(st.lists(st.sampled_from("abcd"), min_size=1, max_size=8), min_size=2, max_size=6))
 def test_the_gains_without_a_row_equal_those_of_a_model_counted_without_it(rows: list[list[str]]) -> None:
     """Against a direct computation; the numbers of different words are those of all rows, as in the code."""
-    model = Bigrams.count({str(row): " ".join(words) for row, words in enumerate(rows)})
+    model = Bigrams.count({str(row): [words] for row, words in enumerate(rows)})
     padded = [["\n", *words, "\n\n"] for words in rows]
     others = padded[1:]
     pairs = Counter(pair for words in others for pair in pairwise(words))
@@ -202,6 +206,6 @@ def test_the_gains_without_a_row_equal_those_of_a_model_counted_without_it(rows:
         alone = (words[word] + 1) / (words.total() + vocabulary + 1)
         kinds = max(1, len({second for before, second in everything if before == first}))
         gains.append(math.log((pairs[first, word] + kinds * alone) / (firsts[first] + kinds) / alone))
-    found = model.gains(rows[0], "0")
+    (found,) = model.gains(rows[:1], "0")
     assert found.order == pytest.approx(sum(gains[:-1]) / len(gains[:-1]))
     assert found.end == pytest.approx(gains[-1])

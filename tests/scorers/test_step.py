@@ -168,7 +168,7 @@ class Neighbours(Scorer):
     requires = frozenset({"answer"})
 
     def prepare(self, context: Context) -> ScoreBatch:
-        counts = Counter(answer[:7] for answer in context.corpus.answers)
+        counts = Counter(pair.answer[:7] for pairs in context.corpus.pairs for pair in pairs)
         context.notes.append("prepared")
         context.exit.callback(lambda: context.notes.append("closed"))
         return lambda batch: [Score.ok(counts[sample.answer[:7]]) for sample in batch.samples]

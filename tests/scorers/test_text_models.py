@@ -123,10 +123,10 @@ def test_rows_without_answer_or_instruction_are_skipped_in_place(folder: str) ->
     assert [score.status for score in perplexities] == ["skipped", "ok", "ok", "skipped"]
     assert [score.status for score in ratios] == ["skipped", "ok", "skipped", "skipped"]
     assert [score.reason for score in ratios] == [
-        "the row has no answer",
+        "there is no answer",
         None,
-        "the row has no instruction",
-        "the row has no instruction",
+        "there is no instruction",
+        "there is no instruction",
     ]
 
 

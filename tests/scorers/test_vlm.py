@@ -204,7 +204,7 @@ def test_rows_that_cannot_be_shown_are_skipped_or_fail_alone(tmp_path: Path, sam
     scores = scores_by(Necessity(str(tmp_path)), rows)
     assert [score.status for score in scores] == ["ok", "skipped", "failed", "skipped", "ok", "ok"]
     assert [score.reason for score in scores[1:2]] == ["the row has no image"]
-    assert scores[3].reason == "the row has no answer"
+    assert scores[3].reason == "there is no answer"
     assert scores[5] == Score(scores[0].value, "ok", "the first of 2 images was shown")
     (cut,) = scores_by(Difficulty(str(tmp_path), max_tokens=3), samples[:1])
     assert cut.reason == "an answer was cut at 3 tokens"

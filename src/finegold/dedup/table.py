@@ -111,7 +111,11 @@ def read_contents(hashes: PartTable, samples: PartTable, ids: Sequence[str]) -> 
     """
     hashed = {row["sample_id"]: row for row in hashes.read().to_pylist()}
     rows = samples.read(["sample_id", "status", "instruction", "answer"]).to_pylist()
-    texts = {row["sample_id"]: (row["instruction"], row["answer"]) for row in rows if row["status"] == "ok"}
+    texts = {
+        row["sample_id"]: ("\n".join(row["instruction"]), "\n".join(row["answer"]))
+        for row in rows
+        if row["status"] == "ok"
+    }
     keys, images, perceptual = [], [], []
     for key in ids:
         found = hashed[key]

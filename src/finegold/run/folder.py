@@ -6,6 +6,7 @@ RUN/
   samples/ingest-<fingerprint>/              one row a record: usable or excluded, with the reason
   embeddings/<encoder>-<fingerprint>/        one vector a usable sample
   scores/<scorer>-<fingerprint>/             sample_id, value, status, reason
+  turns/<scorer>-<fingerprint>/              sample_id, turn, value, reason
   features/                                  image features of a model that scores; may be deleted
   clusters/<method>-<fingerprint>/           sample_id, cluster
   graphs/<metric>-<fingerprint>/             neighbours of a sample

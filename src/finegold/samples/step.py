@@ -22,7 +22,7 @@ from finegold.samples.sample import Sample
 
 T = TypeVar("T")
 
-VERSION = 2
+VERSION = 3
 """Version of this step: raised whenever the same data would give another table."""
 SCHEMA = pa.schema(
     [
@@ -32,8 +32,8 @@ SCHEMA = pa.schema(
         ("status", pa.string()),
         ("code", pa.string()),
         ("reason", pa.string()),
-        ("instruction", pa.string()),
-        ("answer", pa.string()),
+        ("instruction", pa.list_(pa.string())),
+        ("answer", pa.list_(pa.string())),
         ("turns", pa.int32()),
         ("n_images", pa.int32()),
         ("images", pa.list_(pa.string())),
@@ -50,7 +50,8 @@ SCHEMA = pa.schema(
 """One row a record, in dataset order.
 
 `status` is `ok` or `excluded`; `code` and `reason` are null for `ok`. What could not be read of an excluded
-row is null. `turns` counts user and assistant turns; `width` and `height` are of the first image, upright;
+row is null. `instruction` and `answer` hold one text a (question, answer) pair: see `Sample.pairs`. `turns`
+counts user and assistant turns; `width` and `height` are of the first image, upright;
 `answer_chars` counts Unicode characters of `answer`; `image_bytes` adds up the encoded images;
 `image_stamps` is as in `check.Checked`; `source` and `kind` are what rows are grouped by.
 """
@@ -124,8 +125,8 @@ def _table_row(checked: Checked, dataset: Dataset) -> dict[str, Any]:
     }
     if sample is not None:
         found |= {
-            "instruction": sample.instruction,
-            "answer": sample.answer,
+            "instruction": [pair.question for pair in sample.pairs],
+            "answer": [pair.answer for pair in sample.pairs],
             "turns": sum(turn.role != "system" for turn in sample.turns),
             "n_images": len(sample.images),
             "images": [image.name for image in sample.images],

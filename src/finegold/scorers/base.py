@@ -3,10 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
 
 from PIL import Image
 
@@ -15,13 +15,23 @@ from finegold.encoders import Encoder, load_encoder
 from finegold.errors import ConfigError
 from finegold.llm import Session, session_from
 from finegold.models import Model, load_model
-from finegold.samples import Sample
+from finegold.samples import Pair, Sample
 
 Status = Literal["ok", "skipped", "failed"]
+FoldRule = Literal["weakest", "mean", "sum"]
 Column = Literal["answer", "instruction", "image", "image_embedding"]
 
+NO_ANSWER = "there is no answer"
+"""Why an indicator of answers does not apply to a row or a turn."""
 NOT_IN_FINGERPRINT: Mapping[str, bool] = {"fingerprint": False}
 """Metadata of a scorer's field on which the numbers do not depend."""
+
+
+class TurnScore(NamedTuple):
+    """One indicator of one (question, answer) pair; no value has a reason, a number may have a remark."""
+
+    value: float | None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +42,13 @@ class Score:
         value: Finite when `status` is `ok`, else None.
         status: `ok`; `skipped` when the indicator does not apply to the row; `failed` when it broke on it.
         reason: One sentence unless `ok`; an `ok` score may carry a remark ("answer cut at 512 tokens").
+        turns: Values of `Sample.pairs`, in order, if the indicator judges them one by one.
     """
 
     value: float | None
     status: Status
     reason: str | None = None
+    turns: tuple[TurnScore, ...] = field(default=(), compare=False)
 
     @classmethod
     def ok(cls, value: float, remark: str | None = None) -> "Score":
@@ -54,6 +66,37 @@ class Score:
     def failed(cls, reason: str) -> "Score":
         """The indicator applies and could not be computed."""
         return cls(None, "failed", reason)
+
+
+def fold(turns: Sequence[Score], rule: FoldRule) -> Score:
+    """The score of a row from those of its turns.
+
+    A turn that failed makes the row fail; a turn to which the indicator does not apply does not count.
+
+    Args:
+        turns: One score a (question, answer) pair, in order.
+        rule: `weakest` takes the smallest value; `mean` and `sum` those of the values.
+    """
+    kept = tuple(TurnScore(turn.value, turn.reason) for turn in turns)
+    values = [turn.value for turn in turns if turn.value is not None]
+    for status in ("failed", "skipped"):
+        found = [(number, turn) for number, turn in enumerate(turns, 1) if turn.status == status]
+        if found and (status == "failed" or not values):
+            number, turn = found[0]
+            return Score(None, status, _of_turn(turn.reason, number, len(turns)), kept)
+    if not values:
+        return Score.skipped(NO_ANSWER)
+    remarks = [
+        _of_turn(turn.reason, number, len(turns))
+        for number, turn in enumerate(turns, 1)
+        if turn.status == "ok" and turn.reason
+    ]
+    value = min(values) if rule == "weakest" else sum(values) / (len(values) if rule == "mean" else 1)
+    return replace(Score.ok(value, "; ".join(filter(None, remarks)) or None), turns=kept)
+
+
+def _of_turn(reason: str | None, number: int, turns: int) -> str | None:
+    return reason if reason is None or turns == 1 else f"turn {number}: {reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +129,12 @@ class Corpus:
 
     Attributes:
         ids: The n sample ids, in dataset order; what a scorer learns may not depend on the order.
-        answers: The answer of each row.
+        pairs: Questions and answers of each row: `Sample.pairs`.
         image_embeddings: Only if `image_embedding` is required: as in `Batch`, shape (n, d).
     """
 
     ids: Sequence[str]
-    answers: Sequence[str]
+    pairs: Sequence[Sequence[Pair]]
     image_embeddings: Vectors | None = None
 
 
@@ -166,15 +209,30 @@ ScoreBatch: TypeAlias = Callable[[Batch], list[Score]]
 """Gives one Score a sample, in order. A row's score may not depend on the rest of the batch."""
 
 
-def score_applicable(
-    batch: Batch,
-    reason_against: Callable[[Sample], str | None],
-    score: Callable[[Sequence[Sample]], Sequence[Score]],
+def score_pairs(
+    samples: Sequence[Sample],
+    score: Callable[[Sequence[Pair]], Sequence[Score]],
+    rule: FoldRule,
+    reason_against: Callable[[Pair], str | None] = lambda _: None,
 ) -> list[Score]:
-    """Score the samples to which the indicator applies, together; skip the others, each with its reason."""
-    reasons = [reason_against(sample) for sample in batch.samples]
-    found = iter(score([sample for sample, no in zip(batch.samples, reasons, strict=True) if no is None]))
-    return [next(found) if reason is None else Score.skipped(reason) for reason in reasons]
+    """Score the (question, answer) pairs of samples, all of them together, and fold those of each sample.
+
+    Args:
+        samples: The samples.
+        score: Gives one score a pair, in order; called once, with the pairs to which the indicator applies.
+        rule: How the turns of a row are folded: see `fold`.
+        reason_against: Why the indicator does not apply to a pair; None if it does.
+    """
+    pairs = [pair for sample in samples for pair in sample.pairs]
+    reasons = [reason_against(pair) for pair in pairs]
+    found = iter(score([pair for pair, reason in zip(pairs, reasons, strict=True) if reason is None]))
+    scores = iter([next(found) if reason is None else Score.skipped(reason) for reason in reasons])
+    return [fold([next(scores) for _ in sample.pairs], rule) for sample in samples]
+
+
+def no_answer(pair: Pair) -> str | None:
+    """The reason against a pair whose answer has no text."""
+    return None if pair.answer else NO_ANSWER
 
 
 class Scorer(ABC):
@@ -185,6 +243,7 @@ class Scorer(ABC):
         version: Changed whenever the same input would give other numbers.
         requires: What a batch must hold. `image_embedding` makes the run embed the images first, with the
             encoder that the scorer names in its field `encoder`.
+        by_turn: Whether its scores tell the value of each turn, which a second table keeps.
         automatic: Whether a selection that names the indicator computes it by itself; False for one that
             needs a further model, an endpoint or money.
         uses_encoder: Whether it has a field `encoder`, which a run sets to its encoder.
@@ -195,6 +254,7 @@ class Scorer(ABC):
     name: ClassVar[str]
     version: ClassVar[str]
     requires: ClassVar[frozenset[Column]]
+    by_turn: ClassVar[bool] = False
     automatic: ClassVar[bool] = True
     uses_encoder: ClassVar[bool] = False
     label: ClassVar[str] = ""

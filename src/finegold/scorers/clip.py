@@ -9,7 +9,7 @@ import numpy as np
 from finegold.arrays import Floats
 from finegold.encoders import Encoder
 from finegold.errors import ConfigError
-from finegold.samples import Sample
+from finegold.samples import Pair, Sample
 from finegold.samples.words import count_words
 from finegold.scorers.base import Context, Score, ScoreBatch
 from finegold.scorers.image_text import ImageTextScorer
@@ -24,7 +24,8 @@ PAPER_PIECES = 10
 class Clip(ImageTextScorer):
     """100 times the mean cosine between the image and the pieces of the answer; about -100 to 100.
 
-    A sample with several images is scored against their mean embedding; one without an image is skipped.
+    A sample with several images is scored against their mean embedding; one without an image is skipped. A
+    row with several turns has the mean of its answers.
 
     Attributes:
         mode: `paper` as the released code of InstructionGPT-4 (arXiv 2308.12067) does: the answer split on
@@ -34,8 +35,9 @@ class Clip(ImageTextScorer):
     """
 
     name = "clip"
-    version = "1"
+    version = "2"
     label = "CLIP score"
+    fold_rule = "mean"
 
     mode: Mode = "paper"
 
@@ -46,20 +48,22 @@ class Clip(ImageTextScorer):
 
     def prepare(self, context: Context) -> ScoreBatch:
         """Load the encoder."""
-        return self.score_pieces(context, self._score)
+        encoder = context.encoder(self.encoder, self.dtype)
 
-    def pieces(self, encoder: Encoder, answer: str) -> list[str]:
+        def score(_: Sample, pair: Pair, pieces: Sequence[str], image: Floats, texts: Floats) -> Score:
+            cosines = _unit(texts) @ _unit(image[None])[0]
+            if self.mode == "paper":
+                return Score.ok(round(100 * float(cosines.mean()), 4), _cut(encoder, pair.answer, pieces))
+            weights = np.array([max(1, count_words(piece)) for piece in pieces])
+            return Score.ok(round(100 * float(np.average(cosines, weights=weights)), 4))
+
+        return self.score_pieces(context, score)
+
+    def pieces(self, encoder: Encoder, pair: Pair) -> list[str]:
         """Pieces between full stops, or windows of the text tower."""
-        return answer.split(".")[:PAPER_PIECES] if self.mode == "paper" else encoder.windows(answer)
-
-    def _score(
-        self, encoder: Encoder, sample: Sample, pieces: Sequence[str], image: Floats, texts: Floats
-    ) -> Score:
-        cosines = _unit(texts) @ _unit(image[None])[0]
         if self.mode == "paper":
-            return Score.ok(round(100 * float(cosines.mean()), 4), _cut(encoder, sample.answer, pieces))
-        weights = np.array([max(1, count_words(piece)) for piece in pieces])
-        return Score.ok(round(100 * float(np.average(cosines, weights=weights)), 4))
+            return pair.answer.split(".")[:PAPER_PIECES]
+        return encoder.windows(pair.answer)
 
 
 def _unit(vectors: Floats) -> Floats:

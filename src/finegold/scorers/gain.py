@@ -25,10 +25,10 @@ from finegold.samples.images import decode
 from finegold.samples.words import sentence_ends
 from finegold.scorers.base import Context, Score
 from finegold.scorers.registry import SCORERS
-from finegold.scorers.vlm import ModelScorer, ScoreRows, ShownRow, mean_loss
+from finegold.scorers.vlm import ModelScorer, ScoreRows, ShownRow, mean_loss, turn_losses
 
 Against = Literal["others", "none"]
-Fold = Literal["sentence", "turn", "row"]
+GainFold = Literal["sentence", "turn", "row"]
 
 
 @SCORERS.register("gain")
@@ -49,14 +49,14 @@ class ImageGain(ModelScorer):
     label = "Gain of the weakest sentence"
     value_unit = "nats per token"
 
-    fold: Fold = "sentence"
+    fold: GainFold = "sentence"
     against: Against = "others"
     others: int = 4
 
     def __post_init__(self) -> None:
         """Refuse an unknown fold or comparison, and fewer than one other image."""
         for field, value, known in (
-            ("fold", self.fold, get_args(Fold)),
+            ("fold", self.fold, get_args(GainFold)),
             ("against", self.against, get_args(Against)),
         ):
             if value not in known:
@@ -83,10 +83,7 @@ class ImageGain(ModelScorer):
                 ]
             else:
                 gains = self._gains(model, rows, shown, references)
-            return [
-                self.ok(self._folded(model, row, found), row, found)
-                for row, found in zip(rows, gains, strict=True)
-            ]
+            return [self._score(model, row, found) for row, found in zip(rows, gains, strict=True)]
 
         return score
 
@@ -131,16 +128,13 @@ class ImageGain(ModelScorer):
             for totals, keys, owns in zip(sums, others, shown, strict=True)
         ]
 
-    def _folded(self, model: Model, row: ShownRow, gains: Sequence[Vectors]) -> float:
-        if self.fold == "row":
-            return mean_loss(gains)
-        if self.fold == "turn":
-            return min(float(one.mean()) for one in gains)
-        return min(
-            value
-            for pair, one in zip(row.pairs, gains, strict=True)
-            for value in _by_sentence(model, pair.answer, one)
-        )
+    def _score(self, model: Model, row: ShownRow, gains: Sequence[Vectors]) -> Score:
+        turns = turn_losses(gains)
+        if self.fold == "sentence":
+            turns = [
+                min(_by_sentence(model, pair.answer, one)) for pair, one in zip(row.pairs, gains, strict=True)
+            ]
+        return self.ok(mean_loss(gains) if self.fold == "row" else min(turns), row, gains, turns)
 
 
 def _by_sentence(model: Model, answer: str, values: Vectors) -> list[float]:

@@ -3,25 +3,26 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from finegold.arrays import Floats
 from finegold.encoders import Encoder, embed_groups
 from finegold.errors import ConfigError
-from finegold.samples import Sample
-from finegold.scorers.base import Batch, Context, Score, ScoreBatch, Scorer
+from finegold.samples import Pair, Sample
+from finegold.scorers.base import NO_ANSWER, Batch, Context, FoldRule, Score, ScoreBatch, Scorer, fold
 
-ScorePieces: TypeAlias = Callable[[Encoder, Sample, list[str], Floats, Floats], Score]
-"""Scores a sample by its pieces, its image embedding (d,) and the pieces' embeddings (pieces, d), float64."""
+ScorePieces: TypeAlias = Callable[[Sample, Pair, list[str], Floats, Floats], Score]
+"""Scores a sample's pair by its pieces, the image embedding (d,) and the pieces' (pieces, d), float64."""
 
 
 @dataclass(frozen=True)
 class ImageTextScorer(Scorer):
     """Base of the indicators that compare the pieces of an answer with the image by an encoder.
 
-    Several images are represented by their mean embedding; a sample without an image is skipped.
+    Several images are represented by their mean embedding; a sample without an image is skipped. Each turn is
+    compared alone; `fold_rule` says how the values of a row's turns become one.
 
     Attributes:
         encoder: Name for `load_encoder`.
@@ -30,6 +31,8 @@ class ImageTextScorer(Scorer):
 
     requires = frozenset({"answer", "image_embedding"})
     uses_encoder = True
+    by_turn = True
+    fold_rule: ClassVar[FoldRule]
 
     encoder: str = "openai/clip-vit-large-patch14"
     dtype: str = "auto"
@@ -39,8 +42,8 @@ class ImageTextScorer(Scorer):
         return context.encoder(self.encoder, self.dtype).identity()
 
     @abstractmethod
-    def pieces(self, encoder: Encoder, answer: str) -> list[str]:
-        """The texts that an answer is compared by, at least one."""
+    def pieces(self, encoder: Encoder, pair: Pair) -> list[str]:
+        """The texts that the answer of a pair is compared by, at least one."""
 
     def score_pieces(self, context: Context, score: ScorePieces) -> ScoreBatch:
         """Load the encoder; the function that scores a batch embeds each distinct piece of it once."""
@@ -57,15 +60,25 @@ class ImageTextScorer(Scorer):
                 bool(sample.images) and bool(np.isfinite(image).all())
                 for sample, image in zip(batch.samples, images, strict=True)
             ]
-            texts = [
-                self.pieces(encoder, sample.answer) if there else []
-                for sample, there in zip(batch.samples, shown, strict=True)
+            pairs = [
+                (row, pair)
+                for row, sample in enumerate(batch.samples)
+                for pair in sample.pairs
+                if shown[row] and pair.answer
             ]
+            texts = [self.pieces(encoder, pair) for _, pair in pairs]
             vectors = [group.astype(np.float64) for group in embed_groups(encoder, texts)]
+            judged = iter(
+                score(batch.samples[row], pair, text, images[row], vector)
+                for (row, pair), text, vector in zip(pairs, texts, vectors, strict=True)
+            )
             scores = []
             for row, sample in enumerate(batch.samples):
                 if shown[row]:
-                    scores.append(score(encoder, sample, texts[row], images[row], vectors[row]))
+                    turns = [
+                        next(judged) if pair.answer else Score.skipped(NO_ANSWER) for pair in sample.pairs
+                    ]
+                    scores.append(fold(turns, self.fold_rule))
                 elif sample.images:
                     scores.append(Score.failed("the image has no embedding"))
                 else:

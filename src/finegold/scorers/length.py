@@ -1,11 +1,13 @@
 """Length of the answer: the cheapest indicator, and among the strongest of the paper's ablation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from finegold.errors import ConfigError
+from finegold.samples import Pair
 from finegold.samples.words import count_words
-from finegold.scorers.base import Context, Score, ScoreBatch, Scorer
+from finegold.scorers.base import Context, Score, ScoreBatch, Scorer, score_pairs
 from finegold.scorers.registry import SCORERS
 
 Unit = Literal["characters", "tokens"]
@@ -16,7 +18,7 @@ LONGEST_CAPTION = 1009
 @SCORERS.register("length")
 @dataclass(frozen=True)
 class Length(Scorer):
-    """Length of the answer.
+    """Length of the answers, the sum over a row's turns.
 
     Attributes:
         unit: `characters`: 10 * characters / 1009, the scale of InstructionGPT-4 (arXiv 2308.12067), not
@@ -24,7 +26,8 @@ class Length(Scorer):
     """
 
     name = "length"
-    version = "1"
+    version = "2"
+    by_turn = True
     requires = frozenset({"answer"})
     label = "Length score"
 
@@ -37,7 +40,10 @@ class Length(Scorer):
 
     def prepare(self, context: Context) -> ScoreBatch:
         """Count the characters or the tokens of each answer; 0 for an empty one."""
-        return lambda batch: [Score.ok(self._length(sample.answer)) for sample in batch.samples]
+        return lambda batch: score_pairs(batch.samples, self._score, "sum")
+
+    def _score(self, pairs: Sequence[Pair]) -> list[Score]:
+        return [Score.ok(self._length(pair.answer)) for pair in pairs]
 
     def _length(self, answer: str) -> float:
         return count_words(answer) if self.unit == "tokens" else 10 * len(answer) / LONGEST_CAPTION

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from finegold.models import Model
 from finegold.scorers.base import Context, Score
 from finegold.scorers.registry import SCORERS
-from finegold.scorers.vlm import ModelScorer, ScoreRows, ShownRow, mean_loss
+from finegold.scorers.vlm import ModelScorer, ScoreRows, ShownRow, mean_loss, turn_losses
 
 
 @SCORERS.register("necessity")
@@ -34,7 +34,12 @@ class Necessity(ModelScorer):
             shown = self.own_losses(model, rows)
             masked = self.own_losses(model, rows, mask_images=True)
             return [
-                self.ok(mean_loss(without) - mean_loss(own), row, own)
+                self.ok(
+                    mean_loss(without) - mean_loss(own),
+                    row,
+                    own,
+                    [a - b for a, b in zip(turn_losses(without), turn_losses(own), strict=True)],
+                )
                 for row, own, without in zip(rows, shown, masked, strict=True)
             ]
 
@@ -60,6 +65,9 @@ class Difficulty(ModelScorer):
 
         def score(rows: Sequence[ShownRow]) -> list[Score]:
             shown = self.own_losses(model, rows)
-            return [self.ok(mean_loss(own), row, own) for row, own in zip(rows, shown, strict=True)]
+            return [
+                self.ok(mean_loss(own), row, own, turn_losses(own))
+                for row, own in zip(rows, shown, strict=True)
+            ]
 
         return score

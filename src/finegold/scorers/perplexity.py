@@ -5,15 +5,14 @@ arXiv 2402.00530), which showed that a small model ranks rows as a large one doe
 (Li et al. 2023, arXiv 2308.12032).
 """
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from dataclasses import dataclass, replace
+from math import exp
+from typing import Any, NamedTuple
 
 from finegold.offline import smollm2
-from finegold.samples import Sample
-from finegold.scorers.base import Context, Score, ScoreBatch, Scorer, score_applicable
+from finegold.samples import Pair, Sample
+from finegold.scorers.base import Context, Score, ScoreBatch, Scorer, fold, no_answer
 from finegold.scorers.registry import SCORERS
 from finegold.scorers.text_models import AnswerLoss, CausalLm, Dtype, load_causal_lm, pretrained_identity
 
@@ -23,6 +22,7 @@ from finegold.scorers.text_models import AnswerLoss, CausalLm, Dtype, load_causa
 class Perplexity(Scorer):
     """exp of the mean negative log-likelihood of the answer's tokens given the instruction; 1 and up.
 
+    A row with several turns has the value over the tokens of all its answers, each after its own question.
     The image is not read. Low values are answers that the model could have guessed, repetition included; high
     ones are rare wording, another language or word salad. Neither end is good as such: Marion et al. 2023
     (arXiv 2309.04564) keep the middle.
@@ -35,8 +35,9 @@ class Perplexity(Scorer):
     """
 
     name = "perplexity"
-    version = "1"
+    version = "2"
     requires = frozenset({"instruction", "answer"})
+    by_turn = True
     automatic = False
 
     model: str = smollm2.NAME
@@ -51,14 +52,20 @@ class Perplexity(Scorer):
     def prepare(self, context: Context) -> ScoreBatch:
         """Load the model; a row to which the indicator does not apply is skipped."""
         model = load_causal_lm(self.model, self.revision, self.dtype, context.device)
-        return lambda batch: score_applicable(batch, self._reason_against, partial(self._read, model))
+        return lambda batch: self._score(model, batch.samples)
 
-    def _reason_against(self, sample: Sample) -> str | None:
-        return None if sample.answer.strip() else "the row has no answer"
+    def _score(self, model: CausalLm, samples: Sequence[Sample]) -> list[Score]:
+        pairs = [pair for sample in samples for pair in sample.pairs]
+        reasons = [self._reason_against(pair) for pair in pairs]
+        found = iter(self._read(model, [p for p, why in zip(pairs, reasons, strict=True) if why is None]))
+        read = iter([next(found) if why is None else Score.skipped(why) for why in reasons])
+        return [_row([next(read) for _ in sample.pairs]) for sample in samples]
 
-    def _read(self, model: CausalLm, samples: Sequence[Sample]) -> list[Score]:
-        pairs = [(sample.instruction, sample.answer) for sample in samples]
-        return [_score(loss, loss.nats) for loss in model.answer_losses(pairs, self.max_tokens)]
+    def _reason_against(self, pair: Pair) -> str | None:
+        return no_answer(pair)
+
+    def _read(self, model: CausalLm, pairs: Sequence[Pair]) -> list["_Reading | Score"]:
+        return [_reading(loss, loss.nats) for loss in model.answer_losses(pairs, self.max_tokens)]
 
 
 @SCORERS.register("ifd")
@@ -74,18 +81,35 @@ class Ifd(Perplexity):
 
     name = "ifd"
 
-    def _reason_against(self, sample: Sample) -> str | None:
-        no_instruction = None if sample.instruction.strip() else "the row has no instruction"
-        return no_instruction or super()._reason_against(sample)
+    def _reason_against(self, pair: Pair) -> str | None:
+        return super()._reason_against(pair) if pair.question else "there is no instruction"
 
-    def _read(self, model: CausalLm, samples: Sequence[Sample]) -> list[Score]:
-        pairs = [(sample.instruction, sample.answer) for sample in samples]
+    def _read(self, model: CausalLm, pairs: Sequence[Pair]) -> list["_Reading | Score"]:
         losses = model.answer_losses([*pairs, *((None, answer) for _, answer in pairs)], self.max_tokens)
         both = zip(losses[: len(pairs)], losses[len(pairs) :], strict=True)
-        return [_score(after, after.nats - alone.nats) for after, alone in both]
+        return [_reading(after, after.nats - alone.nats) for after, alone in both]
 
 
-def _score(loss: AnswerLoss, nats: float) -> Score:
+class _Reading(NamedTuple):
+    """Mean nats of a turn's answer, its tokens, and what was cut."""
+
+    nats: float
+    tokens: int
+    remark: str | None
+
+
+def _reading(loss: AnswerLoss, nats: float) -> _Reading | Score:
     if not loss.tokens:
         return Score.failed("the answer has no text that the model's tokenizer knows")
-    return Score.ok(math.exp(nats), loss.remark)
+    return _Reading(nats, loss.tokens, loss.remark)
+
+
+def _row(turns: Sequence[_Reading | Score]) -> Score:
+    """The score of a row: exp of the mean over the tokens of all its turns."""
+    scores = [turn if isinstance(turn, Score) else Score.ok(exp(turn.nats), turn.remark) for turn in turns]
+    folded = fold(scores, "mean")
+    read = [turn for turn in turns if isinstance(turn, _Reading)]
+    if folded.status != "ok" or len(read) == 1:
+        return folded
+    nats = sum(turn.nats * turn.tokens for turn in read) / sum(turn.tokens for turn in read)
+    return replace(folded, value=exp(nats))

@@ -19,8 +19,9 @@ from math import log
 from statistics import fmean, median
 from typing import NamedTuple
 
+from finegold.samples import Pair, Sample
 from finegold.samples.words import split_words
-from finegold.scorers.base import Batch, Context, Score, ScoreBatch, Scorer
+from finegold.scorers.base import Batch, Context, Score, ScoreBatch, Scorer, fold
 from finegold.scorers.registry import SCORERS
 
 MOST_ROWS = 50_000
@@ -39,11 +40,12 @@ class Phrasing(Scorer):
 
     The lower of two parts, the mean gain of the words and that of the end: each is 0 for a gain of 0 or less
     and rises to 1 at 45 % of the dataset's median. A part counts as 1, with a remark, where the dataset's
-    answers have too little in common to tell.
+    answers have too little in common to tell. A row with several turns has the value of its weakest answer.
     """
 
     name = "phrasing"
-    version = "2"
+    version = "3"
+    by_turn = True
     requires = frozenset({"answer"})
     label = "Phrasing"
 
@@ -53,19 +55,26 @@ class Phrasing(Scorer):
         rows = list(range(len(corpus.ids)))
         if len(rows) > MOST_ROWS:
             rows = sorted(rows, key=lambda row: sha256(corpus.ids[row].encode()).digest())[:MOST_ROWS]
-        model = Bigrams.count({corpus.ids[row]: corpus.answers[row] for row in rows})
+        model = Bigrams.count({corpus.ids[row]: _words(corpus.pairs[row]) for row in rows})
         unclear = [name for name, gain in model.usual._asdict().items() if gain < LEAST]
         remark = f"the answers have too little in common to tell: {', '.join(unclear)}" if unclear else None
 
         def score(batch: Batch) -> list[Score]:
-            scores = []
-            for sample in batch.samples:
-                gains = model.gains(split_words(sample.answer), sample.id)
+            return [score_row(sample) for sample in batch.samples]
+
+        def score_row(sample: Sample) -> Score:
+            turns = []
+            for gains in model.gains(_words(sample.pairs), sample.id):
                 parts = [_share(gain, full) for gain, full in zip(gains, model.usual, strict=True)]
-                scores.append(Score.ok(round(min(parts), 4), remark))
-            return scores
+                turns.append(Score.ok(round(min(parts), 4)))
+            return replace(fold(turns, "weakest"), reason=remark)
 
         return score
+
+
+def _words(pairs: Sequence[Pair]) -> list[list[str]]:
+    """Words of each answer."""
+    return [split_words(pair.answer) for pair in pairs]
 
 
 def _share(gain: float, usual: float) -> float:
@@ -87,13 +96,13 @@ class Bigrams:
     """Counts of words, of pairs of words and of different words after each, START and END among them.
 
     Attributes:
-        words: Count of each word, END once a row.
+        words: Count of each word, END once an answer.
         firsts: Count of the pairs that each word begins.
         pairs: Count of each pair.
         followers: Number of different words that come after each word.
         counted: Ids of the rows.
         total: Sum of `words`.
-        usual: Medians over the rows.
+        usual: Medians over the answers.
     """
 
     words: Mapping[str, int]
@@ -105,34 +114,42 @@ class Bigrams:
     usual: AnswerGains = NOTHING
 
     @classmethod
-    def count(cls, answers: Mapping[str, str]) -> "Bigrams":
-        """Count answers by id."""
+    def count(cls, answers: Mapping[str, Sequence[Sequence[str]]]) -> "Bigrams":
+        """Count the words of the answers of rows, by id."""
         words: Counter[str] = Counter()
         firsts: Counter[str] = Counter()
         pairs: Counter[tuple[str, str]] = Counter()
-        for answer in answers.values():
-            row = [START, *split_words(answer), END]
-            words.update(row[1:])
-            firsts.update(row[:-1])
-            pairs.update(pairwise(row))
+        for row in answers.values():
+            for answer in map(_padded, row):
+                words.update(answer[1:])
+                firsts.update(answer[:-1])
+                pairs.update(pairwise(answer))
         followers = Counter(first for first, _ in pairs)
         model = cls(words, firsts, pairs, followers, frozenset(answers), words.total())
-        gains = [model.gains(split_words(answer), key) for key, answer in answers.items()] or [NOTHING]
+        gains = [gain for key, row in answers.items() for gain in model.gains(row, key)] or [NOTHING]
         return replace(model, usual=AnswerGains(*map(median, zip(*gains, strict=True))))
 
-    def gains(self, words: Sequence[str], sample_id: str) -> AnswerGains:
-        """Gains of an answer, with the counts of its row taken out; 0 and 0 without words."""
-        if not words:
-            return NOTHING
-        row = [START, *words, END]
-        out = row if sample_id in self.counted else []
-        out_words, out_firsts, out_pairs = Counter(out[1:]), Counter(out[:-1]), Counter(pairwise(out))
-        total = self.total - len(out[1:]) + len(self.words) + 1
-        gains = []
-        for first, word in pairwise(row):
+    def gains(self, answers: Sequence[Sequence[str]], sample_id: str) -> list[AnswerGains]:
+        """Gains of a row's answers, with the counts of the row taken out; 0 and 0 for one without words."""
+        out = list(map(_padded, answers)) if sample_id in self.counted else []
+        out_words = Counter(word for answer in out for word in answer[1:])
+        out_firsts = Counter(word for answer in out for word in answer[:-1])
+        out_pairs = Counter(pair for answer in out for pair in pairwise(answer))
+        total = self.total - out_words.total() + len(self.words) + 1
+
+        def gain(first: str, word: str) -> float:
             alone = (self.words.get(word, 0) - out_words[word] + 1) / total
             after = self.firsts.get(first, 0) - out_firsts[first]
             kinds = max(1, self.followers.get(first, 0))
             joint = self.pairs.get((first, word), 0) - out_pairs[first, word]
-            gains.append(log((joint + kinds * alone) / (after + kinds) / alone))
-        return AnswerGains(fmean(gains[:-1]), gains[-1])
+            return log((joint + kinds * alone) / (after + kinds) / alone)
+
+        found = []
+        for words in answers:
+            gains = [gain(*pair) for pair in pairwise(_padded(words))]
+            found.append(AnswerGains(fmean(gains[:-1]), gains[-1]) if words else NOTHING)
+        return found
+
+
+def _padded(words: Sequence[str]) -> list[str]:
+    return [START, *words, END]

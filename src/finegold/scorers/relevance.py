@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from finegold.arrays import Vectors
 from finegold.errors import ConfigError
 from finegold.models import Model
 from finegold.scorers.base import Context, Score
 from finegold.scorers.registry import SCORERS
-from finegold.scorers.vlm import ModelScorer, ScoreRows, ShownRow, mean_loss
+from finegold.scorers.vlm import ModelScorer, ScoreRows, ShownRow, mean_loss, turn_losses
 
 RelevanceForm = Literal["difference", "ratio"]
 
@@ -49,13 +48,17 @@ class Relevance(ModelScorer):
                 max_tokens=self.max_tokens,
             )
             return [
-                self._score(row, own, mean_loss(own), mean_loss(without))
+                self.ok(
+                    self._compared(mean_loss(own), mean_loss(without)),
+                    row,
+                    own,
+                    list(map(self._compared, turn_losses(own), turn_losses(without))),
+                )
                 for row, own, without in zip(rows, asked, unasked, strict=True)
             ]
 
         return score
 
-    def _score(self, row: ShownRow, own: Sequence[Vectors], with_it: float, without: float) -> Score:
-        if self.form == "difference":
-            return self.ok(without - with_it, row, own)
-        return self.ok(with_it / without, row, own) if without else Score.failed("the loss is 0")
+    def _compared(self, with_it: float, without: float) -> float:
+        # A loss of 0 would be a certain answer, which no softmax gives.
+        return without - with_it if self.form == "difference" else with_it / max(without, 1e-12)

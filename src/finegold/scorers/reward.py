@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any
 
 from finegold.errors import ModelError
-from finegold.samples import Sample
-from finegold.scorers.base import Context, Score, ScoreBatch, Scorer, score_applicable
+from finegold.samples import Pair
+from finegold.scorers.base import Context, Score, ScoreBatch, Scorer, no_answer, score_pairs
 from finegold.scorers.registry import SCORERS
 from finegold.scorers.text_models import in_buckets, load_pretrained, pretrained_identity
 
@@ -25,6 +25,8 @@ _TOKENS_PER_PASS = {"cpu": 2048, "cuda": 16384}
 class Reward(Scorer):
     """First logit of a reward model, unbounded, higher is better, rounded to 4 decimals; no image is read.
 
+    A row with several turns has the mean of its (question, answer) pairs.
+
     Attributes:
         model: Hub id or folder of a sequence-classification model.
         revision: Branch, tag or commit of a hub id.
@@ -33,8 +35,9 @@ class Reward(Scorer):
     """
 
     name = "reward"
-    version = "1"
+    version = "2"
     requires = frozenset({"instruction", "answer"})
+    by_turn = True
     automatic = False
 
     model: str = DEFAULT_MODEL
@@ -49,13 +52,10 @@ class Reward(Scorer):
         """Load the model; a row without an answer is skipped."""
         model = load_reward_model(self.model, self.revision, context.device)
 
-        def reason_against(sample: Sample) -> str | None:
-            return None if sample.answer.strip() else "the row has no answer"
+        def score(pairs: Sequence[Pair]) -> list[Score]:
+            return model.rewards(pairs, self.max_tokens)
 
-        def score(samples: Sequence[Sample]) -> list[Score]:
-            return model.rewards([(sample.instruction, sample.answer) for sample in samples], self.max_tokens)
-
-        return lambda batch: score_applicable(batch, reason_against, score)
+        return lambda batch: score_pairs(batch.samples, score, "mean", no_answer)
 
 
 class RewardModel:

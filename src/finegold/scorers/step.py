@@ -26,6 +26,10 @@ SCHEMA = pa.schema(
 )
 """Columns of a score table; `value` is null unless `status` is `ok`."""
 
+TURNS_SCHEMA = pa.schema(
+    [("sample_id", pa.string()), ("turn", pa.int32()), ("value", pa.float64()), ("reason", pa.string())]
+)
+"""Columns of a table of turns: one row for each of a sample's (question, answer) pairs, `turn` from 1."""
 FEATURES_OF_ROWS = 20_000
 """Rows up to which a model's image features are kept: the offline model's take 46 kB an image, 0.9 GB."""
 
@@ -33,6 +37,15 @@ FEATURES_OF_ROWS = 20_000
 def scores_table(run: RunFolder, scorer: Scorer, data: str, context: Context | None = None) -> PartTable:
     """The run's table of this scorer, finished or not."""
     return run.table("scores", scorer.name, {"data": data, **scorer_parameters(scorer, context)}, SCHEMA)
+
+
+def turns_table(
+    run: RunFolder, scorer: Scorer, data: str, context: Context | None = None
+) -> PartTable | None:
+    """The run's table of the turns that this scorer judged, finished or not; None if it judges none."""
+    if not scorer.by_turn:
+        return None
+    return run.table("turns", scorer.name, {"data": data, **scorer_parameters(scorer, context)}, TURNS_SCHEMA)
 
 
 def score(
@@ -66,8 +79,11 @@ def score(
     """
     with context if context is not None else Context() as context:
         table = scores_table(run, scorer, data, context)
+        turns = turns_table(run, scorer, data, context)
         if table.done:
-            return table
+            if turns is None or turns.done:
+                return table
+            table.drop(range(len(table.paths())))
         embeddings: PartTable | None = None
         if "image_embedding" in scorer.requires:
             name = getattr(scorer, "encoder", None)
@@ -95,6 +111,9 @@ def score(
         def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
             for part, samples in by_part(samples_of_parts(dataset, usable, missing)):
                 scores = _score_part(scorer, prepared(), samples, embeddings, part, ready.workers)
+                if turns is not None:
+                    # Before the scores, whose part says that this one is done.
+                    turns.write(part, _turns(samples, scores))
                 yield (
                     part,
                     {
@@ -107,15 +126,28 @@ def score(
                 advance(len(samples))
 
         about = {"label": f"Scoring {scorer.name}", "scorer": scorer.name}
-        return fill(run, table, make, usable=usable, step="score", load=prepared, **about)
+        fill(run, table, make, usable=usable, step="score", load=prepared, **about)
+        if turns is not None:
+            turns.finish(len(table.paths()))
+        return table
+
+
+def _turns(samples: Sequence[Sample], scores: Sequence[Score]) -> dict[str, list[object]]:
+    """Columns of the table of turns."""
+    rows = [
+        (sample.id, number, turn.value, turn.reason)
+        for sample, score in zip(samples, scores, strict=True)
+        for number, turn in enumerate(score.turns, 1)
+    ]
+    return {name: [row[place] for row in rows] for place, name in enumerate(TURNS_SCHEMA.names)}
 
 
 def _corpus(dataset: Dataset, usable: npt.NDArray[np.bool_], embeddings: PartTable | None) -> Corpus:
     """Every usable row, for a scorer that judges one beside the others."""
     rows = (row for row in dataset.rows() if usable[row.index])
-    pairs = [(row.sample.id, row.sample.answer) for row in rows if row.sample is not None]
+    found = [(row.sample.id, row.sample.pairs) for row in rows if row.sample is not None]
     vectors = None if embeddings is None else embeddings_of(embeddings.read(["embedding"]))
-    return Corpus([key for key, _ in pairs], [answer for _, answer in pairs], vectors)
+    return Corpus([key for key, _ in found], [pairs for _, pairs in found], vectors)
 
 
 def _fixed_samples(dataset: Dataset, usable: npt.NDArray[np.bool_], number: int) -> list[Sample]:

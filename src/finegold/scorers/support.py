@@ -6,8 +6,9 @@ differ in scale. So each sentence's cosine is compared with its cosines with oth
     z(sentence) = (cos(image, sentence) - mean over others) / spread over others
 
 A sentence that says nothing ("There are some things in this image.") fits all images alike and gets about 0;
-one of another image gets 0 or less; a true and specific one 2 to 4. The row's value is that of its weakest
-sentence, so that one right sentence does not carry four wrong ones. finegold's own; `clip` is a mean.
+one of another image gets 0 or less; a true and specific one 2 to 4. The row's value is that of the weakest
+sentence of all its turns, so that one right sentence does not carry four wrong ones. finegold's own; `clip`
+is a mean.
 """
 
 from collections.abc import Sequence
@@ -19,8 +20,8 @@ import numpy as np
 from finegold.arrays import Floats
 from finegold.encoders import Encoder
 from finegold.errors import ConfigError
-from finegold.samples import Sample
-from finegold.samples.words import whole_sentences
+from finegold.samples import Pair, Sample
+from finegold.samples.words import split_words, whole_sentences
 from finegold.scorers.base import Context, Corpus, Score, ScoreBatch
 from finegold.scorers.image_text import ImageTextScorer
 from finegold.scorers.registry import SCORERS
@@ -33,20 +34,31 @@ FEWEST = 8
 @SCORERS.register("support")
 @dataclass(frozen=True)
 class Support(ImageTextScorer):
-    """How far the weakest sentence stands out for the row's image, in spreads; 0 is chance, `cap` the most.
+    """How far the weakest sentence of all turns stands out for the row's image, in spreads; 0 is chance.
 
     A sample with several images is compared by their mean; one without an image is skipped.
 
     Attributes:
-        cap: Largest value; more spreads say nothing more about an answer.
+        cap: Largest value; None for no limit. One wrong word among many right ones lowers a high value only.
+        clear: A sentence counts only if some image, the row's or one of the others, stands out for it by so
+            many spreads; None counts all. "Overall, the scene is lively." fits every image, and an encoder
+            cannot judge it. A remark says how many do not count; where none would, all count.
+        short: An answer of up to so many words is read as a statement with its question, and yes and no as
+            the question's content and its contrary; 0 reads each answer alone.
+        joined: Whether a short piece ("Mr.") stays with the sentence that it was joined to; False lets the
+            encoder split them again.
     """
 
     name = "support"
-    version = "1"
+    version = "2"
     label = "Support of the weakest sentence"
     value_unit = "spreads"
+    fold_rule = "weakest"
 
-    cap: float = 2.5
+    cap: float | None = 2.5
+    clear: float | None = None
+    short: int = 0
+    joined: bool = False
 
     def prepare(self, context: Context) -> ScoreBatch:
         """Choose the images that sentences are compared with, and load the encoder.
@@ -57,20 +69,50 @@ class Support(ImageTextScorer):
         ids, references = _references(context.corpus)
         place = {key: row for row, key in enumerate(ids)}
 
-        def score(_: Encoder, sample: Sample, __: list[str], image: Floats, texts: Floats) -> Score:
+        def score(sample: Sample, pair: Pair, pieces: list[str], image: Floats, texts: Floats) -> Score:
             texts = _unit(texts)
             cosines = texts @ references.T
             if sample.id in place:
                 cosines = np.delete(cosines, place[sample.id], axis=1)
             spread = np.maximum(cosines.std(axis=1), 1e-6)
             z = (texts @ _unit(image[None])[0] - cosines.mean(axis=1)) / spread
-            return Score.ok(round(min(float(z.min()), self.cap), 4))
+            remark = None
+            if self.clear is not None:
+                best = np.maximum((cosines.max(axis=1) - cosines.mean(axis=1)) / spread, z)
+                counts = best >= self.clear
+                if not counts.all():
+                    remark = f"{(~counts).sum()} of {len(pieces)} sentences cannot be judged by the encoder"
+                    z = z[counts] if counts.any() else z
+            if self._is_short(pair) and _polarity(pair.answer) < 0:
+                z = -z
+            value = float(z.min())
+            return Score.ok(round(value if self.cap is None else min(value, self.cap), 4), remark)
 
         return self.score_pieces(context, score)
 
-    def pieces(self, encoder: Encoder, answer: str) -> list[str]:
-        """The answer's sentences, each in windows of the text tower."""
-        return [part for piece in whole_sentences(answer) for part in encoder.windows(piece)]
+    def pieces(self, encoder: Encoder, pair: Pair) -> list[str]:
+        """The answer's sentences, each in windows of the text tower; or a statement with its question."""
+        if self._is_short(pair):
+            yes_or_no = _polarity(pair.answer) != 0
+            return encoder.windows(pair.question if yes_or_no else f"{pair.question} {pair.answer}")[:1]
+        whole = whole_sentences(pair.answer)
+        if self.joined:
+            return [part for one in whole for part in (encoder.windows(one) if encoder.cuts(one) else [one])]
+        return [part for one in whole for part in encoder.windows(one)]
+
+    def _is_short(self, pair: Pair) -> bool:
+        return bool(pair.question) and _count_spoken(pair.answer) <= self.short
+
+
+def _count_spoken(text: str) -> int:
+    """Number of words, marks not counted."""
+    return sum(word[0].isalnum() for word in split_words(text))
+
+
+def _polarity(answer: str) -> int:
+    """1 for an answer that begins with yes, -1 for no, 0 for another one."""
+    first = next(iter(split_words(answer)), "")
+    return {"yes": 1, "no": -1}.get(first, 0)
 
 
 def _references(corpus: Corpus) -> tuple[Sequence[str], Floats]:

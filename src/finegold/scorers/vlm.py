@@ -5,7 +5,7 @@ The answers of a row are read as a conversation: see `Model.dialogue_losses`. Lo
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,7 +17,7 @@ from finegold.errors import FinegoldError
 from finegold.models import Model
 from finegold.samples import Pair, Sample
 from finegold.samples.images import decode
-from finegold.scorers.base import Batch, Context, Score, ScoreBatch, Scorer
+from finegold.scorers.base import NO_ANSWER, Batch, Context, Score, ScoreBatch, Scorer, TurnScore, no_answer
 
 IMAGES_AT_ONCE = 32
 """Images that are held decoded."""
@@ -56,6 +56,7 @@ class ModelScorer(Scorer):
     """
 
     requires = frozenset({"instruction", "answer"})
+    by_turn = True
 
     model: str = "offline"
     dtype: str = "auto"
@@ -114,19 +115,32 @@ class ModelScorer(Scorer):
         """Losses of each answer of the rows with their images."""
         return self.losses(model, rows, [row.image for row in rows], **how)
 
-    def ok(self, value: float, row: ShownRow, losses: Sequence[Vectors]) -> Score:
-        """A number, with a remark on what was not read; rounded where batches differ."""
+    def ok(self, value: float, row: ShownRow, losses: Sequence[Vectors], turns: Sequence[float]) -> Score:
+        """A number, with the value of each answer and a remark on what was not read.
+
+        Numbers are rounded where batches differ.
+        """
         remarks = []
         if len(row.sample.images) > 1:
             remarks.append(f"the first of {len(row.sample.images)} images was shown")
         if any(len(one) >= self.max_tokens for one in losses):
             remarks.append(f"an answer was cut at {self.max_tokens} tokens")
-        return Score.ok(round(value, 4), "; ".join(remarks) or None)
+        left = iter(turns)
+        by_turn = tuple(
+            TurnScore(round(next(left), 4)) if pair.answer else TurnScore(None, no_answer(pair))
+            for pair in row.sample.pairs
+        )
+        return replace(Score.ok(round(value, 4), "; ".join(remarks) or None), turns=by_turn)
 
 
 def mean_loss(losses: Sequence[Vectors]) -> float:
     """Mean over all tokens of all answers of a row, nats."""
     return float(np.concatenate(losses).mean(dtype=np.float64))
+
+
+def turn_losses(losses: Sequence[Vectors]) -> list[float]:
+    """Mean over the tokens of each answer of a row, nats."""
+    return [mean_loss([one]) for one in losses]
 
 
 def _answered(sample: Sample) -> tuple[Pair, ...]:
@@ -136,7 +150,7 @@ def _answered(sample: Sample) -> tuple[Pair, ...]:
 def _reason_against(sample: Sample) -> Score | None:
     if not sample.images:
         return Score.skipped("the row has no image")
-    return None if _answered(sample) else Score.skipped("the row has no answer")
+    return None if _answered(sample) else Score.skipped(NO_ANSWER)
 
 
 def _first_image(sample: Sample) -> Image.Image | str:

@@ -40,10 +40,8 @@ class YesProbability(ModelScorer):
             ]
             images, questions, words = zip(*asked, strict=True)
             losses = iter(model.losses(images, questions, words))
-            return [
-                self.ok(min(_share(next(losses).sum(), next(losses).sum()) for _ in row.pairs), row, [])
-                for row in rows
-            ]
+            shares = [[_share(next(losses).sum(), next(losses).sum()) for _ in row.pairs] for row in rows]
+            return [self.ok(min(turns), row, [], turns) for row, turns in zip(rows, shares, strict=True)]
 
         return score
 
