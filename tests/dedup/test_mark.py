@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finegold.dedup import Contents, Dedup, best_first, deduplicate, mark_duplicates, semantic_cells
+from finegold.dedup import (
+    Contents,
+    Dedup,
+    best_first,
+    deduplicate,
+    mark_duplicates,
+    question_key,
+    semantic_cells,
+)
 from finegold.errors import BudgetError, ConfigError
 from finegold.samples import Exclusion
 from finegold.selection import SelectionInputs, find_preset, select
@@ -158,3 +166,23 @@ def test_no_pass_removes_nothing() -> None:
 
     assert found.kept.tolist() == [0, 1]
     assert found.groups() == {}
+
+
+def test_several_questions_on_one_image_are_no_duplicates() -> None:
+    asked = [
+        ("yes-no", "Is it red?"),
+        ("yes-no", "Is it a dog?"),
+        ("yes-no", "is it  RED?"),
+        ("short-caption", "Describe the image."),
+        ("detailed-description", "Take a look at this image."),
+    ]
+    questions = [question_key(kind, text) for kind, text in asked]
+    contents = Contents(tuple("abcde"), ("same",) * 5, (7,) * 5)
+    ids = ["r0", "r1", "r2", "r3", "r4"]
+    vectors = np.ones((5, 3), dtype=np.float32)
+    for passes in (Dedup(radius=4), Dedup(threshold=0.9)):
+        marked, notes = mark_duplicates(passes, ids, None, contents, vectors, questions)
+        assert {row: found.duplicate_of for row, found in marked.items()} == {2: "r0", 4: "r3"}
+        assert "2 of them have the same image as the row that stays and another answer" in notes[1]
+        everything, _ = mark_duplicates(passes, ids, None, contents, vectors)
+        assert len(everything) == 4

@@ -1,4 +1,4 @@
-"""`finegold cluster`: group a run folder's rows by their images."""
+"""`finegold cluster`: group a run folder's rows by their images or texts."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ from finegold.cli import options
 def cluster(
     run: options.RunPath,
     method: Annotated[
-        Literal["spectral", "kmeans", "spherical-kmeans"], typer.Option(help="How the images are grouped.")
+        Literal["spectral", "kmeans", "spherical-kmeans"], typer.Option(help="How the rows are grouped.")
     ] = "spectral",
     clusters: Annotated[int, typer.Option(min=1, help="Number of clusters.")] = 10,
     neighbours: Annotated[
@@ -19,14 +19,25 @@ def cluster(
     ] = 10,
     encoder: options.Encoder = None,
     seed: options.Seed = 0,
+    space: Annotated[
+        Literal["image", "text", "instruction", "both"], typer.Option(help="What rows are compared by.")
+    ] = "image",
+    text_encoder: options.TextEncoder = "minilm",
     *,
     computing: options.ComputeOptions,
 ) -> None:
-    """Cluster the images of a run folder; `finegold select --clustering NAME` uses the clusters."""
+    """Cluster the rows of a run folder; `finegold select --clustering NAME` uses the clusters."""
     from finegold.workflow import Run
 
     opened = Run.open(run, encoder=encoder, compute=computing.compute())
-    found = opened.cluster(method=method, clusters=clusters, neighbours=neighbours, seed=seed)
+    found = opened.cluster(
+        method=method,
+        clusters=clusters,
+        neighbours=neighbours,
+        seed=seed,
+        space=space,
+        text_encoder=text_encoder,
+    )
     summary = found.summary
     sizes = ", ".join(f"{size:,}" for size in summary.sizes)
     print(f"{sum(summary.sizes):,} rows in {len(summary.sizes)} clusters: {sizes}")

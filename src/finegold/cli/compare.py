@@ -29,6 +29,8 @@ def compare(
     csv: Annotated[Path | None, typer.Option(help="CSV file for the figures.")] = None,
     scores: options.Scores = None,
     dedup: options.Dedup = "none",
+    space: options.SpaceOption = None,
+    text_encoder: options.TextEncoder = "minilm",
     encoder: options.Encoder = None,
     *,
     files: options.PresetFiles,
@@ -48,11 +50,16 @@ def compare(
     from finegold.workflow.settings import mixed
 
     known = None if labels is None else read_labels(labels, options.names(good))
-    compared = [mixed(find_preset(name), **asdict(mixing)) for name in names_from_text(presets)]
+    compared = [mixed(find_preset(name), **asdict(mixing), space=space) for name in names_from_text(presets)]
     if not compared:
         raise ConfigError("--presets names no preset: give names with commas, or all")
     settings = SelectionSettings(
-        compared[0], size, scores=options.names(scores), dedup=parse_dedup(dedup), files=files.files()
+        compared[0],
+        size,
+        scores=options.names(scores),
+        dedup=parse_dedup(dedup),
+        files=files.files(),
+        text_encoder=text_encoder,
     )
     opened = Run.open(run, encoder=encoder, compute=computing.compute())
     result = opened.compare(compared, size, seeds=seeds, labels=known, settings=settings)

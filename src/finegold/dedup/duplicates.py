@@ -15,6 +15,9 @@ import numpy as np
 from finegold.arrays import Floats, Ints
 from finegold.errors import DataError
 
+DESCRIPTIONS = frozenset({"short-caption", "detailed-description"})
+"""Kinds of rows whose question says nothing but that the image is to be described."""
+
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
@@ -77,6 +80,20 @@ class Duplicates:
             tuple(method for method, stays in zip(self.method, still, strict=True) if stays),
         )
 
+    @classmethod
+    def side_by_side(cls, found: Sequence["Duplicates"], order: Ints) -> "Duplicates":
+        """The outcome of passes over separate rows, which together are those of `order`."""
+        if not found:
+            return cls.of(order, [], "")
+        removed = np.concatenate([one.removed for one in found])
+        return cls(
+            np.setdiff1d(order, removed),
+            removed,
+            np.concatenate([one.because_of for one in found]),
+            np.concatenate([one.distance for one in found]),
+            tuple(method for one in found for method in one.method),
+        )
+
     def then(self, later: "Duplicates") -> "Duplicates":
         """This outcome followed by that of a pass over the rows that stay."""
         return Duplicates(
@@ -123,6 +140,14 @@ def content_key(image: str, *texts: str) -> str:
         # The length keeps ("ab", "c") apart from ("a", "bc").
         digest.update(len(encoded).to_bytes(8, "big") + encoded)
     return digest.hexdigest()
+
+
+def question_key(kind: str | None, question: str) -> str:
+    """What two rows must share to be duplicates by their images: the same question, or that none counts.
+
+    Descriptions of an image are duplicates whatever the words are that ask for them.
+    """
+    return "description" if kind in DESCRIPTIONS else content_key("", question)
 
 
 def exact_duplicates(keys: Sequence[str], order: Ints) -> Duplicates:

@@ -21,6 +21,7 @@ def mark_duplicates(
     quality: Floats | None,
     contents: Contents | None,
     embeddings: Vectors | None,
+    questions: Sequence[str] | None = None,
 ) -> tuple[dict[int, Exclusion], tuple[str, ...]]:
     """Find the duplicates among rows. The best row of each group stays, without a quality the smallest id.
 
@@ -29,7 +30,9 @@ def mark_duplicates(
         ids: The n rows' ids.
         quality: Shape (n,), no NaN; or None.
         contents: Hashes of the same rows, for the exact and the perceptual pass.
-        embeddings: Shape (n, d), NaN where a row has no image; for the semantic pass.
+        embeddings: Shape (n, d), NaN where a row has none; for the semantic pass.
+        questions: What each row asks (`question_key`): rows that ask other things are no duplicates by their
+            images. None compares all.
 
     Returns:
         Why each duplicate is excluded, by row, and a sentence or two on how many there are.
@@ -55,6 +58,7 @@ def mark_duplicates(
         embeddings=vectors,
         cells=None if vectors is None else semantic_cells(vectors, tuple(ids)),
         threshold=settings.threshold or 1.0,
+        questions=questions,
     )
     stands_for = found.stands_for()
     marked = {}
@@ -83,6 +87,7 @@ def deduplicate(
     embeddings: Vectors | None = None,
     cells: Ints | None = None,
     threshold: float = THRESHOLD,
+    questions: Sequence[str] | None = None,
 ) -> Duplicates:
     """Remove duplicates in three passes, cheapest first, each over the rows that the one before kept.
 
@@ -94,6 +99,7 @@ def deduplicate(
         embeddings: Raw embeddings for the semantic pass; None for no such pass.
         cells: Cell of each embedding (`semantic_cells`).
         threshold: Smallest cosine of two duplicates in the semantic pass.
+        questions: What each row asks; the perceptual and the semantic pass compare rows that ask the same.
 
     Raises:
         ConfigError: If there are embeddings without cells: comparing all pairs would be quadratic.
@@ -103,15 +109,29 @@ def deduplicate(
         found = found.then(exact_duplicates(keys, order))
     if hashes is not None:
         left = order[np.isin(order, found.kept)]
-        found = found.then(perceptual_duplicates(hashes, left, radius))
+        passes = [perceptual_duplicates(hashes, rows, radius) for rows in _by_question(left, questions)]
+        found = found.then(Duplicates.side_by_side(passes, left))
     if embeddings is not None:
         if cells is None:
             raise ConfigError(
                 "semantic deduplication found embeddings without cells: make them with semantic_cells"
             )
         left = order[np.isin(order, found.kept)]
-        found = found.then(semantic_duplicates(embeddings, cells, left, threshold))
+        passes = [
+            semantic_duplicates(embeddings, cells, rows, threshold) for rows in _by_question(left, questions)
+        ]
+        found = found.then(Duplicates.side_by_side(passes, left))
     return found
+
+
+def _by_question(order: Ints, questions: Sequence[str] | None) -> list[Ints]:
+    """Rows that ask the same, at least two of them, each in the order of `order`."""
+    if questions is None:
+        return [order]
+    groups: dict[str, list[int]] = {}
+    for row in order.tolist():
+        groups.setdefault(questions[row], []).append(row)
+    return [np.array(rows, dtype=np.int64) for rows in groups.values() if len(rows) > 1]
 
 
 def _notes(settings: Dedup, found: Duplicates, contents: Contents | None) -> tuple[str, ...]:
@@ -129,6 +149,6 @@ def _notes(settings: Dedup, found: Duplicates, contents: Contents | None) -> tup
     if not other_text:
         return (note,)
     return note, (
-        f"{other_text:,} of them have the same image as the row that stays and other text: where an "
-        "image has several questions, exclude exact duplicates only (--dedup exact)."
+        f"{other_text:,} of them have the same image as the row that stays and another answer to the same "
+        "question, or another description: --dedup exact keeps these."
     )

@@ -80,6 +80,10 @@ class Configuration(_Model):
         description="Identity of the image-text encoder; null if no image was embedded"
     )
     encoder_name: str | None = Field(default=None, description="The encoder as the user named it")
+    text_encoder: dict[str, Any] | None = Field(
+        default=None, description="Identity of the text encoder; null if no text was embedded"
+    )
+    text_encoder_name: str | None = Field(default=None, description="The text encoder as the user named it")
     scorers: list[ScorerInfo] = Field(description="The indicators that were read")
     weights: dict[str, float] = Field(description="Weights that counted, by indicator")
     clustering: dict[str, Any] | None = Field(description="Method and parameters; null without clusters")
@@ -161,7 +165,11 @@ class Manifest(_Model):
     @property
     def fingerprint(self) -> str:
         """Short name of what the subset depends on; libraries and notes do not count."""
-        depends = self.configuration.model_dump(mode="json", exclude={"preset", "encoder_name"})
+        depends = self.configuration.model_dump(
+            mode="json", exclude={"preset", "encoder_name", "text_encoder_name"}
+        )
+        if self.configuration.text_encoder is None:
+            del depends["text_encoder"]  # so that older selections keep their names
         if self.configuration.targets is not None:
             # Its folder is named after a path, which does not matter.
             depends["targets"] = {key: self.configuration.targets[key] for key in ("name", "embeddings")}

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from finegold.clustering import Method
+from finegold.encoders.spaces import Space
 from finegold.errors import ConfigError
 from finegold.registry import read_toml, toml_names
 from finegold.run import fingerprint as short_name
@@ -74,6 +75,7 @@ class Preset:
             by name of group; rows are then chosen in each group by itself. `none` chooses from all groups
             together. None is `proportional` where there are groups.
         group_quality: How quality is made comparable from group to group: see `comparable_quality`.
+        space: Where rows are compared, for clusters, pickers and semantic duplicates: see `encoders.spaces`.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -96,6 +98,7 @@ class Preset:
     group_by: tuple[str, ...] = ()
     mixture: Mixture | None = None
     group_quality: GroupQuality = "none"
+    space: Space = "image"
 
     def __post_init__(self) -> None:
         """Check what the slots are filled with; raises ConfigError."""
@@ -178,7 +181,7 @@ class Preset:
         """Short name of what the preset chooses by: of its fields without name, summary and notes."""
         found = asdict(self)
         # Fields that were added later count where they are set, so that older presets keep their names.
-        later = {"group_by": (), "mixture": None, "group_quality": "none"}
+        later = {"group_by": (), "mixture": None, "group_quality": "none", "space": "image"}
         absent = {key for key, default in later.items() if found[key] == default}
         return short_name(
             {key: found[key] for key in found if key not in {"name", "summary", "notes", *absent}}

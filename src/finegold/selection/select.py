@@ -97,6 +97,7 @@ def _without_duplicates(
         rows.quality,
         None if inputs.contents is None else inputs.contents.take(usable),
         None if inputs.embeddings is None else inputs.embeddings[usable],
+        None if inputs.questions is None else [inputs.questions[i] for i in usable],
     )
     left = len(ids) - len(marked)
     if size > left:

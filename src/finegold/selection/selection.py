@@ -33,6 +33,7 @@ class SelectionInputs:
         dedup: Which duplicates are excluded before the choice; None keeps them.
         contents: Hashes of images and texts, for the passes that compare them exactly.
         groups: Name of the group of each row, for a preset with `group_by`.
+        questions: What each row asks, for duplicates by images: see `dedup.question_key`.
     """
 
     ids: Sequence[str]
@@ -47,6 +48,7 @@ class SelectionInputs:
     dedup: Dedup | None = None
     contents: Contents | None = None
     groups: Sequence[str] | None = None
+    questions: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

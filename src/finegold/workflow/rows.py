@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from finegold.dedup import hash_images
-from finegold.encoders import load_encoder
+from finegold.dedup import hash_images, question_key
+from finegold.encoders import Space, load_encoder, load_text_encoder
+from finegold.encoders.spaces import embed_texts_of_rows
 from finegold.encoders.step import embed
 from finegold.engines import Compute
 from finegold.errors import DataError
@@ -75,6 +76,27 @@ class Rows:
             batch_size=self.compute.batch_size,
             workers=self.compute.workers,
         )
+
+    def embed_texts(self, encoder: str, space: Space) -> PartTable:
+        """Embed the texts of the usable rows in the space `text` or `instruction`, going on likewise."""
+        return embed_texts_of_rows(
+            self.folder,
+            self.dataset,
+            load_text_encoder(encoder, device=self.compute.device),
+            space,
+            usable=self.usable,
+            data=self.sequence,
+        )
+
+    def questions(self, ids: Sequence[str]) -> list[str]:
+        """What each of some usable rows asks, for duplicates by their images: see `question_key`."""
+        found = self.table.read(["sample_id", "status", "kind", "instruction"]).to_pylist()
+        keys = {
+            row["sample_id"]: question_key(row["kind"], row["instruction"])
+            for row in found
+            if row["status"] == "ok"
+        }
+        return [keys[key] for key in ids]
 
     def groups(self, attributes: Sequence[str]) -> list[str] | None:
         """Name of the group of every row by these attributes; None without attributes.

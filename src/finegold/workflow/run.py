@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from finegold.clustering import Method
 from finegold.clustering.table import ClusterTable, cluster_run
-from finegold.encoders import load_encoder
+from finegold.encoders import MINILM, Space, load_encoder, load_text_encoder
 from finegold.engines import Compute
 from finegold.errors import RunError
 from finegold.run import ROWS, PartTable, RunFolder
@@ -30,6 +30,7 @@ from finegold.workflow.rows import Rows, read_rows
 from finegold.workflow.selection import Selection, build_manifest, read_selection
 from finegold.workflow.settings import SelectionSettings
 from finegold.workflow.source import DataSource
+from finegold.workflow.spaces import embed_rows
 from finegold.workflow.tables import UNLISTED, Making, SelectionTables, TableFinder, find_encoder
 
 
@@ -133,20 +134,31 @@ class Run:
         return self.rows().embed(find_encoder(self.folder, self._encoder, "missing"))
 
     def cluster(
-        self, *, method: Method = "spectral", clusters: int = 10, neighbours: int = 10, seed: int = 0
+        self,
+        *,
+        method: Method = "spectral",
+        clusters: int = 10,
+        neighbours: int = 10,
+        seed: int = 0,
+        space: Space = "image",
+        text_encoder: str = MINILM,
     ) -> ClusterTable:
-        """Cluster the images; `select` uses these clusters where they are named.
+        """Cluster the rows; `select` uses these clusters where they are named.
 
         Args:
             method: `spectral`, `kmeans` or `spherical-kmeans`.
             clusters: Number of clusters among the rows with an image.
             neighbours: Neighbours of a row in the graph, the row itself counted; `spectral` only.
             seed: Seed of the clustering.
+            space: What rows are compared by: see `encoders.spaces`.
+            text_encoder: What embeds texts, as `load_text_encoder` takes it.
         """
         with self.folder.writing():
+            images = space in ("image", "both")
+            encoder = find_encoder(self.folder, self._encoder, "missing") if images else None
             return cluster_run(
                 self.folder,
-                self._embed(),
+                embed_rows(self.rows(), space, encoder, text_encoder).table,
                 method=method,
                 clusters=clusters,
                 neighbours=neighbours,
@@ -162,6 +174,8 @@ class Run:
             settings: What is asked for.
             out: Where the selection will be written, if it is known: checked before hours of work.
         """
+        if settings.needs_embeddings and settings.preset.space != "image":
+            load_text_encoder(settings.text_encoder, device=self.compute.device)
         if settings.uses_encoder:
             # Before the hours of reading: a misspelt or missing model is found at once.
             load_encoder(find_encoder(self.folder, self._encoder, "stated"), device=self.compute.device)
@@ -219,6 +233,7 @@ class Run:
                 dedup=settings.dedup,
                 contents=tables.contents(rows, candidates.ids),
                 groups=None if groups is None else candidates.groups,
+                questions=None if settings.dedup is None else rows.questions(candidates.ids),
             )
             if quality is not None:
                 inputs = replace(inputs, quality=quality.values, quality_name=quality.name)

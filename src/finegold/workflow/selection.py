@@ -229,6 +229,8 @@ def build_manifest(
             preset=settings.preset.content(),
             encoder=tables.encoder_identity,
             encoder_name=tables.encoder,
+            text_encoder=None if tables.texts is None else tables.texts.parameters["model"],
+            text_encoder_name=None if tables.texts is None else settings.text_encoder,
             scorers=[
                 ScorerInfo(
                     name=name,

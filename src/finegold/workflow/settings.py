@@ -1,12 +1,13 @@
 """What a selection is asked for: preset, size, weights, seed, tables and files."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from finegold.dedup import Dedup, parse_dedup
+from finegold.encoders import MINILM, Space
 from finegold.errors import ConfigError
 from finegold.instructiongpt4 import read_selector
 from finegold.scorers import uses_encoder
@@ -15,7 +16,7 @@ from finegold.selection.learned import read_pairs
 from finegold.selection.options import parse_weights
 from finegold.selection.preset import FILES, Preset, find_preset
 
-MIXING = ("group_by", "mixture", "group_quality")
+MIXING = ("group_by", "mixture", "group_quality", "space")
 """Fields of a preset that options replace."""
 
 
@@ -50,6 +51,7 @@ class SelectionSettings:
         scores: Names of score tables in the run folder, for indicators of which there are several.
         dedup: Which duplicates are excluded first; None keeps them.
         files: Files that the preset needs.
+        text_encoder: What embeds texts, as `load_text_encoder` takes it, for a preset that compares texts.
     """
 
     preset: Preset
@@ -61,6 +63,7 @@ class SelectionSettings:
     scores: tuple[str, ...] = ()
     dedup: Dedup | None = None
     files: SelectionFiles = field(default_factory=SelectionFiles)
+    text_encoder: str = MINILM
 
     @classmethod
     def of(
@@ -76,8 +79,8 @@ class SelectionSettings:
             preset: A preset, its name, or a `.toml` file.
             size: A number, or text.
             weights: A mapping, or text such as `clip=1,length=0.5`.
-            others: Further attributes; and `group_by`, `mixture` and `group_quality`, which take the place of
-                those of the preset, as values or as texts such as `source,kind` and `vqa=0.5,*=0.5`.
+            others: Further attributes; and `group_by`, `mixture`, `group_quality` and `space`, which take the
+                place of those of the preset, as values or as texts such as `source,kind` and `vqa=0.5,*=0.5`.
 
         Raises:
             ConfigError: If a name or text is wrong, or the preset lacks a file.
@@ -119,14 +122,15 @@ class SelectionSettings:
 
     @property
     def needs_embeddings(self) -> bool:
-        """Whether the images must be embedded, for the preset or for semantic duplicates."""
+        """Whether the rows must be embedded, for the preset or for semantic duplicates."""
         semantic = self.dedup is not None and self.dedup.threshold is not None
         return semantic or self.clustering is not None or "embeddings" in self.preset.needs
 
     @property
     def uses_encoder(self) -> bool:
         """Whether an image-text encoder is needed, for embeddings or for an indicator."""
-        return self.needs_embeddings or any(uses_encoder(name) for name in self.indicators)
+        images = self.needs_embeddings and self.preset.space in ("image", "both")
+        return images or any(uses_encoder(name) for name in self.indicators)
 
 
 def mixed(
@@ -134,8 +138,9 @@ def mixed(
     group_by: str | Sequence[str] | None = None,
     mixture: Mixture | None = None,
     group_quality: str | None = None,
+    space: str | None = None,
 ) -> Preset:
-    """A preset with other groups, another mixture or another quality in groups, from values or texts.
+    """A preset with other groups, mixture, quality in groups or space, from values or texts.
 
     Raises:
         ConfigError: If one of them cannot be read.
@@ -144,12 +149,15 @@ def mixed(
         raise ConfigError(
             f"the group quality '{group_quality}' is unknown: give one of {', '.join(get_args(GroupQuality))}"
         )
+    if space is not None and space not in get_args(Space):
+        raise ConfigError(f"the space '{space}' is unknown: give one of {', '.join(get_args(Space))}")
     names = (group_by or "").split(",") if isinstance(group_by, str | None) else group_by
-    return preset.mixed(
+    found = preset.mixed(
         tuple(name.strip() for name in names if name.strip()),
         parse_mixture(mixture) if isinstance(mixture, str) else mixture,
         cast("GroupQuality | None", group_quality),
     )
+    return found if space is None else replace(found, space=cast("Space", space))
 
 
 _PURPOSES = {

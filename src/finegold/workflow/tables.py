@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 from finegold.clustering.table import ClusterTable, GraphTable, cluster_run, graph_run, read_clusters
 from finegold.dedup import Contents, read_contents
+from finegold.encoders import Space, load_text_encoder
 from finegold.errors import ConfigError, RunError
 from finegold.run import PartTable, RunFolder
 from finegold.scorers import Context, Scorer, is_automatic, make_scorer, uses_encoder
 from finegold.scorers.step import scores_table
 from finegold.workflow.rows import Rows
 from finegold.workflow.settings import SelectionSettings
+from finegold.workflow.spaces import RowVectors, part_of
 from finegold.workflow.targets import Targets, embed_targets
 
 UNLISTED = "unlisted"
@@ -32,11 +34,13 @@ class SelectionTables:
     Attributes:
         scores: Finished table of each indicator that counts and that the run has.
         encoder: Name of the encoder that was used; None if none was.
-        embeddings: Finished table of the images' embeddings, or None.
+        embeddings: Finished table of the rows' embeddings in the preset's space, or None.
+        images: Finished table of the images' embeddings, or None; the same one in the space of images.
         clusters: Cluster of each row, or None.
         graph: Neighbour graph of the embeddings, if the picker reads one.
         hashes: Finished table of the images' hashes; None if nothing compares them.
         targets: Examples to move towards, or None.
+        texts: Finished table of the texts' embeddings, or None.
     """
 
     scores: dict[str, PartTable]
@@ -46,11 +50,13 @@ class SelectionTables:
     graph: GraphTable | None = None
     hashes: PartTable | None = None
     targets: Targets | None = None
+    images: PartTable | None = None
+    texts: PartTable | None = None
 
     @property
     def encoder_identity(self) -> dict[str, Any] | None:
-        """What the embeddings depend on, or None."""
-        return None if self.embeddings is None else self.embeddings.parameters["model"]
+        """What the images' embeddings depend on, or None."""
+        return None if self.images is None else self.images.parameters["model"]
 
     def contents(self, rows: Rows, ids: Sequence[str]) -> Contents | None:
         """What duplicates are found by, for some usable rows; None without hashes."""
@@ -106,8 +112,7 @@ class TableFinder:
         # First: a file of targets that cannot be used is found before hours of scoring.
         targets = None
         if settings.files.targets is not None and "targets" in preset.needs:
-            assert encoder is not None
-            targets = embed_targets(rows, settings.files, encoder)
+            targets = embed_targets(rows, settings.files, encoder, settings.text_encoder, preset.space)
         named = self._named(settings)
         wanted = settings.indicators
         if preset.indicators and named:
@@ -120,9 +125,15 @@ class TableFinder:
         hashes = rows.hash_images() if by_image else None
         if not settings.needs_embeddings:
             return SelectionTables(scores, encoder, hashes=hashes, targets=targets)
-        assert encoder is not None
-        embeddings = self.embeddings(encoder, making)
-        if targets is not None and targets.encoder != embeddings.parameters["model"]:
+        images = texts = None
+        if preset.space in ("image", "both"):
+            assert encoder is not None
+            images = self.embeddings(encoder, making)
+        if preset.space != "image":
+            texts = self.texts(settings.text_encoder, preset.space, making)
+        vectors = RowVectors.of(self.run, images, texts)
+        embeddings = vectors.table
+        if targets is not None and targets.models != vectors.models:
             raise RunError(
                 f"the encoder '{encoder}' is another than when {self.run.path} was embedded: embed again "
                 "with `finegold cluster`"
@@ -135,6 +146,8 @@ class TableFinder:
             graph_run(self.run, embeddings) if "graph" in preset.needs else None,
             hashes,
             targets,
+            images,
+            texts,
         )
 
     def _named(self, settings: SelectionSettings) -> dict[str, PartTable]:
@@ -174,6 +187,24 @@ class TableFinder:
             raise ConfigError(
                 f"{self.run.path} has embeddings of {len(found)} models named '{encoder}' "
                 f"({_names(found)}): start a new run folder"
+            )
+        return found[0]
+
+    def texts(self, encoder: str, space: Space, making: Making) -> PartTable:
+        """The embeddings of the usable rows' texts by a text encoder.
+
+        Raises:
+            ConfigError: If they are not there and nothing is to be computed.
+        """
+        part = part_of(space)
+        if making != "nothing":
+            return self.rows.embed_texts(encoder, part)
+        identity = load_text_encoder(encoder, device=self.rows.compute.device).identity()
+        found = self.run.tables("texts", data=self.rows.sequence, space=part, model=identity)
+        if not found:
+            raise ConfigError(
+                f"{self.run.path} has no texts embedded with '{encoder}' in the space '{part}': run "
+                f"`finegold cluster --space {part}` first"
             )
         return found[0]
 

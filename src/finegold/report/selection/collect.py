@@ -130,6 +130,8 @@ def select_command(run: RunFolder, manifest: Manifest) -> list[str]:
         words += ["--clustering", made.clustering["table"]]
     if made.encoder_name:
         words += ["--encoder", made.encoder_name]
+    if made.text_encoder_name:
+        words += ["--text-encoder", made.text_encoder_name]
     words += [] if dedup is None else ["--dedup", str(dedup)]
     if made.targets:
         data = RunFolder.open(run.path / "targets" / made.targets["folder"]).manifest["data"]

@@ -1,0 +1,122 @@
+"""Spaces in which rows are compared: their images, their texts, their first instructions, or both."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from finegold.arrays import Vectors
+from finegold.encoders.step import embeddings_of
+from finegold.encoders.text import TextEncoder, embed_long_texts
+from finegold.run import Columns, Parts, PartTable, RunFolder, fill, fill_once
+from finegold.samples import Dataset, Sample
+from finegold.samples.sample import IMAGE_PLACEHOLDER
+from finegold.samples.step import by_part, samples_of_parts
+
+Space = Literal["image", "text", "instruction", "both"]
+"""`image`: the mean of a row's image embeddings. `text`: the embedding of its questions and answers.
+`instruction`: that of its first question. `both`: images and texts, each scaled to 1, side by side."""
+VERSION = 1
+"""Raised when the same texts and encoder would give other numbers."""
+TEXT_BATCH = 64
+
+
+def embed_texts_of_rows(
+    run: RunFolder,
+    dataset: Dataset,
+    encoder: TextEncoder,
+    space: Space,
+    *,
+    usable: npt.NDArray[np.bool_],
+    data: str,
+) -> PartTable:
+    """Embed the texts of the usable rows, going on where an earlier run stopped.
+
+    Columns as in `embeddings_table`; a row without any text has NaN.
+
+    Args:
+        run: Where the table is written.
+        dataset: Read from the first row that is missing.
+        encoder: Loaded here if there is something to do.
+        space: `text` or `instruction`.
+        usable: One flag a dataset row.
+        data: Fingerprint of the dataset.
+    """
+
+    def texts(item: tuple[int, Sample | None]) -> tuple[int, tuple[str, str] | None]:
+        part, sample = item
+        return part, None if sample is None else (sample.id, row_text(sample, space))
+
+    def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
+        for part, rows in by_part(map(texts, samples_of_parts(dataset, usable, missing))):
+            there = [text for _, text in rows if text]
+            vectors = np.full((len(rows), encoder.dim), np.nan, np.float32)
+            if there:
+                vectors[[bool(text) for _, text in rows]] = embed_long_texts(encoder, there, TEXT_BATCH)
+            advance(len(rows))
+            yield part, _columns([key for key, _ in rows], vectors, [None] * len(rows))
+
+    parameters = {"data": data, "version": VERSION, "model": encoder.identity(), "space": space}
+    table = run.table("texts", f"{space}-{encoder.name}", parameters, _schema(encoder.dim))
+    about = {"label": "Embedding texts", "encoder": encoder.name}
+    return fill(run, table, make, usable=usable, step="embed texts", load=encoder.load, **about)
+
+
+def row_text(sample: Sample, space: Space) -> str:
+    """The text of a row in a space, image placeholders removed."""
+    turns = [turn for turn in sample.turns if turn.role != "system"]
+    if space == "instruction":
+        turns = [turn for turn in turns if turn.role == "user"][:1]
+    texts = (turn.text.replace(IMAGE_PLACEHOLDER, "").strip() for turn in turns)
+    return "\n".join(filter(None, texts))
+
+
+def join_spaces(run: RunFolder, images: PartTable, texts: PartTable) -> PartTable:
+    """A table of both spaces: each vector scaled to length one, image first; 0 for what a row lacks.
+
+    The cosine of two rows that have both is the mean of their two cosines. A row without an image is compared
+    by its text. A row whose image could not be embedded keeps its reason.
+    """
+    parameters: dict[str, Any] = {
+        "data": images.parameters["data"],
+        "version": VERSION,
+        "images": images.fingerprint,
+        "texts": texts.fingerprint,
+    }
+
+    def make() -> Columns:
+        image, text = images.read(), texts.read()
+        vectors = np.hstack([_unit(embeddings_of(image)), _unit(embeddings_of(text))])
+        vectors[~vectors.any(axis=1)] = np.nan
+        return _columns(image["sample_id"].to_pylist(), vectors, image["reason"].to_pylist())
+
+    width = sum(_width(table) for table in (images, texts))
+    table = run.table("texts", "both", parameters, _schema(width))
+    return fill_once(run, table, make, step="join spaces")
+
+
+def _width(table: PartTable) -> int:
+    width: int = embeddings_of(table.read(["embedding"]).slice(0, 1)).shape[1]
+    return width
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    finite = np.where(np.isfinite(vectors), vectors, 0)
+    norms = np.linalg.norm(finite, axis=1, keepdims=True)
+    unit: Vectors = (finite / np.where(norms > 0, norms, 1)).astype(np.float32)
+    return unit
+
+
+def _schema(dim: int) -> pa.Schema:
+    return pa.schema(
+        [("sample_id", pa.string()), ("embedding", pa.list_(pa.float32(), dim)), ("reason", pa.string())]
+    )
+
+
+def _columns(ids: list[str], vectors: Vectors, reasons: list[str | None]) -> dict[str, Any]:
+    column = pa.FixedSizeListArray.from_arrays(
+        pa.array(vectors.reshape(-1).astype(np.float32)), vectors.shape[1]
+    )
+    return {"sample_id": ids, "embedding": column, "reason": pa.array(reasons, pa.string())}
