@@ -83,9 +83,8 @@ def test_targets_can_be_texts(data: Path, tmp_path: Path) -> None:
     wanted = tmp_path / "wanted.json"
     turns = [{"from": "human", "value": "Where is the train?"}, {"from": "gpt", "value": "A train is here."}]
     wanted.write_text(json.dumps([{"id": "t", "conversations": turns}]))
-    picked = pick(
-        data, 6, run=tmp_path / "run", preset="rds", space="text", files=SelectionFiles(targets=wanted)
-    )
+    preset = replace(find_preset("rds"), weights={}, drop=0.0, space="text")
+    picked = pick(data, 6, run=tmp_path / "run", preset=preset, files=SelectionFiles(targets=wanted))
     assert {key[0] for key in picked.ids} == {"1"}
     assert (tmp_path / "run/targets").exists()
 

@@ -5,6 +5,8 @@ RUN/
   rows/                                      the rows, if they came from memory and not from files
   samples/ingest-<fingerprint>/              one row a record: usable or excluded, with the reason
   embeddings/<encoder>-<fingerprint>/        one vector a usable sample
+  texts/<space>-<encoder>-<fingerprint>/     one vector a usable sample, of its texts
+  attributes/<field>-<fingerprint>/          a field of the records, one value a record
   scores/<scorer>-<fingerprint>/             sample_id, value, status, reason
   turns/<scorer>-<fingerprint>/              sample_id, turn, value, reason
   features/                                  image features of a model that scores; may be deleted
