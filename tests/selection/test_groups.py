@@ -205,3 +205,13 @@ def test_what_a_preset_says_of_groups_is_checked_and_fingerprinted() -> None:
             replace(preset, **wrong)
     with pytest.raises(ConfigError, match="the rows have no groups"):
         select(replace(inputs_of(9, 0), groups=None), named, 3)
+
+
+def test_softmax_shares_follow_the_mean_quality_of_the_groups() -> None:
+    groups = Groups.of(["a"] * 50 + ["b"] * 50 + ["c"] * 50 + ["d"] * 50)
+    quality = np.repeat([-0.9, -0.8, -0.8, -0.5], 50) + np.tile([-0.1, 0.1], 100)
+    expected = np.exp(np.array([-0.9, -0.8, -0.8, -0.5]) * 2)  # T = 1 / sqrt(4)
+    quotas, _ = group_quotas("softmax", groups, 100, quality)
+    assert np.abs(quotas - 100 * expected / expected.sum()).max() < 1
+    with pytest.raises(ConfigError, match="needs a quality"):
+        group_quotas("softmax", groups, 100)

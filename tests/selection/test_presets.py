@@ -33,10 +33,13 @@ def inputs_for(name: str, order: list[int] | None = None) -> SelectionInputs:
     ids = [f"row {i}" for i in range(n)]
     support = np.where(np.isfinite(clip), random.uniform(-1, 2.5, size=n), np.nan)
     sound = {"support": support, "detail": length + 1, "phrasing": random.uniform(size=n)}
+    asked = {"necessity": random.normal(size=n), "relevance": random.uniform(0.5, 1, size=n)}
+    groups = [f"source {i % 3}" for i in range(n)]
     order = list(range(n)) if order is None else order
     ids = [ids[i] for i in order]
     points = points[order]
     sound = {name: values[order] for name, values in sound.items()}
+    asked = {name: values[order] for name, values in asked.items()}
     spec = find_preset(name).clustering
     labels = None
     if spec is not None:
@@ -45,11 +48,12 @@ def inputs_for(name: str, order: list[int] | None = None) -> SelectionInputs:
         ).labels
     return SelectionInputs(
         ids,
-        {"clip": clip[order], "length": length[order]} | sound,
+        {"clip": clip[order], "length": length[order]} | sound | asked,
         labels,
         points,
         targets=np.random.default_rng(6).normal(size=(4, 6)).astype(np.float32),
         quality=length[order] if name in FROM_FILES else None,
+        groups=[groups[i] for i in order],
     )
 
 

@@ -15,10 +15,12 @@ from finegold.selection.shares import share_out
 
 GroupQuality = Literal["none", "rank", "calibrated"]
 Mixture = str | Mapping[str, float]
-"""How the budget is shared among groups: a key of `SHARES`, `none`, or weights by name of group."""
+"""How the budget is shared among groups: a key of `SHARES`, `softmax`, `none`, or weights by name."""
 JOINED = ":"
 """Stands between the attributes in the name of a group: `coco:yes-no`."""
 OTHERS = "*"
+SOFTMAX = "softmax"
+"""Mixture by the mean quality of the groups: see `softmax_shares`."""
 SHARES: dict[str, Callable[[Floats], Floats]] = {
     "proportional": lambda sizes: sizes,
     "square-root": np.sqrt,
@@ -55,7 +57,9 @@ class Groups:
         return Groups(self.names, self.labels[rows])
 
 
-def group_quotas(mixture: Mixture, groups: Groups, budget: int) -> tuple[Ints, tuple[str, ...]]:
+def group_quotas(
+    mixture: Mixture, groups: Groups, budget: int, quality: Floats | None = None
+) -> tuple[Ints, tuple[str, ...]]:
     """Share a budget among groups.
 
     A group that has fewer rows than its quota gives all of them. The rest goes to the other groups, in
@@ -65,15 +69,19 @@ def group_quotas(mixture: Mixture, groups: Groups, budget: int) -> tuple[Ints, t
         mixture: How.
         groups: The groups of the rows that can be chosen, at least `budget`.
         budget: Rows to share out.
+        quality: Shape (n,), for the mixture `softmax`.
 
     Returns:
         Rows that each group gives, and notes on groups that cannot give their share.
 
     Raises:
-        ConfigError: If a weight is for a group that is not there.
+        ConfigError: If a weight is for a group that is not there, or a quality is needed and missing.
     """
     sizes = groups.sizes()
-    shares = group_shares(mixture, groups.names, sizes)
+    if mixture == SOFTMAX:
+        shares = softmax_shares(groups, quality)
+    else:
+        shares = group_shares(mixture, groups.names, sizes)
     quotas = share_out(shares, sizes, budget)
     wanted = shares / shares.sum() * budget
     short = [
@@ -90,6 +98,24 @@ def group_quotas(mixture: Mixture, groups: Groups, budget: int) -> tuple[Ints, t
     if unasked:
         notes.append(f"Groups of share 0 that gave rows, since all others are empty: {', '.join(unasked)}.")
     return quotas, tuple(notes)
+
+
+def softmax_shares(groups: Groups, quality: Floats | None) -> Floats:
+    """Shares of PreSel (arXiv 2503.07591): exp(m / T), m the mean quality of a group, T = 1 / sqrt(groups).
+
+    PreSel's quality is minus the ratio of the losses with and without the question.
+
+    Raises:
+        ConfigError: If there is no quality.
+    """
+    if quality is None:
+        raise ConfigError("the mixture 'softmax' needs a quality: give weights of indicators")
+    sizes = groups.sizes()
+    totals = np.bincount(groups.labels, weights=quality, minlength=len(groups.names))
+    filled = sizes > 0
+    means = np.where(filled, totals / np.maximum(sizes, 1), -np.inf)
+    shares: Floats = np.exp((means - means.max()) * np.sqrt(filled.sum()))
+    return shares
 
 
 def group_shares(mixture: Mixture, names: Sequence[str], sizes: Ints) -> Floats:
@@ -131,10 +157,10 @@ def group_shares(mixture: Mixture, names: Sequence[str], sizes: Ints) -> Floats:
 def check_mixture(mixture: Mixture | None) -> None:
     """Raise ConfigError unless it is a mixture or None."""
     if isinstance(mixture, str):
-        if mixture != "none" and mixture not in SHARES:
+        if mixture not in ("none", SOFTMAX, *SHARES):
             raise ConfigError(
-                f"the mixture '{mixture}' is unknown: give {', '.join(SHARES)}, none, or weights such as "
-                "captions=0.3,vqa=0.5,*=0.2"
+                f"the mixture '{mixture}' is unknown: give {', '.join(SHARES)}, {SOFTMAX}, none, or "
+                "weights such as captions=0.3,vqa=0.5,*=0.2"
             )
     elif mixture is not None:
         weights = list(mixture.values())

@@ -21,6 +21,7 @@ class Pool:
         indicators: Shape (n, m), normalised, NaN where an indicator does not apply to a row; None without
             any.
         targets: Shape (t, d), embeddings of the examples to move towards; None without any.
+        groups: Shape (n,), the group of each row (source, kind, ...), 0-based; None without groups.
     """
 
     ids: tuple[str, ...]
@@ -30,6 +31,7 @@ class Pool:
     graph: KnnGraph | None = None
     indicators: Floats | None = None
     targets: Vectors | None = None
+    groups: Ints | None = None
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -49,6 +51,7 @@ class Pool:
             None if self.graph is None else self.graph.restrict(indices),
             None if self.indicators is None else self.indicators[indices],
             self.targets,
+            None if self.groups is None else self.groups[indices],
         )
 
 

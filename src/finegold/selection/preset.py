@@ -34,19 +34,22 @@ class ClusteringSpec:
 
     Attributes:
         method: A method of `cluster_rows`.
-        clusters: Their number, or sqrt(rows / 2), which CaR takes (arXiv 2402.18191).
+        clusters: Their number; or sqrt(rows / 2), as CaR takes (arXiv 2402.18191); or rows / 100, as PreSel
+            does (arXiv 2503.07591).
         neighbours: Neighbours of a row in the graph, the row itself counted; `spectral` only.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     method: Method = "spectral"
-    clusters: int | Literal["sqrt(rows / 2)"] = 10
+    clusters: int | Literal["sqrt(rows / 2)", "rows / 100"] = 10
     neighbours: int = 10
 
     def count(self, rows: int) -> int:
         """Number of clusters for that many rows."""
-        return max(1, isqrt(rows // 2)) if isinstance(self.clusters, str) else self.clusters
+        if isinstance(self.clusters, int):
+            return self.clusters
+        return max(1, rows // 100 if self.clusters == "rows / 100" else isqrt(rows // 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,9 @@ class Preset:
         indicators: Indicators that a quality without weights reads, where the run has them.
         scorers: Parameters of scorers by indicator, where they are not the scorers' defaults.
         group_by: Attributes whose values are the groups of rows: `source`, `kind`, or a field of the record.
-        mixture: How the size is shared among the groups: `proportional`, `square-root`, `equal`, or weights
-            by name of group; rows are then chosen in each group by itself. `none` chooses from all groups
-            together. None is `proportional` where there are groups.
+        mixture: How the size is shared among the groups: `proportional`, `square-root`, `equal`, `softmax`,
+            or weights by name of group; rows are then chosen in each group by itself. `none` chooses from all
+            groups together. None is `proportional` where there are groups.
         group_quality: How quality is made comparable from group to group: see `comparable_quality`.
         space: Where rows are compared, for clusters, pickers and semantic duplicates: see `encoders.spaces`.
     """

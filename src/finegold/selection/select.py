@@ -57,9 +57,11 @@ def select(
     rows = _comparable(inputs, rows, preset)
     rows, duplicates = _without_duplicates(inputs, rows, size)
     groups = _groups(inputs, rows.usable, preset)
-    parts, mixed = _parts(groups, len(rows.usable), preset, size)
+    parts, mixed = _parts(groups, rows.quality, len(rows.usable), preset, size)
     eligible = np.sort(np.concatenate([_eligible(rows.quality, part, preset.drop) for part in parts]))
     pool, imageless, notes = assemble(inputs, order, rows, eligible, preset)
+    if groups is not None:
+        pool = replace(pool, groups=groups.take(eligible).labels)
     picked, quotas = _choose(pool, imageless, eligible, parts, preset, seed)
     chosen = eligible[picked]
     notes = (*mixed, *notes)
@@ -160,11 +162,13 @@ def _comparable(inputs: SelectionInputs, rows: RowQuality, preset: Preset) -> Ro
     return replace(rows, quality=quality, notes=(*rows.notes, note))
 
 
-def _parts(groups: Groups | None, n: int, preset: Preset, size: int) -> tuple[list[_Part], tuple[str, ...]]:
+def _parts(
+    groups: Groups | None, quality: Floats | None, n: int, preset: Preset, size: int
+) -> tuple[list[_Part], tuple[str, ...]]:
     """The groups of the n rows with their quotas and notes on them, or the whole pool."""
     if groups is None or preset.mixture == "none":
         return [_Part(None, np.arange(n), size)], ()
-    quotas, notes = group_quotas(preset.mixture or "proportional", groups, size)
+    quotas, notes = group_quotas(preset.mixture or "proportional", groups, size, quality)
     parts = [
         _Part(name, np.flatnonzero(groups.labels == at), int(quotas[at]))
         for at, name in enumerate(groups.names)
