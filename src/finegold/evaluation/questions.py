@@ -13,9 +13,9 @@ from finegold.models import Model, Sampling
 from finegold.run import fingerprint, progress
 from finegold.samples import Exclusion, ImageRef
 from finegold.samples.exclusions import RowError
+from finegold.samples.image_fields import RawImage
 from finegold.samples.images import check_image, decode
 from finegold.samples.json_text import decode_line, detect_encoding, read_lines
-from finegold.samples.records import RawImage
 from finegold.samples.roots import ImageRoot
 
 TEXT_KEYS = ("text", "instruction", "question")

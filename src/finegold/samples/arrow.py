@@ -12,6 +12,7 @@ from finegold.errors import DataError
 from finegold.samples.dataset import DataFiles, Dataset
 from finegold.samples.exclusions import RowError
 from finegold.samples.roots import ImageRoot
+from finegold.samples.shapes import has_shape
 
 BATCH = 16
 """Rows that are held at a time: with a few megabytes an image, tens of megabytes."""
@@ -63,7 +64,10 @@ class TableDataset(Dataset):
                 ) from None
 
     def first_records(self) -> Sequence[Any]:
-        """The first rows of each file; raises DataError if there are none, or none has a known shape."""
+        """The first rows of each file; raises DataError if there are none, or they have no known shape.
+
+        The columns say which shape it is: rows that cannot be used do not decide.
+        """
         records = [
             record
             for shard in range(len(self.shards))
@@ -75,6 +79,8 @@ class TableDataset(Dataset):
         reason = ""
         for record in records:
             try:
+                if has_shape(record, columns=True):
+                    return records
                 self.parse(record)
                 return records
             except RowError as error:

@@ -12,8 +12,9 @@ from typing import Any, ClassVar, Literal, TypeVar, cast
 from finegold.errors import ConfigError, DataError
 from finegold.registry import Registry
 from finegold.samples.exclusions import RowError
+from finegold.samples.image_fields import RawImage
 from finegold.samples.kinds import KindRules, kind_rules
-from finegold.samples.records import Parsed, RawImage, hashed_id, parse_record, record_id
+from finegold.samples.records import Parsed, hashed_id, parse_record, record_id
 from finegold.samples.roots import ImageRoot, write_images
 from finegold.samples.sample import ImageRef, Row, Sample
 from finegold.samples.sources import find_source

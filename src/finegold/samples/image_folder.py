@@ -6,8 +6,9 @@ from typing import Any
 
 from finegold.errors import DataError
 from finegold.samples.dataset import DataFiles, Dataset
+from finegold.samples.image_fields import RawImage
 from finegold.samples.images import IMAGE_SUFFIXES
-from finegold.samples.records import Parsed, RawImage
+from finegold.samples.records import Parsed
 from finegold.samples.roots import ImageRoot
 from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Turn
 

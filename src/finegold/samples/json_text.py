@@ -50,7 +50,7 @@ def read_json(path: Path) -> Any:
     """Decode a whole JSON file; raises DataError, which names the line, if it is no valid text or JSON."""
     data, encoding = path.read_bytes(), detect_encoding(path)
     try:
-        return json.loads(data.decode(encoding))
+        return json.loads(data.decode(encoding).lstrip("\ufeff"))
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DataError(
@@ -70,12 +70,36 @@ def read_json(path: Path) -> Any:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield (1-based number, bytes with the line end, without a mark) of each line that is not blank."""
+    """Yield (1-based number, bytes with the line end, without a mark) of each line that is not blank.
+
+    Files that were joined may have a byte-order mark at the start of any line, or between two objects where
+    the first file had no line end at its end.
+    """
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            body = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
-            if body.strip():
-                yield number, body
+            for body in _split_marks(line) if codecs.BOM_UTF8 in line else (line,):
+                if body.strip():
+                    yield number, body
+
+
+def _split_marks(line: bytes) -> Iterator[bytes]:
+    """The texts between the byte-order marks of a line; a mark inside of a JSON text belongs to it."""
+    whole = b""
+    for piece in line.split(codecs.BOM_UTF8):
+        whole = whole + codecs.BOM_UTF8 + piece if whole else piece
+        if not whole.strip() or _is_json(whole):
+            yield whole
+            whole = b""
+    if whole:
+        yield whole
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def decode_line(line: bytes, encoding: Encoding) -> Any:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from finegold.errors import DataError
 from finegold.samples.exclusions import RowError
-from finegold.samples.records import RawImage
+from finegold.samples.image_fields import RawImage
 from finegold.samples.sample import ImageRef
 
 MOVED_FROM = ".moved-from"

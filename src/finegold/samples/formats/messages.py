@@ -24,8 +24,8 @@ from finegold.samples.json_text import (
     read_json,
     read_lines,
 )
-from finegold.samples.records import parse_record
 from finegold.samples.roots import ImageRoot
+from finegold.samples.shapes import has_shape
 
 _LEADING = 100
 
@@ -65,13 +65,7 @@ class JsonDataset(Dataset):
     @classmethod
     def recognises(cls, record: Any) -> bool:
         """Whether a record is one of this format's."""
-        if first_turn(record) is not None:
-            return True
-        try:
-            parse_record(record)
-        except RowError:
-            return False
-        return True
+        return has_shape(record)
 
     def _check_shape(self) -> None:
         records = self._text.leading
@@ -158,16 +152,17 @@ def _read_text(source: DataFiles) -> _Text:
     file = source.files[0]
     lines_by_name = file.suffix.lower() in (".jsonl", ".ndjson")
     if lines_by_name or next(read_lines(file), (0, b""))[1].lstrip()[:1] != b"[":
-        objects, lines = _leading_objects(source)
-        wrapped = lines == 1 and bool(objects) and isinstance(objects[0].get("annotations"), list)
+        objects, mostly = _leading_objects(source, named=lines_by_name)
+        wrapped = len(objects) == 1 and isinstance(objects[0].get("annotations"), list)
         # Few lines of a pretty-printed document are whole objects; most lines of a JSONL file are.
-        if objects and not wrapped and (lines_by_name or 2 * len(objects) > lines):
+        if objects and not wrapped and (lines_by_name or mostly):
             return _Text(objects)
     document = read_json(file)
     around = document if isinstance(document, dict) else None
     array = document if around is None else around.get("annotations")
     if isinstance(array, list):
-        return _Text(array[:_LEADING], array, around)
+        first = next((place for place, record in enumerate(array) if has_shape(record)), 0)
+        return _Text(array[: _LEADING - 1] + array[max(first, _LEADING - 1) :][:1], array, around)
     keys = type(document).__name__ if around is None else ", ".join(map(repr, list(around)[:6]))
     raise DataError(
         f"{file.name} holds one JSON value with {keys}, expected an array of records, one record a line, or "
@@ -175,18 +170,28 @@ def _read_text(source: DataFiles) -> _Text:
     )
 
 
-def _leading_objects(source: DataFiles) -> tuple[list[dict[str, Any]], int]:
-    """The objects among the first lines, and how many lines there were."""
-    objects, lines = [], 0
-    for _, line in islice(read_lines(source.files[0]), _LEADING):
-        lines += 1
+def _leading_objects(source: DataFiles, *, named: bool) -> tuple[list[dict[str, Any]], bool]:
+    """The objects among the first lines, and whether most of the first lines are objects.
+
+    As many lines are read as it takes to find a record of a known shape, since lines that cannot be used do
+    not decide on the file. A file that is not `named` as lines must have an object among the first.
+    """
+    objects: list[dict[str, Any]] = []
+    known = mostly = False
+    for number, (_, line) in enumerate(read_lines(source.files[0])):
+        if number >= _LEADING and (known or not (objects or named)):
+            break
         try:
             value = decode_line(line, source.once(_encoding))
         except ValueError:
             continue
         if isinstance(value, dict):
-            objects.append(value)
-    return objects, lines
+            known = known or has_shape(value)
+            if len(objects) < _LEADING or known:
+                objects = [*objects[: _LEADING - 1], value]
+        if number < _LEADING:
+            mostly = 2 * len(objects) > number + 1
+    return objects, mostly
 
 
 def _encoding(source: DataFiles) -> Encoding:

@@ -13,16 +13,12 @@ from typing import Any
 from finegold.samples.dataset import FORMATS
 from finegold.samples.exclusions import RowError
 from finegold.samples.formats.messages import JsonDataset
-from finegold.samples.records import (
-    DEFAULT_INSTRUCTION,
-    Parsed,
-    RawImage,
-    check_text,
-    expect_type,
-    place_images,
-    record_id,
-)
+from finegold.samples.image_fields import RawImage
+from finegold.samples.placeholders import before_question
+from finegold.samples.records import Parsed, record_id
 from finegold.samples.sample import ImageRef, Turn
+from finegold.samples.shapes import DEFAULT_INSTRUCTION
+from finegold.samples.values import check_text, expect_type
 
 INSTRUCTIONS = (
     "Describe this image in detail.",
@@ -61,7 +57,7 @@ class MiniGPT4Dataset(JsonDataset):
         caption = expect_type(record.get("caption"), str, "the field 'caption'", "text")
         instruction = self.source.instruction
         prompt = Turn("user", DEFAULT_INSTRUCTION if instruction is None else instruction)
-        turns = place_images([prompt, Turn("assistant", check_text(caption, "the field 'caption'"))], 1)
+        turns = before_question([prompt, Turn("assistant", check_text(caption, "the field 'caption'"))], 1)
         return Parsed(name, (RawImage(name + SUFFIXES[0]),), tuple(turns))
 
     def locate_image(self, image: RawImage) -> ImageRef:

@@ -18,8 +18,10 @@ from typing import Any
 from finegold.errors import DataError
 from finegold.samples.dataset import FORMATS, DataFiles, Dataset
 from finegold.samples.exclusions import RowError
-from finegold.samples.records import Parsed, RawImage, check_text, named_images, parse_record
+from finegold.samples.image_fields import RawImage, field_images
+from finegold.samples.records import Parsed, parse_record
 from finegold.samples.roots import ImageRoot
+from finegold.samples.values import check_text
 
 IMAGE_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"})
 MAX_MEMBER = 256 << 20
@@ -231,7 +233,7 @@ def _description(members: dict[str, bytes]) -> dict[str, Any]:
 
 def _ordered(described: dict[str, Any], images: list[RawImage]) -> list[RawImage]:
     """The image members as the JSON member orders them; in the shard's order if it names none."""
-    named = [Path(image.name).name for image in named_images(described)]
+    named = [Path(image.name).name for image in field_images(described).images]
     if not named:
         return images
     by_name = {Path(image.name).name: image for image in images}
