@@ -24,6 +24,12 @@ Data = Annotated[
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
 Images = Annotated[Path | None, typer.Option(help="Folder of the images; image paths may not leave it.")]
 Format = Annotated[str | None, typer.Option(help="Format, such as `llava`. [default: found by the content]")]
+AllowLinks = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder outside of the dataset into which its symbolic links may lead, for data that you trust."
+    ),
+]
 AllowUrls = Annotated[
     bool, typer.Option("--allow-urls", help="Fetch images that are URLs; public addresses only.")
 ]
@@ -137,6 +143,7 @@ class DatasetOptions:
         Path | None,
         typer.Option(help="TOML file of rules on kinds of instruction, which come before finegold's own."),
     ] = None
+    allow_links: AllowLinks = None
 
     def source(self, data: Path) -> "DataSource":
         """The dataset of a path."""

@@ -20,6 +20,7 @@ def replay(
     ] = None,
     format: options.Format = None,
     allow_urls: options.AllowUrls = False,
+    allow_links: options.AllowLinks = None,
     link: options.Link = False,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Number of threads that read images. [default: all cores]")
@@ -37,7 +38,13 @@ def replay(
 
     manifest = read_manifest(selection)
     source = DataSource.of(
-        data, images, format, manifest.dataset.instruction, manifest.dataset.ids, allow_urls
+        data,
+        images,
+        format,
+        manifest.dataset.instruction,
+        manifest.dataset.ids,
+        allow_urls,
+        allow_links=allow_links,
     )
     result = replay_rows(selection, source, out, link=link, workers=workers)
     if result.differences:

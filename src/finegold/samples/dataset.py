@@ -15,7 +15,7 @@ from finegold.samples.exclusions import RowError
 from finegold.samples.image_fields import RawImage
 from finegold.samples.kinds import KindRules, kind_rules
 from finegold.samples.records import Parsed, hashed_id, parse_record, record_id
-from finegold.samples.roots import ImageRoot, write_images
+from finegold.samples.roots import ImageRoot, find_image_root, write_images
 from finegold.samples.sample import ImageRef, Row, Sample
 from finegold.samples.sources import find_source
 
@@ -52,6 +52,7 @@ class DataFiles:
         instruction: The user's turn of rows that have none; None for the default one.
         ids: Where ids come from.
         allow_urls: Whether images may be fetched from http(s) addresses.
+        allow_links: A folder outside of the dataset into which its links may lead.
         source_field: Field of the records that names a row's source; None for the image's folder.
         kinds: File of rules on kinds of instruction that come before finegold's own; None for those alone.
     """
@@ -64,6 +65,7 @@ class DataFiles:
     allow_urls: bool = False
     source_field: str | None = None
     kinds: Path | None = None
+    allow_links: Path | None = None
     _read: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -219,11 +221,16 @@ class Dataset(ABC):
             except RowError:
                 continue
         first = self.source.files[0].absolute()
-        beside = first if first.is_dir() else first.parent
-        folders = [folder for name in self.image_folders if (folder := beside / name).is_dir()] + [beside]
-        relative = [name for name in names if "\0" not in name and not Path(name).is_absolute()]
-        folder = max(folders, key=lambda folder: sum((folder / name).is_file() for name in relative))
-        return ImageRoot.at(folder, allow_urls=self.source.allow_urls)
+        # A dataset that was fetched as a whole may have its images above the folder of its data.
+        bases = [first if first.is_dir() else first.parent]
+        bases += [self.path.absolute()] if self.path.is_dir() else []
+        return find_image_root(
+            list(dict.fromkeys(bases)),
+            self.image_folders,
+            names,
+            allow_urls=self.source.allow_urls,
+            allow_links=self.source.allow_links,
+        )
 
     @cached_property
     def _length(self) -> int:

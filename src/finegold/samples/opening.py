@@ -39,6 +39,7 @@ def open_dataset(
     instruction: str | None = None,
     ids: Ids = "record",
     allow_urls: bool = False,
+    allow_links: str | Path | None = None,
     source_field: str | None = None,
     kinds: str | Path | None = None,
 ) -> Dataset:
@@ -56,6 +57,7 @@ def open_dataset(
         ids: `record` takes the id of each record, or a hash of it where it has none; `row` numbers the
             rows from 0.
         allow_urls: Whether images may be fetched from http(s) addresses.
+        allow_links: A folder outside of the dataset into which its links may lead.
         source_field: Field of the records that names a row's source, such as `meta.dataset`; None for the
             first folder of the image's path, or the name of the data.
         kinds: TOML file of rules on kinds of instruction that come before finegold's own.
@@ -71,12 +73,13 @@ def open_dataset(
     if not is_path(data):
         data, images = store_rows(data, cache_folder() / "rows"), images or Path.cwd()
     path = Path(data)
-    root = None if images is None else ImageRoot.at(Path(images), allow_urls=allow_urls)
+    links = None if allow_links is None else Path(allow_links)
+    root = None if images is None else ImageRoot.at(Path(images), allow_urls=allow_urls, allow_links=links)
     formats = FORMATS.usable(format)
     files = _find_files(path, list(formats.values()))
     own = None if kinds is None else Path(kinds)
     kind_rules(own)  # a fault in the rules is found at once
-    source = DataFiles(path, files, format, instruction, ids, allow_urls, source_field, own)
+    source = DataFiles(path, files, format, instruction, ids, allow_urls, source_field, own, links)
     fits = {name: one.fit(source) for name, one in formats.items()}
     surest = max(fits, key=fits.__getitem__)
     if fits[surest] < 1:

@@ -214,6 +214,7 @@ def stamp(dataset: Dataset) -> dict[str, Any]:
         "format": dataset.format,
         "options": {"instruction": source.instruction, "ids": source.ids, "allow_urls": source.allow_urls},
         "source_field": source.source_field,
+        "allow_links": None if source.allow_links is None else str(source.allow_links),
         "image_root": None if dataset.root.folder is None else str(dataset.root.folder),
         "files": [[file.name, file_stamp(file)] for file in dataset.files()],
         **({"parts": [stamp(part) for part in dataset.parts]} if dataset.parts else {}),

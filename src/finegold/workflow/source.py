@@ -23,6 +23,7 @@ class DataSource:
     allow_urls: bool = False
     source_field: str | None = None
     kinds: str | None = None
+    allow_links: str | None = None
 
     @classmethod
     def of(
@@ -35,6 +36,7 @@ class DataSource:
         allow_urls: bool = False,
         source_field: str | None = None,
         kinds: str | Path | None = None,
+        allow_links: str | Path | None = None,
         *,
         rows: Path | None = None,
     ) -> "DataSource":
@@ -49,6 +51,7 @@ class DataSource:
             allow_urls: Whether images may be fetched.
             source_field: Field of the records that names their source.
             kinds: TOML file of rules for the kinds.
+            allow_links: Folder outside of the dataset into which its links may lead.
             rows: Folder where rows in memory are kept; the user's cache folder if None.
         """
         if ids not in ("record", "row"):
@@ -58,13 +61,22 @@ class DataSource:
         images = None if images is None else str(Path(images).absolute())
         kept: Ids = "row" if ids == "row" else "record"
         rules = None if kinds is None else str(Path(kinds).absolute())
+        links = None if allow_links is None else str(Path(allow_links).absolute())
         return cls(
-            str(Path(data).absolute()), images, format, instruction, kept, allow_urls, source_field, rules
+            str(Path(data).absolute()),
+            images,
+            format,
+            instruction,
+            kept,
+            allow_urls,
+            source_field,
+            rules,
+            links,
         )
 
     def to_json(self) -> dict[str, Any]:
         """What `run/manifest.json` holds under `data`; what older finegolds did not know is there if set."""
-        newer = ("source_field", "kinds")
+        newer = ("source_field", "kinds", "allow_links")
         return {key: value for key, value in asdict(self).items() if key not in newer or value is not None}
 
     def open(self) -> Dataset:
