@@ -1,5 +1,7 @@
 """Small datasets in every format, made by code."""
 
+import base64
+import csv
 import io
 import json
 import tarfile
@@ -74,6 +76,13 @@ def write_dataset(folder: Path, format: str, captions: Sequence[str], ids: Seque
         ]
         (folder / "data.jsonl").write_text("".join(line + "\n" for line in lines), "utf-8")
         return folder / "data.jsonl"
+    if format == "vlmevalkit":
+        with (folder / "data.tsv").open("w", encoding="utf-8", newline="") as file:
+            rows_of_cells = csv.writer(file, delimiter="\t", lineterminator="\n")
+            rows_of_cells.writerow(("index", "image", "question", "answer"))
+            for i, data, text in zip(ids, images, captions, strict=True):
+                rows_of_cells.writerow((i, base64.b64encode(data).decode(), "What is it?", text))
+        return folder
     if format in ("parquet", "huggingface"):
         table = pa.table(
             {

@@ -121,6 +121,11 @@ class Dataset(ABC):
         return []
 
     @classmethod
+    def is_one_dataset(cls, files: list[Path]) -> bool:
+        """Whether several files may be one dataset of this format: by their suffixes, if it is sharded."""
+        return cls.sharded and all(file.suffix.lower() in cls.suffixes for file in files)
+
+    @classmethod
     @abstractmethod
     def fit(cls, source: DataFiles) -> float:
         """How surely files are of this format; the surest format opens them.

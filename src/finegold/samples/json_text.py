@@ -114,6 +114,12 @@ def decode_line(line: bytes, encoding: Encoding) -> Any:
         raise ValueError("the line is nested too deeply to be read") from None
 
 
+def decode_text_lines(path: Path) -> Iterator[str]:
+    """The lines of a text with their ends; a character that cannot be decoded becomes U+FFFD."""
+    with path.open(encoding=detect_encoding(path), errors="replace", newline="") as file:
+        yield from file
+
+
 def dump_json(value: Any, indent: int | None = None) -> bytes:
     """Encode as UTF-8; a lone surrogate, which UTF-8 cannot hold, makes it ASCII with escapes."""
     try:

@@ -1,11 +1,10 @@
 """Open a dataset by looking at what is in it.
 
-A folder must hold one dataset: files of one format by their suffixes, or what a format finds in it by other
-marks. What a finegold run leaves beside a subset (`selection.json`, `report.html`) and hidden files are
-ignored. The content of the files decides on their format (`Dataset.fit`).
+`layout` finds the files of one dataset in a folder. What a finegold run leaves beside a subset
+(`selection.json`, `report.html`) and hidden files are ignored. The content of the files decides on their
+format (`Dataset.fit`).
 """
 
-import glob
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,10 @@ from finegold.errors import ConfigError, DataError
 from finegold.run import cache_folder
 from finegold.samples.dataset import FORMATS, DataFiles, Dataset, Ids
 from finegold.samples.kinds import kind_rules
+from finegold.samples.layout import find_files
 from finegold.samples.memory import is_path, store_rows
 from finegold.samples.roots import ImageRoot
 
-NOT_DATA = frozenset(
-    {"selection.json", "selection.parquet", "report.html", "manifest.json", "dataset_infos.json"}
-)
 _ELSEWHERE = {
     b"\x1f\x8b": "compressed with gzip, expected a plain file: unpack it first",
     b"PK\x03\x04": "a zip archive, expected a dataset file: unpack it first",
@@ -46,7 +43,7 @@ def open_dataset(
     """Open a dataset without loading it.
 
     Args:
-        data: A file, a folder, or a glob pattern of Parquet or tar files; or rows in memory: a
+        data: A file, a folder, or a glob pattern of Parquet, JSONL or tar files; or rows in memory: a
             `datasets.Dataset`, a pandas or polars frame, an Arrow table, an iterable of dicts. Rows are kept
             in the user's cache folder, and their image paths are relative to the working folder.
         images: Folder that image paths are relative to and may not leave. Default: the folder `images` or
@@ -76,7 +73,7 @@ def open_dataset(
     links = None if allow_links is None else Path(allow_links)
     root = None if images is None else ImageRoot.at(Path(images), allow_urls=allow_urls, allow_links=links)
     formats = FORMATS.usable(format)
-    files = _find_files(path, list(formats.values()))
+    files = find_files(path, list(formats.values()), links)
     own = None if kinds is None else Path(kinds)
     kind_rules(own)  # a fault in the rules is found at once
     source = DataFiles(path, files, format, instruction, ids, allow_urls, source_field, own, links)
@@ -90,41 +87,6 @@ def open_dataset(
             "--format"
         )
     return formats[format or surest](source, root)
-
-
-def _find_files(path: Path, formats: list[type[Dataset]]) -> list[Path]:
-    """The data files that `path` means, or the one folder that a format finds a dataset in."""
-    if path.is_dir():
-        for one in formats:
-            if found := one.find(path):
-                return found
-        shown = [file for file in path.iterdir() if file.name not in NOT_DATA and file.name[0] != "."]
-        found = [file for file in shown if any(file.suffix.lower() in one.suffixes for one in formats)]
-    elif path.exists():
-        return [path]
-    elif glob.has_magic(str(path)):
-        found = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207 - the pattern may be absolute
-    else:
-        raise DataError(f"there is nothing at {path}, expected a dataset file, folder or pattern")
-    return _one_dataset(sorted(file for file in found if file.is_file()), path, formats)
-
-
-def _one_dataset(files: list[Path], where: Path, formats: list[type[Dataset]]) -> list[Path]:
-    if not files:
-        suffixes = ", ".join(sorted({suffix for one in formats for suffix in one.suffixes}))
-        raise DataError(
-            f"{where} holds no dataset, expected a file that ends in one of {suffixes}, or a saved Hugging "
-            "Face dataset: name the file or folder that holds it"
-        )
-    shards = any(
-        one.sharded and all(file.suffix.lower() in one.suffixes for file in files) for one in formats
-    )
-    if len(files) > 1 and not shards:
-        names = ", ".join(file.name for file in files[:5]) + (" and more" if len(files) > 5 else "")
-        raise DataError(
-            f"{where} holds {len(files)} data files ({names}), expected one dataset: name the file"
-        )
-    return files
 
 
 def _refuse_other_files(source: DataFiles, text: bool) -> None:

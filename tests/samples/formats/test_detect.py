@@ -98,7 +98,13 @@ def test_folders_that_do_not_hold_one_dataset(tmp_path: Path) -> None:
     (tmp_path / "selection.json").write_text("{}")
     assert open_dataset(tmp_path).count() == 1
     (tmp_path / "test.json").write_text(row)
-    with pytest.raises(DataError, match=r"2 data files \(test.json, train.json\).*name the file"):
+    with pytest.raises(
+        DataError, match=r"several splits.*\(test, train\).*name one of .*test.json, .*train.json"
+    ):
+        open_dataset(tmp_path)
+    (tmp_path / "test.json").rename(tmp_path / "more.json")
+    (tmp_path / "train.json").rename(tmp_path / "data.json")
+    with pytest.raises(DataError, match=r"2 data files \(data.json, more.json\).*name the file"):
         open_dataset(tmp_path)
 
 

@@ -5,6 +5,7 @@ Read with pyarrow alone. The subset is such a folder too and opens with `dataset
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from finegold.errors import DataError
 from finegold.samples.arrow import TableDataset, first_line, kept_rows, skip_rows
 from finegold.samples.dataset import FORMATS, DataFiles
 from finegold.samples.json_text import dump_json, read_json
+from finegold.samples.links import allowed_targets, leaving_link
 
 _COUNTED = ("splits", "dataset_size", "download_size", "download_checksums", "size_in_bytes")
 """Fields of `dataset_info.json` that describe the whole dataset and would be wrong for a subset."""
@@ -58,7 +60,8 @@ class HuggingFaceDataset(TableDataset):
             )
         files = [folder / str(name) for name in names]
         for file in files:
-            if file.resolve().parent != folder.resolve():
+            inside = os.path.normpath(file) == os.path.normpath(folder / file.name)
+            if not inside or leaving_link(str(file.absolute()), allowed_targets(folder, source.allow_links)):
                 raise DataError(
                     f"{folder / 'state.json'} names {file.name} outside of its folder, expected it inside"
                 )

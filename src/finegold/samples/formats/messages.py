@@ -7,9 +7,9 @@ the messages' content.
 """
 
 import codecs
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,26 +28,33 @@ from finegold.samples.roots import ImageRoot
 from finegold.samples.shapes import has_shape
 
 _LEADING = 100
+_LINES = (".jsonl", ".ndjson")
 
 
 @FORMATS.register("messages")
 class JsonDataset(Dataset):
-    """Records of one JSON array, which is held whole, or of one JSONL file, which is streamed.
+    """Records of JSON arrays, which are held whole, and of JSONL files, which are streamed.
 
     Attributes:
         breadth: From 0 to below 1; larger for a format that takes records of more shapes.
     """
 
     content = "JSON text"
-    suffixes = (".json", ".jsonl", ".ndjson")
+    suffixes = (".json", *_LINES)
     breadth: ClassVar[float] = 0.9
 
     def __init__(self, source: DataFiles, root: ImageRoot | None = None) -> None:
-        self.file = source.files[0]
-        self._text = source.once(_read_text)
+        self._texts = source.once(_read_texts)
         if source.format is None:
-            self._check_shape()
+            self._check_shape(source.files[0].name)
         super().__init__(source, root)
+
+    @classmethod
+    def is_one_dataset(cls, files: list[Path]) -> bool:
+        """Whether they are JSONL files, or files whose names differ in numbers only."""
+        lines = all(file.suffix.lower() in _LINES for file in files)
+        names = {re.sub(r"\d+", "0", file.name.lower()) for file in files}
+        return lines or (len(names) == 1 and all(file.suffix.lower() in cls.suffixes for file in files))
 
     @classmethod
     def fit(cls, source: DataFiles) -> float:
@@ -56,9 +63,9 @@ class JsonDataset(Dataset):
         if not source.head.strip() or not text:
             return 0.0
         try:
-            records = source.once(_read_text).leading
+            records = _leading(source.once(_read_texts))
         except DataError:
-            records = ()
+            records = []
         first = next((place for place, record in enumerate(records) if cls.recognises(record)), _LEADING)
         return 1 - (first + 1 + cls.breadth) / (_LEADING + 3)
 
@@ -67,63 +74,60 @@ class JsonDataset(Dataset):
         """Whether a record is one of this format's."""
         return has_shape(record)
 
-    def _check_shape(self) -> None:
-        records = self._text.leading
+    def _check_shape(self, name: str) -> None:
+        records = self.first_records()
         if not records:
-            raise DataError(f"{self.file.name} holds no records, expected at least one")
+            raise DataError(f"{name} holds no records, expected at least one")
         if any(self.recognises(record) for record in records):
             return
         sample = next((record for record in records if isinstance(record, dict)), None)
         found = "no objects" if sample is None else f"objects with {', '.join(map(repr, list(sample)[:8]))}"
         raise DataError(
-            f"{self.file.name} holds {found}, expected 'conversations', 'messages', 'prompt' and "
-            "'completion', 'instruction' and 'output', or 'image_id' and 'caption': name the format with "
-            "--format"
+            f"{name} holds {found}, expected 'conversations', 'messages', 'texts', a question and an answer "
+            "such as 'prompt' and 'completion', or 'image' and 'caption': name the format with --format"
         )
 
     def first_records(self) -> Sequence[Any]:
         """The first hundred records."""
-        return self._text.leading
+        return _leading(self._texts)
 
     def count(self) -> int:
         """Number of records, or of lines that are not blank."""
-        array = self._text.array
-        return sum(1 for _ in read_lines(self.file)) if array is None else len(array)
+        return sum(map(_count, self._texts))
 
     def records(self, start: int = 0) -> Iterator[tuple[str, Any]]:
         """Every record from `start` on. Places are `NAME record N` or `NAME line N`, from 1."""
-        if self._text.array is not None:
-            for number, record in enumerate(self._text.array[start:], start + 1):
-                yield f"{self.file.name} record {number}", record
-            return
-        encoding = self.source.once(_encoding)
-        for line_number, line in islice(read_lines(self.file), start, None):
-            found: Any
-            try:
-                found = decode_line(line, encoding)
-            except ValueError as error:
-                found = RowError(str(error))
-            yield f"{self.file.name} line {line_number}", found
+        for text in self._texts:
+            name, skipped = text.file.name, start
+            if text.array is not None:
+                start = max(0, start - len(text.array))
+                for number, record in enumerate(text.array[skipped:], skipped + 1):
+                    yield f"{name} record {number}", record
+                continue
+            for line_number, line in read_lines(text.file):
+                if start:
+                    start -= 1
+                    continue
+                found: Any
+                try:
+                    found = decode_line(line, text.encoding)
+                except ValueError as error:
+                    found = RowError(str(error))
+                yield f"{name} line {line_number}", found
 
     def write_records(self, out: Path, keep: set[int]) -> tuple[Path, int]:
-        """Write lines byte for byte (from GB18030: the same text in UTF-8), arrays as equal values."""
-        (target,) = self.output_names(out)
-        if self._text.array is None:
-            return target, self._write_lines(target, keep)
-        kept = [record for index, record in enumerate(self._text.array) if index in keep]
-        whole = kept if self._text.around is None else {**self._text.around, "annotations": kept}
-        target.write_bytes(dump_json(whole, indent=1) + b"\n")
-        return target, len(kept)
+        """Write lines byte for byte (from GB18030: the same text in UTF-8), arrays as equal values.
 
-    def _write_lines(self, target: Path, keep: set[int]) -> int:
-        gb18030, written = self.source.once(_encoding) == "gb18030", 0
-        with target.open("wb") as file:
-            for index, (_, line) in enumerate(read_lines(self.file)):
-                if index in keep:
-                    body = line.decode("gb18030").encode("utf-8") if gb18030 else line
-                    file.write(body if body.endswith(b"\n") else body + b"\n")
-                    written += 1
-        return written
+        A file of which nothing is kept is not written.
+        """
+        targets, written, start = self.output_names(out), 0, 0
+        for number, (text, target) in enumerate(zip(self._texts, targets, strict=True)):
+            count = _count(text) if len(self._texts) > 1 else max(keep, default=0) + 1
+            inside = {index - start for index in keep if start <= index < start + count}
+            if inside or (not keep and number == 0):
+                written += _write_text(text, target, inside)
+            start += count
+        return out if len(targets) > 1 else targets[0], written
 
 
 def first_turn(record: Any) -> dict[str, Any] | None:
@@ -138,31 +142,67 @@ class _Text:
     """What is read of a JSON text when it is opened.
 
     Attributes:
+        file: The file.
         leading: The first records; of JSONL, the objects among the first lines.
+        encoding: Encoding of its lines; of an array, which is decoded, UTF-8.
         array: All records; None for JSONL.
         around: The object that holds the array as `annotations`, if there is one.
     """
 
+    file: Path
     leading: Sequence[Any]
+    encoding: Encoding = "utf-8"
     array: list[Any] | None = None
     around: dict[str, Any] | None = None
 
 
-def _read_text(source: DataFiles) -> _Text:
-    file = source.files[0]
-    lines_by_name = file.suffix.lower() in (".jsonl", ".ndjson")
+def _read_texts(source: DataFiles) -> list[_Text]:
+    return [_read_text(file) for file in source.files]
+
+
+def _leading(texts: Sequence[_Text]) -> list[Any]:
+    """Some of the first records of all files, and of these first what has a known shape."""
+    share = -(-_LEADING // len(texts))
+    leading = [record for text in texts for record in (text.leading[: share - 1], text.leading[-1:])]
+    return [record for records in leading for record in records] if len(texts) > 1 else list(texts[0].leading)
+
+
+def _count(text: _Text) -> int:
+    return sum(1 for _ in read_lines(text.file)) if text.array is None else len(text.array)
+
+
+def _write_text(text: _Text, target: Path, keep: set[int]) -> int:
+    if text.array is not None:
+        kept = [record for index, record in enumerate(text.array) if index in keep]
+        whole = kept if text.around is None else {**text.around, "annotations": kept}
+        target.write_bytes(dump_json(whole, indent=1) + b"\n")
+        return len(kept)
+    written = 0
+    with target.open("wb") as file:
+        for index, (_, line) in enumerate(read_lines(text.file)):
+            if index in keep:
+                body = line.decode("gb18030").encode("utf-8") if text.encoding == "gb18030" else line
+                file.write(body if body.endswith(b"\n") else body + b"\n")
+                written += 1
+    return written
+
+
+def _read_text(file: Path) -> _Text:
+    lines_by_name = file.suffix.lower() in _LINES
     if lines_by_name or next(read_lines(file), (0, b""))[1].lstrip()[:1] != b"[":
-        objects, mostly = _leading_objects(source, named=lines_by_name)
+        encoding = detect_encoding(file)
+        objects, mostly = _leading_objects(file, encoding, named=lines_by_name)
         wrapped = len(objects) == 1 and isinstance(objects[0].get("annotations"), list)
         # Few lines of a pretty-printed document are whole objects; most lines of a JSONL file are.
         if objects and not wrapped and (lines_by_name or mostly):
-            return _Text(objects)
+            return _Text(file, objects, encoding)
     document = read_json(file)
     around = document if isinstance(document, dict) else None
     array = document if around is None else around.get("annotations")
     if isinstance(array, list):
         first = next((place for place, record in enumerate(array) if has_shape(record)), 0)
-        return _Text(array[: _LEADING - 1] + array[max(first, _LEADING - 1) :][:1], array, around)
+        leading = array[: _LEADING - 1] + array[max(first, _LEADING - 1) :][:1]
+        return _Text(file, leading, array=array, around=around)
     keys = type(document).__name__ if around is None else ", ".join(map(repr, list(around)[:6]))
     raise DataError(
         f"{file.name} holds one JSON value with {keys}, expected an array of records, one record a line, or "
@@ -170,7 +210,7 @@ def _read_text(source: DataFiles) -> _Text:
     )
 
 
-def _leading_objects(source: DataFiles, *, named: bool) -> tuple[list[dict[str, Any]], bool]:
+def _leading_objects(file: Path, encoding: Encoding, *, named: bool) -> tuple[list[dict[str, Any]], bool]:
     """The objects among the first lines, and whether most of the first lines are objects.
 
     As many lines are read as it takes to find a record of a known shape, since lines that cannot be used do
@@ -178,11 +218,11 @@ def _leading_objects(source: DataFiles, *, named: bool) -> tuple[list[dict[str, 
     """
     objects: list[dict[str, Any]] = []
     known = mostly = False
-    for number, (_, line) in enumerate(read_lines(source.files[0])):
+    for number, (_, line) in enumerate(read_lines(file)):
         if number >= _LEADING and (known or not (objects or named)):
             break
         try:
-            value = decode_line(line, source.once(_encoding))
+            value = decode_line(line, encoding)
         except ValueError:
             continue
         if isinstance(value, dict):
@@ -192,7 +232,3 @@ def _leading_objects(source: DataFiles, *, named: bool) -> tuple[list[dict[str, 
         if number < _LEADING:
             mostly = 2 * len(objects) > number + 1
     return objects, mostly
-
-
-def _encoding(source: DataFiles) -> Encoding:
-    return detect_encoding(source.files[0])
