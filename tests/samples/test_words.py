@@ -1,3 +1,6 @@
+import unicodedata
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -6,6 +9,7 @@ from finegold.samples.words import (
     sentence_ends,
     sentences,
     split_windows,
+    split_words,
     whole_sentences,
 )
 
@@ -68,3 +72,44 @@ def test_sentence_ends_cut_a_text_into_its_sentences(text: str) -> None:
     solid = ["".join(text[start:end].split()) for start, end in zip(starts, ends, strict=True)]
     assert solid == ["".join(piece.split()) for piece in whole_sentences(text)]
     assert not text[ends[-1] :].strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Một con mèo ngủ trên ghế.", 7),
+        ("बिल्ली कुर्सी पर सोती है", 5),
+        ("قِطَّةٌ تَنامُ", 2),
+        ("שָׁלוֹם עֲלֵיכֶם", 2),
+        ("Кот спит на стуле", 4),
+        ("고양이가 잔다", 2),
+        ("می‌خواهم بخوابم", 2),
+        ("แมวนอน", 6),
+        ("ネコが寝る", 4),
+        ("猫在睡觉", 4),
+        ("𠀀𠀁", 2),
+        ("👩‍👩‍👦 👍🏿 🇳🇴🇸🇪 ❤️", 5),
+        ("x\u0301\u0302y z", 2),
+        ("“deux mots”", 4),
+        ("१२३ ४५", 2),
+        ("a\u200bb", 2),
+    ],
+)
+def test_words_of_many_scripts(text: str, words: int) -> None:
+    assert count_words(text) == words
+    assert len(split_words(unicodedata.normalize("NFD", text))) == words
+
+
+@given(st.text(max_size=40))
+def test_both_forms_of_a_text_have_the_same_words(text: str) -> None:
+    forms = {unicodedata.normalize(form, text) for form in ("NFC", "NFD")} | {text}
+    assert len({tuple(split_words(form)) for form in forms}) == 1
+    assert {count_words(form) for form in forms} == {len(split_words(text))}
+
+
+@given(st.text(st.characters(max_codepoint=0x24F, exclude_categories=["Cf", "Cc", "Cs"]), max_size=60))
+def test_latin_texts_are_runs_of_letters_and_single_marks(text: str) -> None:
+    import re
+
+    composed = unicodedata.normalize("NFC", text)
+    assert [word.lower() for word in re.findall(r"\w+|[^\w\s]", composed)] == split_words(composed)

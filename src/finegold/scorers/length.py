@@ -1,5 +1,6 @@
 """Length of the answer: the cheapest indicator, and among the strongest of the paper's ablation."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -22,7 +23,8 @@ class Length(Scorer):
 
     Attributes:
         unit: `characters`: 10 * characters / 1009, the scale of InstructionGPT-4 (arXiv 2308.12067), not
-            capped at 10. `tokens`: a count of words and punctuation marks, see `count_words`.
+            capped at 10; characters of the composed form (NFC). `tokens`: a count of words and punctuation
+            marks, see `count_words`.
     """
 
     name = "length"
@@ -46,4 +48,8 @@ class Length(Scorer):
         return [Score.ok(self._length(pair.answer)) for pair in pairs]
 
     def _length(self, answer: str) -> float:
-        return count_words(answer) if self.unit == "tokens" else 10 * len(answer) / LONGEST_CAPTION
+        return count_words(answer) if self.unit == "tokens" else 10 * _characters(answer) / LONGEST_CAPTION
+
+
+def _characters(text: str) -> int:
+    return len(text) if text.isascii() else len(unicodedata.normalize("NFC", text))
