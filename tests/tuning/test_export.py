@@ -59,3 +59,51 @@ def test_what_cannot_be_exported_is_said(pool: Path, tmp_path: Path) -> None:
         write_export(dataset, "ms-swift", MODEL, load_recipe("minigpt4-stage2"), tmp_path / "b")
     with pytest.raises(ConfigError, match="not empty"):
         write_export(dataset, "ms-swift", MODEL, load_recipe("hf-lora"), pool.parent)
+
+
+def _with_turns(pool: Path, *turns: tuple[str, str]) -> Path:
+    records = json.loads(pool.read_text())
+    records[4]["conversations"] = [{"from": who, "value": text} for who, text in turns]
+    pool.write_text(json.dumps(records))
+    return pool
+
+
+@pytest.mark.parametrize(
+    ("turns", "roles"),
+    [
+        ([("gpt", "Hello."), ("human", "<image>\nWhat?"), ("gpt", "A dog.")], ["user", "assistant"]),
+        ([("human", "<image>\nWhat?"), ("gpt", "A dog."), ("human", "thanks")], ["user", "assistant"]),
+        ([("human", "<image>"), ("human", "What?"), ("gpt", "A"), ("gpt", "dog.")], ["user", "assistant"]),
+        (
+            [("system", "Be brief."), ("human", "<image>\nWhat?"), ("gpt", "A dog.")],
+            ["system", "user", "assistant"],
+        ),
+    ],
+)
+def test_turns_are_written_in_the_order_that_trainers_take(
+    pool: Path, tmp_path: Path, turns: list[tuple[str, str]], roles: list[str]
+) -> None:
+    dataset = open_dataset(_with_turns(pool, *turns))
+    write_export(dataset, "ms-swift", MODEL, load_recipe("hf-lora"), tmp_path / "out")
+    row = json.loads((tmp_path / "out/data.jsonl").read_text().splitlines()[4])
+    assert [message["role"] for message in row["messages"]] == roles
+    assert sum(message["content"].count("<image>") for message in row["messages"]) == len(row["images"])
+
+
+@pytest.mark.parametrize(
+    ("framework", "answer"),
+    [
+        ("llama-factory", "The <video> tag."),
+        ("llama-factory", "It ends with <|eot_id|> here."),
+        ("ms-swift", "<audio> plays."),
+        ("ms-swift", "See <bbox>."),
+        ("ms-swift", "[INST] x [/INST]"),
+    ],
+)
+def test_words_that_a_trainer_takes_for_something_else_are_refused_by_id(
+    pool: Path, tmp_path: Path, framework: Any, answer: str
+) -> None:
+    dataset = open_dataset(_with_turns(pool, ("human", "<image>\nWhat?"), ("gpt", answer)))
+    with pytest.raises(DataError, match=r"1 rows.*'row4'"):
+        write_export(dataset, framework, MODEL, load_recipe("hf-lora"), tmp_path / "out", template="qwen2_vl")
+    assert not (tmp_path / "out").exists()

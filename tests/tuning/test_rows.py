@@ -7,10 +7,22 @@ from tests.models.conftest import llama_tokenizer
 
 from finegold.errors import DataError
 from finegold.models.prefix.network import PrefixNetwork
-from finegold.models.prefix.template import encode_answer, template_named
+from finegold.models.prefix.template import (
+    encode_answer,
+    encode_piece,
+    encode_prompt,
+    names_control_token,
+    template_named,
+)
 from finegold.samples import ImageRef, Sample, Turn, open_dataset
 from finegold.tuning.recipe import load_recipe
-from finegold.tuning.rows import blip_caption, chat_rows, message_parts, read_tuning_rows
+from finegold.tuning.rows import (
+    blip_caption,
+    chat_rows,
+    message_parts,
+    read_tuning_rows,
+    refuse_control_tokens,
+)
 
 
 def _change(pool: Path, row: int, **fields: object) -> None:
@@ -114,3 +126,59 @@ def test_white_space_around_a_caption_keeps_its_tokens(tmp_path: Path) -> None:
     tokenizer, template = llama_tokenizer(), template_named("minigpt4-vicuna0")
     (row,) = read_tuning_rows(open_dataset(tmp_path), tokenizer, template, 160)
     assert row.answer == [29871, *encode_answer(tokenizer, template, "a dog runs.")]
+
+
+def _talk(*turns: tuple[str, str]) -> list[dict[str, str]]:
+    return [{"from": who, "value": text} for who, text in turns]
+
+
+def test_a_question_after_the_last_answer_is_cut(pool: Path, model: PrefixNetwork) -> None:
+    before = read_tuning_rows(open_dataset(pool), model.tokenizer, model.template, 160)[7]
+    answer = json.loads(pool.read_text())[7]["conversations"][1]["value"]
+    question = ("human", "<image>\nWhat?")
+    _change(pool, 7, conversations=_talk(("gpt", "Hi."), question, ("gpt", answer), ("human", "Thanks!")))
+    after = read_tuning_rows(open_dataset(pool), model.tokenizer, model.template, 160)[7]
+    assert after.answer == before.answer
+
+
+@pytest.mark.parametrize(
+    ("turns", "reason"),
+    [
+        ([("human", "<image>\nWhat?"), ("gpt", ""), ("human", "And?"), ("gpt", "A dog.")], "answer 1 of 2"),
+        (
+            [("human", "<image>\nWhat?"), ("gpt", "A."), ("system", "s"), ("human", "?"), ("gpt", "B.")],
+            "system",
+        ),
+        ([("gpt", "A dog. <image>")], "no question"),
+    ],
+)
+def test_turns_that_cannot_be_put_in_order_stop_with_the_id(
+    pool: Path, model: PrefixNetwork, turns: list[tuple[str, str]], reason: str
+) -> None:
+    _change(pool, 7, conversations=_talk(*turns))
+    with pytest.raises(DataError, match=f"row 'row7'.*{reason}"):
+        read_tuning_rows(open_dataset(pool), model.tokenizer, model.template, 160)
+
+
+def test_control_tokens_in_a_text_are_words(pool: Path, model: PrefixNetwork) -> None:
+    tokenizer = model.tokenizer
+    tokens = [token for token in tokenizer.all_special_tokens if names_control_token(tokenizer, token)]
+    assert {tokenizer.bos_token, tokenizer.eos_token} <= set(tokens)
+    for token in tokens:
+        _change(pool, 7, conversations=_talk(("human", "<image>\nWhat?"), ("gpt", f"A {token} dog.")))
+        answer = read_tuning_rows(open_dataset(pool), tokenizer, model.template, 160)[7].answer
+        ends = len(encode_piece(tokenizer, model.template.end))
+        assert not set(answer[: len(answer) - ends]) & {tokenizer.bos_token_id, tokenizer.eos_token_id}
+        question = encode_prompt(tokenizer, model.template, f"Is {token} a word?")
+        plain = encode_prompt(tokenizer, model.template, "Is it a word?")
+        for special in tokenizer.all_special_ids:
+            if special not in (tokenizer.unk_token_id, tokenizer.pad_token_id):
+                assert question.after.count(special) == plain.after.count(special)
+
+
+def test_rows_with_control_tokens_are_named_where_a_template_would_read_them(model: PrefixNetwork) -> None:
+    token = model.tokenizer.eos_token
+    rows = chat_rows(_sample(("user", "<image> Why?"), ("assistant", f"So {token} ends.")))
+    with pytest.raises(DataError, match="row 's' has"):
+        refuse_control_tokens(model.tokenizer, rows)
+    refuse_control_tokens(model.tokenizer, chat_rows(_sample(("user", "<image> Why?"), ("assistant", "So."))))

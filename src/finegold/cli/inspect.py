@@ -69,6 +69,8 @@ def _show(console: "Console", dataset: "Dataset", found: "Inspection", limit: in
     }
     for label, value in facts.items():
         console.print(Text.assemble((f"{label:<14}", "bold"), printable(value)))
+    for note, number in found.notes.items():
+        console.print(f"\n{number:,} rows {note}", style="yellow")
     if not found.bad:
         console.print("\nEvery row can be used.", style="green")
         return

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from finegold.samples.exclusions import Exclusion, ImageError
 from finegold.samples.images import ImageFacts, check_image
+from finegold.samples.order import find_order_problem
 from finegold.samples.records import canonical_record, without_id
 from finegold.samples.sample import IMAGE_PLACEHOLDER, Row, Sample
 
@@ -89,7 +90,14 @@ def _text_exclusion(sample: Sample) -> Exclusion | None:
         )
     if not sample.answer.strip():
         return Exclusion("empty-answer", "the row has no answer, expected text to learn from")
-    return None
+    answers = [turn.text for turn in sample.turns if turn.role == "assistant"]
+    for number, text in enumerate(answers, 1):
+        if not text.strip():
+            return Exclusion(
+                "empty-answer", f"answer {number} of {len(answers)} is empty, expected text to learn from"
+            )
+    problem = find_order_problem(sample.turns)
+    return None if problem is None else Exclusion("turn-order", problem)
 
 
 @dataclass

@@ -15,6 +15,7 @@ from finegold.samples.dataset import Dataset
 from finegold.samples.kinds import KindRules
 from finegold.samples.notebook import card
 from finegold.samples.opening import open_dataset
+from finegold.samples.order import find_notes
 from finegold.samples.sample import Row
 
 
@@ -51,6 +52,7 @@ class Inspection:
         height: Heights of the upright images in pixels.
         sources: Number of usable rows of each source, the most frequent first, then by name.
         kinds: The same for each kind of instruction.
+        notes: Number of usable rows by what is done with them, see `order.find_notes`.
         bad: The rows that cannot be used, in order, without their samples.
     """
 
@@ -65,6 +67,7 @@ class Inspection:
     height: Spread | None
     sources: dict[str, int]
     kinds: dict[str, int]
+    notes: dict[str, int]
     bad: list[Row]
 
     @property
@@ -126,7 +129,7 @@ def inspect_rows(
     `kinds` tells the kinds apart. `advance` is called with 1 at each row, to show the progress.
     """
     bad: list[Row] = []
-    by_source, by_kind = Counter[str](), Counter[str]()
+    by_source, by_kind, notes = Counter[str](), Counter[str](), Counter[str]()
     images, turns, chars, sizes, widths, heights = (array("q") for _ in range(6))
     for one in checked:
         if advance is not None:
@@ -139,6 +142,7 @@ def inspect_rows(
             continue
         by_source[sample.source] += 1
         by_kind[kinds.kind(sample)] += 1
+        notes.update(find_notes(sample))
         images.append(len(sample.images))
         turns.append(sum(turn.role != "system" for turn in sample.turns))
         chars.append(len(sample.answer))
@@ -157,5 +161,6 @@ def inspect_rows(
         height=Spread.of(heights),
         sources=_most_first(by_source),
         kinds=_most_first(by_kind),
+        notes=_most_first(notes),
         bad=bad,
     )

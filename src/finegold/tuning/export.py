@@ -4,12 +4,14 @@ Field names are those of llamafactory 0.9.5 and ms-swift 4.6.0; docs/tune.md say
 """
 
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, DataError
 from finegold.run import write_json, write_text
-from finegold.samples import Dataset, Sample
+from finegold.samples import IMAGE_PLACEHOLDER, Dataset, Sample
 from finegold.samples.images import read_bytes
 from finegold.tuning.recipe import Recipe
 from finegold.tuning.rows import usable_samples
@@ -41,7 +43,8 @@ def write_export(
         Number of rows.
 
     Raises:
-        DataError: If a row is bad; the message names its id.
+        DataError: If a row is bad, or its text has a word that the trainer reads as media or as a control
+            token; the message names its id.
         ConfigError: If the recipe is for prefix models, `out` is not empty, or LLaMA-Factory's template is
             missing.
     """
@@ -55,8 +58,10 @@ def write_export(
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"--out {out} is not empty: name a new folder")
+    samples = [sample for _, sample in usable_samples(dataset)]
+    _refuse_tokens(samples, framework)
     (out / "images").mkdir(parents=True)
-    rows = [_row(sample, number, out) for number, (_, sample) in enumerate(usable_samples(dataset))]
+    rows = [_row(sample, number, out) for number, sample in enumerate(samples)]
     if framework == "llama-factory":
         write_json(out / "data.json", rows)
         write_json(out / "dataset_info.json", {DATASET: _DATASET_INFO})
@@ -73,6 +78,39 @@ _DATASET_INFO = {
     "columns": {"messages": "messages", "images": "images"},
     "tags": {f"{name}_tag": name for name in ("role", "content", "user", "assistant", "system")},
 }
+
+
+_MEDIA_TAGS = {
+    "llama-factory": re.compile(r"<(?:video|audio)>"),
+    "ms-swift": re.compile(
+        r"<(?:video|audio|bbox|ref-object|cot-process|start-image)>|<(img|video|audio)>.+?</\1>", re.DOTALL
+    ),
+}
+"""What a trainer takes for media or a box wherever it stands in a text, besides `<image>`."""
+_CONTROL_TOKENS = re.compile(
+    r"<\|[^<>|\s]{1,60}\|>|<｜[^<>]{1,60}｜>|</?s>|<(?:bos|eos|pad|unk|mask|start_of_turn|end_of_turn)>"
+    r"|<(?:im_start|im_end|start_of_image|end_of_image|image_soft_token|end_of_utterance|fim_\w+)>"
+    r"|\[/?(?:INST|AVAILABLE_TOOLS|TOOL_RESULTS|SYSTEM_PROMPT)\]|\[(?:TOOL_CALLS|IMG|IMG_BREAK|IMG_END)\]"
+    r"|<</?SYS>>|<\w*Pad\w*>"
+)
+"""Control tokens of the chat templates of common models; the tokenizer is not known here."""
+_SHOWN = 5
+
+
+def _refuse_tokens(samples: Sequence[Sample], framework: Framework) -> None:
+    found = []
+    for sample in samples:
+        texts = [turn.text.replace(IMAGE_PLACEHOLDER, "") for turn in sample.turns]
+        rules = (_MEDIA_TAGS[framework], _CONTROL_TOKENS)
+        match = next((match for text in texts for rule in rules if (match := rule.search(text))), None)
+        if match is not None:
+            found.append(f"'{sample.id}' ('{match[0][:40]}')")
+    if found:
+        more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+        raise DataError(
+            f"the texts of {len(found):,} rows hold words that {framework} reads as media or as control "
+            f"tokens: {', '.join(found[:_SHOWN])}{more}: remove these rows, or change their texts"
+        )
 
 
 def _row(sample: Sample, number: int, out: Path) -> dict[str, Any]:

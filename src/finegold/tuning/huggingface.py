@@ -14,7 +14,7 @@ from finegold.samples import Dataset
 from finegold.samples.images import Decoding, decode
 from finegold.tuning.monitor import Monitor
 from finegold.tuning.recipe import Recipe
-from finegold.tuning.rows import ChatRow, chat_rows, usable_samples
+from finegold.tuning.rows import ChatRow, chat_rows, refuse_control_tokens, usable_samples
 from finegold.tuning.steps import Processes
 
 TRAINER = "trainer"
@@ -44,6 +44,7 @@ def tune_huggingface(
     rows = [row for _, sample in usable_samples(dataset) for row in chat_rows(sample)]
     if not rows:
         raise DataError(f"{dataset.path.name} has no rows, expected at least one to train on")
+    refuse_control_tokens(processor.tokenizer, rows)
     if processes.index == 0:
         _encode_all(rows, _collator(processor), recipe.decoding)
     if recipe.batch % processes.count:

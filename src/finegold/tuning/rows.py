@@ -1,15 +1,21 @@
 """Rows of a subset, read and tokenised before step one, so that a bad row stops the run with its id."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from finegold.errors import DataError
-from finegold.models.prefix.template import Template, encode_answer
-from finegold.samples import IMAGE_PLACEHOLDER, Dataset, ImageRef, Sample
+from finegold.models.prefix.template import (
+    Template,
+    encode_answer,
+    encode_piece,
+    names_control_token,
+)
+from finegold.samples import IMAGE_PLACEHOLDER, Dataset, ImageRef, Row, Sample
 from finegold.samples.check import Checked, check
+from finegold.samples.order import ordered_turns
 
 Message = dict[str, Any]
 
@@ -36,7 +42,7 @@ class TuningRow:
 
 
 def usable_samples(dataset: Dataset) -> Iterator[tuple[Checked, Sample]]:
-    """The rows of a subset, checked: image, answer and placeholders.
+    """The rows of a subset, checked, with their turns in the order of `ordered_turns`.
 
     Raises:
         DataError: At the first bad row; the message names its id and its place.
@@ -46,7 +52,7 @@ def usable_samples(dataset: Dataset) -> Iterator[tuple[Checked, Sample]]:
         if checked.exclusion is not None or row.sample is None:
             reason = checked.exclusion.reason if checked.exclusion else "it has no sample"
             raise DataError(f"row '{row.id}' ({row.place}) cannot be trained on: {reason}")
-        yield checked, row.sample
+        yield checked, replace(row.sample, turns=tuple(ordered_turns(row.sample.turns)))
 
 
 _BLIP_SPACES, _BLIP_WORDS = re.compile(r"[.!\"()*#:;~]"), 50
@@ -97,12 +103,44 @@ def read_tuning_rows(
         (answer,) = (turn.text for turn in sample.turns if turn.role == "assistant")
         if IMAGE_PLACEHOLDER in answer:
             answer = sample.answer
-        ids = encode_answer(tokenizer, template, blip_caption(answer) if blip else answer)
+        answer = blip_caption(answer) if blip else answer
+        ids = encode_answer(tokenizer, template, answer)
+        _refuse_ends(tokenizer, template, row, answer, ids)
         image, sha256, cut = sample.images[0], checked.images[0].sha256, len(ids) > max_tokens
         rows.append(TuningRow(sample.id, image, sha256, sample.instruction, ids[:max_tokens], cut))
     if not rows:
         raise DataError(f"{Path(dataset.path).name} has no rows, expected at least one to train on")
     return rows
+
+
+def _refuse_ends(tokenizer: Any, template: Template, row: Row, answer: str, ids: list[int]) -> None:
+    """Raise DataError if an answer holds the end symbol, or a control token that stays one."""
+    if names_control_token(tokenizer, template.end):
+        # Such an end symbol is a token of its own, which the words of an answer are not.
+        inside = ids[: len(ids) - len(encode_piece(tokenizer, template.end))]
+        found = tokenizer.eos_token if tokenizer.eos_token_id in inside else None
+    else:
+        found = template.end if template.end.strip() and template.end in answer else None
+    if found is not None:
+        raise DataError(
+            f"row '{row.id}' ({row.place}) has '{found}' in its answer, which ends an answer in this model's "
+            "prompts: remove the row, or change the text"
+        )
+
+
+def refuse_control_tokens(tokenizer: Any, rows: Sequence["ChatRow"]) -> None:
+    """Raise DataError at the first row whose text has a control token of the tokenizer as words.
+
+    A chat template is tokenised with its texts as one, so that they would become control tokens.
+    """
+    for row in rows:
+        for message in (*row.prompt, *row.completion):
+            for part in message["content"]:
+                if found := names_control_token(tokenizer, part.get("text", "")):
+                    raise DataError(
+                        f"row '{row.id}' has '{found}' in its text, a control token of the model: remove the "
+                        "row, or change the text"
+                    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,13 +118,45 @@ def encode_prompt(
         after = after if template.chat_after is None else template.chat_after
     return PromptTokens(
         [tokenizer.bos_token_id, *encode_piece(tokenizer, before)],
-        encode_piece(tokenizer, after.replace("{instruction}", instruction)),
+        _encode_inside(tokenizer, after, instruction),
     )
 
 
+def _encode_inside(tokenizer: Any, around: str, instruction: str) -> list[int]:
+    """Token ids of a piece with the instruction in it, in which control tokens are words."""
+    if not names_control_token(tokenizer, instruction):
+        return encode_piece(tokenizer, around.replace("{instruction}", instruction))
+    before, there, after = around.partition("{instruction}")
+    words = _encode_words(tokenizer, instruction) if there else []
+    return [*encode_piece(tokenizer, before), *words, *encode_piece(tokenizer, after)]
+
+
 def encode_answer(tokenizer: Any, template: Template, answer: str) -> list[int]:
-    """Token ids of the answer and the end symbol, which are tokenised together."""
+    """Token ids of the answer and the end symbol, which are tokenised together.
+
+    Control tokens in the answer are words; such an answer is tokenised by itself.
+    """
+    if names_control_token(tokenizer, answer):
+        return [*_encode_words(tokenizer, answer), *encode_piece(tokenizer, template.end)]
     return encode_piece(tokenizer, answer + template.end)
+
+
+def names_control_token(tokenizer: Any, text: str) -> str | None:
+    """The first control token of a tokenizer that a text has as words; None if it has none.
+
+    A word of the vocabulary that pads (MiniGPT-4's `$$`) is no control token: it stays a word.
+    """
+    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+    tokens = {str(token) for token in tokenizer.all_special_tokens}
+    tokens |= {token.content for token in added if token.special}
+    found = [token for token in tokens if token and token in text]
+    number = tokenizer.convert_tokens_to_ids
+    control = [token for token in found if number(token) not in _encode_words(tokenizer, token)]
+    return min(control, key=text.index, default=None)
+
+
+def _encode_words(tokenizer: Any, text: str) -> list[int]:
+    return list(tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
 
 
 def encode_piece(tokenizer: Any, text: str) -> list[int]:

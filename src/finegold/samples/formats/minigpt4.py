@@ -1,8 +1,8 @@
 """MiniGPT-4's stage-2 folder: `filter_cap.json` and `image/{image_id}.jpg`.
 
-The JSON is `{"annotations": [{image_id, caption}]}`; the list may also stand bare. An image that has another
-extension is found too. The rows have no instruction: the user's turn is `--instruction`, or MiniGPT-4's
-`Describe this image in detail.`
+The JSON is `{"annotations": [{image_id, caption}]}`; the list may also stand bare. `image_id` names the
+image, also where a row has an `id` of its own. An image that has another extension is found too. The rows
+have no instruction: the user's turn is `--instruction`, or MiniGPT-4's `Describe this image in detail.`
 """
 
 from contextlib import suppress
@@ -51,14 +51,14 @@ class MiniGPT4Dataset(JsonDataset):
     def parse(self, record: Any) -> Parsed:
         """The id, image and caption of an annotation; raises RowError if one is missing."""
         expect_type(record, dict, "the record", "an object with image_id and caption")
-        name = record_id(record)
-        if name is None:
+        image = record_id({"image_id": record.get("image_id")}) or record_id(record)
+        if image is None:
             raise RowError("the record has no image_id")
         caption = expect_type(record.get("caption"), str, "the field 'caption'", "text")
         instruction = self.source.instruction
         prompt = Turn("user", DEFAULT_INSTRUCTION if instruction is None else instruction)
         turns = before_question([prompt, Turn("assistant", check_text(caption, "the field 'caption'"))], 1)
-        return Parsed(name, (RawImage(name + SUFFIXES[0]),), tuple(turns))
+        return Parsed(record_id(record), (RawImage(image + SUFFIXES[0]),), tuple(turns))
 
     def locate_image(self, image: RawImage) -> ImageRef:
         """The image file, whatever its extension is; with the first extension if there is none."""

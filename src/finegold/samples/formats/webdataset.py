@@ -2,6 +2,8 @@
 
 Neighbouring members of one key are one row: images, and what is said about them in a `.json` member (any
 shape that `records` lists) or a caption in a `.txt` or `.caption` member. Other members are carried along.
+Names with dots (`photo.0.jpg`, `photo.0.txt`, `photo.1.jpg`, ...) share the key `photo`; a row of which only
+one of several texts could be read is excluded, and the members are named.
 Nothing is unpacked, so names in a shard cannot write anywhere; links in a shard are not followed.
 """
 
@@ -9,6 +11,7 @@ import json
 import re
 import tarfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 from operator import itemgetter
@@ -21,9 +24,31 @@ from finegold.samples.exclusions import RowError
 from finegold.samples.image_fields import RawImage, field_images
 from finegold.samples.records import Parsed, parse_record
 from finegold.samples.roots import ImageRoot
+from finegold.samples.shapes import has_shape
 from finegold.samples.values import check_text
 
 IMAGE_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"})
+_TEXTS = ("txt", "caption")
+_OTHER_MEDIA = frozenset(
+    [
+        "mp4",
+        "m4v",
+        "avi",
+        "mov",
+        "mkv",
+        "webm",
+        "mp3",
+        "wav",
+        "flac",
+        "ogg",
+        "m4a",
+        "avif",
+        "heic",
+        "heif",
+        "jxl",
+        "svg",
+    ]
+)
 MAX_MEMBER = 256 << 20
 """Bytes of one member; a larger one is not read, and its row is excluded."""
 _NAME = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]+)", re.DOTALL)
@@ -94,6 +119,7 @@ class WebDataset(Dataset):
         if isinstance(members, RowError):
             raise members
         key = check_text(record["__key__"], "the key")
+        _refuse_several_texts(key, members)
         images = [
             RawImage(f"{key}.{extension}", data)
             for extension, data in members.items()
@@ -210,6 +236,49 @@ def _unread(tar: tarfile.TarFile) -> RowError | None:
     return None
 
 
+def _refuse_several_texts(key: str, members: dict[str, bytes]) -> None:
+    """Raise RowError if the members look like several rows of one key, or hold media that is not read."""
+    other = next((extension for extension in members if _kind(extension) in _OTHER_MEDIA), None)
+    if other is not None:
+        raise RowError(
+            f"the member '{key}.{other}' is media that is not read, expected images of the kinds "
+            f"{', '.join(sorted(IMAGE_SUFFIXES))}",
+            "unsupported-media",
+        )
+    for kinds in (_TEXTS, ("json",)):
+        texts = [extension for extension in members if _kind(extension) in kinds]
+        if len({members[extension] for extension in texts}) > 1 and (
+            kinds == _TEXTS or _turned(members, texts)
+        ):
+            raise _same_key(key, texts, "texts")
+        stem = texts[0].rpartition(".")[0] if len(texts) == 1 else ""
+        images = [extension for extension in members if _kind(extension) in IMAGE_SUFFIXES]
+        stems = {extension.rpartition(".")[0] for extension in images}
+        if stem and stem in stems and len(stems) > 1:
+            raise _same_key(
+                key, images, f"images, and only '{key}.{texts[0]}' says something about one of them"
+            )
+
+
+def _turned(members: dict[str, bytes], extensions: list[str]) -> bool:
+    """Whether more than one JSON member holds turns."""
+    found = 0
+    for extension in extensions:
+        with suppress(ValueError, RecursionError):
+            found += has_shape(json.loads(members[extension]))
+    return found > 1
+
+
+def _same_key(key: str, extensions: list[str], what: str) -> RowError:
+    names = ", ".join(f"'{key}.{extension}'" for extension in extensions[:4])
+    more = f" and {len(extensions) - 4} more" if len(extensions) > 4 else ""
+    return RowError(
+        f"the members {names}{more} are {what} of one key, since WebDataset's key '{key}' ends at the first "
+        "dot: rename them without a dot before the extension, or give the key one text",
+        "unread-image",
+    )
+
+
 def _description(members: dict[str, bytes]) -> dict[str, Any]:
     """The record that a group's text members make: its JSON object, and the caption beside it."""
     described: dict[str, Any] = {}
@@ -223,7 +292,7 @@ def _description(members: dict[str, bytes]) -> dict[str, Any]:
                 raise RowError(f"the member .{extension} holds no object")
             described = {**described, **value}
     for extension, data in members.items():
-        if _kind(extension) in ("txt", "caption") and "caption" not in described:
+        if _kind(extension) in _TEXTS and "caption" not in described:
             try:
                 described["caption"] = data.decode("utf-8-sig")
             except UnicodeDecodeError:
