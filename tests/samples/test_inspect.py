@@ -53,6 +53,7 @@ def test_the_figures_are_of_the_usable_rows(tmp_path: Path, picture: Callable[..
         "height": {"min": 10, "median": 20.0, "max": 50},
         "sources": {"data": 4},
         "kinds": {"short-caption": 2, "text-only": 2},
+        "notes": {},
         "excluded": {"missing-image": 2, "empty-image": 1, "outside-root": 1},
     }
     assert [(row["row"], row["id"], row["place"], row["code"]) for row in bad] == [
@@ -63,3 +64,40 @@ def test_the_figures_are_of_the_usable_rows(tmp_path: Path, picture: Callable[..
     ]
     assert inspect_rows(judged, dataset.kinds, strict=True).rows == 3
     assert inspect_rows([], dataset.kinds).turns is None
+
+
+def test_what_training_cuts_is_said(tmp_path: Path) -> None:
+    question, answer = {"from": "human", "value": "What?"}, {"from": "gpt", "value": "A cat."}
+    talks = [[answer, question, answer], [question, answer, question], [question, question, answer]]
+    rows = [{"id": n, "conversations": talk} for n, talk in enumerate([*talks, [question, answer]])]
+    (tmp_path / "data.json").write_text(json.dumps(rows))
+    dataset = open_dataset(tmp_path)
+    found = inspect_rows(map(check, dataset.rows()), dataset.kinds)
+    assert found.usable == 4
+    assert [note.split(":")[0] for note in found.notes] == [
+        "begin with an answer",
+        "end with a question that has no answer",
+        "have neighbouring turns of one role",
+    ]
+    assert set(found.notes.values()) == {1}
+
+
+def test_an_image_id_names_the_image_and_the_other_id_is_said(
+    tmp_path: Path, picture: Callable[..., bytes]
+) -> None:
+    (tmp_path / "image").mkdir()
+    for number in range(3):
+        (tmp_path / f"image/{number}.jpg").write_bytes(picture(number))
+    rows = [
+        {"id": (number + 1) % 3, "image_id": number, "caption": f"Picture {number}."} for number in range(3)
+    ]
+    (tmp_path / "filter_cap.json").write_text(json.dumps({"annotations": rows}))
+    dataset = open_dataset(tmp_path)
+    checked = list(map(check, dataset.rows()))
+    samples = [one.row.sample for one in checked]
+    assert [(s.id, s.images[0].name, s.answer) for s in samples if s] == [
+        ("1", "0.jpg", "Picture 0."),
+        ("2", "1.jpg", "Picture 1."),
+        ("0", "2.jpg", "Picture 2."),
+    ]
+    assert list(inspect_rows(checked, dataset.kinds).notes.values()) == [3]

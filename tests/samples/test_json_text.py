@@ -84,3 +84,35 @@ def test_half_characters_are_a_problem_of_their_row_alone(tmp_path: Path) -> Non
         rows[0],
         rows[2],
     ]
+
+
+def test_byte_order_marks_between_joined_files_are_skipped(tmp_path: Path) -> None:
+    mark = "\ufeff".encode()
+    rows = [f'{{"prompt": "What is {n}\ufeff?", "completion": "A cat."}}'.encode() for n in range(5)]
+    text = (
+        mark
+        + mark
+        + rows[0]
+        + b"\n"
+        + mark
+        + rows[1]
+        + b"\n"
+        + rows[2]
+        + mark
+        + rows[3]
+        + b"\n"
+        + mark
+        + b"\n"
+        + rows[4]
+    )
+    (tmp_path / "data.jsonl").write_bytes(text)
+    dataset = open_dataset(tmp_path)
+    found = list(dataset.rows())
+    assert [row.exclusion for row in found] == [None] * 5
+    assert [row.sample.instruction for row in found if row.sample] == [
+        f"What is {n}\ufeff?" for n in range(5)
+    ]
+    assert dataset.count() == 5
+    (tmp_path / "out").mkdir()
+    dataset.write(tmp_path / "out", [1, 3, 4])
+    assert (tmp_path / "out/data.jsonl").read_bytes() == b"\n".join([rows[1], rows[3], rows[4], b""])

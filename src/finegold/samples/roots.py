@@ -112,6 +112,13 @@ class ImageRoot:
             return None
         return Path(os.path.normpath(f"{self.folder}{os.sep}{name}"))
 
+    def holds(self, name: str) -> bool:
+        """Whether a path means a file that is there and may be read."""
+        try:
+            return self.locate(name).is_file()
+        except (RowError, OSError, ValueError):
+            return False
+
     def _url(self, url: str) -> ImageRef:
         try:
             host = urlsplit(url).hostname
@@ -156,8 +163,7 @@ def find_image_root(
             if not folder.is_dir():
                 continue
             root = ImageRoot.at(folder, allow_urls=allow_urls, allow_links=allow_links)
-            found = [root.find(name) for name in relative]
-            held = sum(file is not None and file.is_file() for file in found)
+            held = sum(map(root.holds, relative))
             if folder != base and leaving_link(str(folder), allowed_targets(base, allow_links)) is not None:
                 left = max(left or (held, folder), (held, folder), key=lambda one: one[0])
             elif best is None or held > best[0]:

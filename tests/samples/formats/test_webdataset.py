@@ -1,13 +1,17 @@
 import json
 import tarfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from finegold.samples import Dataset, open_dataset
 from finegold.samples.check import check
 
+PICTURE = b"GIF89a"
 Picture = Callable[..., bytes]
 Members = list[tuple[str, bytes]]
 TALK = [{"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "A cat."}]
@@ -141,3 +145,66 @@ def test_a_damaged_header_is_not_taken_for_the_end(tmp_path: Path, picture: Pict
     data[at : at + 512] = b"x" * 512
     (tmp_path / "a.tar").write_bytes(data)
     assert codes(open_dataset(tmp_path / "a.tar")) == [None, "unreadable-shard"]
+
+
+def test_texts_that_share_a_key_by_their_dots_are_named(tmp_path: Path, picture: Picture) -> None:
+    talk = json.dumps({"conversations": TALK}).encode()
+    for number, members in enumerate(
+        [
+            [
+                (f"x.{n}.{kind}", data)
+                for n in "ab"
+                for kind, data in (("jpg", picture(ord(n))), ("txt", n.encode()))
+            ],
+            [("x.0.jpg", picture(0)), ("x.0.json", talk), ("x.1.jpg", picture(1)), ("x.1.json", talk + b" ")],
+            [("x.0.jpg", picture(0)), ("x.0.txt", b"One."), ("x.1.jpg", picture(1))],
+        ]
+    ):
+        (row,) = shard(tmp_path / f"{number}.tar", members).rows()
+        assert row.exclusion is not None
+        assert row.exclusion.code == "unread-image"
+        assert "'x.0." in row.exclusion.reason or "'x.a.txt', 'x.b.txt'" in row.exclusion.reason
+
+
+def test_images_of_several_names_with_one_text_stay_one_row(tmp_path: Path, picture: Picture) -> None:
+    images = [("x.left.jpg", picture(0)), ("x.right.jpg", picture(1))]
+    for text in (("x.json", json.dumps({"caption": "Two."}).encode()), ("x.txt", b"Two.")):
+        (row,) = shard(tmp_path / f"{text[0]}.tar", [*images, text]).rows()
+        assert row.exclusion is None
+        assert row.sample is not None
+        assert len(row.sample.images) == 2
+
+
+def test_members_with_other_media_are_not_passed_over(tmp_path: Path) -> None:
+    chat = json.dumps({"query": "What?", "response": "A cat."}).encode()
+    dataset = shard(tmp_path / "a.tar", [("0.mp4", b"film"), ("0.json", chat), ("1.json", chat)])
+    assert codes(dataset) == ["unsupported-media", None]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.text("ab.", min_size=1, max_size=6).filter(
+            lambda name: name.strip(".") == name and ".." not in name
+        ),
+        min_size=1,
+        max_size=5,
+        unique=True,
+    )
+)
+def test_no_text_of_any_key_with_dots_is_lost_in_silence(keys: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        members = [
+            (f"{key}.{kind}", data)
+            for key in sorted(keys)
+            for kind, data in (("jpg", PICTURE), ("txt", f"Text {key}.".encode()))
+        ]
+        rows = list(shard(Path(folder) / "a.tar", members).rows())
+    read = {row.sample.answer for row in rows if row.sample and row.exclusion is None}
+    named = " ".join(row.exclusion.reason for row in rows if row.exclusion)
+    groups: dict[str, list[str]] = {}
+    for key in keys:
+        groups.setdefault(key.partition(".")[0], []).append(key)
+    for key in keys:
+        assert f"Text {key}." in read or len(groups[key.partition(".")[0]]) > 1
+    assert len(read) == sum(len(group) == 1 for group in groups.values()) or "rename" in named
