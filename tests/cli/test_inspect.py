@@ -69,4 +69,4 @@ def test_an_unknown_format_is_refused_with_the_names_that_exist(data: Path, run:
     code, _, err = run(str(data), "--format", "coco")
     assert code == 2
     assert "no format 'coco'" in err
-    assert "minigpt4, parquet, webdataset" in err
+    assert "parquet, vlmevalkit, webdataset" in err

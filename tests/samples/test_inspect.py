@@ -51,7 +51,7 @@ def test_the_figures_are_of_the_usable_rows(tmp_path: Path, picture: Callable[..
         "answer_chars": {"min": 10, "median": 25.5, "max": 40},
         "width": {"min": 10, "median": 20.0, "max": 30},
         "height": {"min": 10, "median": 20.0, "max": 50},
-        "sources": {"data": 4},
+        "sources": {tmp_path.name: 4},
         "kinds": {"short-caption": 2, "text-only": 2},
         "notes": {},
         "excluded": {"missing-image": 2, "empty-image": 1, "outside-root": 1},
