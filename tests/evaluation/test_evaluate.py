@@ -19,6 +19,7 @@ from finegold.evaluation.notes import keep_fitted
 from finegold.evaluation.results import score_folder
 from finegold.evaluation.task import TASKS
 from finegold.models import load_model
+from finegold.run import read_sealed
 from finegold.statistics import Bootstrap
 
 QUICK = Bootstrap(replicates=100)
@@ -219,7 +220,7 @@ def test_scores_have_intervals_numbers_and_groups(tmp_path: Path) -> None:
 
     results = score_folder(tmp_path / "out", QUICK)
 
-    assert results == json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results == read_sealed(tmp_path / "out" / "results.json")
     strict = results["tasks"]["nocaps"]["scores"]["strict"]
     assert [one["metric"] for one in strict] == ["CIDEr-D", "CIDEr", "BLEU-4", "ROUGE-L"]
     assert strict[0]["items"] == strict[0]["images"] == 3

@@ -50,7 +50,8 @@ def test_answers_are_in_llavas_format_and_in_order(questions: Path, tmp_path: Pa
     assert [line["question_id"] for line in answers] == [0, 1, 2, 3, 4]
     assert [line["prompt"] for line in answers] == [f"What is this {i}?" for i in range(5)]
     assert all(
-        set(a) == {"question_id", "prompt", "text", "answer_id", "model_id", "metadata"} for a in answers
+        set(a) == {"question_id", "prompt", "text", "answer_id", "model_id", "metadata", "sha256"}
+        for a in answers
     )
     assert len({line["answer_id"] for line in answers}) == 5
     assert sorted(p.name for p in tmp_path.iterdir() if p.is_file()) == ["a.jsonl", "questions.jsonl"]

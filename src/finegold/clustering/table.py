@@ -1,6 +1,5 @@
 """The run folder's cluster and graph tables: each made once for its embeddings and parameters."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,16 @@ from finegold.clustering.graph import KnnGraph, Metric
 from finegold.clustering.knn import knn_graph
 from finegold.clustering.step import Method, cluster_rows
 from finegold.encoders.step import embeddings_of
-from finegold.run import Columns, PartTable, RunFolder, fill_once, read_record, write_json, write_record
+from finegold.run import (
+    Columns,
+    PartTable,
+    RunFolder,
+    fill_once,
+    read_record,
+    read_sealed,
+    write_record,
+    write_sealed,
+)
 
 VERSION = 1
 """Raised when the same embeddings and parameters would give other labels or neighbours."""
@@ -150,12 +158,12 @@ def graph_run(
         has_image = np.asarray(np.isfinite(vectors).all(axis=1))
         order = [i for i in sorted(range(len(ids)), key=ids.__getitem__) if has_image[i]]
         graph = knn_graph(vectors[order], neighbours, metric=metric, seed=seed)
-        write_json(table.folder / "method.json", {"method": graph.method})
+        write_sealed(table.folder / "method.json", {"method": graph.method})
         lists = {"neighbours": _lists(graph.neighbours), "distances": _lists(graph.distances)}
         return {"sample_id": [ids[i] for i in order], **lists}
 
     rows = fill_once(run, table, make, step="graph").read()
-    method = json.loads((table.folder / "method.json").read_text(encoding="utf-8"))["method"]
+    method = read_sealed(table.folder / "method.json")["method"]
     n = len(rows)
     shape = (n, -1) if n else (0, 0)
     nearest = rows["neighbours"].combine_chunks().flatten().to_numpy().reshape(shape)

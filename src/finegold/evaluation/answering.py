@@ -1,7 +1,8 @@
 """Answer the items of a task batch by batch, and save the answers so that a killed run continues."""
 
+import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -14,10 +15,10 @@ from finegold.evaluation.answers import ALL_ITEMS, Answer, Shard, read_answer_fi
 from finegold.evaluation.task import DEFAULT_PROMPTS, Item, Prompt, Split, Task
 from finegold.models import Model, Sampling
 from finegold.models.crop import random_crop
-from finegold.run import progress
+from finegold.run import LineFile, lock_beside, progress
 from finegold.samples import Exclusion, ImageRef
 from finegold.samples.exclusions import ImageError
-from finegold.samples.images import Decoding, decode, read_bytes
+from finegold.samples.images import Decoding, decode, image_sha256, read_bytes
 
 T = TypeVar("T")
 
@@ -172,7 +173,8 @@ def answer_items(
 ) -> AnswerRun:
     """Complete a file of answers.
 
-    A batch is answered whole or not at all, so a resumed file equals an uninterrupted one.
+    A batch is answered whole or not at all, so a resumed file equals an uninterrupted one. Items whose image
+    has other bytes than when it was answered are answered again; stderr says how many.
 
     Args:
         label: Name of the task, for the progress bar.
@@ -183,9 +185,16 @@ def answer_items(
         path: The file; its answers are kept.
 
     Raises:
-        RunError: If the file holds answers to other items.
+        RunError: If the file holds answers to other items, is damaged, or another process writes it.
         ModelError: If the model gives a wrong number of answers.
     """
+    with lock_beside(path, "give --out another folder, or --shard another part"):
+        return _answer_items(label, items, model, prompt, options, path)
+
+
+def _answer_items(
+    label: str, items: Sequence[Item], model: Model, prompt: Prompt, options: EvaluationOptions, path: Path
+) -> AnswerRun:
     saved = read_answer_file(path)
     earlier = {answer.id: answer for answer in saved}
     for item in items:
@@ -194,23 +203,23 @@ def answer_items(
                 f"{path} holds an answer to another question with the id {item.id}: the task's "
                 "files changed, so name another folder"
             )
-    done = {a.id for a in saved if not (options.retry_failed and a.problem)}
+    changed = set() if model.blind else _changed_images(items, earlier)
+    if changed:
+        print(f"{label}: {len(changed):,} images changed since they were answered: again", file=sys.stderr)
+    done = {a.id for a in saved if not (options.retry_failed and a.problem)} - changed
     todo = [batch for batch in batches(items, options.batch_size) if not all(i.id in done for i in batch)]
     again = {item.id for batch in todo for item in batch}
     kept = [answer for answer in saved if answer.id not in again]
-    cut = path.exists() and not path.read_bytes().endswith(b"\n")
-    if len(kept) < len(saved) or cut:
+    if len(kept) < len(saved):
         write_answers(path, kept)
-    path.parent.mkdir(parents=True, exist_ok=True)
     begin = time.perf_counter()
     with (
-        # Unbuffered, so that a batch is one write and a kill leaves at most one line that is cut off.
-        path.open("ab", buffering=0) as file,
+        LineFile(path) as file,
         progress(f"Answering {label}", len(items), "items", done=len(items) - len(again)) as advance,
     ):
         for batch, pictures in _with_pictures(todo, model.blind, options):
             answers = _answer(batch, pictures, model, prompt, options)
-            file.write("".join(answer.line() for answer in answers).encode())
+            file.write(b"".join(answer.line() for answer in answers))
             kept += answers
             advance(len(batch))
     # The order of the items; answers of a longer earlier run stay behind them.
@@ -226,19 +235,40 @@ def batches(items: Sequence[T], size: int) -> list[Sequence[T]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
+def _changed_images(items: Sequence[Item], earlier: Mapping[str, Answer]) -> set[str]:
+    """Ids of the items whose image has other bytes than when it was answered; a missing one tells nothing."""
+
+    def is_changed(item: Item) -> bool:
+        try:
+            return image_sha256(item.image) != earlier[item.id].image_sha256
+        except ImageError:
+            return False
+
+    known = [item for item in items if item.id in earlier and earlier[item.id].image_sha256 is not None]
+    return {item.id for item, changed in zip(known, map_ordered(is_changed, known), strict=True) if changed}
+
+
+class _Picture(NamedTuple):
+    """The image of an item, or why there is none, and the hash of its bytes; a blind model gets neither."""
+
+    image: Image.Image | Exclusion | None
+    sha256: str | None = None
+
+
 def _with_pictures(
     todo: Sequence[Sequence[Item]], blind: bool, options: EvaluationOptions
-) -> Iterator[tuple[Sequence[Item], list[Image.Image | Exclusion | None]]]:
-    """Each batch with its images, which are decoded ahead in threads; a blind model gets None."""
+) -> Iterator[tuple[Sequence[Item], list[_Picture]]]:
+    """Each batch with its images, which are decoded ahead in threads."""
 
-    def load(item: Item) -> Image.Image | Exclusion | None:
+    def load(item: Item) -> _Picture:
         if blind:
-            return None
+            return _Picture(None)
         try:
-            image = decode(by_content(item.image), decoding=options.chosen_profile().decoding)
+            ref = by_content(item.image)
+            image = decode(ref, decoding=options.chosen_profile().decoding)
         except ImageError as error:
-            return error.exclusion
-        return options.profile.prepare(image, seed=options.seed, item=item.id)
+            return _Picture(error.exclusion)
+        return _Picture(options.profile.prepare(image, seed=options.seed, item=item.id), image_sha256(ref))
 
     items: Iterable[Item] = (item for batch in todo for item in batch)
     pictures = map_ordered(load, items, window=2 * options.batch_size)
@@ -260,14 +290,14 @@ def by_content(ref: ImageRef) -> ImageRef:
 
 def _answer(
     batch: Sequence[Item],
-    pictures: Sequence[Image.Image | Exclusion | None],
+    pictures: Sequence[_Picture],
     model: Model,
     prompt: Prompt,
     options: EvaluationOptions,
 ) -> list[Answer]:
     prompts = [prompt.render(item) for item in batch]
-    results: list[str | Exclusion] = [p if isinstance(p, Exclusion) else "" for p in pictures]
-    images = {row: p for row, p in enumerate(pictures) if not isinstance(p, Exclusion)}
+    results: list[str | Exclusion] = [p.image if isinstance(p.image, Exclusion) else "" for p in pictures]
+    images = {row: p.image for row, p in enumerate(pictures) if not isinstance(p.image, Exclusion)}
     if images:
         shown = [prompts[row] for row in images]
         pixels = list(images.values())
@@ -277,4 +307,5 @@ def _answer(
             raise ModelError(f"{model.name} gave {len(answers)} answers to {len(shown)} prompts")
         for row, answer in zip(images, answers, strict=True):
             results[row] = answer
-    return [Answer.of(*one) for one in zip(batch, prompts, results, strict=True)]
+    hashes = [picture.sha256 for picture in pictures]
+    return [Answer.of(*one) for one in zip(batch, prompts, results, hashes, strict=True)]

@@ -5,7 +5,6 @@ OUT/answers/<task>.jsonl            the answers, in the task's order
 OUT/answers/<task>.<i>-of-<n>.jsonl items i, i + n, i + 2n... (counted from 1), in place of the whole
 """
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,9 +13,17 @@ from typing import Any
 
 from finegold.errors import ConfigError, RunError
 from finegold.evaluation.task import Item
-from finegold.run import canonical_json, write_json, write_text
+from finegold.run import (
+    canonical_json,
+    damaged,
+    folder_lock,
+    read_sealed,
+    read_sealed_lines,
+    replace_lines,
+    sealed_line,
+    write_sealed,
+)
 from finegold.samples import Exclusion
-from finegold.samples.json_text import dump_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,8 @@ class Answer:
         choices: Choices of a multiple-choice question.
         answer: Text of the model; None if it gave none.
         problem: Why there is no answer; None if there is one.
+        image_sha256: Hash of the bytes of the image that the model saw; None if it saw none, and in answers
+            of an earlier finegold.
     """
 
     id: str
@@ -42,24 +51,27 @@ class Answer:
     choices: tuple[str, ...]
     answer: str | None
     problem: Exclusion | None
+    image_sha256: str | None = None
 
     @classmethod
-    def of(cls, item: Item, prompt: str, result: str | Exclusion) -> "Answer":
+    def of(
+        cls, item: Item, prompt: str, result: str | Exclusion, image_sha256: str | None = None
+    ) -> "Answer":
         """The answer to an item, from the text of a model or the reason why there is none."""
         answer, problem = (None, result) if isinstance(result, Exclusion) else (result, None)
         asked = (item.id, item.image.name, item.category, prompt, item.references, item.choices)
-        return cls(*asked, answer, problem)
+        return cls(*asked, answer, problem, image_sha256)
 
-    def line(self) -> str:
-        """The answer as a JSON line."""
+    def line(self) -> bytes:
+        """The answer as a JSON line with its seal."""
         record = {name: getattr(self, name) for name in self.__slots__}
         if self.problem is not None:
             record["problem"] = {"code": self.problem.code, "reason": self.problem.reason}
-        return dump_json(record).decode() + "\n"
+        return sealed_line(record)
 
     def answers(self, item: Item, prompt: str) -> bool:
         """Whether this is an answer to the item and prompt as they are now."""
-        return replace(self, answer="", problem=None) == Answer.of(item, prompt, "")
+        return replace(self, answer="", problem=None, image_sha256=None) == Answer.of(item, prompt, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +116,18 @@ def keep_settings(out: Path, task: str, settings: dict[str, Any]) -> None:
     Raises:
         RunError: If the folder holds answers of another model or under other settings.
     """
-    for name, earlier in read_settings(out).items():
-        for key in settings if name == task else ("model",):
-            if key != "items" and canonical_json(earlier.get(key)) != canonical_json(settings[key]):
-                raise RunError(
-                    f"{out} holds answers to {name} with {key} {canonical_json(earlier.get(key))}, "
-                    f"and now it is {canonical_json(settings[key])}: name another folder"
-                )
-        if name == task:
-            settings = settings | {"items": max(settings["items"], earlier["items"])}
-    write_json(out / "answers" / f"{task}.json", settings)
+    # Shards that start together write the same file.
+    with folder_lock(out / "answers", "name another folder", wait=True):
+        for name, earlier in read_settings(out).items():
+            for key in settings if name == task else ("model",):
+                if key != "items" and canonical_json(earlier.get(key)) != canonical_json(settings[key]):
+                    raise RunError(
+                        f"{out} holds answers to {name} with {key} {canonical_json(earlier.get(key))}, "
+                        f"and now it is {canonical_json(settings[key])}: name another folder"
+                    )
+            if name == task:
+                settings = settings | {"items": max(settings["items"], earlier.get("items", 0))}
+        write_sealed(out / "answers" / f"{task}.json", settings)
 
 
 def read_settings(out: Path) -> dict[str, dict[str, Any]]:
@@ -122,13 +136,7 @@ def read_settings(out: Path) -> dict[str, dict[str, Any]]:
     Raises:
         RunError: If a file is damaged.
     """
-    found = {}
-    for path in sorted((out / "answers").glob("*.json")):
-        try:
-            found[path.stem] = dict(json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
-            raise RunError(f"{path} is not JSON settings: remove it together with its answers") from None
-    return found
+    return {path.stem: read_sealed(path) for path in sorted((out / "answers").glob("*.json"))}
 
 
 def read_answer_file(path: Path) -> list[Answer]:
@@ -139,19 +147,17 @@ def read_answer_file(path: Path) -> list[Answer]:
     """
     if not path.exists():
         return []
-    lines = path.read_bytes().split(b"\n")
     answers = []
-    for number, line in enumerate(lines[:-1], 1):
+    for number, record in read_sealed_lines(path):
         try:
-            record = json.loads(line)
+            if record is None:
+                raise ValueError("its content does not fit its hash")
             if record["problem"] is not None:
                 record["problem"] = Exclusion(**record["problem"])
             lists = {key: tuple(record[key]) for key in ("references", "choices")}
             answers.append(Answer(**record | lists))
-        except (ValueError, TypeError, KeyError):
-            raise RunError(
-                f"{path} line {number} is not an answer: remove the line, then run the same command again"
-            ) from None
+        except (ValueError, TypeError, KeyError) as error:
+            raise damaged(path, f"line {number} is no answer: {error}") from None
     return answers
 
 
@@ -186,4 +192,4 @@ def read_all_answers(out: Path, task: str) -> list[Answer]:
 
 def write_answers(path: Path, answers: Iterable[Answer]) -> None:
     """Replace a file of answers, whole or not at all."""
-    write_text(path, "".join(answer.line() for answer in answers))
+    replace_lines(path, (answer.line() for answer in answers))

@@ -1,7 +1,6 @@
 """Answer tasks and score the answers, for `finegold evaluate`, Python and studies."""
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from finegold.evaluation.questions import answer_record
 from finegold.evaluation.results import score_folder
 from finegold.evaluation.task import Item, Task, find_tasks
 from finegold.models import Model
-from finegold.run import write_text
+from finegold.run import replace_lines, sealed_line
 from finegold.statistics import Bootstrap
 
 
@@ -145,5 +144,4 @@ def _write_for_judge(task: Task, items: Sequence[Item], out: Path, model: str) -
         if (answer := answers[item.id]).answer is not None
     ]
     for name, records in (("questions", shown), ("answers", said)):
-        text = "".join(json.dumps(record) + "\n" for record in records)
-        write_text(out / "judge" / f"{task.name}.{name}.jsonl", text)
+        replace_lines(out / "judge" / f"{task.name}.{name}.jsonl", map(sealed_line, records))

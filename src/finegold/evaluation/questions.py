@@ -1,16 +1,25 @@
 """Answer a file of questions about images, in the formats of LLaVA-Bench (LLaVA's `model_vqa.py`)."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.evaluation.answering import by_content
 from finegold.models import Model, Sampling
-from finegold.run import fingerprint, progress
+from finegold.run import (
+    LineFile,
+    fingerprint,
+    hidden_beside,
+    lock_beside,
+    progress,
+    replace_lines,
+    sealed_line,
+)
+from finegold.run.lines import parse_sealed_line
 from finegold.samples import Exclusion, ImageRef
 from finegold.samples.exclusions import RowError
 from finegold.samples.image_fields import RawImage
@@ -29,11 +38,13 @@ class Question:
         id: The `question_id`; the 0-based line number where it has none.
         text: Text of the question.
         image: The image below the image folder; None if the question has none.
+        image_sha256: Hash of the image's bytes; None if the question has none.
     """
 
     id: str | int
     text: str
     image: ImageRef | None
+    image_sha256: str | None = None
 
 
 def read_question_file(path: Path, images: Path | None) -> list[Question]:
@@ -76,7 +87,7 @@ def generate(
     sampling: Sampling | None = None,
     batch_size: int = 8,
 ) -> int:
-    """Answer every question; a line has `question_id, prompt, text, answer_id, model_id, metadata`.
+    """Answer every question; a line has `question_id, prompt, text, answer_id, model_id, metadata, sha256`.
 
     Each batch of answers is kept in a file next to `out`, so the same call continues after a kill; `out` is
     written when all answers are there. The seed and the question ids of a batch seed its draws, so draws
@@ -103,32 +114,38 @@ def generate(
     sampling = sampling or Sampling()
     model.check_sampling(sampling)
     target = Path(out)
-    lines = [[q.id, q.text, None if q.image is None else q.image.name] for q in every]
+    lines = [[q.id, q.text, None if q.image is None else q.image.name, q.image_sha256] for q in every]
     settings = {"questions": lines, "sampling": asdict(sampling), "batch_size": batch_size}
     identity = model.identity()
-    part = target.with_name(f".{target.name}.{fingerprint({'model': identity, **settings})}.part")
-    done = part.read_text(encoding="utf-8").split("\n")[:-1] if part.is_file() else []
-    if len(done) < len(every):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        done = done[: len(done) - len(done) % batch_size]
-        part.write_text("".join(line + "\n" for line in done), encoding="utf-8")
-        with (
-            part.open("a", encoding="utf-8") as file,
-            progress("Answering", len(every), "questions", done=len(done)) as advance,
-        ):
-            for start in range(len(done), len(every), batch_size):
-                group = every[start : start + batch_size]
-                for line in _answer_lines(model, group, sampling, identity.get("projection")):
-                    file.write(line + "\n")
-                file.flush()
-                advance(len(group))
-    part.replace(target)
+    depends = {"model": {"name": model.name, **identity}, **settings}
+    part = hidden_beside(target, f"{fingerprint(depends)}.part")
+    with lock_beside(target, "give --out another file"):
+        done = _whole_lines(part) if part.is_file() else []
+        if len(done) < len(every):
+            done = done[: len(done) - len(done) % batch_size]
+            replace_lines(part, done)
+            with (
+                LineFile(part) as file,
+                progress("Answering", len(every), "questions", done=len(done)) as advance,
+            ):
+                for start in range(len(done), len(every), batch_size):
+                    group = every[start : start + batch_size]
+                    lines_of = _answer_lines(model, group, sampling, identity.get("projection"))
+                    file.write(b"".join(lines_of))
+                    advance(len(group))
+        part.replace(target)
     return len(every)
+
+
+def _whole_lines(part: Path) -> list[bytes]:
+    """The lines up to the first one that is damaged; what follows is answered again."""
+    lines = part.read_bytes().splitlines(keepends=True)
+    return list(takewhile(lambda line: line.endswith(b"\n") and parse_sealed_line(line) is not None, lines))
 
 
 def _answer_lines(
     model: Model, group: Sequence[Question], sampling: Sampling, projection: object
-) -> list[str]:
+) -> list[bytes]:
     # A model of parts is known by its checkpoint and not by its name.
     metadata = asdict(sampling) | ({} if projection is None else {"projection": projection})
     pictures = [None if q.image is None else decode(by_content(q.image)) for q in group]
@@ -141,7 +158,7 @@ def _answer_lines(
                 "a higher --max-new-tokens, or with another model"
             )
         record = answer_record(model.name, question.id, question.text, text, metadata)
-        lines.append(json.dumps(record, ensure_ascii=False))
+        lines.append(sealed_line(record))
     return lines
 
 
@@ -178,7 +195,7 @@ def _question(record: Any, number: int, root: ImageRoot | None, where: str) -> Q
         raise DataError(f"{where} has the image '{name}' but no image folder is given: give --images")
     try:
         ref = root.ref(RawImage(str(name)))
-        check_image(by_content(ref))
+        facts = check_image(by_content(ref))
     except RowError as error:
         raise DataError(f"{where} has an image that cannot be used: {error}") from None
-    return Question(identifier, text, ref)
+    return Question(identifier, text, ref, facts.sha256)

@@ -12,7 +12,7 @@ from finegold.evaluation.notes import fitted_with, kept_fitted, kept_lmms_result
 from finegold.evaluation.scoring import SCORINGS, measures
 from finegold.evaluation.task import TASKS
 from finegold.metrics import TOKENISER
-from finegold.run import write_json, write_text
+from finegold.run import write_sealed, write_text
 from finegold.statistics import Bootstrap, Estimate, Measure, bootstrap_estimate
 from finegold.version import __version__
 
@@ -45,7 +45,7 @@ def score_folder(out: Path, bootstrap: Bootstrap) -> dict[str, Any]:
         },
         "lmms_eval": kept_lmms_results(out),
     }
-    write_json(out / RESULTS, results)
+    write_sealed(out / RESULTS, results)
     write_text(out / "results.md", _markdown(results))
     return results
 

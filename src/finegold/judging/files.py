@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from finegold.errors import DataError
+from finegold.run import broken_seal
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,11 @@ def read_json_lines(path: Path, *, skip_damaged: bool = False) -> Iterator[tuple
             if skip_damaged:
                 continue
             raise DataError(f"{place} is not JSON: expected one object a line") from None
+        if broken_seal(record):
+            raise DataError(
+                f"{place} is damaged, since its content does not fit its hash: make the file again, or run "
+                f"`finegold check {path.parent} --repair`, which removes the line"
+            )
         if not isinstance(record, dict):
             raise DataError(f"{place} holds {type(record).__name__} instead of an object")
         yield place, record

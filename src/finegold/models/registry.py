@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from finegold.models.base import Model, Sampling
+from finegold.run import listed_files_are_there, read_sealed
 
 if TYPE_CHECKING:
     from finegold.llm import Session
     from finegold.models.prefix.storage import Parts
 
+SUMMARY = "tuning.json"
+"""What `finegold tune` writes beside a model: how it was trained, and the hashes of its weights."""
 CONSTANT, SPELLING_RULE, ENDPOINT = "constant:", "spelling-rule", "endpoint:"
 
 
@@ -68,6 +71,7 @@ def load_model(
 
     Raises:
         ConfigError: If the settings of an endpoint are missing, or parts do not go with the model.
+        RunError: If the weights of a tuned folder do not fit their hashes.
     """
     from finegold.models.prefix.storage import Parts, check_parts, is_prefix_name
 
@@ -79,6 +83,9 @@ def load_model(
         from finegold.models.endpoint import EndpointModel
 
         return EndpointModel(name, name.removeprefix(ENDPOINT), (session or session_from)())
+    record = Path(name) / SUMMARY
+    if record.is_file():
+        listed_files_are_there(record, read_sealed(record))
     if is_prefix_name(name):
         from finegold.models.prefix.model import PrefixModel
 

@@ -8,11 +8,21 @@ from finegold.run.lines import LineFile, read_sealed_lines, replace_lines, seale
 from finegold.run.lock import folder_lock, lock_beside
 from finegold.run.progress import progress
 from finegold.run.records import from_json, read_record, to_json, write_record
-from finegold.run.seal import broken_seal, damaged, read_sealed, seal, write_sealed
+from finegold.run.seal import (
+    FILES,
+    broken_seal,
+    damaged,
+    file_list,
+    listed_files_are_there,
+    read_sealed,
+    seal,
+    write_sealed,
+)
 from finegold.run.steps import Columns, Parts, fill, fill_once
-from finegold.run.tables import PART_ROWS, PartTable
+from finegold.run.tables import PART_ROWS, PartTable, write_parquet
 
 __all__ = [
+    "FILES",
     "PART_ROWS",
     "ROWS",
     "Columns",
@@ -27,6 +37,7 @@ __all__ = [
     "check_folder",
     "damaged",
     "file_hashes",
+    "file_list",
     "file_sha256",
     "fill",
     "fill_once",
@@ -34,6 +45,7 @@ __all__ = [
     "folder_lock",
     "from_json",
     "hidden_beside",
+    "listed_files_are_there",
     "lock_beside",
     "progress",
     "read_record",
@@ -47,6 +59,7 @@ __all__ = [
     "unique_name",
     "write_bytes",
     "write_json",
+    "write_parquet",
     "write_record",
     "write_sealed",
     "write_text",

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from finegold.errors import RunError
 from finegold.run.fingerprint import file_sha256
+from finegold.run.hashed_array import has_hash
 from finegold.run.lines import parse_sealed_line, replace_lines
 from finegold.run.seal import FILES, SEAL, broken_seal
 from finegold.run.tables import DONE, HASHES, STEP, PartTable
@@ -129,6 +130,14 @@ def _check_file(path: Path, found: FolderCheck) -> None:
         _check_record(path, found)
     elif name in LINE_FILES or (path.suffix == ".jsonl" and folder == "answers") or path.suffix == ".part":
         _check_lines(path, found)
+    elif path.suffix == ".npy":
+        try:
+            hashed = has_hash(path)
+        except (OSError, ValueError, EOFError) as error:
+            found.damages.append(Damage(path, str(error), (path,)))
+            return
+        found.hashed += hashed
+        found.unhashed += not hashed
     elif folder == "selectors" and _NAMED_BY_HASH.fullmatch(name):
         found.hashed += 1
         if not file_sha256(path).startswith(path.stem):

@@ -23,13 +23,14 @@ _guard = threading.Lock()
 
 
 @contextmanager
-def locked(path: Path, what: Path, advice: str) -> Iterator[None]:
+def locked(path: Path, what: Path, advice: str, *, wait: bool = False) -> Iterator[None]:
     """Hold a lock during the block; a process that holds it already goes on.
 
     Args:
         path: The lock's own file; made, and removed at the end.
         what: What is written to, for the message.
         advice: What the second process can do besides waiting: "give --run another folder".
+        wait: Whether to wait for the other process, where it holds the lock for a moment only.
 
     Raises:
         RunError: If another process holds it; names the process, its computer and its command.
@@ -38,7 +39,7 @@ def locked(path: Path, what: Path, advice: str) -> Iterator[None]:
     with _guard:
         first = not _held.get(path)
         if first:
-            file = _acquire(path, what, advice)
+            file = _acquire(path, what, advice, wait=wait)
         _held[path] = _held.get(path, 0) + 1
     try:
         yield
@@ -54,10 +55,10 @@ def locked(path: Path, what: Path, advice: str) -> Iterator[None]:
                     os.close(file)
 
 
-def folder_lock(folder: Path, advice: str) -> AbstractContextManager[None]:
+def folder_lock(folder: Path, advice: str, *, wait: bool = False) -> AbstractContextManager[None]:
     """The lock of a folder, which is made if it is not there; see `locked`."""
     folder.mkdir(parents=True, exist_ok=True)
-    return locked(folder / ".lock", folder, advice)
+    return locked(folder / ".lock", folder, advice, wait=wait)
 
 
 def lock_beside(target: Path, advice: str) -> AbstractContextManager[None]:
@@ -67,7 +68,7 @@ def lock_beside(target: Path, advice: str) -> AbstractContextManager[None]:
     return locked(hidden_beside(target, "lock"), target, advice)
 
 
-def _acquire(path: Path, what: Path, advice: str) -> int | None:
+def _acquire(path: Path, what: Path, advice: str, *, wait: bool) -> int | None:
     try:
         import fcntl
     except ImportError:  # no such lock on Windows
@@ -75,7 +76,7 @@ def _acquire(path: Path, what: Path, advice: str) -> int | None:
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = _owner(file)
             os.close(file)

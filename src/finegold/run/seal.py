@@ -9,13 +9,13 @@ written by an earlier finegold, or by hand, and is read as it is.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from finegold.errors import RunError
 from finegold.run.atomic import write_json
-from finegold.run.fingerprint import canonical_json
+from finegold.run.fingerprint import canonical_json, file_sha256
 
 SEAL = "sha256"
 FILES = "files"
@@ -61,6 +61,40 @@ def read_sealed(path: Path) -> dict[str, Any]:
         raise damaged(path, f"it holds {type(value).__name__} in place of an object")
     value.pop(SEAL, None)
     return value
+
+
+def file_list(folder: Path, *, skip: Collection[str] = ()) -> dict[str, str]:
+    """The hashes of all files below a folder, for `FILES` of a record in it; hidden files do not count.
+
+    Args:
+        folder: The folder.
+        skip: Paths that are not listed, such as the record's own name.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    names = {path.relative_to(folder).as_posix(): path for path in files}
+    return {name: file_sha256(path) for name, path in names.items() if name not in skip}
+
+
+def listed_files_are_there(record: Path, value: Mapping[str, Any]) -> bool:
+    """Whether the files that a record lists are there; each is compared with its hash, once a process.
+
+    Raises:
+        RunError: If one does not fit.
+    """
+    for name, digest in (value.get(FILES) or {}).items():
+        path = record.parent / name
+        if not path.is_file():
+            return False
+        found = path.stat()
+        state = (str(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns, str(digest))
+        if state not in _compared:
+            if file_sha256(path) != digest:
+                raise damaged(path, "its content does not fit its hash")
+            _compared.add(state)
+    return True
+
+
+_compared: set[tuple[str, int, int, int, str]] = set()
 
 
 def damaged(path: Path, why: str) -> RunError:

@@ -30,6 +30,14 @@ PART_ROWS = 256
 STEP, DONE, HASHES = "step.json", "done.json", "parts.sha256"
 
 
+def write_parquet(table: pa.Table, path: Path) -> str:
+    """Write a Parquet file with a checksum in each page; returns the sha256 of the file."""
+    # Through a file of Python's own, since the name need not be UTF-8.
+    with path.open("wb") as file:
+        pq.write_table(table, file, write_page_checksum=True)
+    return file_sha256(path)
+
+
 class PartTable:
     """A folder of `part-*.parquet` files with what they depend on and their hashes.
 
@@ -79,10 +87,7 @@ class PartTable:
             table = pa.table({name: table[name] for name in self.schema.names}, schema=self.schema)
         path = self.part_path(part)
         with atomic_path(path) as temporary:
-            pq.write_table(
-                table.select(self.schema.names).cast(self.schema), temporary, write_page_checksum=True
-            )
-            digest = file_sha256(temporary)
+            digest = write_parquet(table.select(self.schema.names).cast(self.schema), temporary)
             with LineFile(self.folder / HASHES) as file:
                 file.write(f"{digest}  {path.name}\n".encode())
         self.hashes.setdefault(path.name, set()).add(digest)
@@ -198,8 +203,9 @@ class PartTable:
             known = self.hashes.get(path.name)
             if known and hashlib.sha256(data).hexdigest() not in known:
                 raise damaged(path, "its content does not fit its hash")
+            # With the hash of the whole file the checksums of its pages would be computed in vain.
             return pq.read_table(
-                pa.BufferReader(data), columns=columns and list(columns), page_checksum_verification=True
+                pa.BufferReader(data), columns=columns and list(columns), page_checksum_verification=not known
             )
         except (pa.ArrowException, OSError, KeyError) as error:
             raise damaged(path, str(error)) from error

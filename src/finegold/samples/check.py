@@ -62,14 +62,23 @@ def check(row: Row) -> Checked:
 
 
 def file_stamp(path: Path | None) -> str:
-    """A mark that changes with a file: `SIZE:MTIME_NS`; `-` for a missing file, empty for no path."""
+    """A mark that changes with a file: `SIZE:MTIME_NS:CTIME_NS`; `-` for a missing file, empty for no path.
+
+    The last time cannot be set by programs, so it also tells a file that was replaced by one of equal size
+    and time. It changes with rights and hard links too: see `content_may_be_equal`.
+    """
     if path is None:
         return ""
     try:
         found = os.stat(path)  # noqa: PTH116 - once an image, and half the time of pathlib
     except (OSError, ValueError):
         return "-"
-    return f"{found.st_size}:{found.st_mtime_ns}"
+    return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
+
+
+def content_may_be_equal(one: str, other: str) -> bool:
+    """Whether two different stamps agree in size and time of change, so that only a hash can tell."""
+    return "-" not in (one, other) and one.split(":")[:2] == other.split(":")[:2]
 
 
 def content_hash(sample: Sample, images: list[ImageFacts]) -> str:

@@ -2,10 +2,10 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from itertools import count, groupby, islice
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from finegold.engines.threads import map_ordered
 from finegold.errors import DataError
 from finegold.run import PART_ROWS, Parts, PartTable, RunFolder, fill, fingerprint
-from finegold.samples.check import Checked, Repeats, check, file_stamp
+from finegold.samples.check import Checked, Repeats, check, content_may_be_equal, file_stamp
 from finegold.samples.dataset import Dataset
 from finegold.samples.images import DEFAULT_LIMITS
 from finegold.samples.sample import Sample
@@ -62,10 +62,11 @@ def ingest(
 ) -> PartTable:
     """Check every row and write the samples table of `SCHEMA`, or find that an earlier one is still valid.
 
-    A table is valid if the data files have the same size and time, and the image files too: both are checked
-    each time. From the first part with a changed image on, the parts are made anew, since which of two equal
-    rows is the later one may have changed. Images behind addresses are not checked again. The images are
-    checked in `workers` threads, by default one for each core.
+    A table is valid if the data files have the same size and times, and the image files too: both are checked
+    each time. An image of which only the last change of status differs, as after a hard link, is hashed
+    again. From the first part with a changed image on, the parts are made anew, since which of two equal rows
+    is the later one may have changed. Images behind addresses are not checked again. The images are checked
+    in `workers` threads, by default one for each core.
 
     Raises:
         DataError: If `strict` and a row is bad, or the dataset cannot be read on.
@@ -77,8 +78,7 @@ def ingest(
         "kinds": fingerprint(dataset.kinds.content()),
     }
     table = run.table("samples", "ingest", parameters, SCHEMA)
-    repeats = Repeats()
-    kept = _kept_parts(table, dataset, repeats, strict)
+    kept, repeats = _kept_parts(table, dataset, strict)
     if kept < len(table.paths()):
         _discard(table, kept)
     if table.done:
@@ -147,25 +147,73 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _kept_parts(table: PartTable, dataset: Dataset, repeats: Repeats, strict: bool) -> int:
-    """Number of leading parts that are still valid; their usable rows are added to `repeats`."""
-    columns = ["sample_id", "place", "status", "reason", "content_hash", "images", "image_stamps"]
-    paths = table.paths()
-    for part, (expected, found) in enumerate(zip(paths, table.parts(columns), strict=False)):
+_KEPT = ("row", "sample_id", "place", "status", "code", "reason", "content_hash", "images", "image_stamps")
+
+
+def _kept_parts(table: PartTable, dataset: Dataset, strict: bool) -> tuple[int, Repeats]:
+    """Number of leading parts that are still valid, and what the rows after them may repeat.
+
+    A row whose images were only touched is checked again; if its content is the same, its part stays.
+    """
+    repeats, kept = Repeats(), 0
+    touched: dict[int, int] = {}
+    for part, (path, found) in enumerate(zip(table.paths(), table.parts(_KEPT), strict=False)):
         rows = found.to_pylist()
-        same = all(
-            not stamped or file_stamp(dataset.locate(name)) == stamped
-            for row in rows
-            for name, stamped in zip(row["images"] or (), row["image_stamps"] or (), strict=True)
-        )
-        if expected != table.part_path(part) or not same:
-            return part
-        for row in rows:
-            if row["status"] == "ok":
-                repeats.add(row["sample_id"], row["content_hash"], row["place"])
-            elif strict:
-                raise _strict_error(row["place"], row["sample_id"], row["reason"])
-    return len(paths)
+        changes = [_change(dataset, row) for row in rows]
+        if path != table.part_path(part) or "changed" in changes:
+            break
+        touched |= {
+            row["row"]: part for row, change in zip(rows, changes, strict=True) if change == "touched"
+        }
+        _note(rows, repeats, strict)
+        kept = part + 1
+    stamps = {}
+    for checked in map_ordered(check, dataset.rows_at(touched)):
+        row, part = checked.row, touched[checked.row.index]
+        if part < kept and not _same_content(table.part(part, _KEPT), checked):
+            kept, repeats = part, Repeats()
+            for earlier in range(kept):
+                _note(table.part(earlier, _KEPT).to_pylist(), repeats, strict)
+        stamps[row.index] = list(checked.stamps)
+    for part in sorted(set(touched.values())):
+        if part < kept:
+            _renew_stamps(table, part, stamps)
+    return kept, repeats
+
+
+def _change(dataset: Dataset, row: dict[str, Any]) -> Literal["none", "touched", "changed"]:
+    """What became of a row's image files since they were checked."""
+    change: Literal["none", "touched"] = "none"
+    for name, stamped in zip(row["images"] or (), row["image_stamps"] or (), strict=True):
+        if stamped and (now := file_stamp(dataset.locate(name))) != stamped:
+            if not content_may_be_equal(now, stamped):
+                return "changed"
+            change = "touched"
+    return change
+
+
+def _note(rows: list[dict[str, Any]], repeats: Repeats, strict: bool) -> None:
+    for row in rows:
+        if row["status"] == "ok":
+            repeats.add(row["sample_id"], row["content_hash"], row["place"])
+        elif strict:
+            raise _strict_error(row["place"], row["sample_id"], row["reason"])
+
+
+def _same_content(part: pa.Table, checked: Checked) -> bool:
+    """Whether a row is as its part says: its content, or that it could not be used for the same reason."""
+    kept = part.filter(pc.equal(part["row"], checked.row.index)).to_pylist()[0]
+    if kept["content_hash"] is not None or checked.content_hash is not None:
+        return bool(kept["content_hash"] == checked.content_hash)
+    return checked.exclusion is not None and kept["reason"] == _printable(checked.exclusion.reason)
+
+
+def _renew_stamps(table: PartTable, part: int, stamps: Mapping[int, list[str]]) -> None:
+    """Write a part again with the stamps that some of its rows have now."""
+    rows = table.part(part)
+    old = zip(rows["row"].to_pylist(), rows["image_stamps"].to_pylist(), strict=True)
+    column = pa.array([stamps.get(row, stamped) for row, stamped in old], SCHEMA.field("image_stamps").type)
+    table.write(part, rows.set_column(rows.column_names.index("image_stamps"), "image_stamps", column))
 
 
 def _discard(table: PartTable, first: int) -> None:

@@ -2,13 +2,15 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import Field, fields, is_dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, FinegoldError
 from finegold.registry import Registry
 from finegold.scorers.base import Context, Scorer
 
@@ -36,14 +38,33 @@ def scorer_class(name: str) -> type[Scorer]:
     module, colon, attribute = name.partition(":")
     if not colon:
         return SCORERS.get(name)
-    # At the end, so that a file in the current folder never stands in for an installed module.
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))
     try:
-        found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"the scorer '{name}' cannot be imported ({error}): give module:Class") from error
+        with _current_folder_for(module):
+            found = getattr(import_module(module), attribute)
+    except FinegoldError:
+        raise
+    except Exception as error:
+        why = error if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: {error}"
+        raise ConfigError(f"the scorer '{name}' cannot be imported ({why}): give module:Class") from error
     return _check(name, found)
+
+
+@contextmanager
+def _current_folder_for(module: str) -> Iterator[None]:
+    """Let a module that is installed nowhere come from the current folder, which may hold untrusted data.
+
+    The folder is searched last, and during the import of that module only. So no file in it stands in for an
+    installed package, nor later for one that is not installed.
+    """
+    here = str(Path.cwd())
+    before = list(sys.path)
+    sys.path[:] = [place for place in before if place and Path(place) != Path(here)]
+    try:
+        if find_spec(module.partition(".")[0]) is None:
+            sys.path.append(here)
+        yield
+    finally:
+        sys.path[:] = before
 
 
 def scorer_label(name: str) -> tuple[str, str]:

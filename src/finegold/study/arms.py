@@ -5,11 +5,18 @@ from pathlib import Path
 
 from finegold.engines import map_ordered
 from finegold.errors import BudgetError, ConfigError
-from finegold.run import fingerprint, write_json, write_text
+from finegold.run import (
+    FILES,
+    file_sha256,
+    fingerprint,
+    listed_files_are_there,
+    read_sealed,
+    write_sealed,
+    write_text,
+)
 from finegold.samples import ImageRef
 from finegold.samples.exclusions import ImageError
 from finegold.samples.images import image_sha256
-from finegold.samples.json_text import read_json
 from finegold.selection.manifest import MANIFEST, manifest_text
 from finegold.selection.preset import find_preset
 from finegold.study.folder import StudyFolder
@@ -102,23 +109,29 @@ class StudyRows:
         ids, content = rows["sample_id"].to_pylist(), rows["content_hash"].to_pylist()
         name = fingerprint({"ids": ids, "content": content, "dataset": self._source.to_json()})
         out = self._folder.path / "subsets" / name
-        if not (out / MANIFEST).exists():
+        if not _is_whole(out):
             dataset = self.run.dataset
             with output_folder(out, subset_names(dataset)) as filling:
                 written = dataset.write(filling, rows["row"].to_pylist(), link=True)
                 places = {"data": written.data, "images": written.images}
-                write_json(
-                    filling / PLACES,
-                    {key: path and str(path.relative_to(filling)) for key, path in places.items()},
-                )
+                named = {key: path and str(path.relative_to(filling)) for key, path in places.items()}
+                hashed = {} if written.data.is_dir() else {written.data.name: file_sha256(written.data)}
+                write_sealed(filling / PLACES, {**named, FILES: hashed})
                 write_text(filling / MANIFEST, manifest_text(selection.manifest))
-        where = read_json(out / PLACES)
+        where = read_sealed(out / PLACES)
         return Subset(name, tuple(ids), out / where["data"], where["images"] and out / where["images"])
 
     def image_hashes(self) -> set[str]:
         """Hex sha256 of the image files of all rows that can be read, usable or not."""
         refs = (ref for row in self.run.dataset.rows() if row.sample for ref in row.sample.images if ref.path)
         return set(map_ordered(_file_hash, refs)) - {""}
+
+
+def _is_whole(out: Path) -> bool:
+    """Whether a subset was written; raises RunError if its rows do not fit their hash."""
+    if not (out / MANIFEST).exists() or not (out / PLACES).exists():
+        return False
+    return listed_files_are_there(out / PLACES, read_sealed(out / PLACES))
 
 
 def _file_hash(ref: ImageRef) -> str:

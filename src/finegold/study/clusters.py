@@ -1,6 +1,5 @@
 """Where an arm gains: the evaluation's images by the cluster of the pool that they are nearest to."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from finegold.encoders import load_encoder
 from finegold.evaluation.task import Item
 from finegold.report.study.findings import Gain
-from finegold.run import fingerprint, write_json
+from finegold.run import fingerprint, read_sealed, write_sealed
 from finegold.samples.images import decode
 from finegold.selection.pickers.edges import unit_rows
 from finegold.selection.table import gather
@@ -43,7 +42,7 @@ def nearest_clusters(
     depends = {"clusters": computed.clusters.table.fingerprint, "images": names}
     path = folder / "clusters" / f"{fingerprint(depends)}.json"
     if path.exists():
-        return {name: int(cluster) for name, cluster in json.loads(path.read_text("utf-8")).items()}
+        return {name: int(cluster) for name, cluster in read_sealed(path).items()}
     everything = gather(pool.run.rows().table, {}, computed.clusters, computed.embeddings)
     assert everything.labels is not None
     assert everything.embeddings is not None
@@ -59,7 +58,7 @@ def nearest_clusters(
         inputs = [model.preprocess(decode(refs[name])) for name in part]
         near = numbers[(unit_rows(model.encode_images(inputs)) @ means.T).argmax(axis=1)]
         found |= dict(zip(part, near.tolist(), strict=True))
-    write_json(path, found)
+    write_sealed(path, found)
     return found
 
 

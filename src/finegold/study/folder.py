@@ -14,13 +14,12 @@ OUT/
 Several studies may share a folder: what one has trained the next finds there.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from finegold.errors import RunError
-from finegold.run import RunFolder, write_json
+from finegold.run import FILES, RunFolder, file_list, listed_files_are_there, read_sealed, write_sealed
 
 DONE = "done.json"
 
@@ -55,14 +54,21 @@ class StudyFolder:
 
 
 def finish(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Mark a folder as whole, with what is known about it."""
-    write_json(folder / DONE, dict(facts))
+    """Mark a folder as whole, with what is known about it and the hashes of its files."""
+    write_sealed(folder / DONE, {**facts, FILES: file_list(folder, skip={DONE})})
 
 
 def finished(folder: Path) -> dict[str, Any] | None:
-    """What `finish` wrote; None if the folder is not whole."""
+    """What `finish` wrote; None if the folder is not whole, or a file of it was deleted.
+
+    Raises:
+        RunError: If the record or a file does not fit its hash.
+    """
     try:
-        facts: dict[str, Any] = json.loads((folder / DONE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        facts = read_sealed(folder / DONE)
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    if not listed_files_are_there(folder / DONE, facts):
+        return None
+    facts.pop(FILES, None)
     return facts

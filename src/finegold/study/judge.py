@@ -1,6 +1,5 @@
 """Every arm judged against the baseline, first seeds, in both orders."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from finegold.judging import (
 )
 from finegold.llm import Session, model_from, session_from
 from finegold.report.study.findings import Example
+from finegold.run import read_sealed_lines
 from finegold.study.examples import judged_examples
 from finegold.study.folder import StudyFolder
 from finegold.study.prepare import Prepared
@@ -107,8 +107,9 @@ def _answers(where: Path, task: str, questions: list[JudgeQuestion], arm: str) -
 def _words(audit: Path) -> dict[str, str]:
     """The judge's last reply to each question with the first answer shown first."""
     found: dict[str, str] = {}
-    for line in audit.read_text("utf-8").splitlines():
-        record = json.loads(line)
+    for _, record in read_sealed_lines(audit):
+        if record is None:
+            continue
         if record.get("order") == "ab" and "reply" in record:
             found[str(record["question_id"])] = record["reply"]
     return found

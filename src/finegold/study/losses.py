@@ -1,6 +1,5 @@
 """How likely the true captions of held-out images are, with their own image and with another one."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,10 @@ import numpy as np
 from PIL import Image
 
 from finegold.arrays import Floats
-from finegold.errors import RunError
 from finegold.evaluation.task import find_tasks
 from finegold.models import Model
 from finegold.offline.captioner import DETAIL_INSTRUCTIONS
-from finegold.run import write_json
+from finegold.run import damaged, read_sealed, write_sealed
 from finegold.samples import ImageRef
 from finegold.samples.images import decode
 from finegold.study.task_items import TaskSpec
@@ -58,7 +56,7 @@ def write_losses(where: Path, model: Model, spec: TaskSpec) -> None:
             [float(sum(one)), float(sum(other)), float(len(one))]
             for one, other in zip(right, wrong, strict=True)
         ]
-    write_json(where / FILE, {"images": [image.name for image in images], **found})
+    write_sealed(where / FILE, {"images": [image.name for image in images], **found})
 
 
 class _Decoded(Sequence[Image.Image]):
@@ -84,7 +82,7 @@ def read_losses(where: Path) -> tuple[list[str], dict[str, Floats]] | None:
     if not path.exists():
         return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_sealed(path)
         return found["images"], {kind: np.array(found[kind]) for kind in KINDS}
-    except (ValueError, KeyError, TypeError):
-        raise RunError(f"{path} is damaged: remove it and its done.json, and run the study again") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged(path, f"it holds no losses: {error}") from None

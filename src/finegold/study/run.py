@@ -12,7 +12,7 @@ from finegold.evaluation.notes import Fitted, fitted_with
 from finegold.evaluation.task import find_tasks
 from finegold.report.study.findings import ArmResult, Example, Findings, Gain
 from finegold.report.study.page import write_findings
-from finegold.run import progress, write_json
+from finegold.run import progress, write_sealed
 from finegold.selection.learned import MeasuredSubset, write_pairs
 from finegold.study.arms import ArmRuns
 from finegold.study.clusters import gains, nearest_clusters
@@ -84,7 +84,7 @@ def run_missing(folder: StudyFolder, study: Study, prepared: Prepared, pool: Wor
         ]
         for one in prepared.runs
     }
-    write_json(folder.results(study.name) / "runs.json", listing)
+    write_sealed(folder.results(study.name) / "runs.json", listing)
 
 
 def collect_findings(

@@ -1,6 +1,5 @@
 """Progress of a training: a JSONL log, a line on the terminal, and trackers."""
 
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +9,7 @@ from typing import Any
 
 from finegold.errors import ConfigError
 from finegold.extras import require
-from finegold.run import write_text
+from finegold.run import LineFile, damaged, read_sealed_lines, replace_lines, sealed_line
 from finegold.tuning.recipe import Recipe
 
 LOG = "log.jsonl"
@@ -43,17 +42,15 @@ class Monitor(ExitStack):
         if sys.stderr.isatty():
             self.callback(print, file=sys.stderr)
         self._trackers = [_tracker(name, out, self) for name in trackers]
-        kept = [json.dumps(line) + "\n" for line in read_log(out) if line["step"] < done]
-        write_text(out / LOG, "".join(kept))
-        self._file = self.enter_context((out / LOG).open("a", encoding="utf-8"))
+        replace_lines(out / LOG, (sealed_line(line) for line in read_log(out) if line["step"] < done))
+        self._file = self.enter_context(LineFile(out / LOG))
 
     def step(self, step: int, loss: float, rate: float) -> None:
         """Note a 0-based step, its loss (nats a token) and its learning rate."""
         last = step == self._steps - 1
         if self._quiet or not (last or step % self._every == 0):
             return
-        self._file.write(json.dumps({"step": step, "loss": loss, "rate": rate}) + "\n")
-        self._file.flush()
+        self._file.write(sealed_line({"step": step, "loss": loss, "rate": rate}))
         for log in self._trackers:
             log(step, {"loss": loss, "rate": rate})
         now = time.perf_counter()
@@ -71,15 +68,16 @@ class Monitor(ExitStack):
 
 
 def read_log(out: Path) -> list[dict[str, Any]]:
-    """Lines of a run's log, up to one that was not written to its end; none if there is no log."""
+    """Lines of a run's log, up to one that was not written to its end; none if there is no log.
+
+    Raises:
+        RunError: If a line is damaged.
+    """
     lines: list[dict[str, Any]] = []
-    if not (out / LOG).is_file():
-        return lines
-    for line in (out / LOG).read_text(encoding="utf-8").splitlines():
-        try:
-            lines.append(json.loads(line))
-        except ValueError:
-            break
+    for number, line in read_sealed_lines(out / LOG) if (out / LOG).is_file() else ():
+        if line is None or not {"step", "loss"} <= line.keys():
+            raise damaged(out / LOG, f"line {number} does not fit its hash")
+        lines.append(line)
     return lines
 
 

@@ -3,9 +3,10 @@
 A checkpoint is one safetensors file, written whole or not at all; reading it runs no code.
 """
 
+import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from finegold.models.crop import random_crop
 from finegold.models.prefix.features import FeatureCache
 from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.template import encode_prompt
-from finegold.run import atomic_path, fingerprint
+from finegold.run import atomic_path, canonical_json, fingerprint
 from finegold.samples.images import decode
 from finegold.tuning.monitor import Monitor
 from finegold.tuning.recipe import Recipe
@@ -162,8 +163,20 @@ def save_checkpoint(
         for key, value in optimizer.state.get(parameter, {}).items():
             tensors[f"{key}/{name}"] = torch.as_tensor(value).detach().cpu().contiguous()
     metadata = {"step": str(step), "identity": identity, "scaler": json.dumps(scaler.state_dict())}
+    metadata["sha256"] = _checkpoint_hash(metadata, tensors)
     with atomic_path(folder / CHECKPOINT) as temporary:
         save_file(tensors, temporary, metadata=metadata)
+
+
+def _checkpoint_hash(metadata: Mapping[str, str], tensors: "Mapping[str, torch.Tensor]") -> str:
+    import torch
+
+    digest = hashlib.sha256(canonical_json(metadata).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def load_checkpoint(
@@ -186,6 +199,11 @@ def load_checkpoint(
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no mapping
     except Exception as error:
         raise RunError(f"the checkpoint {path} cannot be read ({error}): delete it to start again") from None
+    known = metadata.pop("sha256", None)
+    if known is not None and known != _checkpoint_hash(metadata, tensors):
+        raise RunError(
+            f"the checkpoint {path} is damaged (its content does not fit its hash): delete it to start again"
+        )
     if metadata.get("identity") != identity:
         raise RunError(
             f"the checkpoint in {folder} belongs to a run with other rows, model or recipe: "

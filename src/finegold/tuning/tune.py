@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from PIL import Image
@@ -22,16 +23,17 @@ from finegold.models.prefix.storage import (
     load_network,
     save_network,
 )
-from finegold.run import cache_folder, progress, write_json
+from finegold.models.registry import SUMMARY
+from finegold.run import FILES, cache_folder, file_list, folder_lock, progress, write_sealed
 from finegold.samples import Dataset, ImageRef, open_dataset
 from finegold.samples.images import Decoding, decode
 from finegold.tuning.monitor import read_log
 from finegold.tuning.recipe import Recipe, default_recipe, load_recipe
 from finegold.tuning.rows import TuningRow, read_tuning_rows
 from finegold.tuning.steps import Processes, join_processes
-from finegold.tuning.trainer import train_prefix
+from finegold.tuning.trainer import CHECKPOINT, train_prefix
 
-SUMMARY = "tuning.json"
+WEIGHTS = frozenset({".safetensors", ".bin", ".pth"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +117,29 @@ def tune(
     if target.exists() and not target.is_dir():
         raise ConfigError(f"--out {target} is a file: name a folder")
     require("torch", extra="models" if kind == "prefix" else "tune", why="tuning a model")
-    if kind == "huggingface":
+    processes = join_processes(resolve_device(only_gpu(device) if kind == "huggingface" else device))
+    # Of several processes that train together the first one writes.
+    alone = folder_lock(target, "give --out another folder") if processes.index == 0 else nullcontext()
+    with alone:
+        return _tune(dataset, model, plan, target, parts, processes, cache, trackers)
+
+
+def _tune(
+    dataset: Dataset,
+    model: str,
+    plan: Recipe,
+    target: Path,
+    parts: Parts | None,
+    processes: Processes,
+    cache: str | Path | None,
+    trackers: Sequence[str],
+) -> TuneResult:
+    if plan.kind == "huggingface":
         from finegold.tuning.huggingface import tune_huggingface
 
-        processes = join_processes(resolve_device(only_gpu(device)))
         rows, done, seconds = tune_huggingface(dataset, located(model), plan, target, processes, trackers)
         cut = 0
     else:
-        processes = join_processes(resolve_device(device))
         folder = Path(cache) if cache else cache_folder()
         read, done, seconds = _tune_prefix(dataset, model, plan, target, parts, processes, folder, trackers)
         rows, cut = len(read), sum(row.cut for row in read)
@@ -132,8 +149,16 @@ def tune(
     result = TuneResult(target, rows, cut, plan.steps, done, seconds, first, last)
     if processes.index == 0:
         facts = {key: value for key, value in asdict(result).items() if key != "out"}
-        write_json(target / SUMMARY, {"model": model, "recipe": plan.model_dump(mode="json"), **facts})
+        files = {name: digest for name, digest in file_list(target).items() if _is_weights(name)}
+        plain = {"model": model, "recipe": plan.model_dump(mode="json"), **facts, FILES: files}
+        write_sealed(target / SUMMARY, plain)
     return result
+
+
+def _is_weights(name: str) -> bool:
+    """Whether a file of a tuned folder belongs to the model, and not to a checkpoint."""
+    path = PurePosixPath(name)
+    return path.suffix in WEIGHTS and path.name != CHECKPOINT and path.parts[0] != "trainer"
 
 
 def _tune_prefix(

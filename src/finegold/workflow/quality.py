@@ -59,7 +59,7 @@ def _keep(run: RunFolder, file: Path, ending: str) -> str:
     """Keep a copy of a file, so that the selection can be made again; returns its sha256."""
     digest = file_sha256(file)
     kept = run.path / "selectors" / f"{digest[:12]}.{ending}"
-    if not kept.exists():
+    if not kept.exists() or file_sha256(kept) != digest:  # a damaged copy is made again
         with atomic_path(kept) as temporary:
             shutil.copyfile(file, temporary)
     return digest

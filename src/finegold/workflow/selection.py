@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from finegold.errors import RunError
 from finegold.report.selection.collect import write_report
-from finegold.run import PartTable, RunFolder, atomic_path, file_sha256, write_text
+from finegold.run import PartTable, RunFolder, atomic_path, write_parquet, write_text
 from finegold.samples import Dataset, WrittenSubset
 from finegold.samples.notebook import card, picture
 from finegold.selection.manifest import (
@@ -161,8 +160,7 @@ class Selection:
 
 def _write(folder: Path, selection: Selection) -> None:
     with atomic_path(folder / TABLE) as temporary:
-        pq.write_table(selection.table, temporary, write_page_checksum=True)
-        digest = file_sha256(temporary)
+        digest = write_parquet(selection.table, temporary)
     manifest = selection.manifest.model_copy(update={"files": {TABLE: digest}})
     write_text(folder / MANIFEST, manifest_text(manifest))
 

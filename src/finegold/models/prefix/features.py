@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
 from PIL import Image
 
 from finegold.errors import ModelError, RunError
 from finegold.offline import efficientnet_lite0
-from finegold.run import atomic_path, fingerprint
+from finegold.run import fingerprint
+from finegold.run.hashed_array import read_hashed_array, write_hashed_array
 from finegold.samples.images import Decoding
 
 if TYPE_CHECKING:
@@ -126,8 +126,7 @@ class FeatureCache:
             group = missing[start : start + ENCODE_BATCH]
             features = self.source.encode([image(sha256) for sha256 in group])
             for sha256, feature in zip(group, features, strict=True):
-                with atomic_path(self.path(sha256)) as temporary, temporary.open("wb") as file:
-                    np.save(file, feature.numpy(), allow_pickle=False)
+                write_hashed_array(self.path(sha256), feature.numpy())
             yield len(group)
 
     def read(self, hashes: Sequence[str]) -> "torch.Tensor":
@@ -141,7 +140,7 @@ class FeatureCache:
         found = []
         for path in map(self.path, hashes):
             try:
-                values = np.load(path, allow_pickle=False)
+                values = read_hashed_array(path)
                 if values.shape != (self.tokens, self.width):
                     raise ValueError(f"the shape is {values.shape}, expected {(self.tokens, self.width)}")
             except (OSError, ValueError, EOFError) as error:

@@ -1,6 +1,5 @@
 """The report of a selection: its page, with what the run folder and the dataset add."""
 
-import json
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -19,7 +18,7 @@ from finegold.report.judge import judgement_section
 from finegold.report.selection.layout import layout
 from finegold.report.selection.page import render_report
 from finegold.report.selection.sections import RowContent, Section, comparison_section
-from finegold.run import Columns, PartTable, RunFolder, fill_once
+from finegold.run import Columns, PartTable, RunFolder, fill_once, read_sealed
 from finegold.samples import Dataset, Row
 from finegold.samples.exclusions import ImageError
 from finegold.samples.images import decode
@@ -108,7 +107,7 @@ def _comparisons(run: RunFolder, manifest: Manifest) -> Iterator[Section]:
 
 def _read_comparison(path: Path) -> PresetComparison:
     try:
-        return PresetComparison.from_json(json.loads(path.read_text(encoding="utf-8")))
+        return PresetComparison.from_json(read_sealed(path))
     except (OSError, ValueError, KeyError, TypeError, DataError) as error:
         raise DataError(f"the comparison {path} cannot be read ({error}): remove it") from error
 
