@@ -69,6 +69,14 @@ class Answer:
             record["problem"] = {"code": self.problem.code, "reason": self.problem.reason}
         return sealed_line(record)
 
+    def is_well_formed(self) -> bool:
+        """Whether every member has its type, as in a file that finegold wrote."""
+        texts = (self.id, self.image, self.category, self.prompt, *self.references, *self.choices)
+        whole = self.answer is not None or self.problem is not None
+        problem = self.problem is None or isinstance(self.problem.code, str)
+        optional = isinstance(self.answer, str | None) and isinstance(self.image_sha256, str | None)
+        return whole and problem and optional and all(isinstance(text, str) for text in texts)
+
     def answers(self, item: Item, prompt: str) -> bool:
         """Whether this is an answer to the item and prompt as they are now."""
         return replace(self, answer="", problem=None, image_sha256=None) == Answer.of(item, prompt, "")
@@ -136,7 +144,14 @@ def read_settings(out: Path) -> dict[str, dict[str, Any]]:
     Raises:
         RunError: If a file is damaged.
     """
-    return {path.stem: read_sealed(path) for path in sorted((out / "answers").glob("*.json"))}
+    found = {path.stem: read_sealed(path) for path in sorted((out / "answers").glob("*.json"))}
+    for name, one in found.items():
+        model, items = one.get("model"), one.get("items")
+        named = isinstance(model, dict) and isinstance(model.get("name"), str)
+        texts = all(isinstance(one.get(key), str | None) and key in one for key in ("split", "half"))
+        if not (named and texts and type(items) is int):
+            raise damaged(out / "answers" / f"{name}.json", "it holds no settings of answers")
+    return found
 
 
 def read_answer_file(path: Path) -> list[Answer]:
@@ -155,7 +170,10 @@ def read_answer_file(path: Path) -> list[Answer]:
             if record["problem"] is not None:
                 record["problem"] = Exclusion(**record["problem"])
             lists = {key: tuple(record[key]) for key in ("references", "choices")}
-            answers.append(Answer(**record | lists))
+            answer = Answer(**record | lists)
+            if not answer.is_well_formed():
+                raise TypeError("a member has another type than finegold writes")
+            answers.append(answer)
         except (ValueError, TypeError, KeyError) as error:
             raise damaged(path, f"line {number} is no answer: {error}") from None
     return answers

@@ -1,5 +1,6 @@
 """Notes in a folder of answers: what the model's selection was fitted on, and scores of lmms-eval."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +86,23 @@ def keep_lmms_results(out: Path, path: Path) -> None:
 
 def kept_lmms_results(out: Path) -> list[dict[str, Any]]:
     """What `keep_lmms_results` kept in the folder; empty if nothing."""
-    return list(read_json(out / _LMMS)) if (out / _LMMS).exists() else []
+    path = out / _LMMS
+    if not path.exists():
+        return []
+    found = read_json(path)
+    if not isinstance(found, list) or not all(_is_score(one) for one in found):
+        raise DataError(f"{path} holds no scores of lmms-eval: remove it and give --lmms-eval again")
+    return found
+
+
+def _is_score(record: Any) -> bool:
+    """Whether a record is one that `read_lmms_results` made."""
+    if not isinstance(record, dict) or record.get("task") not in LMMS_TASKS.values():
+        return False
+    numbers = isinstance(record.get("value"), float) and isinstance(
+        record.get("standard_error"), float | None
+    )
+    return numbers and isinstance(record.get("metric"), str) and "standard_error" in record
 
 
 def read_lmms_results(path: Path) -> list[dict[str, Any]]:
@@ -102,13 +119,21 @@ def read_lmms_results(path: Path) -> list[dict[str, Any]]:
     for name, scores in (results if isinstance(results, dict) else {}).items():
         for key, value in scores.items() if name in LMMS_TASKS and isinstance(scores, dict) else ():
             metric, _, variant = key.partition(",")
-            if isinstance(value, bool) or not isinstance(value, int | float) or "_stderr" in metric:
+            if "_stderr" in metric or (number := _number(value)) is None:
                 continue
             error = scores.get(f"{metric}_stderr,{variant}")
-            record = {"task": LMMS_TASKS[name], "lmms_task": name, "metric": metric, "value": float(value)}
-            found.append(
-                record | {"standard_error": float(error) if isinstance(error, int | float) else None}
-            )
+            record = {"task": LMMS_TASKS[name], "lmms_task": name, "metric": metric, "value": number}
+            found.append(record | {"standard_error": _number(error)})
     if not found:
         raise DataError(f"{path.name} holds no lmms-eval results of {', '.join(LMMS_TASKS)}")
     return found
+
+
+def _number(value: Any) -> float | None:
+    """A finite number of JSON; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None

@@ -84,7 +84,8 @@ def read_answer_set(path: Path, questions: list[JudgeQuestion]) -> AnswerSet:
         if number in texts:
             raise DataError(f"{place} answers question_id {number} again: keep one answer a question")
         texts[number] = _text(record, place)
-        names.add(record.get("model_id"))
+        named = record.get("model_id")
+        names.add(named if isinstance(named, str) else None)
     missing = [question.id for question in questions if question.id not in texts]
     if missing:
         raise DataError(
@@ -102,7 +103,10 @@ def _contexts(path: Path) -> dict[str, str]:
         captions = [found] if isinstance(found, str) else found
         if not isinstance(captions, list) or not all(isinstance(caption, str) for caption in captions):
             raise DataError(f"{place} has no 'caption' that is a text or a list of texts")
-        boxes = [f"{box.get('category')}: {box.get('bbox')}" for box in record.get("instances") or []]
+        instances = record.get("instances") or []
+        if not isinstance(instances, list) or not all(isinstance(box, dict) for box in instances):
+            raise DataError(f"{place} has 'instances' that are no list of objects with a category and a box")
+        boxes = [f"{box.get('category')}: {box.get('bbox')}" for box in instances]
         contexts[str(record.get("image"))] = "\n".join([*captions, *boxes])
     return contexts
 

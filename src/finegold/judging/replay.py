@@ -87,8 +87,10 @@ def _verdict(order: Order, about: list[dict[str, Any]]) -> OrderVerdict:
 def _shown_answers(line: dict[str, Any]) -> list[str]:
     """The answers between their markers in the messages that were sent, for the check against echoes."""
     found = []
-    for message in line.get("messages") or []:
-        for block in str(message.get("text", "")).split("<<<ANSWER ")[1:]:
+    messages = line.get("messages")
+    for message in messages if isinstance(messages, list) else []:
+        text = message.get("text", "") if isinstance(message, dict) else ""
+        for block in str(text).split("<<<ANSWER ")[1:]:
             head, _, rest = block.partition("\n")
             marker = head.rpartition(" ")[2]
             found.append(rest.partition(f"\n{marker} END ANSWER")[0])
