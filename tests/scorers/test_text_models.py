@@ -154,7 +154,7 @@ def test_an_answer_that_spells_a_control_token_is_read_as_text(model: Any) -> No
 
 
 def test_a_missing_model_is_an_error_in_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"the language model '.*' cannot be loaded"):
+    with pytest.raises(ModelError, match=r"there is no model '.*nothing': give the path of a folder"):
         scores_of(Perplexity(model=str(tmp_path / "nothing")), samples(*TEXTS))
 
 

@@ -154,7 +154,7 @@ def test_a_wrong_preset_names_the_field(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     for line, words in (
         ("clustering = 3", "clustering"),
-        ('pick = "topp"', "no picker 'topp': give one of .*top"),
+        ('pick = "topp"', "no picker 'topp' .did you mean 'top'..: give one of .*top"),
         ("wieghts = { clip = 1 }", "wieghts"),
         ("drop = 'half'", "drop"),
         ("drop = 3", "drop is not from 0 to below 1"),
@@ -169,5 +169,7 @@ def test_a_wrong_preset_names_the_field(tmp_path: Path) -> None:
             find_preset(str(path))
     with pytest.raises(ConfigError, match="cannot be read"):
         find_preset(str(tmp_path / "gone.toml"))
-    with pytest.raises(ConfigError, match=r"no preset 'soundd': give one of .*sound.*, or a \.toml file"):
+    with pytest.raises(
+        ConfigError, match=r"no preset 'soundd' .did you mean 'sound'..: give one of .*, or a"
+    ):
         find_preset("soundd")

@@ -12,6 +12,7 @@ from finegold.cli import (
     check,
     cluster,
     compare,
+    doctor,
     evaluate,
     generate,
     inspect,
@@ -33,18 +34,22 @@ from finegold.errors import FinegoldError
 from finegold.extras import missing_extra
 from finegold.version import __version__
 
+_HELP = {"help_option_names": ["-h", "--help"]}
+
 app = typer.Typer(
     name="finegold",
     help="Choose the image-instruction rows that are worth fine-tuning a vision-language model on.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    context_settings=_HELP,
 )
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "From data to subset": (pick.pick, inspect.inspect, replay.replay, presets.presets, scorers.scorers),
     "One step on a run folder": (score.score, cluster.cluster, select.select, report.report, check.check),
     "Whether the selection helps": (compare.compare, study.study, judge.judge, reproduce.reproduce),
+    "This installation": (doctor.doctor,),
     "Models": (
         *(tune.tune, generate.generate, chat.chat),
         *(evaluate.evaluate, evaluate.compare_results, tasks.tasks),
@@ -52,7 +57,7 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
 }
 for _panel, _verbs in _PANELS.items():
     for _verb in _verbs:
-        app.command(rich_help_panel=_panel)(_verb)
+        app.command(rich_help_panel=_panel, context_settings=_HELP)(_verb)
 
 
 def _version(show: bool) -> None:

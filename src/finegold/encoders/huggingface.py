@@ -14,7 +14,7 @@ from PIL import Image
 from finegold.arrays import Vectors
 from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError, ModelError
-from finegold.extras import quiet_transformers, reading_tokenizer, require
+from finegold.extras import check_hub, quiet_transformers, reading_tokenizer, require
 from finegold.run import file_hashes
 from finegold.samples.words import split_windows
 
@@ -56,6 +56,7 @@ class HuggingFaceEncoder:
         self._dtype = (
             dtype if dtype != "auto" else "float16" if self._device.startswith("cuda") else "float32"
         )
+        check_hub(name, ("offline",))
         self._config = self._call(self._transformers.AutoConfig.from_pretrained)
         self._type = str(self._config.model_type)
         if self._type not in MODEL_TYPES:

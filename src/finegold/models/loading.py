@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finegold.errors import ModelError
-from finegold.extras import quiet_transformers, reading_tokenizer, require
+from finegold.extras import check_hub, quiet_transformers, reading_tokenizer, require
 
 if TYPE_CHECKING:
     import torch
 
 ADAPTERS = "adapter_config.json"
 """File of a folder that holds low-rank adapters and not a whole network."""
+KNOWN = ("offline", "minigpt4-7b", "offline-smollm2", "spelling-rule")
+"""Names that a misspelt one may stand for."""
 
 
 def load_processor(name: str, *, chat: bool = False) -> Any:
@@ -28,6 +30,7 @@ def load_processor(name: str, *, chat: bool = False) -> Any:
         ModelError: If the processor does not exist, or lacks the chat template.
     """
     transformers = require("transformers", extra="models", why="a vision-language model")
+    check_hub(name, KNOWN)
     try:
         with reading_tokenizer(name):
             processor = _processor_class(transformers, name).from_pretrained(name, **_local(name))

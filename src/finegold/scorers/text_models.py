@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError, ModelError
-from finegold.extras import reading_tokenizer, require
+from finegold.extras import check_hub, reading_tokenizer, require
 from finegold.offline import smollm2
 from finegold.run import file_hashes
 
@@ -95,6 +95,7 @@ def load_pretrained(
         raise ConfigError(f"'{smollm2.NAME}' has one revision and not '{revision}': give no revision")
     place = str(smollm2.smollm2_folder()) if model == smollm2.NAME else model
     device = resolve_device(device)
+    check_hub(place, (smollm2.NAME,))
     with _loading(kind, model), reading_tokenizer(model):
         tokenizer = transformers.AutoTokenizer.from_pretrained(place, revision=revision)
         network, report = getattr(transformers, _KINDS[kind][0]).from_pretrained(
@@ -116,6 +117,7 @@ def pretrained_identity(kind: str, model: str, revision: str | None) -> dict[str
     if folder.is_dir():
         return {"files": file_hashes(folder, (".safetensors", ".bin", ".json", ".txt", ".model"))}
     transformers = require("transformers", extra="models", why=f"the {kind} '{model}'")
+    check_hub(model, (smollm2.NAME,))
     with _loading(kind, model):
         config = transformers.AutoConfig.from_pretrained(model, revision=revision)
     return {"model": model, "revision": config._commit_hash}

@@ -72,7 +72,7 @@ def test_a_missing_language_model_is_one_sentence(tmp_path: Path) -> None:
     model = _model()
     model.language_model_name = str(tmp_path / "gone")
     save_network(model, tmp_path / "m", with_language_model=False, dtype=torch.float32)
-    with pytest.raises(ModelError, match=r"the language model '.*gone' cannot be loaded"):
+    with pytest.raises(ModelError, match=r"there is no model '.*gone': give the path of a folder"):
         load_network(str(tmp_path / "m"), device="cpu")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from finegold.errors import ModelError
-from finegold.extras import require
+from finegold.extras import check_hub, require
 
 if TYPE_CHECKING:
     import torch
@@ -43,6 +43,7 @@ class Blip2Features:
         transformers = require("transformers", extra="models", why="BLIP-2 features")
         torch = require("torch", extra="models", why="BLIP-2 features")
         try:
+            check_hub(path)
             self._config = transformers.AutoConfig.from_pretrained(path)
         except (OSError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError, ModelError
-from finegold.extras import quiet_transformers, reading_tokenizer, require
+from finegold.extras import check_hub, quiet_transformers, reading_tokenizer, require
 from finegold.models.base import located
 from finegold.models.prefix.blip2 import BLIP2
 from finegold.models.prefix.features import EFFICIENTNET, feature_source
@@ -276,6 +276,7 @@ def _load_language_model(name: str, dtype: Any, device: str) -> tuple[Any, Any]:
         check_sha256(Path(source) / "model.safetensors", SHA256, "the offline model")
     elif name == SMOLLM2:
         source = str(smollm2_folder())
+    check_hub(source)
     local = {"local_files_only": True} if Path(source).is_dir() else {}
     try:
         with quiet_transformers():
