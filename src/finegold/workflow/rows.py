@@ -92,7 +92,7 @@ class Rows:
         """What each of some usable rows asks, for duplicates by their images: see `question_key`."""
         found = self.table.read(["sample_id", "status", "kind", "instruction"]).to_pylist()
         keys = {
-            row["sample_id"]: question_key(row["kind"], row["instruction"])
+            row["sample_id"]: question_key(row["kind"], "\n".join(row["instruction"]))
             for row in found
             if row["status"] == "ok"
         }
