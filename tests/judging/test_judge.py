@@ -225,3 +225,43 @@ def test_it_can_be_asked_where_a_loop_runs_as_in_a_notebook(small: list[str | Pa
 
     asyncio.run(cell())
     assert read(tmp_path / "out")["overall"]["wins"] == 6
+
+
+def pictures(ask: Ask) -> int:
+    contents = [message["content"] for message in ask.body["messages"]]
+    parts = [part for content in contents if not isinstance(content, str) for part in content]
+    return sum(part["type"] == "image_url" for part in parts)
+
+
+def test_the_judge_sees_the_images_and_the_page_shows_every_question(
+    bench: list[str | Path], shared: Path, tmp_path: Path, browser: Any
+) -> None:
+    seen: list[int] = []
+
+    def looks(ask: Ask) -> Answer:
+        seen.append(pictures(ask))
+        assert "You see the image." in ask.text
+        return prefers_longer(ask)
+
+    images = shared / "data" / "llava_bench" / "wild_imgs"
+    compare(looks, *bench, "--images", images, "--out", tmp_path / "out")
+    assert seen == [1] * 120
+    assert read(tmp_path / "out")["judge"]["template"] == "judge-image/1"
+    page = browser.new_page(color_scheme="dark")
+    page.goto((tmp_path / "out" / "judge.html").as_uri())
+    assert page.locator("#questions details").count() == 60
+    first = page.locator("#questions details").first
+    assert "What is the name of this famous sight in the photo?" in first.inner_text()
+    assert first.locator("img").evaluate("image => image.complete && image.naturalWidth > 0")
+    assert first.locator("li").count() == 2
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.close()
+    light_page = browser.new_page(color_scheme="light")
+    light_page.goto((tmp_path / "out" / "judge.html").as_uri())
+    assert light_page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
+    light_page.close()
+
+
+def test_without_images_the_judge_is_told_that_it_sees_none(small: list[str | Path], tmp_path: Path) -> None:
+    server = compare(prefers_longer, *small, "--out", tmp_path / "out")
+    assert all("You do not see the image." in ask.text and not pictures(ask) for ask in server.asks)

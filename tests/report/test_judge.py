@@ -1,6 +1,7 @@
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -92,6 +93,10 @@ def test_a_file_of_the_first_version_is_read_with_the_same_numbers() -> None:
     now = json.loads(json.dumps(Judgement.from_json(before).as_json()))
     for tally in (now["overall"], now["bias"], *now["categories"].values()):
         assert [found.pop("method") for found in tally.values() if isinstance(found, dict)]
+    for tally in (now["overall"], *now["categories"].values()):
+        # What later versions compute from the same verdicts.
+        added = [tally.pop(name) for name in ("not_worse", "relative", "relative_b_first", "unrated")]
+        assert None not in added
     assert now == before
     assert now["categories"]["detail"]["win_rate"]["value"] is None
     assert "no cases" in judgement_section(Judgement.from_json(before))
@@ -102,3 +107,34 @@ def test_the_page_forbids_requests_and_scripts() -> None:
     assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'" in page
     assert "<script" not in page
     assert page.count("<style>") == 1
+
+
+def test_relative_scores_are_those_of_llava_bench() -> None:
+    """Per category 100 * mean(candidate) / mean(reference), as in LLaVA's summary, without failures."""
+    found = judgement().by_category()
+    conv, detail, complex_ = found["conv"], found["detail"], found["complex"]
+    assert conv.relative_b_first is not None
+    assert conv.relative is not None
+    assert conv.relative_b_first.value == pytest.approx(100 * 8 / 5)
+    assert conv.relative.value == pytest.approx(100 * (9 + 8) / (5 + 5))
+    assert detail.relative_b_first is not None
+    assert detail.relative_b_first.value == pytest.approx(100 * 1 / 5)
+    # One rating of `complex` failed in the order ab: it is counted, and is no number on either side.
+    assert complex_.unrated == 1
+    assert complex_.relative is not None
+    assert complex_.relative.value == pytest.approx(100 * (16 * (1 + 5) + 9) / (16 * 10 + 5))
+    whole = judgement().overall()
+    assert whole.not_worse is not None
+    assert whole.not_worse.value == pytest.approx((29 + 15) / 60)
+    assert whole.not_worse.ends is not None
+    assert "complex reasoning" in judgement_section(judgement())
+    assert "equal or better" in judgement_section(judgement())
+
+
+def test_ratings_that_all_failed_have_no_score() -> None:
+    failed = OrderVerdict("ab", None, None, "no reply", 0)
+    swapped = OrderVerdict("ba", None, None, "no reply", 0)
+    result = replace(judgement(), comparisons=(ComparedAnswers("1", "conv", 1, 1, (failed, swapped)),))
+    assert (result.overall().relative, result.overall().unrated) == (None, 2)
+    assert result.as_json()["overall"]["relative"]["value"] is None
+    assert "no ratings" in judgement_section(result)

@@ -8,7 +8,10 @@ import typer
 from finegold.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from finegold.judging import Judgement
+    from finegold.report.judge import JudgedQuestion
 
 
 @options.grouped
@@ -23,6 +26,9 @@ def judge(
     ] = None,
     context: Annotated[
         Path | None, typer.Option(help="context.jsonl: descriptions of the images for the judge.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the images: they are shown to the judge and on the page.")
     ] = None,
     replay: Annotated[
         Path | None,
@@ -58,6 +64,7 @@ def judge(
         replay_verdicts,
     )
     from finegold.llm import model_from
+    from finegold.report.judge import judged_questions
 
     if replay is not None:
         _show(replay_verdicts(replay, seed=seed), out, max_invalid)
@@ -66,19 +73,26 @@ def judge(
         raise ConfigError(
             "two files of answers and --questions are needed, or --replay with an earlier audit"
         )
-    judged = read_judge_questions(questions, context)
+    judged = read_judge_questions(questions, context, images)
     sets = (read_answer_set(a, judged), read_answer_set(b, judged))
     settings = JudgeSettings(
-        model_from(model), None if temperature < 0 else temperature, max_tokens, seed=seed
+        model_from(model),
+        None if temperature < 0 else temperature,
+        max_tokens,
+        seed=seed,
+        with_images=images is not None,
     )
     session = endpoint.session(out / "audit.jsonl")
     if show_plan:
         show_plan_lines(plan_judging(*sets, judged, session, settings).lines())
     else:
-        _show(judge_in_session(*sets, judged, session, settings), out, max_invalid)
+        found = judge_in_session(*sets, judged, session, settings)
+        _show(found, out, max_invalid, judged_questions(found, *sets, judged))
 
 
-def _show(result: "Judgement", out: Path, max_invalid: float) -> None:
+def _show(
+    result: "Judgement", out: Path, max_invalid: float, questions: "Sequence[JudgedQuestion]" = ()
+) -> None:
     from rich.console import Console
 
     from finegold.report.html import write_html
@@ -87,7 +101,7 @@ def _show(result: "Judgement", out: Path, max_invalid: float) -> None:
 
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "judge.json", result.as_json())
-    write_html(judgement_page(result), out / "judge.html")
+    write_html(judgement_page(result, questions), out / "judge.html")
     Console().print(judgement_table(result))
     invalid = result.overall().invalid
     if invalid > max_invalid * len(result.comparisons):

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from PIL import Image
@@ -16,9 +16,9 @@ from finegold.evaluation.task import DEFAULT_PROMPTS, Item, Prompt, Split, Task
 from finegold.models import Model, Sampling
 from finegold.models.crop import random_crop
 from finegold.run import LineFile, lock_beside, progress
-from finegold.samples import Exclusion, ImageRef
+from finegold.samples import Exclusion
 from finegold.samples.exclusions import ImageError
-from finegold.samples.images import Decoding, decode, image_sha256, read_bytes
+from finegold.samples.images import Decoding, by_content, decode, image_sha256
 
 T = TypeVar("T")
 
@@ -277,15 +277,6 @@ def _with_pictures(
             yield batch, [next(pictures) for _ in batch]
     finally:
         pictures.close()
-
-
-def by_content(ref: ImageRef) -> ImageRef:
-    """The same image without an extension: benchmarks such as LLaVA-Bench name PNG and WebP files `.jpg`.
-
-    Raises:
-        ImageError: If the file cannot be read.
-    """
-    return ImageRef(str(PurePath(ref.name).with_suffix("")), data=read_bytes(ref))
 
 
 def _answer(

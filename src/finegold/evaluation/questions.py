@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from finegold.errors import ConfigError, DataError, RunError
-from finegold.evaluation.answering import by_content
 from finegold.models import Model, Sampling
 from finegold.run import (
     LineFile,
@@ -23,7 +22,7 @@ from finegold.run.lines import parse_sealed_line
 from finegold.samples import Exclusion, ImageRef
 from finegold.samples.exclusions import RowError
 from finegold.samples.image_fields import RawImage
-from finegold.samples.images import check_image, decode
+from finegold.samples.images import by_content, check_image, decode
 from finegold.samples.json_text import decode_line, detect_encoding, read_lines
 from finegold.samples.roots import ImageRoot
 

@@ -8,6 +8,9 @@ from typing import Any
 
 from finegold.errors import DataError
 from finegold.run import broken_seal
+from finegold.samples import ImageRef
+from finegold.samples.image_fields import RawImage
+from finegold.samples.roots import ImageRoot
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +22,14 @@ class JudgeQuestion:
         text: The question.
         category: `conv`, `detail`, `complex`, or another word of the file; `all` if it has none.
         context: Description of the image for the judge; empty if there is no context file.
+        image: The image; None if no folder of images is given, or the question has none.
     """
 
     id: str
     text: str
     category: str
     context: str
+    image: ImageRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +45,19 @@ class AnswerSet:
     texts: dict[str, str]
 
 
-def read_judge_questions(path: Path, context: Path | None = None) -> list[JudgeQuestion]:
+def read_judge_questions(
+    path: Path, context: Path | None = None, images: Path | None = None
+) -> list[JudgeQuestion]:
     """Read questions (`question_id`, `text`, `image`, `category`) and, joined on `image`, their contexts.
 
     A context record has `image` and `caption` or `captions` (text or list); `instances` of COCO (a category
-    and a box each) are appended as lines.
+    and a box each) are appended as lines. With a folder of images each question has its image.
 
     Raises:
         DataError: If a file cannot be read, a field is missing, an id repeats, or a question has no context.
     """
     contexts = _contexts(context) if context is not None else {}
+    root = None if images is None else ImageRoot.at(images)
     questions: dict[str, JudgeQuestion] = {}
     for place, record in read_json_lines(path):
         number = _id(record, place)
@@ -63,9 +71,9 @@ def read_judge_questions(path: Path, context: Path | None = None) -> list[JudgeQ
                     f"{place} asks about image {image!r}, which {context} does not describe: add it there"
                 )
             known = contexts[image]
-        questions[number] = JudgeQuestion(
-            number, _text(record, place), str(record.get("category") or "all"), known
-        )
+        category, file = str(record.get("category") or "all"), record.get("image")
+        shown = None if root is None or file is None else root.ref(RawImage(str(file)))
+        questions[number] = JudgeQuestion(number, _text(record, place), category, known, shown)
     if not questions:
         raise DataError(f"{path} holds no questions: expected one JSON object a line")
     return list(questions.values())

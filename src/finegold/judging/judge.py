@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from finegold.judging.files import AnswerSet, JudgeQuestion
-from finegold.judging.prompt import TEMPLATE, JudgeSettings, Order, judge_requests
+from finegold.judging.prompt import TEMPLATE, TEMPLATE_IMAGE, JudgeSettings, Order, judge_requests
 from finegold.judging.result import ComparedAnswers, Judgement, OrderVerdict
 from finegold.judging.verdict import parse_verdict
 from finegold.llm import CallFailed, ChatClient, Halted, LoopThread, Plan, Session, map_bounded
@@ -63,7 +63,7 @@ async def judge(
         model=settings.model,
         answered_by=tuple(sorted(models)),
         dates=(min(days), max(days)) if days else (),
-        template=TEMPLATE,
+        template=TEMPLATE_IMAGE if settings.with_images else TEMPLATE,
         seed=settings.seed,
         comparisons=tuple(
             ComparedAnswers(

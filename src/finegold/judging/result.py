@@ -4,9 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
+import numpy as np
+
 from finegold.errors import DataError
 from finegold.judging.prompt import Order
-from finegold.statistics import Estimate, net_wins, proportion, sign_test
+from finegold.statistics import Estimate, net_wins, percentile_estimate, proportion, sign_test
+
+_RESAMPLES = 10_000
 
 Outcome = Literal["win", "tie", "lose", "invalid"]
 
@@ -79,6 +83,11 @@ class Tally:
         net: (wins - losses) / (wins + ties + losses), bootstrap interval; the literature's winning score is
             this plus 1. None without a valid question.
         p_value: Exact sign test of wins against losses; None without either.
+        not_worse: (wins + ties) / (wins + ties + losses), "equal or better", exact binomial interval; None
+            without a valid question.
+        relative: 100 times mean score of A over mean score of B, both orders; see `relative_score`.
+        relative_b_first: The same where B's answer is shown first, as LLaVA shows the reference.
+        unrated: Ratings that failed or could not be read, of two for each question; they have no number.
     """
 
     wins: int
@@ -88,6 +97,10 @@ class Tally:
     win_rate: Estimate | None
     net: Estimate | None
     p_value: float | None
+    not_worse: Estimate | None
+    relative: Estimate | None
+    relative_b_first: Estimate | None
+    unrated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,4 +246,44 @@ def _tally(comparisons: Sequence[ComparedAnswers], seed: int) -> Tally:
     outcomes = [comparison.outcome for comparison in comparisons]
     wins, ties, losses, invalid = (outcomes.count(name) for name in ("win", "tie", "lose", "invalid"))
     rate, net = proportion(wins, wins + ties + losses), net_wins(wins, ties, losses, seed=seed)
-    return Tally(wins, ties, losses, invalid, rate, net, sign_test(wins, losses))
+    not_worse = proportion(wins + ties, wins + ties + losses)
+    ratings = [verdict for comparison in comparisons for verdict in comparison.orders]
+    b_first = [[verdict for verdict in c.orders if verdict.order == "ba"] for c in comparisons]
+    return Tally(
+        wins,
+        ties,
+        losses,
+        invalid,
+        rate,
+        net,
+        sign_test(wins, losses),
+        not_worse,
+        relative_score([c.orders for c in comparisons], seed),
+        relative_score(b_first, seed),
+        sum(verdict.a is None for verdict in ratings),
+    )
+
+
+def relative_score(ratings: Sequence[Sequence[OrderVerdict]], seed: int) -> Estimate | None:
+    """100 times the mean score of A over that of B, with a bootstrap interval (95%) over questions.
+
+    LLaVA-Bench reports it by category for a model (A) against the reference answers (B), which it shows first
+    (`summarize_gpt_review.py` of haotian-liu/LLaVA). A rating without scores is left out on both sides: it is
+    never a number.
+
+    Args:
+        ratings: The ratings of each question.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        The score; None without a rating.
+    """
+    scored = [[(v.a, v.b) for v in one if v.a is not None and v.b is not None] for one in ratings]
+    sums = np.array([np.sum(pairs, axis=0) for pairs in scored if pairs], dtype=np.float64).reshape(-1, 2)
+    if not len(sums):
+        return None
+    value = float(100 * sums[:, 0].sum() / sums[:, 1].sum())
+    drawn = np.random.default_rng(seed).integers(0, len(sums), (_RESAMPLES, len(sums)))
+    totals = sums[drawn].sum(axis=1)
+    method = f"95% percentile bootstrap, {_RESAMPLES:,} draws of questions"
+    return percentile_estimate(value, 100 * totals[:, 0] / totals[:, 1], 0.95, len(sums), method)

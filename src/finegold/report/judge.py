@@ -1,20 +1,88 @@
 """Judged answers as a page, as a section of other pages, and as a table for the terminal."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from markupsafe import Markup
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from finegold.judging.result import Judgement, Tally
+from finegold.errors import DataError
+from finegold.judging.files import AnswerSet, JudgeQuestion
+from finegold.judging.result import Judgement, OrderVerdict, Tally
 from finegold.report.charts import stacked_bars
 from finegold.report.html import render_page, render_part
+from finegold.samples.images import by_content, decode
+from finegold.samples.thumbnails import thumbnail
 from finegold.statistics import Estimate
 
 
-def judgement_page(result: Judgement) -> str:
-    """The comparison as one HTML page."""
-    return render_page("judge.html", result=result, section=judgement_section(result))
+@dataclass(frozen=True, slots=True)
+class JudgedQuestion:
+    """A question as the page shows it: what was asked, both answers, and both verdicts in words.
+
+    Attributes:
+        id: Id of the question.
+        category: Category of the question.
+        text: The question.
+        answers: The answers of A and of B.
+        thumbnail: JPEG of the image; None without one that can be read.
+        outcome: `win`, `tie`, `lose` or `invalid`, for A.
+        verdicts: Verdicts in the orders `ab` and `ba`.
+    """
+
+    id: str
+    category: str
+    text: str
+    answers: tuple[str, str]
+    thumbnail: bytes | None
+    outcome: str
+    verdicts: tuple[str, str]
+
+
+def judged_questions(
+    result: Judgement, a: AnswerSet, b: AnswerSet, questions: Sequence[JudgeQuestion]
+) -> list[JudgedQuestion]:
+    """What the page shows of each question, in the order of the judgement."""
+    by_id = {question.id: question for question in questions}
+    return [
+        JudgedQuestion(
+            compared.question_id,
+            LLAVA_CATEGORIES.get(compared.category, compared.category),
+            by_id[compared.question_id].text,
+            (a.texts[compared.question_id], b.texts[compared.question_id]),
+            _picture(by_id[compared.question_id]),
+            compared.outcome,
+            (_said(compared.orders[0]), _said(compared.orders[1])),
+        )
+        for compared in result.comparisons
+    ]
+
+
+def _picture(question: JudgeQuestion) -> bytes | None:
+    try:
+        return None if question.image is None else thumbnail(decode(by_content(question.image)))
+    except DataError:
+        return None
+
+
+def _said(verdict: OrderVerdict) -> str:
+    if verdict.a is None or verdict.b is None:
+        return f"no verdict: {verdict.reason}"
+    first = "A" if verdict.order == "ab" else "B"
+    return f"A {verdict.a:g}, B {verdict.b:g} ({first} shown first)"
+
+
+LLAVA_CATEGORIES = {"conv": "conversation", "detail": "detail", "complex": "complex reasoning"}
+"""LLaVA-Bench's categories in words."""
+
+
+def judgement_page(result: Judgement, questions: Sequence[JudgedQuestion] = ()) -> str:
+    """The comparison as one HTML page, with every question that is given."""
+    section = judgement_section(result)
+    return render_page("judge.html", style="study.css", result=result, section=section, questions=questions)
 
 
 def judgement_section(result: Judgement, anchor: str = "judge") -> Markup:
@@ -38,6 +106,7 @@ def judgement_section(result: Judgement, anchor: str = "judge") -> Markup:
         invalid=overall.invalid,
         bars=stacked_bars(counts, f"{overall.wins} wins, {overall.ties} ties, {overall.losses} losses"),
         rows=[(name, *_figures(found, "p = ")) for name, found in tallies.items()],
+        ratings=[(name, *_ratings(found)) for name, found in tallies.items()],
         bias=[*_bias(result), ("answered by", ", ".join(result.answered_by))],
     )
 
@@ -52,6 +121,12 @@ def judgement_table(result: Judgement) -> RenderableType:
     for name, found in _tallies(result).items():
         numbers = map(str, (found.wins, found.ties, found.losses, found.invalid))
         counts.add_row(escape(name), *numbers, *_figures(found))
+    scores = Table(title=escape(f"Scores of {result.a}, and relative to {result.b}"), title_justify="left")
+    scores.add_column("questions")
+    for name in ("equal or better (95%)", "relative %, both orders", "relative %, B first", "unrated"):
+        scores.add_column(name, justify="right")
+    for name, found in _tallies(result).items():
+        scores.add_row(escape(name), *_ratings(found))
     judges, days = ", ".join(result.answered_by) or result.model, " to ".join(dict.fromkeys(result.dates))
     lines = [
         *(f"{name}: {value}" for name, value in _bias(result)),
@@ -59,7 +134,7 @@ def judgement_table(result: Judgement) -> RenderableType:
         *([f"stopped early: {result.stopped}"] if result.stopped else []),
         *result.notes,
     ]
-    return Group(counts, Text("\n".join(lines)))
+    return Group(counts, scores, Text("\n".join(lines)))
 
 
 def _bias(result: Judgement) -> list[tuple[str, str]]:
@@ -71,6 +146,24 @@ def _bias(result: Judgement) -> list[tuple[str, str]]:
         ("verdicts for the longer answer", share_text(bias.longer)),
         ("verdicts that are draws", str(bias.draws)),
     ]
+
+
+def _ratings(found: Tally) -> tuple[str, str, str, str]:
+    """Equal or better, relative scores in both orders and with B first, and ratings without a number."""
+    return (
+        share_text(found.not_worse),
+        percent_text(found.relative),
+        percent_text(found.relative_b_first),
+        str(found.unrated),
+    )
+
+
+def percent_text(estimate: Estimate | None) -> str:
+    """A percentage with its interval and number of questions: `91.2 (88.0 to 94.1, n=60)`."""
+    if estimate is None or estimate.ends is None:
+        return "no ratings"
+    low, high = estimate.ends
+    return f"{estimate.value:.1f} ({low:.1f} to {high:.1f}, n={estimate.n})"
 
 
 def _figures(found: Tally, p: str = "") -> tuple[str, str, str]:
@@ -97,5 +190,5 @@ def net_text(estimate: Estimate | None) -> str:
 
 def _tallies(result: Judgement) -> dict[str, Tally]:
     """Counts of all questions, then of each category if there are several."""
-    categories = result.by_category()
+    categories = {LLAVA_CATEGORIES.get(name, name): found for name, found in result.by_category().items()}
     return {"all": result.overall()} | (categories if len(categories) > 1 else {})

@@ -5,7 +5,7 @@ import io
 import stat
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal, get_args
 
 import numpy as np
@@ -151,6 +151,15 @@ def read_bytes(ref: ImageRef, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
         raise _error(ref, "has zero bytes", "empty-image")
     _check_size(ref, len(data), limits)
     return data
+
+
+def by_content(ref: ImageRef) -> ImageRef:
+    """The same image without an extension: benchmarks such as LLaVA-Bench name PNG and WebP files `.jpg`.
+
+    Raises:
+        ImageError: If the file cannot be read.
+    """
+    return ImageRef(str(PurePath(ref.name).with_suffix("")), data=read_bytes(ref))
 
 
 def image_sha256(ref: ImageRef) -> str:
