@@ -15,15 +15,16 @@ def tune(
     model: Annotated[
         str,
         typer.Option(
-            help="`offline`, `offline-smollm2`, `minigpt4-7b`, a folder that `finegold tune` wrote, or a "
-            "Hugging Face vision-language model by folder or hub id."
+            help="`offline`, `offline-smollm2`, `minigpt4-7b`, `minigpt4-13b`, `minigpt4-llama2-7b`, a "
+            "folder that `finegold tune` wrote, or a Hugging Face vision-language model by folder or hub id."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the tuned model, its log and its checkpoint.")],
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="`minigpt4-stage1`, `minigpt4-stage2`, `offline-stage1`, `offline-stage2`, "
+            help="`minigpt4-stage1`, `minigpt4-stage2`, `minigpt4-llama2-stage2`, `offline-stage1`, "
+            "`offline-stage2`, "
             "`offline-smollm2-stage1`, `hf-lora`, `hf-full`, or a TOML file. [default: that of the model]"
         ),
     ] = None,

@@ -133,4 +133,7 @@ def default_recipe(model: str) -> str:
     """Name of a model's usual recipe: a tuned folder has that of the model which it was tuned from."""
     if not is_prefix_name(model):
         return "hf-lora"
-    return "minigpt4-stage2" if read_config(model).template.startswith("minigpt4") else "offline-stage2"
+    template = read_config(model).template
+    if template == "minigpt4-llama2":
+        return "minigpt4-llama2-stage2"
+    return "minigpt4-stage2" if template.startswith("minigpt4") else "offline-stage2"

@@ -12,9 +12,11 @@ import pytest
 import torch
 from PIL import Image
 from tests.evaluation.made import flickr30k
+from tests.models.conftest import llama_tokenizer
 from tests.models.minigpt4 import MadeParts, make_parts
 from tests.models.prefix.test_blip2 import folder as blip2_folder
 from tests.models.sentencepiece_file import write_tokenizer_model
+from transformers import LlamaConfig, LlamaForCausalLM
 from typer.testing import CliRunner
 
 from finegold.cli import app
@@ -24,12 +26,19 @@ from finegold.evaluation.answering import find_profile
 from finegold.evaluation.answers import read_settings
 from finegold.models import load_model
 from finegold.models.prefix import NEW_MODELS, Parts, PrefixNetwork, load_network, save_network
+from finegold.models.prefix.blip2 import Blip2VisionFeatures, blip2_pixels
 from finegold.models.prefix.model import PrefixModel
-from finegold.models.prefix.projection import read_projection
+from finegold.models.prefix.projection import read_projection, write_pth
 from finegold.models.prefix.storage import automatic_dtype
-from finegold.models.prefix.template import PromptTokens, encode_prompt, end_ids
+from finegold.models.prefix.template import (
+    PromptTokens,
+    encode_answer,
+    encode_prompt,
+    end_ids,
+    template_named,
+)
 from finegold.study import load_study
-from finegold.tuning import default_recipe, tune
+from finegold.tuning import default_recipe, load_recipe, tune
 
 __all__ = ["blip2_folder"]
 
@@ -177,6 +186,54 @@ def test_blip2_features_are_trained_on_cropped_or_kept(
     assert result.steps == 2
     features = list((tmp_path / "c").rglob("*.npy")) if (tmp_path / "c").exists() else []
     assert len(features) == (0 if augment else 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "recipe"),
+    [
+        ("minigpt4-7b", 4096, "minigpt4-stage2"),
+        ("minigpt4-13b", 5120, "minigpt4-stage2"),
+        ("minigpt4-llama2-7b", 4096, "minigpt4-llama2-stage2"),
+    ],
+)
+def test_each_published_size_has_its_width_and_recipe(
+    name: str, width: int, recipe: str, tmp_path: Path, blip2_folder: Path
+) -> None:
+    """A decoder of one layer has the real width: a checkpoint of another size does not fit, and is named."""
+    vicuna = tmp_path / "vicuna"
+    shape = {"num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    LlamaForCausalLM(LlamaConfig(vocab_size=4000, hidden_size=width, **shape)).save_pretrained(vicuna)
+    llama_tokenizer().save_pretrained(vicuna)
+    inputs = 64 if "llama2" in name else 12
+    paths = {}
+    for other in (4096, 5120):
+        paths[other] = tmp_path / f"{other}.pth"
+        write_pth(paths[other], torch.zeros(other, inputs), torch.zeros(other))
+    network = load_network(name, parts=Parts(str(vicuna), str(blip2_folder), paths[width]), device="cpu")
+    assert tuple(network.projection.weight.shape) == (width, inputs)
+    assert default_recipe(name) == recipe
+    assert load_recipe(recipe).template == network.template.name
+    wrong = Parts(str(vicuna), str(blip2_folder), paths[4096 if width == 5120 else 5120])
+    with pytest.raises(ModelError, match=f"take the {'7B' if width == 4096 else '13B'} checkpoint"):
+        load_network(name, parts=wrong, device="cpu")
+
+
+def test_llama_2_sees_joined_patches_and_the_published_prompt(made: MadeParts, blip2_folder: Path) -> None:
+    """From `encode_img` and the stage-2 configuration of MiniGPT-4's code (commit d94738a)."""
+    image = Image.linear_gradient("L").resize((28, 28)).convert("RGB")
+    features = Blip2VisionFeatures(str(blip2_folder))
+    found = features.encode([image])
+    assert found.shape == (1, 1, 64) == (1, features.tokens, features.width)
+    vision, _, _ = features._parts
+    with torch.no_grad():
+        patches = vision(pixel_values=blip2_pixels(image, 28)[None]).last_hidden_state[:, 1:]
+    assert torch.equal(found, patches.view(1, 1, 64))
+    tokenizer, template = llama_tokenizer(), template_named("minigpt4-llama2")
+    before, after = encode_prompt(tokenizer, template, "Describe this image in detail.")
+    pieces = ("[INST] <Img>", "</Img> Describe this image in detail. [/INST] ")
+    expected = [tokenizer.encode(piece, add_special_tokens=False) for piece in pieces]
+    assert (before, after) == ([1, *expected[0]], expected[1])
+    assert encode_answer(tokenizer, template, "a dog")[-1] == 2
 
 
 def test_a_named_language_model_has_half_precision_on_a_gpu(made: MadeParts, tmp_path: Path) -> None:

@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 BLIP2 = "Salesforce/blip2-flan-t5-xxl"
 LN_VISION_EPS = 1e-5
 """Epsilon of the norm behind the vision tower in MiniGPT-4 and LAVIS; Hugging Face's config says 1e-6."""
+JOINED = 4
+"""Patches that MiniGPT-4 for Llama-2 joins to a token."""
 _PARTS = ("vision_model.", "qformer.", "query_tokens")
 _INDEX, _SINGLE = "model.safetensors.index.json", "model.safetensors"
 
 
 class Blip2Features:
     """Q-Former outputs, 32 tokens of 768 for the published checkpoint."""
+
+    source = "blip2"
 
     def __init__(self, path: str = BLIP2, *, device: str = "cpu", dtype: "torch.dtype | None" = None) -> None:
         """Read the configuration; weights load at the first image.
@@ -55,7 +59,7 @@ class Blip2Features:
                 f"'{path}' is a {self._config.model_type} model, expected a BLIP-2 one such as {BLIP2}"
             )
         self._path, self._device = path, device
-        self.description = {"source": "blip2", "path": path}
+        self.description = {"source": self.source, "path": path}
         self._dtype = dtype or (torch.float16 if device.startswith("cuda") else torch.float32)
         self.tokens = int(self._config.num_query_tokens)
         self.width = int(self._config.qformer_config.hidden_size)
@@ -102,6 +106,33 @@ class Blip2Features:
             qformer.eval().float().to(self._device),
             tensors["query_tokens"].float().to(self._device),
         )
+
+
+class Blip2VisionFeatures(Blip2Features):
+    """The vision tower alone, four patches joined to a token: 64 tokens of 5,632, as MiniGPT-4 for Llama-2.
+
+    The class token is dropped (`encode_img` of the published `models/minigpt4.py`, commit d94738a).
+    """
+
+    source = "blip2-vision"
+
+    def __init__(self, path: str = BLIP2, *, device: str = "cpu", dtype: "torch.dtype | None" = None) -> None:
+        """Read the configuration; see `Blip2Features`."""
+        super().__init__(path, device=device, dtype=dtype)
+        vision = self._config.vision_config
+        self.tokens = (vision.image_size // vision.patch_size) ** 2 // JOINED
+        self.width = int(vision.hidden_size) * JOINED
+
+    def encode(self, images: Sequence[Image.Image]) -> "torch.Tensor":
+        """Joined patches of the images, shape (n, 64, 5632), float32."""
+        import torch
+
+        vision, _, _ = self._parts
+        size = self._config.vision_config.image_size
+        pixels = torch.stack([blip2_pixels(image, size) for image in images])
+        with torch.no_grad():
+            seen = vision(pixel_values=pixels.to(self._device, self._dtype)).last_hidden_state.float()
+        return seen[:, 1:].reshape(len(images), self.tokens, self.width).cpu()  # type: ignore[no-any-return]
 
 
 def blip2_pixels(image: Image.Image, size: int = 224) -> "torch.Tensor":

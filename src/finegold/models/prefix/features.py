@@ -76,8 +76,13 @@ def feature_source(description: dict[str, Any], device: str = "cpu") -> FeatureS
         from finegold.models.prefix.blip2 import Blip2Features
 
         return Blip2Features(str(description["path"]), device=device)
+    if name == "blip2-vision":
+        from finegold.models.prefix.blip2 import Blip2VisionFeatures
+
+        return Blip2VisionFeatures(str(description["path"]), device=device)
     raise ModelError(
-        f"the image features come from '{name}', expected efficientnet-lite0 or blip2: copy the model again"
+        f"the image features come from '{name}', expected efficientnet-lite0, blip2 or blip2-vision: copy "
+        "the model again"
     )
 
 

@@ -62,7 +62,7 @@ def check_shape(weight: "torch.Tensor", inputs: int, outputs: int, source: str) 
     if found[1] == _LLAMA2_INPUT:
         hint = (
             f"; {_LLAMA2_INPUT} inputs are those of the MiniGPT-4 for Llama-2, which joins four vision "
-            "tokens and has no Q-Former: take the checkpoint for Vicuna"
+            "tokens and has no Q-Former: take the checkpoint for Vicuna, or the model minigpt4-llama2-7b"
         )
     elif found[1] == inputs:
         known = f", such as Vicuna-{_SIZES[found[0]]}" if found[0] in _SIZES else ""

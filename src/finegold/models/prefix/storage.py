@@ -31,6 +31,9 @@ CONFIG, PROJECTION, LANGUAGE_MODEL = "config.json", "projection.safetensors", "l
 OFFLINE, SMOLLM2 = "finegold:offline", "finegold:smollm2"
 VICUNA = "Vision-CAIR/vicuna-7b"
 """Vicuna-7B v0, merged; v1.1 and later end their turns otherwise and do not fit MiniGPT-4's checkpoints."""
+VICUNA_13B = "Vision-CAIR/vicuna"
+"""Vicuna-13B v0, merged."""
+LLAMA2 = "meta-llama/Llama-2-7b-chat-hf"
 PADDING = "$$"
 """MiniGPT-4's padding token, an ordinary item of LLaMA's vocabulary (id 3997)."""
 
@@ -61,6 +64,18 @@ NEW_MODELS = {
         features={"source": "blip2", "path": BLIP2},
         template="minigpt4-vicuna0",
         language_model=VICUNA,
+        padding_token=PADDING,
+    ),
+    "minigpt4-13b": PrefixConfig(
+        features={"source": "blip2", "path": BLIP2},
+        template="minigpt4-vicuna0",
+        language_model=VICUNA_13B,
+        padding_token=PADDING,
+    ),
+    "minigpt4-llama2-7b": PrefixConfig(
+        features={"source": "blip2-vision", "path": BLIP2},
+        template="minigpt4-llama2",
+        language_model=LLAMA2,
         padding_token=PADDING,
     ),
 }

@@ -71,6 +71,14 @@ TEMPLATES = {
     for template in (
         _MINIGPT4,
         replace(_MINIGPT4, name="minigpt4-vicuna0-2023-04", chat_after="</Img> {instruction}###Assistant:"),
+        # Llama-2's end symbol is its end token; the chat has Vicuna's system sentence.
+        Template(
+            "minigpt4-llama2",
+            before="[INST] <Img>",
+            after="</Img> {instruction} [/INST] ",
+            end="</s>",
+            chat_before=_SYSTEM + "<s>[INST] <Img>",
+        ),
         Template("minigpt4-stage1", before="", after="", end="\n", chat_after="{instruction}"),
         Template("plain", before="", after="{instruction}\n", end="</s>"),
         # The start token is <|im_start|> itself.
