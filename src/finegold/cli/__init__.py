@@ -12,6 +12,7 @@ from finegold.cli import (
     check,
     cluster,
     compare,
+    demo,
     doctor,
     evaluate,
     generate,
@@ -51,7 +52,7 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Whether the selection helps": (compare.compare, study.study, judge.judge, reproduce.reproduce),
     "This installation": (doctor.doctor,),
     "Models": (
-        *(tune.tune, generate.generate, chat.chat),
+        *(tune.tune, generate.generate, chat.chat, demo.demo),
         *(evaluate.evaluate, evaluate.compare_results, tasks.tasks),
     ),
 }

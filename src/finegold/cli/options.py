@@ -6,7 +6,7 @@ A verb that has one of these dataclasses as a parameter gets one option for each
 import inspect
 from collections.abc import Callable
 from copy import copy
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
@@ -312,6 +312,18 @@ class ModelOptions:
         parts = Parts(self.language_model, self.vision_model, self.projection, self.from_scratch)
         session = lambda: endpoint.session(audit)  # noqa: E731 (passed on once)
         return load_model(name, device=self.device, dtype=self.dtype, parts=parts, session=session)
+
+    def load_one(self, text: str, endpoint: EndpointOptions) -> "Model":
+        """The model of a text that may name a checkpoint too: `minigpt4-7b=released.pth`.
+
+        Projection and other parts go to the models that are put together from parts, and not to others.
+        """
+        from finegold.models.prefix import NEW_MODELS
+
+        name, equals, file = text.partition("=")
+        if name not in NEW_MODELS:
+            return ModelOptions(self.device, self.dtype).load(text, endpoint)
+        return replace(self, projection=Path(file) if equals else self.projection).load(name, endpoint)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,40 @@
+"""`finegold demo`: models side by side on one's own images and prompts."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from finegold.cli import options
+
+
+@options.grouped
+def demo(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL...",
+            help="Models as `finegold chat` takes them; minigpt4-7b=FILE names its checkpoint, so that two "
+            "may stand side by side.",
+        ),
+    ],
+    image: Annotated[list[Path], typer.Option(help="An image; can be repeated.")],
+    prompt: Annotated[list[str], typer.Option(help="A prompt, a turn of its own; can be repeated.")],
+    out: Annotated[Path, typer.Option(help="HTML page to write.")],
+    *,
+    tokens: options.SamplingOptions,
+    loading: options.ModelOptions,
+    endpoint: options.EndpointOptions,
+) -> None:
+    """Show the answers of two or more models to images and prompts on one page, as the paper's Tables 6 to 8.
+
+    Each prompt is put by itself: a model does not see the turns before it.
+    """
+    from finegold.report.demo import demonstrate, demonstration_page
+    from finegold.report.html import write_html
+
+    sampling = tokens.sampling()
+    loaded = [loading.load_one(text, endpoint) for text in models]
+    found = demonstrate(loaded, image, prompt, sampling)
+    write_html(demonstration_page(models, prompt, found, sampling), out)
+    print(f"{len(image):,} images, {len(prompt):,} prompts and {len(models):,} models in {out}")
