@@ -145,6 +145,16 @@ class TestSupport:
         )
         assert wrong == whole[2]
 
+    def test_a_word_alone_does_not_count_beside_a_longer_answer(self, topics: None) -> None:
+        row = sample("r00", PAIRS[0], ("Is it topic5?", "Yes"))
+        (found,) = self.scores(Support(cap=None), row)
+        (alone,) = self.scores(Support(cap=None), sample("r00", PAIRS[0]))
+        assert found.value == alone.value
+        assert found.turns[1] == (None, "an answer of under 3 words cannot be judged alone")
+        (short,) = self.scores(Support(cap=None, short=1), row)
+        assert short.turns[1].value is not None
+        assert self.scores(Support(), sample("r00", ("Is it?", "Yes")))[0].status == "ok"
+
     def test_short_answers_can_be_read_with_their_question(self, topics: None) -> None:
         asked = [
             sample("r00", (f"Is this a topic{topic} here?", said))

@@ -11,7 +11,7 @@ from finegold.arrays import Floats
 from finegold.encoders import Encoder, embed_groups
 from finegold.errors import ConfigError
 from finegold.samples import Pair, Sample
-from finegold.scorers.base import NO_ANSWER, Batch, Context, FoldRule, Score, ScoreBatch, Scorer, fold
+from finegold.scorers.base import Batch, Context, FoldRule, Score, ScoreBatch, Scorer, fold, no_answer
 
 ScorePieces: TypeAlias = Callable[[Sample, Pair, list[str], Floats, Floats], Score]
 """Scores a sample's pair by its pieces, the image embedding (d,) and the pieces' (pieces, d), float64."""
@@ -45,6 +45,10 @@ class ImageTextScorer(Scorer):
     def pieces(self, encoder: Encoder, pair: Pair) -> list[str]:
         """The texts that the answer of a pair is compared by, at least one."""
 
+    def reason_against(self, sample: Sample, pair: Pair) -> str | None:
+        """Why a turn of a row is not judged; None if it is."""
+        return no_answer(pair)
+
     def score_pieces(self, context: Context, score: ScorePieces) -> ScoreBatch:
         """Load the encoder; the function that scores a batch embeds each distinct piece of it once."""
         encoder = context.encoder(self.encoder, self.dtype)
@@ -64,7 +68,7 @@ class ImageTextScorer(Scorer):
                 (row, pair)
                 for row, sample in enumerate(batch.samples)
                 for pair in sample.pairs
-                if shown[row] and pair.answer
+                if shown[row] and self.reason_against(sample, pair) is None
             ]
             texts = [self.pieces(encoder, pair) for _, pair in pairs]
             vectors = [group.astype(np.float64) for group in embed_groups(encoder, texts)]
@@ -75,9 +79,8 @@ class ImageTextScorer(Scorer):
             scores = []
             for row, sample in enumerate(batch.samples):
                 if shown[row]:
-                    turns = [
-                        next(judged) if pair.answer else Score.skipped(NO_ANSWER) for pair in sample.pairs
-                    ]
+                    reasons = [self.reason_against(sample, pair) for pair in sample.pairs]
+                    turns = [next(judged) if reason is None else Score.skipped(reason) for reason in reasons]
                     scores.append(fold(turns, self.fold_rule))
                 elif sample.images:
                     scores.append(Score.failed("the image has no embedding"))

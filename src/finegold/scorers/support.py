@@ -21,8 +21,8 @@ from finegold.arrays import Floats
 from finegold.encoders import Encoder
 from finegold.errors import ConfigError
 from finegold.samples import Pair, Sample
-from finegold.samples.words import split_words, whole_sentences
-from finegold.scorers.base import Context, Corpus, Score, ScoreBatch
+from finegold.samples.words import SHORT, split_words, whole_sentences
+from finegold.scorers.base import Context, Corpus, Score, ScoreBatch, no_answer
 from finegold.scorers.image_text import ImageTextScorer
 from finegold.scorers.registry import SCORERS
 
@@ -36,7 +36,8 @@ FEWEST = 8
 class Support(ImageTextScorer):
     """How far the weakest sentence of all turns stands out for the row's image, in spreads; 0 is chance.
 
-    A sample with several images is compared by their mean; one without an image is skipped.
+    A sample with several images is compared by their mean; one without an image is skipped. Beside a longer
+    answer, a turn of one or two words does not count: an encoder cannot judge "Yes" alone.
 
     Attributes:
         cap: Largest value; None for no limit. One wrong word among many right ones lowers a high value only.
@@ -50,7 +51,7 @@ class Support(ImageTextScorer):
     """
 
     name = "support"
-    version = "2"
+    version = "3"
     label = "Support of the weakest sentence"
     value_unit = "spreads"
     fold_rule = "weakest"
@@ -99,6 +100,13 @@ class Support(ImageTextScorer):
         if self.joined:
             return [part for one in whole for part in (encoder.windows(one) if encoder.cuts(one) else [one])]
         return [part for one in whole for part in encoder.windows(one)]
+
+    def reason_against(self, sample: Sample, pair: Pair) -> str | None:
+        """An answer of one or two words says too little alone: beside a longer one it does not count."""
+        longer = any(_count_spoken(one.answer) >= SHORT for one in sample.pairs)
+        if pair.answer and longer and _count_spoken(pair.answer) < SHORT and not self._is_short(pair):
+            return f"an answer of under {SHORT} words cannot be judged alone"
+        return no_answer(pair)
 
     def _is_short(self, pair: Pair) -> bool:
         return bool(pair.question) and _count_spoken(pair.answer) <= self.short
