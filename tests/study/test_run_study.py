@@ -184,7 +184,7 @@ def test_a_model_put_together_from_parts_is_every_run_s_start(study_file: Path, 
     assert findings.recipe == "offline-stage2"
     tuned = {file_sha256(path) for path in out.glob("models/*/projection.safetensors")}
     assert len(tuned - {file_sha256(base)}) == 2
-    with pytest.raises(ConfigError, match="the model 'offline' takes no parts"):
+    with pytest.raises(ConfigError, match="the model 'offline' has its own parts"):
         load_study(str(study_file), {"parts": parts})
 
 
