@@ -50,6 +50,7 @@ class Answer:
         delay: Seconds before the answer.
         cut: Close the connection after that many bytes of the body.
         bills: Whether an endpoint would charge for it.
+        raw: The whole response as bytes, in place of status, headers and body.
     """
 
     body: bytes
@@ -58,6 +59,7 @@ class Answer:
     delay: float = 0.0
     cut: int | None = None
     bills: bool = False
+    raw: bytes | None = None
 
 
 Script = Callable[[Ask], Answer]
@@ -156,8 +158,9 @@ class FakeServer:
             self._live -= 1
         lines = [f"HTTP/1.1 {answer.status} X", f"content-length: {len(answer.body)}"]
         lines += ["content-type: application/json", *(f"{n}: {v}" for n, v in answer.headers.items())]
-        writer.write("\r\n".join([*lines, "", ""]).encode() + answer.body[: answer.cut])
+        start = "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
+        writer.write(start + answer.body[: answer.cut] if answer.raw is None else answer.raw)
         await writer.drain()
         if answer.bills:
             self.charged[key] += 1
-        return answer.cut is None
+        return answer.cut is None and answer.raw is None

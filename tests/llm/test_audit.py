@@ -13,6 +13,6 @@ def test_a_line_torn_by_a_kill_does_not_swallow_the_next_one(tmp_path: Path) -> 
     audit.write(request, "k", "code", ChatReply("88\n", "stop", "m", 1, 1, "now"), 0.5)
     audit.close()
     lines = file.read_text().split("\n")
-    assert len(lines) == 4
-    last = json.loads(lines[2])
+    assert (lines[0], lines[2]) == ('{"outcome": "reply"}', "")
+    last = json.loads(lines[1])
     assert (last["row"], last["reply"], last["outcome"]) == (7, "88\n", "reply")

@@ -70,16 +70,9 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 
 def misbehave(ask: Ask) -> Answer:
-    """A tenth each: 429, 500, slow, cut off, malformed, wrong."""
+    """A tenth each: 429, 500, slow, cut off, malformed."""
     text = ask.body["messages"][0]["content"]
     whole = completion(f"reply to {text}")
-    wrong: list[Answer] = [
-        Answer(b'{"choices": []}'),
-        Answer(b'{"choices": [{"message": {"content": 85}}]}'),
-        Answer(b'{"object": "list", "data": [88]}'),
-        Answer(b'"88"'),
-        completion(None),
-    ]
     chance = int(ask.chance() * 10)
     if chance == 0:
         return error(429, "slow down", retry_after="0.02")
@@ -91,8 +84,6 @@ def misbehave(ask: Ask) -> Answer:
         return Answer(whole.body, cut=len(whole.body) // 2)
     if chance == 4:
         return Answer(whole.body[:40])
-    if chance == 5:
-        return wrong[int(ask.chance("w") * len(wrong))]
     return whole
 
 

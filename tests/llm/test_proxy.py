@@ -5,7 +5,7 @@ from pydantic import SecretStr
 from tests.llm.server import FakeServer, completion
 
 from finegold.errors import ConfigError
-from finegold.llm import Endpoint
+from finegold.llm import ChatReply, Endpoint
 from finegold.llm.reply import RequestError
 from finegold.llm.transport import HttpTransport, proxy_for
 
@@ -43,7 +43,7 @@ def test_a_proxy_of_another_kind_is_an_error_that_shows_no_password(monkeypatch:
     assert SECRET not in str(caught.value)
 
 
-async def _send(url: str) -> bytes:
+async def _send(url: str) -> ChatReply:
     transport = HttpTransport(Endpoint(url, SecretStr("sk-very-secret"), timeout=5))
     try:
         return await transport.send({"messages": []}, "k")
@@ -56,7 +56,7 @@ def test_calls_go_through_the_proxy_with_its_password(monkeypatch: pytest.Monkey
         place = gate.url.removesuffix("/v1").removeprefix("http://")
         monkeypatch.setenv("HTTP_PROXY", f"http://me:{SECRET}@{place}")
         # A host that does not exist: only a proxy can answer for it.
-        assert b"by proxy" in asyncio.run(_send("http://llm.invalid/v1"))
+        assert asyncio.run(_send("http://llm.invalid/v1")).text == "by proxy"
     headers = gate.asks[0].headers
     assert headers["host"] == "llm.invalid"
     assert headers["proxy-authorization"].startswith("Basic ")

@@ -6,7 +6,7 @@ from pydantic import SecretStr
 from tests.llm.server import Answer, FakeServer, Script, completion
 
 from finegold.errors import ConfigError
-from finegold.llm import Endpoint
+from finegold.llm import ChatReply, Endpoint
 from finegold.llm.reply import RequestError
 from finegold.llm.transport import HttpTransport, retry_after
 
@@ -34,8 +34,8 @@ def test_retry_after_in_all_its_forms(headers: dict[str, str], seconds: float | 
     assert retry_after(headers, now=NOW) == seconds
 
 
-def send(url: str, key: str = KEY) -> bytes:
-    async def main() -> bytes:
+def send(url: str, key: str = KEY) -> ChatReply:
+    async def main() -> ChatReply:
         transport = HttpTransport(Endpoint(url, SecretStr(key), timeout=5))
         try:
             return await transport.send({"messages": [{"role": "user", "content": "ä\ud800"}]}, "the-key")
@@ -47,12 +47,12 @@ def send(url: str, key: str = KEY) -> bytes:
 
 def test_a_try_is_one_post_with_key_and_idempotency_key() -> None:
     with FakeServer(lambda _: completion(f"echo {KEY}")) as server:
-        body = send(server.url)
+        reply = send(server.url)
     (ask,) = server.asks
     assert ask.headers["authorization"] == f"Bearer {KEY}"
     assert ask.headers["idempotency-key"] == "the-key"
     assert ask.body["messages"][0]["content"] == "ä?"
-    assert b"echo [key]" in body
+    assert reply.text == "echo [key]"
 
 
 def test_a_redirect_is_not_followed_and_the_key_goes_nowhere() -> None:

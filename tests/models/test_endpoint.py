@@ -56,7 +56,7 @@ def test_a_refused_call_leaves_its_item_alone_without_an_answer(tmp_path: Path) 
     assert first == "fine"
     assert isinstance(second, Exclusion)
     assert "policy" in second.reason
-    assert third == Exclusion("no-answer", "the endpoint gave no text (content_filter)")
+    assert third == Exclusion("no-answer", "the model gave no text (it ended with 'content_filter')")
 
 
 def test_a_reached_limit_stops_the_run_instead_of_failing_items(tmp_path: Path) -> None:

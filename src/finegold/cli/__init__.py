@@ -31,6 +31,7 @@ from finegold.cli import (
     tune,
 )
 from finegold.cli.explain import explain
+from finegold.cli.show import say
 from finegold.errors import FinegoldError
 from finegold.extras import missing_extra
 from finegold.version import __version__
@@ -91,7 +92,7 @@ def main() -> None:
     except FinegoldError as error:
         if debug:
             raise
-        print(f"finegold: {error}", file=sys.stderr)
+        say(f"finegold: {error}", error=True)
         sys.exit(2)
     except KeyboardInterrupt:
         print("\nfinegold: interrupted; the same command continues where it stopped", file=sys.stderr)
@@ -108,5 +109,5 @@ def main() -> None:
         )
         if isinstance(error, ModuleNotFoundError):
             message = missing_extra(error) or message
-        print(f"finegold: {message}", file=sys.stderr)
+        say(f"finegold: {message}", error=True)
         sys.exit(2)

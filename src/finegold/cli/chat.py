@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from finegold.cli import options
-from finegold.cli.show import printable
+from finegold.cli.show import say
 
 
 @options.grouped
@@ -46,8 +46,8 @@ def chat(
                     continue
                 answer = answering.answer([shown], [line], sampling)[0]
                 if isinstance(answer, Exclusion):
-                    print(f"finegold: {answer.reason}", file=sys.stderr)
+                    say(f"finegold: {answer.reason}", error=True)
                 else:
-                    print(*map(printable, answer.split("\n")), sep="\n")
+                    say(answer)
             except FinegoldError as error:
-                print(f"finegold: {error}", file=sys.stderr)
+                say(f"finegold: {error}", error=True)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from finegold.cli.show import say
+
 
 def check(
     folder: Annotated[
@@ -20,20 +22,19 @@ def check(
     ] = False,
 ) -> None:
     """Compare every file with its hash. The exit code is 1 if something is damaged and not repaired."""
-    from finegold.cli.show import printable
     from finegold.run import check_folder, folder_lock
 
     found = check_folder(folder)
     for damage in found.damages:
-        print(f"damaged: {printable(str(damage.path))}: {printable(damage.why)}")
+        say(f"damaged: {damage.path}: {damage.why}")
     old = f", {found.unhashed:,} of an earlier finegold have none" if found.unhashed else ""
-    print(f"{found.hashed:,} files compared with their hashes{old}; {len(found.damages):,} damaged")
+    say(f"{found.hashed:,} files compared with their hashes{old}; {len(found.damages):,} damaged")
     if not found.damages:
         return
     if not repair:
-        print(f"`finegold check {printable(str(folder))} --repair` removes what is damaged")
+        say(f"`finegold check {folder} --repair` removes what is damaged")
         raise typer.Exit(1)
     with folder_lock(folder, "repair it then"):
         for damage in found.damages:
             damage.repair()
-    print("removed; run the command that made it again, and it makes the same again")
+    say("removed; run the command that made it again, and it makes the same again")

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from finegold.cli import options
+from finegold.cli.show import say
 
 
 @options.grouped
@@ -40,9 +41,9 @@ def cluster(
     )
     summary = found.summary
     sizes = ", ".join(f"{size:,}" for size in summary.sizes)
-    print(f"{sum(summary.sizes):,} rows in {len(summary.sizes)} clusters: {sizes}")
+    say(f"{sum(summary.sizes):,} rows in {len(summary.sizes)} clusters: {sizes}")
     if summary.components is not None:
-        print(f"  the neighbour graph has {summary.components} connected parts")
+        say(f"  the neighbour graph has {summary.components} connected parts")
     if summary.note:
-        print(f"  note: {summary.note}")
-    print(f"Name  {found.table.folder.name}")
+        say(f"  note: {summary.note}")
+    say(f"Name  {found.table.folder.name}")

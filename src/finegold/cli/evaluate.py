@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from finegold.cli import options
+from finegold.cli.show import say
 
 
 @options.grouped
@@ -76,7 +77,8 @@ def evaluate(
         keep_lmms_results(out, lmms_eval)
     bootstrap = Bootstrap(draws, bootstrap_seed)
     if rescore:
-        _show(score_folder(out, bootstrap))
+        endpoint.refuse("--rescore")
+        _show(score_folder(out, bootstrap), out)
         return
     if model is None or data is None:
         raise ConfigError("a MODEL and --data are needed, or --rescore to score what --out holds")
@@ -95,14 +97,14 @@ def evaluate(
         batch_size=batch_size,
         retry_failed=retry_failed,
     )
-    with loading.load(model, endpoint, out / "audit.jsonl") as answering:
+    with loading.load(model, endpoint, out / "audit.jsonl", retry=retry_failed) as answering:
         results = evaluate_model(
-            answering, options.names(tasks), data, out, chosen, bootstrap=bootstrap, say=print
+            answering, options.names(tasks), data, out, chosen, bootstrap=bootstrap, say=say
         )
     if results:
-        _show(results)
+        _show(results, out)
     else:
-        print(f"shard {shard} is done; when all are, score them with finegold evaluate --rescore --out {out}")
+        say(f"shard {shard} is done; when all are, score them with finegold evaluate --rescore --out {out}")
 
 
 def compare_results(
@@ -137,7 +139,7 @@ def compare_results(
         rows = []
         for name, task in comparison["tasks"].items():
             for key, (one, two) in task["differing_settings"].items():
-                print(f"{name}: {key} differs: {one} and {two}")
+                say(f"{name}: {key} differs: {one} and {two}")
             counts = (f"{task['items']:,}", f"{sum(task['left_out'].values()):,}")
             for scoring, scores in task["scores"].items():
                 for score in scores:
@@ -146,9 +148,15 @@ def compare_results(
         show_table(f"{comparison['second']['folder']} minus {found['first']['folder']}", heads, rows)
 
 
-def _show(results: dict[str, Any]) -> None:
-    from finegold.cli.show import show_table
-    from finegold.evaluation.results import COLUMNS, table_rows
+def _show(results: dict[str, Any], out: Path) -> None:
+    from finegold.cli.show import printable, show_table
+    from finegold.evaluation.results import COLUMNS, failure_reasons, table_rows
 
     title = f"{results['model']['name']} (values times 100, 95 % intervals over images)"
-    show_table(title, COLUMNS, table_rows(results))
+    show_table(printable(title), COLUMNS, table_rows(results))
+    for name, task in results["tasks"].items():
+        for reason, number in failure_reasons(out, name)[:3] if task["failed"] else ():
+            say(f"{name}: {number:,} failed: {reason}")
+    if results["tasks"] and not any(task["answered"] for task in results["tasks"].values()):
+        say("no item has an answer")
+        raise typer.Exit(1)

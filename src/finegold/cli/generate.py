@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from finegold.cli import options
+from finegold.cli.show import say
 
 
 @options.grouped
@@ -17,6 +18,7 @@ def generate(
     out: Annotated[Path, typer.Option(help="File for the answers, JSON lines.")],
     images: options.Images = None,
     batch_size: options.Questions = 8,
+    retry_failed: options.RetryFailed = False,
     *,
     tokens: options.SamplingOptions,
     loading: options.ModelOptions,
@@ -26,8 +28,8 @@ def generate(
     from finegold.evaluation.questions import generate as run
 
     sampling = tokens.sampling()
-    with loading.load(model, endpoint) as answering:
+    with loading.load(model, endpoint, retry=retry_failed) as answering:
         count = run(
             answering, questions=questions, images=images, out=out, sampling=sampling, batch_size=batch_size
         )
-    print(f"{count:,} answers in {out}")
+    say(f"{count:,} answers in {out}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from finegold.cli import options
+from finegold.cli.show import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,7 @@ def judge(
         float, typer.Option(help="Temperature of the judge; a negative value uses the endpoint's default.")
     ] = 0.0,
     max_tokens: Annotated[int, typer.Option(min=1, help="Largest number of tokens of a reply.")] = 512,
+    retry_failed: options.RetryFailed = False,
     show_plan: options.ShowPlan = False,
     seed: options.BootstrapSeed = 0,
     max_invalid: Annotated[
@@ -67,6 +69,7 @@ def judge(
     from finegold.report.judge import judged_questions
 
     if replay is not None:
+        endpoint.refuse("--replay")
         _show(replay_verdicts(replay, seed=seed), out, max_invalid)
         return
     if a is None or b is None or questions is None:
@@ -82,7 +85,7 @@ def judge(
         seed=seed,
         with_images=images is not None,
     )
-    session = endpoint.session(out / "audit.jsonl")
+    session = endpoint.session(out / "audit.jsonl", retry=retry_failed)
     if show_plan:
         show_plan_lines(plan_judging(*sets, judged, session, settings).lines())
     else:
@@ -104,6 +107,6 @@ def _show(
     write_html(judgement_page(result, questions), out / "judge.html")
     Console().print(judgement_table(result))
     invalid = result.overall().invalid
-    if invalid > max_invalid * len(result.comparisons):
-        print(f"{invalid} of {len(result.comparisons)} questions have no readable verdict in both orders")
+    if invalid > max_invalid * len(result.comparisons) or invalid == len(result.comparisons):
+        say(f"{invalid} of {len(result.comparisons)} questions have no readable verdict in both orders")
         raise typer.Exit(1)

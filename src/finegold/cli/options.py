@@ -284,11 +284,36 @@ class EndpointOptions:
         Path | None, typer.Option(help="SQLite file of replies. [default: one in the user's cache folder]")
     ] = None
 
-    def session(self, audit: Path | None) -> "Session":
-        """The session with the endpoint; its calls are written to `audit`."""
+    def session(self, audit: Path | None, *, retry: bool = False) -> "Session":
+        """The session with the endpoint.
+
+        Args:
+            audit: Where its calls are written; None for nowhere.
+            retry: Whether calls are sent again whose replies hold no answer.
+        """
         from finegold.llm import session_from
 
-        return session_from(**asdict(self), audit=audit)
+        return session_from(**asdict(self), audit=audit, retry=retry)
+
+    @property
+    def given(self) -> list[str]:
+        """The options that were given, such as `--max-usd`."""
+        values = asdict(self).items()
+        return [f"--{name.replace('_', '-')}" for name, value in values if value is not None]
+
+    def refuse(self, what: str) -> None:
+        """Refuse options that nothing would read; a limit that is not kept is never ignored.
+
+        Raises:
+            ConfigError: If an option was given. `what` is what calls no endpoint.
+        """
+        from finegold.errors import ConfigError
+
+        if self.given:
+            raise ConfigError(
+                f"{', '.join(self.given)} would have no effect, because {what} calls no endpoint: leave "
+                f"{'it' if len(self.given) == 1 else 'them'} out"
+            )
 
 
 @dataclass(frozen=True)
@@ -304,13 +329,25 @@ class ModelOptions:
     vision_model: VisionModel = None
     from_scratch: FromScratch = False
 
-    def load(self, name: str, endpoint: EndpointOptions, audit: Path | None = None) -> "Model":
-        """The model of a name; only a name such as `endpoint:NAME` makes use of the endpoint."""
+    def load(
+        self, name: str, endpoint: EndpointOptions, audit: Path | None = None, *, retry: bool = False
+    ) -> "Model":
+        """The model of a name.
+
+        Args:
+            name: As `load_model` takes it.
+            endpoint: For a name such as `endpoint:NAME`; refused with any other.
+            audit: Where the calls of an endpoint are written.
+            retry: Whether calls are sent again whose replies hold no answer.
+        """
         from finegold.models import load_model
         from finegold.models.prefix import Parts
+        from finegold.models.registry import ENDPOINT
 
+        if not name.startswith(ENDPOINT):
+            endpoint.refuse(f"the model '{name}'")
         parts = Parts(self.language_model, self.vision_model, self.projection, self.from_scratch)
-        session = lambda: endpoint.session(audit)  # noqa: E731 (passed on once)
+        session = lambda: endpoint.session(audit, retry=retry)  # noqa: E731 (passed on once)
         return load_model(name, device=self.device, dtype=self.dtype, parts=parts, session=session)
 
     def load_one(self, text: str, endpoint: EndpointOptions) -> "Model":

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from finegold.cli import options
+from finegold.cli.show import say
 
 SHOWN = 20
 """Differences that are listed one by one."""
@@ -49,13 +50,11 @@ def replay(
     result = replay_rows(selection, source, out, link=link, workers=workers)
     if result.differences:
         for sentence in result.differences[:SHOWN]:
-            print(sentence)
+            say(sentence)
         if len(result.differences) > SHOWN:
-            print(f"and {len(result.differences) - SHOWN:,} more")
-        print(
-            f"{len(result.differences):,} of {len(manifest.rows):,} chosen rows differ: nothing was written"
-        )
+            say(f"and {len(result.differences) - SHOWN:,} more")
+        say(f"{len(result.differences):,} of {len(manifest.rows):,} chosen rows differ: nothing was written")
         raise typer.Exit(1)
-    print(f"All {len(manifest.rows):,} chosen rows are there and the same.")
+    say(f"All {len(manifest.rows):,} chosen rows are there and the same.")
     if result.subset is not None:
-        print(f"Subset  {shown(result.subset.data)}")
+        say(f"Subset  {shown(result.subset.data)}")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from finegold.cli import options
+from finegold.cli.show import say
 
 
 def report(
@@ -20,4 +21,4 @@ def report(
     from finegold.cli.show import shown
     from finegold.workflow import Run
 
-    print(f"Report  {shown(Run.open(run).selection(selection).report(out, judge))}")
+    say(f"Report  {shown(Run.open(run).selection(selection).report(out, judge))}")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from finegold.cli.show import say
+
 if TYPE_CHECKING:
     from finegold.instructiongpt4 import Finding
 
@@ -54,7 +56,7 @@ def reproduce(
             f"the {len(ids)} ids in {out / 'ids.txt'} have the sha256 {digest} where {PUBLISHED_SHA256} "
             f"was expected: a file in {source} differs from the released one"
         )
-    print(f"{len(ids)} ids in {out / 'ids.txt'}, sha256 {digest}: the published selection")
+    say(f"{len(ids)} ids in {out / 'ids.txt'}, sha256 {digest}: the published selection")
     if ids_only:
         return
     findings = replay_findings(published, scores)

@@ -1,12 +1,14 @@
 """`finegold score`: one indicator of a run folder's rows."""
 
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from finegold.cli import options
+from finegold.cli.show import say
 
 if TYPE_CHECKING:
     from finegold.run import PartTable
@@ -27,6 +29,13 @@ def score(
         bool, typer.Option("--with-image", help="For `llm`: show the first image of the row to the model.")
     ] = False,
     model: options.JudgeModel = None,
+    canary: Annotated[
+        str | None,
+        typer.Option(
+            help="For `llm`: a share of the rows, such as 2%, in which a wrong answer and a demand for a "
+            "score are planted, to see whether the model obeys rows. Two more calls for each of them."
+        ),
+    ] = None,
     show_plan: options.ShowPlan = False,
     *,
     dataset: options.DatasetOptions,
@@ -40,7 +49,9 @@ def score(
     """
     from finegold.cli.show import show_plan_lines
     from finegold.errors import ConfigError
+    from finegold.llm import session_in_force
     from finegold.scorers import Context, parameter_names, scorer_class, scorer_from_text
+    from finegold.scorers.canary import keep_canaries, parse_share
     from finegold.scorers.llm import LlmScorer
     from finegold.workflow import Run
     from finegold.workflow.tables import find_encoder
@@ -49,34 +60,59 @@ def score(
         if scorer != "llm":
             raise ConfigError(f"--with-image is for --scorer llm, not for {scorer}: leave one of them out")
         scorer = "llm-image"
+    found = scorer_class(scorer)
+    known = parameter_names(found)
+    if model and "model" not in known:
+        raise ConfigError(
+            f"--model is for scorers with a parameter 'model', and {scorer} has none: leave it out"
+        )
+    foreign = not found.__module__.startswith("finegold.")
+    if not (found.uses_endpoint or foreign):
+        endpoint.refuse(f"the scorer '{scorer}'")
     source = None if data is None else dataset.source(data)
     opened = Run.open(run, source, encoder=encoder, compute=computing.compute(), strict=strict)
+    share = None if canary is None else parse_share(canary)
+    if share is not None and not issubclass(found, LlmScorer):
+        raise ConfigError(f"--canary is for --scorer llm, not for {scorer}: leave it out")
     defaults = {"model": model} if model else {}
-    if "encoder" in parameter_names(scorer_class(scorer)):
+    if "encoder" in known:
         defaults["encoder"] = find_encoder(opened.folder, encoder, "missing")
     made = scorer_from_text(
         scorer, dict(options.pair(text, "--param", "NAME=VALUE") for text in param or ()), defaults
     )
     audit = None if show_plan else run / "audit-llm.jsonl"
-    context = Context(retry=retry_failed, open_session=lambda: endpoint.session(audit))
+    session = cache(lambda: endpoint.session(audit))
+    context = Context(retry=retry_failed, open_session=session)
     if not show_plan:
-        _show(made.name, opened.score(made, context))
+        with session_in_force(session):
+            table = opened.score(made, context)
+            if share is not None and isinstance(made, LlmScorer):
+                planted = Context(retry=retry_failed, open_session=session)
+                result = opened.canary(made, planted, share)
+                keep_canaries(table.folder, result)
+                context.notes.append(result.note(made.name))
+        scored = _show(made.name, table)
         for note in context.notes:
-            print(f"  {note}")
+            say(f"  {note}")
+        if not session.cache_info().misses and not found.uses_endpoint:
+            endpoint.refuse(f"the scorer '{scorer}', whose scores are kept,")
+        if not scored:
+            raise typer.Exit(1)
     elif isinstance(made, LlmScorer):
         show_plan_lines(opened.plan(made, context))
     else:
         raise ConfigError(f"the scorer '{scorer}' has no plan: --plan is for --scorer llm")
 
 
-def _show(name: str, table: "PartTable") -> None:
-    """Print how many rows have a number, the range, and why rows failed."""
+def _show(name: str, table: "PartTable") -> bool:
+    """Print how many rows have a number, the range, and why rows failed; False if all failed that could."""
     rows = table.read()
     statuses = rows["status"].to_pylist()
-    print(", ".join(f"{statuses.count(one):,} {one}" for one in ("ok", "skipped", "failed")) + f" by {name}")
+    say(", ".join(f"{statuses.count(one):,} {one}" for one in ("ok", "skipped", "failed")) + f" by {name}")
     values = sorted(value for value in rows["value"].to_pylist() if value is not None)
     if values:
-        print(f"  from {values[0]:.4g} to {values[-1]:.4g}, median {values[len(values) // 2]:.4g}")
+        say(f"  from {values[0]:.4g} to {values[-1]:.4g}, median {values[len(values) // 2]:.4g}")
     reasons = zip(statuses, rows["reason"].to_pylist(), strict=True)
     for reason, number in Counter(why for status, why in reasons if status == "failed").most_common(12):
-        print(f"  failed: {number:>6,}  {reason}")
+        say(f"  failed: {number:>6,}  {reason}")
+    return "ok" in statuses or "failed" not in statuses

@@ -1,5 +1,6 @@
 """What the verbs print when they are done: a few lines, the same in a terminal and in a log file."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,28 +20,28 @@ def show_selection(selection: "Selection", out: Path, *, link: bool) -> None:
     subset, manifest = selection.write(out, link=link), selection.manifest
     counts = manifest.counts
     excluded = sum(counts.excluded.values())
-    print(
+    say(
         f"Picked {counts.selected:,} of {counts.rows_in:,} rows with preset "
         f"{manifest.configuration.preset['name']} (seed {manifest.seed}); "
         f"{counts.not_selected:,} not picked, {excluded:,} excluded."
     )
     for code, number in sorted(counts.excluded.items(), key=lambda item: (-item[1], item[0]))[:SHOWN_CODES]:
-        print(f"  excluded: {number:>6,}  {code}")
+        say(f"  excluded: {number:>6,}  {code}")
     if len(counts.excluded) > SHOWN_CODES:
-        print(f"  excluded for {len(counts.excluded) - SHOWN_CODES} other reasons: see the report")
+        say(f"  excluded for {len(counts.excluded) - SHOWN_CODES} other reasons: see the report")
     if manifest.clusters:
-        print("  from clusters: " + ", ".join(f"{c.selected} of {c.size:,}" for c in manifest.clusters))
+        say("  from clusters: " + ", ".join(f"{c.selected} of {c.size:,}" for c in manifest.clusters))
     for line in _mixture_line(selection):
-        print(line)
+        say(line)
     if manifest.configuration.weights:
         weights = manifest.configuration.weights.items()
-        print("  weights: " + ", ".join(f"{name}={value:g}" for name, value in weights))
+        say("  weights: " + ", ".join(f"{name}={value:g}" for name, value in weights))
     for note in manifest.notes:
-        print(f"  note: {note}")
-    print(f"Subset      {shown(subset.data)}  ({subset.rows:,} rows, {subset.files:,} image files)")
-    print(f"Selection   {shown(out / MANIFEST)}")
-    print(f"Report      {shown(out / REPORT)}")
-    print(f"Run folder  {shown(selection.run.path)}")
+        say(f"  note: {note}")
+    say(f"Subset      {shown(subset.data)}  ({subset.rows:,} rows, {subset.files:,} image files)")
+    say(f"Selection   {shown(out / MANIFEST)}")
+    say(f"Report      {shown(out / REPORT)}")
+    say(f"Run folder  {shown(selection.run.path)}")
 
 
 def _mixture_line(selection: "Selection") -> list[str]:
@@ -60,7 +61,7 @@ def _mixture_line(selection: "Selection") -> list[str]:
 def show_plan_lines(lines: list[tuple[str, str]]) -> None:
     """Print each name and value of a plan on a line."""
     for name, value in lines:
-        print(f"{name:<24} {value}")
+        say(f"{name:<24} {value}")
 
 
 def show_table(
@@ -79,11 +80,13 @@ def show_table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), box=None, title_justify="left", pad_edge=False)
+    table = Table(title=Text(printable(title)), box=None, title_justify="left", pad_edge=False)
     for position, head in enumerate(heads):
-        table.add_column(head, overflow="fold", justify="right" if position >= numbers_from else "left")
+        table.add_column(
+            Text(printable(head)), overflow="fold", justify="right" if position >= numbers_from else "left"
+        )
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     Console(width=max(width, Console().width)).print(table)
 
 
@@ -98,3 +101,13 @@ def shown(path: Path) -> str:
 def printable(text: str) -> str:
     """Untrusted text for a terminal: control characters and lone surrogates are escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def say(text: str, *, error: bool = False) -> None:
+    """Print lines of which any part may be untrusted: names, ids and replies reach no terminal as commands.
+
+    Args:
+        text: The lines.
+        error: Whether they go to stderr.
+    """
+    print(*map(printable, text.split("\n")), sep="\n", file=sys.stderr if error else sys.stdout)

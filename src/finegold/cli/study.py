@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from finegold.cli import options
+from finegold.cli.show import say
 
 if TYPE_CHECKING:
     from finegold.study import Findings
@@ -132,6 +133,6 @@ def _show(findings: "Findings", folder: Path) -> None:
         rows = [(line.arm.name, line.rows, line.seeds, line.mean, line.verdict) for line in lines]
         show_table(f"{question.title} ({question.images:,} images)", heads, rows, 110)
     for sentence in summary(findings):
-        print(sentence)
-    print(f"Tables      {shown(folder / 'table.md')}")
-    print(f"Report      {shown(folder / 'study.html')}")
+        say(sentence)
+    say(f"Tables      {shown(folder / 'table.md')}")
+    say(f"Report      {shown(folder / 'study.html')}")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from finegold.cli import options
+from finegold.cli.show import say
 
 
 def tune(
@@ -79,7 +80,7 @@ def tune(
         count = write_export(
             open_dataset(subset, images=images, ids=ids), export, model, plan, out, template=template
         )
-        print(f"{count:,} rows with a configuration for {export} in {out}")
+        say(f"{count:,} rows with a configuration for {export} in {out}")
         return
     parts = Parts(language_model, vision_model, projection, from_scratch)
     result = run(
@@ -100,7 +101,7 @@ def tune(
         trackers=track or (),
     )
     cut = f", {result.cut} answers cut" if result.cut else ""
-    print(
+    say(
         f"{result.rows:,} rows{cut}, {result.steps:,} steps in {result.seconds:,.0f} s: "
         f"loss {result.first_loss:.3f} -> {result.last_loss:.3f}; the model is in {result.out}"
     )

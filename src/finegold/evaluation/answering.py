@@ -13,6 +13,7 @@ from finegold.engines import map_ordered
 from finegold.errors import ConfigError, ModelError, RunError
 from finegold.evaluation.answers import ALL_ITEMS, Answer, Shard, read_answer_file, write_answers
 from finegold.evaluation.task import DEFAULT_PROMPTS, Item, Prompt, Split, Task
+from finegold.llm import without_thinking
 from finegold.models import Model, Sampling
 from finegold.models.crop import random_crop
 from finegold.run import LineFile, lock_beside, progress
@@ -297,6 +298,13 @@ def _answer(
         if len(answers) != len(shown):
             raise ModelError(f"{model.name} gave {len(answers)} answers to {len(shown)} prompts")
         for row, answer in zip(images, answers, strict=True):
-            results[row] = answer
+            results[row] = _only_thinking(answer) or answer
     hashes = [picture.sha256 for picture in pictures]
     return [Answer.of(*one) for one in zip(batch, prompts, results, hashes, strict=True)]
+
+
+def _only_thinking(answer: str | Exclusion) -> Exclusion | None:
+    """Why a text is no answer, if it is a model's thinking alone."""
+    if isinstance(answer, Exclusion) or not answer.strip() or without_thinking(answer):
+        return None
+    return Exclusion("no-answer", "the text is the model's thinking and no answer: raise --max-new-tokens")

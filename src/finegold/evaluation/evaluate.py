@@ -11,6 +11,7 @@ from finegold.evaluation.answers import keep_settings, read_all_answers
 from finegold.evaluation.questions import answer_record
 from finegold.evaluation.results import score_folder
 from finegold.evaluation.task import Item, Task, find_tasks
+from finegold.llm import without_thinking
 from finegold.models import Model
 from finegold.run import replace_lines, sealed_line
 from finegold.statistics import Bootstrap
@@ -139,7 +140,7 @@ def _write_for_judge(task: Task, items: Sequence[Item], out: Path, model: str) -
         for i in items
     ]
     said = [
-        answer_record(model, int(item.id), answer.prompt, answer.answer, {})
+        answer_record(model, int(item.id), answer.prompt, without_thinking(answer.answer), {})
         for item in items
         if (answer := answers[item.id]).answer is not None
     ]

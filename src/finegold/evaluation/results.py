@@ -50,6 +50,12 @@ def score_folder(out: Path, bootstrap: Bootstrap) -> dict[str, Any]:
     return results
 
 
+def failure_reasons(out: Path, task: str) -> list[tuple[str, int]]:
+    """Why items of a task have no answer, with their number, the commonest reason first."""
+    rows = read_all_answers(out, task)
+    return Counter(row.problem.reason for row in rows if row.problem is not None).most_common()
+
+
 def _task(
     name: str, rows: Sequence[Answer], settings: dict[str, Any], bootstrap: Bootstrap
 ) -> dict[str, Any]:

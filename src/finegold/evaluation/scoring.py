@@ -6,6 +6,7 @@ from typing import Literal, get_args
 from finegold.evaluation.answers import Answer
 from finegold.evaluation.reading import read_choice, read_count, read_yes_no
 from finegold.evaluation.task import Kind
+from finegold.llm import without_thinking
 from finegold.metrics import bleu4, caption_tokens, cider, cider_d, raw_tokens, rouge_l, vqa_accuracy
 from finegold.metrics.normalise import contains_answer, normalise
 from finegold.statistics import Measure, mean_measure
@@ -27,7 +28,7 @@ def measures(scoring: Scoring, kind: Kind, rows: Sequence[Answer]) -> list[Measu
 
 
 def _text(row: Answer) -> str:
-    return row.answer or ""
+    return without_thinking(row.answer or "")
 
 
 def _contains(rows: Sequence[Answer]) -> list[Measure]:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from finegold.judging.files import AnswerSet, JudgeQuestion
-from finegold.judging.prompt import TEMPLATE, TEMPLATE_IMAGE, JudgeSettings, Order, judge_requests
+from finegold.judging.prompt import TEMPLATE, TEMPLATE_IMAGE, JudgeSettings, Order, judge_request
 from finegold.judging.result import ComparedAnswers, Judgement, OrderVerdict
 from finegold.judging.verdict import parse_verdict
-from finegold.llm import CallFailed, ChatClient, Halted, LoopThread, Plan, Session, map_bounded
+from finegold.llm import ChatClient, ChatReply, LoopThread, Plan, Session, ask_until_read, map_bounded
 
 ORDERS: tuple[Order, Order] = ("ab", "ba")
 
@@ -20,6 +20,7 @@ async def judge(
     settings: JudgeSettings,
     *,
     concurrency: int = 16,
+    retry: bool = False,
 ) -> Judgement:
     """Compare two sets of answers with a judge that sees each pair in both orders.
 
@@ -30,6 +31,7 @@ async def judge(
         client: Makes the calls: two for each question, and more where a verdict cannot be read.
         settings: How the judge is called.
         concurrency: Number of calls in flight.
+        retry: Whether the judge is called again where no reply of an earlier run can be read.
     """
     models: set[str] = set()
     days: set[str] = set()
@@ -38,22 +40,26 @@ async def judge(
     async def verdict(task: tuple[JudgeQuestion, Order]) -> OrderVerdict:
         question, order = task
         answers = (a.texts[question.id], b.texts[question.id])
-        reason, replies = "", 0
-        for request in judge_requests(question, order, a, b, settings):
-            try:
-                reply = await client.complete(request)
-            except CallFailed as failure:
-                if isinstance(failure, Halted):
-                    stopped.append(failure.reason)
-                return OrderVerdict(order, None, None, str(failure), replies)
-            replies += 1
+        shown = answers if order == "ab" else answers[::-1]
+
+        def read(reply: ChatReply) -> tuple[tuple[float, float] | None, str]:
             models.add(reply.model)
             days.add(reply.created[:10])
-            found = parse_verdict(reply.text, answers, cut=reply.finish_reason == "length")
-            if found.scores is not None:
-                return in_order(order, found.scores, replies)
-            reason = found.reason
-        return OrderVerdict(order, None, None, reason, replies)
+            verdict = parse_verdict(reply.answer, shown, cut=reply.finish_reason == "length")
+            return verdict.scores, verdict.reason
+
+        found = await ask_until_read(
+            client,
+            lambda attempt: judge_request(question, order, a, b, settings, attempt),
+            read,
+            asks=settings.attempts,
+            retry=retry,
+        )
+        if found.halted is not None:
+            stopped.append(found.halted)
+        if found.value is None:
+            return OrderVerdict(order, None, None, found.reason, found.replies)
+        return in_order(order, found.value, found.replies)
 
     tasks = [(question, order) for question in questions for order in ORDERS]
     verdicts = await map_bounded(verdict, tasks, concurrency=concurrency)
@@ -86,7 +92,9 @@ def judge_in_session(
     concurrency = session.endpoint.concurrency
     with LoopThread() as loop:
         client = loop.open(session)
-        found = loop.run(judge(a, b, questions, client, settings, concurrency=concurrency))
+        found = loop.run(
+            judge(a, b, questions, client, settings, concurrency=concurrency, retry=session.retry)
+        )
         return replace(found, notes=tuple(client.notes))
 
 
@@ -97,7 +105,7 @@ def plan_judging(
     plan = Plan(session.cache, session.limits)
     for question in questions:
         for order in ORDERS:
-            plan.add(next(judge_requests(question, order, a, b, settings)))
+            plan.add(judge_request(question, order, a, b, settings))
     return plan
 
 

@@ -5,12 +5,11 @@ accuracy and level of detail of two answers, a score of 1 to 10 each, the image 
 wording is finegold's.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from finegold.judging.files import AnswerSet, JudgeQuestion
-from finegold.llm import ChatRequest, Mark, Message, Untrusted
+from finegold.llm import ChatRequest, Mark, Message, Untrusted, check_model_name
 from finegold.llm.request import Picture
 from finegold.samples.images import by_content, decode
 
@@ -78,11 +77,20 @@ class JudgeSettings:
     seed: int = 0
     with_images: bool = False
 
+    def __post_init__(self) -> None:
+        """Raise ConfigError if the model's name cannot be sent."""
+        check_model_name(self.model)
 
-def judge_requests(
-    question: JudgeQuestion, order: Order, a: AnswerSet, b: AnswerSet, settings: JudgeSettings
-) -> Iterator[ChatRequest]:
-    """The calls for one question in one order; each is for an unreadable reply to the one before."""
+
+def judge_request(
+    question: JudgeQuestion,
+    order: Order,
+    a: AnswerSet,
+    b: AnswerSet,
+    settings: JudgeSettings,
+    attempt: int = 0,
+) -> ChatRequest:
+    """The call for one question in one order, after that number of unreadable replies."""
     answers = (a.texts[question.id], b.texts[question.id])
     first, second = answers if order == "ab" else answers[::-1]
     shown = ("Description of the image:\n", Untrusted("DESCRIPTION", question.context), "\n\n")
@@ -106,17 +114,16 @@ def judge_requests(
         "a": a.name,
         "b": b.name,
     }
-    for attempt in range(settings.attempts):
-        reminder = _REMINDER if attempt else ""
-        plain = ChatRequest(
-            model=settings.model,
-            messages=(Message("system", system), Message("user", (*body, _PLAIN_END + reminder))),
-            # Equal answers make equal requests in both orders; the second needs another key to be sent too.
-            template=template if first != second or order == "ab" else f"{template}-swapped",
-            temperature=settings.temperature,
-            max_tokens=settings.max_tokens,
-            attempt=attempt,
-            tags=tags | {"a_length": len(answers[0]), "b_length": len(answers[1])},
-        )
-        messages = (plain.messages[0], Message("user", (*body, _JSON_END + reminder)))
-        yield replace(plain, messages=messages, schema=_SCHEMA, plain=plain) if settings.structured else plain
+    reminder = _REMINDER if attempt else ""
+    plain = ChatRequest(
+        model=settings.model,
+        messages=(Message("system", system), Message("user", (*body, _PLAIN_END + reminder))),
+        # Equal answers make equal requests in both orders; the second needs another key to be sent too.
+        template=template if first != second or order == "ab" else f"{template}-swapped",
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+        attempt=attempt,
+        tags=tags | {"a_length": len(answers[0]), "b_length": len(answers[1])},
+    )
+    messages = (plain.messages[0], Message("user", (*body, _JSON_END + reminder)))
+    return replace(plain, messages=messages, schema=_SCHEMA, plain=plain) if settings.structured else plain

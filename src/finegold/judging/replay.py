@@ -10,6 +10,7 @@ from finegold.judging.judge import ORDERS, in_order
 from finegold.judging.prompt import Order
 from finegold.judging.result import ComparedAnswers, Judgement, OrderVerdict
 from finegold.judging.verdict import parse_verdict
+from finegold.llm import without_thinking
 
 
 def replay_verdicts(path: Path, *, seed: int = 0) -> Judgement:
@@ -66,22 +67,28 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def _verdict(order: Order, about: list[dict[str, Any]]) -> OrderVerdict:
     reason, replies = "the file holds no reply in this order", 0
-    read = set()
-    lines = [line for line in about if line["order"] == order]
-    for line in sorted(lines, key=lambda line: int(line.get("attempt") or 0)):
-        if "reply" not in line:
+    last: dict[int, dict[str, Any]] = {}
+    for line in about:
+        if line["order"] != order:
+            continue
+        if "reply" in line:
+            # A call that was sent again, since its reply was empty, has a later line that counts.
+            last[_attempt(line)] = line
+        else:
             reason = str(line.get("reason") or reason)
-            continue
-        if line.get("attempt") in read:
-            continue
-        read.add(line.get("attempt"))
+    for _, line in sorted(last.items()):
         replies += 1
         cut = line.get("finish_reason") == "length"
-        verdict = parse_verdict(str(line["reply"]), _shown_answers(line), cut=cut)
+        verdict = parse_verdict(without_thinking(str(line["reply"])), _shown_answers(line), cut=cut)
         if verdict.scores is not None:
             return in_order(order, verdict.scores, replies)
-        reason = verdict.reason
+        reason = str(line.get("problem") or verdict.reason)
     return OrderVerdict(order, None, None, reason, replies)
+
+
+def _attempt(line: dict[str, Any]) -> int:
+    found = line.get("attempt")
+    return found if isinstance(found, int) else 0
 
 
 def _shown_answers(line: dict[str, Any]) -> list[str]:

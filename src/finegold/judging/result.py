@@ -1,5 +1,6 @@
 """What a comparison found: per question, per category, overall, and about the judge itself."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
@@ -147,6 +148,11 @@ class Judgement:
     comparisons: tuple[ComparedAnswers, ...]
     stopped: str | None = None
     notes: tuple[str, ...] = ()
+
+    def reasons(self) -> list[tuple[str, int]]:
+        """Why verdicts are missing, with the number of verdicts, the commonest reason first."""
+        missing = (v.reason for c in self.comparisons for v in c.orders if v.preferred is None)
+        return Counter(missing).most_common()
 
     def overall(self) -> Tally:
         """The tally of all questions."""

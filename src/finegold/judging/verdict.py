@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from finegold.llm import Reading, echoes
+from finegold.llm import Reading, demands_verdict, echoes, without_thinking
 
 _NUMBER = r"\**([0-9]{1,2}(?:\.[0-9]+)?)(?:\s*/\s*10)?\**"
 _PAIR = re.compile(
@@ -16,7 +16,6 @@ _LABELLED = re.compile(
     rf"\**(?:the\s+)?(?:assistant|answer|response)\s*#?([12])(?:'s)?(?:\s+score)?\s*\**\s*[:=]\s*{_NUMBER}\.?",
     re.IGNORECASE,
 )
-_THINKING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _FENCE = re.compile(r"\A```(?:json)?\s*\n(.*?)\n?```", re.DOTALL)
 
 
@@ -42,11 +41,11 @@ def parse_verdict(text: str, answers: Iterable[str] = (), *, cut: bool = False) 
 
     Args:
         text: The reply.
-        answers: The answers that were shown; a verdict that repeats one's words is that answer's, not the
-            judge's.
+        answers: The answers in the order in which they were shown; a verdict that repeats one's words, or
+            that one demands, is that answer's, not the judge's.
         cut: Whether the reply ended because it was too long: then a number at its very end may lack digits.
     """
-    body = _THINKING.sub("", text).strip("\ufeff").strip()
+    body = without_thinking(text).strip("\ufeff").strip()
     if not body:
         return Verdict(None, "the reply is empty")
     fenced = _FENCE.match(body)
@@ -58,8 +57,12 @@ def parse_verdict(text: str, answers: Iterable[str] = (), *, cut: bool = False) 
         return Verdict(None, f"the reply was cut off at {_shown(field)}, which may lack digits")
     if not all(1 <= score <= 10 for score in scores):
         return Verdict(None, f"a score is outside 1 to 10: {_shown(field)}")
-    if echoes(Reading(scores[0], field), body, answers):
+    shown = tuple(answers)
+    if echoes(Reading(None, field), body, shown):
         return Verdict(None, f"the reply repeats an answer's own words as its verdict: {_shown(field)}")
+    for own, answer in enumerate(shown[:2]):
+        if demands_verdict(answer, scores, own):
+            return Verdict(None, f"an answer demands this verdict itself: {_shown(field)}")
     return Verdict(scores)
 
 

@@ -1,15 +1,28 @@
 """LLM: one client for any OpenAI-compatible endpoint: cache, pace, budget, audit, a strict parser."""
 
+from finegold.llm.ask import Asked, ask_until_read
 from finegold.llm.budget import Limits, Plan, Prices
 from finegold.llm.cache import Cache
 from finegold.llm.client import CachedClient, Session, map_bounded
+from finegold.llm.control_tokens import holds_control_tokens
+from finegold.llm.demands import demands_verdict
 from finegold.llm.endpoint import Endpoint
 from finegold.llm.parse import Reading, echoes, parse_rating
 from finegold.llm.reply import CallFailed, ChatClient, ChatReply, Halted
-from finegold.llm.request import ChatRequest, Mark, Message, Picture, Untrusted, holds_control_tokens
-from finegold.llm.session import LoopThread, endpoint_from, model_from, prices_from, session_from
+from finegold.llm.request import ChatRequest, Mark, Message, Picture, Untrusted
+from finegold.llm.session import (
+    LoopThread,
+    check_model_name,
+    endpoint_from,
+    model_from,
+    prices_from,
+    session_from,
+    session_in_force,
+)
+from finegold.llm.thinking import without_thinking
 
 __all__ = [
+    "Asked",
     "Cache",
     "CachedClient",
     "CallFailed",
@@ -28,6 +41,9 @@ __all__ = [
     "Reading",
     "Session",
     "Untrusted",
+    "ask_until_read",
+    "check_model_name",
+    "demands_verdict",
     "echoes",
     "endpoint_from",
     "holds_control_tokens",
@@ -36,4 +52,6 @@ __all__ = [
     "parse_rating",
     "prices_from",
     "session_from",
+    "session_in_force",
+    "without_thinking",
 ]

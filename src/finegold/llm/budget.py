@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from finegold.errors import ConfigError
@@ -95,6 +95,19 @@ class Spent:
     uncertain: int = 0
 
 
+@dataclass(slots=True)
+class Ledger:
+    """What a session has spent and reserved, over all clients that are opened of it.
+
+    Attributes:
+        spent: What was used.
+        reserved_usd: The most that the calls in flight can cost, in dollars.
+    """
+
+    spent: Spent = field(default_factory=Spent)
+    reserved_usd: float = 0.0
+
+
 class Budget:
     """Keeps the limits with calls in flight: each reserves the most that it can cost until it is settled.
 
@@ -102,10 +115,10 @@ class Budget:
     is left and it still does not fit, the budget is spent.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, ledger: Ledger | None = None) -> None:
         self.limits = limits
-        self.spent = Spent()
-        self._reserved_usd = 0.0
+        self.ledger = ledger or Ledger()
+        self.spent = self.ledger.spent
         self._in_flight = 0
         self._settled = asyncio.Condition()
 
@@ -116,12 +129,12 @@ class Budget:
         await self._fit(most)
         self.spent.calls += 1
         self._in_flight += 1
-        self._reserved_usd += most
+        self.ledger.reserved_usd += most
         try:
             yield
         finally:
             self._in_flight -= 1
-            self._reserved_usd -= most
+            self.ledger.reserved_usd -= most
             if self.limits.max_usd is not None:
                 async with self._settled:
                     self._settled.notify_all()
@@ -150,7 +163,7 @@ class Budget:
                 if max_calls is not None and self.spent.calls >= max_calls:
                     raise Halted(f"the limit of {max_calls} calls is reached")
                 spent = self.limits.usd(self.spent.prompt_tokens, self.spent.completion_tokens) or 0.0
-                if max_usd is None or spent + self._reserved_usd + most <= max_usd:
+                if max_usd is None or spent + self.ledger.reserved_usd + most <= max_usd:
                     return
                 if self._in_flight == 0:
                     raise Halted(f"the limit of {max_usd:g} dollars is reached")

@@ -4,16 +4,18 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from finegold.llm.audit import Audit, utc_now
-from finegold.llm.budget import Budget, Limits, estimate_tokens
+from finegold.errors import RunError
+from finegold.llm.audit import Audit
+from finegold.llm.budget import Budget, Ledger, Limits, estimate_tokens
 from finegold.llm.cache import Cache, default_cache
 from finegold.llm.endpoint import Endpoint
+from finegold.llm.forms import RequestForm
 from finegold.llm.pace import Breaker, Rate
-from finegold.llm.reply import CallFailed, ChatReply, Halted, RequestError, read_body
+from finegold.llm.reply import CallFailed, ChatReply, Halted, RequestError
 from finegold.llm.request import ChatRequest
 from finegold.llm.transport import HttpTransport
 
@@ -30,12 +32,16 @@ class Session:
         limits: Most calls and dollars.
         cache: SQLite file of replies; the user's cache folder by default, so that runs share it.
         audit: JSONL file of the exchanges; None keeps none.
+        retry: Whether calls are sent again whose finished replies hold no answer; else these are final.
+        ledger: What was spent; the limits hold for all clients of the session together.
     """
 
     endpoint: Endpoint
     limits: Limits = field(default_factory=Limits)
     cache: Path = field(default_factory=default_cache)
     audit: Path | None = None
+    retry: bool = False
+    ledger: Ledger = field(default_factory=Ledger, compare=False, repr=False)
 
     async def open(self) -> "CachedClient":
         """A client in the running event loop; close it after use.
@@ -60,7 +66,7 @@ class CachedClient:
 
     def __init__(self, session: Session) -> None:
         endpoint = session.endpoint
-        self.budget = Budget(session.limits)
+        self.budget = Budget(session.limits, session.ledger)
         self.notes: list[str] = []
         self._endpoint = endpoint
         self._transport = HttpTransport(endpoint)
@@ -72,8 +78,9 @@ class CachedClient:
         self._requests = Rate(endpoint.requests_per_minute)
         self._tokens = Rate(endpoint.tokens_per_minute)
         self._in_flight: dict[str, asyncio.Task[ChatReply]] = {}
-        self._schemas = True
-        self._length_field = "max_tokens"
+        self._form = RequestForm()
+        self._retry = session.retry
+        self._sent_again: set[str] = set()
 
     @property
     def halted(self) -> str | None:
@@ -89,14 +96,21 @@ class CachedClient:
         """
         keyed = request.keyed()
         found = self._cache.first(keyed)
+        earlier: ChatReply | None = None
         if found is not None:
             key, reply = found
-            self._audit.write(keyed[key], key, self._cache.marker(key), reply, 0.0)
-            return reply
+            if not (self._retry and reply.why_empty and key not in self._sent_again):
+                self._write_audit(keyed[key], key, reply, 0.0)
+                return reply
+            earlier = reply
+        elif self._cache.damaged.intersection(keyed):
+            self._note(
+                "replies in the cache were changed; they are not believed and their calls are sent again"
+            )
         key = next(iter(keyed))
         task = self._in_flight.get(key)
         if task is None:
-            task = asyncio.ensure_future(self._send(keyed))
+            task = asyncio.ensure_future(self._send(keyed, earlier))
             self._in_flight[key] = task
             task.add_done_callback(lambda _: self._in_flight.pop(key, None))
         return await task
@@ -107,32 +121,37 @@ class CachedClient:
         self._cache.close()
         self._audit.close()
 
-    async def _send(self, keyed: dict[str, ChatRequest]) -> ChatReply:
+    async def _send(self, keyed: dict[str, ChatRequest], earlier: ChatReply | None) -> ChatReply:
         """Send a request, with its schema or else plain, until there is a reply or no hope of one."""
-        retry = 0
+        retry = unreadable = 0
         forms = list(keyed.items())
+        self._sent_again.update(keyed if earlier is not None else ())
         while True:
-            key, request = forms[0] if self._schemas else forms[-1]
-            length_field = self._length_field
+            form = self._form
+            key, request = forms[0] if form.schemas else forms[-1]
             try:
                 async with self._slots:
                     await self._breaker.admit()
-                    return await self._try(key, request)
+                    return await self._try(key, request, form, earlier)
             except Halted as stop:
                 self._breaker.halt(stop.reason)
                 raise
             except RequestError as error:
-                if self._adapted(request, error, length_field):
+                if self._adapted(request, error, form):
                     continue
                 self._judge(error)
                 if error.kind in ("refused", "locked"):
                     raise CallFailed(error.reason) from None
                 if (error.retry_after or 0.0) > self._endpoint.max_wait:
                     raise CallFailed(
-                        f"{error.reason}, to be tried again in {error.retry_after:.0f} s, more than the "
+                        f"{error.reason}, to be tried again in {_seconds(error.retry_after)}, more than the "
                         f"longest wait of {self._endpoint.max_wait:g} s"
                     ) from None
-                if retry >= self._endpoint.retries:
+                unreadable += error.tries is not None
+                if retry >= self._endpoint.retries or (error.tries and unreadable >= error.tries):
+                    if error.reply is not None:
+                        self._keep(key, request, error.reply, earlier)
+                        return error.reply
                     raise CallFailed(f"no reply in {retry + 1} tries; the last: {error.reason}") from None
                 # Half of the backoff is random, so that calls that failed together do not return together
                 # ("equal jitter"). A `Retry-After` is a lower bound, plus up to a tenth.
@@ -143,49 +162,64 @@ class CachedClient:
                 await asyncio.sleep(wait)
                 retry += 1
 
-    async def _try(self, key: str, request: ChatRequest) -> ChatReply:
-        marker = self._cache.marker(key)
+    async def _try(
+        self, key: str, request: ChatRequest, form: RequestForm, earlier: ChatReply | None
+    ) -> ChatReply:
         prompt = estimate_tokens(request)
         await self._requests.take(1)
         await self._tokens.take(prompt + request.max_tokens)
         if self._breaker.halted is not None:
             raise Halted(self._breaker.halted)
+        # A gateway gives the reply of an earlier idempotency key again.
+        again = "" if earlier is None else f"-after-{earlier.created}"
         async with self.budget.reserve(prompt, request.max_tokens):
-            body = request.payload(marker)
-            if self._length_field != "max_tokens":
-                body[self._length_field] = body.pop("max_tokens")
+            body = form.payload(request, self._cache.marker(key))
+            sent = request if form.temperature else replace(request, temperature=None)
             started = time.monotonic()
             try:
-                reply = read_body(await self._transport.send(body, f"finegold-{key}"), utc_now())
-                # Before anything else: from here on, no kill can make this call be paid again.
-                self._cache.put(key, request, reply)
+                reply = await self._transport.send(body, f"finegold-{key}{again}")
             except RequestError as error:
                 if error.charged:
                     self.budget.count(prompt, request.max_tokens, None)
-                self._audit.write(request, key, marker, error, time.monotonic() - started)
+                self._write_audit(sent, key, error, time.monotonic() - started)
                 raise
+            # Before anything else: from here on, no kill can make this call be paid again.
+            self._keep(key, request, reply, earlier)
             used = self.budget.count(prompt, request.max_tokens, reply)
             self._tokens.correct(used - prompt - request.max_tokens)
-            self._audit.write(request, key, marker, reply, time.monotonic() - started)
+            self._write_audit(sent, key, reply, time.monotonic() - started)
             self._breaker.success()
             return reply
 
-    def _adapted(self, request: ChatRequest, error: RequestError, length_field: str) -> bool:
+    def _keep(self, key: str, request: ChatRequest, reply: ChatReply, earlier: ChatReply | None) -> None:
+        """Put a reply into the cache. Where that fails, the calls in flight end and no other is sent."""
+        try:
+            self._cache.put(key, request, reply, again=earlier is not None)
+        except RunError as error:
+            self._breaker.halt(str(error))
+
+    def _write_audit(
+        self, request: ChatRequest, key: str, result: ChatReply | RequestError, seconds: float
+    ) -> None:
+        """Write an exchange to the audit. Where that fails, the calls in flight end and no other is sent."""
+        try:
+            self._audit.write(request, key, self._cache.marker(key), result, seconds)
+        except RunError as error:
+            self._breaker.halt(str(error))
+
+    def _note(self, note: str) -> None:
+        if note and note not in self.notes:
+            self.notes.append(note)
+
+    def _adapted(self, request: ChatRequest, error: RequestError, form: RequestForm) -> bool:
         """Whether an endpoint that lacks a feature can be called without it; notes it once."""
-        if error.kind != "refused" and error.status != 501:
-            return False
-        said = error.reason.lower()
-        if "max_completion_tokens" in said and error.status == 400:
-            self._length_field = "max_completion_tokens"
-            return length_field == "max_tokens"
-        if request.plain is None or error.status not in (400, 404, 415, 422, 501):
-            return False
-        if self._schemas and any(
-            word in said for word in ("response_format", "schema", "structured", "extra")
-        ):
-            self._schemas = False
-            self.notes.append(f"plain replies are read: structured output was refused ({error.reason})")
-        return not self._schemas
+        changed, note = self._form.adapted(request, error)
+        if changed != self._form:
+            self._form = changed
+            self._note(note)
+        # Another call in flight may have found it out since this one was sent.
+        refused = error.kind == "refused" or error.status == 501
+        return refused and self._form != form
 
     def _judge(self, error: RequestError) -> None:
         """Report to the breaker what a failed try means for the others."""
@@ -197,6 +231,10 @@ class CachedClient:
             self._breaker.refusal(error.reason)
         else:
             self._breaker.alive()
+
+
+def _seconds(wait: float | None) -> str:
+    return "a time beyond any date" if wait is None or wait > 1e9 else f"{wait:.0f} s"
 
 
 APART = 0.001

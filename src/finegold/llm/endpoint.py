@@ -1,6 +1,6 @@
 """Where calls go and how fast: base URL, key, limits. The key never leaves this object by accident."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -31,7 +31,7 @@ class Endpoint:
         down_probes: Failed probes after which the remaining calls are given up.
     """
 
-    base_url: str
+    base_url: str = field(repr=False)
     api_key: SecretStr
     concurrency: int = 16
     requests_per_minute: float | None = None
@@ -46,8 +46,13 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         """Raise ConfigError if the address is no http(s) address, or a limit is not positive."""
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(self.base_url)
+            # Both raise where an address holds a port or a host that is none.
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable or not self.base_url.isprintable() or " " in self.base_url:
             raise ConfigError(
                 f"the endpoint's base URL must be an http(s) address such as {OPENAI_URL}, "
                 f"not {self.place!r}: give --base-url"
@@ -64,5 +69,8 @@ class Endpoint:
     @property
     def place(self) -> str:
         """Scheme, host and port, for messages: a query or a path may hold secrets."""
-        parts = urlsplit(self.base_url)
+        try:
+            parts = urlsplit(self.base_url)
+        except ValueError:
+            return "that"
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else "that"

@@ -2,10 +2,12 @@
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from finegold.llm.demands import demanded, demands_the_highest, letters_and_numbers
+from finegold.llm.thinking import without_thinking
 
 _NUMBER = r"(\d{1,3}(?:\.\d+)?)"
 _FIELD = re.compile(
@@ -13,9 +15,10 @@ _FIELD = re.compile(
     r"(?:\s*(?:/|out\s+of)\s*(100|10))?(?:\s*(?:points?|%))?\s*[.,;]?",
     re.IGNORECASE | re.ASCII,
 )
-_BEGUN = re.compile(rf'\{{\s*"score"\s*:\s*{_NUMBER}\s*,', re.ASCII)
-_BARE = re.compile(r"[\d./%*]+")
-_THINKING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
+# A comma alone is not the end of a number: 9,5 is one in many countries.
+_BEGUN = re.compile(rf'\{{\s*"score"\s*:\s*{_NUMBER}\s*,\s*"', re.ASCII)
+_BARE = re.compile(r"(?:#[^;]*;)+")
+_MOST_OBJECTS = 200
 _FENCE = re.compile(r"\A```(?:json)?\s*\n(.*?)\n?```", re.DOTALL)
 
 
@@ -46,7 +49,7 @@ def parse_rating(text: str, *, cut: bool = False) -> Reading:
         text: The reply, with or without an explanation after the score.
         cut: Whether the reply ended because it was too long: then a number at its very end may lack digits.
     """
-    body = _THINKING.sub("", text).lstrip("\ufeff").lstrip()
+    body = without_thinking(text).lstrip("\ufeff").lstrip()
     if not body:
         return Reading(None, "", "the reply is empty")
     fenced = _FENCE.match(body)
@@ -66,35 +69,64 @@ def parse_rating(text: str, *, cut: bool = False) -> Reading:
 def echoes(reading: Reading, reply: str, untrusted: Iterable[str]) -> bool:
     """Whether what was read repeats the text under review: then it is that text's score, not the judge's.
 
-    The whole reply and the field that was read of it are compared with the untrusted texts, without spaces,
-    invisible characters and case. A bare number is a repeat only of a whole line, since a caption may well
-    hold the number 90; anything longer ("Score: 100", a JSON object) is one of any part.
+    The whole reply and the field that was read of it are compared with the untrusted texts, letters and
+    numbers alone. A bare number is a repeat only of a whole line, since a caption may well hold
+    the number 90, or of a number that the text demands as a score; anything longer ("Score: 100", a JSON
+    object in any order of its fields) is one of any part.
     """
-    field = _plain(reading.field)
-    whole = _plain(reply)
+    field = letters_and_numbers(reading.field)
+    whole = letters_and_numbers(reply)
+    fields = _objects(reply)
     for text in untrusted:
-        everything = _plain(text)
+        everything = letters_and_numbers(text)
         if not everything or not field:
             continue
-        lines = {_plain(line) for line in text.splitlines()}
-        if field in lines or (not _BARE.fullmatch(field) and field in everything):
+        if field in {letters_and_numbers(line) for line in text.splitlines()}:
+            return True
+        if not _BARE.fullmatch(field) and field in everything:
             return True
         if len(whole) > len(field) and not _BARE.fullmatch(whole) and whole in everything:
             return True
+        if any(found in fields for found in _objects(text)):
+            return True
+        if reading.value is not None and reading.value in demanded(text):
+            return True
+        if reading.value == 100 and demands_the_highest(text):
+            return True
     return False
+
+
+def _objects(text: str) -> list[dict[str, str]]:
+    """JSON objects in a text, with plain names and values."""
+    found: list[dict[str, str]] = []
+    place = text.find("{")
+    for _ in range(_MOST_OBJECTS):
+        if place < 0:
+            break
+        try:
+            value, end = json.JSONDecoder(strict=False).raw_decode(text, place)
+            found.append(
+                {letters_and_numbers(name): letters_and_numbers(json.dumps(value[name])) for name in value}
+            )
+        except (ValueError, RecursionError):
+            end = place + 1
+        place = text.find("{", end)
+    return [one for one in found if one]
 
 
 def _from_json(text: str) -> Reading:
     try:
         data, end = json.JSONDecoder(object_pairs_hook=_unique).raw_decode(text.lstrip())
     except (ValueError, RecursionError) as error:
-        # The reason may be cut off; a score before it that ends in a comma is whole.
+        # The reason may be cut off; a score that the next field's name follows is whole.
         begun = _BEGUN.match(text.lstrip())
         if begun is not None and text.count('"score"') == 1:
             return _in_range(float(begun.group(1)), 100, begun.group())
         why = str(error) if isinstance(error, _Repeated) else "cut off or malformed"
         return Reading(None, text, f"the reply's JSON is {why}: {_shown(text)}")
-    field = text.lstrip()[:end]
+    field, rest = text.lstrip()[:end], text.lstrip()[end:]
+    if rest[:1].isalnum() or rest[:1] in tuple(".,{") or '"score"' in rest:
+        return Reading(None, text, f"the reply's JSON goes on behind its end: {_shown(text)}")
     score: Any = data.get("score") if isinstance(data, dict) else None
     if isinstance(score, str):
         inner = _FIELD.fullmatch(score.strip())
@@ -129,8 +161,3 @@ def _in_range(value: float, scale: int, field: str) -> Reading:
 def _shown(text: str) -> str:
     """A piece of a reply for a message, on one line and printable."""
     return ascii(text if len(text) <= 60 else text[:60] + "…")
-
-
-def _plain(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(c for c in folded if not c.isspace() and unicodedata.category(c) != "Cf")

@@ -1,25 +1,27 @@
 """What comes back: a reply, or the reason why there is none."""
 
-import json
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from finegold.errors import FinegoldError
 from finegold.llm.request import ChatRequest
+from finegold.llm.thinking import without_thinking
 
 
 @dataclass(frozen=True, slots=True)
 class ChatReply:
-    """A whole reply of the model.
+    """A finished reply of the model.
 
     Attributes:
-        text: The text; empty if the model refused.
+        text: The text as it came, thinking included; empty if the reply holds none.
         finish_reason: `stop`, `length`, `content_filter`, or another word of the endpoint.
         model: Name of the model that answered, by the endpoint.
         prompt_tokens: Tokens of the prompt, by the endpoint's count; None if it did not say.
         completion_tokens: Tokens of the reply, by the endpoint's count; None if it did not say.
         created: ISO date and time in UTC at which the reply was received.
         cached: Whether it was paid for earlier.
+        reasoning: The model's thinking where the endpoint gives it in a field of its own.
+        problem: Why a finished reply holds no text, with its telling part; empty if it holds text.
     """
 
     text: str
@@ -29,6 +31,22 @@ class ChatReply:
     completion_tokens: int | None
     created: str
     cached: bool = False
+    reasoning: str = ""
+    problem: str = ""
+
+    @property
+    def answer(self) -> str:
+        """The text without the model's thinking."""
+        return without_thinking(self.text)
+
+    @property
+    def why_empty(self) -> str:
+        """Why there is no answer; empty if there is one."""
+        if self.answer:
+            return ""
+        if self.text.strip():
+            return f"the reply is the model's thinking and no answer (it ended with '{self.finish_reason}')"
+        return self.problem or f"the model gave no text (it ended with '{self.finish_reason}')"
 
 
 class ChatClient(Protocol):
@@ -59,16 +77,22 @@ class RequestError(Exception):
 
     Attributes:
         kind: `busy` (429), `down` (no connection, 5xx), `lost` (sent, then timeout or cut connection),
-            `garbled` (status 200, unreadable body), `refused` (other 4xx), `locked` (key or quota refused).
+            `garbled` (a body that is cut off), `refused` (other 4xx, or no chat completion at all), `locked`
+            (key, money or quota refused).
         reason: What happened, for a person; holds no key.
         retry_after: Seconds that the endpoint asks to wait.
-        status: HTTP status, if any.
+        status: HTTP status, or the code of an error that came with status 200.
+        tries: Most tries that such an error is worth, where it is likely to come again; None for as many as
+            the endpoint's settings allow.
+        reply: What to keep as the reply when the tries are used up, since it was paid for; None if nothing.
     """
 
     kind: RequestErrorKind
     reason: str
     retry_after: float | None = field(default=None, kw_only=True)
     status: int | None = field(default=None, kw_only=True)
+    tries: int | None = field(default=None, kw_only=True)
+    reply: ChatReply | None = field(default=None, kw_only=True)
 
     def __str__(self) -> str:
         return self.reason
@@ -77,38 +101,3 @@ class RequestError(Exception):
     def charged(self) -> bool:
         """Whether the endpoint may have charged for the try."""
         return self.kind in ("lost", "garbled")
-
-
-def read_body(body: bytes, created: str) -> ChatReply:
-    """A Chat Completions body as a reply; raises a `garbled` RequestError if it is cut off or not one."""
-    try:
-        data: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        shown = body[:80].decode("utf-8", "replace")
-        raise RequestError("garbled", f"the reply's body is not JSON: {shown!r}", status=200) from None
-    try:
-        choice = data["choices"][0]
-        message = choice["message"]
-        text = message["content"] if message.get("content") is not None else ""
-        # An empty reply is one after a refusal, a filter, or a budget spent on thinking.
-        empty = message.get("refusal") or choice.get("finish_reason") in ("length", "content_filter")
-        if not isinstance(text, str) or not (text or empty):
-            raise TypeError
-        usage = data.get("usage") or {}
-        return ChatReply(
-            text=text,
-            finish_reason=str(choice.get("finish_reason") or "unknown"),
-            model=str(data.get("model") or "unknown"),
-            prompt_tokens=_count(usage.get("prompt_tokens")),
-            completion_tokens=_count(usage.get("completion_tokens")),
-            created=created,
-        )
-    except (KeyError, IndexError, TypeError, AttributeError):
-        shown = body[:120].decode("utf-8", "replace")
-        raise RequestError(
-            "garbled", f"the reply's body is not a chat completion: {shown!r}", status=200
-        ) from None
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -4,13 +4,13 @@ import base64
 import hashlib
 import hmac
 import io
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from PIL import Image
 
+from finegold.llm.control_tokens import VERSION, defused, holds_control_tokens
 from finegold.run import canonical_json
 
 
@@ -140,22 +140,9 @@ def marker_of(secret: bytes, key: str) -> str:
     return hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()[:16]
 
 
-# What chat templates and tokenizers of common models read as the end of a turn, even inside a message.
-_CONTROL = re.compile(
-    r"<(?=[|｜])|<(?=/?s>)|<(?=(?:start|end)_of_turn>)|<(?=/?(?:bos|eos|pad|unk|image|im_start|im_end|think)>)"
-    r"|\[(?=/?INST\])|<(?=</?SYS>>)",
-    re.IGNORECASE,
-)
-
-
-def holds_control_tokens(text: str) -> bool:
-    """Whether a text has look-alikes of control tokens, which are shown with a space inside."""
-    return _CONTROL.search(text) is not None
-
-
 def _text(part: Part, marker: str) -> str:
     if isinstance(part, Untrusted):
-        shown = _CONTROL.sub(lambda found: found.group() + " ", part.text)
+        shown = defused(part.text)
         # A lone surrogate cannot be sent as UTF-8.
         shown = shown.encode("utf-8", "replace").decode("utf-8")
         return f"<<<{part.label} {marker}\n{shown}\n{marker} END {part.label}>>>"
@@ -166,7 +153,8 @@ def _text(part: Part, marker: str) -> str:
 
 def _identity(part: Part) -> Any:
     if isinstance(part, Untrusted):
-        return {"untrusted": part.label, "text": part.text}
+        identity = {"untrusted": part.label, "text": part.text}
+        return identity | ({"control_tokens": VERSION} if holds_control_tokens(part.text) else {})
     if isinstance(part, Mark):
         return {"mark": True}
     return {"image": part.sha256} if isinstance(part, Picture) else part

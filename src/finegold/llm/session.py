@@ -3,8 +3,8 @@
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,8 +33,12 @@ def session_from(
     usd_per_m_completion: float | None = None,
     cache: Path | None = None,
     audit: Path | None = None,
+    retry: bool = False,
 ) -> Session:
     """A session from flags, and from the environment where a flag is None.
+
+    Without any argument, inside a command that has options for the endpoint, it is the command's session, so
+    that its limits hold for a plug-in that opens one by itself.
 
     FINEGOLD_LLM_CONCURRENCY and FINEGOLD_LLM_TIMEOUT stand in for two flags beside those of `endpoint_from`
     and `prices_from`.
@@ -43,6 +47,10 @@ def session_from(
         ConfigError: If no endpoint is set, a value makes no sense, or dollars are limited at an unknown
             price.
     """
+    others = (requests_per_minute, tokens_per_minute, usd_per_m_prompt, usd_per_m_completion, cache, audit)
+    given = (base_url, api_key, concurrency, timeout, max_calls, max_usd, *others)
+    if _IN_FORCE and not retry and all(value is None for value in given):
+        return _IN_FORCE[-1]()
     url, key = endpoint_from(base_url, api_key)
     endpoint = Endpoint(
         url,
@@ -53,7 +61,20 @@ def session_from(
         timeout=_number(timeout, "TIMEOUT", 120.0),
     )
     limits = Limits(max_calls, max_usd, prices_from(usd_per_m_prompt, usd_per_m_completion))
-    return Session(endpoint, limits, cache or default_cache(), audit)
+    return Session(endpoint, limits, cache or default_cache(), audit, retry)
+
+
+_IN_FORCE: list[Callable[[], Session]] = []
+
+
+@contextmanager
+def session_in_force(session: Callable[[], Session]) -> Iterator[None]:
+    """In the block, `session_from` without arguments gives this session."""
+    _IN_FORCE.append(session)
+    try:
+        yield
+    finally:
+        _IN_FORCE.pop()
 
 
 def endpoint_from(base_url: str | None = None, api_key: str | None = None) -> tuple[str, SecretStr]:
@@ -79,7 +100,17 @@ def model_from(model: str | None = None) -> str:
     name = model or os.environ.get("FINEGOLD_LLM_MODEL")
     if not name:
         raise ConfigError("no model is named: give --model, or set FINEGOLD_LLM_MODEL")
+    check_model_name(name)
     return name
+
+
+def check_model_name(name: str) -> None:
+    """Raise ConfigError if a model's name cannot be sent, before any call is paid."""
+    if not name.isprintable():
+        raise ConfigError(
+            f"the model's name {name!a} holds a control character or half a surrogate pair: give the name "
+            "that the endpoint lists"
+        )
 
 
 def prices_from(prompt: float | None = None, completion: float | None = None) -> Prices | None:

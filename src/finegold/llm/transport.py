@@ -8,17 +8,21 @@ bounds the pace.
 import base64
 import json
 import os
+import re
+import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from finegold.errors import ConfigError
 from finegold.extras import require
+from finegold.llm.audit import utc_now
+from finegold.llm.body import error_in, read_body, shown_line
 from finegold.llm.endpoint import OPENAI_URL, Endpoint
-from finegold.llm.reply import RequestError, RequestErrorKind
+from finegold.llm.reply import ChatReply, RequestError
 
 _SHORTEST_SECRET = 8
 _CONNECT = 30.0
@@ -26,6 +30,11 @@ _CONNECT = 30.0
 _KEEP_ALIVE = 4.0
 """Seconds that an idle connection is kept. Common servers close theirs after 5, and a call sent on a
 connection that is being closed is lost."""
+MOST_BYTES = 8 * 2**20
+"""Bytes of the longest body that is read, before and after it is unpacked; a long reply has some 100,000."""
+_ADDRESS = re.compile(r"\b(https?)://[^\s'\"<>()]+", re.IGNORECASE)
+_BAD_HTTP_TRIES = 3
+"""Tries of a call whose response breaks the rules of HTTP: the next one will break them too."""
 _OPENAI_ACCOUNT = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
 
 
@@ -85,11 +94,11 @@ class HttpTransport:
                 "the API key holds characters that no HTTP header may hold, such as a line end or an accent: "
                 "check FINEGOLD_LLM_API_KEY"
             )
-        self._echo = self._secret.encode() if len(self._secret) >= _SHORTEST_SECRET else None
         headers = {
             "Authorization": f"Bearer {self._secret}",
             "Content-Type": "application/json",
             "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
             "User-Agent": "finegold",
         }
         parts = urlsplit(endpoint.base_url)
@@ -107,6 +116,7 @@ class HttpTransport:
                     settings["proxy_headers"] = secret
                 else:
                     headers |= secret
+        self._secrets = _secrets_of(endpoint, self._proxy)
         # With each request: aiohttp sends a session's headers, and so the key, to the proxy as well.
         self._headers = headers
         self._settings = settings
@@ -115,6 +125,8 @@ class HttpTransport:
             # The number of calls in flight is bounded by who calls.
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
+            # Unpacked here, within a limit.
+            auto_decompress=False,
             timeout=aiohttp.ClientTimeout(
                 total=endpoint.timeout,
                 sock_connect=min(_CONNECT, endpoint.timeout),
@@ -122,48 +134,81 @@ class HttpTransport:
             ),
         )
 
-    async def send(self, payload: dict[str, Any], idempotency_key: str) -> bytes:
-        """Send a body, or raise RequestError. A gateway with `Idempotency-Key` charges a retry once."""
+    async def send(self, payload: dict[str, Any], idempotency_key: str) -> ChatReply:
+        """Send a body and read the reply, or raise RequestError, whatever comes back.
+
+        A gateway with `Idempotency-Key` charges a retry once.
+        """
         data = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         headers = {**self._headers, "Idempotency-Key": idempotency_key}
         try:
             async with self._http.post(self._url, data=data, headers=headers, **self._settings) as response:
-                body: bytes = await response.read()
+                packed = await _read_some(response.content)
+                status, answered = response.status, response.headers
         except Exception as error:
             raise self._broken(error) from None
-        if response.status != 200:
-            raise self._refusal(response.status, response.headers, body.decode("utf-8", "replace"))
-        # Some servers echo the key.
-        return body if self._echo is None else body.replace(self._echo, b"[key]")
+        try:
+            return self._read(status, answered, packed)
+        except RequestError:
+            raise
+        except Exception as error:
+            raise RequestError(
+                "garbled",
+                f"the reply cannot be read ({type(error).__name__})",
+                status=status,
+                tries=_BAD_HTTP_TRIES,
+            ) from None
 
     async def close(self) -> None:
         """Close its connections."""
         await self._http.close()
 
-    def _clean(self, text: str) -> str:
-        """A text of the endpoint without the key."""
-        return text if self._echo is None else text.replace(self._secret, "[key]")
-
-    def _refusal(self, status: int, headers: Any, text: str) -> RequestError:
+    def _read(self, status: int, headers: Any, packed: bytes) -> ChatReply:
+        """The reply in a response of any status, or the RequestError that it is."""
         if 300 <= status < 400:
-            moved = urlsplit(headers.get("location", ""))
-            target = f"{moved.scheme}://{moved.netloc}{moved.path}" if moved.netloc else moved.path
-            return RequestError(
-                "locked",
-                f"the endpoint answered {status} and points to {self._clean(target)[:200] or 'nowhere'}: "
-                "give the address where the API is, up to /chat/completions, as --base-url",
-                status=status,
-            )
-        said = self._clean(_message(text))
-        reason = f"the endpoint answered {status}" + (f": {said}" if said else "")
-        kind: RequestErrorKind = "refused"
-        if status in (401, 403) or "insufficient_quota" in text:
-            kind = "locked"
-        elif status == 429:
-            kind = "busy"
-        elif status >= 500 or status in (408, 409, 425):
-            kind = "down"
-        return RequestError(kind, reason, retry_after=retry_after(headers), status=status)
+            raise self._redirect(status, str(headers.get("location", "")))
+        wait = retry_after(headers)
+        try:
+            body = unpacked(packed, str(headers.get("content-encoding", "")))
+        except _Unreadable as error:
+            if not 200 <= status < 300:
+                raise error_in(status, str(error), wait=wait) from None
+            reason = f"the reply cannot be read: {error}"
+            paid = ChatReply("", "unknown", "unknown", None, None, utc_now(), problem=reason)
+            raise RequestError("garbled", reason, status=status, tries=error.tries, reply=paid) from None
+        # Some servers repeat the key.
+        for secret in self._secrets:
+            body = body.replace(secret.encode(), b"[key]")
+        if 200 <= status < 300:
+            return read_body(body, utc_now(), status=status, wait=wait)
+        text = body.decode("utf-8", "replace")
+        try:
+            found: Any = json.loads(text)
+        except (ValueError, RecursionError):
+            found = text
+        raise error_in(status, found, text, wait=wait)
+
+    def _redirect(self, status: int, location: str) -> RequestError:
+        try:
+            moved = urlsplit(location)
+            host = moved.netloc.rpartition("@")[2]
+            target = f"{moved.scheme}://{host}{moved.path}" if host else moved.path
+        except ValueError:
+            target = "an address that is none"
+        for secret in self._secrets:
+            target = target.replace(secret, "[key]")
+        return RequestError(
+            "locked",
+            f"the endpoint answered {status} and points to {shown_line(target, 200) or 'nowhere'}: "
+            "give the address where the API is, up to /chat/completions, as --base-url",
+            status=status,
+        )
+
+    def _clean(self, text: str) -> str:
+        """A text as one printable line without the key and without addresses, whose queries hold secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, "[key]")
+        return _ADDRESS.sub(lambda found: f"{found.group(1)}://[address]", shown_line(text, 2000))
 
     def _broken(self, error: Exception) -> RequestError:
         """A failure without a status: no connection, or it broke after the request was sent."""
@@ -182,8 +227,85 @@ class HttpTransport:
             return RequestError("down", f"{cannot} (no answer)")
         if isinstance(error, TimeoutError):
             return RequestError("lost", f"no reply within {self._endpoint.timeout:g} s")
+        if isinstance(error, aiohttp.InvalidURL):
+            return RequestError("locked", f"{cannot}: its address is none; give another one as --base-url")
+        if isinstance(error, aiohttp.ClientResponseError):
+            # The text of such an error holds the whole address.
+            said = self._clean(str(error.message))[:200]
+            return RequestError(
+                "lost",
+                f"the response of {self._endpoint.place} breaks the rules of HTTP: {said}",
+                tries=_BAD_HTTP_TRIES,
+            )
         said = self._clean(str(error))[:200] or type(error).__name__
         return RequestError("lost", f"the connection to {self._endpoint.place} broke: {said}")
+
+
+class _Unreadable(Exception):
+    """A body that cannot be unpacked, and how many tries it is worth."""
+
+    def __init__(self, reason: str, tries: int) -> None:
+        super().__init__(reason)
+        self.tries = tries
+
+
+async def _read_some(content: Any) -> bytes:
+    """The body as it came, at most one byte above the limit."""
+    pieces, size = [], 0
+    async for piece in content.iter_any():
+        pieces.append(piece)
+        size += len(piece)
+        if size > MOST_BYTES:
+            break
+    return b"".join(pieces)[: MOST_BYTES + 1]
+
+
+def unpacked(body: bytes, encoding: str) -> bytes:
+    """A body without its Content-Encoding, never more than `MOST_BYTES` of it in memory.
+
+    Raises:
+        _Unreadable: If it is longer, damaged, or packed in a way that was not offered.
+    """
+    too_long = _Unreadable(f"it is longer than {MOST_BYTES // 2**20} MiB", 1)
+    if len(body) > MOST_BYTES:
+        raise too_long
+    for name in reversed([name.strip().lower() for name in encoding.split(",") if name.strip()][:4]):
+        if name == "identity":
+            continue
+        if name not in ("gzip", "x-gzip", "deflate"):
+            raise _Unreadable(f"its encoding {shown_line(name, 40)!r} was not offered", 1)
+        found = bytearray()
+        rest, form = body, 47 if "gzip" in name else 15
+        while rest:
+            try:
+                unpacker = zlib.decompressobj(form)
+                found += unpacker.decompress(rest, MOST_BYTES + 1 - len(found))
+            except zlib.error:
+                if name == "deflate" and form == 15 and not found:
+                    # Some servers send the bare stream.
+                    form = -15
+                    continue
+                raise _Unreadable(f"its {name} data are damaged", _BAD_HTTP_TRIES) from None
+            if len(found) > MOST_BYTES or unpacker.unconsumed_tail:
+                raise too_long
+            if not unpacker.eof:
+                raise _Unreadable(f"its {name} data are cut off", _BAD_HTTP_TRIES)
+            rest = unpacker.unused_data.lstrip(b"\0")
+        body = bytes(found)
+    return body
+
+
+def _secrets_of(endpoint: Endpoint, proxy: Proxy | None) -> list[str]:
+    """What may stand in no message: the key, the values in the address's query, and the proxy's password."""
+    query = urlsplit(endpoint.base_url).query
+    found = [endpoint.api_key.get_secret_value(), query]
+    for piece in query.split("&"):
+        # A version is no secret, and a reply may well hold its date.
+        if not piece.partition("=")[0].lower().endswith("version"):
+            found += [piece.partition("=")[2], *(value for _, value in parse_qsl(piece, errors="replace"))]
+    if proxy is not None and proxy.authorization is not None:
+        found.append(proxy.authorization.partition(" ")[2])
+    return sorted({text for text in found if len(text) >= _SHORTEST_SECRET}, key=len, reverse=True)
 
 
 def retry_after(headers: Any, *, now: datetime | None = None) -> float | None:
@@ -197,22 +319,15 @@ def retry_after(headers: Any, *, now: datetime | None = None) -> float | None:
         except ValueError:
             try:
                 date = parsedate_to_datetime(text)
-            except ValueError:
-                continue
-            date = date if date.tzinfo else date.replace(tzinfo=UTC)
-            seconds = (date - (now or datetime.now(UTC))).total_seconds()
+                date = date if date.tzinfo else date.replace(tzinfo=UTC)
+                seconds = (date - (now or datetime.now(UTC))).total_seconds()
+            except OverflowError:
+                # A date beyond the calendar.
+                return float("inf")
+            except (ValueError, TypeError, IndexError):
+                if re.search(r"\d{5}", text) is None:
+                    continue
+                return float("inf")
         if seconds == seconds:
             return max(0.0, seconds)
     return None
-
-
-def _message(text: str) -> str:
-    """The sentence in an error body, whatever its shape, at most 300 characters."""
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        data = text
-    found = data.get("error", data.get("detail", data)) if isinstance(data, dict) else data
-    found = found.get("message", found) if isinstance(found, dict) else found
-    # Control characters could rewrite the terminal that shows the message.
-    return "".join(c for c in " ".join(str(found).split()) if c.isprintable())[:300]

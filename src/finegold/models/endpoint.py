@@ -15,6 +15,7 @@ from finegold.llm import (
     Message,
     Picture,
     Session,
+    check_model_name,
     map_bounded,
 )
 from finegold.models.base import Model, Sampling
@@ -31,7 +32,12 @@ class EndpointModel(Model):
     """
 
     def __init__(self, name: str, model: str, session: Session) -> None:
-        """Take the name `endpoint:MODEL`, the model and the settings of the calls; nothing is opened."""
+        """Take the name `endpoint:MODEL`, the model and the settings of the calls; nothing is opened.
+
+        Raises:
+            ConfigError: If the model's name cannot be sent.
+        """
+        check_model_name(model)
         self.name = name
         self._model = model
         self._session = session
@@ -95,8 +101,6 @@ class EndpointModel(Model):
                 ) from None
             except CallFailed as failure:
                 return Exclusion("call-failed", str(failure))
-            if not reply.text:
-                return Exclusion("no-answer", f"the endpoint gave no text ({reply.finish_reason})")
-            return reply.text
+            return Exclusion("no-answer", reply.why_empty) if reply.why_empty else reply.answer
 
         return await map_bounded(ask, requests, concurrency=self._session.endpoint.concurrency)

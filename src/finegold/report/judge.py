@@ -14,9 +14,13 @@ from finegold.judging.files import AnswerSet, JudgeQuestion
 from finegold.judging.result import Judgement, OrderVerdict, Tally
 from finegold.report.charts import stacked_bars
 from finegold.report.html import render_page, render_part
+from finegold.report.text import printable
 from finegold.samples.images import by_content, decode
 from finegold.samples.thumbnails import thumbnail
 from finegold.statistics import Estimate
+
+SHOWN_REASONS = 5
+"""Reasons for missing verdicts that the terminal lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,28 +117,32 @@ def judgement_section(result: Judgement, anchor: str = "judge") -> Markup:
 
 def judgement_table(result: Judgement) -> RenderableType:
     """Counts with intervals, overall and per category, and what the verdicts say about the judge."""
-    title = escape(f"{result.a} against {result.b}, judged by {result.model} in both orders")
+    title = escape(printable(f"{result.a} against {result.b}, judged by {result.model} in both orders"))
     counts = Table(title=title, title_justify="left")
     counts.add_column("questions")
     for name in ("win", "tie", "lose", "invalid", "win rate (95%)", "net (95%)", "p"):
         counts.add_column(name, justify="right")
     for name, found in _tallies(result).items():
         numbers = map(str, (found.wins, found.ties, found.losses, found.invalid))
-        counts.add_row(escape(name), *numbers, *_figures(found))
-    scores = Table(title=escape(f"Scores of {result.a}, and relative to {result.b}"), title_justify="left")
+        counts.add_row(escape(printable(name)), *numbers, *_figures(found))
+    scores = Table(title=escape(printable(f"Scores of {result.a}, and relative to {result.b}")), title_justify="left")
     scores.add_column("questions")
     for name in ("equal or better (95%)", "relative %, both orders", "relative %, B first", "unrated"):
         scores.add_column(name, justify="right")
     for name, found in _tallies(result).items():
-        scores.add_row(escape(name), *_ratings(found))
+        scores.add_row(escape(printable(name)), *_ratings(found))
     judges, days = ", ".join(result.answered_by) or result.model, " to ".join(dict.fromkeys(result.dates))
+    reasons = result.reasons()
+    more = sum(number for _, number in reasons[SHOWN_REASONS:])
     lines = [
         *(f"{name}: {value}" for name, value in _bias(result)),
         f"judged by: {judges}, {days}" if days else f"judged by: {judges}",
         *([f"stopped early: {result.stopped}"] if result.stopped else []),
         *result.notes,
+        *(f"no verdict: {number:,} for: {reason}" for reason, number in reasons[:SHOWN_REASONS]),
+        *([f"no verdict: {more:,} for other reasons"] if more else []),
     ]
-    return Group(counts, scores, Text("\n".join(lines)))
+    return Group(counts, scores, Text("\n".join(map(printable, lines))))
 
 
 def _bias(result: Judgement) -> list[tuple[str, str]]:

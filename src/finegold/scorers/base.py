@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
 
@@ -148,6 +148,10 @@ def _no_samples(number: int) -> Sequence[Sample]:
     )
 
 
+def _once(open_session: Callable[[], Session]) -> Callable[[], Session]:
+    return open_session if hasattr(open_session, "cache_info") else cache(open_session)
+
+
 @dataclass(frozen=True)
 class Context:
     """What a scorer may use while it scores one dataset. Nothing here changes a number beyond rounding.
@@ -177,6 +181,10 @@ class Context:
     open_session: Callable[[], Session] = session_from
     exit: ExitStack = field(default_factory=ExitStack)
     notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        # One session for all copies of a context: its limits hold for all calls together.
+        object.__setattr__(self, "open_session", _once(self.open_session))
 
     @cached_property
     def corpus(self) -> Corpus:
@@ -247,6 +255,7 @@ class Scorer(ABC):
         automatic: Whether a selection that names the indicator computes it by itself; False for one that
             needs a further model, an endpoint or money.
         uses_encoder: Whether it has a field `encoder`, which a run sets to its encoder.
+        uses_endpoint: Whether it calls an endpoint, by the context's session.
         label: What reports call it; the name if empty.
         value_unit: Unit of the values in reports; empty if they have none.
     """
@@ -257,6 +266,7 @@ class Scorer(ABC):
     by_turn: ClassVar[bool] = False
     automatic: ClassVar[bool] = True
     uses_encoder: ClassVar[bool] = False
+    uses_endpoint: ClassVar[bool] = False
     label: ClassVar[str] = ""
     value_unit: ClassVar[str] = ""
 

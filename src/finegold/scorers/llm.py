@@ -4,7 +4,7 @@ A reply that cannot be read is a failure with a reason, never a number.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from typing import Any, ClassVar
 
@@ -13,12 +13,13 @@ from PIL import Image
 from finegold.errors import ConfigError
 from finegold.llm import (
     CachedClient,
-    CallFailed,
     ChatReply,
     ChatRequest,
     LoopThread,
     Picture,
     Plan,
+    ask_until_read,
+    check_model_name,
     echoes,
     holds_control_tokens,
     map_bounded,
@@ -52,6 +53,7 @@ class LlmScorer(Scorer):
     template: ClassVar[str] = TEXT_TEMPLATE
     requires = frozenset({"answer", "instruction"})
     automatic = False
+    uses_endpoint = True
     label = "LLM rating"
 
     model: str = field(default_factory=model_from)
@@ -66,6 +68,7 @@ class LlmScorer(Scorer):
         Raises:
             ConfigError: If no model is named, or a number is not positive.
         """
+        check_model_name(self.model)
         if not self.model or self.max_tokens < 1 or self.asks < 1:
             raise ConfigError("the llm scorer needs a model, and max_tokens and asks of at least 1")
 
@@ -82,7 +85,8 @@ class LlmScorer(Scorer):
             RunError: If the cache or the audit cannot be used.
         """
         loop = context.exit.enter_context(LoopThread())
-        client = loop.open(context.session)
+        session = context.session
+        client = loop.open(replace(session, retry=session.retry or context.retry))
         context.exit.callback(lambda: context.notes.extend(_used(client)))
         return lambda batch: loop.run(self._score_all(client, context, batch))
 
@@ -132,19 +136,16 @@ class LlmScorer(Scorer):
     ) -> Score:
         if reason := self._reason_against(sample, image):
             return Score.skipped(reason)
-        fresh = attempt = 0
-        why = ""
-        while attempt < self.asks or (retry and fresh < self.asks):
-            try:
-                reply = await client.complete(self.request(sample, image, attempt))
-            except CallFailed as failure:
-                return Score.failed(f"{failure}; before that, {why}" if why else str(failure))
-            value, why = _read(reply, sample)
-            if value is not None:
-                return Score.ok(value, _remark(sample, image))
-            fresh += not reply.cached
-            attempt += 1
-        return Score.failed(f"{why} (asked {attempt} times)" if attempt > 1 else why)
+        found = await ask_until_read(
+            client,
+            lambda attempt: self.request(sample, image, attempt),
+            lambda reply: _read(reply, sample),
+            asks=self.asks,
+            retry=retry,
+        )
+        if found.value is not None:
+            return Score.ok(found.value, _remark(sample, image))
+        return Score.failed(found.reason)
 
 
 @SCORERS.register("llm-image")
@@ -162,10 +163,8 @@ class LlmImageScorer(LlmScorer):
 
 def _read(reply: ChatReply, sample: Sample) -> tuple[float | None, str]:
     """The rating, or why there is none."""
-    if not reply.text:
-        return None, f"the model gave no answer (it ended with '{reply.finish_reason}')"
-    reading = parse_rating(reply.text, cut=reply.finish_reason == "length")
-    if reading.value is not None and echoes(reading, reply.text, (sample.answer, sample.instruction)):
+    reading = parse_rating(reply.answer, cut=reply.finish_reason == "length")
+    if reading.value is not None and echoes(reading, reply.answer, (sample.answer, sample.instruction)):
         return None, f"the reply repeats words of the row as its score: {reading.field[:60]!a}"
     return reading.value, reading.reason
 

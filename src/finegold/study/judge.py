@@ -47,13 +47,14 @@ def judge_arms(
     paths = {item.image.name: item.image.path for item in prepared.tasks.items[task.name]}
     judgements: list[Judgement] = []
     examples: list[Example] = []
+    # One session: the limit holds for all arms together.
+    session, judge = _session(settings), JudgeSettings(model_from(settings.model))
     for arm, place in where.items():
         out = folder.results(study.name) / "judge" / place.name
         # Verdicts of an earlier run come from the cache, so the audit is written anew each time.
         (out / "audit.jsonl").unlink(missing_ok=True)
-        session = _session(settings, out / "audit.jsonl")
         first = _answers(place, task.name, questions, arm)
-        found = judge_in_session(first, second, questions, session, JudgeSettings(model_from(settings.model)))
+        found = judge_in_session(first, second, questions, replace(session, audit=out / "audit.jsonl"), judge)
         judgements.append(found)
         a, b = ({row.id: row for row in read_all_answers(at, task.name)} for at in (place, base))
         examples += judged_examples(found.as_json(), _words(out / "audit.jsonl"), (a, b), paths)
@@ -67,7 +68,7 @@ def judging_cost(settings: Judged, items: Sequence[Item], arms: int) -> tuple[in
         Calls, and dollars or None if the price is unknown.
     """
     questions = [JudgeQuestion(item.id, item.question, item.category, "") for item in items]
-    session, judge = _session(settings, None), JudgeSettings(model_from(settings.model))
+    session, judge = _session(settings), JudgeSettings(model_from(settings.model))
     plans = [
         plan_judging(_long(f"a{arm}", questions), _long(f"b{arm}", questions), questions, session, judge)
         for arm in range(arms)
@@ -81,13 +82,12 @@ def _long(name: str, questions: list[JudgeQuestion]) -> AnswerSet:
     return AnswerSet(name, {q.id: f"{name} {q.id}".ljust(WORDS, "x") for q in questions})
 
 
-def _session(settings: Judged, audit: Path | None) -> Session:
+def _session(settings: Judged) -> Session:
     return session_from(
         base_url=settings.base_url,
         max_usd=settings.max_usd,
         usd_per_m_prompt=settings.usd_per_m_prompt,
         usd_per_m_completion=settings.usd_per_m_completion,
-        audit=audit,
     )
 
 

@@ -11,11 +11,12 @@ from finegold.clustering import Method
 from finegold.clustering.table import ClusterTable, cluster_run
 from finegold.encoders import MINILM, Space, load_encoder, load_text_encoder
 from finegold.engines import Compute
-from finegold.errors import RunError
+from finegold.errors import ConfigError, RunError
 from finegold.run import ROWS, PartTable, RunFolder
 from finegold.samples import Dataset
 from finegold.samples.images import decode
 from finegold.scorers import Context, Scorer
+from finegold.scorers.canary import CanaryResult, chosen_rows, run_canaries
 from finegold.scorers.llm import LlmScorer
 from finegold.selection.compare import PresetComparison
 from finegold.selection.options import parse_size
@@ -124,6 +125,19 @@ class Run:
         kept = list(samples)
         images = (decode(sample.images[0]) if sample.images else None for sample in kept)
         return scorer.plan(context, kept, images).lines()
+
+    def canary(self, scorer: LlmScorer, context: Context, share: float) -> CanaryResult:
+        """Plant wrong answers and demands in a share of the rows, and see what the scorer makes of them."""
+        with self.folder.writing():
+            usable = self.rows().usable
+        samples = [row.sample for row in self.dataset.rows() if usable[row.index] and row.sample is not None]
+        if len(samples) < 2:
+            raise ConfigError("--canary needs two rows or more: leave it out")
+        kept = [samples[row] for row in chosen_rows(samples, share)]
+        images = None
+        if "image" in scorer.requires:
+            images = [decode(sample.images[0]) if sample.images else None for sample in kept]
+        return run_canaries(scorer, context, kept, images)
 
     def embed(self) -> PartTable:
         """Embed the usable rows' images with the run's encoder, or find them embedded."""

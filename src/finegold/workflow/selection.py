@@ -15,6 +15,7 @@ from finegold.report.selection.collect import write_report
 from finegold.run import PartTable, RunFolder, atomic_path, write_parquet, write_text
 from finegold.samples import Dataset, WrittenSubset
 from finegold.samples.notebook import card, picture
+from finegold.scorers.canary import read_canaries
 from finegold.selection.manifest import (
     MANIFEST,
     MOST_ROWS,
@@ -202,6 +203,9 @@ def build_manifest(
     """
     clusters, targets, dedup = tables.clusters, tables.targets, settings.dedup
     notes = [*selected.notes, *(quality.notes if quality is not None else ())]
+    for name, scored in sorted(tables.scores.items()):
+        if canaries := read_canaries(scored.folder):
+            notes.append(canaries.note(name))
     if targets is not None:
         notes.append(targets.note())
     if clusters is not None and clusters.summary.note:
