@@ -11,7 +11,7 @@ from tests.llm.server import Answer, Ask, FakeServer, completion
 
 from finegold.errors import ConfigError
 from finegold.samples import Sample, Turn
-from finegold.scorers.canary import chosen_rows, parse_share
+from finegold.scorers.canary import canary_rows, parse_share
 
 pytest.importorskip("aiohttp")
 MakeDataset = Callable[..., Path]
@@ -65,9 +65,9 @@ def test_the_report_says_whether_the_judge_obeys(
 
 def test_the_rows_do_not_depend_on_their_order_and_shares_are_read() -> None:
     samples = [Sample(str(n), (), (Turn("user", "?"), Turn("assistant", f"a{n}")), {}) for n in range(50)]
-    first = {samples[row].id for row in chosen_rows(samples, 0.1)}
+    first = {samples[row].id for row in canary_rows(samples, 0.1)}
     backward = samples[::-1]
-    assert first == {backward[row].id for row in chosen_rows(backward, 0.1)}
+    assert first == {backward[row].id for row in canary_rows(backward, 0.1)}
     assert len(first) == 5
     assert (parse_share("2%"), parse_share("0.5")) == (0.02, 0.5)
     for text in ("", "0%", "many", "120%"):

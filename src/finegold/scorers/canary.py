@@ -59,7 +59,7 @@ def parse_share(text: str) -> float:
     return share
 
 
-def chosen_rows(samples: Sequence[Sample], share: float) -> list[int]:
+def canary_rows(samples: Sequence[Sample], share: float) -> list[int]:
     """The rows that get canaries, by a hash of their ids: the same in any order; at least two."""
     answered = [row for row, sample in enumerate(samples) if sample.answer.strip()]
     answered.sort(key=lambda row: _hash(samples[row].id))

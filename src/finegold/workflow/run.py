@@ -16,7 +16,7 @@ from finegold.run import ROWS, PartTable, RunFolder
 from finegold.samples import Dataset
 from finegold.samples.images import decode
 from finegold.scorers import Context, Scorer
-from finegold.scorers.canary import CanaryResult, chosen_rows, run_canaries
+from finegold.scorers.canary import CanaryResult, canary_rows, run_canaries
 from finegold.scorers.llm import LlmScorer
 from finegold.selection.compare import PresetComparison
 from finegold.selection.options import parse_size
@@ -133,7 +133,7 @@ class Run:
         samples = [row.sample for row in self.dataset.rows() if usable[row.index] and row.sample is not None]
         if len(samples) < 2:
             raise ConfigError("--canary needs two rows or more: leave it out")
-        kept = [samples[row] for row in chosen_rows(samples, share)]
+        kept = [samples[row] for row in canary_rows(samples, share)]
         images = None
         if "image" in scorer.requires:
             images = [decode(sample.images[0]) if sample.images else None for sample in kept]
