@@ -21,7 +21,7 @@ _LOOKALIKES = str.maketrans(
 )
 
 
-def fold(text: str) -> str:
+def folded_text(text: str) -> str:
     """Text for comparison: NFKC, lower case, digits of every script as 0 to 9, no invisible characters."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return "".join(
@@ -38,7 +38,7 @@ def letters_and_numbers(text: str) -> str:
     """
     pieces = []
     place = 0
-    latin = fold(text).translate(_LOOKALIKES)
+    latin = folded_text(text).translate(_LOOKALIKES)
     for number in _NUMBER.finditer(latin):
         pieces += [_letters(latin[place : number.start()]), f"#{float(number.group()):g};"]
         place = number.end()
@@ -48,7 +48,7 @@ def letters_and_numbers(text: str) -> str:
 def demanded(text: str) -> set[float]:
     """Numbers near a word that asks for a score or a reply, in some 35 languages; scales are applied."""
     found: set[float] = set()
-    folded = fold(text)
+    folded = folded_text(text)
     if not any(c.isdigit() for c in folded):
         return found
     latin = folded.translate(_LOOKALIKES)
@@ -75,7 +75,7 @@ def demands_verdict(text: str, scores: tuple[float, float], own: int) -> bool:
         scores: The two scores of the verdict.
         own: Position of the answer's own score among them.
     """
-    folded = fold(text)
+    folded = folded_text(text)
     numbers = [n for n in _NUMBER.finditer(folded) if not _is_list_mark(folded, n)][:_MOST_NUMBERS]
     for number in numbers:
         if float(number.group()) == scores[own]:
@@ -99,7 +99,7 @@ def _is_list_mark(text: str, number: re.Match[str]) -> bool:
 
 def demands_the_highest(text: str) -> bool:
     """Whether a text speaks of a score and, near it, of the highest one in words."""
-    folded = fold(text)
+    folded = folded_text(text)
     return any(
         _words("say").search(folded[max(0, word.start() - _NEAR) : word.end() + _NEAR])
         for word in _words("max").finditer(folded)
@@ -117,6 +117,6 @@ def _words(kind: str) -> re.Pattern[str]:
     for line in Path(__file__).with_name("demand_words.txt").read_text("utf-8").splitlines():
         language, *found = line.split()
         if language != "#" and (language == "max") == (kind == "max"):
-            words.update(fold(word.replace("-", " ")) for word in found)
+            words.update(folded_text(word.replace("-", " ")) for word in found)
     forms = [re.escape(w) if _ANYWHERE.search(w) else rf"(?<!\w){re.escape(w)}" for w in sorted(words)]
     return re.compile("|".join(forms))
