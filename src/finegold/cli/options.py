@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
+from finegold.cli.endpoint_options import EndpointOptions as EndpointOptions
+
 if TYPE_CHECKING:
-    from finegold.llm import Session
     from finegold.models import Model, Sampling
     from finegold.workflow import Compute, DataSource, SelectionFiles, SelectionSettings
 
@@ -246,74 +247,6 @@ class PresetFiles:
         from finegold.workflow import SelectionFiles
 
         return SelectionFiles(**asdict(self))
-
-
-@dataclass(frozen=True)
-class EndpointOptions:
-    """How the OpenAI-compatible endpoint is called."""
-
-    base_url: Annotated[
-        str | None, typer.Option(help="URL of the endpoint. [default: FINEGOLD_LLM_BASE_URL, or OpenAI's]")
-    ] = None
-    api_key: Annotated[
-        str | None, typer.Option(help="Key. Safer: set FINEGOLD_LLM_API_KEY or OPENAI_API_KEY.")
-    ] = None
-    max_calls: Annotated[int | None, typer.Option(help="Largest number of requests.")] = None
-    max_usd: Annotated[float | None, typer.Option(help="Largest cost in US dollars; needs both prices.")] = (
-        None
-    )
-    usd_per_m_prompt: Annotated[
-        float | None, typer.Option(help="Price of a million prompt tokens in US dollars.")
-    ] = None
-    usd_per_m_completion: Annotated[
-        float | None, typer.Option(help="Price of a million reply tokens in US dollars.")
-    ] = None
-    concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Number of requests at the same time. [default: 16]")
-    ] = None
-    timeout: Annotated[
-        float | None, typer.Option(help="Seconds that one attempt may take. [default: 120]")
-    ] = None
-    requests_per_minute: Annotated[
-        float | None, typer.Option(help="Largest number of requests in a minute.")
-    ] = None
-    tokens_per_minute: Annotated[float | None, typer.Option(help="Largest number of tokens in a minute.")] = (
-        None
-    )
-    cache: Annotated[
-        Path | None, typer.Option(help="SQLite file of replies. [default: one in the user's cache folder]")
-    ] = None
-
-    def session(self, audit: Path | None, *, retry: bool = False) -> "Session":
-        """The session with the endpoint.
-
-        Args:
-            audit: Where its calls are written; None for nowhere.
-            retry: Whether calls are sent again whose replies hold no answer.
-        """
-        from finegold.llm import session_from
-
-        return session_from(**asdict(self), audit=audit, retry=retry)
-
-    @property
-    def given(self) -> list[str]:
-        """The options that were given, such as `--max-usd`."""
-        values = asdict(self).items()
-        return [f"--{name.replace('_', '-')}" for name, value in values if value is not None]
-
-    def refuse(self, what: str) -> None:
-        """Refuse options that nothing would read; a limit that is not kept is never ignored.
-
-        Raises:
-            ConfigError: If an option was given. `what` is what calls no endpoint.
-        """
-        from finegold.errors import ConfigError
-
-        if self.given:
-            raise ConfigError(
-                f"{', '.join(self.given)} would have no effect, because {what} calls no endpoint: leave "
-                f"{'it' if len(self.given) == 1 else 'them'} out"
-            )
 
 
 @dataclass(frozen=True)
