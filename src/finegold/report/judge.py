@@ -125,7 +125,9 @@ def judgement_table(result: Judgement) -> RenderableType:
     for name, found in _tallies(result).items():
         numbers = map(str, (found.wins, found.ties, found.losses, found.invalid))
         counts.add_row(escape(printable(name)), *numbers, *_figures(found))
-    scores = Table(title=escape(printable(f"Scores of {result.a}, and relative to {result.b}")), title_justify="left")
+    scores = Table(
+        title=escape(printable(f"Scores of {result.a}, and relative to {result.b}")), title_justify="left"
+    )
     scores.add_column("questions")
     for name in ("equal or better (95%)", "relative %, both orders", "relative %, B first", "unrated"):
         scores.add_column(name, justify="right")
