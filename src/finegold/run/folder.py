@@ -44,11 +44,6 @@ from finegold.version import __version__
 LAYOUT = 1
 """Version of the folder layout, in manifest.json."""
 MANIFEST, EVENTS = "manifest.json", "events.jsonl"
-KINDS = (
-    *("samples", "embeddings", "scores", "clusters", "graphs", "hashes", "targets", "selectors", "layout"),
-    *("selections", "comparisons"),
-)
-"""Folders that a run folder may hold."""
 ROWS = "rows"
 """Where rows that came from memory are kept: before there is a manifest, which names the file."""
 
@@ -87,7 +82,7 @@ class RunFolder:
                     "give --run another folder, or delete this one"
                 )
             return run
-        if path.exists() and not (path.is_dir() and _holds_nothing_else(path)):
+        if path.exists() and not (path.is_dir() and may_become_run(path)):
             raise RunError(f"{path} is not empty and not a run folder: give --run a new folder")
         path.mkdir(parents=True, exist_ok=True)
         manifest = {"layout": LAYOUT, "finegold": __version__, "created": _now(), "data": dict(data)}
@@ -172,9 +167,17 @@ class RunFolder:
             yield
 
 
-def _holds_nothing_else(folder: Path) -> bool:
-    """Whether a folder without a manifest is empty, or a run folder whose manifest was removed."""
-    return {entry.name for entry in folder.iterdir()} <= {".lock", EVENTS, ROWS, *KINDS}
+def may_become_run(folder: Path) -> bool:
+    """Whether a folder without a manifest is empty, or a run folder whose damaged manifest was removed."""
+    names = {entry.name for entry in folder.iterdir()} - {".lock"}
+    if not names:
+        return True
+    try:
+        with (folder / EVENTS).open("rb") as file:
+            first = json.loads(file.readline())
+    except (OSError, ValueError):
+        return False
+    return isinstance(first, dict) and {"time", "event"} <= first.keys()
 
 
 def slug(name: str) -> str:

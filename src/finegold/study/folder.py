@@ -20,6 +20,7 @@ from typing import Any
 
 from finegold.errors import RunError
 from finegold.run import FILES, RunFolder, file_list, listed_files_are_there, read_sealed, write_sealed
+from finegold.run.folder import may_become_run
 
 DONE = "done.json"
 
@@ -35,7 +36,8 @@ class StudyFolder:
     def __init__(self, path: Path) -> None:
         """Open it; raises RunError if it holds other things."""
         self.path = path.resolve()
-        if self.path.exists() and not (self.path / "manifest.json").exists() and any(self.path.iterdir()):
+        there = self.path.exists() and not (self.path / "manifest.json").exists()
+        if there and not may_become_run(self.path):
             raise RunError(f"{self.path} is not empty and not a study's folder: give --out a new folder")
         self.run = RunFolder.create(self.path, {"study": True})
 
