@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finegold.engines import map_ordered
+from finegold.engines.threads import IN_FLIGHT
 
 
 @settings(max_examples=30, deadline=None)
@@ -57,3 +58,17 @@ def test_closing_early_leaves_no_thread_behind() -> None:
     next(results)
     results.close()
     assert threading.active_count() == before
+
+
+def test_heavy_items_are_not_drawn_ahead() -> None:
+    drawn: list[int] = []
+
+    def items() -> Iterator[int]:
+        for item in range(6):
+            drawn.append(item)
+            yield item
+
+    heavy = map_ordered(str, items(), workers=2, window=6, weigh=lambda _: IN_FLIGHT)
+    assert next(heavy) == "0"
+    assert len(drawn) == 2
+    assert list(heavy) == ["1", "2", "3", "4", "5"]

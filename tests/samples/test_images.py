@@ -185,10 +185,42 @@ def test_sizes_are_refused_before_decoding(picture: Picture) -> None:
     assert code(picture(), limits=ImageLimits(file_bytes=100)) == "large-image"
 
 
-def test_compressed_text_in_a_png_is_no_bomb() -> None:
-    info = PngImagePlugin.PngInfo()
-    info.add_text("Comment", "x" * 50_000_000, zip=True)
-    assert code(encode(Image.new("RGB", (4, 4)), pnginfo=info)) == "unreadable-image"
+def test_a_png_with_large_notes_is_read_without_them() -> None:
+    plain = encode(Image.fromarray(GRADIENT))
+    for note in ("x" * 50_000_000, "x" * 500):
+        for zipped in (True, False):
+            info = PngImagePlugin.PngInfo()
+            info.add_text("Comment", note, zip=zipped)
+            info.add_itxt("Title", note, zip=zipped)
+            found = encode(Image.fromarray(GRADIENT), pnginfo=info, icc_profile=note.encode())
+            assert np.array_equal(rgb(found), rgb(plain))
+
+
+def test_a_jpeg_without_its_end_marker_is_whole_if_its_pixels_are(picture: Picture) -> None:
+    for progressive in (False, True):
+        data = picture(4, "JPEG", (96, 80), progressive=progressive)
+        assert data.endswith(b"\xff\xd9")
+        for ending in (data[:-2], data[:-1], data[:-2] + b"\0\0"):
+            assert np.array_equal(rgb(ending), rgb(data))
+        for length in range(len(data) - 60, len(data) - 3):
+            assert code(data[:length]) == "truncated-image"
+
+
+def test_a_progressive_jpeg_that_lacks_its_last_pass_is_cut_off(picture: Picture) -> None:
+    data = picture(4, "JPEG", (96, 80), progressive=True)
+    assert code(data[: data.rindex(b"\xff\xda")]) == "truncated-image"
+
+
+def test_large_pictures_are_converted_as_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    layered = Image.fromarray(random.integers(0, 256, (50, 40, 4)).astype(np.uint8))
+    wide = Image.fromarray(random.integers(0, 65536, (50, 40)).astype(np.uint16))
+    palette = layered.convert("RGB").quantize(16)
+    found = [encode(layered), encode(layered.convert("LA")), encode(wide), encode(palette, transparency=3)]
+    whole = [rgb(data) for data in found]
+    monkeypatch.setattr("finegold.samples.pixels._STRIP", 128)
+    for data, expected in zip(found, whole, strict=True):
+        assert np.array_equal(rgb(data), expected)
 
 
 def test_damage_never_raises_anything_else(picture: Picture) -> None:

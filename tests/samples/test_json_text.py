@@ -116,3 +116,33 @@ def test_byte_order_marks_between_joined_files_are_skipped(tmp_path: Path) -> No
     (tmp_path / "out").mkdir()
     dataset.write(tmp_path / "out", [1, 3, 4])
     assert (tmp_path / "out/data.jsonl").read_bytes() == b"\n".join([rows[1], rows[3], rows[4], b""])
+
+
+def test_marks_between_files_that_were_put_together_are_skipped(tmp_path: Path) -> None:
+    mark = b"\xef\xbb\xbf"
+    first, second, third = (line.encode() for line in LINES.split("\n"))
+    for joint in (b"\n" + mark, mark + b"\n", mark, b" " + mark + b" ", b"\n" + mark + b"\n", mark + mark):
+        (tmp_path / "data.jsonl").write_bytes(mark + first + joint + second + joint + third)
+        rows = list(open_dataset(tmp_path / "data.jsonl").rows())
+        assert [row.sample.record for row in rows if row.sample] == ROWS
+        assert len(rows) == len(ROWS)
+
+
+def test_a_mark_inside_of_a_text_stays(tmp_path: Path) -> None:
+    row = ROWS[0] | {"note": "a\ufeffb"}
+    (tmp_path / "data.jsonl").write_text(json.dumps(row, ensure_ascii=False) + "\n", "utf-8")
+    (sample,) = (row.sample for row in open_dataset(tmp_path / "data.jsonl").rows() if row.sample)
+    assert sample.record == row
+
+
+def test_a_line_that_is_too_long_is_a_row_with_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finegold.samples.json_text.MAX_LINE", 4000)
+    long = json.dumps(ROWS[0] | {"id": "long", "note": "x" * 3_000_000})
+    first, *others = LINES.split("\n")
+    (tmp_path / "data.jsonl").write_text("\n".join([first, long, *others, long]))
+    rows = list(open_dataset(tmp_path / "data.jsonl").rows())
+    assert [row.sample.record for row in rows if row.sample] == ROWS
+    assert [row.place for row in rows if row.exclusion] == ["data.jsonl line 2", "data.jsonl line 5"]
+    assert all("more than 4,000 bytes" in row.exclusion.reason for row in rows if row.exclusion)

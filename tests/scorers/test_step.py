@@ -62,7 +62,7 @@ def test_a_second_scoring_reuses_embeddings_and_finished_scores(
     dataset: Dataset, run: RunFolder, colours: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = score(run, dataset, Clip(colours), usable=USABLE, data="d")
-    monkeypatch.setattr("finegold.encoders.step.decode", None)
+    monkeypatch.setattr("finegold.encoders.step.with_image", None)
     again = score(run, dataset, Clip(colours), usable=USABLE, data="d")
     whole = score(run, dataset, Clip(colours, mode="whole"), usable=USABLE, data="d")
     assert again.folder == first.folder

@@ -16,8 +16,8 @@ from finegold.engines import map_ordered
 from finegold.run import Parts, PartTable, RunFolder, fill
 from finegold.samples import Dataset, Sample
 from finegold.samples.exclusions import ImageError
-from finegold.samples.images import decode, image_sha256
-from finegold.samples.step import by_part, samples_of_parts
+from finegold.samples.images import image_sha256, with_image
+from finegold.samples.step import by_part, part_bytes, samples_of_parts
 
 VERSION = 1
 """Raised when the same images would give other hashes."""
@@ -77,7 +77,7 @@ def hash_images(
 
     def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
         samples = samples_of_parts(dataset, usable, missing)
-        with closing(map_ordered(_hashed, samples, workers=workers)) as hashed:
+        with closing(map_ordered(_hashed, samples, workers=workers, weigh=part_bytes)) as hashed:
             for part, rows in by_part(hashed):
                 yield part, pa.Table.from_pylist(rows, schema=SCHEMA)
                 advance(len(rows))
@@ -94,7 +94,7 @@ def _hashed(item: tuple[int, Sample | None]) -> tuple[int, dict[str, Any] | None
     try:
         row["images"] = [image_sha256(ref) for ref in sample.images]
         if len(sample.images) == 1:
-            found = perceptual_hash(decode(sample.images[0]))
+            found = with_image(sample.images[0], perceptual_hash)
             row["perceptual"] = None if found is None else f"{found:030x}"
     except ImageError as error:
         row["reason"] = error.exclusion.reason

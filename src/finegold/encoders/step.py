@@ -14,8 +14,8 @@ from finegold.encoders.base import Encoder
 from finegold.engines import map_ordered
 from finegold.run import Parts, PartTable, RunFolder, fill
 from finegold.samples import Dataset, Sample
-from finegold.samples.images import decode
-from finegold.samples.step import samples_of_parts
+from finegold.samples.images import with_image
+from finegold.samples.step import part_bytes, samples_of_parts
 
 VERSION = 1
 """Raised when the same images and encoder would give other numbers."""
@@ -90,7 +90,7 @@ def embed(
         if sample is None:
             return part, None, []
         try:
-            return part, _Row(sample.id), [encoder.preprocess(decode(ref)) for ref in sample.images]
+            return part, _Row(sample.id), [with_image(ref, encoder.preprocess) for ref in sample.images]
         except Exception as error:
             return part, _Row(sample.id, str(error) or type(error).__name__), []
 
@@ -99,7 +99,10 @@ def embed(
         rows: list[_Row] = []
         waiting: list[tuple[_Row, Any]] = []
         # Not part by part: images of the next part are decoded while the encoder is busy with this one.
-        with closing(map_ordered(prepare, samples, workers=workers, window=2 * batch_size)) as items:
+        window = 2 * batch_size
+        with closing(
+            map_ordered(prepare, samples, workers=workers, window=window, weigh=part_bytes)
+        ) as items:
             for part, row, inputs in items:
                 if row is not None:
                     rows.append(row)

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+IN_FLIGHT = 128 << 20
+"""Bytes of items that threads work on at the same time; one item may have more."""
 
 
 def default_workers() -> int:
@@ -17,7 +19,12 @@ def default_workers() -> int:
 
 
 def map_ordered(
-    function: Callable[[T], R], items: Iterable[T], *, workers: int | None = None, window: int | None = None
+    function: Callable[[T], R],
+    items: Iterable[T],
+    *,
+    workers: int | None = None,
+    window: int | None = None,
+    weigh: Callable[[T], int] | None = None,
 ) -> Generator[R, None, None]:
     """Apply a function to items in threads and yield the results in the items' order.
 
@@ -30,17 +37,22 @@ def map_ordered(
         items: Drawn lazily.
         workers: Threads; the cores of the process if None.
         window: Items in flight; four a worker if None.
+        weigh: Bytes that an item holds. Beyond `IN_FLIGHT` bytes, fewer items than `window` are in flight.
     """
     workers = workers or default_workers()
     window = window or 4 * workers
-    pending: deque[Future[R]] = deque()
+    pending: deque[tuple[Future[R], int]] = deque()
+    held = 0
     pool = ThreadPoolExecutor(workers)
     try:
         for item in items:
-            pending.append(pool.submit(function, item))
-            if len(pending) >= window:
-                yield pending.popleft().result()
+            pending.append((pool.submit(function, item), weigh(item) if weigh else 0))
+            held += pending[-1][1]
+            while len(pending) >= window or (pending and held > IN_FLIGHT):
+                future, weight = pending.popleft()
+                held -= weight
+                yield future.result()
         while pending:
-            yield pending.popleft().result()
+            yield pending.popleft()[0].result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

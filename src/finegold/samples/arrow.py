@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,10 @@ from finegold.samples.shapes import has_shape
 
 BATCH = 16
 """Rows that are held at a time: with a few megabytes an image, tens of megabytes."""
+_TOGETHER = 64 << 20
+"""Bytes of a batch beyond which its rows are held one at a time."""
+_VALUES = 1_000_000
+"""Values of a row beyond which it is not read."""
 
 
 class TableDataset(Dataset):
@@ -40,8 +44,8 @@ class TableDataset(Dataset):
         """Number of rows of a file, from its own headers; raises DataError if it is damaged."""
 
     @abstractmethod
-    def batches(self, shard: int, skip: int = 0) -> Iterator[pa.RecordBatch]:
-        """Record batches of one shard from row `skip` on."""
+    def batches(self, shard: int, skip: int = 0) -> Iterator["pa.RecordBatch | DamagedRows"]:
+        """Record batches of one shard from row `skip` on, each of them validated, and what is damaged."""
 
     def count(self) -> int:
         """Number of rows, from the files' own headers."""
@@ -51,34 +55,30 @@ class TableDataset(Dataset):
         """Yield every row from `start` on. Places are `NAME row N`, counted from 1 in each file."""
         for shard, (file, count) in enumerate(zip(self.shards, self.counts, strict=True)):
             position, start = min(start, count), max(0, start - count)
-            try:
-                for batch in self.batches(shard, position) if position < count else ():
-                    for offset in range(0, batch.num_rows, BATCH):
-                        for record in batch.slice(offset, BATCH).to_pylist():
-                            position += 1
-                            yield f"{file.name} row {position}", record
-            except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-                raise DataError(
-                    f"{file} cannot be read after row {position} ({first_line(error)}): check that it was "
-                    "fully copied"
-                ) from None
+            for batch in self.batches(shard, position) if position < count else ():
+                for record in python_rows(batch):
+                    position += 1
+                    yield f"{file.name} row {position}", record
 
     def first_records(self) -> Sequence[Any]:
         """The first rows of each file; raises DataError if there are none, or they have no known shape.
 
         The columns say which shape it is: rows that cannot be used do not decide.
         """
-        records = [
-            record
-            for shard in range(len(self.shards))
-            for batch in islice(self.batches(shard), 1)
-            for record in batch.slice(0, BATCH).to_pylist()
-        ]
-        if not records:
-            raise DataError(f"{self.path} holds no rows, expected at least one")
+        records: list[Any] = []
         reason = ""
+        for shard in range(len(self.shards)):
+            for batch in self.batches(shard):
+                if isinstance(batch, pa.RecordBatch):
+                    records += python_rows(batch.slice(0, BATCH))
+                    break
+                reason = reason or batch.reason
+        if not records and not reason:
+            raise DataError(f"{self.path} holds no rows, expected at least one")
         for record in records:
             try:
+                if isinstance(record, RowError):
+                    raise record
                 if has_shape(record, columns=True):
                     return records
                 self.parse(record)
@@ -90,10 +90,17 @@ class TableDataset(Dataset):
 
 def kept_rows(batch: pa.RecordBatch, start: int, keep: set[int]) -> pa.RecordBatch:
     """The rows of a batch that are kept, of a batch whose first row is at position `start`."""
-    return batch.take(pa.array([row for row in range(batch.num_rows) if start + row in keep], pa.int64()))
+    rows = [row for row in range(batch.num_rows) if start + row in keep]
+    try:
+        return batch.take(pa.array(rows, pa.int64()))
+    except pa.ArrowNotImplementedError:  # Arrow cannot choose among values of some types, only cut them.
+        single = [batch.slice(row, 1) for row in rows] or [batch.slice(0, 0)]
+        return pa.concat_batches(single)
 
 
-def skip_rows(batches: Iterator[pa.RecordBatch], skip: int) -> Iterator[pa.RecordBatch]:
+def skip_rows(
+    batches: Iterator["pa.RecordBatch | DamagedRows"], skip: int
+) -> Iterator["pa.RecordBatch | DamagedRows"]:
     """The batches without their first `skip` rows."""
     for batch in batches:
         if skip < batch.num_rows:
@@ -101,6 +108,103 @@ def skip_rows(batches: Iterator[pa.RecordBatch], skip: int) -> Iterator[pa.Recor
         skip = max(0, skip - batch.num_rows)
 
 
+def validated(batch: pa.RecordBatch) -> "pa.RecordBatch | DamagedRows":
+    """The batch, if every offset, index and text in it is valid; reading another may kill the process.
+
+    Costs one pass over the offsets and texts, not over the bytes of images.
+    """
+    try:
+        batch.validate(full=True)
+    except (pa.ArrowException, OSError) as error:
+        return DamagedRows(batch.num_rows, first_line(error))
+    return batch
+
+
+def python_rows(batch: "pa.RecordBatch | DamagedRows") -> Iterator[Any]:
+    """The rows of a validated batch as Python values; the RowError of each that cannot be one."""
+    if isinstance(batch, DamagedRows):
+        for _ in range(batch.num_rows):
+            yield RowError(f"the file is damaged here ({batch.reason})", "unreadable-shard")
+        return
+    step = BATCH if batch.get_total_buffer_size() <= _TOGETHER and _values(batch) <= _VALUES else 1
+    for offset in range(0, batch.num_rows, step):
+        part = batch.slice(offset, step)
+        try:
+            yield from _plain(part)
+        except Exception:
+            # Python has no value for a time beyond the year 9999, or for two fields of one name.
+            for row in range(part.num_rows):
+                yield from _one_row(part.slice(row, 1))
+
+
+def _plain(batch: pa.RecordBatch) -> list[Any]:
+    if (found := _values(batch)) > _VALUES:
+        raise ValueError(f"it holds {found:,} values, expected at most {_VALUES:,}")
+    if len(set(batch.schema.names)) < len(batch.schema.names):
+        raise ValueError("two of its columns have the same name")
+    return list(batch.to_pylist())
+
+
+def _one_row(row: pa.RecordBatch) -> list[Any]:
+    try:
+        return _plain(row)
+    except Exception:
+        try:
+            return _plain(_to_microseconds(row))
+        except Exception as error:
+            return [RowError(f"the row cannot be read ({first_line(error)})")]
+
+
+def _to_microseconds(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with times to the microsecond, as Python has them."""
+    for place, column in enumerate(batch.schema):
+        if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+            times = batch.column(place).cast(pa.timestamp("us", column.type.tz), safe=False)
+            batch = batch.set_column(place, column.name, times)
+    return batch
+
+
+def _values(array: Any) -> int:
+    """Number of values that a batch or array becomes in Python; a list of nulls takes no bytes in Arrow."""
+    if isinstance(array, pa.RecordBatch):
+        return sum(map(_values, array.columns))
+    if isinstance(array, pa.StructArray):
+        return sum(_values(child) for child in array.flatten())
+    if isinstance(
+        array,
+        pa.ListArray | pa.LargeListArray | pa.FixedSizeListArray | pa.ListViewArray | pa.LargeListViewArray,
+    ):
+        return len(array) + _values(array.flatten())
+    return len(array)
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedRows:
+    """Rows that stand in a file and cannot be read.
+
+    Attributes:
+        num_rows: How many; 1 where the file does not say.
+        reason: What was found.
+    """
+
+    num_rows: int
+    reason: str
+
+    def slice(self, offset: int) -> "DamagedRows":
+        """The rows from `offset` on."""
+        return DamagedRows(self.num_rows - offset, self.reason)
+
+
+def check_count(file: Path, rows: int) -> int:
+    """The number of rows that a file states; raises DataError if it has more rows than bytes."""
+    if rows > (size := file.stat().st_size):
+        raise DataError(
+            f"{file} states {rows:,} rows and has {size:,} bytes, expected at most one row a byte: "
+            "copy it again"
+        )
+    return rows
+
+
 def first_line(error: Exception) -> str:
     """The first line of an Arrow error, which may have many."""
-    return str(error).splitlines()[0][:200]
+    return (str(error) or type(error).__name__).splitlines()[0][:200]

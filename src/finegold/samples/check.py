@@ -61,6 +61,11 @@ def check(row: Row) -> Checked:
     return Checked(replace(row, exclusion=exclusion), tuple(images), stamps, content)
 
 
+def row_bytes(row: Row) -> int:
+    """Bytes of images that a row holds in memory."""
+    return 0 if row.sample is None else row.sample.encoded_bytes
+
+
 def file_stamp(path: Path | None) -> str:
     """A mark that changes with a file: `SIZE:MTIME_NS:CTIME_NS`; `-` for a missing file, empty for no path.
 

@@ -4,21 +4,27 @@ import hashlib
 import io
 import stat
 import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
-import numpy as np
 from PIL import Image
 
+from finegold.samples.containers import find_excess, notes_excess, with_end_marker, without_large_notes
 from finegold.samples.exclusions import ImageError
 from finegold.samples.fetch import fetch
+from finegold.samples.memory_budget import MemoryBudget
+from finegold.samples.pixels import convert_alone, to_rgb
 from finegold.samples.sample import ImageRef
 
 # Sizes are checked below, against a limit under Pillow's own, and damage excludes its row: Pillow's
 # warnings about either would only clutter stderr.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+T = TypeVar("T")
 
 SUFFIXES: dict[str, frozenset[str]] = {
     "JPEG": frozenset({".jpg", ".jpeg", ".jpe", ".jfif"}),
@@ -37,6 +43,10 @@ _OPENED = tuple(format for format in SUFFIXES if format != "MPO")
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
 _CUT_OFF = ("ends before its last pixel: it was cut off", "truncated-image")
 _ORIENTATION = 0x0112
+LARGE_FILE = 16 << 20
+"""Bytes of an encoded image beyond which no other is read beside it."""
+MEMORY = MemoryBudget(640 << 20)
+"""Bytes that the images which are decoded at the same time may take."""
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -55,11 +65,13 @@ class ImageLimits:
     Attributes:
         pixels: Largest width times height.
         file_bytes: Largest encoded size.
+        fetched_bytes: Largest encoded size of an image from an address.
         seconds: Most seconds that a fetch may take, from connecting to the last byte.
     """
 
     pixels: int = 64_000_000
     file_bytes: int = 256 << 20
+    fetched_bytes: int = 64 << 20
     seconds: float = 30.0
 
 
@@ -103,17 +115,59 @@ def decode(
     Raises:
         ImageError: If it cannot be used.
     """
-    data = read_bytes(ref, limits)
-    image = _load(ref, _open(ref, data, limits))
-    if decoding == "original":
-        try:
-            return image.convert("RGB")
-        except ValueError as error:
-            raise _error(ref, f"cannot be shown as RGB ({error})") from None
-    # Only now: Pillow turns a TIFF itself while it loads, and then forgets the orientation.
-    turn = _UPRIGHT.get(orientation(image))
-    rgb = _to_rgb(ref, image)
-    return rgb if turn is None else rgb.transpose(turn)
+    return with_image(ref, _itself, limits=limits, decoding=decoding)
+
+
+def with_image(
+    ref: ImageRef,
+    use: Callable[[Image.Image], T],
+    *,
+    limits: ImageLimits = DEFAULT_LIMITS,
+    decoding: Decoding = "finegold",
+) -> T:
+    """Decode an image as `decode` does, and give it to a function that keeps no hold of it.
+
+    Threads that decode images so never hold more than `MEMORY` together, unless one image alone needs more.
+
+    Args:
+        ref: The image.
+        use: Makes something small of it, an embedding's input or a hash. Decodes nothing itself.
+        limits: What is refused before it is decoded.
+        decoding: As in `decode`.
+
+    Raises:
+        ImageError: If the image cannot be used.
+    """
+
+    def upright(data: bytes) -> T:
+        image = _open(ref, data, limits)
+        with _reserve(_memory_of(image, data, image.size), data):
+            image = _load(ref, image, data)
+            if decoding == "original":
+                return use(_shown_as_rgb(ref, convert_alone, image))
+            # Only now: Pillow turns a TIFF itself while it loads, and then forgets the orientation.
+            turn = _UPRIGHT.get(orientation(image))
+            image = _shown_as_rgb(ref, to_rgb, image)
+            if turn is not None:
+                image = image.transpose(turn)
+            return use(image)
+
+    return _with_bytes(ref, limits, upright)
+
+
+def decoded_bytes(ref: ImageRef) -> int:
+    """Bytes that `decode` would return, from the image's header; those of a 12-megapixel photo if unknown.
+
+    0 for an image that cannot be used; `decode` says why.
+    """
+    if ref.url is not None:
+        return 48_000_000
+    try:
+        file = io.BytesIO(ref.data or b"") if ref.path is None else ref.path
+        with Image.open(file, formats=_OPENED) as image:
+            return 4 * image.width * image.height
+    except Exception:
+        return 0
 
 
 def check_image(ref: ImageRef, *, limits: ImageLimits = DEFAULT_LIMITS) -> ImageFacts:
@@ -124,17 +178,21 @@ def check_image(ref: ImageRef, *, limits: ImageLimits = DEFAULT_LIMITS) -> Image
     Raises:
         ImageError: If the image cannot be used.
     """
-    data = read_bytes(ref, limits)
-    image = _open(ref, data, limits)
-    full = image.size if image.format in ("JPEG", "MPO") else None
-    image.draft("RGB", (1, 1))
-    loaded = _load(ref, image)
-    width, height = full or loaded.size
-    if orientation(loaded) >= 5:
-        width, height = height, width
-    if loaded.mode not in ("RGB", "L"):
-        _to_rgb(ref, loaded)
-    return ImageFacts(hashlib.sha256(data).hexdigest(), width, height, len(data))
+
+    def facts(data: bytes) -> ImageFacts:
+        image = _open(ref, data, limits)
+        full = image.size
+        image.draft("RGB", (1, 1))
+        with _reserve(_memory_of(image, data, full), data):
+            loaded = _load(ref, image, data)
+            width, height = full if image.format in ("JPEG", "MPO") else loaded.size
+            if orientation(loaded) >= 5:
+                width, height = height, width
+            if loaded.mode in ("I", "F") or loaded.mode.startswith("I;16"):
+                _shown_as_rgb(ref, to_rgb, loaded)
+        return ImageFacts(hashlib.sha256(data).hexdigest(), width, height, len(data))
+
+    return _with_bytes(ref, limits, facts)
 
 
 def read_bytes(ref: ImageRef, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
@@ -142,7 +200,7 @@ def read_bytes(ref: ImageRef, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
     if ref.data is not None:
         data = ref.data
     elif ref.url is not None:
-        data = fetch(ref.url, max_bytes=limits.file_bytes, seconds=limits.seconds)
+        data = fetch(ref.url, max_bytes=min(limits.file_bytes, limits.fetched_bytes), seconds=limits.seconds)
     elif ref.path is not None:
         data = _read_file(ref, ref.path, limits)
     else:
@@ -176,6 +234,14 @@ def _check_size(ref: ImageRef, size: int, limits: ImageLimits) -> None:
         raise _error(ref, f"has {size:,} bytes, expected at most {limits.file_bytes:,}", "large-image")
 
 
+def _file_size(path: Path | None) -> int:
+    """Bytes of a file; 0 if there is none."""
+    try:
+        return 0 if path is None else path.stat().st_size
+    except (OSError, ValueError):
+        return 0
+
+
 def _read_file(ref: ImageRef, path: Path, limits: ImageLimits) -> bytes:
     try:
         found = path.stat()
@@ -192,9 +258,42 @@ def _read_file(ref: ImageRef, path: Path, limits: ImageLimits) -> bytes:
         raise _error(ref, f"cannot be read ({why})") from None
 
 
+def _itself(image: Image.Image) -> Image.Image:
+    return image
+
+
+def _with_bytes(ref: ImageRef, limits: ImageLimits, use: Callable[[bytes], T]) -> T:
+    """Read the bytes of an image and use them; those of a large file while nothing else is decoded."""
+    size = len(ref.data) if ref.data is not None else _file_size(ref.path)
+    if size <= LARGE_FILE:
+        return use(read_bytes(ref, limits))
+    with MEMORY.reserve(MEMORY.total):
+        return use(read_bytes(ref, limits))
+
+
+def _reserve(size: int, data: bytes) -> AbstractContextManager[None]:
+    """Hold memory for decoding; a large file holds all of it already."""
+    return MEMORY.reserve(size) if len(data) <= LARGE_FILE else nullcontext()
+
+
+def _memory_of(image: Image.Image, data: bytes, full: tuple[int, int]) -> int:
+    """Bytes that decoding an opened image takes, at most; `full` is its size before `Image.draft`.
+
+    Pillow holds a pixel in four bytes. What is not RGB is converted, and what may lie on its side is turned,
+    each into a copy. A WebP is decoded by way of three more, a progressive JPEG by way of its coefficients.
+    """
+    copies = 1 + (image.mode != "RGB" or "transparency" in image.info) + ("exif" in image.info)
+    beside = {"WEBP": 12, "TIFF": 4}.get(image.format or "", 0)
+    if image.format in ("JPEG", "MPO"):
+        beside = 6 * bool(image.info.get("progressive")) + 12 * (with_end_marker(data) is not None)
+    return full[0] * full[1] * beside + image.width * image.height * 4 * copies
+
+
 def _open(ref: ImageRef, data: bytes, limits: ImageLimits) -> Image.Image:
+    if excess := find_excess(data):
+        raise _error(ref, excess, "large-image")
     try:
-        image = Image.open(io.BytesIO(data), formats=_OPENED)
+        image = Image.open(io.BytesIO(without_large_notes(data)), formats=_OPENED)
     except Image.DecompressionBombError:
         raise _error(ref, f"has more than {limits.pixels:,} pixels", "large-image") from None
     except Exception:
@@ -205,7 +304,11 @@ def _open(ref: ImageRef, data: bytes, limits: ImageLimits) -> Image.Image:
     suffix, format = (ref.path or Path(ref.name)).suffix.lower(), image.format or ""
     if suffix in IMAGE_SUFFIXES and suffix not in SUFFIXES[format] and ref.url is None:
         raise _error(ref, f"is a {format} file", "wrong-extension")
-    if format != "MPO" and getattr(image, "is_animated", False):
+    try:
+        animated = format != "MPO" and getattr(image, "is_animated", False)
+    except Exception:
+        raise _unreadable(ref, data) from None
+    if animated:
         what = "several pages" if format == "TIFF" else "several frames"
         raise _error(ref, f"has {what}, expected one picture", "animated-image")
     return image
@@ -220,10 +323,13 @@ def _unreadable(ref: ImageRef, data: bytes) -> ImageError:
     return _error(ref, f"is none of {', '.join(_OPENED)}: its bytes start with {start}")
 
 
-def _load(ref: ImageRef, image: Image.Image) -> Image.Image:
+def _load(ref: ImageRef, image: Image.Image, data: bytes) -> Image.Image:
+    size = image.size
     try:
         image.load()
     except Exception as error:
+        if (ended := _load_endless(data, size)) is not None:
+            return ended
         # Decoders raise whatever a damaged file leads them to, from SyntaxError to struct.error.
         text = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         if "truncated" in text.lower() or isinstance(error, EOFError):
@@ -231,11 +337,34 @@ def _load(ref: ImageRef, image: Image.Image) -> Image.Image:
         if isinstance(error, Image.DecompressionBombError):
             raise _error(ref, "unpacks to too much", "large-image") from None
         raise _error(ref, f"cannot be decoded ({text})") from None
-    return image
+    # A WebP keeps its decoder, which has two more copies of the picture.
+    return image.copy() if image.format == "WEBP" else image
+
+
+def _load_endless(data: bytes, size: tuple[int, int]) -> Image.Image | None:
+    """The picture of a JPEG that lacks its end marker but no pixel; None for anything else."""
+    if (endings := with_end_marker(data)) is None:
+        return None
+    pictures = [Image.open(io.BytesIO(ending), formats=("JPEG",)) for ending in endings]
+    try:
+        for picture in pictures:
+            picture.load()
+    except Exception:
+        return None
+    one = pictures[0]
+    rows = ((0, top, one.width, top + 1) for top in range(one.height))
+    if any(len({picture.crop(row).tobytes() for picture in pictures}) > 1 for row in rows):
+        return None
+    small = Image.open(io.BytesIO(endings[0]), formats=("JPEG",))
+    small.draft("RGB", size)
+    small.load()
+    return small if small.size == size else one
 
 
 def orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
+    if notes_excess(image.info):
+        return 1
     try:
         value = image.getexif().get(_ORIENTATION, 1)
     except Exception:
@@ -243,27 +372,10 @@ def orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _to_rgb(ref: ImageRef, image: Image.Image) -> Image.Image:
-    mode, transparent = image.mode, "transparency" in image.info
+def _shown_as_rgb(
+    ref: ImageRef, convert: Callable[[Image.Image], Image.Image], image: Image.Image
+) -> Image.Image:
     try:
-        if mode == "RGB" and not transparent:
-            return image
-        if mode == "I" or mode.startswith("I;16"):
-            return _from_integers(image).convert("RGB")
-        if mode == "F":
-            raise ValueError("its pixels are floating-point numbers without a range")
-        if mode in ("RGBA", "LA", "PA", "La", "RGBa") or transparent:
-            layered = image.convert("RGBA")
-            white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
-            return Image.alpha_composite(white, layered).convert("RGB")
-        return image.convert("RGB")
+        return convert(image)
     except ValueError as error:
         raise _error(ref, f"cannot be shown as RGB ({error})") from None
-
-
-def _from_integers(image: Image.Image) -> Image.Image:
-    """16-bit grey to 8 bits: value / 257, so that 65535 becomes 255."""
-    pixels = np.asarray(image)
-    if pixels.size and (pixels.min() < 0 or pixels.max() > 65535):
-        raise ValueError("its pixels are 32-bit numbers beyond the 16-bit range")
-    return Image.fromarray(((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8))

@@ -10,7 +10,7 @@ import numpy as np
 
 from finegold.engines import map_ordered
 from finegold.run import progress
-from finegold.samples.check import Checked, Repeats, check
+from finegold.samples.check import Checked, Repeats, check, row_bytes
 from finegold.samples.dataset import Dataset
 from finegold.samples.kinds import KindRules
 from finegold.samples.notebook import card
@@ -113,7 +113,7 @@ def inspect(data: Any, *, strict: bool = False, workers: int | None = None, **re
     """
     dataset = data if isinstance(data, Dataset) else open_dataset(data, **reading)
     with progress("Checking rows", len(dataset), "rows") as advance:
-        judged = map(Repeats().judge, map_ordered(check, dataset.rows(), workers=workers))
+        judged = map(Repeats().judge, map_ordered(check, dataset.rows(), workers=workers, weigh=row_bytes))
         return inspect_rows(judged, dataset.kinds, strict=strict, advance=advance)
 
 

@@ -12,6 +12,10 @@ from typing import Any, Literal
 from finegold.errors import DataError
 
 Encoding = Literal["utf-8", "utf-8-sig", "gb18030"]
+MAX_DEPTH = 100
+"""Lists and objects inside one another, in one record."""
+MAX_LINE = 64 << 20
+"""Bytes of one line; a longer one is not read, and its row is excluded."""
 _CHUNK = 1 << 20
 
 
@@ -73,10 +77,16 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield (1-based number, bytes with the line end, without a mark) of each line that is not blank.
 
     Files that were joined may have a byte-order mark at the start of any line, or between two objects where
-    the first file had no line end at its end.
+    the first file had no line end at its end. Of a line beyond `MAX_LINE`, that many bytes and one more are
+    given.
     """
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
+        number = 0
+        while line := file.readline(MAX_LINE + 1):
+            number += 1
+            rest = line if len(line) > MAX_LINE else b"\n"
+            while not rest.endswith(b"\n"):
+                rest = file.readline(_CHUNK) or b"\n"
             for body in _split_marks(line) if codecs.BOM_UTF8 in line else (line,):
                 if body.strip():
                     yield number, body
@@ -104,14 +114,48 @@ def _is_json(text: bytes) -> bool:
 
 def decode_line(line: bytes, encoding: Encoding) -> Any:
     """Decode one JSON line; raises ValueError, with a clause for a person, if it is no valid text or JSON."""
+    if len(line) > MAX_LINE and not line.endswith(b"\n"):
+        raise ValueError(f"the line has more than {MAX_LINE:,} bytes")
     try:
-        return json.loads(line.decode(encoding.removesuffix("-sig")))
+        text = line.decode(encoding.removesuffix("-sig"))
     except UnicodeDecodeError as error:
         raise ValueError(f"the line is not valid {encoding} at byte {error.start + 1}") from None
+    return decode_text(text, "the line")
+
+
+def decode_text(text: str | bytes, what: str = "the text") -> Any:
+    """Decode the JSON of one record; raises ValueError, with a clause for a person.
+
+    How deep a record may be nested does not depend on where it is read: `MAX_DEPTH`.
+    """
+    try:
+        value = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"the line is not valid JSON ({error.msg} at column {error.colno})") from None
+        raise ValueError(f"{what} is not valid JSON ({error.msg} at column {error.colno})") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{what} is not valid {error.encoding} at byte {error.start + 1}") from None
     except RecursionError:
-        raise ValueError("the line is nested too deeply to be read") from None
+        raise ValueError(f"{what} is nested more than {MAX_DEPTH} deep") from None
+    except ValueError:
+        raise ValueError(f"{what} holds a number of more digits than can be read") from None
+    check_depth(value, what)
+    return value
+
+
+def check_depth(value: Any, what: str) -> None:
+    """Raise ValueError if lists and objects are nested more than `MAX_DEPTH` deep in `what`."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            child
+            for parent in level
+            if isinstance(parent, dict | list)
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return
+    raise ValueError(f"{what} is nested more than {MAX_DEPTH} deep")
 
 
 def decode_text_lines(path: Path) -> Iterator[str]:

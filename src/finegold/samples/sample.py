@@ -88,6 +88,11 @@ class Sample:
             asked = "" if role == "assistant" else text
         return tuple(found)
 
+    @property
+    def encoded_bytes(self) -> int:
+        """Bytes of the images that the sample itself holds; none of files and addresses."""
+        return sum(len(ref.data) for ref in self.images if ref.data is not None)
+
     def _text(self, role: Role) -> str:
         return "\n".join(_plain(turn.text) for turn in self.turns if turn.role == role)
 

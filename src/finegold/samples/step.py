@@ -15,7 +15,14 @@ import pyarrow.compute as pc
 from finegold.engines.threads import map_ordered
 from finegold.errors import DataError
 from finegold.run import PART_ROWS, Parts, PartTable, RunFolder, fill, fingerprint
-from finegold.samples.check import Checked, Repeats, check, content_may_be_equal, file_stamp
+from finegold.samples.check import (
+    Checked,
+    Repeats,
+    check,
+    content_may_be_equal,
+    file_stamp,
+    row_bytes,
+)
 from finegold.samples.dataset import Dataset
 from finegold.samples.images import DEFAULT_LIMITS
 from finegold.samples.sample import Sample
@@ -85,7 +92,7 @@ def ingest(
         return table
 
     def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
-        checked = map_ordered(check, dataset.rows(kept * PART_ROWS), workers=workers)
+        checked = map_ordered(check, dataset.rows(kept * PART_ROWS), workers=workers, weigh=row_bytes)
         judged = map(repeats.judge, checked)
         for part in count(kept):
             rows = []
@@ -168,7 +175,7 @@ def _kept_parts(table: PartTable, dataset: Dataset, strict: bool) -> tuple[int, 
         _note(rows, repeats, strict)
         kept = part + 1
     stamps = {}
-    for checked in map_ordered(check, dataset.rows_at(touched)):
+    for checked in map_ordered(check, dataset.rows_at(touched), weigh=row_bytes):
         row, part = checked.row, touched[checked.row.index]
         if part < kept and not _same_content(table.part(part, _KEPT), checked):
             kept, repeats = part, Repeats()
@@ -239,6 +246,11 @@ def samples_of_parts(
         if not left:
             break
     yield from ((part, None) for part in left)
+
+
+def part_bytes(item: tuple[int, Sample | None]) -> int:
+    """Bytes of images that an item of `samples_of_parts` holds in memory."""
+    return 0 if item[1] is None else item[1].encoded_bytes
 
 
 def by_part(items: Iterable[tuple[int, T | None]]) -> Iterator[tuple[int, list[T]]]:

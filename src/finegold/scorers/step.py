@@ -1,6 +1,6 @@
 """The step that scores a dataset into the run folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from hashlib import sha256
@@ -11,13 +11,15 @@ import numpy.typing as npt
 import pyarrow as pa
 from PIL import Image
 
+from finegold.arrays import Vectors
 from finegold.encoders.step import IMAGE_BATCH, embed, embeddings_of
 from finegold.engines import map_ordered
+from finegold.engines.threads import IN_FLIGHT
 from finegold.errors import ConfigError, FinegoldError, RunError
 from finegold.run import Parts, PartTable, RunFolder, fill
 from finegold.samples import Dataset, Sample
-from finegold.samples.images import decode
-from finegold.samples.step import by_part, samples_of_parts
+from finegold.samples.images import decode, decoded_bytes
+from finegold.samples.step import samples_of_parts
 from finegold.scorers.base import Batch, Context, Corpus, Score, ScoreBatch, Scorer
 from finegold.scorers.registry import scorer_parameters
 
@@ -32,6 +34,8 @@ TURNS_SCHEMA = pa.schema(
 """Columns of a table of turns: one row for each of a sample's (question, answer) pairs, `turn` from 1."""
 FEATURES_OF_ROWS = 20_000
 """Rows up to which a model's image features are kept: the offline model's take 46 kB an image, 0.9 GB."""
+SHOWN = 384 << 20
+"""Bytes of decoded images that a scorer is shown at a time; a part with more is scored in several batches."""
 
 
 def scores_table(run: RunFolder, scorer: Scorer, data: str, context: Context | None = None) -> PartTable:
@@ -109,21 +113,32 @@ def score(
             return scorer.prepare(ready)
 
         def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
-            for part, samples in by_part(samples_of_parts(dataset, usable, missing)):
-                scores = _score_part(scorer, prepared(), samples, embeddings, part, ready.workers)
-                if turns is not None:
-                    # Before the scores, whose part says that this one is done.
-                    turns.write(part, _turns(samples, scores))
-                yield (
-                    part,
-                    {
-                        "sample_id": [sample.id for sample in samples],
-                        "value": [score.value for score in scores],
-                        "status": [score.status for score in scores],
-                        "reason": [score.reason for score in scores],
-                    },
-                )
-                advance(len(samples))
+            ids: list[str] = []
+            scores: list[Score] = []
+            waiting: list[Sample] = []
+            for part, sample in samples_of_parts(dataset, usable, missing):
+                # A part is scored as one batch, unless its rows hold too many bytes of images.
+                waiting += [] if sample is None else [sample]
+                if sample is not None and sum(one.encoded_bytes for one in waiting) <= IN_FLIGHT:
+                    continue
+                scores += _score_rows(scorer, prepared(), waiting, embeddings, part, len(ids), ready.workers)
+                ids += [one.id for one in waiting]
+                waiting = []
+                if sample is None:
+                    if turns is not None:
+                        # Before the scores, whose part says that this one is done.
+                        turns.write(part, _turns(ids, scores))
+                    yield (
+                        part,
+                        {
+                            "sample_id": ids,
+                            "value": [score.value for score in scores],
+                            "status": [score.status for score in scores],
+                            "reason": [score.reason for score in scores],
+                        },
+                    )
+                    advance(len(ids))
+                    ids, scores = [], []
 
         about = {"label": f"Scoring {scorer.name}", "scorer": scorer.name}
         fill(run, table, make, usable=usable, step="score", load=prepared, **about)
@@ -132,11 +147,11 @@ def score(
         return table
 
 
-def _turns(samples: Sequence[Sample], scores: Sequence[Score]) -> dict[str, list[object]]:
+def _turns(ids: Sequence[str], scores: Sequence[Score]) -> dict[str, list[object]]:
     """Columns of the table of turns."""
     rows = [
-        (sample.id, number, turn.value, turn.reason)
-        for sample, score in zip(samples, scores, strict=True)
+        (sample_id, number, turn.value, turn.reason)
+        for sample_id, score in zip(ids, scores, strict=True)
         for number, turn in enumerate(score.turns, 1)
     ]
     return {name: [row[place] for row in rows] for place, name in enumerate(TURNS_SCHEMA.names)}
@@ -157,31 +172,56 @@ def _fixed_samples(dataset: Dataset, usable: npt.NDArray[np.bool_], number: int)
     return nsmallest(number, shown, key=lambda sample: sha256(sample.id.encode()).digest())
 
 
-def _score_part(
+def _score_rows(
     scorer: Scorer,
     score_batch: ScoreBatch,
     samples: Sequence[Sample],
     embeddings: PartTable | None,
     part: int,
+    first: int,
     workers: int | None,
 ) -> list[Score]:
-    """Scores of one part's samples; those whose images failed are not shown to the scorer."""
-    failures: dict[int, str] = {}
-    vectors = images = None
+    """Scores of a part's samples from `first` on; those whose images failed are not shown to the scorer."""
+    vectors: Vectors | None = None
+    reasons: list[str | None] = [None] * len(samples)
     if embeddings is not None:
-        stored = embeddings.part(part)
+        stored = embeddings.part(part).slice(first, len(samples))
         if stored["sample_id"].to_pylist() != [sample.id for sample in samples]:
             raise RunError(f"{embeddings.part_path(part)} is of other rows: delete its folder and run again")
         vectors = embeddings_of(stored)
         reasons = stored["reason"].to_pylist()
-        failures |= {row: reason for row, reason in enumerate(reasons) if reason is not None}
-    if "image" in scorer.requires:
-        found = list(map_ordered(_first_image, samples, workers=workers))
-        failures |= {row: image for row, image in enumerate(found) if isinstance(image, str)}
-        images = [None if isinstance(image, str) else image for image in found]
-    kept = [row for row in range(len(samples)) if row not in failures]
-    scores = iter(_score_batch(scorer.name, score_batch, Batch(samples, images, vectors).take(kept)))
-    return [Score.failed(failures[row]) if row in failures else next(scores) for row in range(len(samples))]
+    shown = "image" in scorer.requires
+    scores: list[Score] = []
+    for start, end in _runs([_shown_bytes(sample) if shown else 0 for sample in samples]):
+        failures = {row: reason for row, reason in enumerate(reasons[start:end]) if reason is not None}
+        some, images = samples[start:end], None
+        if shown:
+            found = list(map_ordered(_first_image, some, workers=workers))
+            failures |= {row: image for row, image in enumerate(found) if isinstance(image, str)}
+            images = [None if isinstance(image, str) else image for image in found]
+        kept = [row for row in range(len(some)) if row not in failures]
+        batch = Batch(some, images, None if vectors is None else vectors[start:end]).take(kept)
+        scored = iter(_score_batch(scorer.name, score_batch, batch))
+        scores += [
+            Score.failed(failures[row]) if row in failures else next(scored) for row in range(len(some))
+        ]
+    return scores
+
+
+def _runs(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Start and end of runs of at most `SHOWN` bytes, or of one row that has more."""
+    start = held = 0
+    for row, size in enumerate(sizes):
+        if row > start and held + size > SHOWN:
+            yield start, row
+            start, held = row, 0
+        held += size
+    if sizes:
+        yield start, len(sizes)
+
+
+def _shown_bytes(sample: Sample) -> int:
+    return decoded_bytes(sample.images[0]) if sample.images else 0
 
 
 def _first_image(sample: Sample) -> Image.Image | str | None:

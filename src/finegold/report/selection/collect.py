@@ -20,8 +20,9 @@ from finegold.report.selection.page import render_report
 from finegold.report.selection.sections import RowContent, Section, comparison_section
 from finegold.run import Columns, PartTable, RunFolder, fill_once, read_sealed
 from finegold.samples import Dataset, Row
+from finegold.samples.check import row_bytes
 from finegold.samples.exclusions import ImageError
-from finegold.samples.images import decode
+from finegold.samples.images import with_image
 from finegold.samples.thumbnails import thumbnail
 from finegold.selection.compare import PresetComparison
 from finegold.selection.manifest import MANIFEST, Manifest
@@ -56,7 +57,7 @@ def write_report(
     """
 
     def read(positions: set[int]) -> Mapping[int, RowContent]:
-        return dict(map_ordered(_content, dataset.rows_at(positions)))
+        return dict(map_ordered(_content, dataset.rows_at(positions), weigh=row_bytes))
 
     embedded = None
     if embeddings is not None:
@@ -79,7 +80,7 @@ def _content(row: Row) -> tuple[int, RowContent]:
     picture = None
     if row.sample.images:
         with suppress(ImageError):
-            picture = thumbnail(decode(row.sample.images[0]))
+            picture = with_image(row.sample.images[0], thumbnail)
     return row.index, RowContent(row.place, row.sample.instruction, row.sample.answer, picture)
 
 

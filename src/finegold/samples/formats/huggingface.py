@@ -12,7 +12,15 @@ from pathlib import Path
 import pyarrow as pa
 
 from finegold.errors import DataError
-from finegold.samples.arrow import TableDataset, first_line, kept_rows, skip_rows
+from finegold.samples.arrow import (
+    DamagedRows,
+    TableDataset,
+    check_count,
+    first_line,
+    kept_rows,
+    skip_rows,
+    validated,
+)
 from finegold.samples.dataset import FORMATS, DataFiles
 from finegold.samples.json_text import dump_json, read_json
 from finegold.samples.links import allowed_targets, leaving_link
@@ -60,12 +68,12 @@ class HuggingFaceDataset(TableDataset):
             )
         files = [folder / str(name) for name in names]
         for file in files:
-            inside = os.path.normpath(file) == os.path.normpath(folder / file.name)
+            inside = _can_be_named(file) and os.path.normpath(file) == os.path.normpath(folder / file.name)
             if not inside or leaving_link(str(file.absolute()), allowed_targets(folder, source.allow_links)):
                 raise DataError(
-                    f"{folder / 'state.json'} names {file.name} outside of its folder, expected it inside"
+                    f"{folder / 'state.json'} names {file.name!r} outside of its folder, expected it inside"
                 )
-            if not file.is_file():
+            if not os.path.isfile(file):  # noqa: PTH113 - a name may be too long for a file
                 raise DataError(
                     f"{file} is missing, and {folder / 'state.json'} names it: copy the whole folder"
                 )
@@ -77,11 +85,12 @@ class HuggingFaceDataset(TableDataset):
 
     def count_rows(self, shard: Path) -> int:
         """Number of rows; raises DataError if the file is damaged."""
-        return sum(batch.num_rows for batch in _stream(shard))
+        return check_count(shard, sum(batch.num_rows for batch in _stream(shard)))
 
-    def batches(self, shard: int, skip: int = 0) -> Iterator[pa.RecordBatch]:
+    def batches(self, shard: int, skip: int = 0) -> Iterator[pa.RecordBatch | DamagedRows]:
         """Record batches of one file from row `skip` on; memory-mapped, so that no batch is held whole."""
-        return skip_rows(_stream(self.shards[shard]), skip)
+        for batch in skip_rows(_stream(self.shards[shard]), skip):
+            yield validated(batch) if isinstance(batch, pa.RecordBatch) else batch
 
     def write_records(self, out: Path, keep: set[int]) -> tuple[Path, int]:
         """Write the kept rows as one Arrow file with the same schema and metadata, and what describes it."""
@@ -93,6 +102,9 @@ class HuggingFaceDataset(TableDataset):
         with pa.OSFile(str(out / name), "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
             for shard in range(len(self.shards)):
                 for batch in self.batches(shard):
+                    if isinstance(batch, DamagedRows):
+                        position += batch.num_rows
+                        continue
                     kept = kept_rows(batch, position, keep)
                     if kept.num_rows:
                         stream.write_batch(kept)
@@ -120,11 +132,32 @@ def _is_saved(folder: Path) -> bool:
     return (folder / "state.json").is_file() and (folder / "dataset_info.json").is_file()
 
 
-def _stream(file: Path) -> Iterator[pa.RecordBatch]:
+def _can_be_named(file: Path) -> bool:
+    """Whether a file may have this name: no null character, no half of a surrogate pair."""
+    try:
+        return b"\0" not in os.fsencode(file)
+    except UnicodeEncodeError:
+        return False
+
+
+def _stream(file: Path) -> Iterator[pa.RecordBatch | DamagedRows]:
+    """The batches of a file as they are, not validated; one that cannot be decoded counts as one row."""
     try:
         with pa.memory_map(str(file)) as source:
-            yield from pa.ipc.open_stream(source)
-    except (pa.ArrowException, OSError) as error:
+            stream, place = pa.ipc.open_stream(source), -1
+            while True:
+                try:
+                    batch = stream.read_next_batch()
+                except StopIteration:
+                    return
+                except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+                    yield DamagedRows(1, first_line(error))
+                    if source.tell() <= place or source.tell() >= source.size():
+                        return
+                else:
+                    yield batch
+                place = source.tell()
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         raise DataError(
             f"{file} is not a whole Arrow file ({first_line(error)}): check that it was fully copied"
         ) from None

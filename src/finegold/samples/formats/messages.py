@@ -16,12 +16,13 @@ from typing import Any, ClassVar
 from finegold.errors import DataError
 from finegold.samples.dataset import FORMATS, DataFiles, Dataset
 from finegold.samples.exclusions import RowError
+from finegold.samples.json_array import read_array
 from finegold.samples.json_text import (
     Encoding,
+    check_depth,
     decode_line,
     detect_encoding,
     dump_json,
-    read_json,
     read_lines,
 )
 from finegold.samples.roots import ImageRoot
@@ -59,7 +60,10 @@ class JsonDataset(Dataset):
     @classmethod
     def fit(cls, source: DataFiles) -> float:
         """Between 0 and 1 for text: the surer, the earlier a record is one of this format's."""
-        text = b"\0" not in source.head or source.head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        # One null character is damage of a line.
+        text = 8 * source.head.count(0) < len(source.head) or source.head.startswith(
+            (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        )
         if not source.head.strip() or not text:
             return 0.0
         try:
@@ -102,7 +106,7 @@ class JsonDataset(Dataset):
             if text.array is not None:
                 start = max(0, start - len(text.array))
                 for number, record in enumerate(text.array[skipped:], skipped + 1):
-                    yield f"{name} record {number}", record
+                    yield f"{name} record {number}", _shallow(record)
                 continue
             for line_number, line in read_lines(text.file):
                 if start:
@@ -196,13 +200,13 @@ def _read_text(file: Path) -> _Text:
         # Few lines of a pretty-printed document are whole objects; most lines of a JSONL file are.
         if objects and not wrapped and (lines_by_name or mostly):
             return _Text(file, objects, encoding)
-    document = read_json(file)
+    document = read_array(file)
     around = document if isinstance(document, dict) else None
     array = document if around is None else around.get("annotations")
     if isinstance(array, list):
-        first = next((place for place, record in enumerate(array) if has_shape(record)), 0)
+        first = next((place for place, record in enumerate(array) if has_shape(_shallow(record))), 0)
         leading = array[: _LEADING - 1] + array[max(first, _LEADING - 1) :][:1]
-        return _Text(file, leading, array=array, around=around)
+        return _Text(file, [_shallow(record) for record in leading], array=array, around=around)
     keys = type(document).__name__ if around is None else ", ".join(map(repr, list(around)[:6]))
     raise DataError(
         f"{file.name} holds one JSON value with {keys}, expected an array of records, one record a line, or "
@@ -232,3 +236,12 @@ def _leading_objects(file: Path, encoding: Encoding, *, named: bool) -> tuple[li
         if number < _LEADING:
             mostly = 2 * len(objects) > number + 1
     return objects, mostly
+
+
+def _shallow(record: Any) -> Any:
+    """The record, or the RowError of one that is nested too deeply."""
+    try:
+        check_depth(record, "the record")
+    except ValueError as error:
+        return RowError(str(error))
+    return record

@@ -5,6 +5,7 @@ image, also where a row has an `id` of its own. An image that has another extens
 have no instruction: the user's turn is `--instruction`, or MiniGPT-4's `Describe this image in detail.`
 """
 
+import os
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -65,7 +66,8 @@ class MiniGPT4Dataset(JsonDataset):
         stem = image.name.removesuffix(SUFFIXES[0])
         refs = (self.root.ref(RawImage(stem + suffix)) for suffix in SUFFIXES)
         first = next(refs)
-        there = (ref for ref in chain([first], refs) if ref.path is None or ref.path.exists())
+        # os.path: a name that is too long for a file is one that is not there.
+        there = (ref for ref in chain([first], refs) if ref.path is None or os.path.exists(ref.path))  # noqa: PTH110
         return next(there, first)
 
     def locate(self, name: str) -> Path | None:

@@ -12,12 +12,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finegold.errors import DataError
-from finegold.samples.arrow import BATCH, TableDataset, first_line, kept_rows, skip_rows
+from finegold.samples.arrow import (
+    BATCH,
+    DamagedRows,
+    TableDataset,
+    check_count,
+    first_line,
+    kept_rows,
+    skip_rows,
+    validated,
+)
 from finegold.samples.dataset import FORMATS, DataFiles
 
 _BUFFER = 1 << 20
 _GROUP = 32 << 20
 """Bytes of a written row group."""
+_UNPACKED = 256 << 20
+"""Bytes of an unpacked column of a row group from which on `_RATIO` is looked at."""
+_RATIO = 50
+"""How many times its packed size such a column may have; images and texts have 1 to 10 times."""
 
 
 @FORMATS.register("parquet")
@@ -35,16 +48,15 @@ class ParquetDataset(TableDataset):
 
     def count_rows(self, shard: Path) -> int:
         """Number of rows, from the file's footer; raises DataError if it is damaged."""
-        return int(_open(shard).metadata.num_rows)
+        return check_count(shard, sum(_group_rows(_open(shard))))
 
-    def batches(self, shard: int, skip: int = 0) -> Iterator[pa.RecordBatch]:
-        """Record batches of one file from row `skip` on."""
+    def batches(self, shard: int, skip: int = 0) -> Iterator[pa.RecordBatch | DamagedRows]:
+        """Record batches of one file from row `skip` on. Damage ends its row group and not the file."""
         source = _open(self.shards[shard])
-        groups = list(range(source.num_row_groups))
-        while groups and source.metadata.row_group(groups[0]).num_rows <= skip:
-            skip -= source.metadata.row_group(groups.pop(0)).num_rows
-        if groups:
-            yield from skip_rows(source.iter_batches(batch_size=BATCH, row_groups=groups), skip)
+        for group, rows in enumerate(_group_rows(source)):
+            if rows > skip:
+                yield from skip_rows(_read_group(source, group, rows), skip)
+            skip = max(0, skip - rows)
 
     def write_records(self, out: Path, keep: set[int]) -> tuple[Path, int]:
         """Write the kept rows with each file's own schema, metadata and codec, under the files' own names.
@@ -70,6 +82,9 @@ class ParquetDataset(TableDataset):
         pending: list[pa.RecordBatch] = []
         with pq.ParquetWriter(target, schema, compression=codec) as file:
             for batch in self.batches(shard):
+                if isinstance(batch, DamagedRows):
+                    position += batch.num_rows
+                    continue
                 kept = kept_rows(batch, position, inside)
                 position += batch.num_rows
                 pending += [kept] if kept.num_rows else []
@@ -79,10 +94,46 @@ class ParquetDataset(TableDataset):
             file.write_table(pa.Table.from_batches(pending, schema))
 
 
+def _group_rows(source: Any) -> list[int]:
+    """Number of rows of each row group."""
+    return [max(0, source.metadata.row_group(group).num_rows) for group in range(source.num_row_groups)]
+
+
+def _read_group(source: Any, group: int, rows: int) -> Iterator[pa.RecordBatch | DamagedRows]:
+    """The batches of one row group, with as many rows as the file states, whatever is found."""
+    done = 0
+    try:
+        if excess := _group_excess(source.metadata.row_group(group)):
+            raise pa.ArrowInvalid(excess)
+        for batch in source.iter_batches(batch_size=BATCH, row_groups=[group]):
+            if done + batch.num_rows > rows:
+                raise pa.ArrowInvalid("there are more rows than the file states")
+            done += batch.num_rows
+            yield validated(batch)
+        reason = "there are fewer rows than the file states"
+    except (pa.ArrowException, OSError, ValueError, MemoryError, IndexError) as error:
+        reason = first_line(error)
+    if done < rows:
+        yield DamagedRows(rows - done, reason)
+
+
+def _group_excess(group: Any) -> str | None:
+    """Why a row group is not unpacked; None if it is."""
+    for place in range(group.num_columns):
+        column = group.column(place)
+        packed, unpacked = max(1, column.total_compressed_size), column.total_uncompressed_size
+        if unpacked > _UNPACKED and unpacked > _RATIO * packed:
+            return (
+                f"the column '{column.path_in_schema}' unpacks from {packed:,} bytes to {unpacked:,}, more "
+                f"than {_RATIO} times"
+            )
+    return None
+
+
 def _open(file: Path) -> Any:
     try:
         return pq.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         raise DataError(
             f"{file} is not a whole Parquet file ({first_line(error)}): check that it was fully copied"
         ) from None

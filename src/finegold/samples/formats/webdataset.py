@@ -7,24 +7,25 @@ one of several texts could be read is excluded, and the members are named.
 Nothing is unpacked, so names in a shard cannot write anywhere; links in a shard are not followed.
 """
 
-import json
 import re
 import tarfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from finegold.errors import DataError
 from finegold.samples.dataset import FORMATS, DataFiles, Dataset
 from finegold.samples.exclusions import RowError
 from finegold.samples.image_fields import RawImage, field_images
+from finegold.samples.json_text import decode_text
 from finegold.samples.records import Parsed, parse_record
 from finegold.samples.roots import ImageRoot
 from finegold.samples.shapes import has_shape
+from finegold.samples.tar import MAX_MEMBER, read_headers, read_member
 from finegold.samples.values import check_text
 
 IMAGE_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"})
@@ -49,8 +50,8 @@ _OTHER_MEDIA = frozenset(
         "svg",
     ]
 )
-MAX_MEMBER = 256 << 20
-"""Bytes of one member; a larger one is not read, and its row is excluded."""
+MAX_MEMBERS = 1_000
+"""Members of one row."""
 _NAME = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]+)", re.DOTALL)
 
 
@@ -61,6 +62,28 @@ class _Group:
     key: str
     members: list[tarfile.TarInfo] = field(default_factory=list)
     error: RowError | None = None
+    extensions: set[str] = field(default_factory=set)
+    size: int = 0
+
+    @property
+    def has_image(self) -> bool:
+        """Whether a member is an image."""
+        return any(_kind(extension) in IMAGE_SUFFIXES for extension in self.extensions)
+
+    def add(self, member: tarfile.TarInfo, extension: str | None) -> None:
+        """Add a member, or note why the group is no row; what goes beyond the limits is not kept."""
+        self.size += member.size
+        if extension is None:
+            self.error = RowError(f"the member '{member.name}' is not named KEY.EXTENSION")
+        elif not member.isreg():
+            self.error = RowError(f"the member '{member.name}' is a link or device, not a file")
+        elif len(self.members) == MAX_MEMBERS:
+            self.error = RowError(f"the row has more than {MAX_MEMBERS:,} members")
+        elif self.size > MAX_MEMBER:
+            self.error = RowError(f"the row has more than {MAX_MEMBER:,} bytes", "large-image")
+        if len(self.members) < MAX_MEMBERS:
+            self.members.append(member)
+        self.extensions.add(extension or "")
 
 
 @FORMATS.register("webdataset")
@@ -90,28 +113,32 @@ class WebDataset(Dataset):
         """Yield every group from `start` on. Places are `SHARD member NAME`, of the group's first member.
 
         A record is `{"__key__": key, "members": {extension: bytes}}`. A shard that ends in the middle gives
-        a record that is excluded as `unreadable-shard`, after which the next shard is read.
+        a record that is excluded as `unreadable-shard`, after which the next member or shard is read.
         """
-        for shard, tar, group in islice(self._groups(), start, None):
+        for shard, file, group in islice(self._groups(), start, None):
             name = group.members[0].name if group.members else group.key
             members: dict[str, bytes] | RowError
             try:
-                members = group.error or {_extension(member): _read(tar, member) for member in group.members}
+                members = group.error or {
+                    _extension(member): read_member(file, member) for member in group.members
+                }
             except RowError as error:
                 members = error
             record = {"__key__": group.key, "members": members}
             yield f"{self.source.files[shard].name} member {name}", record
 
-    def _groups(self) -> Iterator[tuple[int, tarfile.TarFile, _Group]]:
+    def _groups(self) -> Iterator[tuple[int, BinaryIO, _Group]]:
         for number, shard in enumerate(self.source.files):
+            whole, damaged = False, False
             try:
-                opened = tarfile.open(shard, "r:")  # noqa: SIM115 - closed below
-            except (tarfile.TarError, OSError) as error:
-                raise DataError(
-                    f"{shard} is not a tar file ({error}): check that it was fully copied"
-                ) from None
-            with opened as tar:
-                yield from ((number, tar, group) for group in _groups(tar))
+                with shard.open("rb") as file:
+                    for group in _groups(shard, file):
+                        whole, damaged = whole or bool(group.members), damaged or not group.members
+                        yield number, file, group
+            except OSError as error:
+                raise DataError(f"{shard} cannot be read ({error}): check that it was fully copied") from None
+            if damaged and not whole:
+                raise DataError(f"{shard} is not a tar file: check that it was fully copied")
 
     def parse(self, record: Any) -> Parsed:
         """The images and what the text members say of them; raises RowError."""
@@ -151,41 +178,44 @@ class WebDataset(Dataset):
         kept = (found for index, found in enumerate(self._groups()) if index in keep)
         for shard, groups in groupby(kept, itemgetter(0)):
             with tarfile.open(targets[shard], "w", format=tarfile.PAX_FORMAT) as sink:
-                for _, tar, group in groups:
-                    _copy(tar, group, sink)
+                for _, file, group in groups:
+                    _copy(file, group, sink)
                     written += 1
         return out if len(targets) > 1 else targets[0], written
 
 
-def _groups(tar: tarfile.TarFile) -> Iterator[_Group]:
-    """The groups of one shard; a member without extension is one, and the end of a damaged shard too."""
+def _groups(shard: Path, file: BinaryIO) -> Iterator[_Group]:
+    """The groups of one shard; damage is one too.
+
+    Beside damage, what is left of a row must not pass for a row without an image: before it, such a row has
+    the damage as its reason; behind it, such a row is the damage.
+    """
     group: _Group | None = None
     damage: RowError | None = None
-    while True:
-        try:
-            member = tar.next()
-            _forget(tar)
-            damage = None if member else _unread(tar)
-        except (tarfile.TarError, OSError, ValueError, EOFError, RecursionError) as error:
-            member = None
-            damage = RowError(f"the shard cannot be read further ({error})", "unreadable-shard")
-        if member is None:
-            break
-        if member.isdir():
-            continue
-        name = _NAME.fullmatch(member.name)
-        key = name[1] if name else member.name
-        if group is None or key != group.key or (name and name[2] in map(_extension, group.members)):
-            if group is not None:
+    for member in chain(read_headers(shard, file), [None]):
+        if isinstance(member, tarfile.TarInfo):
+            if member.isdir():
+                continue
+            name = _NAME.fullmatch(member.name)
+            key = name[1] if name else member.name
+            if group is not None and key == group.key and (not name or name[2] not in group.extensions):
+                group.add(member, name[2] if name else None)
+                continue
+        if group is not None:
+            if group.has_image or (damage is None and not isinstance(member, RowError)):
+                if damage is not None:
+                    yield _Group("damage", error=damage)
                 yield group
+            else:
+                damage = damage or (member if isinstance(member, RowError) else None)
+                yield _Group(group.key, error=damage)
+                member = None if member is damage else member
+            group = damage = None
+        if isinstance(member, RowError):
+            damage = member
+        elif member is not None:
             group = _Group(key)
-        group.members.append(member)
-        if name is None:
-            group.error = RowError(f"the member '{member.name}' is not named KEY.EXTENSION")
-        elif not member.isreg():
-            group.error = RowError(f"the member '{member.name}' is a link or device, not a file")
-    if group is not None:
-        yield group
+            group.add(member, name[2] if name else None)
     if damage is not None:
         yield _Group("end of shard", error=damage)
 
@@ -200,40 +230,12 @@ def _kind(extension: str) -> str:
     return extension.rpartition(".")[2].lower()
 
 
-def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    if member.size > MAX_MEMBER:
-        raise RowError(
-            f"the member '{member.name}' has {member.size:,} bytes, expected at most {MAX_MEMBER:,}",
-            "large-image",
-        )
-    opened = tar.extractfile(member)
-    try:
-        data = opened.read() if opened else b""
-    except (tarfile.TarError, OSError) as error:
-        raise RowError(f"the member '{member.name}' cannot be read ({error})", "unreadable-shard") from None
-    if len(data) != member.size:
-        raise RowError(f"the shard ends inside of the member '{member.name}'", "unreadable-shard")
-    return data
-
-
-def _copy(tar: tarfile.TarFile, group: _Group, sink: tarfile.TarFile) -> None:
+def _copy(file: BinaryIO, group: _Group, sink: tarfile.TarFile) -> None:
     for member in group.members:
-        sink.addfile(member, tar.extractfile(member) if member.isreg() else None)
-    _forget(sink)
-
-
-def _forget(tar: tarfile.TarFile) -> None:
-    # tarfile remembers every header, which would grow with the number of images.
-    vars(tar)["members"] = []
-
-
-def _unread(tar: tarfile.TarFile) -> RowError | None:
-    """Whether bytes follow the last header: tarfile takes a damaged header for the end of the archive."""
-    assert tar.fileobj is not None
-    tar.fileobj.seek(tar.offset)
-    if tar.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):
-        return RowError(f"the shard cannot be read beyond byte {tar.offset:,}", "unreadable-shard")
-    return None
+        file.seek(member.offset_data)
+        sink.addfile(member, file if member.isreg() else None)
+        # tarfile remembers every header, which would grow with the number of images.
+        vars(sink)["members"] = []
 
 
 def _refuse_several_texts(key: str, members: dict[str, bytes]) -> None:
@@ -264,8 +266,8 @@ def _turned(members: dict[str, bytes], extensions: list[str]) -> bool:
     """Whether more than one JSON member holds turns."""
     found = 0
     for extension in extensions:
-        with suppress(ValueError, RecursionError):
-            found += has_shape(json.loads(members[extension]))
+        with suppress(ValueError):
+            found += has_shape(decode_text(members[extension]))
     return found > 1
 
 
@@ -285,9 +287,9 @@ def _description(members: dict[str, bytes]) -> dict[str, Any]:
     for extension, data in members.items():
         if _kind(extension) == "json":
             try:
-                value = json.loads(data)
-            except (ValueError, RecursionError) as error:
-                raise RowError(f"the member .{extension} is not valid JSON ({error})") from None
+                value = decode_text(data, f"the member .{extension}")
+            except ValueError as error:
+                raise RowError(str(error)) from None
             if not isinstance(value, dict):
                 raise RowError(f"the member .{extension} holds no object")
             described = {**described, **value}
