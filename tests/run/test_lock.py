@@ -52,3 +52,15 @@ def test_a_process_may_take_its_own_lock_again(tmp_path: Path) -> None:
 def test_names_of_any_length_are_locked(tmp_path: Path) -> None:
     with lock_beside(tmp_path / ("\u00e9" * 127), ""), lock_beside(tmp_path / ("\u00e9" * 126 + "e"), ""):
         assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_folder_in_which_nothing_was_written_is_not_left_behind(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="refused"), folder_lock(tmp_path / "a" / "b", ""):
+        raise ValueError("refused")
+    assert not list(tmp_path.iterdir())
+    with folder_lock(tmp_path / "a" / "b", ""):
+        (tmp_path / "a" / "b" / "kept").touch()
+    (tmp_path / "mine").mkdir()
+    with folder_lock(tmp_path / "mine", ""):
+        pass
+    assert [path.name for path in sorted(tmp_path.rglob("*"))] == ["a", "b", "kept", "mine"]

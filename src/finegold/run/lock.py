@@ -55,10 +55,23 @@ def locked(path: Path, what: Path, advice: str, *, wait: bool = False) -> Iterat
                     os.close(file)
 
 
-def folder_lock(folder: Path, advice: str, *, wait: bool = False) -> AbstractContextManager[None]:
-    """The lock of a folder, which is made if it is not there; see `locked`."""
+@contextmanager
+def folder_lock(folder: Path, advice: str, *, wait: bool = False) -> Iterator[None]:
+    """The lock of a folder, which is made if it is not there; see `locked`.
+
+    Folders that were made here and in which the block wrote nothing are removed at the end: input that is
+    refused leaves no empty folder behind.
+    """
+    folder = folder.absolute()
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    return locked(folder / ".lock", folder, advice, wait=wait)
+    try:
+        with locked(folder / ".lock", folder, advice, wait=wait):
+            yield
+    finally:
+        with suppress(OSError):  # not empty
+            for one in made:
+                one.rmdir()
 
 
 def lock_beside(target: Path, advice: str) -> AbstractContextManager[None]:
@@ -74,7 +87,11 @@ def _acquire(path: Path, what: Path, advice: str, *, wait: bool) -> int | None:
     except ImportError:  # no such lock on Windows
         return None
     while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError:  # the one who made the folder removed it in between
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

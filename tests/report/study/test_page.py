@@ -12,7 +12,7 @@ import pytest
 from finegold.errors import DataError
 from finegold.report.study.findings import Findings
 from finegold.report.study.page import FIRST, render_study, write_findings
-from finegold.run import to_json
+from finegold.run import read_sealed, to_json
 
 Made = Callable[..., Findings]
 HOSTILE = " </title><script>document.title='taken'</script><img src=x onerror=alert(1)> {{ 7*7 }} & | \ud800"
@@ -29,7 +29,7 @@ def test_five_files_are_written_and_hold_the_findings(made_findings: Made, tmp_p
     findings = made_findings(tmp_path, HOSTILE)
     paths = write_findings(findings, tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(paths)
-    written = json.loads(paths["findings.json"].read_text("utf-8"))
+    written = read_sealed(paths["findings.json"])
     assert written == json.loads(json.dumps(to_json(findings, "finegold/study/1")))
 
 
