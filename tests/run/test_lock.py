@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -41,12 +42,38 @@ def test_the_second_process_is_told_which_one_writes_and_a_killed_one_frees_the_
     assert not list(tmp_path.iterdir())
 
 
-def test_a_process_may_take_its_own_lock_again(tmp_path: Path) -> None:
-    with folder_lock(tmp_path, ""), folder_lock(tmp_path, ""):
+def test_a_thread_may_take_the_lock_of_its_output_again_and_another_thread_may_not(tmp_path: Path) -> None:
+    def other() -> str:
+        try:
+            with lock_beside(tmp_path / "out", "name another"):
+                return "taken"
+        except RunError as error:
+            return str(error)
+
+    with lock_beside(tmp_path / "out", ""):
+        with lock_beside(tmp_path / "out", ""):
+            pass
+        with ThreadPoolExecutor(1) as pool:
+            assert f"process {os.getpid()} on " in pool.submit(other).result()
+    assert other() == "taken"
+
+
+def test_a_folder_has_one_writer_also_in_one_process(tmp_path: Path) -> None:
+    second = folder_lock(tmp_path, "name another")
+    with folder_lock(tmp_path, ""), pytest.raises(RunError, match="another process is writing to"), second:
         pass
-    with folder_lock(tmp_path, ""):
-        assert (tmp_path / ".lock").exists()
     assert not (tmp_path / ".lock").exists()
+
+
+def test_one_that_may_wait_goes_on_when_the_lock_is_free(tmp_path: Path) -> None:
+    def wait() -> bool:
+        with folder_lock(tmp_path, "", wait=True):
+            return True
+
+    with ThreadPoolExecutor(2) as pool:
+        with folder_lock(tmp_path, ""):
+            waiting = [pool.submit(wait) for _ in range(2)]
+        assert [one.result(timeout=60) for one in waiting] == [True, True]
 
 
 def test_names_of_any_length_are_locked(tmp_path: Path) -> None:

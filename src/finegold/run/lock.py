@@ -18,41 +18,40 @@ from pathlib import Path
 from finegold.errors import RunError
 from finegold.run.atomic import hidden_beside
 
-_held: dict[Path, int] = {}
-_guard = threading.Lock()
+_held: dict[tuple[Path, int], int] = {}
+"""How often a thread holds a lock, by the lock's file and the thread."""
 
 
 @contextmanager
-def locked(path: Path, what: Path, advice: str, *, wait: bool = False) -> Iterator[None]:
-    """Hold a lock during the block; a process that holds it already goes on.
+def locked(path: Path, what: Path, advice: str, *, wait: bool = False, again: bool = False) -> Iterator[None]:
+    """Hold a lock during the block.
 
     Args:
         path: The lock's own file; made, and removed at the end.
         what: What is written to, for the message.
         advice: What the second process can do besides waiting: "give --run another folder".
         wait: Whether to wait for the other process, where it holds the lock for a moment only.
+        again: Whether a thread that holds the lock already goes on.
 
     Raises:
-        RunError: If another process holds it; names the process, its computer and its command.
+        RunError: If another process or thread holds it; names the process, its computer and its command.
     """
     path = path.absolute()
-    with _guard:
-        first = not _held.get(path)
-        if first:
-            file = _acquire(path, what, advice, wait=wait)
-        _held[path] = _held.get(path, 0) + 1
+    key = (path, threading.get_ident())
+    held = _held.get(key, 0) if again else 0
+    file = None if held else _acquire(path, what, advice, wait=wait)
+    _held[key] = _held.get(key, 0) + 1
     try:
         yield
     finally:
-        with _guard:
-            _held[path] -= 1
-            if not _held[path]:
-                del _held[path]
-                if file is not None:
-                    # While it is held: nobody else can have taken this file for a lock and go on with it.
-                    with suppress(OSError):
-                        path.unlink()
-                    os.close(file)
+        _held[key] -= 1
+        if not _held[key]:
+            del _held[key]
+        if file is not None:
+            # While it is held: nobody else can have taken this file for a lock and go on with it.
+            with suppress(OSError):
+                path.unlink()
+            os.close(file)
 
 
 @contextmanager
@@ -75,10 +74,13 @@ def folder_lock(folder: Path, advice: str, *, wait: bool = False) -> Iterator[No
 
 
 def lock_beside(target: Path, advice: str) -> AbstractContextManager[None]:
-    """The lock of a file, or of a folder that will be replaced as a whole; see `locked`."""
+    """The lock of a file, or of a folder that will be replaced as a whole; see `locked`.
+
+    A thread that holds it may take it again: a pick holds that of its output folder from the start.
+    """
     target = target.absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
-    return locked(hidden_beside(target, "lock"), target, advice)
+    return locked(hidden_beside(target, "lock"), target, advice, again=True)
 
 
 def _acquire(path: Path, what: Path, advice: str, *, wait: bool) -> int | None:
