@@ -76,6 +76,18 @@ def write_dataset(folder: Path, format: str, captions: Sequence[str], ids: Seque
         ]
         (folder / "data.jsonl").write_text("".join(line + "\n" for line in lines), "utf-8")
         return folder / "data.jsonl"
+    if format == "mix":
+        half = (len(ids) + 1) // 2
+        sources = {"one": ("llava", slice(0, half)), "two": ("parquet", slice(half, None))}
+        lines = []
+        for name, (inner, part) in sources.items():
+            if ids[part]:
+                path = write_dataset(folder / name, inner, captions[part], ids[part])
+                lines.append(
+                    f'[[sources]]\nname = "{name}"\npath = "{path.relative_to(folder).as_posix()}"\n'
+                )
+        (folder / "mix.toml").write_text("\n".join(lines))
+        return folder / "mix.toml"
     if format == "vlmevalkit":
         with (folder / "data.tsv").open("w", encoding="utf-8", newline="") as file:
             rows_of_cells = csv.writer(file, delimiter="\t", lineterminator="\n")

