@@ -90,7 +90,7 @@ def write_dataset(folder: Path, format: str, captions: Sequence[str], ids: Seque
         return folder / "mix.toml"
     if format == "vlmevalkit":
         with (folder / "data.tsv").open("w", encoding="utf-8", newline="") as file:
-            rows_of_cells = csv.writer(file, delimiter="\t", lineterminator="\n")
+            rows_of_cells = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_ALL)
             rows_of_cells.writerow(("index", "image", "question", "answer"))
             for i, data, text in zip(ids, images, captions, strict=True):
                 rows_of_cells.writerow((i, base64.b64encode(data).decode(), "What is it?", text))

@@ -172,10 +172,10 @@ class MixDataset(Dataset):
         if len(set(keep)) != len(keep) or min(keep, default=0) < 0 or max(keep, default=-1) >= self.count():
             raise DataError("the positions to keep are not all distinct and in the dataset")
         data = out / self.source.files[0].name
-        for one in (data, *(out / source.name for source in self.sources)):
-            if one.exists():
-                what = "the dataset itself" if one.samefile(self.source.files[0]) else "there already"
-                raise DataError(f"{one} is {what}: choose another folder to write the subset to")
+        for target in (data, *(out / one.name for one in self.sources)):
+            if target.exists():
+                what = "the dataset itself" if target.samefile(self.source.files[0]) else "there already"
+                raise DataError(f"{target} is {what}: choose another folder to write the subset to")
         first, kept, files = 0, [], 0
         for one, part, count in zip(self.sources, self.parts, self._counts, strict=True):
             positions = sorted(position - first for position in keep if first <= position < first + count)
