@@ -79,8 +79,8 @@ def check_hub(name: str, known: Sequence[str] = ()) -> None:
         return
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         raise ModelError(
-            f"there is no model '{name}'{did_you_mean(name, known)}: give the path of a folder, or a hub id "
-            "of the form OWNER/NAME"
+            f"there is no model '{name}'{did_you_mean(name, known)}: give the path of a folder, a hub id of "
+            f"the form OWNER/NAME{''.join(f', or {one}' for one in known[:1])}"
         )
     if not hub_answers():
         setattr(importlib.import_module("huggingface_hub.constants"), "HF_HUB_OFFLINE", True)  # noqa: B010
