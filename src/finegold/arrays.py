@@ -9,3 +9,5 @@ Vectors = npt.NDArray[np.float32]
 """Embeddings, shape (n, d)."""
 Ints = npt.NDArray[np.int64]
 """Row indices, labels, quotas."""
+Flags = npt.NDArray[np.bool_]
+"""One truth a row."""

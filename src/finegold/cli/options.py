@@ -190,13 +190,23 @@ class PresetOptions:
     text_encoder: TextEncoder = "minilm"
 
     def settings(
-        self, size: str, files: "PresetFiles", mixing: "MixtureOptions", **others: Any
+        self,
+        size: str,
+        files: "PresetFiles",
+        mixing: "MixtureOptions",
+        filters: "FilterOptions | None" = None,
+        **others: Any,
     ) -> "SelectionSettings":
         """The settings of a selection; `others` are further attributes of `SelectionSettings`."""
         from finegold.dedup import parse_dedup
         from finegold.workflow import SelectionSettings
 
-        options = asdict(self) | asdict(mixing) | {"dedup": parse_dedup(self.dedup)}
+        options = (
+            asdict(self)
+            | asdict(mixing)
+            | asdict(filters or FilterOptions())
+            | {"dedup": parse_dedup(self.dedup)}
+        )
         return SelectionSettings.of(size=size, files=files.files(), **options, **others)
 
 
@@ -223,6 +233,30 @@ class MixtureOptions:
         typer.Option(
             help="Quality in a group: `rank`, `calibrated` to the whole pool, or `none` to leave it as it is."
         ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class FilterOptions:
+    """Which rows are chosen from."""
+
+    where: Annotated[
+        str | None,
+        typer.Option(
+            help="Condition that rows must meet, such as 'support > 1 and kind != \"refusal\"': columns, "
+            "indicators or fields of the records. A row without a value that it needs is excluded."
+        ),
+    ] = None
+    include: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="IDS",
+            help="Rows to choose first, whatever their quality: a text file with one id a line, or a CSV, "
+            "JSON lines or Parquet file with a column `sample_id`. They count to the size and the quotas.",
+        ),
+    ] = None
+    exclude: Annotated[
+        Path | None, typer.Option(metavar="IDS", help="Rows not to choose: a file such as --include takes.")
     ] = None
 
 

@@ -23,6 +23,7 @@ def pick(
     *,
     selection: options.PresetOptions,
     mixing: options.MixtureOptions,
+    filters: options.FilterOptions,
     files: options.PresetFiles,
     dataset: options.DatasetOptions,
     computing: options.ComputeOptions,
@@ -36,7 +37,7 @@ def pick(
     from finegold.workflow import Run
     from finegold.workflow.output import output_lock
 
-    settings = selection.settings(size, files, mixing, scores=options.names(scores))
+    settings = selection.settings(size, files, mixing, filters, scores=options.names(scores))
     opened = Run.open(
         run or out.resolve().with_name(f"{out.resolve().name}.run"),
         dataset.source(data),

@@ -22,6 +22,7 @@ def select(
     *,
     selection: options.PresetOptions,
     mixing: options.MixtureOptions,
+    filters: options.FilterOptions,
     files: options.PresetFiles,
 ) -> None:
     """Choose rows by the scores and embeddings that the run folder holds; computes neither.
@@ -33,6 +34,8 @@ def select(
     from finegold.workflow import Run
     from finegold.workflow.output import output_lock
 
-    settings = selection.settings(size, files, mixing, clustering=clustering, scores=options.names(scores))
+    settings = selection.settings(
+        size, files, mixing, filters, clustering=clustering, scores=options.names(scores)
+    )
     with output_lock(out):
         show_selection(Run.open(run, encoder=encoder).select(settings, out), out, link=link)

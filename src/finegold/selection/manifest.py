@@ -18,6 +18,7 @@ from finegold.dedup import Dedup
 from finegold.errors import DataError
 from finegold.run import broken_seal, damaged, fingerprint, read_sealed, seal, slug
 from finegold.run.seal import FILES
+from finegold.selection.id_list import IdList
 from finegold.selection.preset import Preset
 from finegold.selection.table import NEWER_COLUMNS
 from finegold.selection.table import SCHEMA as TABLE_SCHEMA
@@ -72,6 +73,23 @@ class DedupInfo(_Model):
         return cls(exact=settings.exact, radius=settings.radius, threshold=settings.threshold)
 
 
+class IdListInfo(_Model):
+    """A list of ids."""
+
+    name: str = Field(description="Name of the file; empty for ids of a program")
+    sha256: str = Field(description="Hash of the ids, sorted; the run folder keeps them under its start")
+    count: int = Field(description="Number of ids")
+    ids: list[str] = Field(description="The ids; empty for more than 100,000, which the run folder keeps")
+
+    @classmethod
+    def of(cls, ids: IdList | None) -> "IdListInfo | None":
+        """The list as it is stored."""
+        if ids is None:
+            return None
+        kept = list(ids.ids) if len(ids.ids) <= MOST_ROWS else []
+        return cls(name=ids.name, sha256=ids.sha256, count=len(ids.ids), ids=kept)
+
+
 class Configuration(_Model):
     """What was asked for: with the dataset and the seed, all that the subset depends on."""
 
@@ -96,6 +114,9 @@ class Configuration(_Model):
     selector: dict[str, Any] | None = Field(
         default=None, description="What a quality of measured subsets or of a checkpoint was computed with"
     )
+    where: str | None = Field(default=None, description="Condition that the rows met; null for none")
+    include: IdListInfo | None = Field(default=None, description="Ids that were chosen first")
+    exclude: IdListInfo | None = Field(default=None, description="Ids that were not chosen from")
 
     def dedup_settings(self) -> Dedup | None:
         """Which duplicates were excluded first; None if none were looked for."""
@@ -173,6 +194,10 @@ class Manifest(_Model):
         if self.configuration.targets is not None:
             # Its folder is named after a path, which does not matter.
             depends["targets"] = {key: self.configuration.targets[key] for key in ("name", "embeddings")}
+        for name in ("where", "include", "exclude"):
+            value = depends.pop(name)
+            if value is not None:
+                depends[name] = value if name == "where" else value["sha256"]
         depends["preset"] = Preset.read(self.configuration.preset).fingerprint
         return fingerprint(
             {

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from finegold.arrays import Floats, Ints
+from finegold.arrays import Flags, Floats, Ints
 from finegold.dedup import mark_duplicates
 from finegold.errors import BudgetError, ConfigError
 from finegold.samples import Exclusion
 from finegold.selection.assemble import assemble
 from finegold.selection.groups import Groups, comparable_quality, group_quotas
 from finegold.selection.options import check_budget
+from finegold.selection.pins import quotas_with_pins
 from finegold.selection.plugins import ALLOCATORS, PICKERS
 from finegold.selection.pool import Pool, by_quality
 from finegold.selection.preset import Preset
@@ -57,12 +58,18 @@ def select(
     rows = _comparable(inputs, rows, preset)
     rows, duplicates = _without_duplicates(inputs, rows, size)
     groups = _groups(inputs, rows.usable, preset)
-    parts, mixed = _parts(groups, rows.quality, len(rows.usable), preset, size)
-    eligible = np.sort(np.concatenate([_eligible(rows.quality, part, preset.drop) for part in parts]))
+    pinned = np.array([i for i, row in enumerate(rows.usable) if ids[row] in inputs.pinned], dtype=np.int64)
+    if len(pinned) > size:
+        raise BudgetError(
+            f"{len(pinned)} rows are pinned and the size is {size}: pin fewer rows, or ask for more"
+        )
+    parts, mixed = _parts(groups, rows.quality, len(rows.usable), preset, size, pinned)
+    eligible = np.unique(np.concatenate([pinned, *(_eligible(rows.quality, p, preset.drop) for p in parts)]))
     pool, imageless, notes = assemble(inputs, order, rows, eligible, preset)
     if groups is not None:
         pool = replace(pool, groups=groups.take(eligible).labels)
-    picked, quotas = _choose(pool, imageless, eligible, parts, preset, seed)
+    fixed = np.isin(eligible, pinned)
+    picked, quotas = _choose(pool, imageless, eligible, fixed, parts, preset, seed)
     chosen = eligible[picked]
     notes = (*mixed, *notes)
     if len(eligible) < len(rows.usable):
@@ -93,14 +100,19 @@ def _without_duplicates(
         return rows, {}
     usable = rows.usable
     ids = [inputs.ids[i] for i in usable]
+    quality = rows.quality
+    if inputs.pinned:  # the best row of each group stays
+        known = np.zeros(len(ids)) if quality is None else quality
+        quality = np.where([key in inputs.pinned for key in ids], np.inf, known)
     marked, notes = mark_duplicates(
         inputs.dedup,
         ids,
-        rows.quality,
+        quality,
         None if inputs.contents is None else inputs.contents.take(usable),
         None if inputs.embeddings is None else inputs.embeddings[usable],
         None if inputs.questions is None else [inputs.questions[i] for i in usable],
     )
+    marked = {row: found for row, found in marked.items() if ids[row] not in inputs.pinned}
     left = len(ids) - len(marked)
     if size > left:
         raise BudgetError(
@@ -163,12 +175,13 @@ def _comparable(inputs: SelectionInputs, rows: RowQuality, preset: Preset) -> Ro
 
 
 def _parts(
-    groups: Groups | None, quality: Floats | None, n: int, preset: Preset, size: int
+    groups: Groups | None, quality: Floats | None, n: int, preset: Preset, size: int, pinned: Ints
 ) -> tuple[list[_Part], tuple[str, ...]]:
     """The groups of the n rows with their quotas and notes on them, or the whole pool."""
     if groups is None or preset.mixture == "none":
         return [_Part(None, np.arange(n), size)], ()
     quotas, notes = group_quotas(preset.mixture or "proportional", groups, size, quality)
+    quotas = quotas_with_pins(quotas, groups.take(pinned).sizes())
     parts = [
         _Part(name, np.flatnonzero(groups.labels == at), int(quotas[at]))
         for at, name in enumerate(groups.names)
@@ -185,7 +198,13 @@ def _eligible(quality: Floats | None, part: _Part, drop: float) -> Ints:
 
 
 def _choose(
-    pool: Pool, imageless: set[int], eligible: Ints, parts: list[_Part], preset: Preset, seed: int
+    pool: Pool,
+    imageless: set[int],
+    eligible: Ints,
+    pinned: Flags,
+    parts: list[_Part],
+    preset: Preset,
+    seed: int,
 ) -> tuple[Ints, Ints]:
     """Positions in the pool that are chosen, and the quota of each cluster over all groups."""
     chosen: list[Ints] = []
@@ -193,20 +212,31 @@ def _choose(
     for part in parts:
         rows = np.flatnonzero(np.isin(eligible, part.rows))
         inner = pool if part.name is None else pool.subset(rows)
+        fixed = pinned[rows]
         quotas = ALLOCATORS[preset.allocate](inner, part.quota)
-        chosen.append(rows[_pick(inner, quotas, imageless, preset, part, seed)])
+        if fixed.any():
+            quotas = quotas_with_pins(quotas, np.bincount(inner.labels[fixed], minlength=len(quotas)))
+        chosen.append(rows[_pick(inner, quotas, fixed, imageless, preset, part, seed)])
         total[: len(quotas)] += quotas
     return np.concatenate(chosen), total
 
 
-def _pick(pool: Pool, quotas: Ints, imageless: set[int], preset: Preset, group: _Part, seed: int) -> Ints:
-    """Positions in the pool, part by part."""
+def _pick(
+    pool: Pool, quotas: Ints, pinned: Flags, imageless: set[int], preset: Preset, group: _Part, seed: int
+) -> Ints:
+    """Positions in the pool, part by part: the pinned rows, and what the picker chooses of the others."""
     parts = np.split(np.argsort(pool.labels, kind="stable"), np.cumsum(pool.sizes())[:-1])
     picked: list[Ints] = []
     for part, quota in enumerate(quotas):
         if quota == 0:
             continue
         rows = parts[part]
+        fixed = rows[pinned[rows]]
+        if len(fixed):
+            picked.append(fixed)
+            rows, quota = rows[~pinned[rows]], quota - len(fixed)
+            if quota == 0:
+                continue
         # One stream a part: how many numbers one part draws changes nothing in another.
         rng = np.random.default_rng(group.stream(seed, part))
         if part in imageless:

@@ -34,6 +34,7 @@ class SelectionInputs:
         contents: Hashes of images and texts, for the passes that compare them exactly.
         groups: Name of the group of each row, for a preset with `group_by`.
         questions: What each row asks, for duplicates by images: see `dedup.question_key`.
+        pinned: Ids that are chosen first.
     """
 
     ids: Sequence[str]
@@ -49,6 +50,7 @@ class SelectionInputs:
     contents: Contents | None = None
     groups: Sequence[str] | None = None
     questions: Sequence[str] | None = None
+    pinned: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The table of a selection: every row of the pool, chosen or not or excluded, with all that decided it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -75,6 +75,18 @@ class Candidates:
         found: list[str] = self.samples["group"].take(self.rows).to_pylist()
         return found
 
+    def without(self, ids: Collection[str], indicators: Collection[str]) -> "Candidates":
+        """The candidates without some ids, and with these indicators only."""
+        kept = np.array([i for i, key in enumerate(self.ids) if key not in ids], dtype=np.int64)
+        return replace(
+            self,
+            ids=tuple(self.ids[i] for i in kept),
+            rows=self.rows[kept],
+            indicators={name: self.indicators[name][kept] for name in self.indicators if name in indicators},
+            labels=None if self.labels is None else self.labels[kept],
+            embeddings=None if self.embeddings is None else self.embeddings[kept],
+        )
+
 
 def gather(
     samples: PartTable,
@@ -82,6 +94,7 @@ def gather(
     clusters: ClusterTable | None = None,
     embeddings: PartTable | None = None,
     groups: Sequence[str] | None = None,
+    filters: Mapping[str, PartTable] | None = None,
 ) -> Candidates:
     """Join the tables of a run by sample id.
 
@@ -94,6 +107,8 @@ def gather(
         clusters: Labels of the embedded rows.
         embeddings: Finished table of the embedding step.
         groups: Name of the group of every row of the dataset; None without groups.
+        filters: Finished tables of indicators that only a condition reads; where one failed, the row has no
+            value and is not excluded.
     """
     columns = ["row", "sample_id", "place", "status", "code", "reason", "content_hash", "n_images"]
     columns += ["source", "kind"]
@@ -111,9 +126,11 @@ def gather(
             if reason is not None and key in with_image:
                 excluded[row_of[key]] = Exclusion("embedding-failed", reason)
     values: dict[str, dict[str, float | None]] = {}
-    for name, scored in scores.items():
+    for name, scored in {**scores, **(filters or {})}.items():
         read = scored.read().to_pydict()
         values[name] = dict(zip(read["sample_id"], read["value"], strict=True))
+        if name not in scores:
+            continue
         for key, status, reason in zip(read["sample_id"], read["status"], read["reason"], strict=True):
             if status == "failed" and key in row_of:
                 failure = Exclusion(f"{name}-failed", reason or f"the scorer {name} failed")

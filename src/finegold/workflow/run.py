@@ -25,6 +25,7 @@ from finegold.selection.select import select
 from finegold.selection.selection import SelectionInputs
 from finegold.selection.table import gather, selection_table
 from finegold.workflow.compare import Labels, compare_presets
+from finegold.workflow.filters import filtered_rows, keep_ids
 from finegold.workflow.output import check_free, output_lock, subset_names
 from finegold.workflow.quality import given_quality
 from finegold.workflow.rows import Rows, read_rows
@@ -233,7 +234,12 @@ class Run:
         rows, preset = self.rows(), settings.preset
         with self.folder.step("select", preset=preset.name, size=settings.size, seed=settings.seed):
             groups = rows.groups(preset.group_by)
-            candidates = gather(rows.table, tables.scores, tables.clusters, tables.embeddings, groups)
+            candidates = gather(
+                rows.table, tables.scores, tables.clusters, tables.embeddings, groups, tables.filters
+            )
+            everything = candidates
+            filtered, notes = filtered_rows(settings, rows, everything)
+            candidates = everything.without(filtered, tables.scores)
             quality = given_quality(self.folder, preset, candidates, settings.files)
             graph, targets = tables.graph, tables.targets
             inputs = SelectionInputs(
@@ -248,12 +254,17 @@ class Run:
                 contents=tables.contents(rows, candidates.ids),
                 groups=None if groups is None else candidates.groups,
                 questions=None if settings.dedup is None else rows.questions(candidates.ids),
+                pinned=settings.pinned,
             )
             if quality is not None:
                 inputs = replace(inputs, quality=quality.values, quality_name=quality.name)
             size = parse_size(settings.size, len(candidates.ids))
             selected = select(inputs, preset, size, seed=settings.seed, weights=settings.weights)
-            table = selection_table(candidates, selected)
+            selected = replace(
+                selected, excluded=filtered | dict(selected.excluded), notes=(*notes, *selected.notes)
+            )
+            table = selection_table(everything, selected)
+            keep_ids(self.folder, settings)
             manifest = build_manifest(rows, settings, tables, selected, table, quality)
         return Selection(self.folder, self.dataset, manifest, table)
 

@@ -26,6 +26,7 @@ from finegold.selection.manifest import (
     DatasetInfo,
     DedupInfo,
     GroupInfo,
+    IdListInfo,
     Manifest,
     ScorerInfo,
     chosen_rows,
@@ -241,7 +242,7 @@ def build_manifest(
                     parameters=scored.parameters["parameters"],
                     table=scored.folder.name,
                 )
-                for name, scored in sorted(tables.scores.items())
+                for name, scored in tables.all_scores.items()
             ],
             weights=dict(selected.weights),
             clustering=None
@@ -254,6 +255,9 @@ def build_manifest(
             dedup=None if dedup is None else DedupInfo.of(dedup),
             targets=None if targets is None else targets.origin,
             selector=None if quality is None else quality.origin,
+            where=None if settings.condition is None else settings.condition.text,
+            include=IdListInfo.of(settings.include),
+            exclude=IdListInfo.of(settings.exclude),
         ),
         seed=settings.seed,
         size=size,
@@ -278,7 +282,7 @@ def build_manifest(
             for one in selected.groups
         ],
         notes=notes,
-        rows=chosen_rows(table, sorted(tables.scores)) if size <= MOST_ROWS else [],
+        rows=chosen_rows(table, list(tables.all_scores)) if size <= MOST_ROWS else [],
     )
 
 

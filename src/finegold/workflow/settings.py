@@ -12,9 +12,11 @@ from finegold.errors import ConfigError
 from finegold.instructiongpt4 import read_selector
 from finegold.scorers import uses_encoder
 from finegold.selection.groups import GroupQuality, Mixture, parse_mixture
+from finegold.selection.id_list import IdList
 from finegold.selection.learned import read_pairs
 from finegold.selection.options import parse_weights
 from finegold.selection.preset import FILES, Preset, find_preset
+from finegold.selection.where import Condition
 
 MIXING = ("group_by", "mixture", "group_quality", "space")
 """Fields of a preset that options replace."""
@@ -52,6 +54,9 @@ class SelectionSettings:
         dedup: Which duplicates are excluded first; None keeps them.
         files: Files that the preset needs.
         text_encoder: What embeds texts, as `load_text_encoder` takes it, for a preset that compares texts.
+        where: Condition that rows must meet to be chosen from: see `selection.where`.
+        include: Ids that are chosen first and count to the size and the quotas.
+        exclude: Ids that are not chosen.
     """
 
     preset: Preset
@@ -64,6 +69,9 @@ class SelectionSettings:
     dedup: Dedup | None = None
     files: SelectionFiles = field(default_factory=SelectionFiles)
     text_encoder: str = MINILM
+    where: str | None = None
+    include: IdList | None = None
+    exclude: IdList | None = None
 
     @classmethod
     def of(
@@ -79,8 +87,9 @@ class SelectionSettings:
             preset: A preset, its name, or a `.toml` file.
             size: A number, or text.
             weights: A mapping, or text such as `clip=1,length=0.5`.
-            others: Further attributes; and `group_by`, `mixture`, `group_quality` and `space`, which take the
-                place of those of the preset, as values or as texts such as `source,kind` and `vqa=0.5,*=0.5`.
+            others: Further attributes (`include` and `exclude` as files or ids); and `group_by`, `mixture`,
+                `group_quality` and `space`, which take the place of those of the preset, as values or as
+                texts such as `source,kind` and `vqa=0.5,*=0.5`.
 
         Raises:
             ConfigError: If a name or text is wrong, or the preset lacks a file.
@@ -92,6 +101,9 @@ class SelectionSettings:
             raise ConfigError(f"a selection has no setting '{unknown[0]}': give one of {', '.join(known)}")
         if isinstance(others.get("dedup"), str):
             others["dedup"] = parse_dedup(others["dedup"])
+        for name in ("include", "exclude"):
+            if others.get(name) is not None:
+                others[name] = IdList.of(others[name], f"--{name}")
         if isinstance(others.get("scores"), str):
             others["scores"] = (others["scores"],)
         found = cls(
@@ -111,7 +123,24 @@ class SelectionSettings:
                 else "clusters are named and their number is given: give one of them"
             )
         check_files([found.preset], found.files, found.weights)
+        _ = found.condition
+        both = found.pinned & (found.exclude.found if found.exclude is not None else frozenset())
+        if both:
+            raise ConfigError(
+                f"{len(both):,} ids are pinned by --include and vetoed by --exclude, such as '{min(both)}': "
+                "name each in one of them"
+            )
         return found
+
+    @property
+    def condition(self) -> Condition | None:
+        """The condition of `where`, read."""
+        return None if self.where is None else Condition.parse(self.where)
+
+    @property
+    def pinned(self) -> frozenset[str]:
+        """Ids that are chosen first."""
+        return frozenset() if self.include is None else self.include.found
 
     @property
     def indicators(self) -> tuple[str, ...]:
@@ -130,7 +159,8 @@ class SelectionSettings:
     def uses_encoder(self) -> bool:
         """Whether an image-text encoder is needed, for embeddings or for an indicator."""
         images = self.needs_embeddings and self.preset.space in ("image", "both")
-        return images or any(uses_encoder(name) for name in self.indicators)
+        named = () if self.condition is None else self.condition.names
+        return images or any(uses_encoder(name) for name in (*self.indicators, *named))
 
 
 def mixed(

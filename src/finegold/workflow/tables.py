@@ -4,7 +4,7 @@ Nothing here looks at the time of a file. Where several tables would do, the err
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from finegold.clustering.table import ClusterTable, GraphTable, cluster_run, graph_run, read_clusters
@@ -14,6 +14,7 @@ from finegold.errors import ConfigError, RunError
 from finegold.run import PartTable, RunFolder
 from finegold.scorers import Context, Scorer, is_automatic, make_scorer, uses_encoder
 from finegold.scorers.step import scores_table
+from finegold.workflow.filters import indicators_of
 from finegold.workflow.rows import Rows
 from finegold.workflow.settings import SelectionSettings
 from finegold.workflow.spaces import RowVectors, part_of
@@ -41,6 +42,7 @@ class SelectionTables:
         hashes: Finished table of the images' hashes; None if nothing compares them.
         targets: Examples to move towards, or None.
         texts: Finished table of the texts' embeddings, or None.
+        filters: Finished tables of indicators that only the condition reads.
     """
 
     scores: dict[str, PartTable]
@@ -52,6 +54,13 @@ class SelectionTables:
     targets: Targets | None = None
     images: PartTable | None = None
     texts: PartTable | None = None
+    filters: Mapping[str, PartTable] = field(default_factory=dict)
+
+    @property
+    def all_scores(self) -> dict[str, PartTable]:
+        """Finished table of each indicator that counts or that the condition reads, by name."""
+        found = {**self.filters, **self.scores}
+        return {name: found[name] for name in sorted(found)}
 
     @property
     def encoder_identity(self) -> dict[str, Any] | None:
@@ -117,14 +126,18 @@ class TableFinder:
         wanted = settings.indicators
         if preset.indicators and named:
             wanted = tuple(name for name in wanted if name in named)
-        found = {name: named.get(name) or self.scores(name, settings, encoder, making) for name in wanted}
+        filters = self._filters(settings, named, encoder, making)
+        found = {
+            name: filters.get(name) or named.get(name) or self.scores(name, settings, encoder, making)
+            for name in wanted
+        }
         scores = {name: table for name, table in found.items() if table is not None}
         if making == "nothing" and preset.reads and not scores:
             raise ConfigError(f"{self.run.path} holds no scores of these rows: run `finegold score` first")
         by_image = settings.dedup is not None and settings.dedup.reads_images
         hashes = rows.hash_images() if by_image else None
         if not settings.needs_embeddings:
-            return SelectionTables(scores, encoder, hashes=hashes, targets=targets)
+            return SelectionTables(scores, encoder, hashes=hashes, targets=targets, filters=filters)
         images = texts = None
         if preset.space in ("image", "both"):
             assert encoder is not None
@@ -148,7 +161,27 @@ class TableFinder:
             targets,
             images,
             texts,
+            filters,
         )
+
+    def _filters(
+        self, settings: SelectionSettings, named: Mapping[str, PartTable], encoder: str | None, making: Making
+    ) -> dict[str, PartTable]:
+        """The score tables that the condition reads, by indicator.
+
+        Raises:
+            ConfigError: If one is missing and is not to be computed.
+        """
+        found: dict[str, PartTable] = {}
+        for name in sorted(set(indicators_of(settings.condition, self.run).values())):
+            table = named.get(name) or self.scores(name, settings, encoder, making)
+            if table is None:
+                raise ConfigError(
+                    f"--where names '{name}', and {self.run.path} has no scores of it: run "
+                    f"`finegold score {self.run.path} --scorer {name}` first"
+                )
+            found[name] = table
+        return found
 
     def _named(self, settings: SelectionSettings) -> dict[str, PartTable]:
         """The score tables that the user named, by indicator.

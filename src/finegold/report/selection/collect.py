@@ -140,6 +140,10 @@ def select_command(run: RunFolder, manifest: Manifest) -> list[str]:
     for option, ending in (("pairs", "jsonl"), ("selector", "pth")):
         if option in selector or (option == "selector" and "checkpoint" in selector):
             words += [f"--{option}", str(run.path / "selectors" / f"{selector['sha256'][:12]}.{ending}")]
+    words += ["--where", made.where] if made.where else []
+    for option, ids in (("include", made.include), ("exclude", made.exclude)):
+        if ids is not None:
+            words += [f"--{option}", str(run.path / "selectors" / f"{ids.sha256[:12]}.jsonl")]
     return [*words, "--out", "AGAIN"]
 
 

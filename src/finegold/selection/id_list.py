@@ -1,0 +1,115 @@
+"""Lists of sample ids that pin rows (`--include`) or veto them (`--exclude`)."""
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from finegold.errors import ConfigError
+
+COLUMNS = ("sample_id", "id")
+"""Names of the column of ids in a table; the first that is there counts."""
+
+
+@dataclass(frozen=True)
+class IdList:
+    """Distinct sample ids, sorted.
+
+    Attributes:
+        ids: The ids.
+        name: Name of the file; empty for ids of a program.
+    """
+
+    ids: tuple[str, ...]
+    name: str = ""
+
+    @classmethod
+    def of(cls, ids: "IdList | str | Path | Iterable[str | int]", option: str) -> "IdList":
+        """The list of a file, or of the ids that a program has.
+
+        Args:
+            ids: A text file with one id a line; a CSV, JSON lines or Parquet file with a column `sample_id`
+                or `id`; or the ids.
+            option: Name of the option, for messages: `--include`.
+
+        Raises:
+            ConfigError: If the file cannot be read, or there is no id in it.
+        """
+        if isinstance(ids, IdList):
+            return ids
+        if isinstance(ids, str | Path):
+            path = Path(ids)
+            try:
+                found, name = _read(path, option), path.name
+            except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
+                why = error.strerror if isinstance(error, OSError) else error
+                raise ConfigError(
+                    f"{option} names {path}, which cannot be read ({why}): give a text file with one id a "
+                    f"line, or a CSV, JSON lines or Parquet file with a column {COLUMNS[0]}"
+                ) from None
+        else:
+            found, name = [str(one) for one in ids], ""
+        if not found:
+            raise ConfigError(f"{option} names {name or 'a list'} without an id: give at least one id")
+        return cls(tuple(sorted(set(found))), name)
+
+    @property
+    def text(self) -> str:
+        """One JSON text a line, so that an id may hold anything."""
+        return "".join(json.dumps({"sample_id": one}, ensure_ascii=False) + "\n" for one in self.ids)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of `text`: equal ids have the same one, in whatever file and order they are."""
+        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    @cached_property
+    def found(self) -> frozenset[str]:
+        """The ids, to look one up."""
+        return frozenset(self.ids)
+
+
+def _read(path: Path, option: str) -> list[str]:
+    if path.suffix == ".parquet":
+        table = pq.read_table(path)
+        column = _column(table.column_names, path, option)
+        return [str(one) for one in table[column].to_pylist() if one is not None]
+    text = path.read_text(encoding="utf-8-sig")
+    if path.suffix in (".csv", ".tsv"):
+        rows = csv.DictReader(text.splitlines(), delimiter="\t" if path.suffix == ".tsv" else ",")
+        column = _column(list(rows.fieldnames or ()), path, option)
+        return [row[column] for row in rows if row[column]]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if path.suffix in (".jsonl", ".ndjson"):
+        return [_of_record(json.loads(line), path, option) for line in lines]
+    if path.suffix == ".json":
+        content = json.loads(text)
+        if not isinstance(content, list):
+            raise ValueError("it holds no list of ids")
+        return [_of_record(one, path, option) for one in content]
+    return lines
+
+
+def _of_record(record: Any, path: Path, option: str) -> str:
+    if isinstance(record, dict):
+        return str(record[_column(list(record), path, option)])
+    if isinstance(record, bool) or not isinstance(record, str | int):
+        raise ValueError(f"it holds {json.dumps(record)[:60]}, which is no id")
+    return str(record)
+
+
+def _column(names: list[str], path: Path, option: str) -> str:
+    found = next((name for name in COLUMNS if name in names), None)
+    if found is None:
+        raise ConfigError(
+            f"{option} names {path}, whose columns are {', '.join(names) or 'none'}: name the column of ids "
+            f"{COLUMNS[0]}"
+        )
+    return found

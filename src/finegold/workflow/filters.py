@@ -1,0 +1,148 @@
+"""What is chosen from: rows that `--exclude` vetoes or `--where` does not let through are taken out first."""
+
+from collections.abc import Collection
+from typing import Any
+
+from finegold.errors import BudgetError, ConfigError, did_you_mean
+from finegold.run import RunFolder, write_text
+from finegold.samples import Exclusion
+from finegold.samples.attributes import read_attribute
+from finegold.scorers.registry import SCORERS
+from finegold.selection.table import Candidates
+from finegold.selection.where import Condition, Value
+from finegold.workflow.rows import Rows
+from finegold.workflow.settings import SelectionSettings
+
+COLUMNS = (
+    *("sample_id", "source", "kind", "turns", "n_images", "width", "height", "answer_chars"),
+    *("image_bytes", "row", "place"),
+)
+"""Columns of the samples table that a condition may name."""
+
+
+def indicators_of(condition: Condition | None, run: RunFolder) -> dict[str, str]:
+    """Names of a condition that are indicators, each with the indicator; the other names are columns.
+
+    An indicator is a scorer, or what the run folder has scores of. `llm_image` means `llm-image`, since a
+    hyphen is a minus sign.
+    """
+    if condition is None:
+        return {}
+    known = {str(table.parameters["scorer"]) for table in run.tables("scores")} | set(SCORERS.names())
+    found = {}
+    for name in condition.names:
+        if name not in COLUMNS:
+            of = next((one for one in (name, name.replace("_", "-")) if one in known), None)
+            if of is not None:
+                found[name] = of
+    return found
+
+
+def filtered_rows(
+    settings: SelectionSettings, rows: Rows, candidates: Candidates
+) -> tuple[dict[str, Exclusion], tuple[str, ...]]:
+    """Why candidates may not be chosen, by id, and notes.
+
+    A veto comes first. A pinned row need not meet the condition.
+
+    Raises:
+        ConfigError: If the condition names something that is not there, or no pinned id can be chosen.
+        BudgetError: If no row is left.
+    """
+    found: dict[str, Exclusion] = {}
+    notes = []
+    vetoed, pinned = settings.exclude, settings.pinned
+    if vetoed is not None:
+        where = vetoed.name or "the list of ids"
+        reason = f"the id is in {where} of --exclude"
+        found = {key: Exclusion("vetoed", reason) for key in candidates.ids if key in vetoed.found}
+        notes.append(
+            f"Excluded by --exclude: {len(found):,} usable rows, of {len(vetoed.ids):,} ids in {where}."
+        )
+    if settings.condition is not None:
+        condition = settings.condition
+        columns = _columns(condition, rows, candidates)
+        before = len(found)
+        for at, key in enumerate(candidates.ids):
+            if key in found or key in pinned:
+                continue
+            unmet = condition.unmet({name: values[at] for name, values in columns.items()})
+            if unmet is not None:
+                found[key] = Exclusion("filtered", unmet)
+        notes.append(f"Excluded by --where '{condition.text}': {len(found) - before:,} rows.")
+    if settings.include is not None:
+        notes += _pinned_note(pinned, settings.include.name, candidates, rows)
+    if len(found) == len(candidates.ids):
+        raise BudgetError(
+            f"none of the {len(candidates.ids):,} rows is left to choose from after --where and --exclude: "
+            + next((f"{one.reason} (row {key})" for key, one in found.items()), "loosen them")
+        )
+    return found, tuple(notes)
+
+
+def keep_ids(run: RunFolder, settings: SelectionSettings) -> None:
+    """Keep the lists of pinned and vetoed ids, so that the selection can be made again."""
+    for ids in (settings.include, settings.exclude):
+        if ids is not None:
+            write_text(run.path / "selectors" / f"{ids.sha256[:12]}.jsonl", ids.text)
+
+
+def _pinned_note(pinned: Collection[str], name: str, candidates: Candidates, rows: Rows) -> list[str]:
+    usable = set(candidates.ids)
+    lost = sorted(set(pinned) - usable)
+    where = f"{name} of --include" if name else "the list of --include"
+    if len(lost) == len(pinned):
+        raise ConfigError(
+            f"none of the {len(pinned):,} ids in {where} is a usable row of the data, such as '{lost[0]}' "
+            f"(ids of the data look like '{candidates.ids[0]}'): name ids of the data"
+            if candidates.ids
+            else f"no row can be used, and {where} pins {len(pinned):,}: check the data"
+        )
+    notes = [f"Pinned by --include: {len(pinned) - len(lost):,} rows, which are chosen first."]
+    if lost:
+        samples = rows.table.read(["sample_id", "reason"]).to_pylist()
+        why = {row["sample_id"]: row["reason"] for row in samples}
+        reason = why.get(lost[0], "it is not in the data")
+        notes.append(
+            f"{len(lost):,} pinned ids cannot be chosen, such as {lost[0]}: "
+            f"{reason or 'a score or an embedding failed'}."
+        )
+    return notes
+
+
+def _columns(condition: Condition, rows: Rows, candidates: Candidates) -> dict[str, list[Value]]:
+    """Values of the candidates by name of the condition."""
+    found: dict[str, list[Value]] = {}
+    indicators = indicators_of(condition, rows.folder)
+    places = candidates.rows.tolist()
+    for name in condition.names:
+        if name in indicators:
+            found[name] = [float(value) for value in candidates.indicators[indicators[name]]]
+            continue
+        if name in COLUMNS:
+            column: list[Any] = rows.table.read([name])[name].to_pylist()
+        else:
+            column = _field(name, rows, name in condition.numbers)
+        found[name] = [column[place] for place in places]
+    return found
+
+
+def _field(name: str, rows: Rows, as_number: bool) -> list[Value]:
+    """A field of the records, its texts as numbers if the condition compares it with numbers."""
+    try:
+        texts = read_attribute(rows.folder, rows.dataset, rows.table, name)
+    except ConfigError:
+        known = (*COLUMNS, *SCORERS.names())
+        raise ConfigError(
+            f"--where names '{name}'{did_you_mean(name, known)}, and no column, indicator or field of the "
+            f"records has this name: give one of {', '.join(COLUMNS)}, a scorer that `finegold scorers` "
+            "lists, or a field such as meta.dataset"
+        ) from None
+    return [_number(text) for text in texts] if as_number else list(texts)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
