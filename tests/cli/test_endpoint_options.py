@@ -167,7 +167,7 @@ def test_a_secret_in_the_query_is_written_nowhere(make_dataset: MakeDataset, tmp
                 *("score", fault, "--data", data, "--scorer", "llm", "--base-url", url, "--max-calls", 4),
                 cwd=tmp_path,
             )
-        assert done.returncode != 0, done.stdout + done.stderr
+        assert done.returncode == 1, done.stdout + done.stderr
         assert "failed" in done.stdout
         assert secret not in done.stdout + done.stderr
     assert not [f for f in tmp_path.rglob("*") if f.is_file() and secret.encode() in f.read_bytes()]

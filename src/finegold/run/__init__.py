@@ -1,6 +1,7 @@
 """The run folder: tables, fingerprints, resume, event log."""
 
 from finegold.run.atomic import atomic_path, hidden_beside, unique_name, write_bytes, write_json, write_text
+from finegold.run.buffers import file_buffer
 from finegold.run.check import check_folder
 from finegold.run.fingerprint import canonical_json, file_hashes, file_sha256, fingerprint
 from finegold.run.folder import ROWS, RunFolder, cache_folder, slug
@@ -36,6 +37,7 @@ __all__ = [
     "canonical_json",
     "check_folder",
     "damaged",
+    "file_buffer",
     "file_hashes",
     "file_list",
     "file_sha256",

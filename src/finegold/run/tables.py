@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from finegold.errors import RunError
 from finegold.run.atomic import atomic_path, write_text
+from finegold.run.buffers import file_buffer
 from finegold.run.fingerprint import file_sha256
 from finegold.run.lines import LineFile
 from finegold.run.seal import FILES, damaged, read_sealed, write_sealed
@@ -199,7 +200,7 @@ class PartTable:
 
     def _read(self, path: Path, columns: Sequence[str] | None) -> pa.Table:
         try:
-            data = path.read_bytes()
+            data = file_buffer(path)
             known = self.hashes.get(path.name)
             if known and hashlib.sha256(data).hexdigest() not in known:
                 raise damaged(path, "its content does not fit its hash")

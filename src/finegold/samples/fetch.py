@@ -58,8 +58,17 @@ def fetch(
         body, location = _request(parts, (address, port), max_bytes, deadline)
         if location is None:
             return body
-        url = urljoin(url, location)
+        url = _redirected(url, location)
     raise ImageError(f"the address '{url}' redirects more than {_REDIRECTS} times", "url-failed")
+
+
+def _redirected(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:  # such as "http://["
+        raise ImageError(
+            f"'{url}' redirects to '{location}', which is no address", "url-not-allowed"
+        ) from None
 
 
 def _split(url: str) -> SplitResult:

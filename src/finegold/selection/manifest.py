@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from finegold.dedup import Dedup
 from finegold.errors import DataError
-from finegold.run import broken_seal, damaged, fingerprint, read_sealed, seal, slug
+from finegold.run import broken_seal, damaged, file_buffer, fingerprint, read_sealed, seal, slug
 from finegold.run.seal import FILES
 from finegold.selection.id_list import IdList
 from finegold.selection.preset import Preset
@@ -282,7 +282,7 @@ def read_table(manifest: Path) -> pa.Table:
     """
     path = manifest.with_name(TABLE)
     try:
-        data = path.read_bytes()
+        data = file_buffer(path)
         known = read_sealed(manifest).get(FILES, {}).get(TABLE)
         if known and hashlib.sha256(data).hexdigest() != known:
             raise damaged(path, "its content does not fit its hash")
