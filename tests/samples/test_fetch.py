@@ -114,6 +114,8 @@ def test_redirects_are_checked_like_the_first_address(server: int) -> None:
     assert refusal(f"{base}/to?http://127.0.0.2:{server}/").exclusion.code == "url-not-allowed"
     assert refusal(f"{base}/to?file:///etc/passwd").exclusion.code == "url-not-allowed"
     assert refusal(f"{base}/to?ftp://127.0.0.1/").exclusion.code == "url-not-allowed"
+    for location in ("http://[", "//[::1", "http://[::1%]:x/"):
+        assert refusal(f"{base}/to?{location}").exclusion.code == "url-not-allowed"
     assert "more than" in str(
         refusal(f"{base}/to?{base}/to?{base}/to?{base}/to?{base}/to?{base}/to?{base}/to?/x")
     )
