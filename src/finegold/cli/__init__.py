@@ -15,6 +15,7 @@ from finegold.cli import (
     demo,
     doctor,
     evaluate,
+    export,
     generate,
     inspect,
     judge,
@@ -49,7 +50,14 @@ app = typer.Typer(
 )
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "From data to subset": (pick.pick, inspect.inspect, replay.replay, presets.presets, scorers.scorers),
-    "One step on a run folder": (score.score, cluster.cluster, select.select, report.report, check.check),
+    "One step on a run folder": (
+        score.score,
+        cluster.cluster,
+        select.select,
+        report.report,
+        check.check,
+        export.export,
+    ),
     "Whether the selection helps": (compare.compare, study.study, judge.judge, reproduce.reproduce),
     "This installation": (doctor.doctor,),
     "Models": (

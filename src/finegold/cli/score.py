@@ -17,7 +17,21 @@ if TYPE_CHECKING:
 @options.grouped
 def score(
     run: options.RunPath,
-    scorer: Annotated[str, typer.Option(help="A name that `finegold scorers` lists, or module:Class.")],
+    scorer: Annotated[
+        str | None, typer.Option(help="A name that `finegold scorers` lists, or module:Class.")
+    ] = None,
+    column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE[:COLUMN]",
+            help="Bring a column that was computed elsewhere, in place of --scorer: a CSV, JSON lines or "
+            "Parquet file with a column `sample_id`. Numbers are scores, lists of numbers embeddings "
+            "(--encoder NAME), texts attributes (--group-by, --where).",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="For --column: what to call it. [default: the column's name]")
+    ] = None,
     param: Annotated[
         list[str] | None, typer.Option(help="A parameter of the scorer, as NAME=VALUE; can be repeated.")
     ] = None,
@@ -56,23 +70,40 @@ def score(
     from finegold.workflow import Run
     from finegold.workflow.tables import find_encoder
 
+    if (scorer is None) == (column is None):
+        raise ConfigError("a score is computed with --scorer or brought with --column: give one of them")
+    if column is not None:
+        endpoint.refuse("--column")
+        source = None if data is None else dataset.source(data)
+        opened = Run.open(run, source, compute=computing.compute(), strict=strict)
+        file, colon, part = column.rpartition(":")
+        alone = not colon or Path(column).exists()
+        found = opened.bring_column(column if alone else file, None if alone else part, name)
+        say(
+            f"{found.given:,} rows have a value of '{found.name}' ({found.kind}), {found.missing:,} have "
+            f"none; {found.unknown:,} ids of the file are no usable row"
+        )
+        return
+    if name is not None:
+        raise ConfigError("--name is for --column: leave it out")
+    assert scorer is not None
     if with_image:
         if scorer != "llm":
             raise ConfigError(f"--with-image is for --scorer llm, not for {scorer}: leave one of them out")
         scorer = "llm-image"
-    found = scorer_class(scorer)
-    known = parameter_names(found)
+    scorer_type = scorer_class(scorer)
+    known = parameter_names(scorer_type)
     if model and "model" not in known:
         raise ConfigError(
             f"--model is for scorers with a parameter 'model', and {scorer} has none: leave it out"
         )
-    foreign = not found.__module__.startswith("finegold.")
-    if not (found.uses_endpoint or foreign):
+    foreign = not scorer_type.__module__.startswith("finegold.")
+    if not (scorer_type.uses_endpoint or foreign):
         endpoint.refuse(f"the scorer '{scorer}'")
     source = None if data is None else dataset.source(data)
     opened = Run.open(run, source, encoder=encoder, compute=computing.compute(), strict=strict)
     share = None if canary is None else parse_share(canary)
-    if share is not None and not issubclass(found, LlmScorer):
+    if share is not None and not issubclass(scorer_type, LlmScorer):
         raise ConfigError(f"--canary is for --scorer llm, not for {scorer}: leave it out")
     defaults = {"model": model} if model else {}
     if "encoder" in known:
@@ -94,7 +125,7 @@ def score(
         scored = _show(made.name, table)
         for note in context.notes:
             say(f"  {note}")
-        if not session.cache_info().misses and not found.uses_endpoint:
+        if not session.cache_info().misses and not scorer_type.uses_endpoint:
             endpoint.refuse(f"the scorer '{scorer}', whose scores are kept,")
         if not scored:
             raise typer.Exit(1)

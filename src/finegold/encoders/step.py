@@ -37,15 +37,15 @@ def embeddings_table(run: RunFolder, encoder: Encoder, data: str) -> PartTable:
     Columns: `sample_id`; `embedding`, d float32, raw, the mean over a sample's images, NaN where there is
     none; `reason`, why an image could not be embedded, null for embedded and for text-only rows.
     """
-    schema = pa.schema(
-        [
-            ("sample_id", pa.string()),
-            ("embedding", pa.list_(pa.float32(), encoder.dim)),
-            ("reason", pa.string()),
-        ]
-    )
     parameters = {"data": data, "version": VERSION, "model": encoder.identity()}
-    return run.table("embeddings", encoder.name, parameters, schema)
+    return run.table("embeddings", encoder.name, parameters, embeddings_schema(encoder.dim))
+
+
+def embeddings_schema(dim: int) -> pa.Schema:
+    """Columns of a table of embeddings of `dim` numbers: see `embeddings_table`."""
+    return pa.schema(
+        [("sample_id", pa.string()), ("embedding", pa.list_(pa.float32(), dim)), ("reason", pa.string())]
+    )
 
 
 def embeddings_of(table: pa.Table) -> Vectors:

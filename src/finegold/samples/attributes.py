@@ -17,6 +17,22 @@ OWN = ("source", "kind")
 SCHEMA = pa.schema([("row", pa.int64()), ("value", pa.string())])
 
 
+def brought_attribute(run: RunFolder, samples: PartTable, name: str) -> PartTable | None:
+    """The attribute of this name that came from a column of a file, or None.
+
+    Raises:
+        ConfigError: If several did.
+    """
+    tables = run.tables("attributes", samples=samples.fingerprint, field=name)
+    found = [table for table in tables if "column" in table.parameters]
+    if len(found) > 1:
+        raise ConfigError(
+            f"{run.path} has {len(found)} columns '{name}' of different files: delete all but one of "
+            + ", ".join(str(table.folder) for table in found)
+        )
+    return found[0] if found else None
+
+
 def read_attribute(run: RunFolder, dataset: Dataset, samples: PartTable, name: str) -> list[str | None]:
     """An attribute of every row, in dataset order; None where a row has none.
 
@@ -24,7 +40,8 @@ def read_attribute(run: RunFolder, dataset: Dataset, samples: PartTable, name: s
         run: Keeps the values of a field, which are read once.
         dataset: The dataset.
         samples: Its finished samples table.
-        name: `source`, `kind`, or a field of the record as `sources.field_text` finds it.
+        name: `source`, `kind`, a column that was brought, or a field of the record as `sources.field_text`
+            finds it.
 
     Raises:
         ConfigError: If no row has the field.
@@ -32,6 +49,10 @@ def read_attribute(run: RunFolder, dataset: Dataset, samples: PartTable, name: s
     if name in OWN:
         own: list[str | None] = samples.read([name])[name].to_pylist()
         return own
+    brought = brought_attribute(run, samples, name)
+    if brought is not None:
+        given: list[str | None] = brought.read(["value"])["value"].to_pylist()
+        return given
     table = run.table("attributes", name, {"samples": samples.fingerprint, "field": name}, SCHEMA)
 
     def make(missing: list[int], advance: Callable[[int], None]) -> Parts:

@@ -114,6 +114,9 @@ class Configuration(_Model):
     selector: dict[str, Any] | None = Field(
         default=None, description="What a quality of measured subsets or of a checkpoint was computed with"
     )
+    attributes: list[dict[str, Any]] = Field(
+        default=[], description="Attributes from columns of files: name, file, column and sha256"
+    )
     where: str | None = Field(default=None, description="Condition that the rows met; null for none")
     include: IdListInfo | None = Field(default=None, description="Ids that were chosen first")
     exclude: IdListInfo | None = Field(default=None, description="Ids that were not chosen from")
@@ -194,6 +197,8 @@ class Manifest(_Model):
         if self.configuration.targets is not None:
             # Its folder is named after a path, which does not matter.
             depends["targets"] = {key: self.configuration.targets[key] for key in ("name", "embeddings")}
+        if not depends["attributes"]:
+            del depends["attributes"]
         for name in ("where", "include", "exclude"):
             value = depends.pop(name)
             if value is not None:

@@ -1,8 +1,9 @@
 """The rows of a run, and the steps that go over all of them: check, score, embed."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +16,16 @@ from finegold.engines import Compute
 from finegold.errors import DataError
 from finegold.run import PartTable, RunFolder, fingerprint
 from finegold.samples import Dataset
-from finegold.samples.attributes import read_attribute
+from finegold.samples.attributes import brought_attribute, read_attribute
 from finegold.samples.step import dataset_fingerprint, ingest
 from finegold.scorers import Context, Scorer
 from finegold.scorers.step import score, scores_table
 from finegold.selection.groups import join_groups
+
+
+def is_brought(table: PartTable) -> bool:
+    """Whether a table of embeddings came from a column of a file."""
+    return bool(table.parameters["model"].get("kind") == "column")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,9 @@ class Rows:
 
     def embed(self, encoder: str) -> PartTable:
         """Embed the images of the usable rows, going on where an earlier run stopped."""
+        brought = self.brought_embeddings(encoder)
+        if brought is not None:
+            return brought
         return embed(
             self.folder,
             self.dataset,
@@ -76,6 +85,11 @@ class Rows:
             batch_size=self.compute.batch_size,
             workers=self.compute.workers,
         )
+
+    def brought_embeddings(self, name: str) -> PartTable | None:
+        """The embeddings of this name that came from a column of a file, or None."""
+        tables = self.folder.tables("embeddings", data=self.sequence, name=name)
+        return next((table for table in tables if is_brought(table)), None)
 
     def embed_texts(self, encoder: str, space: Space) -> PartTable:
         """Embed the texts of the usable rows in the space `text` or `instruction`, going on likewise."""
@@ -97,6 +111,11 @@ class Rows:
             if row["status"] == "ok"
         }
         return [keys[key] for key in ids]
+
+    def brought_attributes(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Those of some attributes that came from columns of files, with their origin."""
+        found = {name: brought_attribute(self.folder, self.table, name) for name in sorted(set(names))}
+        return [{"name": name, **one.parameters["column"]} for name, one in found.items() if one is not None]
 
     def groups(self, attributes: Sequence[str]) -> list[str] | None:
         """Name of the group of every row by these attributes; None without attributes.

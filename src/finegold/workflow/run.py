@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from finegold.clustering import Method
@@ -24,11 +25,13 @@ from finegold.selection.preset import Preset
 from finegold.selection.select import select
 from finegold.selection.selection import SelectionInputs
 from finegold.selection.table import gather, selection_table
+from finegold.workflow.columns import BroughtColumn, bring_column
 from finegold.workflow.compare import Labels, compare_presets
+from finegold.workflow.export import Format, Table, export_table
 from finegold.workflow.filters import filtered_rows, keep_ids
 from finegold.workflow.output import check_free, output_lock, subset_names
 from finegold.workflow.quality import given_quality
-from finegold.workflow.rows import Rows, read_rows
+from finegold.workflow.rows import Rows, is_brought, read_rows
 from finegold.workflow.selection import Selection, build_manifest, read_selection
 from finegold.workflow.settings import SelectionSettings
 from finegold.workflow.source import DataSource
@@ -140,6 +143,24 @@ class Run:
             images = [decode(sample.images[0]) if sample.images else None for sample in kept]
         return run_canaries(scorer, context, kept, images)
 
+    def bring_column(
+        self, file: str | Path, column: str | None = None, name: str | None = None
+    ) -> BroughtColumn:
+        """Bring scores, embeddings or attributes that were computed elsewhere; see `bring_column`."""
+        with self.folder.writing():
+            return bring_column(self.rows(), file, column, name)
+
+    def export(
+        self,
+        out: str | Path,
+        table: Table = "scores",
+        format: Format = "parquet",
+        selection: Path | None = None,
+    ) -> pa.Table:
+        """Write every row with its indicators to one file; see `export_table`."""
+        with self.folder.writing():
+            return export_table(self.rows(), Path(out), table, format, selection)
+
     def embed(self) -> PartTable:
         """Embed the usable rows' images with the run's encoder, or find them embedded."""
         with self.folder.writing():
@@ -193,7 +214,9 @@ class Run:
             load_text_encoder(settings.text_encoder, device=self.compute.device)
         if settings.uses_encoder:
             # Before the hours of reading: a misspelt or missing model is found at once.
-            load_encoder(find_encoder(self.folder, self._encoder, "stated"), device=self.compute.device)
+            name = find_encoder(self.folder, self._encoder, "stated")
+            if not any(map(is_brought, self.folder.tables("embeddings", name=name))):
+                load_encoder(name, device=self.compute.device)
         return self._select(settings, "stated", out)
 
     def select(self, settings: SelectionSettings, out: Path | None = None) -> Selection:

@@ -203,6 +203,7 @@ def build_manifest(
         quality: The quality that was computed from a file, if one was.
     """
     clusters, targets, dedup = tables.clusters, tables.targets, settings.dedup
+    named = () if settings.condition is None else settings.condition.names
     notes = [*selected.notes, *(quality.notes if quality is not None else ())]
     for name, scored in sorted(tables.scores.items()):
         if canaries := read_canaries(scored.folder):
@@ -255,6 +256,7 @@ def build_manifest(
             dedup=None if dedup is None else DedupInfo.of(dedup),
             targets=None if targets is None else targets.origin,
             selector=None if quality is None else quality.origin,
+            attributes=rows.brought_attributes((*settings.preset.group_by, *named)),
             where=None if settings.condition is None else settings.condition.text,
             include=IdListInfo.of(settings.include),
             exclude=IdListInfo.of(settings.exclude),

@@ -1,0 +1,111 @@
+"""A table of a run folder as one file: every row, one column an indicator."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Literal, get_args
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from finegold.errors import ConfigError
+from finegold.run import PartTable, RunFolder, atomic_path
+from finegold.selection.manifest import MANIFEST, read_table
+from finegold.workflow.filters import COLUMNS
+from finegold.workflow.rows import Rows
+
+Table = Literal["scores", "selection"]
+Format = Literal["parquet", "csv"]
+
+
+def export_table(
+    rows: Rows, out: Path, table: Table = "scores", format: Format = "parquet", selection: Path | None = None
+) -> pa.Table:
+    """Write all rows with their indicators, kind, source, cluster and reason to a file; returns the table.
+
+    Args:
+        rows: The run's checked rows.
+        out: The file.
+        table: `scores`: what was computed, each row's status and reasons; `selection`: a selection's table.
+        format: `parquet` or `csv`.
+        selection: The `selection.json`, if the run folder has several.
+
+    Raises:
+        ConfigError: If the table is unknown, or it is not clear which selection is meant.
+    """
+    if table not in get_args(Table) or format not in get_args(Format):
+        raise ConfigError(
+            f"the table '{table}' as '{format}' is unknown: give --table {' or '.join(get_args(Table))} and "
+            f"--format {' or '.join(get_args(Format))}"
+        )
+    if out.is_dir() or not out.parent.is_dir():
+        raise ConfigError(f"--out {out} is no file in a folder that exists: name a file")
+    found = scores_of(rows) if table == "scores" else read_table(selection or _only_selection(rows.folder))
+    with atomic_path(out) as temporary:
+        if format == "csv":
+            pa_csv.write_csv(found, temporary)
+        else:
+            pq.write_table(found, temporary)
+    return found
+
+
+def _only_selection(run: RunFolder) -> Path:
+    found = sorted((run.path / "selections").glob(f"*/{MANIFEST}"))
+    if len(found) != 1:
+        names = ", ".join(str(path) for path in found) or "none: run `finegold select` first"
+        raise ConfigError(f"{run.path} has {len(found)} selections: name one with --selection ({names})")
+    return found[0]
+
+
+def scores_of(rows: Rows) -> pa.Table:
+    """Every row of the dataset with its columns, clusters, and values by every finished score table.
+
+    A column has the name of the indicator, or of the table's folder where an indicator has several. `reason`
+    says why the row cannot be used, and why indicators have no value of it.
+    """
+    run, sequence = rows.folder, rows.sequence
+    table = rows.table.read([*COLUMNS, "status", "code", "reason", "content_hash"])
+    place = {
+        key: at
+        for at, (key, ok) in enumerate(zip(table["sample_id"].to_pylist(), rows.usable, strict=True))
+        if ok
+    }
+    reasons: list[list[str]] = [[one] if one else [] for one in table["reason"].to_pylist()]
+    scores, clusters = run.tables("scores", data=sequence), run.tables("clusters", data=sequence)
+    columns: dict[str, pa.Array] = {}
+    for name, scored in _named(scores, "scorer").items():
+        read = scored.read().to_pydict()
+        columns[name] = _spread(read["sample_id"], read["value"], place, len(table), pa.float64())
+        for key, why in zip(read["sample_id"], read["reason"], strict=True):
+            if why and key in place:
+                reasons[place[key]].append(f"{name}: {why}")
+    for at, one in enumerate(clusters):
+        read = one.read(["sample_id", "cluster"]).to_pydict()
+        name = "cluster" if len(clusters) == 1 else f"cluster {clusters[at].folder.name}"
+        columns[name] = _spread(read["sample_id"], read["cluster"], place, len(table), pa.int64())
+    for field in run.tables("attributes", samples=rows.table.fingerprint):
+        if "column" in field.parameters:
+            columns[str(field.parameters["field"])] = field.read(["value"])["value"].combine_chunks()
+    written = [" | ".join(one) or None for one in reasons]
+    table = table.set_column(table.column_names.index("reason"), "reason", pa.array(written, pa.string()))
+    for name, column in columns.items():
+        table = table.append_column(name if name not in table.column_names else f"{name} (indicator)", column)
+    return table
+
+
+def _named(tables: list[PartTable], key: str) -> dict[str, PartTable]:
+    numbers = Counter(str(one.parameters[key]) for one in tables)
+    return {
+        str(one.parameters[key]) if numbers[str(one.parameters[key])] == 1 else one.folder.name: one
+        for one in tables
+    }
+
+
+def _spread(
+    ids: list[str], values: list[float], place: dict[str, int], n: int, kind: pa.DataType
+) -> pa.Array:
+    column: list[float | None] = [None] * n
+    for key, value in zip(ids, values, strict=True):
+        if key in place:
+            column[place[key]] = value
+    return pa.array(column, kind)

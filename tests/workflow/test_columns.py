@@ -1,0 +1,140 @@
+"""Columns that come in by id, and tables that go out."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.conftest import MakeDataset
+
+from finegold.errors import ConfigError, DataError
+from finegold.scorers import make_scorer
+from finegold.workflow import Run, SelectionSettings, pick
+
+
+@pytest.fixture
+def opened(make_dataset: MakeDataset, tmp_path: Path) -> Run:
+    return Run.open(tmp_path / "run", make_dataset(30))
+
+
+def ids_of(opened: Run) -> list[str]:
+    found: list[str] = opened.rows().table.read(["sample_id"])["sample_id"].to_pylist()
+    return found
+
+
+def test_scores_from_elsewhere_count_like_any_other(opened: Run, tmp_path: Path) -> None:
+    ids = ids_of(opened)
+    lines = [f"{key},{number / 10}" for number, key in enumerate(ids)]
+    lines[3], lines[4] = f"{ids[3]},", f"{ids[4]},n/a"
+    (tmp_path / "mine.csv").write_text("\n".join(["sample_id,taste", *lines[:-1], "nobody,1"]))
+    found = opened.bring_column(tmp_path / "mine.csv")
+    assert (found.name, found.kind, found.given, found.missing, found.unknown) == (
+        "taste",
+        "scores",
+        28,
+        2,
+        1,
+    )
+    parameters = found.table.parameters["parameters"]
+    assert parameters["file"] == "mine.csv"
+    assert parameters["column"] == "taste"
+    assert len(parameters["sha256"]) == 64
+    rows = {row["sample_id"]: row for row in found.table.read().to_pylist()}
+    assert rows[ids[3]]["status"] == rows[ids[29]]["status"] == "skipped"
+    assert (rows[ids[4]]["status"], rows[ids[4]]["value"]) == ("failed", None)
+    assert "'n/a' is no finite number" in rows[ids[4]]["reason"]
+    for where, weights in (("taste > 2.05", None), (None, {"taste": 1.0})):
+        settings = SelectionSettings.of("no-clusters" if weights else "random", 5, weights, where=where)
+        chosen = opened.pick(settings)
+        assert set(chosen.ids) <= set(ids[21:29])
+        assert (
+            next(s for s in chosen.manifest.configuration.scorers if s.name == "taste").parameters
+            == parameters
+        )
+    (tmp_path / "mine.csv").write_text("\n".join(["sample_id,taste", f"{ids[0]},5"]))
+    assert opened.bring_column(tmp_path / "mine.csv").table.fingerprint != found.table.fingerprint
+    with pytest.raises(ConfigError, match="2 score tables of 'taste'"):
+        opened.pick(SelectionSettings.of("random", 5, where="taste > 1"))
+
+
+def test_texts_become_attributes_with_their_provenance(opened: Run, tmp_path: Path) -> None:
+    ids = ids_of(opened)
+    records = [{"id": key, "topic": "sea" if at < 10 else "land", "n": at} for at, key in enumerate(ids)]
+    (tmp_path / "topics.jsonl").write_text("\n".join(map(json.dumps, records)))
+    found = opened.bring_column(tmp_path / "topics.jsonl", "topic")
+    assert found.kind == "attributes"
+    grouped = opened.pick(SelectionSettings.of("random", 6, group_by="topic", mixture="sea=0.5,land=0.5"))
+    assert sum(key in ids[:10] for key in grouped.ids) == 3
+    filtered = opened.pick(SelectionSettings.of("random", 6, where="topic == 'sea'"))
+    assert set(filtered.ids) <= set(ids[:10])
+    for one in (grouped, filtered):
+        (origin,) = one.manifest.configuration.attributes
+        assert (origin["name"], origin["file"], origin["column"]) == ("topic", "topics.jsonl", "topic")
+
+
+def test_embeddings_from_elsewhere_are_clustered(opened: Run, tmp_path: Path) -> None:
+    ids = ids_of(opened)
+    vectors = [[float(at % 3 == axis) + at / 1000 for axis in range(3)] for at in range(len(ids))]
+    pq.write_table(pa.table({"sample_id": ids, "vector": vectors}), tmp_path / "vectors.parquet")
+    found = opened.bring_column(tmp_path / "vectors.parquet", name="my-encoder")
+    assert (found.kind, found.given) == ("embeddings", 30)
+    again = Run.open(tmp_path / "run", encoder="my-encoder")
+    chosen = again.pick(SelectionSettings.of("k-center", 3, {"length": 1.0}))
+    assert sorted(ids.index(key) % 3 for key in chosen.ids) == [0, 1, 2]
+    assert chosen.manifest.configuration.encoder is not None
+    assert chosen.manifest.configuration.encoder["file"] == "vectors.parquet"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.csv", "name,x\n1,2\n", "expected one of ids"),
+        ("a.csv", "sample_id,x,y\n1,2,3\n", "name one as FILE:COLUMN"),
+        ("a.csv", "sample_id\n1\n", "name one as FILE:COLUMN"),
+        ("a.csv", "sample_id,kind\n1,2\n", "cannot be called 'kind'"),
+        ("a.csv", "sample_id,x\n1,2\n1,3\n", "2 rows of id '1'"),
+        ("a.csv", "sample_id,x\nnobody,2\n", "no id of"),
+        ("a.jsonl", "{", "cannot be read"),
+        ("a.jsonl", "[1]", "no JSON object"),
+        ("a.parquet", "PAR1", "cannot be read"),
+    ],
+)
+def test_a_file_that_brings_nothing_is_explained(
+    opened: Run, tmp_path: Path, name: str, text: str, words: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises((ConfigError, DataError), match=words):
+        opened.bring_column(tmp_path / name)
+
+
+def test_all_rows_are_exported_with_one_column_an_indicator(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    data = make_dataset(30)
+    rows = json.loads(data.read_text())
+    rows[4]["image"] = "nowhere.png"
+    data.write_text(json.dumps(rows))
+    selection = pick(data, 5, run=tmp_path / "run", preset="length-only")
+    opened = Run.open(tmp_path / "run")
+    opened.score(make_scorer("detail"))
+    opened.export(tmp_path / "all.parquet")
+    opened.export(tmp_path / "all.csv", "scores", "csv")
+    table = pq.read_table(tmp_path / "all.parquet").to_pylist()
+    assert len(table) == 30
+    assert {"sample_id", "source", "kind", "code", "reason", "length", "detail"} <= set(table[0])
+    assert table[4]["code"] == "missing-image"
+    assert table[4]["length"] is None
+    assert "nowhere.png" in table[4]["reason"]
+    lengths = {row["sample_id"]: row["length"] for row in selection.table.to_pylist()}
+    assert {row["sample_id"]: row["length"] for row in table} == lengths
+    with (tmp_path / "all.csv").open(newline="") as file:
+        lines: list[dict[str, Any]] = list(csv.DictReader(file))
+    assert [line["sample_id"] for line in lines] == [row["sample_id"] for row in table]
+    chosen = opened.export(tmp_path / "chosen.csv", "selection", "csv")
+    assert chosen.equals(selection.table)
+    pick(data, 6, run=tmp_path / "run", preset="length-only")
+    with pytest.raises(ConfigError, match="has 2 selections: name one with --selection"):
+        opened.export(tmp_path / "chosen.csv", "selection", "csv")
