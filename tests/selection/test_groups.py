@@ -215,3 +215,19 @@ def test_softmax_shares_follow_the_mean_quality_of_the_groups() -> None:
     assert np.abs(quotas - 100 * expected / expected.sum()).max() < 1
     with pytest.raises(ConfigError, match="needs a quality"):
         group_quotas("softmax", groups, 100)
+
+
+def test_rows_at_the_floor_are_chosen_last_and_a_group_of_them_has_no_share() -> None:
+    inputs = inputs_of(200, 4)
+    groups = np.array(inputs.groups)
+    quality = np.where(groups == "b", 0.0, np.random.default_rng(0).uniform(0.1, 1, 200))
+    quality[np.flatnonzero(groups == "a")[::2]] = 0
+    known = replace(inputs, indicators={}, quality=quality)
+    preset = replace(find_preset("length-only"), group_by=("kind",), floor=0.0)
+    good = {key for key, value in zip(inputs.ids, quality, strict=True) if value > 0}
+    result = select(known, preset, 30)
+    assert set(result.ids) <= good
+    assert {group.group: group.selected for group in result.groups}["b"] == 0
+    more = select(known, preset, len(good) + 5)
+    assert good < set(more.ids)
+    assert any(f"Only {len(good)} rows have a quality above 0" in note for note in more.notes)

@@ -123,7 +123,9 @@ def test_bad_rows_are_excluded_with_a_reason_and_counted(make_dataset: MakeDatas
         pick(data, size=4, out=tmp_path / "other", preset="length-only", strict=True)
 
 
-@pytest.mark.parametrize(("preset", "indicator"), [("instructiongpt4", "clip"), ("sound", "support")])
+@pytest.mark.parametrize(
+    ("preset", "indicator"), [("instructiongpt4", "clip"), ("sound", "evidence"), ("sound@1", "support")]
+)
 def test_rows_without_an_image_take_part(
     make_dataset: MakeDataset, tmp_path: Path, preset: str, indicator: str
 ) -> None:

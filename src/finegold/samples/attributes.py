@@ -1,4 +1,4 @@
-"""Attributes: what rows are grouped by - their source, their kind, or a field of the record."""
+"""Attributes: what rows are grouped by - their source, kind or language, or a field of the record."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -10,10 +10,13 @@ from finegold.errors import ConfigError
 from finegold.run import PART_ROWS, Parts, PartTable, RunFolder, fill
 from finegold.samples.dataset import Dataset
 from finegold.samples.exclusions import RowError
+from finegold.samples.languages import language_of
 from finegold.samples.sources import field_text
 
 OWN = ("source", "kind")
 """Attributes that are columns of the samples table."""
+LANGUAGE = "language"
+"""Attribute that is told from the answer: see `languages.language_of`."""
 SCHEMA = pa.schema([("row", pa.int64()), ("value", pa.string())])
 
 
@@ -40,8 +43,8 @@ def read_attribute(run: RunFolder, dataset: Dataset, samples: PartTable, name: s
         run: Keeps the values of a field, which are read once.
         dataset: The dataset.
         samples: Its finished samples table.
-        name: `source`, `kind`, a column that was brought, or a field of the record as `sources.field_text`
-            finds it.
+        name: `source`, `kind`, a column that was brought, `language`, or a field of the record as
+            `sources.field_text` finds it.
 
     Raises:
         ConfigError: If no row has the field.
@@ -53,6 +56,9 @@ def read_attribute(run: RunFolder, dataset: Dataset, samples: PartTable, name: s
     if brought is not None:
         given: list[str | None] = brought.read(["value"])["value"].to_pylist()
         return given
+    if name == LANGUAGE:
+        answers = samples.read(["answer"])["answer"].to_pylist()
+        return [None if turns is None else language_of("\n".join(turns)) for turns in answers]
     table = run.table("attributes", name, {"samples": samples.fingerprint, "field": name}, SCHEMA)
 
     def make(missing: list[int], advance: Callable[[int], None]) -> Parts:

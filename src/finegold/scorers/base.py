@@ -131,11 +131,13 @@ class Corpus:
         ids: The n sample ids, in dataset order; what a scorer learns may not depend on the order.
         pairs: Questions and answers of each row: `Sample.pairs`.
         image_embeddings: Only if `image_embedding` is required: as in `Batch`, shape (n, d).
+        turns: The questions and answers of each row, turn by turn.
     """
 
     ids: Sequence[str]
     pairs: Sequence[Sequence[Pair]]
     image_embeddings: Vectors | None = None
+    turns: Sequence[Sequence[tuple[str, str]]] = ()
 
 
 def _no_corpus() -> Corpus:

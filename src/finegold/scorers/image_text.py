@@ -18,11 +18,10 @@ ScorePieces: TypeAlias = Callable[[Sample, Pair, list[str], Floats, Floats], Sco
 
 
 @dataclass(frozen=True)
-class ImageTextScorer(Scorer):
-    """Base of the indicators that compare the pieces of an answer with the image by an encoder.
+class EncoderScorer(Scorer):
+    """Base of the indicators that compare a row with its image by an encoder.
 
-    Several images are represented by their mean embedding; a sample without an image is skipped. Each turn is
-    compared alone; `fold_rule` says how the values of a row's turns become one.
+    Several images are represented by their mean embedding; a sample without an image is skipped.
 
     Attributes:
         encoder: Name for `load_encoder`.
@@ -31,8 +30,6 @@ class ImageTextScorer(Scorer):
 
     requires = frozenset({"answer", "image_embedding"})
     uses_encoder = True
-    by_turn = True
-    fold_rule: ClassVar[FoldRule]
 
     encoder: str = "openai/clip-vit-large-patch14"
     dtype: str = "auto"
@@ -40,6 +37,34 @@ class ImageTextScorer(Scorer):
     def identity(self, context: Context) -> dict[str, Any]:
         """What the encoder's numbers depend on."""
         return context.encoder(self.encoder, self.dtype).identity()
+
+    def images_of(self, batch: Batch) -> tuple[Floats, list[Score | None]]:
+        """The image embeddings of a batch, shape (n, d), and why a row cannot be scored; None if it can."""
+        if batch.image_embeddings is None:
+            raise ConfigError(
+                f"the scorer '{self.name}' got a batch without image embeddings: embed the images"
+            )
+        images = batch.image_embeddings.astype(np.float64)
+        against: list[Score | None] = []
+        for sample, image in zip(batch.samples, images, strict=True):
+            if not sample.images:
+                against.append(Score.skipped("the row has no image"))
+            elif not np.isfinite(image).all():
+                against.append(Score.failed("the image has no embedding"))
+            else:
+                against.append(None)
+        return images, against
+
+
+@dataclass(frozen=True)
+class ImageTextScorer(EncoderScorer):
+    """Base of the indicators that compare the pieces of each answer with the image.
+
+    Each turn is compared alone; `fold_rule` says how the values of a row's turns become one.
+    """
+
+    by_turn = True
+    fold_rule: ClassVar[FoldRule]
 
     @abstractmethod
     def pieces(self, encoder: Encoder, pair: Pair) -> list[str]:
@@ -55,20 +80,12 @@ class ImageTextScorer(Scorer):
         encoder.load()
 
         def score_batch(batch: Batch) -> list[Score]:
-            if batch.image_embeddings is None:
-                raise ConfigError(
-                    f"the scorer '{self.name}' got a batch without image embeddings: embed the images"
-                )
-            images = batch.image_embeddings.astype(np.float64)
-            shown = [
-                bool(sample.images) and bool(np.isfinite(image).all())
-                for sample, image in zip(batch.samples, images, strict=True)
-            ]
+            images, against = self.images_of(batch)
             pairs = [
                 (row, pair)
                 for row, sample in enumerate(batch.samples)
                 for pair in sample.pairs
-                if shown[row] and self.reason_against(sample, pair) is None
+                if against[row] is None and self.reason_against(sample, pair) is None
             ]
             texts = [self.pieces(encoder, pair) for _, pair in pairs]
             vectors = [group.astype(np.float64) for group in embed_groups(encoder, texts)]
@@ -77,15 +94,13 @@ class ImageTextScorer(Scorer):
                 for (row, pair), text, vector in zip(pairs, texts, vectors, strict=True)
             )
             scores = []
-            for row, sample in enumerate(batch.samples):
-                if shown[row]:
-                    reasons = [self.reason_against(sample, pair) for pair in sample.pairs]
-                    turns = [next(judged) if reason is None else Score.skipped(reason) for reason in reasons]
-                    scores.append(fold(turns, self.fold_rule))
-                elif sample.images:
-                    scores.append(Score.failed("the image has no embedding"))
-                else:
-                    scores.append(Score.skipped("the row has no image"))
+            for sample, reason in zip(batch.samples, against, strict=True):
+                if reason is not None:
+                    scores.append(reason)
+                    continue
+                reasons = [self.reason_against(sample, pair) for pair in sample.pairs]
+                turns = [next(judged) if one is None else Score.skipped(one) for one in reasons]
+                scores.append(fold(turns, self.fold_rule))
             return scores
 
         return score_batch

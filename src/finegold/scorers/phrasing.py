@@ -13,7 +13,6 @@ stops after a word that others go on from, so that its end has a gain below 0. f
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from itertools import pairwise
 from math import log
 from statistics import fmean, median
@@ -23,6 +22,7 @@ from finegold.samples import Pair, Sample
 from finegold.samples.words import split_words
 from finegold.scorers.base import Batch, Context, Score, ScoreBatch, Scorer, fold
 from finegold.scorers.registry import SCORERS
+from finegold.scorers.statements import Forms, smallest_hashes
 
 MOST_ROWS = 50_000
 """Rows that the model is counted on, those of the smallest id hashes: memory stays bounded."""
@@ -41,6 +41,11 @@ class Phrasing(Scorer):
     The lower of two parts, the mean gain of the words and that of the end: each is 0 for a gain of 0 or less
     and rises to 1 at 45 % of the dataset's median. A part counts as 1, with a remark, where the dataset's
     answers have too little in common to tell. A row with several turns has the value of its weakest answer.
+
+    Attributes:
+        short: Whether answers of a few words ("Yes", "In the snow") count, which hardly have an order; those
+            to questions that most rows answer at length (see `statements`) count in any case. A row of short
+            ones only is then skipped.
     """
 
     name = "phrasing"
@@ -49,13 +54,24 @@ class Phrasing(Scorer):
     requires = frozenset({"answer"})
     label = "Phrasing"
 
+    short: bool = True
+
     def prepare(self, context: Context) -> ScoreBatch:
         """Count the words and pairs of words of the dataset's answers."""
         corpus = context.corpus
         rows = list(range(len(corpus.ids)))
         if len(rows) > MOST_ROWS:
-            rows = sorted(rows, key=lambda row: sha256(corpus.ids[row].encode()).digest())[:MOST_ROWS]
-        model = Bigrams.count({corpus.ids[row]: _words(corpus.pairs[row]) for row in rows})
+            rows = smallest_hashes(corpus.ids, MOST_ROWS)
+        forms = None if self.short else Forms.learn([corpus.pairs[row] for row in rows])
+
+        def counting(pairs: Sequence[Pair]) -> list[bool]:
+            return [forms is None or not forms.is_short(pair) for pair in pairs]
+
+        def words(pairs: Sequence[Pair]) -> list[list[str]]:
+            counts = counting(pairs)
+            return [split_words(pair.answer) for pair, one in zip(pairs, counts, strict=True) if one]
+
+        model = Bigrams.count({corpus.ids[row]: words(corpus.pairs[row]) for row in rows})
         unclear = [name for name, gain in model.usual._asdict().items() if gain < LEAST]
         remark = f"the answers have too little in common to tell: {', '.join(unclear)}" if unclear else None
 
@@ -64,17 +80,17 @@ class Phrasing(Scorer):
 
         def score_row(sample: Sample) -> Score:
             turns = []
-            for gains in model.gains(_words(sample.pairs), sample.id):
-                parts = [_share(gain, full) for gain, full in zip(gains, model.usual, strict=True)]
+            gains_of = iter(model.gains(words(sample.pairs), sample.id))
+            for counts in counting(sample.pairs):
+                if not counts:
+                    turns.append(Score.skipped("a short answer has no phrasing"))
+                    continue
+                parts = [_share(gain, full) for gain, full in zip(next(gains_of), model.usual, strict=True)]
                 turns.append(Score.ok(round(min(parts), 4)))
-            return replace(fold(turns, "weakest"), reason=remark)
+            folded = fold(turns, "weakest")
+            return replace(folded, reason=remark) if folded.status == "ok" else folded
 
         return score
-
-
-def _words(pairs: Sequence[Pair]) -> list[list[str]]:
-    """Words of each answer."""
-    return [split_words(pair.answer) for pair in pairs]
 
 
 def _share(gain: float, usual: float) -> float:

@@ -58,7 +58,11 @@ class Groups:
 
 
 def group_quotas(
-    mixture: Mixture, groups: Groups, budget: int, quality: Floats | None = None
+    mixture: Mixture,
+    groups: Groups,
+    budget: int,
+    quality: Floats | None = None,
+    allowed: Ints | None = None,
 ) -> tuple[Ints, tuple[str, ...]]:
     """Share a budget among groups.
 
@@ -67,9 +71,11 @@ def group_quotas(
 
     Args:
         mixture: How.
-        groups: The groups of the rows that can be chosen, at least `budget`.
+        groups: The groups of the rows.
         budget: Rows to share out.
         quality: Shape (n,), for the mixture `softmax`.
+        allowed: Positions of the rows that can be chosen, at least `budget`; all if None. Shares are those of
+            all rows; a group without such a row has none.
 
     Returns:
         Rows that each group gives, and notes on groups that cannot give their share.
@@ -82,6 +88,9 @@ def group_quotas(
         shares = softmax_shares(groups, quality)
     else:
         shares = group_shares(mixture, groups.names, sizes)
+    if allowed is not None:
+        sizes = groups.take(allowed).sizes()
+        shares = np.where(sizes > 0, shares, 0.0)
     quotas = share_out(shares, sizes, budget)
     wanted = shares / shares.sum() * budget
     short = [

@@ -78,6 +78,8 @@ class Preset:
             or weights by name of group; rows are then chosen in each group by itself. `none` chooses from all
             groups together. None is `proportional` where there are groups.
         group_quality: How quality is made comparable from group to group: see `comparable_quality`.
+        floor: Rows of this quality or less are chosen only when the others are used up, and a group of
+            such rows alone has no share; None for no such bound.
         space: Where rows are compared, for clusters, pickers and semantic duplicates: see `encoders.spaces`.
     """
 
@@ -101,6 +103,7 @@ class Preset:
     group_by: tuple[str, ...] = ()
     mixture: Mixture | None = None
     group_quality: GroupQuality = "none"
+    floor: float | None = None
     space: Space = "image"
 
     def __post_init__(self) -> None:
@@ -184,7 +187,7 @@ class Preset:
         """Short name of what the preset chooses by: of its fields without name, summary and notes."""
         found = asdict(self)
         # Fields that were added later count where they are set, so that older presets keep their names.
-        later = {"group_by": (), "mixture": None, "group_quality": "none", "space": "image"}
+        later = {"group_by": (), "mixture": None, "group_quality": "none", "floor": None, "space": "image"}
         absent = {key for key, default in later.items() if found[key] == default}
         return short_name(
             {key: found[key] for key in found if key not in {"name", "summary", "notes", *absent}}

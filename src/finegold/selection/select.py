@@ -63,7 +63,9 @@ def select(
         raise BudgetError(
             f"{len(pinned)} rows are pinned and the size is {size}: pin fewer rows, or ask for more"
         )
-    parts, mixed = _parts(groups, rows.quality, len(rows.usable), preset, size, pinned)
+    allowed, few = _above_floor(rows.quality, len(rows.usable), preset.floor, size)
+    allowed = np.union1d(allowed, pinned)
+    parts, mixed = _parts(groups, rows.quality, allowed, preset, size, pinned)
     eligible = np.unique(np.concatenate([pinned, *(_eligible(rows.quality, p, preset.drop) for p in parts)]))
     pool, imageless, notes = assemble(inputs, order, rows, eligible, preset)
     if groups is not None:
@@ -71,7 +73,7 @@ def select(
     fixed = np.isin(eligible, pinned)
     picked, quotas = _choose(pool, imageless, eligible, fixed, parts, preset, seed)
     chosen = eligible[picked]
-    notes = (*mixed, *notes)
+    notes = (*few, *mixed, *notes)
     if len(eligible) < len(rows.usable):
         left = len(rows.usable) - len(eligible)
         notes = (*notes, f"The {left} rows of lowest quality were not chosen from.")
@@ -174,16 +176,32 @@ def _comparable(inputs: SelectionInputs, rows: RowQuality, preset: Preset) -> Ro
     return replace(rows, quality=quality, notes=(*rows.notes, note))
 
 
+def _above_floor(
+    quality: Floats | None, n: int, floor: float | None, size: int
+) -> tuple[Ints, tuple[str, ...]]:
+    """Positions of the rows above the floor, ascending, with the best of the others if they are too few."""
+    if quality is None or floor is None:
+        return np.arange(n), ()
+    above = np.flatnonzero(quality > floor)
+    if len(above) >= size:
+        return above, ()
+    note = (
+        f"Only {len(above):,} rows have a quality above {floor:g}, which the preset wants: the other "
+        f"{size - len(above):,} are the best of the rest."
+    )
+    return np.sort(by_quality(quality)[:size]), (note,)
+
+
 def _parts(
-    groups: Groups | None, quality: Floats | None, n: int, preset: Preset, size: int, pinned: Ints
+    groups: Groups | None, quality: Floats | None, allowed: Ints, preset: Preset, size: int, pinned: Ints
 ) -> tuple[list[_Part], tuple[str, ...]]:
-    """The groups of the n rows with their quotas and notes on them, or the whole pool."""
+    """The groups of the allowed rows with their quotas and notes on them, or all of these rows."""
     if groups is None or preset.mixture == "none":
-        return [_Part(None, np.arange(n), size)], ()
-    quotas, notes = group_quotas(preset.mixture or "proportional", groups, size, quality)
+        return [_Part(None, allowed, size)], ()
+    quotas, notes = group_quotas(preset.mixture or "proportional", groups, size, quality, allowed)
     quotas = quotas_with_pins(quotas, groups.take(pinned).sizes())
     parts = [
-        _Part(name, np.flatnonzero(groups.labels == at), int(quotas[at]))
+        _Part(name, allowed[groups.labels[allowed] == at], int(quotas[at]))
         for at, name in enumerate(groups.names)
     ]
     return [part for part in parts if part.quota], notes

@@ -20,6 +20,7 @@ from finegold.scorers import Context, Scorer
 from finegold.scorers.canary import CanaryResult, canary_rows, run_canaries
 from finegold.scorers.llm import LlmScorer
 from finegold.selection.compare import PresetComparison
+from finegold.selection.groups import JOINED
 from finegold.selection.options import parse_size
 from finegold.selection.preset import Preset
 from finegold.selection.select import select
@@ -241,9 +242,9 @@ class Run:
             return selection
 
     def _mixed(self, preset: Preset) -> Preset:
-        """The preset, with the weights of the data's sources if it states no groups and no mixture itself."""
+        """The preset, its groups inside the weighted sources of the data unless it states a mixture."""
         weights = self.dataset.weights
-        if weights is None or preset.group_by or preset.mixture is not None:
+        if weights is None or "source" in preset.group_by or preset.mixture is not None:
             return preset
         there = set(
             self.rows()
@@ -251,7 +252,11 @@ class Run:
             .filter(pc.field("status") == "ok")["source"]
             .to_pylist()
         )
-        return preset.mixed(("source",), {name: weight for name, weight in weights.items() if name in there})
+        inner = f"{JOINED}*" if preset.group_by else ""
+        return preset.mixed(
+            ("source", *preset.group_by),
+            {f"{name}{inner}": weight for name, weight in weights.items() if name in there},
+        )
 
     def _chosen(self, settings: SelectionSettings, tables: SelectionTables) -> Selection:
         rows, preset = self.rows(), settings.preset

@@ -1,0 +1,156 @@
+"""Evidence: does the image bear out every turn, sentences and short answers alike?
+
+Each turn is judged by itself, on one scale, in spreads over other images of the dataset (see `support`):
+
+- a sentence by how far the row's image stands out for it, less one spread, which one wrong sentence in
+  six reaches by chance
+- "yes" by how far the image stands out for the question, "no" by the contrary
+- another short answer by how much better the question with it stands out than with the answers that other
+  rows gave to like questions
+- an answer of another form than most answers to like questions have ("Yes" to "How many dogs are there?") is
+  not borne out
+
+Short answers are weaker evidence: their standing is shifted and stretched, so that right ones are above 0
+as often as right sentences. A sentence that many rows say and that fits no image well ("Overall, the scene
+conveys joy.") does not count; a turn that says nothing else gets what chance gives. A row is worth its
+weakest turn. Rows in a language that the encoder turns out not to read are skipped, and a note says so.
+finegold's own.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+
+from finegold.arrays import Floats
+from finegold.encoders import Encoder
+from finegold.encoders.base import embed_texts
+from finegold.samples import Sample
+from finegold.samples.languages import language_of
+from finegold.scorers.base import NO_ANSWER, Batch, Context, Score, ScoreBatch, fold
+from finegold.scorers.image_text import EncoderScorer
+from finegold.scorers.references import References
+from finegold.scorers.registry import SCORERS
+from finegold.scorers.statements import MOST_ROWS, Forms, Statement, smallest_hashes
+from finegold.scorers.unreadable import JudgedRow, phrases, unread_languages
+
+BAR = 1.0
+"""Spreads that a sentence's image must stand out by."""
+SHORT_BAR, SHORT_SCALE = -0.25, 5 / 3
+"""The same of a short answer, and how many spreads of a sentence one of it counts for."""
+NOT_EXPECTED = -1.0
+"""Standing of an answer of another form than most answers to like questions have."""
+
+
+@SCORERS.register("evidence")
+@dataclass(frozen=True)
+class TurnEvidence(EncoderScorer):
+    """How far the weakest turn is borne out by the row's image, in spreads above the bar; 0 and less is not.
+
+    A sample with several images is compared by their mean; one without an image is skipped.
+    """
+
+    name = "evidence"
+    version = "1"
+    by_turn = True
+    label = "Evidence for the weakest turn"
+    value_unit = "spreads"
+
+    def prepare(self, context: Context) -> ScoreBatch:
+        """Learn what answers look like, which sentences say nothing and which languages are not read.
+
+        Raises:
+            ConfigError: If fewer than 8 rows have an image.
+        """
+        corpus = context.corpus
+        references = References.of(corpus, self.name)
+        encoder = context.encoder(self.encoder, self.dtype)
+        encoder.load()
+        sample = smallest_hashes(corpus.ids, MOST_ROWS)
+        forms = Forms.learn([corpus.pairs[row] for row in sample])
+        rows = [
+            JudgedRow(corpus.ids[row], image.astype(np.float64), forms.statements(corpus.pairs[row]))
+            for row in sample
+            if corpus.image_embeddings is not None
+            and np.isfinite(image := corpus.image_embeddings[row]).all()
+        ]
+
+        def embed(texts: Sequence[str]) -> Floats:
+            return embed_texts(encoder, texts).astype(np.float64)
+
+        empty = phrases(rows, references, embed)
+        unread = unread_languages(rows, references, embed)
+        for language, (count, mean) in unread.items():
+            context.notes.append(
+                f"The encoder does not read the language '{language}': of {count} rows in it, the images "
+                f"stand out for their texts by {mean:.2f} spreads, and chance gives 0. `{self.name}` skips "
+                "these rows; a multilingual encoder judges them."
+            )
+        del rows
+
+        def judge(sample: Sample, image: Floats, vectors: Mapping[str, Floats]) -> Score:
+            turns: dict[int, list[float]] = {}
+            empty_ones: Counter[int] = Counter()
+            for one in forms.statements(sample.pairs):
+                values = turns.setdefault(one.turn, [])
+                if one.form == "sentence" and one.text.lower() in empty:
+                    empty_ones[one.turn] += 1
+                    continue
+                texts = np.stack([vectors[text] for text in _texts(one, forms, encoder)])
+                values.append(_value(one, references.standing(texts, image, sample.id).tolist()))
+            scores = []
+            for turn in range(len(sample.pairs)):
+                if turn not in turns:
+                    scores.append(Score.skipped(NO_ANSWER))
+                    continue
+                remark = (
+                    f"{empty_ones[turn]} sentences that fit every image do not count"
+                    if empty_ones[turn]
+                    else None
+                )
+                scores.append(Score.ok(round(min(turns[turn], default=-BAR), 4), remark))
+            return fold(scores, "weakest")
+
+        def score_batch(batch: Batch) -> list[Score]:
+            images, against = self.images_of(batch)
+            for row, sample in enumerate(batch.samples):
+                if against[row] is None and (language := language_of(sample.answer)) in unread:
+                    against[row] = Score.skipped(
+                        f"the encoder does not read the language '{language}' of the row"
+                    )
+            texts = [
+                text
+                for sample, reason in zip(batch.samples, against, strict=True)
+                if reason is None
+                for one in forms.statements(sample.pairs)
+                for text in _texts(one, forms, encoder)
+            ]
+            vectors = dict(zip(texts, embed(texts), strict=True)) if texts else {}
+            return [
+                reason or judge(sample, image, vectors)
+                for sample, image, reason in zip(batch.samples, images, against, strict=True)
+            ]
+
+        return score_batch
+
+
+def _texts(statement: Statement, forms: Forms, encoder: Encoder) -> list[str]:
+    """The texts that a statement is judged by, its own first."""
+    if statement.form != "short":
+        return encoder.windows(statement.text)
+    return [f"{statement.question} {answer}" for answer in (statement.text, *forms.others(statement))]
+
+
+def _value(statement: Statement, standing: Sequence[float]) -> float:
+    """Value of a statement from the standing of its texts."""
+    if statement.form == "sentence":
+        return min(standing) - BAR
+    if not statement.expected:
+        short = NOT_EXPECTED
+    elif statement.form == "short":
+        short = standing[0] - (fmean(standing[1:]) if standing[1:] else BAR)
+    else:
+        short = min(standing) if statement.form == "yes" else -max(standing)
+    return (short - SHORT_BAR) * SHORT_SCALE

@@ -1,0 +1,75 @@
+"""The images that a text is compared with, to tell what stands out for one image from what fits all."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from finegold.arrays import Floats
+from finegold.errors import ConfigError
+from finegold.scorers.base import Corpus
+from finegold.scorers.statements import smallest_hashes
+
+REFERENCES = 512
+"""Number of reference images: those of the rows whose ids have the smallest hashes."""
+FEWEST = 8
+
+
+@dataclass(frozen=True)
+class References:
+    """Images of the dataset, the same ones for every row.
+
+    Attributes:
+        ids: Ids of their rows.
+        images: Unit embeddings, shape (r, d).
+    """
+
+    ids: tuple[str, ...]
+    images: Floats
+
+    @classmethod
+    def of(cls, corpus: Corpus, scorer: str) -> "References":
+        """Choose them.
+
+        Raises:
+            ConfigError: If the corpus has no embeddings, or fewer than 8 rows have an image.
+        """
+        if corpus.image_embeddings is None:
+            raise ConfigError(
+                f"the scorer '{scorer}' got a dataset without image embeddings: embed the images"
+            )
+        there = np.flatnonzero(np.isfinite(corpus.image_embeddings).all(axis=1))
+        if len(there) < FEWEST:
+            raise ConfigError(
+                f"the scorer '{scorer}' compares images with one another and {len(there)} rows have one: "
+                f"give it at least {FEWEST}, or use another preset"
+            )
+        ids = [corpus.ids[row] for row in there.tolist()]
+        chosen = smallest_hashes(ids, REFERENCES)
+        vectors = corpus.image_embeddings[there[chosen]].astype(np.float64)
+        return cls(tuple(ids[row] for row in chosen), unit(vectors))
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """Position of each row among them."""
+        return {key: at for at, key in enumerate(self.ids)}
+
+    def cosines(self, texts: Floats, sample_id: str | None = None) -> Floats:
+        """Cosines of texts, shape (t, d), with all of them but the row's own, shape (t, r)."""
+        cosines: Floats = unit(texts) @ self.images.T
+        at = self.place.get(sample_id) if sample_id is not None else None
+        return cosines if at is None else np.delete(cosines, at, axis=1)
+
+    def standing(self, texts: Floats, image: Floats, sample_id: str) -> Floats:
+        """How far the image, shape (d,), stands out for each text, in spreads, shape (t,): 0 is chance."""
+        cosines = self.cosines(texts, sample_id)
+        spread = np.maximum(cosines.std(axis=1), 1e-6)
+        own = unit(texts) @ unit(image[None])[0]
+        found: Floats = (own - cosines.mean(axis=1)) / spread
+        return found
+
+
+def unit(vectors: Floats) -> Floats:
+    """Rows scaled to length 1; a row of zeros stays."""
+    scaled: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return scaled

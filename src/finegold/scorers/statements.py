@@ -1,0 +1,158 @@
+"""What an answer states, turn by turn, in pieces that an image can bear out.
+
+A long answer states its sentences. A short one states nothing without its question: "yes" states what was
+asked, "no" its contrary, "red" that the answer to the question is red. Which answers are short ones is learnt
+from the dataset: questions that begin with the same two words are alike, and an answer of one to four words
+is short where most answers to like questions are.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import islice
+from typing import Literal, NamedTuple, TypeAlias
+
+from finegold.samples import Pair
+from finegold.samples.words import split_words, whole_sentences
+
+Form: TypeAlias = Literal["sentence", "yes", "no", "short"]
+
+MOST_ROWS = 20_000
+"""Rows that questions and sentences are learnt from, those of the smallest id hashes."""
+SHORT_WORDS, YES_NO_WORDS = 4, 3
+OTHERS = 8
+"""Other answers to like questions that a short answer is compared with: the most frequent ones."""
+LIKE = 5
+"""Answers to like questions from which on their form is known."""
+YES = re.compile(r"^\W*(yes|yeah|yep|true|sí|ja|oui|sì|sim|да|是的?|有|はい)(?!\w)", re.IGNORECASE)
+NO = re.compile(r"^\W*(no|nope|false|nein|non|não|nee|нет|不是|否|没有|いいえ)(?!\w)", re.IGNORECASE)
+
+
+class Statement(NamedTuple):
+    """One thing that an answer states.
+
+    Attributes:
+        turn: Number of the question and answer.
+        form: What it is.
+        text: The sentence; of `yes` and `no` what was asked; of `short` the answer.
+        question: First line of the question.
+        expected: Whether most answers to like questions have this form.
+    """
+
+    turn: int
+    form: Form
+    text: str
+    question: str
+    expected: bool = True
+
+
+@dataclass(frozen=True)
+class Forms:
+    """What answers to like questions look like.
+
+    Attributes:
+        answers: Number of answers by the beginning of the question.
+        shorts: Those among them of at most four words.
+        polar: Those among them that are yes or no.
+        given: Short answers that are neither, by the beginning of the question, with their counts.
+        all_given: The same over all questions.
+    """
+
+    answers: Mapping[str, int]
+    shorts: Mapping[str, int]
+    polar: Mapping[str, int]
+    given: Mapping[str, Counter[str]]
+    all_given: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def learn(cls, rows: Iterable[Sequence[Pair]]) -> "Forms":
+        """Count the answers of rows."""
+        answers: Counter[str] = Counter()
+        shorts: Counter[str] = Counter()
+        polar: Counter[str] = Counter()
+        given: dict[str, Counter[str]] = defaultdict(Counter)
+        every: Counter[str] = Counter()
+        for pairs in rows:
+            for question, answer in pairs:
+                key = _beginning(question)
+                answers[key] += 1
+                form = _form(answer)
+                if form == "sentence":
+                    continue
+                shorts[key] += 1
+                if form == "short":
+                    given[key][_plain(answer)] += 1
+                    every[_plain(answer)] += 1
+                else:
+                    polar[key] += 1
+        return cls(answers, shorts, polar, given, every)
+
+    def is_short(self, pair: Pair) -> bool:
+        """Whether the answer states nothing without its question."""
+        return self._form(pair) != "sentence"
+
+    def _form(self, pair: Pair) -> Form:
+        form, key = _form(pair.answer), _beginning(pair.question)
+        return (
+            "sentence" if form == "short" and 2 * self.shorts.get(key, 0) < self.answers.get(key, 0) else form
+        )
+
+    def statements(self, pairs: Sequence[Pair]) -> list[Statement]:
+        """All statements of a row, turn by turn."""
+        found: list[Statement] = []
+        for turn, (question, answer) in enumerate(pairs):
+            if not answer:
+                continue
+            form, key, asked = (
+                self._form(Pair(question, answer)),
+                _beginning(question),
+                question.split("\n", 1)[0],
+            )
+            answers, polar = self.answers.get(key, 0), self.polar.get(key, 0)
+            if form == "sentence":
+                found += [Statement(turn, form, piece, asked) for piece in whole_sentences(answer)]
+                continue
+            fits = 2 * polar >= answers if form in ("yes", "no") else 2 * polar <= answers
+            text = asked if form in ("yes", "no") else _plain(answer)
+            found.append(Statement(turn, form, text, asked, fits or answers < LIKE))
+        return found
+
+    def others(self, statement: Statement) -> list[str]:
+        """Answers that others gave to like questions, the most frequent first; to any if there are few."""
+        own = statement.text
+        for counts in (self.given.get(_beginning(statement.question), Counter()), self.all_given):
+            ranked = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+            found = list(islice((answer for answer, _ in ranked if answer != own), OTHERS))
+            if len(found) > 1:
+                return found
+        return []
+
+
+def smallest_hashes(ids: Sequence[str], number: int) -> list[int]:
+    """Positions of the ids with the smallest hashes: a sample that no order of the rows changes."""
+    return sorted(range(len(ids)), key=lambda row: sha256(ids[row].encode()).digest())[:number]
+
+
+def word_count(text: str) -> int:
+    """Number of words, without punctuation marks."""
+    return sum(word[0].isalnum() for word in split_words(text))
+
+
+def _form(answer: str) -> Form:
+    words = word_count(answer)
+    if words <= YES_NO_WORDS:
+        if YES.match(answer):
+            return "yes"
+        if NO.match(answer):
+            return "no"
+    return "short" if words <= SHORT_WORDS else "sentence"
+
+
+def _beginning(question: str) -> str:
+    return " ".join(split_words(question.split("\n", 1)[0])[:2])
+
+
+def _plain(answer: str) -> str:
+    return answer.strip().rstrip(".").lower()
