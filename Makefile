@@ -2,13 +2,15 @@
 # make test   ruff, mypy --strict and the tests
 # make docs   the site, into site/
 # make bench  speed and memory, beside a peer or a bound
+# make torture  half an hour of damage, kills and lies; fails on anything but zeros (MINUTES=25, ARGS=--short)
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # Installed first: a bare `torch` would bring the CUDA build on machines without a GPU.
 TORCH ?= torch==2.13.0
+MINUTES ?= 25
 
-.PHONY: demo test lint format docs bench clean
+.PHONY: demo test lint format docs bench torture clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +51,9 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/clip_throughput.py
 	$(BIN)/python benchmarks/clustering.py
 	$(BIN)/python benchmarks/pickers.py
+
+torture: $(VENV)/.dev
+	$(BIN)/python -m tests.torture --minutes $(MINUTES) $(ARGS)
 
 clean:
 	rm -rf site demo-data demo-out demo-out.run

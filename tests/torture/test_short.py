@@ -1,0 +1,22 @@
+"""The short form of `make torture`."""
+
+import pytest
+from tests.torture.campaign import CAMPAIGNS, run
+from tests.torture.table import Row, table
+
+pytest.importorskip("aiohttp")
+
+
+def test_nothing_is_lost_believed_paid_twice_or_unexpected() -> None:
+    rows = run(0, short=True)
+    assert len(rows) == len(CAMPAIGNS)
+    assert all(row.clean for row in rows), table(rows)
+
+
+def test_a_finding_is_shown_and_no_clean_row() -> None:
+    row = Row("kills", 3, lost=["pick: another out/selection.json"])
+    assert not row.clean
+    assert "| kills | 3 | 1 | 0 | 0 | 0 | 0 MB |" in table([row])
+    assert "kills: lost: pick: another out/selection.json" in table([row])
+    assert not Row("kills").clean, "a campaign that tried nothing"
+    assert not Row("kills", 1, peak_bytes=3 * 10**9).clean
