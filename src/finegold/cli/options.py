@@ -20,10 +20,17 @@ if TYPE_CHECKING:
     from finegold.workflow import Compute, DataSource, SelectionFiles, SelectionSettings
 
 Data = Annotated[
-    Path, typer.Argument(metavar="DATA", help="Dataset: a file, a folder or a pattern of shards.")
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="Dataset: a file, a folder, a pattern of shards, a hub id OWNER/NAME, or an address such as s3://.",
+    ),
 ]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
-Images = Annotated[Path | None, typer.Option(help="Folder of the images; image paths may not leave it.")]
+Images = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", help="Folder of the images, or its address; image paths may not leave it."),
+]
 Format = Annotated[str | None, typer.Option(help="Format, such as `llava`. [default: found by the content]")]
 AllowLinks = Annotated[
     Path | None,
@@ -33,6 +40,10 @@ AllowLinks = Annotated[
 ]
 AllowUrls = Annotated[
     bool, typer.Option("--allow-urls", help="Fetch images that are URLs; public addresses only.")
+]
+Split = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Split or configuration to read, or CONFIGURATION/SPLIT."),
 ]
 Ids = Annotated[
     Literal["record", "row"], typer.Option(help="`record`: the ids of the records; `row`: the row numbers.")
@@ -145,8 +156,16 @@ class DatasetOptions:
         typer.Option(help="TOML file of rules on kinds of instruction, which come before finegold's own."),
     ] = None
     allow_links: AllowLinks = None
+    split: Split = None
+    download_limit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Most that is downloaded of remote data, and again of its images. [default: 50GB]",
+        ),
+    ] = None
 
-    def source(self, data: Path) -> "DataSource":
+    def source(self, data: str | Path) -> "DataSource":
         """The dataset of a path."""
         from finegold.workflow import DataSource
 

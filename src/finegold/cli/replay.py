@@ -22,6 +22,7 @@ def replay(
     format: options.Format = None,
     allow_urls: options.AllowUrls = False,
     allow_links: options.AllowLinks = None,
+    split: options.Split = None,
     link: options.Link = False,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Number of threads that read images. [default: all cores]")
@@ -46,6 +47,7 @@ def replay(
         manifest.dataset.ids,
         allow_urls,
         allow_links=allow_links,
+        split=split,
     )
     result = replay_rows(selection, source, out, link=link, workers=workers)
     if result.differences:

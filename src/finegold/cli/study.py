@@ -113,7 +113,7 @@ def study(
         _show(run_study(wanted, out, workers=workers, device=device), out / wanted.name)
 
 
-def _text(path: Path | None) -> str | None:
+def _text(path: str | Path | None) -> str | None:
     return None if path is None else str(path)
 
 

@@ -55,6 +55,7 @@ class DataFiles:
         allow_links: A folder outside of the dataset into which its links may lead.
         source_field: Field of the records that names a row's source; None for the image's folder.
         kinds: File of rules on kinds of instruction that come before finegold's own; None for those alone.
+        title: Name of data that was fetched; empty for the name of `path`.
     """
 
     path: Path
@@ -66,6 +67,7 @@ class DataFiles:
     source_field: str | None = None
     kinds: Path | None = None
     allow_links: Path | None = None
+    title: str = ""
     _read: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -181,7 +183,7 @@ class Dataset(ABC):
     @property
     def name(self) -> str:
         """The name of the file or folder, without the ending of a file."""
-        return self.path.name if self.path.is_dir() else self.path.stem
+        return (self.source.title or self.path.name) if self.path.is_dir() else self.path.stem
 
     def find_source(self, record: Any, images: Sequence[str]) -> str:
         """The source of a record with these image names: see `sources.find_source`."""

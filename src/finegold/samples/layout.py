@@ -36,19 +36,36 @@ _DEPTH = 3
 _SHOWN = 6
 
 
-def find_files(path: Path, formats: Sequence[type["Dataset"]], allow_links: Path | None = None) -> list[Path]:
+def find_files(
+    path: Path,
+    formats: Sequence[type["Dataset"]],
+    allow_links: Path | None = None,
+    split: str | None = None,
+) -> list[Path]:
     """The data files that `path` means, in reading order, or the one folder that a format finds a dataset in.
+
+    Args:
+        path: A file, a folder or a pattern.
+        formats: The formats that it may have.
+        allow_links: A folder outside into which links may lead.
+        split: The split, the configuration, or `CONFIGURATION/SPLIT` to read; None if there is only one.
 
     Raises:
         DataError: If there is none, there is more than one dataset or split, or a file is a link out of its
             folder.
     """
     if path.is_dir():
+        if split is not None and (path / "dataset_dict.json").is_file():
+            if split not in (names := sorted(child.name for child in path.iterdir() if child.is_dir())):
+                raise _no_split(path, split, names)
+            path, split = path / split, None
         for one in formats:
             if found := one.find(path):
                 return found
         groups = _folder_groups(path, formats)
     elif path.exists():
+        if split is not None:
+            raise DataError(f"{path} is one file, so there is no split '{split}' in it: omit --split")
         return [path]
     elif glob.has_magic(str(path)):
         names = glob.glob(str(path), recursive=True)  # noqa: PTH207 - the pattern may be absolute
@@ -61,13 +78,15 @@ def find_files(path: Path, formats: Sequence[type["Dataset"]], allow_links: Path
             f"{path} holds no dataset, expected a file that ends in one of {suffixes}, or a saved Hugging "
             "Face dataset: name the file or folder that holds it"
         )
+    if split is not None:
+        groups = _of_split(path, groups, split)
     if len(groups) > 1:
         everything = [file for files in groups.values() for file in files]
         ways = sorted(_way(files, everything) for files in groups.values())
         more = f" and {len(ways) - _SHOWN} more" if len(ways) > _SHOWN else ""
         raise DataError(
-            f"{path} holds several splits or configurations ({', '.join(groups)}), expected one: name one of "
-            f"{', '.join(ways[:_SHOWN])}{more}"
+            f"{path} holds several splits or configurations ({', '.join(groups)}), expected one: choose it "
+            f"with --split, or name one of {', '.join(ways[:_SHOWN])}{more}"
         )
     (files,) = groups.values()
     for file in files:
@@ -80,6 +99,24 @@ def find_files(path: Path, formats: Sequence[type["Dataset"]], allow_links: Path
             f"{path} holds {len(files)} data files ({', '.join(names)}), expected one dataset: name the file"
         )
     return files
+
+
+def _of_split(path: Path, groups: dict[str, list[Path]], split: str) -> dict[str, list[Path]]:
+    """The groups of a split: the one of that name, else those whose configuration or split has it."""
+    if split in groups:
+        return {split: groups[split]}
+    parts = {name: [one for one in (name, *name.rpartition("/")[::2]) if one] for name in groups}
+    found = {name: groups[name] for name in groups if split in parts[name]}
+    if not found:
+        raise _no_split(path, split, list(groups))
+    return found
+
+
+def _no_split(path: Path, split: str, names: Sequence[str]) -> DataError:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return DataError(
+        f"{path} has no split or configuration '{split}', expected one of {', '.join(names[:_SHOWN])}{more}"
+    )
 
 
 def _folder_groups(folder: Path, formats: Sequence[type["Dataset"]]) -> dict[str, list[Path]]:

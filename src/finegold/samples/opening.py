@@ -10,10 +10,13 @@ from typing import Any
 
 from finegold.errors import ConfigError, DataError
 from finegold.run import cache_folder
+from finegold.samples.addresses import RemoteAddress, read_address
 from finegold.samples.dataset import FORMATS, DataFiles, Dataset, Ids
 from finegold.samples.kinds import kind_rules
 from finegold.samples.layout import find_files
 from finegold.samples.memory import is_path, store_rows
+from finegold.samples.remote import FetchedData, download_bytes, fetch_data, image_address
+from finegold.samples.remote_images import remote_images
 from finegold.samples.roots import ImageRoot
 
 _ELSEWHERE = {
@@ -39,15 +42,21 @@ def open_dataset(
     allow_links: str | Path | None = None,
     source_field: str | None = None,
     kinds: str | Path | None = None,
+    split: str | None = None,
+    revision: str | None = None,
+    download_limit: str | None = None,
 ) -> Dataset:
     """Open a dataset without loading it.
 
     Args:
-        data: A file, a folder, or a glob pattern of Parquet, JSONL or tar files; or rows in memory: a
+        data: A file, a folder, or a glob pattern of Parquet, JSONL or tar files; a hub id `OWNER/NAME`,
+            `hf://datasets/OWNER/NAME[@REVISION][/PATH]`, or an address such as `s3://`, `gs://` or
+            `https://`, whose files are downloaded into the user's cache folder; or rows in memory: a
             `datasets.Dataset`, a pandas or polars frame, an Arrow table, an iterable of dicts. Rows are kept
             in the user's cache folder, and their image paths are relative to the working folder.
         images: Folder that image paths are relative to and may not leave. Default: the folder `images` or
-            `image` beside the data in which the first records' images are, else the data's own folder.
+            `image` beside the data in which the first records' images are, else the data's own folder. Of
+            a remote folder the images that records name are downloaded.
         format: One of `FORMATS`; None to find out.
         instruction: The user's turn of rows that have none; None for MiniGPT-4's
             `Describe this image in detail.`
@@ -58,6 +67,9 @@ def open_dataset(
         source_field: Field of the records that names a row's source, such as `meta.dataset`; None for the
             first folder of the image's path, or the name of the data.
         kinds: TOML file of rules on kinds of instruction that come before finegold's own.
+        split: The split or configuration to read, or `CONFIGURATION/SPLIT`, where there are several.
+        revision: The revision that remote data must have: a commit, or what an earlier opening found.
+        download_limit: Most that is downloaded of the data, and again of the images, such as `20GB`.
 
     Raises:
         ConfigError: If `format` or `ids` is unknown, or `kinds` is no file of rules.
@@ -69,14 +81,23 @@ def open_dataset(
         raise ConfigError(f"ids are taken from '{ids}', expected 'record' or 'row'")
     if not is_path(data):
         data, images = store_rows(data, cache_folder() / "rows"), images or Path.cwd()
-    path = Path(data)
     links = None if allow_links is None else Path(allow_links)
-    root = None if images is None else ImageRoot.at(Path(images), allow_urls=allow_urls, allow_links=links)
     formats = FORMATS.usable(format)
-    files = find_files(path, list(formats.values()), links)
+    limit, address = download_bytes(download_limit), read_address(data)
+    title, fetched = "", None
+    if address is None:
+        path = Path(str(data).removeprefix("file://"))
+        files = find_files(path, list(formats.values()), links, split)
+    else:
+        fetched = _fetch(address, format, split, revision, limit)
+        path, files, title = fetched.path, fetched.files, fetched.title
+    elsewhere = image_address(images)
+    root = None
+    if images is not None and elsewhere is None:
+        root = ImageRoot.at(Path(images), allow_urls=allow_urls, allow_links=links)
     own = None if kinds is None else Path(kinds)
     kind_rules(own)  # a fault in the rules is found at once
-    source = DataFiles(path, files, format, instruction, ids, allow_urls, source_field, own, links)
+    source = DataFiles(path, files, format, instruction, ids, allow_urls, source_field, own, links, title)
     fits = {name: one.fit(source) for name, one in formats.items()}
     surest = max(fits, key=fits.__getitem__)
     if fits[surest] < 1:
@@ -86,7 +107,37 @@ def open_dataset(
             f"{source.files[0].name} is {formats[surest].content}, expected the format '{format}': omit "
             "--format"
         )
-    return formats[format or surest](source, root)
+    opened = formats[format or surest]
+    if elsewhere is not None or (fetched is not None and root is None):
+        root = remote_images(
+            opened(source, ImageRoot(None)), elsewhere, fetched, limit, allow_urls=allow_urls
+        )
+    return opened(source, root)
+
+
+def found_revision(
+    address: RemoteAddress, format: str | None, split: str | None, download_limit: str | None
+) -> tuple[str, str]:
+    """The pinned address of remote data and its revision; its files are downloaded.
+
+    Raises:
+        DataError: If it cannot be reached, or holds no dataset.
+    """
+    fetched = _fetch(address, format, split, None, download_bytes(download_limit))
+    return fetched.address, fetched.revision
+
+
+def _fetch(
+    address: RemoteAddress, format: str | None, split: str | None, revision: str | None, limit: int
+) -> FetchedData:
+    formats = list(FORMATS.usable(format).values())
+    return fetch_data(
+        address,
+        lambda outline: find_files(outline, formats, None, split),
+        split=split,
+        revision=revision,
+        limit=limit,
+    )
 
 
 def _refuse_other_files(source: DataFiles, text: bool) -> None:

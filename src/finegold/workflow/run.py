@@ -35,7 +35,7 @@ from finegold.workflow.quality import given_quality
 from finegold.workflow.rows import Rows, is_brought, read_rows
 from finegold.workflow.selection import Selection, build_manifest, read_selection
 from finegold.workflow.settings import SelectionSettings
-from finegold.workflow.source import DataSource
+from finegold.workflow.source import DataSource, remote_run
 from finegold.workflow.spaces import embed_rows
 from finegold.workflow.tables import UNLISTED, Making, SelectionTables, TableFinder, find_encoder
 
@@ -372,7 +372,7 @@ def pick(
         encoder: Image-text model, as `load_encoder` takes it; None for the one that the run folder has, or
             CLIP ViT-L/14.
         run: Run folder, which makes the next pick fast. If not given, `<out>.run`; without `out`,
-            `<data>.run`, or for rows in memory a folder in the user's cache.
+            `<data>.run`, or for rows in memory and remote data a folder in the user's cache.
         compute: Device, batch size and workers.
         strict: Stop at the first bad row instead of excluding and counting it.
         link: Hard-link image files instead of copying them.
@@ -388,7 +388,7 @@ def pick(
     kept = None if run is None else Path(run) / ROWS
     source = data if isinstance(data, DataSource) else DataSource.of(data, images, rows=kept)
     if run is None:
-        run = f"{source.path}.run"
+        run = f"{source.local}.run" if source.local else remote_run(source)
     opened = Run.open(run, source, encoder=encoder, compute=compute, strict=strict)
     if target is None:
         return opened.pick(asked)

@@ -225,7 +225,7 @@ def build_manifest(
             fingerprint=rows.fingerprint,
             sequence=rows.sequence,
             format=rows.dataset.format,
-            name=rows.dataset.path.name,
+            name=rows.dataset.source.title or rows.dataset.path.name,
             instruction=rows.dataset.source.instruction,
             ids=rows.dataset.source.ids,
         ),

@@ -1,14 +1,17 @@
 """Where the rows come from."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from finegold.errors import ConfigError
-from finegold.run import cache_folder
+from finegold.run import cache_folder, fingerprint, slug
 from finegold.samples import Dataset, open_dataset
+from finegold.samples.addresses import read_address
 from finegold.samples.dataset import Ids
 from finegold.samples.memory import is_path, store_rows
+from finegold.samples.opening import found_revision
+from finegold.samples.remote import image_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,9 @@ class DataSource:
     source_field: str | None = None
     kinds: str | None = None
     allow_links: str | None = None
+    split: str | None = None
+    revision: str | None = None
+    download_limit: str | None = None
 
     @classmethod
     def of(
@@ -37,10 +43,14 @@ class DataSource:
         source_field: str | None = None,
         kinds: str | Path | None = None,
         allow_links: str | Path | None = None,
+        split: str | None = None,
+        download_limit: str | None = None,
         *,
         rows: Path | None = None,
     ) -> "DataSource":
         """A source with absolute paths, so that a run folder can be used from anywhere.
+
+        Remote data is looked up, and its revision is part of the source.
 
         Args:
             data: Path, or rows in memory, as `open_dataset` takes them.
@@ -52,19 +62,21 @@ class DataSource:
             source_field: Field of the records that names their source.
             kinds: TOML file of rules for the kinds.
             allow_links: Folder outside of the dataset into which its links may lead.
+            split: The split or configuration, where there are several.
+            download_limit: Most that is downloaded of remote data, such as `20GB`.
             rows: Folder where rows in memory are kept; the user's cache folder if None.
         """
         if ids not in ("record", "row"):
             raise ConfigError(f"ids come from 'record' or 'row', not from '{ids}'")
         if not is_path(data):
             data, images = store_rows(data, rows or cache_folder() / "rows"), images or Path.cwd()
-        images = None if images is None else str(Path(images).absolute())
         kept: Ids = "row" if ids == "row" else "record"
         rules = None if kinds is None else str(Path(kinds).absolute())
         links = None if allow_links is None else str(Path(allow_links).absolute())
-        return cls(
-            str(Path(data).absolute()),
-            images,
+        address = read_address(data)
+        found = cls(
+            str(Path(data).absolute()) if address is None else str(data),
+            None if images is None else _absolute(images),
             format,
             instruction,
             kept,
@@ -72,14 +84,35 @@ class DataSource:
             source_field,
             rules,
             links,
+            split,
+            download_limit=download_limit,
         )
+        if address is None:
+            return found
+        path, revision = found_revision(address, format, split, download_limit)
+        return replace(found, path=path, revision=revision)
 
     def to_json(self) -> dict[str, Any]:
         """What `run/manifest.json` holds under `data`; what older finegolds did not know is there if set."""
-        newer = ("source_field", "kinds", "allow_links")
+        newer = ("source_field", "kinds", "allow_links", "split", "revision", "download_limit")
         return {key: value for key, value in asdict(self).items() if key not in newer or value is not None}
 
     def open(self) -> Dataset:
         """Open the dataset; raises DataError if there is none that can be understood."""
         options = asdict(self)
         return open_dataset(options.pop("path"), **options)
+
+    @property
+    def local(self) -> Path | None:
+        """The path of data on this machine; None of remote data."""
+        return None if read_address(self.path) else Path(self.path)
+
+
+def _absolute(images: str | Path) -> str:
+    return str(images) if image_address(images) else str(Path(images).absolute())
+
+
+def remote_run(source: DataSource) -> Path:
+    """The run folder of remote data, if the user names none."""
+    name = slug(source.path.rpartition("/")[2])
+    return cache_folder() / "runs" / f"{name}-{fingerprint(source.to_json())}.run"

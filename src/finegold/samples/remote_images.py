@@ -1,0 +1,82 @@
+"""The images that the records of a dataset name, fetched from a remote folder: those alone."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+from finegold.samples.addresses import RemoteAddress, read_address
+from finegold.samples.dataset import Dataset
+from finegold.samples.exclusions import RowError
+from finegold.samples.remote import FetchedData, fetch_images
+from finegold.samples.roots import ImageRoot
+
+_FIRST = 16
+
+
+def remote_images(
+    dataset: Dataset,
+    images: RemoteAddress | None,
+    fetched: FetchedData | None,
+    limit: int,
+    *,
+    allow_urls: bool = False,
+) -> ImageRoot | None:
+    """Download the images of a dataset, and say where they are.
+
+    Args:
+        dataset: The dataset, its images not located yet.
+        images: The remote folder that the user named; None for the folders of the dataset's own address.
+        fetched: The dataset as it was fetched; None if it lies on this machine.
+        limit: Most bytes that the images may have.
+        allow_urls: Whether images may be fetched from addresses in the records.
+
+    Returns:
+        The folder; None to look for it in the dataset's own folder.
+
+    Raises:
+        DataError: If the remote folder cannot be reached, or the images are larger than the limit.
+    """
+    if images is not None:
+        return ImageRoot.at(fetch_images(images, _names(dataset), limit), allow_urls=allow_urls)
+    assert fetched is not None
+    address = read_address(fetched.address)
+    first = list(dict.fromkeys(islice(_names(dataset), _FIRST)))
+    if address is None or not first or fetched.path.is_file():
+        return None
+    place = fetched.files[0] if fetched.files[0].is_dir() else fetched.files[0].parent
+    inner = PurePosixPath(place.relative_to(fetched.path).as_posix())
+    bases = [
+        str(base / name) for base in dict.fromkeys((inner, PurePosixPath())) for name in _folders(dataset)
+    ]
+    best, most = "", 0
+    for base in dict.fromkeys(bases):
+        names = [_join(base, name) for name in first]
+        fetch_images(address, names, limit, fetched=fetched.path)
+        held = sum((fetched.path / name).is_file() for name in names)
+        best, most = (base, held) if held > most else (best, most)
+    if not most:
+        return None
+    fetch_images(address, (_join(best, name) for name in _names(dataset)), limit, fetched=fetched.path)
+    return ImageRoot.at(fetched.path / best, allow_urls=allow_urls)
+
+
+def _folders(dataset: Dataset) -> tuple[str, ...]:
+    return (*dataset.image_folders, "")
+
+
+def _join(base: str, name: str) -> str:
+    return name if base in ("", ".") else f"{base}/{name}"
+
+
+def _names(dataset: Dataset) -> Iterator[str]:
+    """The names of images that are no address and no bytes, of every record that can be read."""
+    for _, record in dataset.records():
+        if isinstance(record, RowError):
+            continue
+        try:
+            found = dataset.parse(record).images
+        except (RowError, RecursionError):
+            continue
+        for image in found:
+            if image.data is None and "://" not in image.name and not Path(image.name).is_absolute():
+                yield image.name.removeprefix("./")

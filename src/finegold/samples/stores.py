@@ -1,0 +1,367 @@
+"""Read files of a remote store through fsspec: list them, and download them into finegold's cache folder.
+
+A file is kept under the hash of its address and of the version that the store tells (ETag, blob id, time of
+change), so that a changed file is another file. A download that broke off goes on where it stopped.
+"""
+
+import hashlib
+import importlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finegold.errors import DataError, FinegoldError, MissingExtraError
+from finegold.extras import hub_answers, require
+from finegold.run import cache_folder, folder_lock, progress
+from finegold.samples.addresses import RemoteAddress, is_safe_name
+
+_CHUNK = 8 << 20
+_THREADS = 8
+_PACKAGES = {
+    "s3": "s3fs",
+    "s3a": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "az": "adlfs",
+    "abfs": "adlfs",
+    "abfss": "adlfs",
+    "sftp": "paramiko",
+    "ssh": "paramiko",
+    "oci": "ocifs",
+}
+_VERSIONS = (
+    *("ETag", "etag", "blob_id", "md5Hash", "generation", "Content-MD5"),
+    *("LastModified", "Last-Modified", "last_modified", "updated", "mtime", "created"),
+)
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file of a store.
+
+    Attributes:
+        name: Its name relative to the address, with slashes.
+        path: Its path as the store's file system takes it.
+        size: Bytes; None if the store does not tell.
+        version: What changes when its content changes; empty if the store does not tell.
+        sha256: Hash of its content, if the store tells one.
+    """
+
+    name: str
+    path: str
+    size: int | None
+    version: str
+    sha256: str = ""
+
+
+def remote_cache() -> Path:
+    """The folder in finegold's cache folder that holds whatever was downloaded."""
+    return cache_folder() / "remote"
+
+
+class RemoteStore:
+    """One address, opened; for the hub at one commit.
+
+    Attributes:
+        address: What the user named.
+        revision: The commit of the hub; empty elsewhere.
+        url: The address at that commit.
+    """
+
+    def __init__(self, address: RemoteAddress) -> None:
+        """Open an address.
+
+        Raises:
+            MissingExtraError: If the package of the protocol is not installed.
+            DataError: If there is no network, no such repository or no access.
+        """
+        self.address = address
+        self.revision, self.url = "", address.url
+        why = f"the address '{address.url}'"
+        fsspec = require("fsspec", extra="remote", why=why)
+        if address.repository:
+            require("huggingface_hub", extra="remote", why=why)
+            with explained(address):
+                self.revision = _commit(address)
+            self.url = address.at(self.revision)
+        options = {"endpoint": _endpoint()} if address.repository else {}
+        try:
+            self._system, self._root = fsspec.core.url_to_fs(self.url, **options)
+        except (ImportError, ValueError) as error:
+            raise _no_protocol(address, error) from None
+        except Exception as error:
+            raise sentence(address, error) from None
+
+    def files(self) -> list[RemoteFile]:
+        """The files at the address: itself, what matches it, or all below it.
+
+        Raises:
+            DataError: If there is nothing, or it cannot be read.
+        """
+        with explained(self.address):
+            if self.address.scheme in ("http", "https") and not self._root.endswith("/"):
+                return [self._file(self.address.title, self._system.info(self._root), self._root)]
+            if not self.address.repository and any(mark in self._root for mark in "*["):
+                found = self._system.glob(self._root, detail=True)
+                base = self._root[: min(self._root.find(mark) for mark in "*[" if mark in self._root)]
+                base = base.rpartition("/")[0]
+            elif self.address.path != "" or not self.address.repository:
+                info = self._system.info(self._root)
+                if info["type"] != "directory" and not self._root.endswith("/"):
+                    return [self._file(self.address.title, info, self._root)]
+                base, found = self._root, self._system.find(self._root, detail=True)
+            else:
+                base, found = self._root, self._system.find(self._root, detail=True)
+        base = base.rstrip("/") + "/"
+        inside = {name: info for name, info in found.items() if name.startswith(base)}
+        files = [
+            self._file(name.removeprefix(base), info, name)
+            for name, info in sorted(inside.items())
+            if info.get("type") != "directory" and is_safe_name(name.removeprefix(base))
+        ]
+        if not files:
+            raise DataError(f"there are no files at '{self.address.url}', expected a dataset")
+        return files
+
+    def find(self, names: list[str]) -> Iterator[RemoteFile | None]:
+        """The file of each name below the address; None where there is none."""
+        with ThreadPoolExecutor(_THREADS) as pool:
+            yield from pool.map(self._find, names)
+
+    def _find(self, name: str) -> RemoteFile | None:
+        path = f"{self._root.rstrip('/')}/{name}"
+        try:
+            with explained(self.address):
+                info = self._system.info(path)
+        except MissingRemoteError:
+            return None
+        return None if info.get("type") == "directory" else self._file(name, info, path)
+
+    def _file(self, name: str, info: dict[str, Any], path: str) -> RemoteFile:
+        version = next((str(info[key]) for key in _VERSIONS if info.get(key)), "")
+        lfs = info.get("lfs") or {}
+        sha256 = lfs.get("sha256", "") if isinstance(lfs, dict) else getattr(lfs, "sha256", "")
+        size = info.get("size")
+        return RemoteFile(name, path, None if size is None else int(size), version, sha256 or "")
+
+    def kept(self, file: RemoteFile) -> Path:
+        """Where a file of this version lies once it is downloaded."""
+        # The hub's versions are hashes of the content, whatever the commit.
+        place = self.address.repository or file.path
+        key = f"{place}\n{file.version}\n{file.size}"
+        digest = file.sha256 or hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+        return remote_cache() / "files" / digest[:2] / digest
+
+    def download(self, files: list[RemoteFile], folder: Path) -> None:
+        """Put files into a folder under their names; what is in the cache is not downloaded again.
+
+        Raises:
+            DataError: If a file cannot be read to its end, or is not what the store announced.
+        """
+        lock = remote_cache() / "locks" / hashlib.sha256(self.address.url.encode()).hexdigest()[:16]
+        with folder_lock(lock, "wait for it to end", wait=True):
+            self._download_missing([file for file in files if not self._is_kept(file)])
+            for file in files:
+                _place(self.kept(file), folder / file.name)
+
+    def _download_missing(self, missing: list[RemoteFile]) -> None:
+        total = sum(file.size or 0 for file in missing)
+        if missing:
+            label = f"Downloading {megabytes(total)}"
+            with progress(label, max(total, 1), "bytes") as advance, ThreadPoolExecutor(_THREADS) as pool:
+                jobs = [pool.submit(self._download, file, advance) for file in missing]
+                try:
+                    for job in jobs:
+                        job.result()
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
+
+    def _is_kept(self, file: RemoteFile) -> bool:
+        kept = self.kept(file)
+        # A store that tells no version may have changed the file.
+        return bool(file.version) and kept.is_file() and file.size in (None, kept.stat().st_size)
+
+    def _download(self, file: RemoteFile, advance: Callable[[int], None]) -> None:
+        target = self.kept(file)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(target.name + ".part")
+        with explained(self.address, file.name):
+            done = part.stat().st_size if part.is_file() and file.version else 0
+            if file.size is None or done > file.size:
+                done = 0
+            with part.open("r+b" if done else "wb") as output:
+                output.seek(done)
+                advance(done)
+                for chunk in self._chunks(file, done, output):
+                    output.write(chunk)
+                    advance(len(chunk))
+                output.truncate()
+                output.flush()
+                os.fsync(output.fileno())
+            _check_content(file, part, self.address)
+            part.replace(target)
+
+    def _chunks(self, file: RemoteFile, done: int, output: Any) -> Iterator[bytes]:
+        if file.size is not None:
+            try:
+                with self._system.open(file.path, "rb", block_size=_CHUNK, cache_type="none") as opened:
+                    if done and opened.seekable():
+                        opened.seek(done)
+                    elif done:
+                        output.seek(0)
+                    while chunk := opened.read(min(_CHUNK, max(file.size - output.tell(), 1))):
+                        yield chunk
+                        if output.tell() >= file.size:
+                            break
+                return
+            except ValueError as error:
+                if "range" not in str(error):
+                    raise
+        output.seek(0)
+        with self._system.open(file.path, "rb", block_size=0) as opened:
+            while chunk := opened.read(_CHUNK):
+                yield chunk
+
+
+def _check_content(file: RemoteFile, part: Path, address: RemoteAddress) -> None:
+    size = part.stat().st_size
+    if file.size is not None and size != file.size:
+        if size > file.size:
+            part.unlink()
+        raise DataError(
+            f"the download of '{file.name}' from '{address.url}' ended after {size:,} of {file.size:,} "
+            "bytes: run the command again to go on"
+        )
+    if file.sha256:
+        with part.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        if digest != file.sha256:
+            part.unlink()
+            raise DataError(
+                f"'{file.name}' from '{address.url}' has other bytes than the hub announces: run the command "
+                "again to download it anew"
+            )
+
+
+def _place(kept: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists() and target.samefile(kept):
+        return
+    temporary = target.with_name(f".{target.name[:200]}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(kept, temporary)
+    except OSError:
+        shutil.copyfile(kept, temporary)
+    temporary.replace(target)
+
+
+class MissingRemoteError(DataError):
+    """There is nothing at an address."""
+
+
+def megabytes(size: int) -> str:
+    """A size as a person reads it."""
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
+
+
+@contextmanager
+def explained(address: RemoteAddress, name: str = "") -> Iterator[None]:
+    """In the block, what a store or its library raises becomes one sentence."""
+    try:
+        yield
+    except FinegoldError:
+        raise
+    except Exception as error:
+        raise sentence(address, error, name) from None
+
+
+def sentence(address: RemoteAddress, error: Exception, name: str = "") -> FinegoldError:
+    """What went wrong with a store, in the words of finegold."""
+    what = f"'{name}' of '{address.url}'" if name else f"'{address.url}'"
+    status = _status(error)
+    kind = type(error).__name__
+    if isinstance(error, ImportError):
+        return _no_protocol(address, error)
+    if kind == "RevisionNotFoundError":
+        return MissingRemoteError(
+            f"the hub's dataset '{address.repository}' has no revision '{address.revision}', expected a "
+            "branch, a tag or a commit"
+        )
+    if kind in ("GatedRepoError", "DisabledRepoError"):
+        return DataError(
+            f"the hub refuses access to the dataset '{address.repository}': accept its terms on its page and "
+            "log in with `hf auth login`, or set HF_TOKEN"
+        )
+    if kind == "RepositoryNotFoundError" or (address.repository and status == 401):
+        return MissingRemoteError(
+            f"the hub has no dataset '{address.repository}' that you may read: check the name; for a private "
+            "one log in with `hf auth login`, or set HF_TOKEN"
+        )
+    if status in (401, 403) or isinstance(error, PermissionError) or "Credentials" in kind:
+        return DataError(
+            f"access to {what} was refused: check your credentials for {address.scheme}:// and your rights"
+        )
+    cause = error.__cause__
+    if isinstance(error, FileNotFoundError) and status is None and isinstance(cause, OSError):
+        # fsspec calls a server that does not answer a missing file.
+        error, kind = cause, type(cause).__name__
+    if (
+        (isinstance(error, FileNotFoundError) and status in (None, 404))
+        or status in (404, 410)
+        or kind == "EntryNotFoundError"
+    ):
+        return MissingRemoteError(f"there is nothing at {what}: check the address")
+    if status is not None:
+        return DataError(f"the server of {what} answered with status {status}: try again later")
+    reason = " ".join(str(error).split())[:200] or kind
+    return DataError(
+        f"{what} cannot be read ({reason}): check the address and the network, then run the command again; a "
+        "download goes on where it stopped"
+    )
+
+
+def _status(error: BaseException | None) -> int | None:
+    while error is not None:
+        for one in (error, getattr(error, "response", None)):
+            for key in ("status", "status_code"):
+                if isinstance(found := getattr(one, key, None), int):
+                    return found
+        error = error.__cause__
+    return None
+
+
+def _no_protocol(address: RemoteAddress, error: Exception) -> FinegoldError:
+    package = _PACKAGES.get(address.scheme) or ("aiohttp" if address.scheme in ("http", "https") else None)
+    if package is not None:
+        return MissingExtraError(
+            f"{address.scheme}:// needs the package '{package}', which is not installed: "
+            f"pip install 'finegold[remote]' {package}"
+        )
+    if "not known" in str(error):
+        return DataError(
+            f"'{address.url}' has the unknown protocol '{address.scheme}', expected one of fsspec such as "
+            "hf, s3, gs or https"
+        )
+    return DataError(f"'{address.url}' cannot be opened ({' '.join(str(error).split())[:200]})")
+
+
+def _endpoint() -> str:
+    return os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+
+
+def _commit(address: RemoteAddress) -> str:
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE") or not hub_answers():
+        raise DataError(
+            f"the hub at {_endpoint()} does not answer, so the dataset '{address.repository}' cannot be "
+            "looked up: check the network, or give the path of a copy on this machine"
+        )
+    hub = importlib.import_module("huggingface_hub")
+    api = hub.HfApi(endpoint=_endpoint())
+    return str(api.dataset_info(address.repository, revision=address.revision or None).sha)

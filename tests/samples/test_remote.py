@@ -1,0 +1,292 @@
+"""Data from elsewhere: a hub and plain addresses on loopback."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.samples.conftest import picture
+from tests.samples.remote_server import COMMIT, RemoteServer, serving
+
+import finegold
+from finegold import extras
+from finegold.errors import ConfigError, DataError, MissingExtraError
+from finegold.run import cache_folder
+from finegold.samples.addresses import is_safe_name, read_address
+from finegold.samples.opening import open_dataset
+from finegold.samples.remote import download_bytes
+from finegold.workflow import DataSource
+
+
+def rows(count: int, start: int = 0) -> bytes:
+    return json.dumps(
+        [
+            {
+                "id": f"r{number}",
+                "image": f"{number}.jpg",
+                "conversations": [
+                    {"from": "human", "value": "<image>\nWhat is it?"},
+                    {"from": "gpt", "value": f"It is thing number {number}."},
+                ],
+            }
+            for number in range(start, start + count)
+        ]
+    ).encode()
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RemoteServer]:
+    monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path / "cache"))
+    extras.hub_answers.cache_clear()
+    photos = {f"images/{number}.jpg": picture(number) for number in range(6)}
+    one = RemoteServer({"lab/pictures": {"README.md": b"# Pictures", "data.json": rows(4), **photos}})
+    with serving(one):
+        monkeypatch.setenv("HF_ENDPOINT", one.url)
+        yield one
+    extras.hub_answers.cache_clear()
+
+
+def usable(data: finegold.Dataset) -> int:
+    return finegold.inspect(data).usable
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "lab/pictures",
+        "lab/pictures@main",
+        f"lab/pictures@{COMMIT}",
+        "hf://datasets/lab/pictures",
+        f"hf://datasets/lab/pictures@{COMMIT}",
+    ],
+)
+def test_a_dataset_of_the_hub_opens_with_the_images_that_it_names(server: RemoteServer, address: str) -> None:
+    data = open_dataset(address)
+    assert len(data) == usable(data) == 4
+    assert data.name == "pictures"
+    assert not [line for line in server.sent("GET") if "5.jpg" in line]  # no row names it
+
+
+def test_one_file_of_the_hub_and_the_page_of_the_hub_open(server: RemoteServer) -> None:
+    server.repositories["lab/pictures"]["more/other.json"] = rows(2)
+    for address in (
+        "hf://datasets/lab/pictures/more/other.json",
+        f"{server.url}/datasets/lab/pictures/blob/main/more/other.json",
+        f"{server.url}/datasets/lab/pictures/resolve/main/more/other.json",
+    ):
+        assert len(open_dataset(address)) == 2
+    assert len(open_dataset(f"{server.url}/datasets/lab/pictures/tree/main/more")) == 2
+
+
+def test_what_is_in_the_cache_is_not_downloaded_again(server: RemoteServer) -> None:
+    open_dataset("lab/pictures")
+    server.requests.clear()
+    server.commit = "b" * 40  # the same files at another commit
+    open_dataset("lab/pictures")
+    assert not [line for line in server.requests if "/resolve/" in line and "HEAD" not in line]
+
+
+def test_a_run_keeps_the_commit_and_opens_without_the_hub(
+    server: RemoteServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finegold.pick("lab/pictures", 2, tmp_path / "out", preset="length-only")
+    kept = json.loads((tmp_path / "out.run/manifest.json").read_text())["data"]
+    assert kept["path"] == f"hf://datasets/lab/pictures@{COMMIT}"
+    assert kept["revision"] == COMMIT
+    server.commit = "b" * 40
+    server.repositories["lab/pictures"]["data.json"] = rows(1)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    extras.hub_answers.cache_clear()
+    assert len(finegold.Run.open(tmp_path / "out.run").dataset) == 4
+
+
+def test_a_pick_without_a_folder_keeps_its_run_in_the_cache(server: RemoteServer) -> None:
+    selection = finegold.pick("lab/pictures", 2, preset="length-only")
+    assert selection.run.path.is_relative_to(cache_folder())
+
+
+def test_a_split_is_chosen_by_name(server: RemoteServer) -> None:
+    server.repositories["lab/splits"] = {
+        "data/train-00000-of-00001.jsonl": b'{"messages": [{"role": "user", "content": "a"}]}',
+        "train.json": rows(3),
+        "test.json": rows(2, 10),
+    }
+    assert len(open_dataset("lab/splits", split="test")) == 2
+    assert len(open_dataset("lab/splits", split="train")) == 3
+    with pytest.raises(DataError, match=r"has no split or configuration 'dev', expected one of test, train"):
+        open_dataset("lab/splits", split="dev")
+    with pytest.raises(DataError, match=rf"hf://datasets/lab/splits@{COMMIT} holds several splits"):
+        open_dataset("lab/splits")
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_split_of_a_folder_on_disk_is_chosen_by_name(tmp_path: Path, split: str) -> None:
+    (tmp_path / "train.json").write_bytes(rows(3))
+    (tmp_path / "test.json").write_bytes(rows(2))
+    assert len(open_dataset(tmp_path, split=split)) == {"train": 3, "test": 2}[split]
+    with pytest.raises(DataError, match="one file, so there is no split"):
+        open_dataset(tmp_path / "test.json", split="train")
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("lab/nothing", "nothing at the path lab/nothing, and as a hub id: the hub has no dataset"),
+        ("hf://datasets/lab/nothing", "the hub has no dataset 'lab/nothing'"),
+        ("lab/pictures@v9", "has no revision 'v9'"),
+        ("hf://datasets/lab/pictures/nothing.json", "there is nothing at"),
+        ("hf://lab/pictures", "names no dataset of the hub, expected hf://datasets/OWNER/NAME"),
+        ("hf://datasets/lab", "names no dataset of the hub"),
+        ("lab/gated", "the hub refuses access to the dataset 'lab/gated'"),
+        ("ftq://host/a.json", "unknown protocol 'ftq'"),
+        ("lab/nothing.json", "there is nothing at lab/nothing.json, expected a dataset file"),
+    ],
+)
+def test_what_is_not_there_is_one_sentence(server: RemoteServer, address: str, message: str) -> None:
+    server.refused.add("lab/gated")
+    with pytest.raises(DataError, match=message) as caught:
+        open_dataset(address)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["lab/pictures", "hf://datasets/lab/pictures"])
+def test_a_hub_that_does_not_answer_is_said(
+    server: RemoteServer, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    extras.hub_answers.cache_clear()
+    with pytest.raises(DataError, match="does not answer"):
+        open_dataset(address)
+
+
+def test_a_path_that_exists_wins(
+    server: RemoteServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lab/pictures").mkdir(parents=True)
+    (tmp_path / "lab/pictures/data.json").write_bytes(rows(1))
+    monkeypatch.chdir(tmp_path)
+    assert len(open_dataset("lab/pictures")) == 1
+    assert not server.requests
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for scheme, package in (("s3", "s3fs"), ("gs", "gcsfs")):
+        if importlib.util.find_spec(package) is None:
+            with pytest.raises(MissingExtraError, match=package):
+                open_dataset(f"{scheme}://bucket/data.json")
+
+
+def test_a_plain_address_opens_and_a_change_of_it_is_found(server: RemoteServer, tmp_path: Path) -> None:
+    server.files = {"/a/data.json": rows(3), **{f"/p/{n}.jpg": picture(n) for n in range(5)}}
+    source = DataSource.of(f"{server.url}/a/data.json", f"{server.url}/p")
+    run = finegold.Run.open(tmp_path / "run", source)
+    assert int(run.rows().usable.sum()) == 3
+    assert not [line for line in server.sent("GET") if "/p/4.jpg" in line]
+    server.files["/a/data.json"] = rows(2)
+    assert len(finegold.Run.open(tmp_path / "run").dataset) == 3  # from the cache
+    assert len(open_dataset(f"{server.url}/a/data.json")) == 2
+    with pytest.raises(DataError, match="has changed since the run began"):
+        open_dataset(f"{server.url}/a/data.json", revision="0" * 64)
+
+
+def test_images_of_data_on_disk_may_be_remote(server: RemoteServer, tmp_path: Path) -> None:
+    (tmp_path / "data.json").write_bytes(rows(7))
+    found = finegold.inspect(tmp_path / "data.json", images="hf://datasets/lab/pictures/images")
+    assert found.usable == 6
+    assert found.codes == {"missing-image": 1}
+
+
+def test_a_server_without_ranges_is_read_from_the_start(server: RemoteServer) -> None:
+    server.ranges = False
+    server.files = {"/data.jsonl": b"\n".join(json.dumps(row).encode() for row in json.loads(rows(50)))}
+    assert len(open_dataset(f"{server.url}/data.jsonl")) == 50
+
+
+def test_plain_addresses_that_fail_are_said(server: RemoteServer) -> None:
+    server.refused.add("/secret.json")
+    with pytest.raises(DataError, match="there is nothing at"):
+        open_dataset(f"{server.url}/none.json")
+    with pytest.raises(DataError, match=r"access to .* was refused"):
+        open_dataset(f"{server.url}/secret.json")
+    with pytest.raises(DataError, match=r"cannot be read \(Cannot connect"):
+        open_dataset("http://127.0.0.1:9/data.json")
+
+
+def test_a_download_that_breaks_off_goes_on_where_it_stopped(server: RemoteServer) -> None:
+    content = b"\n".join(json.dumps({**row, "pad": "x" * 1000}).encode() for row in json.loads(rows(20_000)))
+    server.files = {"/big.jsonl": content}
+    server.cut = 12 << 20
+    with pytest.raises(DataError, match="run the command again"):
+        open_dataset(f"{server.url}/big.jsonl")
+    server.cut = None
+    server.requests.clear()
+    data = open_dataset(f"{server.url}/big.jsonl")
+    assert data.files()[0].read_bytes() == content
+    assert f"bytes={8 << 20}-" in server.sent("GET")[0]
+
+
+def test_a_download_that_is_killed_goes_on_where_it_stopped(server: RemoteServer) -> None:
+    content = b"\n".join(json.dumps({**row, "pad": "x" * 1000}).encode() for row in json.loads(rows(30_000)))
+    server.repositories["lab/big"] = {"data.jsonl": content}
+    code = (
+        "import os, finegold.samples.stores as s\n"
+        "real = s.RemoteStore._chunks\n"
+        "def chunks(self, file, done, output):\n"
+        "    for number, chunk in enumerate(real(self, file, done, output)):\n"
+        "        yield chunk\n"
+        "        output.flush()\n"
+        "        if number == 1: os.kill(os.getpid(), 9)\n"
+        "s.RemoteStore._chunks = chunks\n"
+        "import finegold; finegold.open_dataset('lab/big')\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, check=False)
+    assert killed.returncode == -9, killed.stderr
+    assert list(cache_folder().rglob("*.part"))
+    server.requests.clear()
+    assert open_dataset("lab/big").files()[0].read_bytes() == content
+    assert not [line for line in server.requests if "bytes=0-" in line and "big" in line]
+    assert not list(cache_folder().rglob("*.part"))
+
+
+def test_more_than_the_limit_is_not_downloaded(server: RemoteServer) -> None:
+    with pytest.raises(DataError, match=r"more than the limit of 0.0 MB: raise it with --download-limit"):
+        open_dataset("lab/pictures", download_limit="100B")
+    assert not [line for line in server.sent("GET") if "data.json" in line]
+    with pytest.raises(DataError, match="more than the limit"):
+        open_dataset("lab/pictures", download_limit="2KB")  # the images
+
+
+def test_names_that_leave_the_cache_folder_are_not_written(server: RemoteServer, tmp_path: Path) -> None:
+    server.repositories["evil/one"] = {
+        "data.json": rows(2).replace(b"0.jpg", b"../../../../../../gone.jpg"),
+        "../../../../gone.json": b"[]",
+        "images/1.jpg": picture(1),
+    }
+    found = finegold.inspect("evil/one")
+    assert found.usable == 1
+    assert not list(tmp_path.rglob("gone*"))
+    outside = [path for path in tmp_path.rglob("*") if not path.is_relative_to(tmp_path / "cache")]
+    assert not outside
+
+
+@pytest.mark.parametrize("name", ["../a", "a/../b", "/a", "a//b", "C:/a", "a\\b", "a\nb", "", ".", "a\0b"])
+def test_names_that_are_not_safe(name: str) -> None:
+    assert not is_safe_name(name)
+
+
+def test_a_size_is_read() -> None:
+    assert download_bytes("20GB") == 20 * 10**9
+    assert download_bytes("1.5 M") == 1_500_000
+    with pytest.raises(ConfigError, match="expected a size such as 20GB"):
+        download_bytes("much")
+
+
+def test_a_path_object_of_an_address_is_the_address() -> None:
+    for text in ("s3://bucket/a.json", "hf://datasets/a/b", "https://host/a.json"):
+        assert read_address(Path(text)) == read_address(text) is not None
+    for text in ("a/b/c", "data.json", "../a", "a/*.json", "owner/data.jsonl", "/a/b"):
+        assert read_address(text) is None
