@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.llm.server import Answer, Ask, FakeServer, completion
+from tests.models.huggingface import made
+from tests.models.served import ServedModel
 
 pytest.importorskip("aiohttp")
 MakeDataset = Callable[..., Path]
@@ -22,9 +24,10 @@ def _score(server: FakeServer, folder: Path, *options: object) -> subprocess.Com
         "FINEGOLD_LLM_API_KEY": "sk-very-secret",
         "FINEGOLD_LLM_MODEL": "rater",
     }
-    command = [sys.executable, "-m", "finegold", "score", "run", "--scorer", "llm", *map(str, options)]
+    named = () if "--scorer" in options else ("--scorer", "llm")
+    command = [sys.executable, "-m", "finegold", "score", "run", *named, *map(str, options)]
     return subprocess.run(
-        [*command, "--cache", "cache.sqlite"],
+        [*command, *(() if "--cache" in options else ("--cache", "cache.sqlite"))],
         capture_output=True,
         text=True,
         check=False,
@@ -72,3 +75,28 @@ def test_plan_limit_failure_and_retry(make_dataset: MakeDataset, tmp_path: Path)
         assert "sk-very-secret" not in shown.stdout + shown.stderr
     files = [path for path in tmp_path.rglob("*") if path.is_file() and "images" not in path.parts]
     assert not [path for path in files if b"sk-very-secret" in path.read_bytes()]
+
+
+def test_a_served_model_scores_within_the_limit_and_a_server_without_numbers_is_told(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    made.llava(tmp_path / "model")
+    data, endpoint = make_dataset(3), ("--param", "model=endpoint:tiny")
+    with FakeServer(ServedModel(tmp_path / "model")) as server:
+        limited = _score(
+            server, tmp_path, "--data", data, "--scorer", "necessity", *endpoint, "--max-calls", 5
+        )
+        assert limited.returncode == 2
+        assert "the same command goes on from here" in limited.stderr
+        assert len(server.asks) <= 5
+        whole = _score(server, tmp_path, "--scorer", "necessity", *endpoint)
+        assert "3 ok" in whole.stdout, whole.stdout + whole.stderr
+        assert len(server.asks) == len(set(server.charged)) == 12
+        local = _score(server, tmp_path, "--scorer", "difficulty", "--param", f"model={tmp_path}/model")
+        assert "would have no effect" in local.stderr
+    with FakeServer(lambda _: completion("fine")) as server:
+        told = _score(server, tmp_path, "--scorer", "difficulty", *endpoint, "--cache", "other.sqlite")
+        assert told.returncode == 2
+        assert "gives no log-probabilities: name an endpoint" in told.stderr
+        by_sentence = _score(server, tmp_path, "--scorer", "gain", *endpoint)
+        assert "give --param fold=turn or fold=row" in by_sentence.stderr

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from tests.llm.server import Answer, Ask, FakeServer, completion, error
 
-from finegold.errors import ConfigError, ModelError, RunError
+from finegold.errors import ConfigError, RunError
 from finegold.llm import session_from
 from finegold.models import Model, Sampling, load_model
 from finegold.samples import Exclusion
@@ -68,10 +68,8 @@ def test_a_reached_limit_stops_the_run_instead_of_failing_items(tmp_path: Path) 
         model.answer(IMAGES, PROMPTS, GREEDY)
 
 
-def test_drawn_tokens_and_losses_are_refused(tmp_path: Path) -> None:
+def test_drawn_tokens_are_refused(tmp_path: Path) -> None:
     session = session_from(base_url="http://127.0.0.1:9/v1", cache=tmp_path / "c.sqlite")
     model = load_model("endpoint:x", session=lambda: session)
     with pytest.raises(ConfigError, match="cannot be seeded at an endpoint: use temperature 0"):
         model.answer(IMAGES, PROMPTS, Sampling(temperature=1.0))
-    with pytest.raises(ModelError, match="'endpoint:x' gives answers and no losses"):
-        model.losses(IMAGES, PROMPTS, PROMPTS)

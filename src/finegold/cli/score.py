@@ -58,12 +58,13 @@ def score(
 ) -> None:
     """Compute one indicator for every usable row and keep it in the run folder.
 
-    --model, --plan and the options of the endpoint are for scorers that call one, such as `llm`. Replies are
-    kept, so that no call is paid for twice.
+    --model, --plan and the options of the endpoint are for scorers that call one, such as `llm`, or
+    `necessity` with `--param model=endpoint:NAME`. Replies are kept, so that no call is paid for twice.
     """
     from finegold.cli.show import show_plan_lines
     from finegold.errors import ConfigError
     from finegold.llm import session_in_force
+    from finegold.models.registry import ENDPOINT
     from finegold.scorers import Context, parameter_names, scorer_class, scorer_from_text
     from finegold.scorers.canary import keep_canaries, parse_share
     from finegold.scorers.llm import LlmScorer
@@ -97,8 +98,10 @@ def score(
         raise ConfigError(
             f"--model is for scorers with a parameter 'model', and {scorer} has none: leave it out"
         )
+    parameters = dict(options.pair(text, "--param", "NAME=VALUE") for text in param or ())
+    named = parameters.get("model", model or "")
     foreign = not scorer_type.__module__.startswith("finegold.")
-    if not (scorer_type.uses_endpoint or foreign):
+    if not (scorer_type.uses_endpoint or foreign or named.startswith(ENDPOINT)):
         endpoint.refuse(f"the scorer '{scorer}'")
     source = None if data is None else dataset.source(data)
     opened = Run.open(run, source, encoder=encoder, compute=computing.compute(), strict=strict)
@@ -108,9 +111,7 @@ def score(
     defaults = {"model": model} if model else {}
     if "encoder" in known:
         defaults["encoder"] = find_encoder(opened.folder, encoder, "missing")
-    made = scorer_from_text(
-        scorer, dict(options.pair(text, "--param", "NAME=VALUE") for text in param or ()), defaults
-    )
+    made = scorer_from_text(scorer, parameters, defaults)
     audit = None if show_plan else run / "audit-llm.jsonl"
     session = cache(lambda: endpoint.session(audit))
     context = Context(retry=retry_failed, open_session=session)

@@ -8,7 +8,7 @@ from finegold.llm.control_tokens import holds_control_tokens
 from finegold.llm.demands import demands_verdict
 from finegold.llm.endpoint import Endpoint
 from finegold.llm.parse import Reading, echoes, parse_rating
-from finegold.llm.reply import CallFailed, ChatClient, ChatReply, Halted
+from finegold.llm.reply import CallFailed, ChatClient, ChatReply, Halted, TokenLogprobs
 from finegold.llm.request import ChatRequest, Mark, Message, Picture, Untrusted
 from finegold.llm.session import (
     LoopThread,
@@ -40,6 +40,7 @@ __all__ = [
     "Prices",
     "Reading",
     "Session",
+    "TokenLogprobs",
     "Untrusted",
     "ask_until_read",
     "check_model_name",

@@ -5,8 +5,10 @@ No body makes this raise anything but RequestError.
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
+from finegold.llm.logprobs import first_logprobs, prompt_logprobs
 from finegold.llm.reply import ChatReply, RequestError, RequestErrorKind
 from finegold.llm.thinking import without_thinking
 
@@ -135,7 +137,11 @@ def _read(body: bytes, created: str, status: int, wait: float | None) -> ChatRep
         if any(data.get(key) for key in _ERRORS):
             raise error_in(200, data, text, wait=wait)
         raise _no_completion(text, status, "something else")
-    return _from_choice(choice, data, created)
+    return replace(
+        _from_choice(choice, data, created),
+        prompt_logprobs=prompt_logprobs(data, choice),
+        first_logprobs=first_logprobs(choice),
+    )
 
 
 def _from_choice(choice: Any, data: dict[str, Any], created: str) -> ChatReply:

@@ -1,11 +1,15 @@
 """What comes back: a reply, or the reason why there is none."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from finegold.errors import FinegoldError
 from finegold.llm.request import ChatRequest
 from finegold.llm.thinking import without_thinking
+
+TokenLogprobs: TypeAlias = Sequence[tuple[str, float]]
+"""Tokens, each with its log-probability in nats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,8 @@ class ChatReply:
         cached: Whether it was paid for earlier.
         reasoning: The model's thinking where the endpoint gives it in a field of its own.
         problem: Why a finished reply holds no text, with its telling part; empty if it holds text.
+        prompt_logprobs: The prompt's tokens (ids) where they were requested and given; see `logprobs`.
+        first_logprobs: The likeliest first tokens (text) where they were requested and given.
     """
 
     text: str
@@ -33,6 +39,8 @@ class ChatReply:
     cached: bool = False
     reasoning: str = ""
     problem: str = ""
+    prompt_logprobs: TokenLogprobs = ()
+    first_logprobs: TokenLogprobs = ()
 
     @property
     def answer(self) -> str:
@@ -42,7 +50,7 @@ class ChatReply:
     @property
     def why_empty(self) -> str:
         """Why there is no answer; empty if there is one."""
-        if self.answer:
+        if self.answer or self.prompt_logprobs or self.first_logprobs:
             return ""
         if self.text.strip():
             return f"the reply is the model's thinking and no answer (it ended with '{self.finish_reason}')"

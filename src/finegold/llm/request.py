@@ -64,7 +64,7 @@ Part = str | Mark | Untrusted | Picture
 class Message:
     """One message of a request; its parts are joined without separators."""
 
-    role: Literal["system", "user"]
+    role: Literal["system", "user", "assistant"]
     parts: tuple[Part, ...]
 
 
@@ -81,6 +81,9 @@ class ChatRequest:
         schema: JSON schema that the reply must follow, where the endpoint has structured output.
         attempt: Number of unreadable replies before this call, which is another call for each number.
         plain: The same request without a schema, for an endpoint that refuses schemas.
+        logprobs: `prompt`: the log-probability of each token of the prompt is requested, as vLLM gives it;
+            the prompt ends behind the last message, which may be an answer. `first`: those of the 20
+            likeliest first tokens of the reply.
         tags: Written to the audit beside the exchange; not part of the key.
     """
 
@@ -92,6 +95,7 @@ class ChatRequest:
     schema: Mapping[str, Any] | None = None
     attempt: int = 0
     plain: "ChatRequest | None" = field(default=None, compare=False)
+    logprobs: Literal["prompt", "first"] | None = None
     tags: Mapping[str, str | int] = field(default_factory=dict, compare=False)
 
     def key(self) -> str:
@@ -99,7 +103,7 @@ class ChatRequest:
 
         The marker is not part of it, since it is derived from this key.
         """
-        content = {
+        content: dict[str, Any] = {
             "model": self.model,
             "template": self.template,
             "temperature": self.temperature,
@@ -108,6 +112,8 @@ class ChatRequest:
             "attempt": self.attempt,
             "messages": [[m.role, [_identity(part) for part in m.parts]] for m in self.messages],
         }
+        if self.logprobs is not None:
+            content["logprobs"] = self.logprobs
         return hashlib.sha256(canonical_json(content).encode("utf-8", "surrogatepass")).hexdigest()
 
     def keyed(self) -> "dict[str, ChatRequest]":
@@ -128,6 +134,11 @@ class ChatRequest:
                 "type": "json_schema",
                 "json_schema": {"name": "reply", "strict": True, "schema": dict(self.schema)},
             }
+        if self.logprobs == "prompt":
+            body["prompt_logprobs"] = 0
+            body["add_generation_prompt"] = self.messages[-1].role != "assistant"
+        elif self.logprobs == "first":
+            body |= {"logprobs": True, "top_logprobs": 20}
         return body
 
     def transcript(self, marker: str) -> list[dict[str, str]]:

@@ -1,6 +1,6 @@
 """Models that answer questions about images and compute the likelihood of given answers."""
 
-from finegold.models.base import Dialogue, Model, Sampling
+from finegold.models.base import Dialogue, Model, NoLosses, Sampling
 from finegold.models.registry import load_model
 
-__all__ = ["Dialogue", "Model", "Sampling", "load_model"]
+__all__ = ["Dialogue", "Model", "NoLosses", "Sampling", "load_model"]

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import exp
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -67,6 +68,10 @@ class Sampling:
         if self.temperature:
             drawn = {"temperature": self.temperature, "top_p": self.top_p, "top_k": self.top_k}
         return {"max_new_tokens": self.max_new_tokens, "do_sample": bool(drawn), "num_beams": 1, **drawn}
+
+
+class NoLosses(Exception):
+    """One row has no losses; the message is the reason. Other rows may have some."""
 
 
 class Model(ABC):
@@ -191,6 +196,37 @@ class Model(ABC):
             )
         )
         return [[next(found) for _ in dialogue] for dialogue in dialogues]
+
+    def preferences(
+        self, images: Sequence[Image.Image | None], prompts: Sequence[str], words: tuple[str, str]
+    ) -> list[float]:
+        """Compute the probability of the first of two answers against the second, for each prompt.
+
+        Args:
+            images: RGB, one a prompt, or None.
+            prompts: Questions without image placeholders or chat format.
+            words: The two answers; each counts as a whole, the end of its turn included.
+
+        Returns:
+            P(first) / (P(first) + P(second)), 0 to 1.
+
+        Raises:
+            ModelError: If the model computes no losses.
+        """
+        losses = self.losses(
+            [image for image in images for _ in words],
+            [prompt for prompt in prompts for _ in words],
+            [word for _ in prompts for word in words],
+        )
+        nats = [float(one.sum()) for one in losses]
+        return [
+            1 / (1 + exp(min(first - second, 700.0)))
+            for first, second in zip(nats[::2], nats[1::2], strict=True)
+        ]
+
+    def check_losses(self) -> None:
+        """Raise ModelError if it is known without a call that the model computes no losses."""
+        self.count_tokens("a")
 
     def count_tokens(self, text: str) -> int:
         """Number of tokens of a text, no special ones added; where in an answer's losses a sentence ends.

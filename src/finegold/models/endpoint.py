@@ -1,27 +1,34 @@
 """A model behind an OpenAI-compatible endpoint."""
 
 from collections.abc import Sequence
+from itertools import takewhile
+from math import exp
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
-from finegold.errors import ConfigError, RunError
+from finegold.arrays import Vectors
+from finegold.errors import ConfigError, ModelError, RunError
 from finegold.llm import (
     CachedClient,
     CallFailed,
+    ChatReply,
     ChatRequest,
     Halted,
     LoopThread,
     Message,
     Picture,
     Session,
+    TokenLogprobs,
     check_model_name,
     map_bounded,
 )
-from finegold.models.base import Model, Sampling
+from finegold.models.base import Dialogue, Model, NoLosses, Sampling
 from finegold.samples import Exclusion
 
 _TEMPLATE = "evaluate/1"
+_LOSSES, _FIRST = "losses/1", "first-token/1"
 
 
 class EndpointModel(Model):
@@ -29,6 +36,12 @@ class EndpointModel(Model):
 
     The session's cache keeps every reply, so that a killed run does not pay for it again. A call that fails
     gives an Exclusion; an endpoint that is down, or a limit that is reached, stops the run.
+
+    Losses come from an endpoint that gives the log-probability of each token of its prompt, as vLLM does for
+    `prompt_logprobs` of a chat completion. Two calls tell which tokens are an answer's: one with the
+    conversation up to the question, ready to be answered, and one with the answer behind it. The answer's
+    tokens are those of the second that stand behind what both begin with: the answer and the end of its turn,
+    as the endpoint's chat template writes it. Where the image is masked, it is left out.
     """
 
     def __init__(self, name: str, model: str, session: Session) -> None:
@@ -41,6 +54,7 @@ class EndpointModel(Model):
         self.name = name
         self._model = model
         self._session = session
+        self._gives = False
         self._loop: LoopThread | None = None
         self._client: CachedClient | None = None
 
@@ -72,18 +86,101 @@ class EndpointModel(Model):
         self.check_sampling(sampling)
         requests = [
             ChatRequest(
-                self._model,
-                (Message("user", (prompt,) if image is None else (Picture.of(image), prompt)),),
-                _TEMPLATE,
-                max_tokens=sampling.max_new_tokens,
+                self._model, (_question(image, prompt),), _TEMPLATE, max_tokens=sampling.max_new_tokens
             )
             for image, prompt in zip(images, prompts, strict=True)
         ]
-        if self._loop is None:
-            self._loop = LoopThread()
-        if self._client is None:
-            self._client = self._loop.open(self._session)
-        return self._loop.run(self._ask_all(self._client, requests))
+        return [_answered(reply) for reply in self._ask(requests, "answers")]
+
+    def losses(
+        self,
+        images: Sequence[Image.Image | None],
+        prompts: Sequence[str | None],
+        answers: Sequence[str],
+        *,
+        mask_images: bool = False,
+        max_tokens: int | None = None,
+        batch_size: int = 16,
+    ) -> list[Vectors]:
+        """Losses of the answers, each the only one of its conversation; see `dialogue_losses`."""
+        dialogues = [[pair] for pair in zip(prompts, answers, strict=True)]
+        found = self.dialogue_losses(
+            images, dialogues, mask_images=mask_images, max_tokens=max_tokens, batch_size=batch_size
+        )
+        return [losses for (losses,) in found]
+
+    def dialogue_losses(
+        self,
+        images: Sequence[Image.Image | None],
+        dialogues: Sequence[Dialogue],
+        *,
+        mask_images: bool = False,
+        max_tokens: int | None = None,
+        batch_size: int = 16,  # noqa: ARG002 (the session says how many calls are in flight)
+    ) -> list[list[Vectors]]:
+        """Losses of every answer after the turns before it: two calls an answer.
+
+        Raises:
+            ModelError: If the endpoint gives no log-probabilities of its prompts.
+            NoLosses: If a call for one of the conversations failed.
+            RunError: If the endpoint is down or a limit is reached.
+        """
+        requests = []
+        for row, dialogue in enumerate(dialogues):
+            messages: list[Message] = []
+            for prompt, answer in dialogue:
+                image = None if messages or mask_images else images[row]
+                for message in (_question(image, prompt), Message("assistant", (answer,))):
+                    messages.append(message)
+                    requests.append(
+                        ChatRequest(self._model, tuple(messages), _LOSSES, max_tokens=1, logprobs="prompt")
+                    )
+        replies = iter(self._ask(requests, "scores"))
+        return [
+            [self._answer_losses(next(replies), next(replies))[:max_tokens] for _ in dialogue]
+            for dialogue in dialogues
+        ]
+
+    def preferences(
+        self, images: Sequence[Image.Image | None], prompts: Sequence[str], words: tuple[str, str]
+    ) -> list[float]:
+        """Compare two words as the first token of the reply, among the 20 likeliest; one call a prompt.
+
+        Case and spaces around a token do not count, and a word that is not among the 20 has probability 0.
+
+        Raises:
+            ModelError: If the endpoint gives no log-probabilities.
+            NoLosses: If a call failed, or neither word is among the 20.
+            RunError: If the endpoint is down or a limit is reached.
+        """
+        requests = [
+            ChatRequest(self._model, (_question(image, prompt),), _FIRST, max_tokens=1, logprobs="first")
+            for image, prompt in zip(images, prompts, strict=True)
+        ]
+        shares = []
+        for reply in self._ask(requests, "scores"):
+            tokens = self._given(reply, "first_logprobs", "logprobs")
+            first, second = (
+                sum(exp(nats) for token, nats in tokens if token.strip().casefold() == word.casefold())
+                for word in words
+            )
+            if not first + second:
+                likeliest = max(tokens, key=lambda one: one[1])[0][:20]
+                raise NoLosses(
+                    f"neither {words[0]} nor {words[1]} is among the {len(tokens)} likeliest first tokens of "
+                    f"the reply; the likeliest is {likeliest!a}"
+                )
+            shares.append(first / (first + second))
+        return shares
+
+    def check_losses(self) -> None:
+        """Nothing: the first call shows whether the endpoint gives log-probabilities."""
+
+    def count_tokens(self, text: str) -> int:  # noqa: ARG002 (no endpoint counts)
+        """Raise ModelError: an endpoint does not say how many tokens a text has."""
+        raise ModelError(
+            f"'{self.name}' does not say which tokens a sentence has: give --param fold=turn or fold=row"
+        )
 
     def close(self) -> None:
         """Close the connections."""
@@ -91,16 +188,61 @@ class EndpointModel(Model):
             self._loop.close()
             self._loop = self._client = None
 
-    async def _ask_all(self, client: CachedClient, requests: Sequence[ChatRequest]) -> list[str | Exclusion]:
-        async def ask(request: ChatRequest) -> str | Exclusion:
-            try:
-                reply = await client.complete(request)
-            except Halted as stop:
-                raise RunError(
-                    f"the answers stop here, and the same command goes on from here: {stop}"
-                ) from None
-            except CallFailed as failure:
-                return Exclusion("call-failed", str(failure))
-            return Exclusion("no-answer", reply.why_empty) if reply.why_empty else reply.answer
+    def _answer_losses(self, before: ChatReply | CallFailed, after: ChatReply | CallFailed) -> Vectors:
+        """Losses of the tokens behind those that both prompts begin with."""
+        prefix = self._given(before, "prompt_logprobs", "prompt_logprobs")
+        whole = self._given(after, "prompt_logprobs", "prompt_logprobs")
+        pairs = zip(prefix, whole, strict=False)
+        common = sum(1 for _ in takewhile(lambda pair: pair[0][0] == pair[1][0], pairs))
+        if common == len(whole):
+            raise NoLosses("the endpoint's chat template leaves the answer out of the prompt")
+        return np.array([-nats for _, nats in whole[common:]], np.float32)
 
-        return await map_bounded(ask, requests, concurrency=self._session.endpoint.concurrency)
+    def _given(self, reply: ChatReply | CallFailed, field: str, name: str) -> TokenLogprobs:
+        """The log-probabilities of a reply; one row may lack them where others had some."""
+        if isinstance(reply, CallFailed) and "logprobs" not in str(reply):
+            raise NoLosses(str(reply))
+        found: TokenLogprobs = () if isinstance(reply, CallFailed) else getattr(reply, field)
+        self._gives |= bool(found)
+        if not found and self._gives:
+            raise NoLosses("the reply holds no log-probabilities that can be read")
+        if not found:
+            why = f" ({reply})" if isinstance(reply, CallFailed) else ""
+            raise ModelError(
+                f"'{self.name}' gives no log-probabilities{why}: name an endpoint whose chat completions "
+                f"take `{name}`, such as vLLM's, or a local model"
+            )
+        return found
+
+    def _ask(self, requests: Sequence[ChatRequest], what: str) -> list[ChatReply | CallFailed]:
+        """The reply to each request, or why it has none; raises RunError where nothing more is sent."""
+        if self._loop is None:
+            self._loop = LoopThread()
+        if self._client is None:
+            self._client = self._loop.open(self._session)
+        client = self._client
+
+        async def ask(request: ChatRequest) -> ChatReply | CallFailed:
+            try:
+                return await client.complete(request)
+            except Halted as stop:
+                reason = f"the {what} stop here, and the same command goes on from here: {stop}"
+                raise RunError(reason) from None
+            except CallFailed as failure:
+                return failure
+
+        return self._loop.run(map_bounded(ask, requests, concurrency=self._session.endpoint.concurrency))
+
+
+def _question(image: Image.Image | None, prompt: str | None) -> Message:
+    """A turn of the user: the image, if there is one, and the text, if there is one."""
+    parts: list[str | Picture] = [] if image is None else [Picture.of(image)]
+    if prompt is not None or image is None:
+        parts.append(prompt or "")
+    return Message("user", tuple(parts))
+
+
+def _answered(reply: ChatReply | CallFailed) -> str | Exclusion:
+    if isinstance(reply, CallFailed):
+        return Exclusion("call-failed", str(reply))
+    return Exclusion("no-answer", reply.why_empty) if reply.why_empty else reply.answer

@@ -69,7 +69,10 @@ class ImageGain(ModelScorer):
 
         Raises:
             ConfigError: If no two images differ.
+            ModelError: If sentences are compared and the model does not say which tokens they have.
         """
+        if self.fold == "sentence":
+            model.count_tokens("a")
         references = self._references(context) if self.against == "others" else {}
 
         def score(rows: Sequence[ShownRow]) -> list[Score]:

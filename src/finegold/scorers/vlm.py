@@ -14,7 +14,7 @@ from PIL import Image
 from finegold.arrays import Vectors
 from finegold.engines import map_ordered
 from finegold.errors import FinegoldError
-from finegold.models import Model
+from finegold.models import Model, NoLosses
 from finegold.samples import Pair, Sample
 from finegold.samples.images import decode
 from finegold.scorers.base import NO_ANSWER, Batch, Context, Score, ScoreBatch, Scorer, TurnScore, no_answer
@@ -49,7 +49,8 @@ class ModelScorer(Scorer):
     A row is shown with its first image; one without an image or without an answer is skipped.
 
     Attributes:
-        model: `offline`, a folder that `finegold tune` wrote, a Hugging Face folder or hub id.
+        model: `offline`, a folder that `finegold tune` wrote, a Hugging Face folder or hub id, or
+            `endpoint:NAME` where the endpoint gives the log-probabilities of its prompts.
         dtype: `float32`, `bfloat16`, `float16`, or `auto`: bfloat16 for a Hugging Face model on a GPU and
             float32 otherwise.
         max_tokens: Number of tokens at which an answer is cut, with a remark.
@@ -79,7 +80,7 @@ class ModelScorer(Scorer):
         model = context.model(self.model, self.dtype)
         context.exit.callback(model.close)
         model.load()
-        model.count_tokens("a")
+        model.check_losses()
         score_rows = self.scores(model, context)
 
         def score_batch(batch: Batch) -> list[Score]:
@@ -167,6 +168,10 @@ def _score_rows(score_rows: ScoreRows, rows: Sequence[ShownRow]) -> list[Score]:
         return score_rows(rows) if rows else []
     except FinegoldError:
         raise
+    except NoLosses as missing:
+        if len(rows) == 1:
+            return [Score.failed(str(missing))]
+        return [_score_rows(score_rows, [row])[0] for row in rows]
     except Exception as error:
         if len(rows) == 1:
             return [Score.failed(f"the model raised {type(error).__name__}: {error}")]

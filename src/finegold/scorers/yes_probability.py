@@ -5,7 +5,6 @@ VQAScore (Lin et al. 2024, arXiv 2404.01291), its question word by word.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp
 
 from finegold.models import Model
 from finegold.scorers.base import Context, Score
@@ -20,7 +19,8 @@ QUESTION = 'Does this figure show "{}"? Please answer yes or no.'
 class YesProbability(ModelScorer):
     """P(Yes) / (P(Yes) + P(No)) after 'Does this figure show "ANSWER"?', of the weakest turn; 0 to 1.
 
-    The probabilities are those of the whole words and the end of the turn. It means something for a model
+    The probabilities are those of the whole words and the end of the turn; of an endpoint, those of the first
+    token. It means something for a model
     that was trained to answer questions; the offline model was trained to describe.
     """
 
@@ -32,20 +32,10 @@ class YesProbability(ModelScorer):
         """Two short answers for each turn of each row."""
 
         def score(rows: Sequence[ShownRow]) -> list[Score]:
-            asked = [
-                (row.image, QUESTION.format(pair.answer), word)
-                for row in rows
-                for pair in row.pairs
-                for word in ("Yes", "No")
-            ]
-            images, questions, words = zip(*asked, strict=True)
-            losses = iter(model.losses(images, questions, words))
-            shares = [[_share(next(losses).sum(), next(losses).sum()) for _ in row.pairs] for row in rows]
+            asked = [(row.image, QUESTION.format(pair.answer)) for row in rows for pair in row.pairs]
+            images, questions = zip(*asked, strict=True)
+            found = iter(model.preferences(images, questions, ("Yes", "No")))
+            shares = [[next(found) for _ in row.pairs] for row in rows]
             return [self.ok(min(turns), row, [], turns) for row, turns in zip(rows, shares, strict=True)]
 
         return score
-
-
-def _share(yes: float, no: float) -> float:
-    """Probability of the first of two words, from their losses in nats."""
-    return 1 / (1 + exp(min(float(yes) - float(no), 700.0)))
