@@ -225,13 +225,15 @@ class EndpointModel(Model):
         async def ask(request: ChatRequest) -> ChatReply | CallFailed:
             try:
                 return await client.complete(request)
-            except Halted as stop:
-                reason = f"the {what} stop here, and the same command goes on from here: {stop}"
-                raise RunError(reason) from None
             except CallFailed as failure:
                 return failure
 
-        return self._loop.run(map_bounded(ask, requests, concurrency=self._session.endpoint.concurrency))
+        replies = self._loop.run(map_bounded(ask, requests, concurrency=self._session.endpoint.concurrency))
+        # After all of them: the calls that were in flight are paid, and their replies are kept.
+        stopped = next((reply for reply in replies if isinstance(reply, Halted)), None)
+        if stopped is not None:
+            raise RunError(f"the {what} stop here, and the same command goes on from here: {stopped}")
+        return replies
 
 
 def _question(image: Image.Image | None, prompt: str | None) -> Message:
