@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from finegold.errors import RunError
 from finegold.llm.reply import ChatReply
@@ -108,8 +109,7 @@ class Cache:
                 continue
             content, known = rows[key]
             if isinstance(content, str) and known == _hash(key, content):
-                known_fields = {k: v for k, v in json.loads(content).items() if k in _FIELDS}
-                return key, replace(ChatReply(**known_fields), cached=True)
+                return key, replace(_reply(json.loads(content)), cached=True)
             self.damaged.add(key)
         return None
 
@@ -126,7 +126,8 @@ class Cache:
             RunError: If it cannot be written: going on would lose calls that were paid.
         """
         # `asdict` copies deeply, at a fifth of the time of the write.
-        content = json.dumps({name: getattr(reply, name) for name in _FIELDS})
+        held = {name: getattr(reply, name) for name in _FIELDS}
+        content = json.dumps({name: value for name, value in held.items() if value != ()})
         model = request.model.encode("utf-8", "replace").decode("utf-8")
         row = (key, model, request.template, reply.created, content, _hash(key, content))
         how = "REPLACE" if again or key in self.damaged else "IGNORE"
@@ -142,6 +143,17 @@ class Cache:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def _reply(held: dict[str, Any]) -> ChatReply:
+    """A reply as it was, its lists of log-probabilities tuples again."""
+    known = {name: value for name, value in held.items() if name in _FIELDS}
+    return ChatReply(
+        **{
+            name: tuple(map(tuple, value)) if isinstance(value, list) else value
+            for name, value in known.items()
+        }
+    )
 
 
 def _why(error: Exception) -> str:
