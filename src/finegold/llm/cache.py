@@ -147,13 +147,12 @@ class Cache:
 
 def _reply(held: dict[str, Any]) -> ChatReply:
     """A reply as it was, its lists of log-probabilities tuples again."""
-    known = {name: value for name, value in held.items() if name in _FIELDS}
-    return ChatReply(
-        **{
-            name: tuple(map(tuple, value)) if isinstance(value, list) else value
-            for name, value in known.items()
-        }
-    )
+    known: dict[str, Any] = {
+        name: tuple(map(tuple, value)) if isinstance(value, list) else value
+        for name, value in held.items()
+        if name in _FIELDS
+    }
+    return ChatReply(**known)
 
 
 def _why(error: Exception) -> str:
