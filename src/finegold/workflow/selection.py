@@ -132,6 +132,36 @@ class Selection:
             self._draw(folder / REPORT)
         return relocated(subset, folder, out)
 
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool = True,
+        license: str | None = None,
+        dry_run: str | Path | None = None,
+    ) -> str:
+        """Send the chosen rows to the hub as a dataset, with a card that says how they were chosen.
+
+        The report is left out, because it names folders of this machine.
+
+        Args:
+            repo_id: `OWNER/NAME`; made if it is not there.
+            private: Whether a new dataset is private.
+            license: The licence that the card states; None for "unknown".
+            dry_run: New folder to write instead of sending anything.
+
+        Returns:
+            The address of the dataset, or the folder of the dry run.
+
+        Raises:
+            ConfigError: If `repo_id` is no hub id, or the folder is not empty.
+            DataError: If the hub cannot be reached or refuses.
+        """
+        from finegold.workflow.hub import push_selection
+
+        folder = None if dry_run is None else Path(dry_run)
+        return push_selection(self, repo_id, private=private, license=license, dry_run=folder)
+
     def report(self, path: str | Path, judged: Path | None = None) -> Path:
         """Draw the report to an HTML file; with `judged`, the verdicts of a judge's audit are shown too."""
         with self.run.writing():
