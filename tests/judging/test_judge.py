@@ -10,6 +10,8 @@ from tests.llm.server import Answer, Ask, FakeServer, Script, completion, error
 from typer.testing import CliRunner
 
 from finegold.cli.judge import judge as judge_verb
+from finegold.errors import RunError
+from finegold.run import folder_lock
 
 APP = typer.Typer()
 APP.command()(judge_verb)
@@ -92,6 +94,17 @@ def test_a_judge_that_prefers_the_first_answer_is_exposed(bench: list[str | Path
     assert found["judge"]["model"] == "judge-1"
     assert found["judge"]["answered_by"] == ["scripted-1"]
     assert found["judge"]["dates"][0].startswith("20")
+
+
+def test_a_second_judge_of_the_same_folder_is_told_before_it_pays(
+    bench: list[str | Path], tmp_path: Path
+) -> None:
+    with FakeServer(prefers_first) as server, folder_lock(tmp_path / "out", ""):
+        arguments = [*bench, "--out", tmp_path / "out", "--base-url", server.url]
+        result = CliRunner().invoke(APP, [str(one) for one in arguments])
+    assert isinstance(result.exception, RunError)
+    assert "another process is writing to" in str(result.exception)
+    assert not server.asks
 
 
 def test_a_judge_that_prefers_the_longer_answer_is_exposed(bench: list[str | Path], tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def judge(
     )
     from finegold.llm import model_from
     from finegold.report.judge import judged_questions
+    from finegold.run import folder_lock
 
     if replay is not None:
         endpoint.refuse("--replay")
@@ -89,8 +90,10 @@ def judge(
     if show_plan:
         show_plan_lines(plan_judging(*sets, judged, session, settings).lines())
     else:
-        found = judge_in_session(*sets, judged, session, settings)
-        _show(found, out, max_invalid, judged_questions(found, *sets, judged))
+        # Before the first call: two judges at once would both pay for the same verdicts.
+        with folder_lock(out, "give --out another folder"):
+            found = judge_in_session(*sets, judged, session, settings)
+            _show(found, out, max_invalid, judged_questions(found, *sets, judged))
 
 
 def _show(
