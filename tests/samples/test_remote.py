@@ -290,3 +290,16 @@ def test_a_path_object_of_an_address_is_the_address() -> None:
         assert read_address(Path(text)) == read_address(text) is not None
     for text in ("a/b/c", "data.json", "../a", "a/*.json", "owner/data.jsonl", "/a/b"):
         assert read_address(text) is None
+
+
+@pytest.mark.parametrize("address", ["memory://pool", "memory://pool/data.json", "memory://pool/d*.json"])
+def test_a_store_of_objects_opens_by_folder_file_and_pattern(server: RemoteServer, address: str) -> None:
+    store = pytest.importorskip("fsspec").filesystem("memory")
+    store.pipe("/pool/data.json", rows(3))
+    for number in range(3):
+        store.pipe(f"/pool/images/{number}.jpg", picture(number))
+    try:
+        images = "memory://pool/images" if address.endswith("data.json") else None
+        assert finegold.inspect(address, images=images).usable == 3
+    finally:
+        store.rm("/pool", recursive=True)

@@ -1,6 +1,7 @@
 """The images that the records of a dataset name, fetched from a remote folder: those alone."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
@@ -40,6 +41,9 @@ def remote_images(
         return ImageRoot.at(fetch_images(images, _names(dataset), limit), allow_urls=allow_urls)
     assert fetched is not None
     address = read_address(fetched.address)
+    if address is not None and not address.repository and "*" in address.url:
+        # The images of a pattern lie below the folder that it begins with.
+        address = replace(address, url=address.url.partition("*")[0].rpartition("/")[0])
     first = list(dict.fromkeys(islice(_names(dataset), _FIRST)))
     if address is None or not first or fetched.path.is_file():
         return None
