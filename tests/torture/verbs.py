@@ -164,7 +164,7 @@ VERBS = (
             "--cache",
             "features",
         ),
-        "out/tuning.json",
+        "out/*.safetensors",
         offline=True,
     ),
     Verb(
@@ -193,7 +193,7 @@ VERBS = (
     Verb(
         "study",
         ("study", "{world}/study.toml", "--out", "out", "--workers", 1, "--device", "cpu"),
-        "out/results.json",
+        "out/models/*/*.safetensors",
         offline=True,
     ),
 )
@@ -227,7 +227,7 @@ baseline = "random"
 seeds = 1
 steps = 2
 batch = 4
-replicates = 50
+replicates = 100
 
 [[arms]]
 name = "random"
