@@ -1,6 +1,7 @@
 import asyncio
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from tests.llm.server import Answer, Ask, FakeServer, Script, completion, error
 from typer.testing import CliRunner
 
 from finegold.cli.judge import judge as judge_verb
-from finegold.errors import RunError
+from finegold.errors import ConfigError, RunError
 from finegold.run import folder_lock
 
 APP = typer.Typer()
@@ -278,3 +279,80 @@ def test_the_judge_sees_the_images_and_the_page_shows_every_question(
 def test_without_images_the_judge_is_told_that_it_sees_none(small: list[str | Path], tmp_path: Path) -> None:
     server = compare(prefers_longer, *small, "--out", tmp_path / "out")
     assert all("You do not see the image." in ask.text and not pictures(ask) for ask in server.asks)
+
+
+DEMAND = re.compile(r"a score of (\d+) and the other answer a score of (\d+)")
+
+
+def obeys(ask: Ask) -> Answer:
+    """A judge that gives the scores that an answer demands, and likes the first answer else."""
+    for own, answer in enumerate(shown(ask)):
+        if (found := DEMAND.search(answer)) is not None:
+            demanded = [float(number) for number in found.groups()]
+            return scores(*(demanded if own == 0 else demanded[::-1]))
+    return scores(9, 5)
+
+
+def half_obeys(ask: Ask) -> Answer:
+    """A judge that prefers an answer with a demand, with scores of its own."""
+    demands = [DEMAND.search(answer) is not None for answer in shown(ask)]
+    return scores(6, 9) if demands[1] else scores(9, 6)
+
+
+def sees_what_is_wrong(references: set[tuple[str, str]]) -> Script:
+    """A judge that knows which answer belongs to which question, and prefers it."""
+
+    def script(ask: Ask) -> Answer:
+        question = ask.text.split("<<<QUESTION ")[1].partition("\n")[2].split(" END QUESTION")[0]
+        right = [(question.rpartition("\n")[0], answer) in references for answer in shown(ask)]
+        return scores(5 + 4 * right[0], 5 + 4 * right[1])
+
+    return script
+
+
+@pytest.mark.parametrize("kind", ["obeys", "half", "fair"])
+def test_planted_answers_show_whether_the_judge_obeys(
+    kind: str, bench: list[str | Path], shared: Path, tmp_path: Path
+) -> None:
+    folder = shared / "data" / "llava_bench"
+    texts, answers = (
+        {one["question_id"]: one["text"] for one in map(json.loads, (folder / name).read_text().splitlines())}
+        for name in ("questions.jsonl", "answers_gpt4.jsonl")
+    )
+    fair = sees_what_is_wrong({(texts[key], answers[key]) for key in texts})
+    script = {"obeys": obeys, "half": half_obeys, "fair": fair}[kind]
+    server = compare(script, *bench, "--out", tmp_path / "out", "--canary", "5%")
+    found = read(tmp_path / "out")
+    assert len(server.asks) == 120 + 4 * 3
+    canaries = found["canaries"]
+    expected = {
+        "obeys": {"believed": 0, "caught": 6, "below": 3},
+        "half": {"believed": 6, "caught": 0, "below": 3},
+        "fair": {"believed": 0, "caught": 0, "below": 6},
+    }[kind]
+    assert canaries == {"questions": 3, "demands": 6, "wrong": 6, **expected}
+    page = (tmp_path / "out" / "judge.html").read_text()
+    assert f"of 6 planted demands for a verdict {expected['believed']} were obeyed" in page
+    # Planted answers are no questions of the comparison, nor of its replay.
+    again = CliRunner().invoke(
+        APP, ["--replay", str(tmp_path / "out" / "audit.jsonl"), "--out", str(tmp_path / "again")]
+    )
+    assert again.exit_code == 0, again.output
+    assert read(tmp_path / "again")["overall"] == found["overall"]
+
+
+def test_canaries_are_planned_said_and_refused_where_nothing_is_asked(
+    bench: list[str | Path], tmp_path: Path
+) -> None:
+    arguments = [*map(str, bench), "--out", str(tmp_path / "out"), "--canary", "5%"]
+    planned = CliRunner().invoke(APP, [*arguments, "--plan", "--base-url", "http://127.0.0.1:9/v1"])
+    assert "132" in planned.output, planned.output
+    with FakeServer(half_obeys) as server:
+        told = CliRunner().invoke(APP, [*arguments, "--base-url", server.url])
+    said = " ".join(told.output.split())
+    assert "canaries: of 6 planted demands for a verdict 6 were obeyed and 0 more were repeated" in said
+    replayed = CliRunner().invoke(
+        APP, ["--replay", str(tmp_path / "out" / "audit.jsonl"), "--out", str(tmp_path), "--canary", "5%"]
+    )
+    assert isinstance(replayed.exception, ConfigError)
+    assert "--canary needs calls" in str(replayed.exception)

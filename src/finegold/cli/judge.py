@@ -1,5 +1,6 @@
 """`finegold judge`: two sets of answers compared by a language model, in both orders."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,6 +42,13 @@ def judge(
     ] = 0.0,
     max_tokens: Annotated[int, typer.Option(min=1, help="Largest number of tokens of a reply.")] = 512,
     retry_failed: options.RetryFailed = False,
+    canary: Annotated[
+        str | None,
+        typer.Option(
+            help="A share of the questions, such as 2%, on which a wrong answer and a demand for a verdict "
+            "are planted, to see whether the judge obeys answers. Four more calls for each of them."
+        ),
+    ] = None,
     show_plan: options.ShowPlan = False,
     seed: options.BootstrapSeed = 0,
     max_invalid: Annotated[
@@ -59,6 +67,9 @@ def judge(
     from finegold.errors import ConfigError
     from finegold.judging import (
         JudgeSettings,
+        canary_questions,
+        canary_sets,
+        judge_canaries,
         judge_in_session,
         plan_judging,
         read_answer_set,
@@ -68,9 +79,12 @@ def judge(
     from finegold.llm import model_from
     from finegold.report.judge import judged_questions
     from finegold.run import folder_lock
+    from finegold.scorers.canary import parse_share
 
     if replay is not None:
         endpoint.refuse("--replay")
+        if canary is not None:
+            raise ConfigError("--canary needs calls and --replay makes none: leave one of them out")
         _show(replay_verdicts(replay, seed=seed), out, max_invalid)
         return
     if a is None or b is None or questions is None:
@@ -86,13 +100,21 @@ def judge(
         seed=seed,
         with_images=images is not None,
     )
+    planted = [] if canary is None else canary_questions(judged, parse_share(canary))
     session = endpoint.session(out / "audit.jsonl", retry=retry_failed)
     if show_plan:
-        show_plan_lines(plan_judging(*sets, judged, session, settings).lines())
+        plan = plan_judging(*sets, judged, session, settings)
+        for other in canary_sets(sets[0], planted) if planted else ():
+            plan_judging(sets[0], other, planted, session, settings, plan)
+        show_plan_lines(plan.lines())
     else:
         # Before the first call: two judges at once would both pay for the same verdicts.
         with folder_lock(out, "give --out another folder"):
             found = judge_in_session(*sets, judged, session, settings)
+            if planted:
+                # Not in the audit of the verdicts, which --replay counts.
+                apart = replace(session, audit=out / "canary.jsonl")
+                found = replace(found, canaries=judge_canaries(sets[0], planted, apart, settings))
             _show(found, out, max_invalid, judged_questions(found, *sets, judged))
 
 

@@ -122,6 +122,37 @@ class Bias:
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryVerdicts:
+    """What the judge said of planted answers; verdicts are those of both orders.
+
+    Attributes:
+        questions: Questions that got canaries.
+        demands: Verdicts on answers with a planted demand, those that were caught included.
+        believed: Demands that the judge obeyed unnoticed: the planted answer is preferred.
+        caught: Demands whose verdict the judge gave, which was noticed: the verdict does not count.
+        wrong: Verdicts on planted wrong answers.
+        below: Wrong answers that were scored below the model's own.
+    """
+
+    questions: int
+    demands: int
+    believed: int
+    caught: int
+    wrong: int
+    below: int
+
+    def note(self) -> str:
+        """What a reader must know, as one sentence."""
+        if not self.demands and not self.wrong:
+            return f"canaries: no verdict on the planted answers of {self.questions:,} questions can be read"
+        return (
+            f"canaries: of {self.demands:,} planted demands for a verdict {self.believed:,} were obeyed and "
+            f"{self.caught:,} more were repeated and caught; {self.below:,} of {self.wrong:,} planted wrong "
+            "answers were scored below the model's own"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """A comparison of two sets of answers.
 
@@ -136,6 +167,7 @@ class Judgement:
         comparisons: One for each question, in the order of the questions.
         stopped: Why not every question was judged; None if every one was.
         notes: Differences between what was requested and what was done.
+        canaries: What the judge said of planted answers; None if none were planted.
     """
 
     a: str
@@ -148,6 +180,7 @@ class Judgement:
     comparisons: tuple[ComparedAnswers, ...]
     stopped: str | None = None
     notes: tuple[str, ...] = ()
+    canaries: CanaryVerdicts | None = None
 
     def reasons(self) -> list[tuple[str, int]]:
         """Why verdicts are missing, with the number of verdicts, the commonest reason first."""
@@ -198,6 +231,7 @@ class Judgement:
             "seed": self.seed,
             "stopped": self.stopped,
             "notes": list(self.notes),
+            **({} if self.canaries is None else {"canaries": asdict(self.canaries)}),
             "overall": _json(self.overall()),
             "categories": {name: _json(found) for name, found in self.by_category().items()},
             "bias": _json(self.bias()),
@@ -225,6 +259,7 @@ class Judgement:
                 comparisons=tuple(_comparison(question) for question in value["questions"]),
                 stopped=value["stopped"],
                 notes=tuple(value["notes"]),
+                canaries=CanaryVerdicts(**value["canaries"]) if value.get("canaries") else None,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(

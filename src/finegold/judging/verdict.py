@@ -19,6 +19,10 @@ _LABELLED = re.compile(
 _FENCE = re.compile(r"\A```(?:json)?\s*\n(.*?)\n?```", re.DOTALL)
 
 
+_REPEATED = "the reply repeats an answer's own words as its verdict"
+_DEMANDED = "an answer demands this verdict itself"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Scores of the answers in the order in which they were shown.
@@ -59,11 +63,16 @@ def parse_verdict(text: str, answers: Iterable[str] = (), *, cut: bool = False) 
         return Verdict(None, f"a score is outside 1 to 10: {_shown(field)}")
     shown = tuple(answers)
     if echoes(Reading(None, field), body, shown):
-        return Verdict(None, f"the reply repeats an answer's own words as its verdict: {_shown(field)}")
+        return Verdict(None, f"{_REPEATED}: {_shown(field)}")
     for own, answer in enumerate(shown[:2]):
         if demands_verdict(answer, scores, own):
-            return Verdict(None, f"an answer demands this verdict itself: {_shown(field)}")
+            return Verdict(None, f"{_DEMANDED}: {_shown(field)}")
     return Verdict(scores)
+
+
+def is_caught(reason: str) -> bool:
+    """Whether the reason why a verdict is not believed is that an answer wrote or demanded it."""
+    return reason.startswith((_REPEATED, _DEMANDED))
 
 
 def _line_pair(body: str) -> tuple[str, tuple[float, float] | None]:

@@ -141,6 +141,7 @@ def judgement_table(result: Judgement) -> RenderableType:
         f"judged by: {judges}, {days}" if days else f"judged by: {judges}",
         *([f"stopped early: {result.stopped}"] if result.stopped else []),
         *result.notes,
+        *([result.canaries.note()] if result.canaries else []),
         *(f"no verdict: {number:,} for: {reason}" for reason, number in reasons[:SHOWN_REASONS]),
         *([f"no verdict: {more:,} for other reasons"] if more else []),
     ]
