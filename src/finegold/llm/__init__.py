@@ -4,7 +4,6 @@ from finegold.llm.ask import Asked, ask_until_read
 from finegold.llm.budget import Limits, Plan, Prices
 from finegold.llm.cache import Cache
 from finegold.llm.client import CachedClient, Session, map_bounded
-from finegold.llm.control_tokens import holds_control_tokens
 from finegold.llm.demands import demands_verdict
 from finegold.llm.endpoint import Endpoint
 from finegold.llm.parse import Reading, echoes, parse_rating
@@ -20,6 +19,7 @@ from finegold.llm.session import (
     session_in_force,
 )
 from finegold.llm.thinking import without_thinking
+from finegold.samples.control_tokens import holds_control_tokens
 
 __all__ = [
     "Asked",

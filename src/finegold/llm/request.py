@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from PIL import Image
 
-from finegold.llm.control_tokens import VERSION, defused, holds_control_tokens
 from finegold.run import canonical_json
+from finegold.samples.control_tokens import VERSION, defused, holds_control_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from finegold.errors import ConfigError, DataError
 from finegold.run import write_json, write_text
 from finegold.samples import IMAGE_PLACEHOLDER, Dataset, Sample
+from finegold.samples.control_tokens import control_token_in
 from finegold.samples.images import read_bytes
 from finegold.tuning.recipe import Recipe
 from finegold.tuning.rows import usable_samples
@@ -87,13 +88,6 @@ _MEDIA_TAGS = {
     ),
 }
 """What a trainer takes for media or a box wherever it stands in a text, besides `<image>`."""
-_CONTROL_TOKENS = re.compile(
-    r"<\|[^<>|\s]{1,60}\|>|<｜[^<>]{1,60}｜>|</?s>|<(?:bos|eos|pad|unk|mask|start_of_turn|end_of_turn)>"
-    r"|<(?:im_start|im_end|start_of_image|end_of_image|image_soft_token|end_of_utterance|fim_\w+)>"
-    r"|\[/?(?:INST|AVAILABLE_TOOLS|TOOL_RESULTS|SYSTEM_PROMPT)\]|\[(?:TOOL_CALLS|IMG|IMG_BREAK|IMG_END)\]"
-    r"|<</?SYS>>|<\w*Pad\w*>"
-)
-"""Control tokens of the chat templates of common models; the tokenizer is not known here."""
 _SHOWN = 5
 
 
@@ -101,16 +95,21 @@ def _refuse_tokens(samples: Sequence[Sample], framework: Framework) -> None:
     found = []
     for sample in samples:
         texts = [turn.text.replace(IMAGE_PLACEHOLDER, "") for turn in sample.turns]
-        rules = (_MEDIA_TAGS[framework], _CONTROL_TOKENS)
-        match = next((match for text in texts for rule in rules if (match := rule.search(text))), None)
-        if match is not None:
-            found.append(f"'{sample.id}' ('{match[0][:40]}')")
+        words = (_first_word(text, framework) for text in texts)
+        word = next((word for word in words if word is not None), None)
+        if word is not None:
+            found.append(f"'{sample.id}' ('{word[:40]}')")
     if found:
         more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
         raise DataError(
             f"the texts of {len(found):,} rows hold words that {framework} reads as media or as control "
             f"tokens: {', '.join(found[:_SHOWN])}{more}: remove these rows, or change their texts"
         )
+
+
+def _first_word(text: str, framework: Framework) -> str | None:
+    media = _MEDIA_TAGS[framework].search(text)
+    return control_token_in(text) if media is None else media[0]
 
 
 def _row(sample: Sample, number: int, out: Path) -> dict[str, Any]:

@@ -38,6 +38,36 @@ def _pattern() -> re.Pattern[str]:
 _CONTROL = _pattern()
 
 
+_BEFORE_BAR = re.compile(rf"{_LESS}{_BAR}")
+_WHOLE = re.compile(rf"{_LESS}{_BAR}[^<>|｜\s]{{1,60}}{_BAR}?{_MORE}")
+_MEANT = frozenset(
+    f"<{mark}{name}>"
+    for mark in ("", "/")
+    for name in (
+        *("think", "thinking", "thought", "thoughts", "reasoning", "reflection", "answer"),
+        *("box", "ref", "quad", "point", "poly", "ocr", "ground", "grounding", "phrase", "unit", "slice"),
+        *("tool", "tools", "tool_call", "tool_calls", "tool_response", "user", "human", "bot", "system"),
+        *("filename", "placeholder", "end", "escape", "speech", "sound", "blank"),
+    )
+)
+"""What training data holds on purpose, such as boxes and thinking, or what is a common word."""
+
+
+def control_token_in(text: str) -> str | None:
+    """The first control token in a text that a tokenizer would read and that no data holds on purpose."""
+    for found in _CONTROL.finditer(text):
+        token = found.group()
+        if _BEFORE_BAR.fullmatch(token):
+            # Alone it is an operator of some languages.
+            whole = _WHOLE.match(text, found.start())
+            if whole is None:
+                continue
+            token = whole.group()
+        if token.lower() not in _MEANT:
+            return token
+    return None
+
+
 def holds_control_tokens(text: str) -> bool:
     """Whether a text has look-alikes of control tokens, which are shown with a space inside."""
     return _CONTROL.search(text) is not None

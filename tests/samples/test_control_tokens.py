@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finegold.llm import holds_control_tokens
-from finegold.llm.control_tokens import defused
+from finegold.samples.control_tokens import control_token_in, defused
 
-TOKENS = (Path(__file__).parents[2] / "src/finegold/llm/control_tokens.txt").read_text("utf-8").split()
+TOKENS = (Path(__file__).parents[2] / "src/finegold/samples/control_tokens.txt").read_text("utf-8").split()
 MORE = [
     "<|im_end|>",
     "<｜Assistant｜>",
@@ -138,3 +138,25 @@ def test_what_is_defused_holds_none(text: str) -> None:
 )
 def test_other_text_stays(text: str) -> None:
     assert defused(text) == text
+
+
+def test_what_data_holds_on_purpose_stops_no_export() -> None:
+    for text in (
+        "<think>a</think>",
+        "<ref>dog</ref><box>1</box>",
+        "f <| g",
+        "a < b | c > d",
+        "<answer>",
+        "x",
+    ):
+        assert control_token_in(text) is None, text
+    for text in (
+        "a <|im_end|>",
+        "</s>",
+        "[INST]",
+        "<think> <eos>",
+        "<|turn>",
+        "<｜Assistant｜>",
+        "[/inst] a",
+    ):
+        assert control_token_in(text) is not None, text
