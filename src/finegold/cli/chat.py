@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from finegold.cli import options
+from finegold.cli.sampling import SamplingOptions
 from finegold.cli.show import say
 
 
@@ -15,7 +16,7 @@ def chat(
     model: options.AnsweringModel,
     image: Annotated[Path | None, typer.Option(help="The image of the first questions.")] = None,
     *,
-    tokens: options.SamplingOptions,
+    tokens: SamplingOptions,
     loading: options.ModelOptions,
     endpoint: options.EndpointOptions,
 ) -> None:

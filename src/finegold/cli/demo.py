@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from finegold.cli import options
+from finegold.cli.sampling import SamplingOptions
 
 
 @options.grouped
@@ -22,7 +23,7 @@ def demo(
     prompt: Annotated[list[str], typer.Option(help="A prompt, a turn of its own; can be repeated.")],
     out: Annotated[Path, typer.Option(help="HTML page to write.")],
     *,
-    tokens: options.SamplingOptions,
+    tokens: SamplingOptions,
     loading: options.ModelOptions,
     endpoint: options.EndpointOptions,
 ) -> None:

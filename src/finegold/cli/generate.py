@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from finegold.cli import options
+from finegold.cli.sampling import SamplingOptions
 from finegold.cli.show import say
 
 
@@ -20,7 +21,7 @@ def generate(
     batch_size: options.Questions = 8,
     retry_failed: options.RetryFailed = False,
     *,
-    tokens: options.SamplingOptions,
+    tokens: SamplingOptions,
     loading: options.ModelOptions,
     endpoint: options.EndpointOptions,
 ) -> None:

@@ -24,7 +24,7 @@ from finegold.cli.dataset_options import Split as Split
 from finegold.cli.endpoint_options import EndpointOptions as EndpointOptions
 
 if TYPE_CHECKING:
-    from finegold.models import Model, Sampling
+    from finegold.models import Model
     from finegold.workflow import Compute, SelectionFiles, SelectionSettings
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
@@ -148,6 +148,14 @@ class PresetOptions:
     dedup: Dedup = "none"
     space: SpaceOption = None
     text_encoder: TextEncoder = "minilm"
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="BENCH",
+            help="Exclude rows that have an image or a text of an item of this benchmark: a dataset, a "
+            "folder of images, or TASK=FOLDER for the files of a task. Repeatable.",
+        ),
+    ] = None
 
     def settings(
         self,
@@ -165,7 +173,7 @@ class PresetOptions:
             asdict(self)
             | asdict(mixing)
             | asdict(filters or FilterOptions())
-            | {"dedup": parse_dedup(self.dedup)}
+            | {"dedup": parse_dedup(self.dedup), "without": tuple(self.without or ())}
         )
         return SelectionSettings.of(size=size, files=files.files(), **options, **others)
 
@@ -288,28 +296,6 @@ class ModelOptions:
         if name not in NEW_MODELS:
             return ModelOptions(self.device, self.dtype).load(text, endpoint)
         return replace(self, projection=Path(file) if equals else self.projection).load(name, endpoint)
-
-
-@dataclass(frozen=True)
-class SamplingOptions:
-    """How the tokens of an answer are chosen."""
-
-    max_new_tokens: Annotated[
-        int, typer.Option(min=1, help="Number of tokens at which an answer is cut.")
-    ] = 256
-    temperature: Annotated[
-        float, typer.Option(min=0, help="0 takes the likeliest token each time; a larger value draws tokens.")
-    ] = 0.0
-    top_p: Annotated[
-        float, typer.Option(help="Draw from the likeliest tokens that together have this probability.")
-    ] = 1.0
-    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0
-
-    def sampling(self) -> "Sampling":
-        """The sampling as models take it."""
-        from finegold.models import Sampling
-
-        return Sampling(**asdict(self))
 
 
 def grouped(verb: Callable[..., None]) -> Callable[..., None]:

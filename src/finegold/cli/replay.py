@@ -1,5 +1,6 @@
 """`finegold replay`: the same subset again, or what differs."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,26 +13,25 @@ SHOWN = 20
 """Differences that are listed one by one."""
 
 
+@options.grouped
 def replay(
     selection: Annotated[Path, typer.Argument(metavar="SELECTION", help="A selection.json file.")],
     data: Annotated[Path, typer.Option(help="Dataset that the rows were chosen from.")],
-    images: options.Images = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the subset. [default: check the rows only]")
     ] = None,
-    format: options.Format = None,
-    allow_urls: options.AllowUrls = False,
-    allow_links: options.AllowLinks = None,
-    split: options.Split = None,
     link: options.Link = False,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Number of threads that read images. [default: all cores]")
     ] = None,
+    *,
+    dataset: options.DatasetOptions,
 ) -> None:
     """Make a subset again from its selection.json; each row is compared with the hash of its content.
 
-    The dataset may have another order or new rows. If chosen rows are missing or changed, the command lists
-    them, writes nothing, and exits with 1.
+    The dataset may have another order or new rows. Instruction and ids are those of the selection, unless
+    they are given. If chosen rows are missing or changed, the command lists them, writes nothing, and exits
+    with 1.
     """
     from finegold.cli.show import shown
     from finegold.selection.manifest import read_manifest
@@ -39,16 +39,11 @@ def replay(
     from finegold.workflow import replay as replay_rows
 
     manifest = read_manifest(selection)
-    source = DataSource.of(
-        data,
-        images,
-        format,
-        manifest.dataset.instruction,
-        manifest.dataset.ids,
-        allow_urls,
-        allow_links=allow_links,
-        split=split,
-    )
+    made = manifest.dataset
+    given = asdict(dataset)
+    given["instruction"] = made.instruction if dataset.instruction is None else dataset.instruction
+    given["ids"] = made.ids if dataset.ids == "record" else dataset.ids
+    source = DataSource.of(data, **given)
     result = replay_rows(selection, source, out, link=link, workers=workers)
     if result.differences:
         for sentence in result.differences[:SHOWN]:

@@ -55,8 +55,7 @@ def perceptual_duplicates(hashes: Sequence[int | None], order: Ints, radius: int
         order: The rows to compare, best first (`best_first`).
         radius: Differing bits, inclusive, 0 to 120; cost grows steeply above some 20.
     """
-    bands = (radius + 2) // 2
-    tables: list[dict[int, list[tuple[int, int]]]] = [{} for _ in range(bands)]
+    index = HashIndex(radius)
     seen: dict[int, tuple[int, float]] = {}  # hash to (row that stays, distance)
     found = []
     for place, row in enumerate(order.tolist()):
@@ -66,31 +65,45 @@ def perceptual_duplicates(hashes: Sequence[int | None], order: Ints, radius: int
         if code in seen:
             found.append((row, *seen[code]))
             continue
-        near = [pair for pair in _near(code, tables) if (code ^ pair[1]).bit_count() <= radius]
-        if near:
-            kept = min(near)[1]
-            seen[code] = seen[kept][0], float((code ^ kept).bit_count())
+        near = min(index.near(code), default=None)
+        if near is not None:
+            seen[code] = int(order[near[0]]), float(near[1])
             found.append((row, *seen[code]))
         else:
             seen[code] = row, 0.0
-            for table, part in zip(tables, _parts(code, bands), strict=True):
-                table.setdefault(part, []).append((place, code))
+            index.add(place, code)
     return Duplicates.of(order, found, "perceptual")
 
 
-def _widths(bands: int) -> list[int]:
-    return [BITS // bands + (band < BITS % bands) for band in range(bands)]
+class HashIndex:
+    """Finds the hashes within a radius of one, without comparing all."""
 
+    def __init__(self, radius: int) -> None:
+        """An empty index for up to `radius` differing bits, inclusive."""
+        self._radius = radius
+        bands = (radius + 2) // 2
+        self._widths = [BITS // bands + (band < BITS % bands) for band in range(bands)]
+        self._tables: list[dict[int, list[tuple[int, int]]]] = [{} for _ in range(bands)]
 
-def _parts(code: int, bands: int) -> Iterator[int]:
-    for width in _widths(bands):
-        yield code & ((1 << width) - 1)
-        code >>= width
+    def add(self, key: int, code: int) -> None:
+        """Add a hash under a number."""
+        for table, part in zip(self._tables, self._parts(code), strict=True):
+            table.setdefault(part, []).append((key, code))
 
+    def near(self, code: int) -> set[tuple[int, int]]:
+        """The numbers of the hashes within the radius, with how many bits differ."""
+        pairs = set(self._candidates(code))
+        distances = ((key, (code ^ other).bit_count()) for key, other in pairs)
+        return {(key, bits) for key, bits in distances if bits <= self._radius}
 
-def _near(code: int, tables: Sequence[dict[int, list[tuple[int, int]]]]) -> Iterator[tuple[int, int]]:
-    """Rows that differ from `code` in at most one bit of some band, as (place, hash)."""
-    for table, part, width in zip(tables, _parts(code, len(tables)), _widths(len(tables)), strict=True):
-        yield from table.get(part, ())
-        for bit in range(width):
-            yield from table.get(part ^ (1 << bit), ())
+    def _candidates(self, code: int) -> Iterator[tuple[int, int]]:
+        """Hashes that differ from `code` in at most one bit of some band."""
+        for table, part, width in zip(self._tables, self._parts(code), self._widths, strict=True):
+            yield from table.get(part, ())
+            for bit in range(width):
+                yield from table.get(part ^ (1 << bit), ())
+
+    def _parts(self, code: int) -> Iterator[int]:
+        for width in self._widths:
+            yield code & ((1 << width) - 1)
+            code >>= width

@@ -35,7 +35,7 @@ def semantic_cells(embeddings: Vectors, ids: tuple[str, ...], *, cell: int = CEL
     Returns:
         The cell of each row, shape (n,).
     """
-    rows = np.flatnonzero(_usable(embeddings))
+    rows = np.flatnonzero(usable_vectors(embeddings))
     rows = rows[np.argsort(np.array(ids, dtype=object)[rows], kind="stable")]
     cells = np.full(len(embeddings), -1, dtype=np.int64)
     if not len(rows):
@@ -43,7 +43,7 @@ def semantic_cells(embeddings: Vectors, ids: tuple[str, ...], *, cell: int = CEL
     clusters = math.ceil(len(rows) / max(cell, math.isqrt(len(rows))))
     size = min(len(rows), _SAMPLE * clusters)
     sample = np.sort(np.random.default_rng(seed).choice(len(rows), size, replace=False))
-    chosen = _unit(embeddings[rows[sample]])
+    chosen = unit_vectors(embeddings[rows[sample]])
     labels = kmeans(chosen, clusters, spherical=True, seed=seed).labels
     sums = np.zeros((labels.max() + 1, chosen.shape[1]), dtype=np.float32)
     np.add.at(sums, labels, chosen)
@@ -51,7 +51,7 @@ def semantic_cells(embeddings: Vectors, ids: tuple[str, ...], *, cell: int = CEL
     block = max(1, _BLOCK // len(means))
     for start in range(0, len(rows), block):
         part = rows[start : start + block]
-        cells[part] = np.argmax(_unit(embeddings[part]) @ means.T, axis=1)
+        cells[part] = np.argmax(unit_vectors(embeddings[part]) @ means.T, axis=1)
     return cells
 
 
@@ -66,25 +66,27 @@ def semantic_duplicates(
         order: The rows to compare, best first (`best_first`).
         threshold: Cosine, above 0. What is a duplicate depends on the encoder: look at a few groups.
     """
-    there = order[_usable(embeddings)[order] & (cells[order] >= 0)]
+    there = order[usable_vectors(embeddings)[order] & (cells[order] >= 0)]
     found = []
     # A stable sort by cell keeps best first within each.
     by_cell = there[np.argsort(cells[there], kind="stable")]
     for rows in np.split(by_cell, np.flatnonzero(np.diff(cells[by_cell])) + 1):
         if len(rows) > 1:
-            pairs = _greedy(_unit(embeddings[rows]), threshold)
+            pairs = _greedy(unit_vectors(embeddings[rows]), threshold)
             found += [
                 (int(rows[gone]), int(rows[kept]), max(0.0, 1.0 - cosine)) for gone, kept, cosine in pairs
             ]
     return Duplicates.of(order, found, "semantic")
 
 
-def _usable(embeddings: Vectors) -> npt.NDArray[np.bool_]:
+def usable_vectors(embeddings: Vectors) -> npt.NDArray[np.bool_]:
+    """Whether each vector is finite and not zero, shape (n,)."""
     usable: npt.NDArray[np.bool_] = np.isfinite(embeddings).all(axis=1) & (embeddings != 0).any(axis=1)
     return usable
 
 
-def _unit(vectors: Vectors) -> Vectors:
+def unit_vectors(vectors: Vectors) -> Vectors:
+    """Vectors of length 1, float32; none may be zero."""
     wide = vectors.astype(np.float64)
     unit: Vectors = (wide / np.linalg.norm(wide, axis=1, keepdims=True)).astype(np.float32)
     return unit

@@ -15,6 +15,7 @@ STEPS = {
     "embedding": "The images are embedded for clusters and scores (`finegold.encoders`).",
     "scoring": "The scorers look at the rows (`finegold.scorers`).",
     "selection": "The indicators are combined into one quality (`finegold.selection`).",
+    "overlap": "`--without` excludes what the items of a benchmark contain (`finegold.dedup`).",
     "deduplication": "`--dedup` marks rows that repeat a better one (`finegold.dedup`).",
     "answering": "A model answers the items of a benchmark (`finegold.models`, `finegold.evaluation`).",
 }

@@ -90,6 +90,16 @@ class IdListInfo(_Model):
         return cls(name=ids.name, sha256=ids.sha256, count=len(ids.ids), ids=kept)
 
 
+class OverlapInfo(_Model):
+    """A benchmark whose items no chosen row contains."""
+
+    name: str = Field(description="Name of the task or of the file or folder")
+    where: str = Field(description="How it was named: a path, or TASK/SPLIT=FOLDER")
+    items: int = Field(description="Items that rows were compared with")
+    fingerprint: str = Field(description="Hash of the items and of how they are compared")
+    rows: int = Field(description="Rows that were excluded for it")
+
+
 class Configuration(_Model):
     """What was asked for: with the dataset and the seed, all that the subset depends on."""
 
@@ -107,6 +117,9 @@ class Configuration(_Model):
     clustering: dict[str, Any] | None = Field(description="Method and parameters; null without clusters")
     dedup: DedupInfo | None = Field(
         default=None, description="Which duplicates were excluded first; null if none were looked for"
+    )
+    without: list[OverlapInfo] = Field(
+        default=[], description="Benchmarks whose items no chosen row contains"
     )
     targets: dict[str, Any] | None = Field(
         default=None, description="Examples that were moved towards: name, numbers, place in the run folder"
@@ -194,6 +207,9 @@ class Manifest(_Model):
         )
         if self.configuration.text_encoder is None:
             del depends["text_encoder"]  # so that older selections keep their names
+        del depends["without"]
+        if self.configuration.without:
+            depends["without"] = sorted({one.fingerprint for one in self.configuration.without})
         if self.configuration.targets is not None:
             # Its folder is named after a path, which does not matter.
             depends["targets"] = {key: self.configuration.targets[key] for key in ("name", "embeddings")}

@@ -105,7 +105,7 @@ def _pinned_note(pinned: Collection[str], name: str, candidates: Candidates, row
         reason = why.get(lost[0], "it is not in the data")
         notes.append(
             f"{len(lost):,} pinned ids cannot be chosen, such as {lost[0]}: "
-            f"{reason or 'a score or an embedding failed'}."
+            f"{reason or 'a score or an embedding failed, or a benchmark contains it'}."
         )
     return notes
 

@@ -31,6 +31,7 @@ from finegold.workflow.compare import Labels, compare_presets
 from finegold.workflow.export import Format, Table, export_table
 from finegold.workflow.filters import filtered_rows, keep_ids
 from finegold.workflow.output import check_free, output_lock, subset_names
+from finegold.workflow.overlap import FoundOverlap, find_overlap
 from finegold.workflow.quality import given_quality
 from finegold.workflow.rows import Rows, is_brought, read_rows
 from finegold.workflow.selection import Selection, build_manifest, read_selection
@@ -65,6 +66,7 @@ class Run:
         self._encoder = encoder
         self._strict = strict
         self._rows: Rows | None = None
+        self._overlaps: dict[object, FoundOverlap] = {}
 
     @classmethod
     def open(
@@ -262,12 +264,14 @@ class Run:
         rows, preset = self.rows(), settings.preset
         with self.folder.step("select", preset=preset.name, size=settings.size, seed=settings.seed):
             groups = rows.groups(preset.group_by)
-            candidates = gather(
+            everything = gather(
                 rows.table, tables.scores, tables.clusters, tables.embeddings, groups, tables.filters
             )
-            everything = candidates
-            filtered, notes = filtered_rows(settings, rows, everything)
-            candidates = everything.without(filtered, tables.scores)
+            overlap = self._overlap(settings, tables)
+            shared = {} if overlap is None else overlap.among(everything.ids)
+            left = everything.without(shared, everything.indicators)
+            filtered, notes = filtered_rows(settings, rows, left)
+            candidates = left.without(filtered, tables.scores)
             quality = given_quality(self.folder, preset, candidates, settings.files)
             graph, targets = tables.graph, tables.targets
             inputs = SelectionInputs(
@@ -289,12 +293,24 @@ class Run:
             size = parse_size(settings.size, len(candidates.ids))
             selected = select(inputs, preset, size, seed=settings.seed, weights=settings.weights)
             selected = replace(
-                selected, excluded=filtered | dict(selected.excluded), notes=(*notes, *selected.notes)
+                selected,
+                excluded=shared | filtered | dict(selected.excluded),
+                notes=(*notes, *selected.notes),
             )
             table = selection_table(everything, selected)
             keep_ids(self.folder, settings)
-            manifest = build_manifest(rows, settings, tables, selected, table, quality)
+            manifest = build_manifest(rows, settings, tables, selected, table, quality, overlap)
         return Selection(self.folder, self.dataset, manifest, table)
+
+    def _overlap(self, settings: SelectionSettings, tables: SelectionTables) -> FoundOverlap | None:
+        """What the rows share with the benchmarks that are named; found once for the same embeddings."""
+        if not settings.without:
+            return None
+        embedded = tables.images and tables.images.fingerprint
+        key = (settings.without, embedded)
+        if key not in self._overlaps:
+            self._overlaps[key] = find_overlap(self.rows(), settings.without, tables.images, tables.encoder)
+        return self._overlaps[key]
 
     def compare(
         self,

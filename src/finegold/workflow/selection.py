@@ -38,6 +38,7 @@ from finegold.selection.selection import SelectedRows
 from finegold.selection.table import EXCLUDED, SCHEMA
 from finegold.version import __version__
 from finegold.workflow.output import REPORT, output_folder, relocated, subset_names
+from finegold.workflow.overlap import FoundOverlap
 from finegold.workflow.quality import GivenQuality
 from finegold.workflow.rows import Rows
 from finegold.workflow.settings import SelectionSettings
@@ -221,6 +222,7 @@ def build_manifest(
     selected: SelectedRows,
     table: pa.Table,
     quality: GivenQuality | None,
+    overlap: FoundOverlap | None = None,
 ) -> Manifest:
     """Describe a selection.
 
@@ -231,6 +233,7 @@ def build_manifest(
         selected: What was chosen.
         table: The selection's table.
         quality: The quality that was computed from a file, if one was.
+        overlap: Rows that were excluded for what they share with benchmarks, if any were named.
     """
     clusters, targets, dedup = tables.clusters, tables.targets, settings.dedup
     named = () if settings.condition is None else settings.condition.names
@@ -238,6 +241,8 @@ def build_manifest(
     for name, scored in sorted(tables.scores.items()):
         if canaries := read_canaries(scored.folder):
             notes.append(canaries.note(name))
+    if overlap is not None:
+        notes += overlap.notes
     if targets is not None:
         notes.append(targets.note())
     if clusters is not None and clusters.summary.note:
@@ -284,6 +289,7 @@ def build_manifest(
                 "table": clusters.table.folder.name,
             },
             dedup=None if dedup is None else DedupInfo.of(dedup),
+            without=[] if overlap is None else list(overlap.benchmarks),
             targets=None if targets is None else targets.origin,
             selector=None if quality is None else quality.origin,
             attributes=rows.brought_attributes((*settings.preset.group_by, *named)),

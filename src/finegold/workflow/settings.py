@@ -57,6 +57,7 @@ class SelectionSettings:
         where: Condition that rows must meet to be chosen from: see `selection.where`.
         include: Ids that are chosen first and count to the size and the quotas.
         exclude: Ids that are not chosen.
+        without: Benchmarks whose items no chosen row may contain, each as `read_benchmark` takes it.
     """
 
     preset: Preset
@@ -72,6 +73,7 @@ class SelectionSettings:
     where: str | None = None
     include: IdList | None = None
     exclude: IdList | None = None
+    without: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -106,6 +108,8 @@ class SelectionSettings:
                 others[name] = IdList.of(others[name], f"--{name}")
         if isinstance(others.get("scores"), str):
             others["scores"] = (others["scores"],)
+        if isinstance(others.get("without"), str):
+            others["without"] = (others["without"],)
         found = cls(
             mixed(find_preset(preset) if isinstance(preset, str) else preset, **mixing),
             str(size),

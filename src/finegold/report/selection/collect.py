@@ -63,10 +63,7 @@ def write_report(
     if embeddings is not None:
         ids, vectors = read_embeddings(embeddings)
         embedded = (ids, vectors, _map(run, embeddings))
-    data = run.manifest["data"]
-    images = ["--images", data["images"]] if data["images"] else []
-    replay = ["finegold", "replay", "selection.json", "--data", data["path"], *images, "--out", "AGAIN"]
-    commands = [shlex.join(replay), shlex.join(select_command(run, manifest))]
+    commands = [shlex.join(replay_command(run)), shlex.join(select_command(run, manifest))]
     sections = list(_comparisons(run, manifest))
     if judged is not None:
         sections.append(Section("judged", "Answers judged", judgement_section(replay_verdicts(judged))))
@@ -113,6 +110,18 @@ def _read_comparison(path: Path) -> PresetComparison:
         raise DataError(f"the comparison {path} cannot be read ({error}): remove it") from error
 
 
+def replay_command(run: RunFolder) -> list[str]:
+    """The command that finds the chosen rows in the dataset again, opened as the run folder opens it."""
+    data = run.manifest["data"]
+    words = ["finegold", "replay", MANIFEST, "--data", data["path"]]
+    for name in ("images", "format", "instruction", "source_field", "kinds", "allow_links", "split"):
+        if data.get(name) is not None:
+            words += [f"--{name.replace('_', '-')}", data[name]]
+    words += ["--ids", data["ids"]] if data.get("ids", "record") != "record" else []
+    words += ["--allow-urls"] if data.get("allow_urls") else []
+    return [*words, "--out", "AGAIN"]
+
+
 def select_command(run: RunFolder, manifest: Manifest) -> list[str]:
     """The command that makes the same selection in its run folder, whatever was run there since.
 
@@ -133,6 +142,8 @@ def select_command(run: RunFolder, manifest: Manifest) -> list[str]:
     if made.text_encoder_name:
         words += ["--text-encoder", made.text_encoder_name]
     words += [] if dedup is None else ["--dedup", str(dedup)]
+    for bench in made.without:
+        words += ["--without", bench.where]
     if made.targets:
         data = RunFolder.open(run.path / "targets" / made.targets["folder"]).manifest["data"]
         words += ["--targets", data["path"]]

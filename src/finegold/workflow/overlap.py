@@ -1,0 +1,273 @@
+"""Overlap with benchmarks: their items read and hashed, and the rows of a run that contain them."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from finegold.arrays import Vectors
+from finegold.clustering.table import read_embeddings
+from finegold.dedup import perceptual_hash
+from finegold.dedup.overlap import (
+    COMMON,
+    NGRAM,
+    SHARE,
+    Overlap,
+    image_overlap,
+    perceptual_overlap,
+    semantic_overlap,
+    text_overlap,
+)
+from finegold.dedup.perceptual import RADIUS
+from finegold.dedup.semantic import THRESHOLD
+from finegold.encoders import load_encoder
+from finegold.engines import map_ordered
+from finegold.errors import ConfigError, DataError
+from finegold.evaluation.task import TASKS
+from finegold.run import PartTable, fingerprint
+from finegold.samples import Exclusion, ImageRef, open_dataset
+from finegold.samples.exclusions import ImageError
+from finegold.samples.image_folder import ImageFiles, image_files
+from finegold.samples.images import decode, image_sha256
+from finegold.selection.manifest import OverlapInfo
+from finegold.workflow.rows import Rows
+
+CODE = "benchmark-overlap"
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkItem:
+    """What rows are compared with.
+
+    Attributes:
+        name: Its id in the benchmark.
+        images: Its images.
+        texts: Its question with each answer, or its captions; empty for an image alone.
+    """
+
+    name: str
+    images: tuple[ImageRef, ...]
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A benchmark.
+
+    Attributes:
+        name: Its name for people.
+        where: How it was named, with an absolute path.
+        items: Its items.
+    """
+
+    name: str
+    where: str
+    items: tuple[BenchmarkItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundOverlap:
+    """The rows that contain an item of a benchmark.
+
+    Attributes:
+        excluded: Why each is excluded, by sample id.
+        benchmarks: What rows were compared with.
+        notes: How many rows there are, a sentence a benchmark.
+    """
+
+    excluded: dict[str, Exclusion]
+    benchmarks: tuple[OverlapInfo, ...]
+    notes: tuple[str, ...]
+
+    def among(self, ids: Collection[str]) -> dict[str, Exclusion]:
+        """The excluded of some rows.
+
+        Raises:
+            DataError: If no row is left.
+        """
+        found = {key: self.excluded[key] for key in ids if key in self.excluded}
+        if found and len(found) == len(ids):
+            raise DataError(
+                f"each of the {len(ids):,} usable rows has an image or a text of the benchmarks of --without"
+                ": name other benchmarks, or other data"
+            )
+        return found
+
+
+def read_benchmark(text: str) -> Benchmark:
+    """Read the items of a benchmark.
+
+    Args:
+        text: A dataset in any format, an image or a folder of images, or `TASK=FOLDER` or
+            `TASK/SPLIT=FOLDER` for the files of an evaluation task.
+
+    Raises:
+        ConfigError: If there is no such task or split.
+        DataError: If the files cannot be understood, or hold no item.
+    """
+    name, equals, folder = text.partition("=")
+    if equals and not Path(text).exists():
+        return _read_task(name, Path(folder).absolute())
+    path = Path(text).absolute()
+    try:
+        dataset = open_dataset(path)
+    except DataError as error:
+        if not image_files(path):
+            raise DataError(f"--without names {text}, which cannot be read: {error}") from None
+        dataset = ImageFiles(path)
+    only_images = isinstance(dataset, ImageFiles)
+    items = [
+        BenchmarkItem(
+            row.id,
+            row.sample.images,
+            () if only_images else tuple(f"{pair.question} {pair.answer}" for pair in row.sample.pairs),
+        )
+        for row in dataset.rows()
+        if row.sample is not None
+    ]
+    if not items:
+        raise DataError(f"--without names {text}, and none of its rows can be read: name another benchmark")
+    return Benchmark(path.name, str(path), tuple(items))
+
+
+def _read_task(name: str, folder: Path) -> Benchmark:
+    known = dict(TASKS.usable())
+    task_name, _, split_name = name.partition("/")
+    if task_name not in known:
+        raise ConfigError(
+            f"--without names the task '{task_name}', expected one of {', '.join(known)}: `finegold tasks` "
+            "lists them"
+        )
+    task = known[task_name]
+    split = task.split(split_name or None)
+    missing = task.missing(folder, split)
+    if missing:
+        raise DataError(
+            f"{folder} lacks {missing[0].path} of the task {task.name}: get it from {missing[0].url}"
+        )
+    items = tuple(
+        BenchmarkItem(
+            item.id,
+            (item.image,),
+            tuple(f"{item.question} {answer}".strip() for answer in item.references or ("",)),
+        )
+        for item in task.items(folder, split)
+    )
+    return Benchmark(f"{task.name}/{split.name}", f"{task.name}/{split.name}={folder}", items)
+
+
+def find_overlap(
+    rows: Rows, benchmarks: Sequence[str], embeddings: PartTable | None, encoder: str | None
+) -> FoundOverlap:
+    """Find the usable rows that contain an item of a benchmark.
+
+    A row is compared by its image files, by perceptual hash, by cosine where the selection embeds the images,
+    and by the n-grams of its texts; the first of these that finds an item gives the reason.
+
+    Args:
+        rows: The rows; their images are hashed if they are not yet.
+        benchmarks: As `read_benchmark` takes them.
+        embeddings: Finished table of the rows' image embeddings; None where the selection uses none.
+        encoder: Name of their encoder.
+
+    Raises:
+        ConfigError: If a benchmark names no task that there is.
+        DataError: If one cannot be understood.
+    """
+    found = [read_benchmark(text) for text in dict.fromkeys(benchmarks)]
+    hashed = {row["sample_id"]: row for row in rows.hash_images().read().to_pylist()}
+    ids = sorted(hashed)
+    read = rows.table.read(["sample_id", "status", "instruction", "answer"]).to_pylist()
+    spoken = {
+        row["sample_id"]: "\n".join(
+            text for pair in zip(row["instruction"], row["answer"], strict=True) for text in pair
+        )
+        for row in read
+        if row["status"] == "ok"
+    }
+    files = [hashed[key]["images"] for key in ids]
+    codes = [hashed[key]["perceptual"] for key in ids]
+    hashes = [None if code is None else int(code, 16) for code in codes]
+    texts = [spoken[key] for key in ids]
+    excluded: dict[str, Exclusion] = {}
+    infos, notes = [], []
+    for bench in found:
+        refs = [(at, ref) for at, item in enumerate(bench.items) for ref in item.images]
+        known = list(map_ordered(_hash_image, (ref for _, ref in refs), workers=rows.compute.workers))
+        owner = [at for at, _ in refs]
+        passes = [
+            _by_item(image_overlap(files, [[sha] if sha else [] for sha, _ in known]), owner),
+            _by_item(perceptual_overlap(hashes, [code for _, code in known]), owner),
+        ]
+        if embeddings is not None and encoder is not None and refs:
+            names, vectors = read_embeddings(embeddings)
+            at = {key: index for index, key in enumerate(names)}
+            row_vectors = vectors[[at[key] for key in ids]]
+            item_vectors = _embed([ref for _, ref in refs], encoder, rows)
+            passes.append(_by_item(semantic_overlap(row_vectors, item_vectors), owner))
+        passes.append(text_overlap(texts, [item.texts for item in bench.items]))
+        counts: Counter[int] = Counter()
+        fresh: dict[str, Exclusion] = {}
+        for number, one in enumerate(passes):
+            for row, overlap in one.items():
+                if ids[row] not in fresh:
+                    item = bench.items[overlap.item].name
+                    reason = f"the row {overlap.how} item {item} of the benchmark {bench.name}"
+                    fresh[ids[row]] = Exclusion(CODE, reason)
+                    counts[number == len(passes) - 1] += 1
+        excluded = fresh | excluded
+        infos.append(
+            OverlapInfo(
+                name=bench.name,
+                where=bench.where,
+                items=len(bench.items),
+                fingerprint=fingerprint(
+                    {
+                        "items": [[item.name, list(item.texts)] for item in bench.items],
+                        "images": [[at, sha] for at, (sha, _) in zip(owner, known, strict=True)],
+                        "compared": [NGRAM, SHARE, COMMON, RADIUS, THRESHOLD],
+                    }
+                ),
+                rows=len(fresh),
+            )
+        )
+        unread = sum(sha is None for sha, _ in known)
+        tail = f" {unread:,} of its images cannot be read, and were not compared." if unread else ""
+        notes.append(
+            f"Excluded for overlap with the {len(bench.items):,} items of {bench.name}: {len(fresh):,} rows, "
+            f"{counts[0]:,} by their images and {counts[1]:,} by their texts alone.{tail}"
+        )
+    return FoundOverlap(excluded, tuple(infos), tuple(notes))
+
+
+def _by_item(found: dict[int, Overlap], owner: Sequence[int]) -> dict[int, Overlap]:
+    """Overlaps with images as overlaps with the items that have them."""
+    return {row: replace(one, item=owner[one.item]) for row, one in found.items()}
+
+
+def _hash_image(ref: ImageRef) -> tuple[str | None, int | None]:
+    """sha256 and perceptual hash of an image; None for one that cannot be read."""
+    try:
+        return image_sha256(ref), perceptual_hash(decode(ref))
+    except ImageError:
+        return None, None
+
+
+def _embed(refs: Sequence[ImageRef], name: str, rows: Rows) -> Vectors:
+    """Embeddings of images, NaN for one that cannot be read, shape (images, d)."""
+    encoder = load_encoder(name, device=rows.compute.device)
+    encoder.load()
+    vectors = np.full((len(refs), encoder.dim), np.nan, np.float32)
+    size = rows.compute.batch_size
+    for start in range(0, len(refs), size):
+        batch = []
+        for at, ref in enumerate(refs[start : start + size], start):
+            try:
+                batch.append((at, encoder.preprocess(decode(ref))))
+            except ImageError:
+                continue
+        if batch:
+            vectors[[at for at, _ in batch]] = encoder.encode_images([inputs for _, inputs in batch])
+    return vectors
