@@ -242,6 +242,23 @@ def find_overlap(
     return FoundOverlap(excluded, tuple(infos), tuple(notes))
 
 
+class OverlapFinder:
+    """Finds what the rows of a run share with benchmarks, once for the same embeddings."""
+
+    def __init__(self) -> None:
+        """Nothing is found yet."""
+        self._found: dict[object, FoundOverlap] = {}
+
+    def find(
+        self, rows: Rows, benchmarks: Sequence[str], embeddings: PartTable | None, encoder: str | None
+    ) -> FoundOverlap | None:
+        """What `find_overlap` finds; None without benchmarks."""
+        key = (tuple(benchmarks), embeddings and embeddings.fingerprint)
+        if benchmarks and key not in self._found:
+            self._found[key] = find_overlap(rows, benchmarks, embeddings, encoder)
+        return self._found.get(key)
+
+
 def _by_item(found: dict[int, Overlap], owner: Sequence[int]) -> dict[int, Overlap]:
     """Overlaps with images as overlaps with the items that have them."""
     return {row: replace(one, item=owner[one.item]) for row, one in found.items()}

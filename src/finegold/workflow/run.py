@@ -31,7 +31,7 @@ from finegold.workflow.compare import Labels, compare_presets
 from finegold.workflow.export import Format, Table, export_table
 from finegold.workflow.filters import filtered_rows, keep_ids
 from finegold.workflow.output import check_free, output_lock, subset_names
-from finegold.workflow.overlap import FoundOverlap, find_overlap
+from finegold.workflow.overlap import OverlapFinder
 from finegold.workflow.quality import given_quality
 from finegold.workflow.rows import Rows, is_brought, read_rows
 from finegold.workflow.selection import Selection, build_manifest, read_selection
@@ -66,7 +66,7 @@ class Run:
         self._encoder = encoder
         self._strict = strict
         self._rows: Rows | None = None
-        self._overlaps: dict[object, FoundOverlap] = {}
+        self._overlaps = OverlapFinder()
 
     @classmethod
     def open(
@@ -248,12 +248,8 @@ class Run:
         weights = self.dataset.weights
         if weights is None or "source" in preset.group_by or preset.mixture is not None:
             return preset
-        there = set(
-            self.rows()
-            .table.read(["source", "status"])
-            .filter(pc.field("status") == "ok")["source"]
-            .to_pylist()
-        )
+        read = self.rows().table.read(["source", "status"])
+        there = set(read.filter(pc.field("status") == "ok")["source"].to_pylist())
         inner = f"{JOINED}*" if preset.group_by else ""
         return preset.mixed(
             ("source", *preset.group_by),
@@ -267,7 +263,7 @@ class Run:
             everything = gather(
                 rows.table, tables.scores, tables.clusters, tables.embeddings, groups, tables.filters
             )
-            overlap = self._overlap(settings, tables)
+            overlap = self._overlaps.find(rows, settings.without, tables.images, tables.encoder)
             shared = {} if overlap is None else overlap.among(everything.ids)
             left = everything.without(shared, everything.indicators)
             filtered, notes = filtered_rows(settings, rows, left)
@@ -301,16 +297,6 @@ class Run:
             keep_ids(self.folder, settings)
             manifest = build_manifest(rows, settings, tables, selected, table, quality, overlap)
         return Selection(self.folder, self.dataset, manifest, table)
-
-    def _overlap(self, settings: SelectionSettings, tables: SelectionTables) -> FoundOverlap | None:
-        """What the rows share with the benchmarks that are named; found once for the same embeddings."""
-        if not settings.without:
-            return None
-        embedded = tables.images and tables.images.fingerprint
-        key = (settings.without, embedded)
-        if key not in self._overlaps:
-            self._overlaps[key] = find_overlap(self.rows(), settings.without, tables.images, tables.encoder)
-        return self._overlaps[key]
 
     def compare(
         self,
