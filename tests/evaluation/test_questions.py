@@ -57,6 +57,24 @@ def test_answers_are_in_llavas_format_and_in_order(questions: Path, tmp_path: Pa
     assert sorted(p.name for p in tmp_path.iterdir() if p.is_file()) == ["a.jsonl", "questions.jsonl"]
 
 
+def test_answers_of_another_model_are_not_overwritten(questions: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.jsonl"
+    first = _run(questions, out, tiny())
+    before = out.read_bytes()
+    other = tiny()
+    other.name = "another"
+    with pytest.raises(ConfigError, match="holds answers of the model 'tiny'"):
+        _run(questions, out, other)
+    with pytest.raises(ConfigError, match="would replace them"):
+        _run(questions, out, tiny(), sampling=Sampling(max_new_tokens=9))
+    assert out.read_bytes() == before
+    assert _run(questions, out, tiny()) == first
+    out.write_text("my notes\n")
+    with pytest.raises(ConfigError, match="something else than answers"):
+        _run(questions, out, tiny())
+    assert out.read_text() == "my notes\n"
+
+
 class _Killed(Exception):
     pass
 

@@ -16,8 +16,14 @@ SCHEMA = pa.schema([("sample_id", pa.string())])
 
 
 def test_a_run_of_other_data_is_refused_with_both_named(tmp_path: Path) -> None:
+    RunFolder.create(tmp_path / "run", {"path": "/data/b.json"})
+    # Nothing came of it, so it takes other data.
+    run = RunFolder.create(tmp_path / "run", {"path": "/data/a.json"})
+    assert RunFolder.open(tmp_path / "run").manifest["data"] == {"path": "/data/a.json"}
     RunFolder.create(tmp_path / "run", {"path": "/data/a.json"})
-    RunFolder.create(tmp_path / "run", {"path": "/data/a.json"})
+    table = run.table("samples", "ingest", {}, pa.schema([("status", pa.string())]))
+    table.write(0, {"status": ["excluded", "ok"]})
+    table.finish(1)
     with pytest.raises(RunError, match=r"a\.json.*--run"):
         RunFolder.create(tmp_path / "run", {"path": "/data/b.json"})
 

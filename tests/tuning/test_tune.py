@@ -44,6 +44,16 @@ def test_minigpt4_from_pth_to_pth(pool: Path, tmp_path: Path, parts: Parts) -> N
     assert summary["rows"] == 10
 
 
+def test_a_finished_training_keeps_its_summary(pool: Path, tmp_path: Path, parts: Parts) -> None:
+    out = tmp_path / "out"
+    common = {"steps": 2, "batch": 4, "device": "cpu", "cache": tmp_path / "c"}
+    first = tune(pool, model="minigpt4-7b", out=out, parts=parts, **common)  # type: ignore[arg-type]
+    written = (out / "tuning.json").read_bytes()
+    again = tune(pool, model="minigpt4-7b", out=out, parts=parts, **common)  # type: ignore[arg-type]
+    assert (again.done, again.seconds) == (0, first.seconds)
+    assert (out / "tuning.json").read_bytes() == written
+
+
 def test_a_tuned_model_can_be_tuned_again(pool: Path, tmp_path: Path, parts: Parts) -> None:
     common = {"steps": 2, "batch": 4, "device": "cpu", "cache": tmp_path / "c"}
     tune(pool, model="minigpt4-7b", out=tmp_path / "one", parts=parts, **common)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from finegold.cli import options
-from finegold.cli.show import printable
+from finegold.cli.show import printable, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +46,9 @@ def inspect(
         print(json.dumps(found.as_json(dataset.format, [str(file) for file in dataset.files()])))
     else:
         _show(Console(highlight=False, soft_wrap=True), dataset, found, limit_shown)
+    if not found.usable:
+        say(f"no row of {data} can be used" + (": the reasons are above" if found.bad else ""), error=True)
+        raise typer.Exit(1)
     if strict and found.bad:
         raise typer.Exit(1)
 

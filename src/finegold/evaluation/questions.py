@@ -1,6 +1,7 @@
 """Answer a file of questions about images, in the formats of LLaVA-Bench (LLaVA's `model_vqa.py`)."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import takewhile
@@ -117,6 +118,7 @@ def generate(
     settings = {"questions": lines, "sampling": asdict(sampling), "batch_size": batch_size}
     identity = model.identity()
     depends = {"model": {"name": model.name, **identity}, **settings}
+    _check_answers(target, model.name, asdict(sampling), identity.get("projection"))
     part = hidden_beside(target, f"{fingerprint(depends)}.part")
     with lock_beside(target, "give --out another file"):
         done = _whole_lines(part) if part.is_file() else []
@@ -134,6 +136,27 @@ def generate(
                     advance(len(group))
         part.replace(target)
     return len(every)
+
+
+def _check_answers(target: Path, model: str, sampling: dict[str, Any], projection: object) -> None:
+    """Raise ConfigError if a file holds something else than answers that the same model gave the same way."""
+    if not target.exists():
+        return
+    metadata = json.loads(json.dumps(sampling | ({} if projection is None else {"projection": projection})))
+    for line in target.read_bytes().splitlines() if target.is_file() else [b""]:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict) or "model_id" not in record:
+            raise ConfigError(
+                f"--out {target} holds something else than answers: give another file, or delete it"
+            )
+        if record["model_id"] != model or record.get("metadata") != metadata:
+            raise ConfigError(
+                f"--out {target} holds answers of the model '{record['model_id']}', and '{model}' under the "
+                "settings of this command would replace them: give another file, or delete it"
+            )
 
 
 def _whole_lines(part: Path) -> list[bytes]:

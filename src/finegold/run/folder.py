@@ -24,6 +24,7 @@ RUN/
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -75,7 +76,7 @@ class RunFolder:
         path = path.resolve()
         if (path / MANIFEST).exists():
             run = cls.open(path)
-            if canonical_json(run.manifest["data"]) != canonical_json(dict(data)):
+            if canonical_json(run.manifest["data"]) != canonical_json(dict(data)) and not run._rebind(data):
                 old = {key: value for key, value in run.manifest["data"].items() if value is not None}
                 raise RunError(
                     f"the run folder {path} belongs to other data or options ({canonical_json(old)}): "
@@ -110,6 +111,27 @@ class RunFolder:
                 "use the finegold that made it, or a new run folder"
             )
         return cls(path, manifest)
+
+    def _rebind(self, data: Mapping[str, Any]) -> bool:
+        """Take other data or options, if nothing came of those that the folder was opened with.
+
+        So a command whose --images was forgotten or whose option was misspelt can be given again corrected.
+
+        Returns:
+            Whether it did: False if a row could be used, or anything was computed.
+        """
+        made = {entry.name for entry in self.path.iterdir() if entry.is_dir()}
+        if made - {"samples", "features", ROWS}:
+            return False
+        with self.writing():
+            for table in self.tables("samples"):
+                if "ok" in table.read(["status"])["status"].to_pylist():
+                    return False
+            shutil.rmtree(self.path / "samples", ignore_errors=True)
+            self.manifest = {**self.manifest, "data": dict(data)}
+            write_sealed(self.path / MANIFEST, self.manifest)
+            self.log("rebound", data=dict(data))
+        return True
 
     def table(self, kind: str, name: str, parameters: Mapping[str, Any], schema: pa.Schema) -> PartTable:
         """The table of one step, new, half-made or finished, in `<kind>/<name>-<fingerprint>`.

@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -27,6 +28,11 @@ def parse_size(text: str, rows: int) -> int:
         share = (Decimal(percent[1]) * rows / 100).quantize(Decimal(1), rounding=ROUND_HALF_UP)
         return check_budget(max(1, int(share)), rows)
     raise ConfigError(f"size '{text}' is neither a whole number above 0, as '200', nor a percentage, as '6%'")
+
+
+def check_size(text: str) -> None:
+    """Raise ConfigError if a text is no subset size, whatever the number of rows."""
+    parse_size(text, sys.maxsize)
 
 
 def check_budget(size: int, rows: int) -> int:

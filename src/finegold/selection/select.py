@@ -20,6 +20,9 @@ from finegold.selection.preset import Preset
 from finegold.selection.row_quality import RowQuality, compute_quality
 from finegold.selection.selection import ClusterCount, GroupCount, SelectedRows, SelectionInputs
 
+OWN_WEIGHTS = "weights are finegold's own"
+"""What a preset's note says of its weights; it does not hold of weights that the user gives."""
+
 
 def select(
     inputs: SelectionInputs,
@@ -77,7 +80,8 @@ def select(
     if len(eligible) < len(rows.usable):
         left = len(rows.usable) - len(eligible)
         notes = (*notes, f"The {left} rows of lowest quality were not chosen from.")
-    notes = (*preset.notes, *rows.notes, *notes)
+    stated = preset.notes if weights is None else [one for one in preset.notes if OWN_WEIGHTS not in one]
+    notes = (*stated, *rows.notes, *notes, *_poor(rows.quality, chosen))
     excluded = {inputs.ids[i]: Exclusion("no-quality", why) for i, why in sorted(rows.excluded.items())}
     labels, usable = inputs.labels, rows.usable
     return SelectedRows(
@@ -91,6 +95,19 @@ def select(
         excluded | duplicates,
         notes,
         () if groups is None else _group_counts(groups, chosen, parts),
+    )
+
+
+def _poor(quality: Floats | None, chosen: Ints) -> tuple[str, ...]:
+    """A note on chosen rows whose quality is 0, if 0 is the lowest there is."""
+    if quality is None or quality.min() != 0:
+        return ()
+    good = int((quality[chosen] > 0).sum())
+    if good == len(chosen):
+        return ()
+    return (
+        f"{good:,} of the {len(chosen):,} chosen rows have a quality above 0, as have "
+        f"{int((quality > 0).sum()):,} rows of the pool; the others have 0, the lowest.",
     )
 
 

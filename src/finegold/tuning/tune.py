@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -24,7 +24,7 @@ from finegold.models.prefix.storage import (
     save_network,
 )
 from finegold.models.registry import SUMMARY
-from finegold.run import FILES, cache_folder, file_list, folder_lock, progress, write_sealed
+from finegold.run import FILES, cache_folder, file_list, folder_lock, progress, read_sealed, write_sealed
 from finegold.samples import Dataset, ImageRef, open_dataset
 from finegold.samples.images import Decoding, decode
 from finegold.tuning.monitor import read_log
@@ -147,6 +147,10 @@ def _tune(
     tenth = max(1, len(losses) // 10)
     first, last = sum(losses[:tenth]) / tenth, sum(losses[-tenth:]) / tenth
     result = TuneResult(target, rows, cut, plan.steps, done, seconds, first, last)
+    if done == 0 and (target / SUMMARY).exists():
+        # All was done before: what the training took stays written.
+        kept = read_sealed(target / SUMMARY)
+        return replace(result, seconds=float(kept["seconds"]))
     if processes.index == 0:
         facts = {key: value for key, value in asdict(result).items() if key != "out"}
         files = {name: digest for name, digest in file_list(target).items() if _is_weights(name)}

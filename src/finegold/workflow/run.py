@@ -12,13 +12,14 @@ from finegold.clustering import Method
 from finegold.clustering.table import ClusterTable, cluster_run
 from finegold.encoders import MINILM, Space, load_encoder, load_text_encoder
 from finegold.engines import Compute
-from finegold.errors import ConfigError, RunError
+from finegold.errors import ConfigError, RunError, did_you_mean
 from finegold.run import ROWS, PartTable, RunFolder
 from finegold.samples import Dataset
 from finegold.samples.images import decode
 from finegold.scorers import Context, Scorer
 from finegold.scorers.canary import CanaryResult, canary_rows, run_canaries
 from finegold.scorers.llm import LlmScorer
+from finegold.scorers.registry import SCORERS
 from finegold.selection.compare import PresetComparison
 from finegold.selection.groups import JOINED
 from finegold.selection.options import parse_size
@@ -213,6 +214,7 @@ class Run:
             settings: What is asked for.
             out: Where the selection will be written, if it is known: checked before hours of work.
         """
+        self._check_weights(settings)
         if settings.needs_embeddings and settings.preset.space != "image":
             load_text_encoder(settings.text_encoder, device=self.compute.device)
         if settings.uses_encoder:
@@ -221,6 +223,16 @@ class Run:
             if not any(map(is_brought, self.folder.tables("embeddings", name=name))):
                 load_encoder(name, device=self.compute.device)
         return self._select(settings, "stated", out)
+
+    def _check_weights(self, settings: SelectionSettings) -> None:
+        """Raise ConfigError if a weight names nothing that could be scored, before the hours of reading."""
+        brought = {str(table.parameters["scorer"]) for table in self.folder.tables("scores")}
+        for name in settings.indicators if settings.weights else ():
+            if name not in SCORERS and name not in brought:
+                raise ConfigError(
+                    f"the weights name '{name}'{did_you_mean(name, SCORERS.names())}, and there is no scorer "
+                    "of this name and no score that was brought with --column: `finegold scorers` lists them"
+                )
 
     def select(self, settings: SelectionSettings, out: Path | None = None) -> Selection:
         """Choose rows by the scores and embeddings that the run folder holds; nothing is scored or embedded.
