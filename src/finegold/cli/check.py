@@ -1,13 +1,19 @@
 """`finegold check`: is anything in a folder damaged?"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from finegold.cli import options
+from finegold.cli.output import OutputOptions
 from finegold.cli.show import say
 
+if TYPE_CHECKING:
+    from finegold.run.check import FolderCheck
 
+
+@options.grouped
 def check(
     folder: Annotated[
         Path,
@@ -20,11 +26,26 @@ def check(
         bool,
         typer.Option("--repair", help="Remove what is damaged; the command that made it makes it again."),
     ] = False,
+    *,
+    output: OutputOptions,
 ) -> None:
     """Compare every file with its hash. The exit code is 1 if something is damaged and not repaired."""
-    from finegold.run import check_folder, folder_lock
+    from finegold.run import check_folder
 
     found = check_folder(folder)
+    with output.printing() as facts:
+        facts |= {
+            "files": found.hashed,
+            "unhashed": found.unhashed,
+            "damaged": [{"path": str(damage.path), "why": damage.why} for damage in found.damages],
+            "repaired": repair and bool(found.damages),
+        }
+        _show(folder, found, repair=repair)
+
+
+def _show(folder: Path, found: "FolderCheck", *, repair: bool) -> None:
+    from finegold.run import folder_lock
+
     for damage in found.damages:
         say(f"damaged: {damage.path}: {damage.why}")
     old = f", {found.unhashed:,} of an earlier finegold have none" if found.unhashed else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from finegold.cli import options
+from finegold.cli.output import OutputOptions
 
 if TYPE_CHECKING:
     from finegold.selection.compare import PresetComparison
@@ -36,6 +37,7 @@ def compare(
     files: options.PresetFiles,
     mixing: options.MixtureOptions,
     computing: options.ComputeOptions,
+    output: OutputOptions,
 ) -> None:
     """Select with several presets and show what each chose: overlap, indicators, coverage, repeats, time.
 
@@ -44,6 +46,7 @@ def compare(
     """
     from finegold.dedup import parse_dedup
     from finegold.errors import ConfigError
+    from finegold.run.records import to_json
     from finegold.selection import find_preset
     from finegold.workflow import Run, SelectionSettings
     from finegold.workflow.compare import names_from_text, read_labels
@@ -63,7 +66,9 @@ def compare(
     )
     opened = Run.open(run, encoder=encoder, compute=computing.compute())
     result = opened.compare(compared, size, seeds=seeds, labels=known, settings=settings)
-    _show(result)
+    with output.printing() as facts:
+        facts |= to_json(result)
+        _show(result)
     if csv is not None:
         _write_csv(result, csv)
 

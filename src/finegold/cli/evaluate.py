@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from finegold.cli import options
+from finegold.cli.output import OutputOptions
 from finegold.cli.show import say
 
 
@@ -58,6 +59,7 @@ def evaluate(
     *,
     loading: options.ModelOptions,
     endpoint: options.EndpointOptions,
+    output: OutputOptions,
 ) -> None:
     """Answer benchmarks and score them twice: as LVLM-eHub published, and read strictly.
 
@@ -78,7 +80,9 @@ def evaluate(
     bootstrap = Bootstrap(draws, bootstrap_seed)
     if rescore:
         endpoint.refuse("--rescore")
-        _show(score_folder(out, bootstrap), out)
+        with output.printing() as facts:
+            facts |= score_folder(out, bootstrap)
+            _show(facts, out)
         return
     if model is None or data is None:
         raise ConfigError("a MODEL and --data are needed, or --rescore to score what --out holds")
@@ -97,14 +101,15 @@ def evaluate(
         batch_size=batch_size,
         retry_failed=retry_failed,
     )
-    with loading.load(model, endpoint, out / "audit.jsonl", retry=retry_failed) as answering:
-        results = evaluate_model(
-            answering, options.names(tasks), data, out, chosen, bootstrap=bootstrap, say=say
-        )
-    if results:
-        _show(results, out)
-    else:
-        say(f"shard {shard} is done; when all are, score them with finegold evaluate --rescore --out {out}")
+    with output.printing() as facts:
+        with loading.load(model, endpoint, out / "audit.jsonl", retry=retry_failed) as answering:
+            facts |= evaluate_model(
+                answering, options.names(tasks), data, out, chosen, bootstrap=bootstrap, say=say
+            )
+        if facts:
+            _show(facts, out)
+        else:
+            say(f"shard {shard} is done: score all of them with finegold evaluate --rescore --out {out}")
 
 
 def compare_results(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from finegold.cli import options
+from finegold.cli.output import OutputOptions
 from finegold.cli.show import say
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def judge(
     ] = 0.1,
     *,
     endpoint: options.EndpointOptions,
+    output: OutputOptions,
 ) -> None:
     """Ask a judge which of two answers to each question is better, in both orders.
 
@@ -85,7 +87,10 @@ def judge(
         endpoint.refuse("--replay")
         if canary is not None:
             raise ConfigError("--canary needs calls and --replay makes none: leave one of them out")
-        _show(replay_verdicts(replay, seed=seed), out, max_invalid)
+        verdicts = replay_verdicts(replay, seed=seed)
+        with output.printing() as facts:
+            facts |= verdicts.as_json()
+            _show(verdicts, out, max_invalid)
         return
     if a is None or b is None or questions is None:
         raise ConfigError(
@@ -115,7 +120,9 @@ def judge(
                 # Not in the audit of the verdicts, which --replay counts.
                 apart = replace(session, audit=out / "canary.jsonl")
                 found = replace(found, canaries=judge_canaries(sets[0], planted, apart, settings))
-            _show(found, out, max_invalid, judged_questions(found, *sets, judged))
+            with output.printing() as facts:
+                facts |= found.as_json()
+                _show(found, out, max_invalid, judged_questions(found, *sets, judged))
 
 
 def _show(

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from finegold.cli import options
+from finegold.cli.output import OutputOptions
 
 
 @options.grouped
@@ -27,6 +28,7 @@ def pick(
     files: options.PresetFiles,
     dataset: options.DatasetOptions,
     computing: options.ComputeOptions,
+    output: OutputOptions,
 ) -> None:
     """Score a dataset, cluster its images, choose rows, and write them with a manifest and a report.
 
@@ -45,5 +47,5 @@ def pick(
         compute=computing.compute(),
         strict=strict,
     )
-    with output_lock(out):
-        show_selection(opened.pick(settings, out), out, link=link)
+    with output_lock(out), output.printing() as facts:
+        facts |= show_selection(opened.pick(settings, out), out, link=link)

@@ -2,12 +2,16 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from finegold.cli import options
+from finegold.cli.output import OutputOptions
 from finegold.cli.show import say
+
+if TYPE_CHECKING:
+    from finegold.workflow.replay import Replayed
 
 SHOWN = 20
 """Differences that are listed one by one."""
@@ -26,6 +30,7 @@ def replay(
     ] = None,
     *,
     dataset: options.DatasetOptions,
+    output: OutputOptions,
 ) -> None:
     """Make a subset again from its selection.json; each row is compared with the hash of its content.
 
@@ -33,7 +38,6 @@ def replay(
     they are given. If chosen rows are missing or changed, the command lists them, writes nothing, and exits
     with 1.
     """
-    from finegold.cli.show import shown
     from finegold.selection.manifest import read_manifest
     from finegold.workflow import DataSource
     from finegold.workflow import replay as replay_rows
@@ -45,13 +49,25 @@ def replay(
     given["ids"] = made.ids if dataset.ids == "record" else dataset.ids
     source = DataSource.of(data, **given)
     result = replay_rows(selection, source, out, link=link, workers=workers)
+    with output.printing() as facts:
+        facts |= {
+            "rows": len(manifest.rows),
+            "differences": list(result.differences),
+            "subset": None if result.subset is None else str(result.subset.data),
+        }
+        _show(result, len(manifest.rows))
+
+
+def _show(result: "Replayed", rows: int) -> None:
+    from finegold.cli.show import shown
+
     if result.differences:
         for sentence in result.differences[:SHOWN]:
             say(sentence)
         if len(result.differences) > SHOWN:
             say(f"and {len(result.differences) - SHOWN:,} more")
-        say(f"{len(result.differences):,} of {len(manifest.rows):,} chosen rows differ: nothing was written")
+        say(f"{len(result.differences):,} of {rows:,} chosen rows differ: nothing was written")
         raise typer.Exit(1)
-    say(f"All {len(manifest.rows):,} chosen rows are there and the same.")
+    say(f"All {rows:,} chosen rows are there and the same.")
     if result.subset is not None:
         say(f"Subset  {shown(result.subset.data)}")

@@ -3,11 +3,12 @@
 from collections import Counter
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from finegold.cli import options
+from finegold.cli.output import OutputOptions
 from finegold.cli.show import say
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def score(
     dataset: options.DatasetOptions,
     computing: options.ComputeOptions,
     endpoint: options.EndpointOptions,
+    output: OutputOptions,
 ) -> None:
     """Compute one indicator for every usable row and keep it in the run folder.
 
@@ -80,10 +82,13 @@ def score(
         file, colon, part = column.rpartition(":")
         alone = not colon or Path(column).exists()
         found = opened.bring_column(column if alone else file, None if alone else part, name)
-        say(
-            f"{found.given:,} rows have a value of '{found.name}' ({found.kind}), {found.missing:,} have "
-            f"none; {found.unknown:,} ids of the file are no usable row"
-        )
+        with output.printing() as facts:
+            facts |= {"name": found.name, "kind": found.kind, "table": found.table.folder.name}
+            facts |= {"given": found.given, "missing": found.missing, "unknown": found.unknown}
+            say(
+                f"{found.given:,} rows have a value of '{found.name}' ({found.kind}), {found.missing:,} have "
+                f"none; {found.unknown:,} ids of the file are no usable row"
+            )
         return
     if name is not None:
         raise ConfigError("--name is for --column: leave it out")
@@ -123,21 +128,22 @@ def score(
                 result = opened.canary(made, planted, share)
                 keep_canaries(table.folder, result)
                 context.notes.append(result.note(made.name))
-        scored = _show(made.name, table)
-        for note in context.notes:
-            say(f"  {note}")
-        if not session.cache_info().misses and not scorer_type.uses_endpoint:
-            endpoint.refuse(f"the scorer '{scorer}', whose scores are kept,")
-        if not scored:
-            raise typer.Exit(1)
+        with output.printing() as facts:
+            facts |= _show(made.name, table) | {"notes": context.notes}
+            for note in context.notes:
+                say(f"  {note}")
+            if not session.cache_info().misses and not scorer_type.uses_endpoint:
+                endpoint.refuse(f"the scorer '{scorer}', whose scores are kept,")
+            if not facts["scored"]:
+                raise typer.Exit(1)
     elif isinstance(made, LlmScorer):
         show_plan_lines(opened.plan(made, context))
     else:
         raise ConfigError(f"the scorer '{scorer}' has no plan: --plan is for --scorer llm")
 
 
-def _show(name: str, table: "PartTable") -> bool:
-    """Print how many rows have a number, the range, and why rows failed; False if all failed that could."""
+def _show(name: str, table: "PartTable") -> dict[str, Any]:
+    """Print how many rows have a number, the range, and why rows failed; returns the same for programs."""
     rows = table.read()
     statuses = rows["status"].to_pylist()
     say(", ".join(f"{statuses.count(one):,} {one}" for one in ("ok", "skipped", "failed")) + f" by {name}")
@@ -147,4 +153,12 @@ def _show(name: str, table: "PartTable") -> bool:
     reasons = zip(statuses, rows["reason"].to_pylist(), strict=True)
     for reason, number in Counter(why for status, why in reasons if status == "failed").most_common(12):
         say(f"  failed: {number:>6,}  {reason}")
-    return "ok" in statuses or "failed" not in statuses
+    return {
+        "scorer": name,
+        "table": table.folder.name,
+        **{one: statuses.count(one) for one in ("ok", "skipped", "failed")},
+        "lowest": values[0] if values else None,
+        "median": values[len(values) // 2] if values else None,
+        "highest": values[-1] if values else None,
+        "scored": "ok" in statuses or "failed" not in statuses,
+    }

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from finegold.cli import options
+from finegold.cli.output import OutputOptions
 
 
 @options.grouped
@@ -24,6 +25,7 @@ def select(
     mixing: options.MixtureOptions,
     filters: options.FilterOptions,
     files: options.PresetFiles,
+    output: OutputOptions,
 ) -> None:
     """Choose rows by the scores and embeddings that the run folder holds; computes neither.
 
@@ -37,5 +39,5 @@ def select(
     settings = selection.settings(
         size, files, mixing, filters, clustering=clustering, scores=options.names(scores)
     )
-    with output_lock(out):
-        show_selection(Run.open(run, encoder=encoder).select(settings, out), out, link=link)
+    with output_lock(out), output.printing() as facts:
+        facts |= show_selection(Run.open(run, encoder=encoder).select(settings, out), out, link=link)

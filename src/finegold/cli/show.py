@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from finegold.workflow import Selection
@@ -12,8 +12,12 @@ SHOWN_CODES = 12
 """Reasons for exclusion that are listed one by one."""
 
 
-def show_selection(selection: "Selection", out: Path, *, link: bool) -> None:
-    """Write a selection to a folder, and print what was chosen, what was not, and where the files are."""
+def show_selection(selection: "Selection", out: Path, *, link: bool) -> dict[str, Any]:
+    """Write a selection to a folder, and print what was chosen, what was not, and where the files are.
+
+    Returns:
+        The same for programs, JSON-able.
+    """
     from finegold.selection.manifest import MANIFEST
     from finegold.workflow.output import REPORT
 
@@ -42,6 +46,19 @@ def show_selection(selection: "Selection", out: Path, *, link: bool) -> None:
     say(f"Selection   {shown(out / MANIFEST)}")
     say(f"Report      {shown(out / REPORT)}")
     say(f"Run folder  {shown(selection.run.path)}")
+    return {
+        "preset": manifest.configuration.preset["name"],
+        "seed": manifest.seed,
+        **counts.model_dump(mode="json"),
+        "weights": manifest.configuration.weights,
+        "clusters": [cluster.model_dump(mode="json") for cluster in manifest.clusters],
+        "groups": [group.model_dump(mode="json") for group in manifest.groups],
+        "notes": manifest.notes,
+        "subset": str(subset.data),
+        "selection": str(out.resolve() / MANIFEST),
+        "report": str(out.resolve() / REPORT),
+        "run": str(selection.run.path),
+    }
 
 
 def _mixture_line(selection: "Selection") -> list[str]:

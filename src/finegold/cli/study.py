@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from finegold.cli import options
+from finegold.cli.output import OutputOptions
 from finegold.cli.show import say
 
 if TYPE_CHECKING:
     from finegold.study import Findings
 
 
+@options.grouped
 def study(
     name: Annotated[
         str,
@@ -75,6 +77,8 @@ def study(
         typer.Option(min=1, help="Number of runs at the same time. [default: one for each GPU or core]"),
     ] = None,
     device: options.Device = "auto",
+    *,
+    output: OutputOptions,
 ) -> None:
     """Choose, tune and measure: arms x seeds, with intervals and a verdict in words.
 
@@ -82,6 +86,7 @@ def study(
     runs only this arm.
     """
     from finegold.cli.show import show_plan_lines
+    from finegold.run.records import to_json
     from finegold.study import load_study, plan_study, run_study
 
     changes: dict[str, Any] = {
@@ -110,7 +115,10 @@ def study(
     if show_plan:
         show_plan_lines(plan_study(wanted, out, workers=workers, device=device).lines())
     else:
-        _show(run_study(wanted, out, workers=workers, device=device), out / wanted.name)
+        with output.printing() as facts:
+            findings = run_study(wanted, out, workers=workers, device=device)
+            facts |= to_json(findings)
+            _show(findings, out / wanted.name)
 
 
 def _text(path: str | Path | None) -> str | None:
