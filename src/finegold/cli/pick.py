@@ -6,11 +6,13 @@ from typing import Annotated
 import typer
 
 from finegold.cli import options
+from finegold.cli.config import Config, SaveConfig, write_config
 from finegold.cli.output import OutputOptions
 
 
 @options.grouped
 def pick(
+    context: typer.Context,
     data: options.Data,
     size: options.Size,
     out: options.SubsetOut,
@@ -21,6 +23,8 @@ def pick(
     encoder: options.Encoder = None,
     strict: options.Strict = False,
     link: options.Link = False,
+    config: Config = None,  # noqa: ARG001 (its callback reads it)
+    save_config: SaveConfig = None,
     *,
     selection: options.PresetOptions,
     mixing: options.MixtureOptions,
@@ -40,6 +44,8 @@ def pick(
     from finegold.workflow.output import output_lock
 
     settings = selection.settings(size, files, mixing, filters, scores=options.names(scores))
+    if save_config is not None:
+        write_config(context, save_config)
     opened = Run.open(
         run or out.resolve().with_name(f"{out.resolve().name}.run"),
         dataset.source(data),
