@@ -80,6 +80,17 @@ def filtered_rows(
     return found, tuple(notes)
 
 
+def check_weights(run: RunFolder, settings: SelectionSettings) -> None:
+    """Raise ConfigError if a weight names nothing that could be scored, before the hours of reading."""
+    known = {str(table.parameters["scorer"]) for table in run.tables("scores")} | set(SCORERS.names())
+    for name in settings.indicators if settings.weights else ():
+        if name not in known:
+            raise ConfigError(
+                f"the weights name '{name}'{did_you_mean(name, SCORERS.names())}, and there is no scorer of this "
+                "name and no score that was brought with --column: `finegold scorers` lists them"
+            )
+
+
 def keep_ids(run: RunFolder, settings: SelectionSettings) -> None:
     """Keep the lists of pinned and vetoed ids, so that the selection can be made again."""
     for ids in (settings.include, settings.exclude):

@@ -12,14 +12,13 @@ from finegold.clustering import Method
 from finegold.clustering.table import ClusterTable, cluster_run
 from finegold.encoders import MINILM, Space, load_encoder, load_text_encoder
 from finegold.engines import Compute
-from finegold.errors import ConfigError, RunError, did_you_mean
+from finegold.errors import ConfigError, RunError
 from finegold.run import ROWS, PartTable, RunFolder
 from finegold.samples import Dataset
 from finegold.samples.images import decode
 from finegold.scorers import Context, Scorer
 from finegold.scorers.canary import CanaryResult, canary_rows, run_canaries
 from finegold.scorers.llm import LlmScorer
-from finegold.scorers.registry import SCORERS
 from finegold.selection.compare import PresetComparison
 from finegold.selection.groups import JOINED
 from finegold.selection.options import parse_size
@@ -30,7 +29,7 @@ from finegold.selection.table import gather, selection_table
 from finegold.workflow.columns import BroughtColumn, bring_column
 from finegold.workflow.compare import Labels, compare_presets
 from finegold.workflow.export import Format, Table, export_table
-from finegold.workflow.filters import filtered_rows, keep_ids
+from finegold.workflow.filters import check_weights, filtered_rows, keep_ids
 from finegold.workflow.output import check_free, output_lock, subset_names
 from finegold.workflow.overlap import OverlapFinder
 from finegold.workflow.quality import given_quality
@@ -214,7 +213,7 @@ class Run:
             settings: What is asked for.
             out: Where the selection will be written, if it is known: checked before hours of work.
         """
-        self._check_weights(settings)
+        check_weights(self.folder, settings)
         if settings.needs_embeddings and settings.preset.space != "image":
             load_text_encoder(settings.text_encoder, device=self.compute.device)
         if settings.uses_encoder:
@@ -223,16 +222,6 @@ class Run:
             if not any(map(is_brought, self.folder.tables("embeddings", name=name))):
                 load_encoder(name, device=self.compute.device)
         return self._select(settings, "stated", out)
-
-    def _check_weights(self, settings: SelectionSettings) -> None:
-        """Raise ConfigError if a weight names nothing that could be scored, before the hours of reading."""
-        brought = {str(table.parameters["scorer"]) for table in self.folder.tables("scores")}
-        for name in settings.indicators if settings.weights else ():
-            if name not in SCORERS and name not in brought:
-                raise ConfigError(
-                    f"the weights name '{name}'{did_you_mean(name, SCORERS.names())}, and there is no scorer "
-                    "of this name and no score that was brought with --column: `finegold scorers` lists them"
-                )
 
     def select(self, settings: SelectionSettings, out: Path | None = None) -> Selection:
         """Choose rows by the scores and embeddings that the run folder holds; nothing is scored or embedded.
