@@ -80,14 +80,14 @@ def filtered_rows(
     return found, tuple(notes)
 
 
-def check_weights(run: RunFolder, settings: SelectionSettings) -> None:
+def check_weight_names(run: RunFolder, settings: SelectionSettings) -> None:
     """Raise ConfigError if a weight names nothing that could be scored, before the hours of reading."""
     known = {str(table.parameters["scorer"]) for table in run.tables("scores")} | set(SCORERS.names())
     for name in settings.indicators if settings.weights else ():
         if name not in known:
             raise ConfigError(
-                f"the weights name '{name}'{did_you_mean(name, SCORERS.names())}, and there is no scorer of this "
-                "name and no score that was brought with --column: `finegold scorers` lists them"
+                f"the weights name '{name}'{did_you_mean(name, SCORERS.names())}, and there is no scorer of "
+                "this name and no score that was brought with --column: `finegold scorers` lists them"
             )
 
 

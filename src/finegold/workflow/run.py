@@ -29,7 +29,7 @@ from finegold.selection.table import gather, selection_table
 from finegold.workflow.columns import BroughtColumn, bring_column
 from finegold.workflow.compare import Labels, compare_presets
 from finegold.workflow.export import Format, Table, export_table
-from finegold.workflow.filters import check_weights, filtered_rows, keep_ids
+from finegold.workflow.filters import check_weight_names, filtered_rows, keep_ids
 from finegold.workflow.output import check_free, output_lock, subset_names
 from finegold.workflow.overlap import OverlapFinder
 from finegold.workflow.quality import given_quality
@@ -213,7 +213,7 @@ class Run:
             settings: What is asked for.
             out: Where the selection will be written, if it is known: checked before hours of work.
         """
-        check_weights(self.folder, settings)
+        check_weight_names(self.folder, settings)
         if settings.needs_embeddings and settings.preset.space != "image":
             load_text_encoder(settings.text_encoder, device=self.compute.device)
         if settings.uses_encoder:
