@@ -30,7 +30,7 @@ def parse_size(text: str, rows: int) -> int:
     raise ConfigError(f"size '{text}' is neither a whole number above 0, as '200', nor a percentage, as '6%'")
 
 
-def check_size(text: str) -> None:
+def check_subset_size(text: str) -> None:
     """Raise ConfigError if a text is no subset size, whatever the number of rows."""
     parse_size(text, sys.maxsize)
 

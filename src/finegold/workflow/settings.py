@@ -14,7 +14,7 @@ from finegold.scorers import uses_encoder
 from finegold.selection.groups import GroupQuality, Mixture, parse_mixture
 from finegold.selection.id_list import IdList
 from finegold.selection.learned import read_pairs
-from finegold.selection.options import check_size, parse_weights
+from finegold.selection.options import check_subset_size, parse_weights
 from finegold.selection.preset import FILES, Preset, find_preset
 from finegold.selection.where import Condition
 
@@ -126,7 +126,7 @@ class SelectionSettings:
                 if found.preset.clustering is None
                 else "clusters are named and their number is given: give one of them"
             )
-        check_size(found.size)
+        check_subset_size(found.size)
         check_files([found.preset], found.files, found.weights)
         _ = found.condition
         both = found.pinned & (found.exclude.found if found.exclude is not None else frozenset())
