@@ -28,6 +28,12 @@ def is_brought(table: PartTable) -> bool:
     return bool(table.parameters["model"].get("kind") == "column")
 
 
+def check_encoder(run: RunFolder, name: str, device: str) -> None:
+    """Raise ModelError if there is neither an encoder of this name nor embeddings that were brought as it."""
+    if not any(map(is_brought, run.tables("embeddings", name=name))):
+        load_encoder(name, device=device)
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """The checked rows of a run, and what is needed to go over them.

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from finegold.clustering import Method
 from finegold.clustering.table import ClusterTable, cluster_run
-from finegold.encoders import MINILM, Space, load_encoder, load_text_encoder
+from finegold.encoders import MINILM, Space, load_text_encoder
 from finegold.engines import Compute
 from finegold.errors import ConfigError, RunError
 from finegold.run import ROWS, PartTable, RunFolder
@@ -33,7 +33,7 @@ from finegold.workflow.filters import check_weight_names, filtered_rows, keep_id
 from finegold.workflow.output import check_free, output_lock, subset_names
 from finegold.workflow.overlap import OverlapFinder
 from finegold.workflow.quality import given_quality
-from finegold.workflow.rows import Rows, is_brought, read_rows
+from finegold.workflow.rows import Rows, check_encoder, read_rows
 from finegold.workflow.selection import Selection, build_manifest, read_selection
 from finegold.workflow.settings import SelectionSettings
 from finegold.workflow.source import DataSource, remote_run
@@ -218,9 +218,9 @@ class Run:
             load_text_encoder(settings.text_encoder, device=self.compute.device)
         if settings.uses_encoder:
             # Before the hours of reading: a misspelt or missing model is found at once.
-            name = find_encoder(self.folder, self._encoder, "stated")
-            if not any(map(is_brought, self.folder.tables("embeddings", name=name))):
-                load_encoder(name, device=self.compute.device)
+            check_encoder(
+                self.folder, find_encoder(self.folder, self._encoder, "stated"), self.compute.device
+            )
         return self._select(settings, "stated", out)
 
     def select(self, settings: SelectionSettings, out: Path | None = None) -> Selection:
