@@ -218,9 +218,8 @@ class Run:
             load_text_encoder(settings.text_encoder, device=self.compute.device)
         if settings.uses_encoder:
             # Before the hours of reading: a misspelt or missing model is found at once.
-            check_encoder(
-                self.folder, find_encoder(self.folder, self._encoder, "stated"), self.compute.device
-            )
+            name = find_encoder(self.folder, self._encoder, "stated")
+            check_encoder(self.folder, name, self.compute.device)
         return self._select(settings, "stated", out)
 
     def select(self, settings: SelectionSettings, out: Path | None = None) -> Selection:
