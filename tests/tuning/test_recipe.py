@@ -11,6 +11,7 @@ from finegold.tuning.recipe import BUILT_IN, load_recipe
 def test_finegolds_recipes_are_valid_and_say_what_they_are() -> None:
     names = toml_names(*BUILT_IN)
     assert {
+        "minigpt4-llama2-stage2",
         "minigpt4-stage1",
         "minigpt4-stage2",
         "offline-smollm2-stage1",

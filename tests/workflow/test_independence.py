@@ -231,7 +231,7 @@ def test_comparisons_and_selections_never_overwrite_one_another(run: Path, tmp_p
     finegold("compare", run, "--size", 8, "--presets", "length-only", "--seeds", 2)
     finegold("compare", run, "--size", 8, "--presets", "length-only", "--seeds", 2)
     assert len(list((run / "comparisons").iterdir())) == 2
-    for weights in ("support=1,detail=1", "support=2,detail=1"):
+    for weights in ("evidence=1,detail=1", "evidence=2,detail=1"):
         finegold("select", run, "--size", 8, "--weights", weights, "--out", tmp_path / "same-name")
     assert len(list((run / "selections").iterdir())) == 3
     finegold(

@@ -190,8 +190,8 @@ class RunFolder:
 
 
 def may_become_run(folder: Path) -> bool:
-    """Whether a folder without a manifest is empty, or a run folder whose damaged manifest was removed."""
-    names = {entry.name for entry in folder.iterdir()} - {".lock"}
+    """Whether a folder without a manifest holds at most rows from memory, or lost a damaged manifest."""
+    names = {entry.name for entry in folder.iterdir()} - {".lock", ROWS}
     if not names:
         return True
     try:
