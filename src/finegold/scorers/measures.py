@@ -1,7 +1,7 @@
 """Basic measures of images and texts, for conditions (`--where`), exports and reports.
 
 No preset reads them. Those of images are of the first image, as it is shown: upright, in RGB. The language of
-an answer is not measured: the detectors that are maintained bring models of many megabytes.
+an answer is not measured.
 """
 
 from abc import abstractmethod
