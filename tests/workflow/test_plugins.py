@@ -29,7 +29,7 @@ class Words(Scorer):
     """Words of the answer, times a factor."""
 
     factor: float = 1.0
-    name, version, requires, label = "words", "1", frozenset({"answer"}), "Words said"
+    name, version, requires, label = "said", "1", frozenset({"answer"}), "Words said"
 
     def prepare(self, context: Context):
         return lambda batch: [Score.ok(self.factor * len(s.answer.split())) for s in batch.samples]
@@ -58,19 +58,19 @@ def drawn(pool, budget, rng, **parameters):
 PRESET = """
 version = "1"
 summary = "Rows of few words, drawn."
-weights = { words = 1 }
+weights = { said = 1 }
 normalise = "halves"
 quality = "least"
 strata = 3
 allocate = "first-group"
 pick = "drawn"
 
-[scorers.words]
+[scorers.said]
 factor = 2
 """
 ENTRY_POINTS = """
 [finegold.scorers]
-words = wordy:Words
+said = wordy:Words
 [finegold.normalisers]
 halves = wordy:halves
 [finegold.qualities]
@@ -114,7 +114,7 @@ def test_a_preset_of_another_package_is_picked_with(make_dataset: MakeDataset, t
     data = make_dataset(20)
     found = pick(data, tmp_path / "a", "--preset", "wordy", "--seed", 1)
     assert [scorer.parameters for scorer in found.configuration.scorers] == [{"factor": 2}]
-    assert all((row.scores["words"] or 0) % 2 == 0 for row in found.rows)
+    assert all((row.scores["said"] or 0) % 2 == 0 for row in found.rows)
     assert found.rows == pick(data, tmp_path / "b", "--preset", "wordy", "--seed", 1).rows
     assert found.rows != pick(data, tmp_path / "c", "--preset", "wordy", "--seed", 2).rows
     assert "Words said" in (tmp_path / "a" / "report.html").read_text()
@@ -124,10 +124,10 @@ def test_a_preset_of_another_package_is_picked_with(make_dataset: MakeDataset, t
 def test_weights_that_name_a_scorer_of_another_package_compute_it(
     make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
-    weights = ("--preset", "no-clusters", "--weights", "words=1,length=0.1")
+    weights = ("--preset", "no-clusters", "--weights", "said=1,length=0.1")
     found = pick(make_dataset(20), tmp_path / "a", *weights)
-    assert found.configuration.weights == {"words": 1.0, "length": 0.1}
-    values = [row.scores["words"] or 0 for row in found.rows]
+    assert found.configuration.weights == {"said": 1.0, "length": 0.1}
+    values = [row.scores["said"] or 0 for row in found.rows]
     assert values == sorted(values, reverse=True)
 
 
