@@ -146,6 +146,24 @@ def test_it_tells_losses_or_says_that_it_does_not(kind: str, world: World) -> No
         assert not np.array_equal(one, other)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_scorers_score_rows_with_it_or_say_that_it_tells_no_losses(
+    kind: str, world: World, tmp_path: Path
+) -> None:
+    model = world.models[kind]
+    run = tmp_path / "run"
+    for name in ("necessity", "difficulty"):
+        score = ("score", run, "--data", world.rows, "--scorer", name, "--param", f"model={model}", "--json")
+        if kind in SILENT:
+            with pytest.raises(ModelError, match=f"'{kind}' gives (answers and no losses|no log-prob)"):
+                finegold(*score, "--device", "cpu")
+        else:
+            said = finegold(*score, "--device", "cpu").splitlines()
+            (facts,) = (json.loads(line) for line in said if line.startswith("{"))
+            assert (facts["ok"], facts["failed"]) == (2, 0)
+            assert name == "necessity" or facts["lowest"] > 0
+
+
 @pytest.mark.parametrize("kind", TUNABLE)
 def test_what_tune_leaves_is_asked_like_any_other(kind: str, world: World, tmp_path: Path) -> None:
     out = tmp_path / "tuned"

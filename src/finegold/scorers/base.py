@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
 
@@ -150,10 +150,6 @@ def _no_samples(number: int) -> Sequence[Sample]:
     )
 
 
-def _once(open_session: Callable[[], Session]) -> Callable[[], Session]:
-    return open_session if hasattr(open_session, "cache_info") else cache(open_session)
-
-
 @dataclass(frozen=True)
 class Context:
     """What a scorer may use while it scores one dataset. Nothing here changes a number beyond rounding.
@@ -170,6 +166,8 @@ class Context:
         features: Folder where a model may keep image features, so that they are computed once for all its
             indicators; None keeps none.
         open_session: Gives endpoint, limits, cache and audit of calls to a model; called at most once.
+        opened: The session once it was needed. Copies of a context share it, so that its limits hold for all
+            calls together.
         exit: Callbacks of what is to be closed after the last batch.
         notes: Lines for the user, such as what calls have cost.
     """
@@ -181,22 +179,21 @@ class Context:
     fixed_samples: Callable[[int], Sequence[Sample]] = _no_samples
     features: Path | None = None
     open_session: Callable[[], Session] = session_from
+    opened: list[Session] = field(default_factory=list, repr=False)
     exit: ExitStack = field(default_factory=ExitStack)
     notes: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        # One session for all copies of a context: its limits hold for all calls together.
-        object.__setattr__(self, "open_session", _once(self.open_session))
 
     @cached_property
     def corpus(self) -> Corpus:
         """All usable rows of the dataset."""
         return self.read_corpus()
 
-    @cached_property
+    @property
     def session(self) -> Session:
         """Endpoint, limits, cache and audit of calls to a model."""
-        return self.open_session()
+        if not self.opened:
+            self.opened.append(self.open_session())
+        return self.opened[0]
 
     def encoder(self, name: str, dtype: str = "auto") -> Encoder:
         """The encoder of a name on the context's device, its weights not loaded."""
