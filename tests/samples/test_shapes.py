@@ -203,6 +203,24 @@ def test_what_is_not_clear_is_said(record: dict[str, Any], said: str) -> None:
         parse_record(record)
 
 
+def test_long_runs_of_a_mark_are_read_in_one_pass() -> None:
+    for run in (" ", "\n", "[IMG]", "![", "<img ", "<image_start> "):
+        text = f"< {run * 30_000}."
+        turns = [{"role": "user", "content": "What?"}, {"role": "assistant", "content": text}]
+        if run != "[IMG]":
+            assert texts({"messages": turns})[1] == text
+            assert texts({"messages": [{"role": "user", "content": text}, ANSWER]})[0] == text
+        else:
+            with pytest.raises(RowError, match="no image"):
+                parse_record({"messages": turns})
+
+
+def test_a_linked_image_among_marks_is_a_problem() -> None:
+    for text in ("![a ![b](c.jpg)", "![ ![](a.jpg) [b]", "<img <img alt='x' src='a.jpg'>"):
+        with pytest.raises(RowError, match="names an image"):
+            parse_record({"messages": [{"role": "user", "content": text}, ANSWER]})
+
+
 def test_rows_that_cannot_be_used_do_not_decide_for_the_file(tmp_path: Path) -> None:
     films = [{"messages": [{"role": "user", "content": "<video>?"}, ANSWER], "videos": ["a.mp4"]}] * 150
     strange = [{"strange": n} for n in range(150)]

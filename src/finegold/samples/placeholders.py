@@ -24,7 +24,8 @@ _NAMELESS = "|".join(
         r"(?:<im_patch>)+",
         r"\(<image>\./</image>\)",
         r"<image>\./</image>",
-        r"\[IMG\](?:\[IMG\]|\[IMG_BREAK\])*\[IMG_END\]",
+        # From the start of a run only, since each later start would read the rest of the run again.
+        r"(?<!\[IMG\])(?<!\[IMG_BREAK\])\[IMG\](?:\[IMG\]|\[IMG_BREAK\])*\[IMG_END\]",
         r"\[IMG\](?![^\[]*\[/IMG\])",
         r"\[<IMG_PLH>\]",
         r"<\|(?:image|img|media)\|>",
@@ -38,7 +39,7 @@ _TOKENS = re.compile(
     rf"|(?:{_OPEN}\s*)?(?P<foreign>{_NAMELESS}|{_NUMBERED})(?:\s*{_CLOSE})?"
     rf"|{_OPEN}\s*<image>\s*{_CLOSE}|<image>"
 )
-_END_OF_CHUNK = re.compile(r"\s*(?:<\|__dj__eoc\|>|<\|endofchunk\|>)\s*$")
+_ENDS_OF_CHUNK = ("<|__dj__eoc|>", "<|endofchunk|>")
 _UNREAD_MARK = re.compile(
     rf"<\|vision_(?:start|end)\|>|<im_(?:start|end)>|<\|(?:begin|end)_of_image\|>|{_AROUND}"
     r"|<\|__dj__\w+\|>|<__dj__\w+>|<\|endofchunk\|>|<\|(?:video|audio)(?:_pad|_\d+)?\|>"
@@ -51,9 +52,10 @@ _OTHER_MEDIA = re.compile(
 )
 """`<video>` as a placeholder: at the start of a question or alone on a line, not inside of a sentence."""
 _LINKED_IMAGE = re.compile(
-    r"!\[[^\]\n]*\]\([^)\n]+\)|<img\s[^>]*?\bsrc\s*=|\[img\][^\[\n]+\[/img\]", re.IGNORECASE
+    r"!\[[^\]\n]{0,1000}\]\([^)\n]{1,2000}\)|<img\s[^>]{0,1000}?\bsrc\s*=|\[img\][^\[\n]+\[/img\]",
+    re.IGNORECASE,
 )
-"""Images of Markdown, HTML and BBCode."""
+"""Images of Markdown, HTML and BBCode; lengths are bounded, so that the time grows with the text alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +190,7 @@ def _tokens(text: str, role: Role) -> Iterator[Part | _Foreign]:
         yield text
         return
     if role == "assistant":
-        text = _END_OF_CHUNK.sub("", text)
+        text = _without_end_of_chunk(text)
     end = 0
     for match in _TOKENS.finditer(text):
         if match.start() > end:
@@ -203,6 +205,12 @@ def _tokens(text: str, role: Role) -> Iterator[Part | _Foreign]:
             yield Slot()
     if end < len(text) or not text:
         yield text[end:]
+
+
+def _without_end_of_chunk(text: str) -> str:
+    body = text.rstrip()
+    mark = next((mark for mark in _ENDS_OF_CHUNK if body.endswith(mark)), None)
+    return text if mark is None else body.removesuffix(mark).rstrip()
 
 
 def _foreign_order(foreign: list[tuple[Role, _Foreign]], slots: int, images: int) -> list[int]:
