@@ -55,6 +55,11 @@ def test_sentences_end_at_marks_and_lines_but_not_inside_numbers() -> None:
     ]
 
 
+def test_a_long_list_is_joined_in_one_pass() -> None:
+    (joined,) = whole_sentences("- a\n" * 50_000)
+    assert joined == " ".join(["- a"] * 50_000)
+
+
 def test_words_are_words_marks_and_single_chinese_characters() -> None:
     assert count_words("A dog's tail, 3.5 m long!") == 12
     assert count_words("一只狗。") == 4

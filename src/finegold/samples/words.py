@@ -86,13 +86,17 @@ def sentences(text: str) -> list[str]:
 
 def whole_sentences(text: str) -> list[str]:
     """Sentences, pieces of under three words joined to the one before; the text itself if it has none."""
-    joined: list[str] = []
+    joined: list[list[str]] = []
+    words = 0  # of the last sentence
     for piece in sentences(text):
-        if joined and min(count_words(piece), count_words(joined[-1])) < SHORT:
-            joined[-1] = f"{joined[-1]} {piece}"
+        count = count_words(piece)
+        if joined and min(count, words) < SHORT:
+            joined[-1].append(piece)
+            words += count
         else:
-            joined.append(piece)
-    return joined or [text]
+            joined.append([piece])
+            words = count
+    return [" ".join(pieces) for pieces in joined] or [text]
 
 
 def sentence_ends(text: str) -> list[int]:
