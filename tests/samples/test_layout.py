@@ -105,3 +105,15 @@ def test_the_front_matter_of_a_repository_names_its_files(tmp_path: Path) -> Non
         open_dataset(tmp_path)
     readme.write_text(f"{head}  - split: train\n    path: ../../etc/*\n---\n")
     assert ids(tmp_path) == ["a", "b"]
+    readme.write_text(f"{head}  - split: train\n    path: un**/**\n---\n")
+    assert ids(tmp_path) == ["c"]
+
+
+@pytest.mark.parametrize("pattern", ['["", ""]', "[]", "a**", "data/**.parquet", "a\0b", "[a", "x" * 5000])
+def test_a_pattern_of_the_front_matter_that_names_nothing_is_passed_over(
+    tmp_path: Path, pattern: str
+) -> None:
+    made(tmp_path / "one.jsonl", "a")
+    head = "---\nconfigs:\n- config_name: default\n  data_files:\n"
+    (tmp_path / "README.md").write_text(f"{head}  - split: train\n    path: {pattern}\n---\n")
+    assert ids(tmp_path) == ["a"]

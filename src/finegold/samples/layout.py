@@ -189,8 +189,10 @@ def _stated_groups(folder: Path) -> dict[str, list[Path]]:
         files: list[Path] = []
         for pattern in patterns:
             if not pattern.startswith(("/", "hf:", "http")) and ".." not in Path(pattern).parts:
-                found = folder.glob(f"{pattern}/*" if (folder / pattern).is_dir() else pattern)
-                files += [file for file in found if file.is_file()]
+                # The text is not trusted: `glob` and `os.path` find nothing where pathlib raises.
+                inside = os.path.isdir(folder / pattern)  # noqa: PTH112
+                names = glob.glob(f"{pattern}/*" if inside else pattern, root_dir=folder, recursive=True)  # noqa: PTH207
+                files += [folder / name for name in names if os.path.isfile(folder / name)]  # noqa: PTH113
         if files:
             groups[split if config == "default" else f"{config}/{split}"] = sorted(dict.fromkeys(files))
     return groups
@@ -223,4 +225,5 @@ def _stated_patterns(lines: list[str]) -> dict[tuple[str, str], list[str]]:
 
 
 def _flow_list(value: str) -> list[str]:
-    return [item.strip(" \"'") for item in value.strip("[]").split(",")] if value[0] == "[" else [value]
+    items = value.strip("[]").split(",") if value[0] == "[" else [value]
+    return [item for one in items if (item := one.strip(" \"'"))]
