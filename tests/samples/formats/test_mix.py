@@ -165,6 +165,15 @@ def test_a_fault_in_the_file_is_named(mix: Path, text: str, said: str) -> None:
     assert "other.toml" in str(raised.value)
 
 
+def test_links_are_followed_where_they_may_be(mix: Path, tmp_path: Path) -> None:
+    image = mix.parent / "llava/pictures/1.jpg"
+    image.rename(tmp_path / "1.jpg")
+    image.symlink_to(tmp_path / "1.jpg")
+    for allowed, usable in ((None, False), (tmp_path, True)):
+        row = list(open_dataset(mix, allow_links=allowed))[1]
+        assert (row.sample is not None) == usable
+
+
 def test_images_are_named_in_the_file(mix: Path) -> None:
     with pytest.raises(ConfigError, match="omit --images"):
         open_dataset(mix, images=mix.parent)

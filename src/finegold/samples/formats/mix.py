@@ -241,6 +241,7 @@ def _open(file: Path, one: MixSource, mix: DataFiles) -> Dataset:
             instruction=mix.instruction if one.instruction is None else one.instruction,
             ids=one.ids or mix.ids,
             allow_urls=mix.allow_urls,
+            allow_links=mix.allow_links,
             source_field=mix.source_field,
             kinds=mix.kinds,
         )
