@@ -84,6 +84,28 @@ def test_a_jpeg_that_was_opened_from_a_file_keeps_its_bytes(tmp_path: Path) -> N
     assert sample.images[0].data == (tmp_path / "a.jpg").read_bytes()
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_a_picture_that_was_changed_since_it_was_opened_is_stored_as_it_is(
+    tmp_path: Path, suffix: str
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (16, 16, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / f"a.{suffix}")
+    shrunk, painted = (Image.open(tmp_path / f"a.{suffix}") for _ in range(2))
+    shrunk.thumbnail((8, 8))
+    painted.paste((255, 0, 0), (0, 0, 16, 16))
+    data = [{"images": [image], "messages": chat("<image>?", "It.")} for image in (shrunk, painted)]
+    found = [decode(row.sample.images[0]) for row in open_dataset(data) if row.sample]
+    assert [image.size for image in found] == [(8, 8), (16, 16)]
+    assert found[1].getextrema() == ((255, 255), (0, 0), (0, 0))
+
+
+def test_pictures_in_the_layout_of_print_are_stored(tmp_path: Path) -> None:
+    data = {"id": "a", "messages": chat("<image>?", "It.")}
+    assert answers([data | {"images": [Image.new("CMYK", (5, 4))]}]) == [("a", "It.", (5, 4))]
+    with pytest.raises(DataError, match="convert it to RGB"):
+        open_dataset([data | {"images": [Image.new("F", (5, 4))]}])
+
+
 def test_rows_of_different_fields_and_types_are_kept(tmp_path: Path) -> None:
     first, second = rows(tmp_path, 2)
     data = [first | {"id": 1, "extra": {"a": [1, "b"]}}, second | {"score": float("nan")}]

@@ -20,9 +20,12 @@ from PIL import Image
 
 from finegold.errors import ConfigError, DataError
 from finegold.run import file_sha256
+from finegold.samples.pixels import to_rgb
 
 BATCH = 1024
 """Rows that are converted at a time."""
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16")
+"""Pixel layouts that a PNG holds as they are."""
 
 
 def is_path(data: object) -> bool:
@@ -110,7 +113,7 @@ def _write_rows(rows: Iterator[Any], folder: Path) -> Path:
             file.write(text + "\n")
     if held:
         with lines.open(encoding="utf-8", newline="\n") as before:
-            return _write_parquet(_tables(chain(map(json.loads, before), held, rows)), folder)
+            return _write_parquet(_united(_tables(chain(map(json.loads, before), held, rows))), folder)
     if not lines.stat().st_size:
         raise DataError("the data has no rows, expected at least one")
     return lines
@@ -170,12 +173,26 @@ def _stored(value: Any) -> Any:
 
 def _encoded(image: Image.Image) -> bytes:
     source = getattr(image, "filename", "")
-    if source and image.format is not None and Path(source).is_file():
-        # As it lies on the disk: encoding again would change its pixels.
+    if source and image.format is not None and _is_as_on_disk(image, source):
         return Path(source).read_bytes()
     buffer = BytesIO()
-    image.save(buffer, "PNG")
+    try:
+        (image if image.mode in _PNG_MODES else to_rgb(image)).save(buffer, "PNG")
+    except ValueError as error:
+        raise DataError(f"an image cannot be stored ({error}): convert it to RGB") from None
     return buffer.getvalue()
+
+
+def _is_as_on_disk(image: Image.Image, source: str) -> bool:
+    """Whether an image that was opened from a file has the file's pixels: it may be shrunk or painted on."""
+    try:
+        with Image.open(source) as file:
+            if (file.mode, file.size) != (image.mode, image.size):
+                return False
+            # One that is not loaded yet stays so, since the caller may hold very many.
+            return bool(getattr(image, "tile", None)) or file.tobytes() == image.tobytes()
+    except (OSError, ValueError):
+        return False
 
 
 def _tables(rows: Iterator[Mapping[str, Any]]) -> Iterator[pa.Table]:
@@ -193,18 +210,24 @@ def _tables(rows: Iterator[Mapping[str, Any]]) -> Iterator[pa.Table]:
         start += len(batch)
 
 
-def _write_parquet(tables: Iterator[pa.Table], folder: Path) -> Path:
-    """One Parquet file of tables, whose schemas are united; null columns take the type of a later table."""
-    kept = list(tables)
+def _united(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """One table of all, whose schemas are united; null columns take the type of a later table."""
     try:
-        whole = pa.concat_tables(kept, promote_options="permissive") if kept else None
+        yield pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
         first = str(error).splitlines()[0]
         raise DataError(
             f"the rows do not fit one table ({first}): give each field one type in all rows"
         ) from None
-    if whole is None or not whole.num_rows:
+
+
+def _write_parquet(tables: Iterator[pa.Table], folder: Path) -> Path:
+    """One Parquet file of tables with one schema, of which one is held at a time."""
+    first = next((table for table in tables if table.num_rows), None)
+    if first is None:
         raise DataError("the data has no rows, expected at least one")
     path = folder / "rows.parquet"
-    pq.write_table(whole, path, row_group_size=BATCH)
+    with pq.ParquetWriter(path, first.schema) as file:
+        for table in chain([first], tables):
+            file.write_table(table, row_group_size=BATCH)
     return path
