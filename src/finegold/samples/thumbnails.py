@@ -6,6 +6,7 @@ from io import BytesIO
 from PIL import Image
 
 from finegold.errors import ConfigError
+from finegold.samples.pixels import to_rgb
 
 SIDE = 168
 MAX_BYTES = 8_000
@@ -24,7 +25,7 @@ def thumbnail(image: Image.Image, *, side: int = SIDE, max_bytes: int = MAX_BYTE
     """
     if max_bytes < 200:
         raise ConfigError(f"a thumbnail was limited to {max_bytes} bytes; allow at least 200")
-    small = _flattened(image)
+    small = to_rgb(image)
     while True:
         # Copies: `thumbnail` works in place and would leave the next, smaller try with a twice-shrunk image.
         candidate = small.copy()
@@ -40,11 +41,3 @@ def thumbnail(image: Image.Image, *, side: int = SIDE, max_bytes: int = MAX_BYTE
 def data_uri(webp: bytes) -> str:
     """A thumbnail as a `data:` address."""
     return f"data:image/webp;base64,{b64encode(webp).decode('ascii')}"
-
-
-def _flattened(image: Image.Image) -> Image.Image:
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    layers = image.convert("RGBA")
-    background = Image.new("RGBA", layers.size, "white")
-    return Image.alpha_composite(background, layers).convert("RGB")
