@@ -1,7 +1,7 @@
 """Control tokens of chat templates and tokenizers, and how text that holds their look-alikes is shown.
 
 The tokens are those of the models that transformers ships code for, in `control_tokens.txt`, and families
-that are told by their form. `tests/llm/test_control_tokens.py` looks for tokens of transformers that are
+that are told by their form. `tests/samples/test_control_tokens.py` looks for tokens of transformers that are
 missing.
 """
 
