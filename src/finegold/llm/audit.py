@@ -1,8 +1,5 @@
-"""The audit: every exchange as a line of JSON, enough to recompute a result without a call. No keys."""
+"""The audit: every exchange as a sealed line of JSON, enough to count a result again. It holds no keys."""
 
-import json
-import os
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +7,7 @@ from typing import Any
 from finegold.errors import RunError
 from finegold.llm.reply import ChatReply, RequestError
 from finegold.llm.request import ChatRequest
+from finegold.run import LineFile, sealed_line
 
 
 def utc_now() -> str:
@@ -18,21 +16,16 @@ def utc_now() -> str:
 
 
 class Audit:
-    """Appends to a file, a line at a time. A last line that a kill or a full disk tore is cut on opening."""
+    """Appends to a file, a line at a time; the shards of an evaluation may share it."""
 
     def __init__(self, path: Path | None) -> None:
         """Open for appending; None keeps no audit. Raises RunError if the file cannot be written."""
-        self._path = path
         try:
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = None if path is None else path.open("ab+", buffering=0)
+            self._file = None if path is None else LineFile(path)
         except OSError as error:
             raise RunError(
                 f"the audit {path} cannot be written ({error.strerror}): name another folder"
             ) from error
-        if self._file is not None:
-            _cut_torn_line(self._file)
 
     def write(
         self, request: ChatRequest, key: str, marker: str, result: ChatReply | RequestError, seconds: float
@@ -73,37 +66,9 @@ class Audit:
             "key": key,
             "messages": request.transcript(marker),
         }
-        data = memoryview(json.dumps(line, ensure_ascii=True).encode() + b"\n")
-        begin = self._file.seek(0, os.SEEK_END)
-        try:
-            # An unbuffered write may take only a part.
-            while data:
-                data = data[self._file.write(data) :]
-        except OSError as error:
-            with suppress(OSError):
-                self._file.truncate(begin)
-            raise RunError(
-                f"the audit {self._path} cannot be written ({error.strerror}): free some space"
-            ) from error
+        self._file.write(sealed_line(line))
 
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
             self._file.close()
-
-
-def _cut_torn_line(file: Any) -> None:
-    """Cut what stands behind the last line end of a file that is open for appending and reading."""
-    end = file.seek(0, os.SEEK_END)
-    kept = end
-    while kept > 0:
-        begin = max(0, kept - 65536)
-        file.seek(begin)
-        found = file.read(kept - begin).rfind(b"\n")
-        if found >= 0:
-            kept = begin + found + 1
-            break
-        kept = begin
-    if kept < end:
-        file.truncate(kept)
-        file.seek(0, os.SEEK_END)
