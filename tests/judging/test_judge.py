@@ -11,8 +11,9 @@ from tests.llm.server import Answer, Ask, FakeServer, Script, completion, error
 from typer.testing import CliRunner
 
 from finegold.cli.judge import judge as judge_verb
-from finegold.errors import ConfigError, RunError
-from finegold.run import folder_lock
+from finegold.errors import ConfigError, DataError, RunError
+from finegold.judging import replay_verdicts
+from finegold.run import check_folder, folder_lock
 
 APP = typer.Typer()
 APP.command()(judge_verb)
@@ -172,6 +173,19 @@ def small(tmp_path: Path) -> list[str | Path]:
     for name, records in files.items():
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     return [tmp_path / "a.jsonl", tmp_path / "b.jsonl", "--questions", tmp_path / "q.jsonl"]
+
+
+def test_a_reply_that_was_changed_in_the_audit_is_not_counted(small: list[str | Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    compare(prefers_longer, *small, "--out", out)
+    whole = check_folder(out)
+    assert (whole.hashed, whole.unhashed, whole.damages) == (2, 0, [])
+    audit = (out / "audit.jsonl").read_text()
+    (out / "audit.jsonl").write_text(audit.replace('"category": "conv"', '"category": "cony"', 1))
+    with pytest.raises(DataError, match=r"audit\.jsonl line 1 is damaged.*its content does not fit its hash"):
+        replay_verdicts(out / "audit.jsonl")
+    (out / "judge.json").write_text((out / "judge.json").read_text().replace('"wins": 6', '"wins": 5', 1))
+    assert {damage.path.name for damage in check_folder(out).damages} == {"audit.jsonl", "judge.json"}
 
 
 def test_unreadable_verdicts_are_asked_again_and_then_reported_apart(

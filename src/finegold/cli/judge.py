@@ -132,10 +132,10 @@ def _show(
 
     from finegold.report.html import write_html
     from finegold.report.judge import judgement_page, judgement_table
-    from finegold.run import write_json
+    from finegold.run import write_sealed
 
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "judge.json", result.as_json())
+    write_sealed(out / "judge.json", result.as_json())
     write_html(judgement_page(result, questions), out / "judge.html")
     Console().print(judgement_table(result))
     invalid = result.overall().invalid

@@ -24,11 +24,12 @@ RECORDS = frozenset(
     {
         *("manifest.json", STEP, DONE, "summary.json", "method.json", "selection.json", "subset.json"),
         *("tuning.json", "results.json", "judge.json", "runs.json", "losses.json", "findings.json"),
+        "canary.json",
     }
 )
 """Names of JSON files that finegold alone writes; others are looked at in the folders below."""
 RECORD_FOLDERS = frozenset({"answers", "comparisons", "clusters"})
-LINE_FILES = frozenset({"audit.jsonl", "log.jsonl"})
+LINE_FILES = frozenset({"audit.jsonl", "audit-llm.jsonl", "canary.jsonl", "log.jsonl"})
 _NAMED_BY_HASH = re.compile(r"[0-9a-f]{12}\.(pth|jsonl)")
 
 

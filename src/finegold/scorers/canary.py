@@ -1,16 +1,15 @@
 """Canaries: planted wrong answers and planted demands for a score show whether the judge obeys rows."""
 
 import hashlib
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
 
-from finegold.errors import ConfigError
-from finegold.run import write_json
+from finegold.errors import ConfigError, DataError
+from finegold.run import read_record, write_record
 from finegold.samples import Sample, Turn
 from finegold.scorers.base import Batch, Context, Score, Scorer
 from finegold.scorers.llm import LlmScorer
@@ -108,14 +107,14 @@ def run_canaries(
 
 def keep_canaries(folder: Path, result: CanaryResult) -> None:
     """Write the result beside a score table."""
-    write_json(folder / CANARY, asdict(result))
+    write_record(folder / CANARY, result)
 
 
 def read_canaries(folder: Path) -> CanaryResult | None:
     """The result beside a score table; None if it has none that can be read."""
     try:
-        return CanaryResult(**json.loads((folder / CANARY).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+        return read_record(folder / CANARY, CanaryResult, advice="score with --canary again")
+    except DataError:
         return None
 
 
