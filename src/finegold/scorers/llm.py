@@ -31,6 +31,9 @@ from finegold.samples import Sample
 from finegold.scorers.base import NOT_IN_FINGERPRINT, Batch, Context, Score, ScoreBatch, Scorer
 from finegold.scorers.registry import SCORERS
 
+REPEATED = "the reply repeats words of the row as its score"
+"""How the reason begins where a score is not the model's own."""
+
 
 @SCORERS.register("llm")
 @dataclass(frozen=True)
@@ -165,7 +168,7 @@ def _read(reply: ChatReply, sample: Sample) -> tuple[float | None, str]:
     """The rating, or why there is none."""
     reading = parse_rating(reply.answer, cut=reply.finish_reason == "length")
     if reading.value is not None and echoes(reading, reply.answer, (sample.answer, sample.instruction)):
-        return None, f"the reply repeats words of the row as its score: {reading.field[:60]!a}"
+        return None, f"{REPEATED}: {reading.field[:60]!a}"
     return reading.value, reading.reason
 
 
