@@ -52,12 +52,7 @@ def write_config(context: typer.Context, path: Path) -> None:
     for one in context.command.params:
         value = context.params.get(str(one.name))
         source = context.get_parameter_source(str(one.name))
-        if (
-            one.name in OWN
-            or value is None
-            or source is None
-            or source.name.startswith("DEFAULT") != (source.name == "DEFAULT_MAP")
-        ):
+        if one.name in OWN or value is None or source is None or source.name == "DEFAULT":
             continue
         lines.append(f"{_key(one)} = {_toml(value)}\n")
     write_text(path, "".join(lines))

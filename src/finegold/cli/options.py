@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from copy import copy
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -282,7 +282,7 @@ class ModelOptions:
         if not name.startswith(ENDPOINT):
             endpoint.refuse(f"the model '{name}'")
         parts = Parts(self.language_model, self.vision_model, self.projection, self.from_scratch)
-        session = lambda: endpoint.session(audit, retry=retry)  # noqa: E731 (passed on once)
+        session = partial(endpoint.session, audit, retry=retry)
         return load_model(name, device=self.device, dtype=self.dtype, parts=parts, session=session)
 
     def load_one(self, text: str, endpoint: EndpointOptions) -> "Model":

@@ -52,9 +52,7 @@ def read_body(body: bytes, created: str, *, status: int = 200, wait: float | Non
         raise _garbled(body, created, f"the reply cannot be read ({type(error).__name__})", status) from None
 
 
-def error_in(
-    status: int, data: Any, text: str = "", *, wait: float | None = None, name: str = ""
-) -> RequestError:
+def error_in(status: int, data: Any, text: str = "", *, wait: float | None = None) -> RequestError:
     """The error that a body tells of, by its status, its own code and its words.
 
     Args:
@@ -62,7 +60,6 @@ def error_in(
         data: The body as JSON; a text if it is none.
         text: The body as text, in which words such as `insufficient_quota` are looked for.
         wait: Seconds that the endpoint asks to wait.
-        name: Subject of the sentence.
     """
     shape = data if isinstance(data, dict) else {}
     found: Any = next((shape[key] for key in _ERRORS if shape.get(key)), data)
@@ -81,9 +78,7 @@ def error_in(
     kind = _kind(status, words.lower())
     reason = f"the endpoint answered {status}" if status != 200 else "the endpoint answered with an error"
     shown = shown_line(said)
-    return RequestError(
-        kind, (name or reason) + (f": {shown}" if shown else ""), retry_after=wait, status=status
-    )
+    return RequestError(kind, reason + (f": {shown}" if shown else ""), retry_after=wait, status=status)
 
 
 def shown_line(value: Any, limit: int = 300) -> str:

@@ -17,7 +17,7 @@ _SCORE_WORDS = re.compile(
 _SCALE = re.compile(r"\s*(?:/|out of|von|sur|de|su|из|av|z)\s*(100|10)\b")
 _ANYWHERE = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _LOOKALIKES = str.maketrans(
-    dict(zip("аеорсухіјѕԁһӏкмнтвαοερνικυτхΑ", "aeopcyxijsdhlkmhtbaoepvikutxa", strict=False))
+    dict(zip("аеорсухіјѕԁһӏкмнтвαοερνικυτхΑ", "aeopcyxijsdhlkmhtbaoepvikutxa", strict=True))
 )
 
 
