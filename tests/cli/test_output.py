@@ -9,6 +9,7 @@ from tests.conftest import MakeDataset
 from typer.testing import CliRunner
 
 from finegold.cli import app
+from finegold.errors import ConfigError
 
 VERBS = ("pick", "select", "score", "compare", "evaluate", "judge", "study", "replay", "check")
 
@@ -50,6 +51,9 @@ def test_the_object_says_what_the_lines_say(make_dataset: MakeDataset, tmp_path:
     assert (column["name"], column["kind"], column["given"], column["missing"]) == ("mine", "scores", 1, 19)
     again = facts("select", folder, "--size", 5, "--preset", "length-only", "--out", tmp_path / "two")
     assert again["selected"] == 5
+    place = ("--model", "m", "--base-url", "http://127.0.0.1:9/v1", "--cache", tmp_path / "cache.sqlite")
+    planned = facts("score", folder, "--scorer", "llm", *place, "--plan")
+    assert (planned["calls to send"], planned["answered from the cache"]) == ("20", "0")
     replayed = facts("replay", out / "selection.json", "--data", data)
     assert (replayed["rows"], replayed["differences"]) == (5, [])
     assert facts("check", folder)["damaged"] == []
@@ -60,5 +64,5 @@ def test_the_object_says_what_the_lines_say(make_dataset: MakeDataset, tmp_path:
 
 def test_an_error_is_no_object(make_dataset: MakeDataset, tmp_path: Path) -> None:
     done = run("pick", make_dataset(5), "--size", "many", "--out", tmp_path / "out", "--json")
-    assert done.exit_code != 0
+    assert isinstance(done.exception, ConfigError)
     assert done.stdout == ""

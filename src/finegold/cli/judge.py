@@ -111,7 +111,8 @@ def judge(
         plan = plan_judging(*sets, judged, session, settings)
         for other in canary_sets(sets[0], planted) if planted else ():
             plan_judging(sets[0], other, planted, session, settings, plan)
-        show_plan_lines(plan.lines())
+        with output.printing() as facts:
+            facts |= show_plan_lines(plan.lines())
     else:
         # Before the first call: two judges at once would both pay for the same verdicts.
         with folder_lock(out, "give --out another folder"):

@@ -137,7 +137,8 @@ def score(
             if not facts["scored"]:
                 raise typer.Exit(1)
     elif isinstance(made, LlmScorer):
-        show_plan_lines(opened.plan(made, context))
+        with output.printing() as facts:
+            facts |= show_plan_lines(opened.plan(made, context))
     else:
         raise ConfigError(f"the scorer '{scorer}' has no plan: --plan is for --scorer llm")
 

@@ -75,10 +75,11 @@ def _mixture_line(selection: "Selection") -> list[str]:
     return [f"  mixture by {table.attribute}: {printable(', '.join(parts))} (skew {table.skew:.2f})"]
 
 
-def show_plan_lines(lines: list[tuple[str, str]]) -> None:
-    """Print each name and value of a plan on a line."""
+def show_plan_lines(lines: list[tuple[str, str]]) -> dict[str, str]:
+    """Print each name and value of a plan on a line; returns the same for programs."""
     for name, value in lines:
         say(f"{name:<24} {value}")
+    return dict(lines)
 
 
 def show_table(

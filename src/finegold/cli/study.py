@@ -112,10 +112,10 @@ def study(
         "offline": {"captions": _text(captions), "images": _text(photos)},
     }
     wanted = load_study(name, changes)
-    if show_plan:
-        show_plan_lines(plan_study(wanted, out, workers=workers, device=device).lines())
-    else:
-        with output.printing() as facts:
+    with output.printing() as facts:
+        if show_plan:
+            facts |= show_plan_lines(plan_study(wanted, out, workers=workers, device=device).lines())
+        else:
             findings = run_study(wanted, out, workers=workers, device=device)
             facts |= to_json(findings)
             _show(findings, out / wanted.name)
