@@ -18,7 +18,11 @@ def records(path: Path, *keys: str) -> list[Any]:
     Raises:
         DataError: If it is not there.
     """
-    value = read_json(path)
+    return records_in(read_json(path), path, *keys)
+
+
+def records_in(value: Any, path: Path, *keys: str) -> list[Any]:
+    """The list in the content of a JSON file; see `records`."""
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     if not isinstance(value, list):

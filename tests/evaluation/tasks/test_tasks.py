@@ -197,6 +197,24 @@ def test_a_file_that_is_not_as_published_is_an_error_that_names_the_record(
         read("vcr-oc", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("task", "file"),
+    [
+        ("okvqa", "okvqa/mscoco_val2014_annotations.json"),
+        ("nocaps", "nocaps/nocaps_val_4500_captions.json"),
+        ("scienceqa", "scienceqa/problems.json"),
+    ],
+)
+def test_a_list_in_place_of_the_published_object_is_an_error_that_names_the_file(
+    tmp_path: Path, task: str, file: str
+) -> None:
+    made.everything(tmp_path)
+    made.write(tmp_path / file, json.dumps([1, 2]))
+
+    with pytest.raises(DataError, match=f"{Path(file).name} holds no .* it is not the published file"):
+        read(task, tmp_path)
+
+
 def test_unknown_tasks_splits_and_prompts_are_errors_that_list_what_there_is() -> None:
     with pytest.raises(ConfigError, match=r"no task .vqa.*flickr30k"):
         find_tasks(["vqa"])

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from finegold.errors import DataError
-from finegold.evaluation.files import field, image_at, records
+from finegold.evaluation.files import field, image_at, records_in
 from finegold.evaluation.task import CAPTION_PROMPTS, Item, Source, Split, Task, add_task
+from finegold.samples.json_text import read_json
 
 _CAPTIONS = "nocaps_val_4500_captions.json"
 _IMAGES = "val_imgs/"
@@ -13,13 +14,14 @@ _PHOTOS = Source(_IMAGES, f"{_SITE} (the coco_url of each image)", "Open Images:
 
 
 def _read(folder: Path, _: Split) -> list[Item]:
+    content = read_json(folder / _CAPTIONS)
     captions: dict[int, list[str]] = {}
-    for row, record in enumerate(records(folder / _CAPTIONS, "annotations")):
+    for row, record in enumerate(records_in(content, folder / _CAPTIONS, "annotations")):
         place = f"{_CAPTIONS} annotation {row}"
         caption = field(record, "caption", str, place)
         captions.setdefault(field(record, "image_id", int, place), []).append(caption)
     items = []
-    for row, record in enumerate(records(folder / _CAPTIONS, "images")):
+    for row, record in enumerate(records_in(content, folder / _CAPTIONS, "images")):
         place = f"{_CAPTIONS} image {row}"
         number = field(record, "id", int, place)
         if number not in captions:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from finegold.errors import DataError
-from finegold.evaluation.files import field, image_at, records
+from finegold.evaluation.files import field, image_at, records, records_in
 from finegold.evaluation.task import Item, Source, Split, Task, add_task, question_prompts
 from finegold.samples.json_text import read_json
 
@@ -18,7 +18,10 @@ _PHOTOS = Source(
 
 
 def _read(folder: Path, _: Split) -> list[Item]:
-    names = read_json(folder / _ANNOTATIONS).get("question_types", {})
+    content = read_json(folder / _ANNOTATIONS)
+    annotations = records_in(content, folder / _ANNOTATIONS, "annotations")
+    names = content.get("question_types")
+    names = names if isinstance(names, dict) else {}
     questions: dict[int, tuple[str, str]] = {}
     for row, record in enumerate(records(folder / _QUESTIONS, "questions")):
         place = f"{_QUESTIONS} question {row}"
@@ -26,7 +29,7 @@ def _read(folder: Path, _: Split) -> list[Item]:
         questions[field(record, "question_id", int, place)] = place, shown
     items = []
     # The order of the annotations, which is LVLM-eHub's and decides which items --limit keeps.
-    for row, record in enumerate(records(folder / _ANNOTATIONS, "annotations")):
+    for row, record in enumerate(annotations):
         place = f"{_ANNOTATIONS} annotation {row}"
         number = field(record, "question_id", int, place)
         if number not in questions:
@@ -35,7 +38,7 @@ def _read(folder: Path, _: Split) -> list[Item]:
         asked_at, question = questions.pop(number)
         if not answers:
             raise DataError(f"{asked_at} (id {number}) has no answers in {_ANNOTATIONS}: expected ten")
-        kind = record.get("question_type", "all")
+        kind = str(record.get("question_type", "all"))
         name = f"COCO_val2014_{field(record, 'image_id', int, place):012d}.jpg"
         items.append(
             Item(

@@ -45,7 +45,10 @@ def _item(number: str, image: ImageRef, record: Any, place: str) -> Item:
 
 
 def _problems(folder: Path, split: str) -> Iterator[tuple[str, ImageRef, Any, str]]:
-    for number, record in read_json(folder / _PROBLEMS).items():
+    problems = read_json(folder / _PROBLEMS)
+    if not isinstance(problems, dict):
+        raise DataError(f"{_PROBLEMS} holds no object of problems: it is not the published file")
+    for number, record in problems.items():
         place = f"{_PROBLEMS} problem {number}"
         if field(record, "split", str, place) == split and record.get("image"):
             name = f"{split}/{number}/{field(record, 'image', str, place)}"
