@@ -175,7 +175,9 @@ def small(tmp_path: Path) -> list[str | Path]:
     return [tmp_path / "a.jsonl", tmp_path / "b.jsonl", "--questions", tmp_path / "q.jsonl"]
 
 
-def test_a_reply_that_was_changed_in_the_audit_is_not_counted(small: list[str | Path], tmp_path: Path) -> None:
+def test_a_reply_that_was_changed_in_the_audit_is_not_counted(
+    small: list[str | Path], tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     compare(prefers_longer, *small, "--out", out)
     whole = check_folder(out)

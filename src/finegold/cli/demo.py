@@ -7,6 +7,7 @@ import typer
 
 from finegold.cli import options
 from finegold.cli.sampling import SamplingOptions
+from finegold.cli.show import say
 
 
 @options.grouped
@@ -38,4 +39,4 @@ def demo(
     loaded = [loading.load_one(text, endpoint) for text in models]
     found = demonstrate(loaded, image, prompt, sampling)
     write_html(demonstration_page(models, prompt, found, sampling), out)
-    print(f"{len(image):,} images, {len(prompt):,} prompts and {len(models):,} models in {out}")
+    say(f"{len(image):,} images, {len(prompt):,} prompts and {len(models):,} models in {out}")

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from finegold.cli.show import say
+
 LEAST_FREE = 1e9
 """Bytes of free disk below which a warning is due."""
 
@@ -19,7 +21,7 @@ def doctor(
         return
     for name, value in found.items():
         for number, line in enumerate(value if isinstance(value, list) else [value]):
-            print(f"{name if not number else '':<12} {line}")
+            say(f"{name if not number else '':<12} {line}")
 
 
 def _found() -> dict[str, str | list[str]]:
