@@ -231,3 +231,6 @@ def test_rows_at_the_floor_are_chosen_last_and_a_group_of_them_has_no_share() ->
     more = select(known, preset, len(good) + 5)
     assert good < set(more.ids)
     assert any(f"Only {len(good)} rows have a quality above 0" in note for note in more.notes)
+    assert any(note.endswith("the other 5 are the best of the rest.") for note in more.notes)
+    one = select(known, preset, len(good) + 1)
+    assert any(note.endswith("the other one is the best of the rest.") for note in one.notes)

@@ -77,9 +77,9 @@ def select(
     picked, quotas = _choose(pool, imageless, eligible, fixed, parts, preset, seed)
     chosen = eligible[picked]
     notes = (*few, *mixed, *notes)
-    if len(eligible) < len(rows.usable):
-        left = len(rows.usable) - len(eligible)
-        notes = (*notes, f"The {left} rows of lowest quality were not chosen from.")
+    if left := len(rows.usable) - len(eligible):
+        lowest = "row of lowest quality was" if left == 1 else f"{left:,} rows of lowest quality were"
+        notes = (*notes, f"The {lowest} not chosen from.")
     stated = preset.notes if weights is None else [one for one in preset.notes if OWN_WEIGHTS not in one]
     notes = (*stated, *rows.notes, *notes, *_poor(rows.quality, chosen))
     excluded = {inputs.ids[i]: Exclusion("no-quality", why) for i, why in sorted(rows.excluded.items())}
@@ -202,10 +202,10 @@ def _above_floor(
     above = np.flatnonzero(quality > floor)
     if len(above) >= size:
         return above, ()
-    note = (
-        f"Only {len(above):,} rows have a quality above {floor:g}, which the preset wants: the other "
-        f"{size - len(above):,} are the best of the rest."
-    )
+    have = "1 row has" if len(above) == 1 else f"{len(above):,} rows have"
+    others = size - len(above)
+    are = "one is" if others == 1 else f"{others:,} are"
+    note = f"Only {have} a quality above {floor:g}, which the preset wants: the other {are} the best of the rest."
     return np.sort(by_quality(quality)[:size]), (note,)
 
 
