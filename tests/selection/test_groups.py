@@ -75,6 +75,18 @@ def test_what_a_group_cannot_fill_goes_to_the_others_in_their_proportion() -> No
     assert notes[1] == "Groups of share 0 that gave rows, since all others are empty: b, c."
 
 
+def test_the_weight_of_a_group_without_rows_goes_to_the_others() -> None:
+    groups = Groups.of(["b"] * 20 + ["c"] * 20, ["a"])
+    quotas, notes = group_quotas({"a": 0.5, "b": 0.3, "c": 0.1}, groups, 20)
+    assert quotas.tolist() == [0, 15, 5]
+    assert notes == ("Weights of groups without a row to choose from, which the others share: a.",)
+    quotas, notes = group_quotas({"a": 1.0}, groups, 10)
+    assert quotas.tolist() == [0, 5, 5]
+    assert notes[1] == "Groups of share 0 that gave rows, since all others are empty: b, c."
+    with pytest.raises(ConfigError, match="every group weight 0"):
+        group_quotas({"b": 0.0}, groups, 1)
+
+
 def test_a_weight_is_that_of_all_groups_that_it_names() -> None:
     names, sizes = ["coco:caption", "coco:yes-no", "gqa:yes-no", "vg:yes-no"], np.array([30, 10, 5, 15])
     weights = {"coco:*": 0.5, "coco:yes-no": 0.1, "*": 0.4}

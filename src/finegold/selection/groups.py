@@ -34,7 +34,7 @@ class Groups:
     """The groups of some rows.
 
     Attributes:
-        names: Their names, sorted.
+        names: Their names, sorted; a group may have none of the rows.
         labels: Shape (n,), the group of each row, a position in `names`.
     """
 
@@ -42,9 +42,9 @@ class Groups:
     labels: Ints
 
     @classmethod
-    def of(cls, values: Sequence[str]) -> "Groups":
-        """The groups of rows by the names of their groups."""
-        names = tuple(sorted(set(values)))
+    def of(cls, values: Sequence[str], others: Iterable[str] = ()) -> "Groups":
+        """The groups of rows by the names of their groups, and other groups, of which no row may be there."""
+        names = tuple(sorted({*values, *others}))
         place = {name: at for at, name in enumerate(names)}
         return cls(names, np.array([place[value] for value in values], dtype=np.int64))
 
@@ -84,15 +84,23 @@ def group_quotas(
         ConfigError: If a weight is for a group that is not there, or a quality is needed and missing.
     """
     sizes = groups.sizes()
+    notes = []
     if mixture == SOFTMAX:
         shares = softmax_shares(groups, quality)
     else:
         shares = group_shares(mixture, groups.names, sizes)
+    if isinstance(mixture, Mapping):
+        found = _weights_of(mixture, groups.names)
+        filled = {name for name, size in zip(found, sizes, strict=True) if size}
+        if lost := sorted(name for name in set(found) - filled if mixture.get(name)):
+            notes.append(
+                f"Weights of groups without a row to choose from, which the others share: {', '.join(lost)}."
+            )
     if allowed is not None:
         sizes = groups.take(allowed).sizes()
         shares = np.where(sizes > 0, shares, 0.0)
     quotas = share_out(shares, sizes, budget)
-    wanted = shares / shares.sum() * budget
+    wanted = shares / (shares.sum() or 1.0) * budget
     short = [
         f"{name} ({size:,} rows, share {share:.0f})"
         for name, size, share in zip(groups.names, sizes, wanted, strict=True)
@@ -101,7 +109,6 @@ def group_quotas(
     unasked = [
         name for name, quota, share in zip(groups.names, quotas, shares, strict=True) if quota > share == 0
     ]
-    notes = []
     if short:
         notes.append(f"Groups with fewer rows than their share, which others filled up: {', '.join(short)}.")
     if unasked:
@@ -139,6 +146,22 @@ def group_shares(mixture: Mixture, names: Sequence[str], sizes: Ints) -> Floats:
     """
     if isinstance(mixture, str):
         return SHARES[mixture](sizes.astype(np.float64))
+    found = _weights_of(mixture, names)
+    totals = Counter[str]()
+    for one, size in zip(found, sizes.tolist(), strict=True):
+        totals[one] += size
+    if not any(mixture.get(one) for one in found):
+        raise ConfigError("the mixture gives every group weight 0: give some group a weight")
+    return np.array(
+        [
+            mixture.get(one, 0.0) * size / max(1, totals[one])
+            for one, size in zip(found, sizes.tolist(), strict=True)
+        ]
+    )
+
+
+def _weights_of(mixture: Mapping[str, float], names: Sequence[str]) -> list[str]:
+    """The name of the weight that each group has."""
     patterns = [name for name in mixture if name != OTHERS]
     found = [
         name if name in mixture else next((one for one in patterns if fnmatchcase(name, one)), OTHERS)
@@ -149,18 +172,7 @@ def group_shares(mixture: Mixture, names: Sequence[str], sizes: Ints) -> Floats:
         raise ConfigError(
             f"the mixture names '{unmatched[0]}', and the groups are {', '.join(names)}: name some of these"
         )
-    totals = {
-        name: sum(size for one, size in zip(found, sizes, strict=True) if one == name) for name in found
-    }
-    shares = np.array(
-        [
-            mixture.get(one, 0.0) * size / max(1, totals[one])
-            for one, size in zip(found, sizes.tolist(), strict=True)
-        ]
-    )
-    if not shares.any():
-        raise ConfigError("the mixture gives every group weight 0: give some group a weight")
-    return shares
+    return found
 
 
 def check_mixture(mixture: Mixture | None) -> None:

@@ -177,7 +177,7 @@ def _groups(inputs: SelectionInputs, usable: Ints, preset: Preset) -> Groups | N
         raise ConfigError(
             f"preset '{preset.name}' groups rows by {', '.join(preset.group_by)}, and the rows have no groups"
         )
-    return Groups.of([inputs.groups[i] for i in usable])
+    return Groups.of([inputs.groups[i] for i in usable], {*inputs.groups, *inputs.group_names})
 
 
 def _comparable(inputs: SelectionInputs, rows: RowQuality, preset: Preset) -> RowQuality:
@@ -205,7 +205,8 @@ def _above_floor(
     have = "1 row has" if len(above) == 1 else f"{len(above):,} rows have"
     others = size - len(above)
     are = "one is" if others == 1 else f"{others:,} are"
-    note = f"Only {have} a quality above {floor:g}, which the preset wants: the other {are} the best of the rest."
+    wanted = f"a quality above {floor:g}, which the preset wants"
+    note = f"Only {have} {wanted}: the other {are} the best of the rest."
     return np.sort(by_quality(quality)[:size]), (note,)
 
 
@@ -289,6 +290,7 @@ def _group_counts(groups: Groups, chosen: Ints, parts: list[_Part]) -> tuple[Gro
     return tuple(
         GroupCount(name, size, None if together else quotas.get(name, 0), count)
         for name, size, count in zip(groups.names, groups.sizes().tolist(), selected, strict=True)
+        if size
     )
 
 

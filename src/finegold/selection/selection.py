@@ -1,6 +1,6 @@
 """What a selection is made from, and which rows were chosen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,6 +33,7 @@ class SelectionInputs:
         dedup: Which duplicates are excluded before the choice; None keeps them.
         contents: Hashes of images and texts, for the passes that compare them exactly.
         groups: Name of the group of each row, for a preset with `group_by`.
+        group_names: Names of all groups of the data: a weight may name one of which no row is here.
         questions: What each row asks, for duplicates by images: see `dedup.question_key`.
         pinned: Ids that are chosen first.
     """
@@ -49,6 +50,7 @@ class SelectionInputs:
     dedup: Dedup | None = None
     contents: Contents | None = None
     groups: Sequence[str] | None = None
+    group_names: Collection[str] = ()
     questions: Sequence[str] | None = None
     pinned: frozenset[str] = frozenset()
 

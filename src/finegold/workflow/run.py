@@ -281,6 +281,7 @@ class Run:
                 dedup=settings.dedup,
                 contents=tables.contents(rows, candidates.ids),
                 groups=None if groups is None else candidates.groups,
+                group_names=set(groups or ()),
                 questions=None if settings.dedup is None else rows.questions(candidates.ids),
                 pinned=settings.pinned,
             )
