@@ -29,6 +29,16 @@ def test_every_form_gives_the_same_list(tmp_path: Path) -> None:
     assert IdList.of(["7", 7, "b"], "--include").ids == ("7", "b")
 
 
+def test_an_id_may_hold_what_looks_like_a_line_end(tmp_path: Path) -> None:
+    odd = IdList(("a\nb", "c\u2028d", "e\x85f"))
+    (tmp_path / "kept.jsonl").write_text(odd.text)
+    (tmp_path / "ids.csv").write_text("sample_id,x\n" + "".join(f'"{one}",1\n' for one in odd.ids))
+    for name in ("kept.jsonl", "ids.csv"):
+        assert IdList.of(tmp_path / name, "--include").ids == odd.ids
+    (tmp_path / "ids.txt").write_text("c\u2028d\ne\x85f\n")
+    assert IdList.of(tmp_path / "ids.txt", "--include").ids == odd.ids[1:]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

@@ -25,6 +25,19 @@ def ids_of(opened: Run) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_text_may_hold_what_looks_like_a_line_end(opened: Run, tmp_path: Path, ending: str) -> None:
+    ids, mood = ids_of(opened), "calm\u2028and\x85dark"
+    records = [{"sample_id": key, "mood": mood} for key in ids]
+    lines = [json.dumps(one, ensure_ascii=False) for one in records]
+    if ending == "csv":
+        lines = ["sample_id,mood", *(f'{key},"{mood}"' for key in ids)]
+    (tmp_path / f"mine.{ending}").write_text("\n".join(lines))
+    found = opened.bring_column(tmp_path / f"mine.{ending}")
+    assert (found.kind, found.given, found.unknown) == ("attributes", 30, 0)
+    assert set(found.table.read(["value"])["value"].to_pylist()) == {mood}
+
+
 def test_scores_from_elsewhere_count_like_any_other(opened: Run, tmp_path: Path) -> None:
     ids = ids_of(opened)
     lines = [f"{key},{number / 10}" for number, key in enumerate(ids)]

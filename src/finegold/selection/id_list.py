@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -76,17 +77,27 @@ class IdList:
         return frozenset(self.ids)
 
 
+def csv_rows(text: str, suffix: str) -> "csv.DictReader[str]":
+    """The rows of a file `.csv` or `.tsv`; a cell in quotes may hold line ends."""
+    return csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if suffix == ".tsv" else ",")
+
+
+def filled_lines(text: str) -> list[str]:
+    """The lines that are not empty. Only a newline ends one: a JSON text may hold U+2028 or U+0085."""
+    return [line.strip() for line in text.split("\n") if line.strip()]
+
+
 def _read(path: Path, option: str) -> list[str]:
     if path.suffix == ".parquet":
-        table = pq.read_table(path)
-        column = _column(table.column_names, path, option)
-        return [str(one) for one in table[column].to_pylist() if one is not None]
+        column = _column(pq.read_schema(path).names, path, option)
+        found = pq.read_table(path, columns=[column])[column]
+        return [str(one) for one in found.to_pylist() if one is not None]
     text = path.read_text(encoding="utf-8-sig")
     if path.suffix in (".csv", ".tsv"):
-        rows = csv.DictReader(text.splitlines(), delimiter="\t" if path.suffix == ".tsv" else ",")
+        rows = csv_rows(text, path.suffix)
         column = _column(list(rows.fieldnames or ()), path, option)
         return [row[column] for row in rows if row[column]]
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = filled_lines(text)
     if path.suffix in (".jsonl", ".ndjson"):
         return [_of_record(json.loads(line), path, option) for line in lines]
     if path.suffix == ".json":

@@ -19,6 +19,7 @@ from finegold.run import PART_ROWS, PartTable, file_sha256
 from finegold.samples.attributes import SCHEMA as ATTRIBUTE_SCHEMA
 from finegold.scorers.step import SCHEMA as SCORE_SCHEMA
 from finegold.selection.id_list import COLUMNS as ID_COLUMNS
+from finegold.selection.id_list import csv_rows, filled_lines
 from finegold.selection.table import SCHEMA as TABLE_SCHEMA
 from finegold.workflow.filters import COLUMNS
 from finegold.workflow.rows import Rows
@@ -218,10 +219,10 @@ def _read(path: Path) -> dict[str, list[Any]]:
             return columns
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix in (".csv", ".tsv"):
-            table = csv.DictReader(text.splitlines(), delimiter="\t" if path.suffix == ".tsv" else ",")
+            table = csv_rows(text, path.suffix)
             lines = list(table)
             return {name: [line[name] or None for line in lines] for name in table.fieldnames or ()}
-        records = [json.loads(line) for line in text.splitlines() if line.strip()]
+        records = [json.loads(line) for line in filled_lines(text)]
         if not all(isinstance(record, dict) for record in records):
             raise ValueError("a line holds no JSON object")
         names = list(dict.fromkeys(name for record in records for name in record))
