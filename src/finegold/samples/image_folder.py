@@ -1,6 +1,6 @@
 """Images alone, as a dataset: what a selection may move towards. Nothing is chosen from it or written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from finegold.samples.image_fields import RawImage
 from finegold.samples.images import IMAGE_SUFFIXES
 from finegold.samples.records import Parsed
 from finegold.samples.roots import ImageRoot
-from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Turn
+from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Row, Sample, Turn
 
 
 class ImageFiles(Dataset):
@@ -53,6 +53,39 @@ class ImageFiles(Dataset):
         """Refuse: a folder of images has no records. Raises DataError."""
         del out, keep
         raise DataError(f"{self.path} holds images without records, so no subset of it can be written")
+
+
+class ImageList(Dataset):
+    """Images from anywhere, one a row, to be hashed and embedded; their ids are their positions."""
+
+    format = "images"
+
+    def __init__(self, images: Sequence[ImageRef]) -> None:
+        super().__init__(DataFiles(Path(), []), ImageRoot(None))
+        self._images = images
+
+    @classmethod
+    def fit(cls, source: DataFiles) -> float:
+        """Never: it is made of images, not of files."""
+        del source
+        return 0.0
+
+    def count(self) -> int:
+        """Number of images."""
+        return len(self._images)
+
+    def records(self, start: int = 0) -> Iterator[tuple[str, Any]]:
+        """One record an image."""
+        return ((image.name, image) for image in self._images[start:])
+
+    def row(self, index: int, place: str, record: Any) -> Row:
+        """The row of an image."""
+        return Row(index, place, Sample(str(index), (record,), (), record), None, str(index))
+
+    def write_records(self, out: Path, keep: set[int]) -> tuple[Path, int]:
+        """Refuse: images without records. Raises DataError."""
+        del out, keep
+        raise DataError("images without records are no dataset, so no subset of them can be written")
 
 
 def image_files(path: Path) -> list[Path]:

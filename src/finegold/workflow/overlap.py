@@ -9,7 +9,7 @@ import numpy as np
 
 from finegold.arrays import Vectors
 from finegold.clustering.table import read_embeddings
-from finegold.dedup import perceptual_hash
+from finegold.dedup import hash_images
 from finegold.dedup.overlap import (
     COMMON,
     NGRAM,
@@ -23,16 +23,17 @@ from finegold.dedup.overlap import (
 from finegold.dedup.perceptual import RADIUS
 from finegold.dedup.semantic import THRESHOLD
 from finegold.encoders import load_encoder
+from finegold.encoders.step import embed
 from finegold.engines import map_ordered
 from finegold.errors import ConfigError, DataError
 from finegold.evaluation.task import TASKS
-from finegold.run import PartTable, fingerprint
+from finegold.run import PartTable, RunFolder, fingerprint
 from finegold.samples import Exclusion, ImageRef, open_dataset
 from finegold.samples.exclusions import ImageError
-from finegold.samples.image_folder import ImageFiles, image_files
-from finegold.samples.images import decode, image_sha256
+from finegold.samples.image_folder import ImageFiles, ImageList, image_files
+from finegold.samples.images import image_sha256
 from finegold.selection.manifest import OverlapInfo
-from finegold.workflow.rows import Rows
+from finegold.workflow.rows import Rows, is_brought
 
 CODE = "benchmark-overlap"
 
@@ -169,7 +170,8 @@ def find_overlap(
     Args:
         rows: The rows; their images are hashed if they are not yet.
         benchmarks: As `read_benchmark` takes them.
-        embeddings: Finished table of the rows' image embeddings; None where the selection uses none.
+        embeddings: Finished table of the rows' image embeddings; None where the selection uses none. Those
+            that came from a column of a file are not compared, since nothing embeds the items like them.
         encoder: Name of their encoder.
 
     Raises:
@@ -195,18 +197,18 @@ def find_overlap(
     infos, notes = [], []
     for bench in found:
         refs = [(at, ref) for at, item in enumerate(bench.items) for ref in item.images]
-        known = list(map_ordered(_hash_image, (ref for _, ref in refs), workers=rows.compute.workers))
+        images = _Images([ref for _, ref in refs], rows) if refs else None
+        known = [] if images is None else images.hashes()
         owner = [at for at, _ in refs]
         passes = [
             _by_item(image_overlap(files, [[sha] if sha else [] for sha, _ in known]), owner),
             _by_item(perceptual_overlap(hashes, [code for _, code in known]), owner),
         ]
-        if embeddings is not None and encoder is not None and refs:
+        if images and encoder is not None and embeddings is not None and not is_brought(embeddings):
             names, vectors = read_embeddings(embeddings)
             at = {key: index for index, key in enumerate(names)}
             row_vectors = vectors[[at[key] for key in ids]]
-            item_vectors = _embed([ref for _, ref in refs], encoder, rows)
-            passes.append(_by_item(semantic_overlap(row_vectors, item_vectors), owner))
+            passes.append(_by_item(semantic_overlap(row_vectors, images.vectors(encoder)), owner))
         passes.append(text_overlap(texts, [item.texts for item in bench.items]))
         counts: Counter[int] = Counter()
         fresh: dict[str, Exclusion] = {}
@@ -264,27 +266,55 @@ def _by_item(found: dict[int, Overlap], owner: Sequence[int]) -> dict[int, Overl
     return {row: replace(one, item=owner[one.item]) for row, one in found.items()}
 
 
-def _hash_image(ref: ImageRef) -> tuple[str | None, int | None]:
-    """sha256 and perceptual hash of an image; None for one that cannot be read."""
+class _Images:
+    """The images of a benchmark, hashed and embedded once, in a run folder of their own inside the run.
+
+    The folder is named after the bytes of the images: an image that changed is hashed and embedded again.
+    """
+
+    def __init__(self, refs: Sequence[ImageRef], rows: Rows) -> None:
+        """Read the images, each once, though several items may have it."""
+        images = list(dict.fromkeys(refs))
+        hashes = list(map_ordered(_sha256, images, workers=rows.compute.workers))
+        self._data = fingerprint({"images": hashes})
+        self._folder = RunFolder.create(rows.folder.path / "benchmarks" / self._data, {"images": len(images)})
+        self._dataset, self._usable = ImageList(images), np.ones(len(images), np.bool_)
+        self._compute = rows.compute
+        place = {ref: at for at, ref in enumerate(images)}
+        self._places = [place[ref] for ref in refs]
+
+    def hashes(self) -> list[tuple[str | None, int | None]]:
+        """sha256 and perceptual hash of each image; None for one that cannot be read."""
+        table = hash_images(
+            self._folder,
+            self._dataset,
+            usable=self._usable,
+            data=self._data,
+            workers=self._compute.workers,
+        )
+        found = [
+            (None if row["reason"] else row["images"][0], row["perceptual"] and int(row["perceptual"], 16))
+            for row in table.read().to_pylist()
+        ]
+        return [found[place] for place in self._places]
+
+    def vectors(self, encoder: str) -> Vectors:
+        """Embeddings of the images, NaN for one that cannot be read, shape (images, d)."""
+        table = embed(
+            self._folder,
+            self._dataset,
+            load_encoder(encoder, device=self._compute.device),
+            usable=self._usable,
+            data=self._data,
+            batch_size=self._compute.batch_size,
+            workers=self._compute.workers,
+        )
+        vectors: Vectors = read_embeddings(table)[1][self._places]
+        return vectors
+
+
+def _sha256(ref: ImageRef) -> str | None:
     try:
-        return image_sha256(ref), perceptual_hash(decode(ref))
+        return image_sha256(ref)
     except ImageError:
-        return None, None
-
-
-def _embed(refs: Sequence[ImageRef], name: str, rows: Rows) -> Vectors:
-    """Embeddings of images, NaN for one that cannot be read, shape (images, d)."""
-    encoder = load_encoder(name, device=rows.compute.device)
-    encoder.load()
-    vectors = np.full((len(refs), encoder.dim), np.nan, np.float32)
-    size = rows.compute.batch_size
-    for start in range(0, len(refs), size):
-        batch = []
-        for at, ref in enumerate(refs[start : start + size], start):
-            try:
-                batch.append((at, encoder.preprocess(decode(ref))))
-            except ImageError:
-                continue
-        if batch:
-            vectors[[at for at, _ in batch]] = encoder.encode_images([inputs for _, inputs in batch])
-    return vectors
+        return None
