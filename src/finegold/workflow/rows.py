@@ -1,7 +1,7 @@
 """The rows of a run, and the steps that go over all of them: check, score, embed."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from finegold.encoders.step import embed
 from finegold.engines import Compute
 from finegold.errors import DataError
 from finegold.run import PartTable, RunFolder, fingerprint
-from finegold.samples import Dataset
+from finegold.samples import Dataset, Sample
 from finegold.samples.attributes import brought_attribute, read_attribute
 from finegold.samples.step import dataset_fingerprint, ingest
 from finegold.scorers import Context, Scorer
@@ -56,6 +56,12 @@ class Rows:
     usable: npt.NDArray[np.bool_]
     fingerprint: str
     sequence: str
+
+    def samples(self) -> Iterator[Sample]:
+        """The usable rows, read again."""
+        return (
+            row.sample for row in self.dataset.rows() if self.usable[row.index] and row.sample is not None
+        )
 
     def score(self, scorer: Scorer, context: Context | None = None) -> PartTable:
         """Score the usable rows, going on where an earlier run stopped.

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from finegold.clustering import Method
 from finegold.clustering.table import ClusterTable, cluster_run
@@ -20,21 +19,17 @@ from finegold.scorers import Context, Scorer
 from finegold.scorers.canary import CanaryResult, canary_rows, run_canaries
 from finegold.scorers.llm import LlmScorer
 from finegold.selection.compare import PresetComparison
-from finegold.selection.groups import JOINED
 from finegold.selection.options import parse_size
 from finegold.selection.preset import Preset
-from finegold.selection.select import select
-from finegold.selection.selection import SelectionInputs
-from finegold.selection.table import gather, selection_table
+from finegold.workflow.choosing import choose, mixed_as_data
 from finegold.workflow.columns import BroughtColumn, bring_column
 from finegold.workflow.compare import Labels, compare_presets
 from finegold.workflow.export import Format, Table, export_table
-from finegold.workflow.filters import check_weight_names, filtered_rows, keep_ids
+from finegold.workflow.filters import check_weight_names
 from finegold.workflow.output import check_free, output_lock, subset_names
 from finegold.workflow.overlap import OverlapFinder
-from finegold.workflow.quality import given_quality
 from finegold.workflow.rows import Rows, check_encoder, read_rows
-from finegold.workflow.selection import Selection, build_manifest, read_selection
+from finegold.workflow.selection import Selection, read_selection
 from finegold.workflow.settings import SelectionSettings
 from finegold.workflow.source import DataSource, remote_run
 from finegold.workflow.spaces import embed_rows
@@ -125,8 +120,7 @@ class Run:
     def plan(self, scorer: LlmScorer, context: Context) -> list[tuple[str, str]]:
         """What a scorer would send for the usable rows and its price, as names and values; sends nothing."""
         with self.folder.writing():
-            usable = self.rows().usable
-        samples = (row.sample for row in self.dataset.rows() if usable[row.index] and row.sample is not None)
+            samples = self.rows().samples()
         if "image" not in scorer.requires:
             return scorer.plan(context, samples).lines()
         kept = list(samples)
@@ -136,8 +130,7 @@ class Run:
     def canary(self, scorer: LlmScorer, context: Context, share: float) -> CanaryResult:
         """Plant wrong answers and demands in a share of the rows, and see what the scorer makes of them."""
         with self.folder.writing():
-            usable = self.rows().usable
-        samples = [row.sample for row in self.dataset.rows() if usable[row.index] and row.sample is not None]
+            samples = list(self.rows().samples())
         if len(samples) < 2:
             raise ConfigError("--canary needs two rows or more: leave it out")
         kept = [samples[row] for row in canary_rows(samples, share)]
@@ -238,66 +231,13 @@ class Run:
         with self.folder.writing():
             # Before the hours of scoring, not after.
             parse_size(settings.size, int(self.rows().usable.sum()))
-            settings = replace(settings, preset=self._mixed(settings.preset))
+            settings = replace(settings, preset=mixed_as_data(settings.preset, self.rows()))
             selection = self._chosen(settings, self._tables().find(settings, making))
             selection.keep()
             return selection
 
-    def _mixed(self, preset: Preset) -> Preset:
-        """The preset, its groups inside the weighted sources of the data unless it states a mixture."""
-        weights = self.dataset.weights
-        if weights is None or "source" in preset.group_by or preset.mixture is not None:
-            return preset
-        read = self.rows().table.read(["source", "status"])
-        there = set(read.filter(pc.field("status") == "ok")["source"].to_pylist())
-        inner = f"{JOINED}*" if preset.group_by else ""
-        return preset.mixed(
-            ("source", *preset.group_by),
-            {f"{name}{inner}": weight for name, weight in weights.items() if name in there},
-        )
-
     def _chosen(self, settings: SelectionSettings, tables: SelectionTables) -> Selection:
-        rows, preset = self.rows(), settings.preset
-        with self.folder.step("select", preset=preset.name, size=settings.size, seed=settings.seed):
-            groups = rows.groups(preset.group_by)
-            everything = gather(
-                rows.table, tables.scores, tables.clusters, tables.embeddings, groups, tables.filters
-            )
-            overlap = self._overlaps.find(rows, settings.without, tables.images, tables.encoder)
-            shared = {} if overlap is None else overlap.among(everything.ids)
-            left = everything.without(shared, everything.indicators)
-            filtered, notes = filtered_rows(settings, rows, left)
-            candidates = left.without(filtered, tables.scores)
-            quality = given_quality(self.folder, preset, candidates, settings.files)
-            graph, targets = tables.graph, tables.targets
-            inputs = SelectionInputs(
-                candidates.ids,
-                candidates.indicators,
-                labels=candidates.labels,
-                embeddings=candidates.embeddings,
-                graph=None if graph is None else graph.graph,
-                graph_ids=None if graph is None else graph.ids,
-                targets=None if targets is None else targets.vectors,
-                dedup=settings.dedup,
-                contents=tables.contents(rows, candidates.ids),
-                groups=None if groups is None else candidates.groups,
-                group_names=set(groups or ()),
-                questions=None if settings.dedup is None else rows.questions(candidates.ids),
-                pinned=settings.pinned,
-            )
-            if quality is not None:
-                inputs = replace(inputs, quality=quality.values, quality_name=quality.name)
-            size = parse_size(settings.size, len(candidates.ids))
-            selected = select(inputs, preset, size, seed=settings.seed, weights=settings.weights)
-            selected = replace(
-                selected,
-                excluded=shared | filtered | dict(selected.excluded),
-                notes=(*notes, *selected.notes),
-            )
-            table = selection_table(everything, selected)
-            keep_ids(self.folder, settings)
-            manifest = build_manifest(rows, settings, tables, selected, table, quality, overlap)
-        return Selection(self.folder, self.dataset, manifest, table)
+        return choose(self.rows(), settings, tables, self._overlaps)
 
     def compare(
         self,
@@ -313,7 +253,7 @@ class Run:
             return compare_presets(
                 self._tables(),
                 self._chosen,
-                [self._mixed(preset) for preset in presets],
+                [mixed_as_data(preset, self.rows()) for preset in presets],
                 size,
                 seeds=seeds,
                 labels=labels,
