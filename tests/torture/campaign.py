@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.torture.at_rest import flips
 from tests.torture.addresses import addresses
+from tests.torture.disturb import Disturbance, disturb, fill_disk, kill, start_twice
 from tests.torture.endpoints import faults, injections, limits
+from tests.torture.flips import flips
 from tests.torture.reading import FORMATS
 from tests.torture.reading import campaign as damaged
 from tests.torture.table import Row
-from tests.torture.verbs import VERBS, Disturbance, disturb, fill_disk, kill, named, start_twice
+from tests.torture.verbs import VERBS, named
 
 SHORT_VERBS = ("score by a model",)
 """Verbs of the short form: one that writes tables and pays."""
@@ -58,9 +59,7 @@ def _again(once: Callable[[Path, random.Random], Row]) -> Campaign:
             folder.mkdir()
             found = once(folder, random.Random(f"{task.seed}/{number}"))
             whole.name, number = found.name, number + 1
-            whole.tried += found.tried
-            for name in ("lost", "believed", "paid", "unexpected"):
-                getattr(whole, name).extend(getattr(found, name))
+            whole.add(found)
         return whole
 
     return run
@@ -85,11 +84,9 @@ def _flips(task: Task) -> Row:
     while number == 0 or more():
         folder = task.work / str(number)
         folder.mkdir()
-        tally = flips(folder, 1, task.seed + number, encoder=None if task.short or number % 2 else "offline")
-        row.tried, number = row.tried + tally.tried, number + 1
-        row.lost += tally.lost
-        row.believed += tally.believed
-        row.unexpected += tally.unexpected
+        encoder = None if task.short or number % 2 else "offline"
+        row.add(flips(folder, 1, task.seed + number, encoder=encoder)[0])
+        number += 1
     return row
 
 

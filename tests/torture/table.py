@@ -17,7 +17,7 @@ class Row:
 
     Attributes:
         name: The campaign.
-        tried: Number of tries.
+        tried: Number of tries; of kills and full disks, of those that met the command before its end.
         lost: Tries after which the same command, or the repair, did not give the whole result.
         believed: Tries in which something false was taken for true, or let in.
         paid: Calls that were paid twice, or beyond the limit.
@@ -43,6 +43,15 @@ class Row:
     def clean(self) -> bool:
         """Whether nothing was found, in no more memory than is allowed."""
         return self.tried > 0 and not self.problems and self.peak_bytes <= MOST_BYTES
+
+    def add(self, other: "Row") -> None:
+        """Add what another row found; the name stays."""
+        self.tried += other.tried
+        self.lost += other.lost
+        self.believed += other.believed
+        self.paid += other.paid
+        self.unexpected += other.unexpected
+        self.peak_bytes = max(self.peak_bytes, other.peak_bytes)
 
     def to_json(self) -> dict[str, Any]:
         """The row as JSON."""

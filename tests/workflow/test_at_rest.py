@@ -2,42 +2,38 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from benchmarks.torture.at_rest import command, flips, full_disk, kills, make_pool, snapshot, two_processes
 from PIL import Image
 from tests.conftest import MakeDataset
+from tests.torture.disturb import NAMES, Disturbance, disturb
+from tests.torture.flips import flips
+from tests.torture.pool import make_pool
+from tests.torture.verbs import named
 
 from finegold.errors import DataError
 from finegold.workflow import Run, pick
 
 
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "finegold", *map(str, words)]
+
+
 def test_flipped_bits_are_found_or_change_nothing_and_the_repair_makes_the_same_again(tmp_path: Path) -> None:
-    tally = flips(tmp_path, 2, encoder=None)
-    assert tally.tried > 20
-    assert tally.found > 5
-    assert tally.clean, tally
+    row, said = flips(tmp_path, 2, encoder=None)
+    assert row.tried > 20
+    assert said > 5
+    assert row.problems == []
 
 
-def test_kills_a_full_disk_and_a_second_process_lose_nothing(tmp_path: Path) -> None:
-    data = make_pool(tmp_path, 300)
-
-    def picking(out: Path, one: int = 0) -> list[str]:
-        run = out.with_name(f"{out.name}.run{one}")
-        return command("pick", data, "--size", 9, "--preset", "length-only", "--out", out, "--run", run)
-
-    for name in ("kills", "disk"):
-        (tmp_path / name).mkdir()
-    killed = kills(tmp_path / "kills", picking, 1)
-    assert killed.clean, killed
-    full = full_disk(tmp_path / "disk", picking, [12_000])
-    assert full.found
-    assert full.clean, full
-    twice = two_processes(tmp_path, picking, 1, snapshot(tmp_path / "kills/whole"))
-    assert twice.clean, twice
+@pytest.mark.parametrize("how", NAMES, ids=NAMES.get)
+def test_kills_a_full_disk_and_a_second_process_lose_nothing(how: Disturbance, tmp_path: Path) -> None:
+    row = disturb(how, tmp_path, random.Random(0), [named("pick")])
+    assert (row.tried, row.problems) == (1, [])
 
 
 def test_an_image_that_was_replaced_with_equal_size_and_time_is_noticed(
