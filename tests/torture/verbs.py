@@ -38,6 +38,7 @@ _QUESTIONS = "--questions {world}/questions.jsonl"
 _GENERATED = f"{_QUESTIONS} --images {{world}}/pool/images --out a.jsonl --batch-size 4"
 _VSR = "--tasks vsr --data {world}/bench --out out"
 _LITTLE = "--max-new-tokens 4 --device cpu"
+_SHOWN = "--image {world}/pool/images/0000.png --prompt Who?"
 _COMPARED = "--size 5 --presets random,length-only --csv c.csv --encoder offline"
 _TUNED = "--model offline --steps 12 --batch 4 --device cpu --out out --cache features"
 
@@ -61,11 +62,14 @@ VERBS = (
         (_PICKED,),
     ),
     Verb("report", "report run --selection picked/selection.json --out r.html", "r.html", (_PICKED,)),
+    Verb("score by a column", "score run --column {world}/taste.csv", "run/scores/taste-*", (_PICKED,)),
+    Verb("export", "export run --out rows.csv", "rows.csv", (_PICKED,)),
     Verb("pick with an encoder", _EMBEDDED, "picked/selection.json"),
     Verb("cluster", "cluster run --encoder offline --clusters 3", "run/clusters/*", (_EMBEDDED,)),
     Verb("tune", f"tune {{world}}/pool {_TUNED}", "out/*.safetensors"),
     Verb("generate", f"generate offline {_GENERATED} {_LITTLE}", "a.jsonl"),
     Verb("evaluate", f"evaluate offline {_VSR} {_LITTLE}", "out/answers/vsr.jsonl"),
+    Verb("demo", f"demo offline {_SHOWN} {_LITTLE} --out page.html", "page.html"),
     Verb(
         "study", "study {world}/study.toml --out out --workers 1 --device cpu", "out/models/*/*.safetensors"
     ),
@@ -89,6 +93,8 @@ def make_world(folder: Path) -> Path:
         b.append({"question_id": number, "text": f"A picture of number {number} that I do not know."})
     for name, lines in (("questions", questions), ("a", a), ("b", b)):
         made.write_lines(folder / f"{name}.jsonl", lines)
+    tastes = [f"r{number:04d},{number % 7}" for number in range(ROWS)]
+    (folder / "taste.csv").write_text("\n".join(["sample_id,taste", *tastes]))
     made.flickr30k(folder / "captions", 4)
     (folder / "study.toml").write_text(_STUDY.format(pool=pool, images=pool.parent / "images", folder=folder))
     return folder
