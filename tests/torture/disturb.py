@@ -114,7 +114,7 @@ class Bench:
         if not any(PurePath(name).match(self.verb.result) for name in self.stable):
             other = sorted(set(first) - set(self.stable))
             raise RuntimeError(
-                f"{self.verb.name}: two runs leave no {self.verb.result} that is the same; others: {other[:9]}"
+                f"{self.verb.name}: two runs leave another {self.verb.result}, and others: {other[:9]}"
             )
 
     def place(self) -> Path:
