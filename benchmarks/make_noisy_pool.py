@@ -1,6 +1,6 @@
 """Make a pool of known noise from photos and their true captions, to measure what selectors let through.
 
-    python benchmarks/make_noisy_pool.py --captions TSV --out DIR --noise 0.3 [--only NAMES] [--seed 0]
+    python -m benchmarks.make_noisy_pool --captions TSV --out DIR --noise 0.3 [--only NAMES] [--seed 0]
 
 The kinds of noise are not those that the preset `sound` was chosen on:
 
@@ -19,9 +19,10 @@ conversations) and `labels.json` (id to label).
 import argparse
 import json
 import random
-import re
 from collections import Counter, defaultdict
 from pathlib import Path
+
+from benchmarks.captioned import Photo, nearest, words
 
 GOOD = ("detailed", "brief")
 KINDS = ("padded", "echoed", "shuffled", "refusal", "near-miss", "one-right", "listed")
@@ -40,28 +41,10 @@ REFUSALS = (
 )
 
 
-def words(text: str) -> list[str]:
-    """Lower-case words."""
-    return re.findall(r"[a-z]+", text.lower())
-
-
 def sentence(caption: str) -> str:
     """A caption as a sentence: capital first, full stop right after the last word."""
     text = caption.strip().rstrip(" .")
     return text[:1].upper() + text[1:] + "."
-
-
-def nearest(captions: dict[str, list[str]], names: list[str], rng: random.Random) -> dict[str, str]:
-    """For each photo, of 200 random others the one whose captions share most words with its own."""
-    bags = {name: set(words(" ".join(captions[name]))) for name in names}
-    found = {}
-    for name in names:
-        others = rng.sample(names, min(200, len(names)))
-        found[name] = max(
-            (other for other in others if other != name),
-            key=lambda other: len(bags[name] & bags[other]) / len(bags[name] | bags[other]),
-        )
-    return found
 
 
 def answer(
@@ -115,7 +98,8 @@ def main() -> None:
     if options.only:
         allowed = set(options.only.read_text(encoding="utf-8").split())
         names = [name for name in names if name in allowed]
-    near = nearest(captions, names, rng)
+    photos = [Photo(name, tuple(captions[name])) for name in names]
+    near = {name: names[other] for name, other in zip(names, nearest(photos, rng), strict=True)}
     kinds = options.kinds.split(",")
     rows, labels = [], {}
     for number, name in enumerate(rng.sample(names, len(names))):

@@ -1,12 +1,11 @@
-# ruff: noqa: E501
 """Make pools of image-instruction rows of known defects from photos with captions, to measure selectors on.
 
-    python -m benchmarks.make_pools --captions TSV --out DIR [--only NAMES] [--wording 0] [--rows 800] [--seed 0]
+    python -m benchmarks.make_pools --captions TSV --out DIR [--only NAMES] [--wording 0] [--rows 800]
 
 Writes `NAME.json` (LLaVA conversations) and `NAME.labels.json` (`good`: the labels that are no defect;
 `kinds`: a kind of instruction for each good label; `labels`: id to label) for each pool:
 
-- `captions`: one sentence or several; 26 % have one wrong word, others belong to a similar or to another photo
+- `captions`: one sentence or several; 26 % have one wrong word, others belong to a similar or another photo
 - `noisy`: as docs/sound.md describes its noisy pool, a half of it bad
 - `vqa`: yes/no, colours, counts, subjects, places, actions; wrong, senseless and invented answers
 - `conversations`: five turns, with a turn of another photo, a wrong short answer, a refusal, a repetition
@@ -29,7 +28,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.captioned import (
-    CLASS,
     COLOURS,
     NOUNS,
     PLACES,
@@ -214,6 +212,14 @@ def _described(maker: Maker, at: int, label: str) -> Row | None:
     return maker.describe(at, label, {"brief": 1, "detailed": 5}.get(label))
 
 
+def _invented(maker: Maker, at: int, label: str) -> Row | None:
+    return maker.describe(at, label, None if label == "good" else maker.rng.choice((3, 4)))
+
+
+def _written(maker: Maker, at: int, label: str) -> Row | None:
+    return maker.llm(at, label) if label.startswith("llm") else maker.describe(at, label, 1)
+
+
 def _mixture(maker: Maker, at: int) -> Row | None:
     kind, bad = maker.rng.choice(list(BAD_KINDS)), maker.rng.random() < 0.25
     if kind in ("brief", "detailed"):
@@ -227,7 +233,7 @@ def _mixture(maker: Maker, at: int) -> Row | None:
 
 
 def _clean(maker: Maker, at: int) -> Row | None:
-    kind = maker.rng.choice(("brief", "detailed", "vqa", "conversation", "llm", "list", "yes-why"))
+    kind = maker.rng.choice(CLEAN_KINDS)
     photo = maker.photos[at]
     if kind in ("brief", "detailed"):
         return _described(maker, at, kind)
@@ -301,22 +307,21 @@ LLM = {
     "llm-partly": 0.1,
     "llm-empty": 0.05,
 }
+VQA_KINDS = ("yes", "no", "colour", "count", "noun", "action", "place")
+CLEAN_KINDS = ("brief", "detailed", "vqa", "conversation", "llm", "list", "yes-why")
 POOLS: dict[str, tuple[Make, dict[str, str]]] = {
     "captions": (CAPTIONS, {"good": "description"}),
     "noisy": (_labelled(_described, NOISY), {"detailed": "detailed", "brief": "brief"}),
-    "vqa": (_labelled(Maker.vqa, VQA), {k: k for k in ("yes", "no", "colour", "count", "noun", "action", "place")}),
+    "vqa": (_labelled(Maker.vqa, VQA), {kind: kind for kind in VQA_KINDS}),
     "conversations": (_labelled(Maker.conversation, TURNS), {"good": "conversation"}),
-    "hallucination": (_labelled(lambda m, at, label: m.describe(at, label, None if label == "good" else m.rng.choice((3, 4))), HALLUCINATION), {"good": "description"}),
-    "llm": (
-        _labelled(lambda m, at, label: m.llm(at, label) if label.startswith("llm") else m.describe(at, label, 1), LLM),
-        {"llm-true": "llm-true", "brief": "brief"},
-    ),
+    "hallucination": (_labelled(_invented, HALLUCINATION), {"good": "description"}),
+    "llm": (_labelled(_written, LLM), {"llm-true": "llm-true", "brief": "brief"}),
     "mixture": (_mixture, {kind: kind for kind in BAD_KINDS}),
-    "clean": (_clean, {k: k for k in ("brief", "detailed", "vqa", "conversation", "llm", "list", "yes-why")}),
+    "clean": (_clean, {kind: kind for kind in CLEAN_KINDS}),
     "languages": (_languages, {language: language for language in LANGUAGES}),
     "text": (_text, {"good": "description", "text": "text"}),
     "subject": (CAPTIONS, {"good": "description"}),
-}  # fmt: skip
+}
 SHARE_OF_SUBJECT = 0.9
 
 
@@ -325,7 +330,7 @@ def make_pool(
 ) -> tuple[list[Any], dict[str, Any]]:
     """The rows and the labels of a pool; photos repeat if there are fewer than rows."""
     if name == "subject":
-        dogs = [photo for photo in photos if CLASS and photo.counts["dog"] + photo.counts["dogs"] >= 3]
+        dogs = [photo for photo in photos if photo.counts["dog"] + photo.counts["dogs"] >= 3]
         rest = [photo for photo in photos if photo not in dogs]
         photos = dogs + random.Random(seed).sample(
             rest, min(len(rest), round(len(dogs) * (1 - SHARE_OF_SUBJECT) / SHARE_OF_SUBJECT))

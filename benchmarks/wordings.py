@@ -1,4 +1,4 @@
-# ruff: noqa: E501
+# ruff: noqa: E501 - a phrase stays on one line, beside those of its kind
 """The phrases in which the benchmark pools ask and answer: three wordings, and sentences in other languages."""
 
 import random
@@ -35,7 +35,6 @@ class Wording:
     links: tuple[str, ...]
     endings: tuple[str, ...]
     empty: tuple[str, ...]
-    prefix: str = ""
 
     def at(self, place: str) -> str:
         """A place as an answer."""
