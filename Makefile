@@ -2,7 +2,7 @@
 # make test   ruff, mypy --strict and the tests
 # make docs   the site, into site/
 # make bench  speed and memory, beside a peer or a bound
-# make torture  half an hour of damage, kills and lies; fails on anything but zeros (MINUTES=25, ARGS=--short)
+# make torture  half an hour or more of damage, kills and lies; fails on anything but zeros (MINUTES=25, ARGS=--short)
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin

@@ -58,6 +58,16 @@ ANSWER = "A brown dog runs through the grass. A dog is playing outside. The dog 
 Row = dict[str, Any]
 
 
+def shape(width: int, inner: int, layers: int, heads: int) -> dict[str, Any]:
+    """The size of a transformer, in the names of its configuration."""
+    sizes = {"hidden_size": width, "intermediate_size": inner}
+    return sizes | {"num_hidden_layers": layers, "num_attention_heads": heads}
+
+
+SMALL = shape(16, 24, 2, 2)
+"""What `--tiny` makes of every model."""
+
+
 def main(arguments: list[str] | None = None) -> list[Row]:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -146,11 +156,10 @@ def stage2(folder: Path, data: Path, options: argparse.Namespace, bound: float) 
     """The training step of MiniGPT-4's stage 2."""
     device, tiny = options.device, options.tiny
     width = 64 if tiny else 4096
-    shape = {"hidden_size": width, "intermediate_size": 128 if tiny else 11008}
-    shape |= {"num_hidden_layers": 2 if tiny else 32, "num_attention_heads": 4 if tiny else 32}
+    sizes = shape(width, 128, 2, 4) if tiny else shape(width, 11008, 32, 32)
     with torch.device(device):
         language_model = transformers.AutoModelForCausalLM.from_config(
-            transformers.LlamaConfig(vocab_size=32000, **shape), dtype=half(device)
+            transformers.LlamaConfig(vocab_size=32000, **sizes), dtype=half(device)
         )
     features = Blip2Features(blip2(folder, tiny), device=device)
     with torch.device(device):
@@ -196,10 +205,9 @@ def blip2(folder: Path, tiny: bool) -> str:
 
     config = transformers.Blip2Config()
     if tiny:
-        small = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
         config = transformers.Blip2Config(
-            vision_config=small | {"image_size": 28, "patch_size": 14},
-            qformer_config=small | {"encoder_hidden_size": 16, "vocab_size": 20},
+            vision_config=SMALL | {"image_size": 28, "patch_size": 14},
+            qformer_config=SMALL | {"encoder_hidden_size": 16, "vocab_size": 20},
             num_query_tokens=32,
         )
     folder.mkdir(parents=True)
@@ -250,16 +258,10 @@ def images_a_second(path: str, data: Path, folder: Path, device: str) -> dict[st
 def clip(folder: Path, tiny: bool) -> str:
     words = tokenizer()
     ends = {"vocab_size": 300 if tiny else 49408, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
-    small = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
-    large = {
-        "hidden_size": 1024,
-        "intermediate_size": 4096,
-        "num_hidden_layers": 24,
-        "num_attention_heads": 16,
-    }
-    text = small if tiny else {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12}
+    large = shape(1024, 4096, 24, 16)
+    text = SMALL if tiny else {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12}
     config = transformers.CLIPConfig(
-        vision_config=(small if tiny else large) | {"image_size": 224, "patch_size": 14},
+        vision_config=(SMALL if tiny else large) | {"image_size": 224, "patch_size": 14},
         text_config=text | ends,
         projection_dim=16 if tiny else 768,
     )
@@ -267,17 +269,10 @@ def clip(folder: Path, tiny: bool) -> str:
 
 
 def siglip(folder: Path, tiny: bool) -> str:
-    small = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
-    large = {
-        "hidden_size": 1152,
-        "intermediate_size": 4304,
-        "num_hidden_layers": 27,
-        "num_attention_heads": 16,
-    }
-    shape = small if tiny else large
+    both = SMALL if tiny else shape(1152, 4304, 27, 16)
     config = transformers.SiglipConfig(
-        vision_config=shape | {"image_size": 224, "patch_size": 14},
-        text_config=shape | {"vocab_size": 300 if tiny else 32000},
+        vision_config=both | {"image_size": 224, "patch_size": 14},
+        text_config=both | {"vocab_size": 300 if tiny else 32000},
     )
     images = transformers.SiglipImageProcessorPil(size={"height": 224, "width": 224})
     return save(transformers.SiglipModel(config), folder, tokenizer(), images)
