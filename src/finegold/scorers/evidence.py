@@ -18,22 +18,20 @@ finegold's own.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
 
 from finegold.arrays import Floats
-from finegold.encoders import Encoder
-from finegold.encoders.base import embed_texts
+from finegold.encoders import Encoder, embed_groups
 from finegold.samples import Sample
 from finegold.samples.languages import language_of
 from finegold.scorers.base import NO_ANSWER, Batch, Context, Score, ScoreBatch, fold
 from finegold.scorers.image_text import EncoderScorer
-from finegold.scorers.references import References
 from finegold.scorers.registry import SCORERS
-from finegold.scorers.statements import MOST_ROWS, Forms, Statement, smallest_hashes
+from finegold.scorers.statements import Forms, Statement
 from finegold.scorers.unreadable import JudgedRow, phrases, unread_languages
 
 BAR = 1.0
@@ -64,41 +62,32 @@ class TurnEvidence(EncoderScorer):
         Raises:
             ConfigError: If fewer than 8 rows have an image.
         """
-        corpus = context.corpus
-        references = References.of(corpus, self.name)
-        encoder = context.encoder(self.encoder, self.dtype)
-        encoder.load()
-        sample = smallest_hashes(corpus.ids, MOST_ROWS)
-        forms = Forms.learn([corpus.pairs[row] for row in sample])
+        learnt = self.learn(context)
+        corpus, references, forms = learnt.corpus, learnt.references, learnt.forms
         rows = [
             JudgedRow(corpus.ids[row], image.astype(np.float64), forms.statements(corpus.pairs[row]))
-            for row in sample
+            for row in learnt.rows
             if corpus.image_embeddings is not None
             and np.isfinite(image := corpus.image_embeddings[row]).all()
         ]
 
-        def embed(texts: Sequence[str]) -> Floats:
-            return embed_texts(encoder, texts).astype(np.float64)
-
-        empty = phrases(rows, references, embed)
-        unread = unread_languages(rows, references, embed)
+        empty = phrases(rows, references, learnt.embed)
+        unread = unread_languages(rows, references, learnt.embed)
         for language, (count, mean) in unread.items():
             context.notes.append(
                 f"The encoder does not read the language '{language}': of {count} rows in it, the images "
                 f"stand out for their texts by {mean:.2f} spreads, and chance gives 0. `{self.name}` skips "
                 "these rows; a multilingual encoder judges them."
             )
-        del rows
 
-        def judge(sample: Sample, image: Floats, vectors: Mapping[str, Floats]) -> Score:
+        def judge(sample: Sample, image: Floats, stated: Sequence[tuple[Statement, Floats]]) -> Score:
             turns: dict[int, list[float]] = {}
             empty_ones: Counter[int] = Counter()
-            for one in forms.statements(sample.pairs):
+            for one, texts in stated:
                 values = turns.setdefault(one.turn, [])
                 if one.form == "sentence" and one.text.lower() in empty:
                     empty_ones[one.turn] += 1
                     continue
-                texts = np.stack([vectors[text] for text in _texts(one, forms, encoder)])
                 values.append(_value(one, references.standing(texts, image, sample.id).tolist()))
             scores = []
             for turn in range(len(sample.pairs)):
@@ -120,17 +109,16 @@ class TurnEvidence(EncoderScorer):
                     against[row] = Score.skipped(
                         f"the encoder does not read the language '{language}' of the row"
                     )
-            texts = [
-                text
+            stated = [
+                [] if reason else forms.statements(sample.pairs)
                 for sample, reason in zip(batch.samples, against, strict=True)
-                if reason is None
-                for one in forms.statements(sample.pairs)
-                for text in _texts(one, forms, encoder)
             ]
-            vectors = dict(zip(texts, embed(texts), strict=True)) if texts else {}
+            texts = [_texts(one, forms, learnt.encoder) for row in stated for one in row]
+            vectors = iter(embed_groups(learnt.encoder, texts))
+            with_texts = [[(one, next(vectors).astype(np.float64)) for one in row] for row in stated]
             return [
-                reason or judge(sample, image, vectors)
-                for sample, image, reason in zip(batch.samples, images, against, strict=True)
+                reason or judge(sample, image, row)
+                for sample, image, row, reason in zip(batch.samples, images, with_texts, against, strict=True)
             ]
 
         return score_batch

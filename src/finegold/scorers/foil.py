@@ -20,15 +20,13 @@ from typing import NamedTuple
 import numpy as np
 
 from finegold.arrays import Floats
-from finegold.encoders.base import embed_texts
-from finegold.samples import Sample
-from finegold.scorers.base import Batch, Context, Corpus, Score, ScoreBatch
+from finegold.samples import Pair, Sample
+from finegold.scorers.base import Batch, Context, Score, ScoreBatch
 from finegold.scorers.contexts import WordContexts
-from finegold.scorers.image_text import EncoderScorer
-from finegold.scorers.references import References, unit
+from finegold.scorers.image_text import EncoderScorer, Learnt
+from finegold.scorers.references import unit
 from finegold.scorers.registry import SCORERS
-from finegold.scorers.statements import MOST_ROWS, Forms, smallest_hashes
-from finegold.scorers.unreadable import Embed
+from finegold.scorers.statements import Forms
 
 TRIED = 2
 """Foils of a word that take its place: those that alone fit the image best."""
@@ -51,8 +49,8 @@ class Trial(NamedTuple):
 class Foil(EncoderScorer):
     """How much the image prefers the answer's weakest word to its foils, 0 to 1; 0.5 is no preference.
 
-    1 / (1 + exp(-preference)). Short answers have no foils here: `evidence` compares them with others'. A row
-    without a word that has foils is skipped, and so is one without an image.
+    1 / (1 + exp(-preference)). Short answers have no foils here: `evidence` compares them with others'. Rows
+    without an image are skipped, and rows in which no word has foils.
     """
 
     name = "foil"
@@ -65,36 +63,21 @@ class Foil(EncoderScorer):
         Raises:
             ConfigError: If fewer than 8 rows have an image.
         """
-        corpus = context.corpus
-        references = References.of(corpus, self.name)
-        encoder = context.encoder(self.encoder, self.dtype)
-        encoder.load()
-        sample = smallest_hashes(corpus.ids, MOST_ROWS)
-        forms = Forms.learn([corpus.pairs[row] for row in sample])
-        contexts = WordContexts.learn(
-            one.text
-            for row in sample
-            for one in forms.statements(corpus.pairs[row])
-            if one.form == "sentence"
-        )
-
-        def embed(texts: Sequence[str]) -> Floats:
-            return unit(embed_texts(encoder, texts).astype(np.float64))
-
-        spread = _spread(corpus, sample, forms, references, embed)
+        learnt = self.learn(context)
+        references, forms = learnt.references, learnt.forms
+        sentences = [_sentences(forms, learnt.corpus.pairs[row]) for row in learnt.rows]
+        contexts = WordContexts.learn(text for row in sentences for text in row)
+        spread = _spread(learnt, [row[0] for row in sentences if row][:SPREAD_SENTENCES])
         words = sorted({foil for foils in contexts.foils.values() for foil in foils})
-        alone = dict(zip(words, embed(words), strict=True)) if words else {}
+        alone = dict(zip(words, unit(learnt.embed(words)), strict=True))
         standing = {word: references.cosines(vector[None])[0] for word, vector in alone.items()}
         level = {word: (float(cosines.mean()), float(cosines.std())) for word, cosines in standing.items()}
-        del standing
 
         def trials(sample: Sample, image: Floats) -> list[Trial]:
             fits = {}
             found = []
-            for one in forms.statements(sample.pairs):
-                if one.form != "sentence":
-                    continue
-                places = list(_WORD.finditer(one.text))
+            for text in _sentences(forms, sample.pairs):
+                places = list(_WORD.finditer(text))
                 for at, place in enumerate(places):
                     foils = contexts.foils.get(place[0].lower(), ())
                     for foil in foils:
@@ -104,12 +87,12 @@ class Foil(EncoderScorer):
                     start = places[max(0, at - 1)].start()
                     end = places[min(len(places) - 1, at + 1)].end()
                     for foil in sorted(foils, key=lambda foil: -fits[foil])[:TRIED]:
-                        before, after = one.text[start : place.start()], one.text[place.end() : end]
+                        before, after = text[start : place.start()], text[place.end() : end]
                         found.append(
                             Trial(
                                 place[0].lower(),
                                 foil,
-                                one.text[start:end].lower(),
+                                text[start:end].lower(),
                                 f"{before}{foil}{after}".lower(),
                             )
                         )
@@ -124,7 +107,7 @@ class Foil(EncoderScorer):
             ]
             texts = sorted({text for one in tried for trial in one for text in trial[2:]})
             place = {text: at for at, text in enumerate(texts)}
-            vectors = embed(texts) if texts else np.empty((0, encoder.dim))
+            vectors = unit(learnt.embed(texts))
             means = vectors @ references.images.mean(axis=0)
             scores = []
             for reason, image, one in zip(against, images, tried, strict=True):
@@ -147,15 +130,13 @@ class Foil(EncoderScorer):
         return score_batch
 
 
-def _spread(
-    corpus: Corpus, sample: Sequence[int], forms: Forms, references: References, embed: Embed
-) -> float:
+def _sentences(forms: Forms, pairs: Sequence[Pair]) -> list[str]:
+    return [one.text for one in forms.statements(pairs) if one.form == "sentence"]
+
+
+def _spread(learnt: Learnt, sentences: Sequence[str]) -> float:
     """Median spread over other images of the cosines of some sentences of the dataset."""
-    found: list[str] = []
-    for row in sample:
-        found += [one.text for one in forms.statements(corpus.pairs[row]) if one.form == "sentence"][:1]
-        if len(found) == SPREAD_SENTENCES:
-            break
-    if not found:
+    if not sentences:
         return 1.0
-    return max(float(np.median(references.cosines(embed(found)).std(axis=1))), 1e-6)
+    cosines = learnt.references.cosines(unit(learnt.embed(sentences)))
+    return max(float(np.median(cosines.std(axis=1))), 1e-6)

@@ -1,20 +1,55 @@
 """What the indicators share that compare the pieces of an answer with the image."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from finegold.arrays import Floats
-from finegold.encoders import Encoder, embed_groups
+from finegold.encoders import Encoder, embed_groups, embed_texts
 from finegold.errors import ConfigError
 from finegold.samples import Pair, Sample
-from finegold.scorers.base import Batch, Context, FoldRule, Score, ScoreBatch, Scorer, fold, no_answer
+from finegold.scorers.base import (
+    Batch,
+    Context,
+    Corpus,
+    FoldRule,
+    Score,
+    ScoreBatch,
+    Scorer,
+    fold,
+    no_answer,
+)
+from finegold.scorers.references import References
+from finegold.scorers.statements import MOST_ROWS, Forms, smallest_hashes
 
 ScorePieces: TypeAlias = Callable[[Sample, Pair, list[str], Floats, Floats], Score]
 """Scores a sample's pair by its pieces, the image embedding (d,) and the pieces' (pieces, d), float64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What an indicator of statements learns from the dataset before the first row.
+
+    Attributes:
+        corpus: All usable rows.
+        references: The images that a text is compared with.
+        encoder: The encoder, loaded.
+        rows: Rows that it learns from: those of the smallest id hashes.
+        forms: What answers to like questions look like in these rows.
+    """
+
+    corpus: Corpus
+    references: References
+    encoder: Encoder
+    rows: Sequence[int]
+    forms: Forms
+
+    def embed(self, texts: Sequence[str]) -> Floats:
+        """Raw embeddings of texts, shape (n, d)."""
+        return embed_texts(self.encoder, texts).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -37,6 +72,20 @@ class EncoderScorer(Scorer):
     def identity(self, context: Context) -> dict[str, Any]:
         """What the encoder's numbers depend on."""
         return context.encoder(self.encoder, self.dtype).identity()
+
+    def learn(self, context: Context) -> Learnt:
+        """Load the encoder, choose the images to compare with, and learn what answers look like.
+
+        Raises:
+            ConfigError: If fewer than 8 rows have an image.
+        """
+        corpus = context.corpus
+        references = References.of(corpus, self.name)
+        encoder = context.encoder(self.encoder, self.dtype)
+        encoder.load()
+        rows = smallest_hashes(corpus.ids, MOST_ROWS)
+        forms = Forms.learn([corpus.pairs[row] for row in rows])
+        return Learnt(corpus, references, encoder, rows, forms)
 
     def images_of(self, batch: Batch) -> tuple[Floats, list[Score | None]]:
         """The image embeddings of a batch, shape (n, d), and why a row cannot be scored; None if it can."""

@@ -62,11 +62,14 @@ class References:
 
     def standing(self, texts: Floats, image: Floats, sample_id: str) -> Floats:
         """How far the image, shape (d,), stands out for each text, in spreads, shape (t,): 0 is chance."""
+        return self.standings(texts, image, sample_id)[0]
+
+    def standings(self, texts: Floats, image: Floats, sample_id: str) -> tuple[Floats, Floats]:
+        """How far the image stands out for each text, and how far the best of the others does."""
         cosines = self.cosines(texts, sample_id)
-        spread = np.maximum(cosines.std(axis=1), 1e-6)
+        mean, spread = cosines.mean(axis=1), np.maximum(cosines.std(axis=1), 1e-6)
         own = unit(texts) @ unit(image[None])[0]
-        found: Floats = (own - cosines.mean(axis=1)) / spread
-        return found
+        return (own - mean) / spread, (cosines.max(axis=1) - mean) / spread
 
 
 def unit(vectors: Floats) -> Floats:

@@ -9,9 +9,9 @@ is short where most answers to like questions are.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
-from itertools import islice
+from heapq import nsmallest
 from typing import Literal, NamedTuple, TypeAlias
 
 from finegold.samples import Pair
@@ -56,15 +56,16 @@ class Forms:
         answers: Number of answers by the beginning of the question.
         shorts: Those among them of at most four words.
         polar: Those among them that are yes or no.
-        given: Short answers that are neither, by the beginning of the question, with their counts.
+        given: Short answers that are neither, by the beginning of the question, the most frequent first: one
+            more than a statement is compared with.
         all_given: The same over all questions.
     """
 
     answers: Mapping[str, int]
     shorts: Mapping[str, int]
     polar: Mapping[str, int]
-    given: Mapping[str, Counter[str]]
-    all_given: Counter[str] = field(default_factory=Counter)
+    given: Mapping[str, Sequence[str]]
+    all_given: Sequence[str]
 
     @classmethod
     def learn(cls, rows: Iterable[Sequence[Pair]]) -> "Forms":
@@ -87,7 +88,8 @@ class Forms:
                     every[_plain(answer)] += 1
                 else:
                     polar[key] += 1
-        return cls(answers, shorts, polar, given, every)
+        ranked = {key: _most_frequent(counts) for key, counts in given.items()}
+        return cls(answers, shorts, polar, ranked, _most_frequent(every))
 
     def is_short(self, pair: Pair) -> bool:
         """Whether the answer states nothing without its question."""
@@ -121,10 +123,8 @@ class Forms:
 
     def others(self, statement: Statement) -> list[str]:
         """Answers that others gave to like questions, the most frequent first; to any if there are few."""
-        own = statement.text
-        for counts in (self.given.get(_beginning(statement.question), Counter()), self.all_given):
-            ranked = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
-            found = list(islice((answer for answer, _ in ranked if answer != own), OTHERS))
+        for ranked in (self.given.get(_beginning(statement.question), ()), self.all_given):
+            found = [answer for answer in ranked if answer != statement.text][:OTHERS]
             if len(found) > 1:
                 return found
         return []
@@ -152,6 +152,11 @@ def _form(answer: str) -> Form:
 
 def _beginning(question: str) -> str:
     return " ".join(split_words(question.split("\n", 1)[0])[:2])
+
+
+def _most_frequent(counts: Counter[str]) -> list[str]:
+    # Ranked once: there may be as many different answers as rows.
+    return nsmallest(OTHERS + 1, counts, key=lambda answer: (-counts[answer], answer))
 
 
 def _plain(answer: str) -> str:

@@ -11,24 +11,19 @@ sentence of all its turns, so that one right sentence does not carry four wrong 
 is a mean.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 import numpy as np
 
 from finegold.arrays import Floats
 from finegold.encoders import Encoder
-from finegold.errors import ConfigError
 from finegold.samples import Pair, Sample
 from finegold.samples.words import SHORT, split_words, whole_sentences
-from finegold.scorers.base import Context, Corpus, Score, ScoreBatch, no_answer
+from finegold.scorers.base import Context, Score, ScoreBatch, no_answer
 from finegold.scorers.image_text import ImageTextScorer
+from finegold.scorers.references import References
 from finegold.scorers.registry import SCORERS
-
-REFERENCES = 512
-"""Images that a sentence is compared with: those whose ids have the smallest hashes."""
-FEWEST = 8
+from finegold.scorers.statements import word_count
 
 
 @SCORERS.register("support")
@@ -67,20 +62,13 @@ class Support(ImageTextScorer):
         Raises:
             ConfigError: If fewer than 8 rows have an image.
         """
-        ids, references = _references(context.corpus)
-        place = {key: row for row, key in enumerate(ids)}
+        references = References.of(context.corpus, self.name)
 
         def score(sample: Sample, pair: Pair, pieces: list[str], image: Floats, texts: Floats) -> Score:
-            texts = _unit(texts)
-            cosines = texts @ references.T
-            if sample.id in place:
-                cosines = np.delete(cosines, place[sample.id], axis=1)
-            spread = np.maximum(cosines.std(axis=1), 1e-6)
-            z = (texts @ _unit(image[None])[0] - cosines.mean(axis=1)) / spread
+            z, others = references.standings(texts, image, sample.id)
             remark = None
             if self.clear is not None:
-                best = np.maximum((cosines.max(axis=1) - cosines.mean(axis=1)) / spread, z)
-                counts = best >= self.clear
+                counts = np.maximum(others, z) >= self.clear
                 if not counts.all():
                     remark = f"{(~counts).sum()} of {len(pieces)} sentences cannot be judged by the encoder"
                     z = z[counts] if counts.any() else z
@@ -103,40 +91,16 @@ class Support(ImageTextScorer):
 
     def reason_against(self, sample: Sample, pair: Pair) -> str | None:
         """An answer of one or two words says too little alone: beside a longer one it does not count."""
-        longer = any(_count_spoken(one.answer) >= SHORT for one in sample.pairs)
-        if pair.answer and longer and _count_spoken(pair.answer) < SHORT and not self._is_short(pair):
+        longer = any(word_count(one.answer) >= SHORT for one in sample.pairs)
+        if pair.answer and longer and word_count(pair.answer) < SHORT and not self._is_short(pair):
             return f"an answer of under {SHORT} words cannot be judged alone"
         return no_answer(pair)
 
     def _is_short(self, pair: Pair) -> bool:
-        return bool(pair.question) and _count_spoken(pair.answer) <= self.short
-
-
-def _count_spoken(text: str) -> int:
-    """Number of words, marks not counted."""
-    return sum(word[0].isalnum() for word in split_words(text))
+        return bool(pair.question) and word_count(pair.answer) <= self.short
 
 
 def _polarity(answer: str) -> int:
     """1 for an answer that begins with yes, -1 for no, 0 for another one."""
     first = next(iter(split_words(answer)), "")
     return {"yes": 1, "no": -1}.get(first, 0)
-
-
-def _references(corpus: Corpus) -> tuple[Sequence[str], Floats]:
-    """Ids and unit embeddings, shape (r, d), of the images that sentences are compared with."""
-    if corpus.image_embeddings is None:
-        raise ConfigError("the scorer 'support' got a dataset without image embeddings: embed the images")
-    there = np.flatnonzero(np.isfinite(corpus.image_embeddings).all(axis=1))
-    if len(there) < FEWEST:
-        raise ConfigError(
-            f"the scorer 'support' compares images with one another and {len(there)} rows have one: "
-            f"give it at least {FEWEST}, or use another preset"
-        )
-    rows = sorted(there.tolist(), key=lambda row: sha256(corpus.ids[row].encode()).digest())[:REFERENCES]
-    return [corpus.ids[row] for row in rows], _unit(corpus.image_embeddings[rows].astype(np.float64))
-
-
-def _unit(vectors: Floats) -> Floats:
-    unit: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return unit
