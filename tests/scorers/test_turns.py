@@ -205,7 +205,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 def scored(dataset: Dataset, run: RunFolder, scorer: Scorer) -> tuple[PartTable, PartTable]:
     table = score(run, dataset, scorer, usable=np.ones(ROWS, np.bool_), data="d")
-    turns = turns_table(run, scorer, "d")
+    turns = turns_table(run, scorer, table)
     assert turns is not None
     return table, turns
 
@@ -247,6 +247,6 @@ def test_a_scorer_of_whole_rows_has_no_table_of_turns(dataset: Dataset, tmp_path
         by_turn = False
 
     run = RunFolder.create(tmp_path, {"path": "data.json"})
-    score(run, dataset, Whole(), usable=np.ones(ROWS, np.bool_), data="d")
-    assert turns_table(run, Whole(), "d") is None
+    table = score(run, dataset, Whole(), usable=np.ones(ROWS, np.bool_), data="d")
+    assert turns_table(run, Whole(), table) is None
     assert not (tmp_path / "turns").exists()

@@ -16,6 +16,7 @@ from finegold.errors import ConfigError
 from finegold.llm import Session, session_from
 from finegold.models import Model, load_model
 from finegold.samples import Pair, Sample
+from finegold.samples.images import decode
 
 Status = Literal["ok", "skipped", "failed"]
 FoldRule = Literal["weakest", "mean", "sum"]
@@ -23,6 +24,8 @@ Column = Literal["answer", "instruction", "image", "image_embedding"]
 
 NO_ANSWER = "there is no answer"
 """Why an indicator of answers does not apply to a row or a turn."""
+NO_IMAGE = "the row has no image"
+"""Why an indicator of images does not apply to a row."""
 NOT_IN_FINGERPRINT: Mapping[str, bool] = {"fingerprint": False}
 """Metadata of a scorer's field on which the numbers do not depend."""
 
@@ -131,13 +134,11 @@ class Corpus:
         ids: The n sample ids, in dataset order; what a scorer learns may not depend on the order.
         pairs: Questions and answers of each row: `Sample.pairs`.
         image_embeddings: Only if `image_embedding` is required: as in `Batch`, shape (n, d).
-        turns: The questions and answers of each row, turn by turn.
     """
 
     ids: Sequence[str]
     pairs: Sequence[Sequence[Pair]]
     image_embeddings: Vectors | None = None
-    turns: Sequence[Sequence[tuple[str, str]]] = ()
 
 
 def _no_corpus() -> Corpus:
@@ -240,6 +241,14 @@ def score_pairs(
 def no_answer(pair: Pair) -> str | None:
     """The reason against a pair whose answer has no text."""
     return None if pair.answer else NO_ANSWER
+
+
+def first_image(sample: Sample) -> Image.Image | str | None:
+    """The first image, decoded to RGB; None if the sample has none, or why it cannot be used."""
+    try:
+        return decode(sample.images[0]) if sample.images else None
+    except Exception as error:
+        return str(error) or type(error).__name__
 
 
 class Scorer(ABC):

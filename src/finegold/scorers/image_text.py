@@ -12,6 +12,7 @@ from finegold.encoders import Encoder, embed_groups, embed_texts
 from finegold.errors import ConfigError
 from finegold.samples import Pair, Sample
 from finegold.scorers.base import (
+    NO_IMAGE,
     Batch,
     Context,
     Corpus,
@@ -97,7 +98,7 @@ class EncoderScorer(Scorer):
         against: list[Score | None] = []
         for sample, image in zip(batch.samples, images, strict=True):
             if not sample.images:
-                against.append(Score.skipped("the row has no image"))
+                against.append(Score.skipped(NO_IMAGE))
             elif not np.isfinite(image).all():
                 against.append(Score.failed("the image has no embedding"))
             else:

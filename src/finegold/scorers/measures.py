@@ -12,10 +12,9 @@ from PIL import Image
 
 from finegold.samples import Sample
 from finegold.samples.words import count_words
-from finegold.scorers.base import NO_ANSWER, Batch, Context, Score, ScoreBatch, Scorer
+from finegold.scorers.base import NO_ANSWER, NO_IMAGE, Batch, Context, Score, ScoreBatch, Scorer
 from finegold.scorers.registry import SCORERS
 
-NO_IMAGE = "the row has no image"
 LONGEST_SIDE = 512
 """Pixels to which a larger image is made smaller before its sharpness is measured, so that sizes compare."""
 

@@ -9,7 +9,6 @@ from heapq import nsmallest
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from PIL import Image
 
 from finegold.arrays import Vectors
 from finegold.encoders.step import IMAGE_BATCH, embed, embeddings_of
@@ -18,9 +17,9 @@ from finegold.engines.threads import IN_FLIGHT
 from finegold.errors import ConfigError, FinegoldError, RunError
 from finegold.run import Parts, PartTable, RunFolder, fill
 from finegold.samples import Dataset, Sample
-from finegold.samples.images import decode, decoded_bytes
+from finegold.samples.images import decoded_bytes
 from finegold.samples.step import samples_of_parts
-from finegold.scorers.base import Batch, Context, Corpus, Score, ScoreBatch, Scorer
+from finegold.scorers.base import Batch, Context, Corpus, Score, ScoreBatch, Scorer, first_image
 from finegold.scorers.registry import scorer_parameters
 
 SCHEMA = pa.schema(
@@ -43,13 +42,15 @@ def scores_table(run: RunFolder, scorer: Scorer, data: str, context: Context | N
     return run.table("scores", scorer.name, {"data": data, **scorer_parameters(scorer, context)}, SCHEMA)
 
 
-def turns_table(
-    run: RunFolder, scorer: Scorer, data: str, context: Context | None = None
-) -> PartTable | None:
-    """The run's table of the turns that this scorer judged, finished or not; None if it judges none."""
+def turns_table(run: RunFolder, scorer: Scorer, scores: PartTable) -> PartTable | None:
+    """The run's table of the turns beside a table of scores, finished or not; None if the scorer judges none.
+
+    Its parameters are those of the scores: to find them again may hash a model of many gigabytes.
+    """
     if not scorer.by_turn:
         return None
-    return run.table("turns", scorer.name, {"data": data, **scorer_parameters(scorer, context)}, TURNS_SCHEMA)
+    parameters = {name: value for name, value in scores.parameters.items() if name != "name"}
+    return run.table("turns", scorer.name, parameters, TURNS_SCHEMA)
 
 
 def score(
@@ -83,7 +84,7 @@ def score(
     """
     with context if context is not None else Context() as context:
         table = scores_table(run, scorer, data, context)
-        turns = turns_table(run, scorer, data, context)
+        turns = turns_table(run, scorer, table)
         if table.done:
             if turns is None or turns.done:
                 return table
@@ -116,14 +117,17 @@ def score(
             ids: list[str] = []
             scores: list[Score] = []
             waiting: list[Sample] = []
+            held = 0
             for part, sample in samples_of_parts(dataset, usable, missing):
                 # A part is scored as one batch, unless its rows hold too many bytes of images.
-                waiting += [] if sample is None else [sample]
-                if sample is not None and sum(one.encoded_bytes for one in waiting) <= IN_FLIGHT:
-                    continue
+                if sample is not None:
+                    waiting.append(sample)
+                    held += sample.encoded_bytes
+                    if held <= IN_FLIGHT:
+                        continue
                 scores += _score_rows(scorer, prepared(), waiting, embeddings, part, len(ids), ready.workers)
                 ids += [one.id for one in waiting]
-                waiting = []
+                waiting, held = [], 0
                 if sample is None:
                     if turns is not None:
                         # Before the scores, whose part says that this one is done.
@@ -196,7 +200,7 @@ def _score_rows(
         failures = {row: reason for row, reason in enumerate(reasons[start:end]) if reason is not None}
         some, images = samples[start:end], None
         if shown:
-            found = list(map_ordered(_first_image, some, workers=workers))
+            found = list(map_ordered(first_image, some, workers=workers))
             failures |= {row: image for row, image in enumerate(found) if isinstance(image, str)}
             images = [None if isinstance(image, str) else image for image in found]
         kept = [row for row in range(len(some)) if row not in failures]
@@ -222,14 +226,6 @@ def _runs(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 def _shown_bytes(sample: Sample) -> int:
     return decoded_bytes(sample.images[0]) if sample.images else 0
-
-
-def _first_image(sample: Sample) -> Image.Image | str | None:
-    """The decoded image, None if the sample has none, or why it cannot be used."""
-    try:
-        return decode(sample.images[0]) if sample.images else None
-    except Exception as error:
-        return str(error) or type(error).__name__
 
 
 def _score_batch(name: str, score_batch: ScoreBatch, batch: Batch) -> list[Score]:

@@ -16,8 +16,18 @@ from finegold.engines import map_ordered
 from finegold.errors import FinegoldError
 from finegold.models import Model, NoLosses
 from finegold.samples import Pair, Sample
-from finegold.samples.images import decode
-from finegold.scorers.base import NO_ANSWER, Batch, Context, Score, ScoreBatch, Scorer, TurnScore, no_answer
+from finegold.scorers.base import (
+    NO_ANSWER,
+    NO_IMAGE,
+    Batch,
+    Context,
+    Score,
+    ScoreBatch,
+    Scorer,
+    TurnScore,
+    first_image,
+    no_answer,
+)
 
 IMAGES_AT_ONCE = 32
 """Images that are held decoded."""
@@ -51,9 +61,8 @@ class ModelScorer(Scorer):
     Attributes:
         model: `offline`, a folder that `finegold tune` wrote, a Hugging Face folder or hub id, or
             `endpoint:NAME` where the endpoint gives the log-probabilities of its prompts.
-        dtype: `float32`, `bfloat16`, `float16`, or `auto`: bfloat16 for a Hugging Face model on a GPU and
-            float32 otherwise.
-        max_tokens: Number of tokens at which an answer is cut, with a remark.
+        dtype: `float32`, `bfloat16`, `float16`, or `auto`, as `load_model` takes it.
+        max_tokens: Number of tokens at which an answer is cut, with a remark; `yes-probability` cuts nothing.
     """
 
     requires = frozenset({"instruction", "answer"})
@@ -91,7 +100,7 @@ class ModelScorer(Scorer):
             for start in range(0, len(left), IMAGES_AT_ONCE):
                 rows = left[start : start + IMAGES_AT_ONCE]
                 samples = [batch.samples[row] for row in rows]
-                images = list(map_ordered(_first_image, samples, workers=context.workers))
+                images = list(map_ordered(first_image, samples, workers=context.workers))
                 shown = {
                     row: ShownRow(sample, image, _answered(sample))
                     for row, sample, image in zip(rows, samples, images, strict=True)
@@ -150,16 +159,8 @@ def _answered(sample: Sample) -> tuple[Pair, ...]:
 
 def _reason_against(sample: Sample) -> Score | None:
     if not sample.images:
-        return Score.skipped("the row has no image")
+        return Score.skipped(NO_IMAGE)
     return None if _answered(sample) else Score.skipped(NO_ANSWER)
-
-
-def _first_image(sample: Sample) -> Image.Image | str:
-    """The decoded image, or why it cannot be used."""
-    try:
-        return decode(sample.images[0])
-    except Exception as error:
-        return str(error) or type(error).__name__
 
 
 def _score_rows(score_rows: ScoreRows, rows: Sequence[ShownRow]) -> list[Score]:

@@ -20,8 +20,8 @@ class YesProbability(ModelScorer):
     """P(Yes) / (P(Yes) + P(No)) after 'Does this figure show "ANSWER"?', of the weakest turn; 0 to 1.
 
     The probabilities are those of the whole words and the end of the turn; of an endpoint, those of the first
-    token. It means something for a model
-    that was trained to answer questions; the offline model was trained to describe.
+    token. It means something for a model that was trained to answer questions; the offline model was trained
+    to describe.
     """
 
     name = "yes-probability"
