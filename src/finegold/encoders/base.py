@@ -16,8 +16,8 @@ TEXT_BATCH = 64
 """Texts a forward pass."""
 
 
-class Encoder(Protocol):
-    """A pair of towers that put images and texts into one space.
+class TextEncoder(Protocol):
+    """What puts texts into a space.
 
     Attributes:
         name: Name that the user gave: `offline`, a hub id or a path. Part of table names and messages.
@@ -33,20 +33,24 @@ class Encoder(Protocol):
     def load(self) -> None:
         """Load weights; raises ModelError if that fails. Cheap to call again."""
 
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Texts to raw (un-normalised) embeddings, float32, shape (n, d). A text that is too long is cut."""
+
+    def windows(self, text: str) -> list[str]:
+        """Split a text into pieces that each fit whole, at sentence ends where possible."""
+
+
+class Encoder(TextEncoder, Protocol):
+    """A pair of towers that put images and texts into one space."""
+
     def preprocess(self, image: Image.Image) -> Any:
         """RGB image to one input tensor. Runs in worker threads, beside the forward pass."""
 
     def encode_images(self, inputs: Sequence[Any]) -> Vectors:
-        """Preprocessed inputs to raw (un-normalised) embeddings, float32, shape (n, d)."""
-
-    def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Texts to raw embeddings, float32, shape (n, d). A text that is too long is cut: see `cuts`."""
+        """Preprocessed inputs to raw embeddings, float32, shape (n, d)."""
 
     def cuts(self, text: str) -> bool:
         """Whether the text is longer than the text tower reads, so that `encode_texts` would cut it."""
-
-    def windows(self, text: str) -> list[str]:
-        """Split a text into pieces that each fit the text tower whole, at sentence ends where possible."""
 
 
 class MakeEncoder(Protocol):
@@ -100,7 +104,7 @@ def _loaded(name: str, device: str, dtype: str) -> Encoder:
     return HuggingFaceEncoder(name, device=device, dtype=dtype)
 
 
-def embed_texts(encoder: Encoder, texts: Sequence[str], batch_size: int = TEXT_BATCH) -> Vectors:
+def embed_texts(encoder: TextEncoder, texts: Sequence[str], batch_size: int = TEXT_BATCH) -> Vectors:
     """Embed texts, each distinct one once, batches of similar length together.
 
     Returns:

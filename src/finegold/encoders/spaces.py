@@ -8,8 +8,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from finegold.arrays import Vectors
-from finegold.encoders.step import embeddings_of
-from finegold.encoders.text import TextEncoder, embed_long_texts
+from finegold.encoders.base import TextEncoder
+from finegold.encoders.step import embeddings_of, embeddings_schema
+from finegold.encoders.text import embed_long_texts
 from finegold.run import Columns, Parts, PartTable, RunFolder, fill, fill_once
 from finegold.samples import Dataset, Sample
 from finegold.samples.sample import IMAGE_PLACEHOLDER
@@ -20,7 +21,6 @@ Space = Literal["image", "text", "instruction", "both"]
 `instruction`: that of its first question. `both`: images and texts, each scaled to 1, side by side."""
 VERSION = 1
 """Raised when the same texts and encoder would give other numbers."""
-TEXT_BATCH = 64
 
 
 def embed_texts_of_rows(
@@ -54,12 +54,12 @@ def embed_texts_of_rows(
             there = [text for _, text in rows if text]
             vectors = np.full((len(rows), encoder.dim), np.nan, np.float32)
             if there:
-                vectors[[bool(text) for _, text in rows]] = embed_long_texts(encoder, there, TEXT_BATCH)
+                vectors[[bool(text) for _, text in rows]] = embed_long_texts(encoder, there)
             advance(len(rows))
             yield part, _columns([key for key, _ in rows], vectors, [None] * len(rows))
 
     parameters = {"data": data, "version": VERSION, "model": encoder.identity(), "space": space}
-    table = run.table("texts", f"{space}-{encoder.name}", parameters, _schema(encoder.dim))
+    table = run.table("texts", f"{space}-{encoder.name}", parameters, embeddings_schema(encoder.dim))
     about = {"label": "Embedding texts", "encoder": encoder.name}
     return fill(run, table, make, usable=usable, step="embed texts", load=encoder.load, **about)
 
@@ -93,12 +93,13 @@ def join_spaces(run: RunFolder, images: PartTable, texts: PartTable) -> PartTabl
         return _columns(image["sample_id"].to_pylist(), vectors, image["reason"].to_pylist())
 
     width = sum(_width(table) for table in (images, texts))
-    table = run.table("texts", "both", parameters, _schema(width))
+    table = run.table("texts", "both", parameters, embeddings_schema(width))
     return fill_once(run, table, make, step="join spaces")
 
 
 def _width(table: PartTable) -> int:
-    width: int = embeddings_of(table.read(["embedding"]).slice(0, 1)).shape[1]
+    # Of a part: a table that was brought has no schema of its own.
+    width: int = next(table.parts(["embedding"])).schema.field("embedding").type.list_size
     return width
 
 
@@ -107,12 +108,6 @@ def _unit(vectors: Vectors) -> Vectors:
     norms = np.linalg.norm(finite, axis=1, keepdims=True)
     unit: Vectors = (finite / np.where(norms > 0, norms, 1)).astype(np.float32)
     return unit
-
-
-def _schema(dim: int) -> pa.Schema:
-    return pa.schema(
-        [("sample_id", pa.string()), ("embedding", pa.list_(pa.float32(), dim)), ("reason", pa.string())]
-    )
 
 
 def _columns(ids: list[str], vectors: Vectors, reasons: list[str | None]) -> dict[str, Any]:

@@ -4,12 +4,12 @@ import json
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from finegold.arrays import Vectors
-from finegold.encoders.base import ENCODERS, load_encoder
+from finegold.encoders.base import ENCODERS, TEXT_BATCH, TextEncoder, embed_texts, load_encoder
 from finegold.encoders.huggingface import MODEL_TYPES
 from finegold.engines.devices import resolve_device
 from finegold.errors import ModelError
@@ -17,35 +17,8 @@ from finegold.extras import quiet_transformers, require
 from finegold.run import file_hashes
 from finegold.samples.words import split_windows
 
-if TYPE_CHECKING:
-    pass
-
 MINILM = "minilm"
 """The text encoder whose weights come from the package index."""
-
-
-class TextEncoder(Protocol):
-    """What puts texts into a space; every image-text `Encoder` does.
-
-    Attributes:
-        name: Name that the user gave.
-        dim: Width d of the embeddings.
-    """
-
-    name: str
-    dim: int
-
-    def identity(self) -> dict[str, Any]:
-        """What the numbers depend on, JSON-able, for fingerprints."""
-
-    def load(self) -> None:
-        """Load weights; raises ModelError if that fails. Cheap to call again."""
-
-    def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Texts to raw embeddings, float32, shape (n, d). A text that is too long is cut."""
-
-    def windows(self, text: str) -> list[str]:
-        """Split a text into pieces that each fit whole, at sentence ends where possible."""
 
 
 class MiniLmEncoder:
@@ -190,20 +163,16 @@ def load_text_encoder(name: str, *, device: str = "auto") -> TextEncoder:
     return load_encoder(name, device=device) if sentence.model_type in MODEL_TYPES else sentence
 
 
-def embed_long_texts(encoder: TextEncoder, texts: Sequence[str], batch_size: int) -> Vectors:
+def embed_long_texts(encoder: TextEncoder, texts: Sequence[str], batch_size: int = TEXT_BATCH) -> Vectors:
     """Embed texts of any length: the mean over the windows of each, every distinct window once.
 
     Returns:
         Shape (n, d), raw.
     """
     windows = {text: encoder.windows(text) for text in set(texts)}
-    pieces = {piece for several in windows.values() for piece in several}
-    distinct = sorted(pieces, key=lambda piece: (len(piece), piece))
-    place = {text: index for index, text in enumerate(distinct)}
-    vectors = np.empty((len(distinct), encoder.dim), np.float32)
-    for start in range(0, len(distinct), batch_size):
-        batch = distinct[start : start + batch_size]
-        vectors[start : start + len(batch)] = encoder.encode_texts(batch)
+    pieces = list({piece: None for several in windows.values() for piece in several})
+    place = {piece: index for index, piece in enumerate(pieces)}
+    vectors = embed_texts(encoder, pieces, batch_size)
     found = np.empty((len(texts), encoder.dim), np.float32)
     for row, text in enumerate(texts):
         found[row] = vectors[[place[piece] for piece in windows[text]]].mean(axis=0)
