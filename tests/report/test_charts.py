@@ -35,6 +35,21 @@ def test_the_drawing_is_well_formed_and_stays_inside(pool: Floats) -> None:
             assert -0.1 <= float(first) <= (height if command == "V" else width)
 
 
+def test_a_long_label_takes_several_lines_that_stay_inside() -> None:
+    pool, axis = np.arange(9.0), " × ".join(f"indicator-{number}^3" for number in range(8))
+    short, long = (
+        ElementTree.fromstring(str(histogram_svg(histogram(pool, pool), (4, 4), axis=one, title="t")))
+        for one in ("pixels", axis)
+    )
+    lines = [text for text in long.iter("text") if text.attrib["class"] == "axis"]
+    assert " ".join(str(line.text) for line in lines) == axis
+    # A character of the page's font is at most 8 wide on average, and the labels are centred.
+    assert all(abs(float(line.attrib["x"]) - 200) + 4 * len(str(line.text)) < 200 for line in lines)
+    heights = [float(one.attrib["viewBox"].split()[3]) for one in (short, long)]
+    assert heights[0] == 230
+    assert heights[0] < max(float(line.attrib["y"]) for line in lines) < heights[1]
+
+
 def test_one_far_outlier_does_not_squeeze_the_rest() -> None:
     pool = np.append(np.linspace(0, 1, 1000), 1e6)
     counts = histogram(pool, pool[:0])

@@ -5,6 +5,7 @@ rows and lines with bands.
 """
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from finegold.statistics import Estimate
 
 Range = tuple[float, float]
 _WIDTH = 400
+_AXIS, _LINE = 44, 17
+"""Characters of a line below a histogram, and its height; a longer label takes several lines."""
 _LOG_FROM = 5
 """Sizes whose largest is over this many times the smallest are drawn on a logarithmic axis."""
 
@@ -120,12 +123,14 @@ def histogram_svg(counts: Histogram, medians: tuple[float, float | None], *, axi
         axis: What the horizontal axis counts.
         title: Text alternative.
     """
+    lines = textwrap.wrap(axis, _AXIS, break_on_hyphens=False) or [""]
+    more = _LINE * (len(lines) - 1)
     both = {"pool": counts.pool, "pick": counts.selection}
     shares = {name: rows / max(int(rows.sum()), 1) for name, rows in both.items()}
     edges, highest = counts.edges, max(float(each.max()) for each in shares.values())
     step = _round_step(highest / 3.2)
     top = math.ceil(highest / step - 1e-9) * step
-    plot = _Plot(230, title, (44, 14, 16, 44), (float(edges[0]), float(edges[-1])), (0.0, top))
+    plot = _Plot(230 + more, title, (44, 14, 16, 44 + more), (float(edges[0]), float(edges[-1])), (0.0, top))
     for tick in range(round(top / step) + 1):
         plot.grid_line(tick * step, f"{tick * step * 100:g}%")
     plot.add(f'<path class="pool-area" d="{_steps(shares["pool"], edges, plot)}Z"/>')
@@ -137,7 +142,8 @@ def histogram_svg(counts: Histogram, medians: tuple[float, float | None], *, axi
             plot.add(f'<path class="{name}-median" d="M{at:.1f} {plot.top - 6}V{plot.floor}"/>')
     for value in ticks(float(edges[0]), float(edges[-1])):
         plot.below(plot.x(value), number(value))
-    plot.axis(axis, 4)
+    for index, line in enumerate(lines):
+        plot.axis(line, 4 + more - _LINE * index)
     for index, (all_rows, chosen) in enumerate(zip(counts.pool, counts.selection, strict=True)):
         low, high = float(edges[index]), float(edges[index + 1])
         words = f"{number(low)} to {number(high)}: {all_rows:,} in the pool, {chosen:,} picked"
