@@ -60,14 +60,14 @@ def load_model(
     """Make the model of a name; its weights are loaded when they are first needed.
 
     Args:
-        name: `offline`, `minigpt4-7b`, `offline-smollm2`, a folder that `finegold tune` wrote, a Hugging Face
-            folder or hub id, `endpoint:NAME`, `constant:TEXT` or `spelling-rule`.
+        name: `offline`, a model of `NEW_MODELS` such as `minigpt4-7b`, a folder that `finegold tune` wrote, a
+            Hugging Face folder or hub id, `endpoint:NAME`, `constant:TEXT` or `spelling-rule`.
         device: `auto`, `cpu`, `cuda`, `cuda:1`...
         dtype: `float32`, `bfloat16`, `float16` or `auto`: float32 on a CPU, and half precision on a GPU,
             which is float16 for MiniGPT-4 and bfloat16 for other models.
         session: Makes the session of an endpoint; None takes its settings from the environment.
         features: Folder where image features of projected-prefix models are kept; None keeps none.
-        parts: Projection and other parts of `minigpt4-7b` and `offline-smollm2`.
+        parts: Projection and other parts of a model of `NEW_MODELS`.
 
     Raises:
         ConfigError: If the settings of an endpoint are missing, or parts do not go with the model.

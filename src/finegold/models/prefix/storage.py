@@ -100,7 +100,7 @@ class Parts:
     from_scratch: bool = False
 
     def located(self) -> "Parts":
-        """The same parts, with every folder as an absolute path."""
+        """These parts with absolute paths in place of relative ones; hub ids stay."""
         return replace(
             self,
             language_model=self.language_model and located(self.language_model),
@@ -177,11 +177,11 @@ def load_network(
     device: str = "auto",
     dtype: "torch.dtype | None" = None,
 ) -> PrefixNetwork:
-    """Load `offline`, `offline-smollm2`, `minigpt4-7b`, or a folder of an earlier training.
+    """Load `offline`, a model of `NEW_MODELS`, or a folder of an earlier training.
 
     Args:
         model: Name of the model.
-        parts: Parts of `offline-smollm2` and `minigpt4-7b`; these need a projection.
+        parts: Parts of a model of `NEW_MODELS`, which needs a projection.
         template: Prompt format that replaces the saved one.
         seed: Seed of a new projection.
         device: `auto`, `cpu`, `cuda`...
