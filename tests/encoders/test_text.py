@@ -66,8 +66,13 @@ def test_long_texts_are_read_in_windows(tiny_sentence_model: Path) -> None:
 def test_encoders_are_found_by_name(tiny_clip: Path, tmp_path: Path) -> None:
     clip = load_text_encoder(str(tiny_clip), device="cpu")
     assert clip.encode_texts(TEXTS).shape == (3, 12)
-    with pytest.raises(ModelError, match="--text-encoder a local folder"):
+    with pytest.raises(ModelError, match=r"the path of a folder, .* or minilm$"):
         load_text_encoder(str(tmp_path / "none"))
+    with pytest.raises(ModelError, match="did you mean 'minilm'"):
+        load_text_encoder("minilmm")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelError, match="--text-encoder a local folder"):
+        load_text_encoder(str(tmp_path / "empty"))
 
 
 def test_minilm_puts_texts_of_one_meaning_together() -> None:

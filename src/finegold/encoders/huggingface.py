@@ -116,20 +116,9 @@ class HuggingFaceEncoder:
         self._model = model.eval().to(self._device)
 
     def _call(self, from_pretrained: Callable[..., Any], **options: Any) -> Any:
-        """Call one of the library's loaders, and say what a user can do if it fails."""
-        if options.get("revision", "") is None:
-            del options["revision"]
-        try:
-            with reading_tokenizer(self.name):
-                return from_pretrained(self.name, trust_remote_code=False, **options)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
-            reason = reason if len(reason) <= 160 else f"{reason[:160]}..."
-            place = "local model" if Path(self.name).exists() else "model"
-            raise ModelError(
-                f"the {place} '{self.name}' could not be loaded, from disk or from the hub ({reason}): give "
-                "--encoder a local folder with the model, or --encoder offline, which needs no hub"
-            ) from error
+        place = "local model" if Path(self.name).exists() else "model"
+        advice = "--encoder a local folder with the model, or --encoder offline, which needs no hub"
+        return call_loader(from_pretrained, self.name, place, advice, **options)
 
     def preprocess(self, image: Image.Image) -> "torch.Tensor":
         """RGB image to the model's `pixel_values`, shape (3, side, side)."""
@@ -188,3 +177,31 @@ class HuggingFaceEncoder:
 def _vectors(output: Any) -> Vectors:
     vectors: Vectors = output.pooler_output.float().to("cpu").numpy()
     return vectors
+
+
+def call_loader(
+    from_pretrained: Callable[..., Any], name: str, what: str, advice: str, **options: Any
+) -> Any:
+    """Call one of the library's loaders, and say what a user can do if it fails.
+
+    Args:
+        from_pretrained: The loader.
+        name: Hub id or local folder.
+        what: What is loaded, for the message.
+        advice: What to give instead.
+        options: For the loader; a `revision` of None is left out.
+
+    Raises:
+        ModelError: If it fails.
+    """
+    if options.get("revision", "") is None:
+        del options["revision"]
+    try:
+        with reading_tokenizer(name):
+            return from_pretrained(name, trust_remote_code=False, **options)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        reason = reason if len(reason) <= 160 else f"{reason[:160]}..."
+        raise ModelError(
+            f"the {what} '{name}' could not be loaded, from disk or from the hub ({reason}): give {advice}"
+        ) from error

@@ -10,10 +10,9 @@ import numpy as np
 
 from finegold.arrays import Vectors
 from finegold.encoders.base import ENCODERS, TEXT_BATCH, TextEncoder, embed_texts, load_encoder
-from finegold.encoders.huggingface import MODEL_TYPES
+from finegold.encoders.huggingface import MODEL_TYPES, call_loader
 from finegold.engines.devices import resolve_device
-from finegold.errors import ModelError
-from finegold.extras import quiet_transformers, require
+from finegold.extras import check_hub, quiet_transformers, require
 from finegold.run import file_hashes
 from finegold.samples.words import split_windows
 
@@ -68,6 +67,7 @@ class SentenceEncoder:
         """Read the model's configuration; weights load later; raises ModelError if it cannot be read."""
         self._transformers = require("transformers", extra="models", why=f"the text encoder '{name}'")
         self.name, self._device = name, resolve_device(device)
+        check_hub(name, (MINILM,))
         self._config = self._call(self._transformers.AutoConfig.from_pretrained)
         self.model_type = str(self._config.model_type)
         self.dim = int(getattr(self._config, "hidden_size", 0))
@@ -88,9 +88,12 @@ class SentenceEncoder:
         if self._model is None:
             import torch
 
-            self._tokenizer = self._call(self._transformers.AutoTokenizer.from_pretrained)
+            revision = getattr(self._config, "_commit_hash", None)
+            self._tokenizer = self._call(self._transformers.AutoTokenizer.from_pretrained, revision=revision)
             with quiet_transformers():
-                model = self._call(self._transformers.AutoModel.from_pretrained, dtype=torch.float32)
+                model = self._call(
+                    self._transformers.AutoModel.from_pretrained, revision=revision, dtype=torch.float32
+                )
             self._model = model.eval().to(self._device)
 
     @property
@@ -124,14 +127,8 @@ class SentenceEncoder:
         return split_windows(text, count, self.max_tokens)
 
     def _call(self, from_pretrained: Callable[..., Any], **options: Any) -> Any:
-        try:
-            return from_pretrained(self.name, trust_remote_code=False, **options)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:160]
-            raise ModelError(
-                f"the text encoder '{self.name}' could not be loaded, from disk or from the hub ({reason}): "
-                "give --text-encoder a local folder with the model, or minilm, which needs no hub"
-            ) from error
+        advice = "--text-encoder a local folder with the model, or minilm, which needs no hub"
+        return call_loader(from_pretrained, self.name, "text encoder", advice, **options)
 
 
 def _pools_first(folder: Path) -> bool:
