@@ -87,6 +87,23 @@ def check_hub(name: str, known: Sequence[str] = ()) -> None:
         setattr(importlib.import_module("huggingface_hub.constants"), "HF_HUB_OFFLINE", True)  # noqa: B010
 
 
+def hub_commit(name: str, revision: str | None = None) -> str | None:
+    """Commit of a hub model, which is part of the place of its config in the cache; None for a folder.
+
+    Transformers 5.24 and later do not keep it in the config.
+
+    Raises:
+        OSError: If the config is neither in the cache nor on the hub.
+    """
+    if Path(name).is_dir():
+        return None
+    from transformers.utils import cached_file
+
+    place = Path(cached_file(name, "config.json", revision=revision)).as_posix()
+    found = re.search(r"/snapshots/([0-9a-f]{40})/", place)
+    return found[1] if found else None
+
+
 @cache
 def hub_answers() -> bool:
     """Whether the hub, or the proxy in front of it, takes a connection within three seconds."""

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -118,3 +119,18 @@ def test_a_dtype_or_device_that_is_not_there_is_refused(tiny_clip: Path) -> None
         HuggingFaceEncoder(str(tiny_clip), dtype="int3")
     with pytest.raises(ConfigError, match="give auto or cpu"):
         HuggingFaceEncoder(str(tiny_clip), device="cuda:77")
+
+
+def test_a_hub_model_is_named_by_its_commit(
+    tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = "0123456789abcdef" * 2 + "01234567"
+    cached = tmp_path / "models--some-team--tiny"
+    shutil.copytree(tiny_clip, cached / "snapshots" / commit)
+    (cached / "refs").mkdir()
+    (cached / "refs/main").write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    encoder = HuggingFaceEncoder("some-team/tiny", device="cpu")
+    assert encoder.identity()["revision"] == commit
+    assert encoder.encode_texts(["a dog"]).shape == (1, encoder.dim)

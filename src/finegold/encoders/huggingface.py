@@ -14,7 +14,7 @@ from PIL import Image
 from finegold.arrays import Vectors
 from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError, ModelError
-from finegold.extras import check_hub, quiet_transformers, reading_tokenizer, require
+from finegold.extras import check_hub, hub_commit, quiet_transformers, reading_tokenizer, require
 from finegold.run import file_hashes
 from finegold.samples.words import split_windows
 
@@ -82,7 +82,11 @@ class HuggingFaceEncoder:
         folder = Path(self.name)
         if folder.is_dir():
             return identity | {"files": file_hashes(folder, (".safetensors", ".bin", ".json", ".txt"))}
-        return identity | {"model": self.name, "revision": self._config._commit_hash}
+        return identity | {"model": self.name, "revision": self._commit}
+
+    @cached_property
+    def _commit(self) -> str | None:
+        return hub_commit(self.name)
 
     def load(self) -> None:
         """Load weights, tokenizer and image processor.
@@ -95,15 +99,14 @@ class HuggingFaceEncoder:
         import torch
 
         transformers = self._transformers
-        revision = getattr(self._config, "_commit_hash", None)
-        self._tokenizer = self._call(transformers.AutoTokenizer.from_pretrained, revision=revision)
+        self._tokenizer = self._call(transformers.AutoTokenizer.from_pretrained, revision=self._commit)
         self._processor = self._call(
-            transformers.AutoImageProcessor.from_pretrained, revision=revision, backend="pil"
+            transformers.AutoImageProcessor.from_pretrained, revision=self._commit, backend="pil"
         )
         with quiet_transformers():
             model, report = self._call(
                 transformers.AutoModel.from_pretrained,
-                revision=revision,
+                revision=self._commit,
                 dtype=getattr(torch, self._dtype),
                 output_loading_info=True,
             )

@@ -12,7 +12,7 @@ from finegold.arrays import Vectors
 from finegold.encoders.base import ENCODERS, TEXT_BATCH, TextEncoder, embed_texts, load_encoder
 from finegold.encoders.huggingface import MODEL_TYPES, call_loader
 from finegold.engines.devices import resolve_device
-from finegold.extras import check_hub, quiet_transformers, require
+from finegold.extras import check_hub, hub_commit, quiet_transformers, require
 from finegold.run import file_hashes
 from finegold.samples.words import split_windows
 
@@ -59,7 +59,7 @@ class MiniLmEncoder:
 class SentenceEncoder:
     """A model of the sentence-transformers kind: a transformer whose token states are pooled.
 
-    The folder's `1_Pooling/config.json` says whether the mean of the tokens or the first token counts; the
+    The model's `1_Pooling/config.json` says whether the mean of the tokens or the first token counts; the
     mean does without it. Further layers of the model (dense, normalisation) are not used.
     """
 
@@ -71,7 +71,8 @@ class SentenceEncoder:
         self._config = self._call(self._transformers.AutoConfig.from_pretrained)
         self.model_type = str(self._config.model_type)
         self.dim = int(getattr(self._config, "hidden_size", 0))
-        self._first = _pools_first(Path(name))
+        self._commit = hub_commit(name)
+        self._first = _pools_first(name, self._commit)
         self._model: Any = None
         self._tokenizer: Any = None
 
@@ -81,18 +82,18 @@ class SentenceEncoder:
         folder = Path(self.name)
         if folder.is_dir():
             return found | {"files": file_hashes(folder, (".safetensors", ".bin", ".json", ".txt"))}
-        return found | {"model": self.name, "revision": self._config._commit_hash}
+        return found | {"model": self.name, "revision": self._commit}
 
     def load(self) -> None:
         """Load weights and tokenizer; raises ModelError."""
         if self._model is None:
             import torch
 
-            revision = getattr(self._config, "_commit_hash", None)
-            self._tokenizer = self._call(self._transformers.AutoTokenizer.from_pretrained, revision=revision)
+            models = self._transformers
+            self._tokenizer = self._call(models.AutoTokenizer.from_pretrained, revision=self._commit)
             with quiet_transformers():
                 model = self._call(
-                    self._transformers.AutoModel.from_pretrained, revision=revision, dtype=torch.float32
+                    models.AutoModel.from_pretrained, revision=self._commit, dtype=torch.float32
                 )
             self._model = model.eval().to(self._device)
 
@@ -131,9 +132,12 @@ class SentenceEncoder:
         return call_loader(from_pretrained, self.name, "text encoder", advice, **options)
 
 
-def _pools_first(folder: Path) -> bool:
+def _pools_first(name: str, revision: str | None) -> bool:
+    from transformers.utils import cached_file
+
     try:
-        pooling = json.loads((folder / "1_Pooling/config.json").read_text(encoding="utf-8"))
+        path = cached_file(name, "1_Pooling/config.json", revision=revision)
+        pooling = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(pooling, dict) and bool(pooling.get("pooling_mode_cls_token"))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finegold.errors import ModelError
-from finegold.extras import check_hub, quiet_transformers, reading_tokenizer, require
+from finegold.extras import check_hub, hub_commit, quiet_transformers, reading_tokenizer, require
 from finegold.models.prefix.storage import NEW_MODELS
 
 if TYPE_CHECKING:
@@ -146,11 +146,9 @@ def commit_of(name: str) -> str | None:
         except (OSError, ValueError):
             return None
         name = str(adapters.get("base_model_name_or_path", name))
-        if Path(name).is_dir():
-            return None
-    transformers = require("transformers", extra="models", why=f"the model '{name}'")
+    require("transformers", extra="models", why=f"the model '{name}'")
+    check_hub(name, KNOWN)
     try:
-        commit: str | None = transformers.AutoConfig.from_pretrained(name)._commit_hash
+        return hub_commit(name)
     except (OSError, ValueError) as error:
         raise not_loaded(name, error) from None
-    return commit

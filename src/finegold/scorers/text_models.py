@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError, ModelError
-from finegold.extras import check_hub, reading_tokenizer, require
+from finegold.extras import check_hub, hub_commit, reading_tokenizer, require
 from finegold.offline import smollm2
 from finegold.run import file_hashes
 
@@ -116,11 +116,10 @@ def pretrained_identity(kind: str, model: str, revision: str | None) -> dict[str
     folder = Path(model)
     if folder.is_dir():
         return {"files": file_hashes(folder, (".safetensors", ".bin", ".json", ".txt", ".model"))}
-    transformers = require("transformers", extra="models", why=f"the {kind} '{model}'")
+    require("transformers", extra="models", why=f"the {kind} '{model}'")
     check_hub(model, (smollm2.NAME,))
     with _loading(kind, model):
-        config = transformers.AutoConfig.from_pretrained(model, revision=revision)
-    return {"model": model, "revision": config._commit_hash}
+        return {"model": model, "revision": hub_commit(model, revision)}
 
 
 @dataclass(frozen=True, slots=True)

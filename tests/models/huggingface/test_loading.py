@@ -63,3 +63,9 @@ def test_only_a_chat_needs_a_chat_template(tmp_path: Path) -> None:
     assert load_processor(str(tmp_path)).tokenizer.pad_token == "<pad>"
     with pytest.raises(ModelError, match="has no chat template: name an instruction-tuned model"):
         load_processor(str(tmp_path), chat=True)
+
+
+def test_a_misspelt_model_is_refused_before_the_hub_is_asked() -> None:
+    for name in ("ofline", "minigpt4-13"):
+        with pytest.raises(ModelError, match=rf"no model '{name}' \(did you mean '"):
+            HuggingFaceModel(name, device="cpu").identity()
