@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import typer
+from PIL import Image
 from tests.llm.server import Answer, Ask, FakeServer, Script, completion, error
 from typer.testing import CliRunner
 
@@ -290,6 +291,19 @@ def test_the_judge_sees_the_images_and_the_page_shows_every_question(
     light_page.goto((tmp_path / "out" / "judge.html").as_uri())
     assert light_page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
     light_page.close()
+
+
+def test_the_result_names_each_prompt_that_was_used(small: list[str | Path], tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8), "teal").save(tmp_path / "teal.png")
+    file = Path(small[-1])
+    records = [json.loads(line) for line in file.read_text().splitlines()]
+    file.write_text("\n".join(json.dumps(one | {"image": "teal.png"}) for one in records[:2]))
+    with file.open("a") as rest:
+        rest.write("\n" + "\n".join(map(json.dumps, records[2:])))
+    server = compare(prefers_longer, *small, "--images", tmp_path, "--out", tmp_path / "out")
+    assert sorted(map(pictures, server.asks)) == [0] * 8 + [1] * 4
+    assert read(tmp_path / "out")["judge"]["template"] == "judge-image/1, judge/1"
+    assert replay_verdicts(tmp_path / "out" / "audit.jsonl").template == "judge-image/1, judge/1"
 
 
 def test_without_images_the_judge_is_told_that_it_sees_none(small: list[str | Path], tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from finegold.judging.files import AnswerSet, JudgeQuestion
-from finegold.judging.prompt import TEMPLATE, TEMPLATE_IMAGE, JudgeSettings, Order, judge_request
+from finegold.judging.prompt import JudgeSettings, Order, judge_request, template_of
 from finegold.judging.result import ComparedAnswers, Judgement, OrderVerdict
 from finegold.judging.verdict import parse_verdict
 from finegold.llm import ChatClient, ChatReply, LoopThread, Plan, Session, ask_until_read, map_bounded
@@ -69,7 +69,7 @@ async def judge(
         model=settings.model,
         answered_by=tuple(sorted(models)),
         dates=(min(days), max(days)) if days else (),
-        template=TEMPLATE_IMAGE if settings.with_images else TEMPLATE,
+        template=", ".join(sorted({template_of(question, settings) for question in questions})),
         seed=settings.seed,
         comparisons=tuple(
             ComparedAnswers(

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from finegold.judging.files import AnswerSet, JudgeQuestion
 from finegold.llm import ChatRequest, Mark, Message, Untrusted, check_model_name
 from finegold.llm.request import Picture
+from finegold.samples import ImageRef
 from finegold.samples.images import by_content, decode
 
 TEMPLATE, TEMPLATE_IMAGE = "judge/1", "judge-image/1"
@@ -82,6 +83,16 @@ class JudgeSettings:
         check_model_name(self.model)
 
 
+def shown_image(question: JudgeQuestion, settings: JudgeSettings) -> ImageRef | None:
+    """The image that the judge is shown; None if it is shown none."""
+    return question.image if settings.with_images else None
+
+
+def template_of(question: JudgeQuestion, settings: JudgeSettings) -> str:
+    """Name and version of the prompt that a question is put in."""
+    return TEMPLATE if shown_image(question, settings) is None else TEMPLATE_IMAGE
+
+
 def judge_request(
     question: JudgeQuestion,
     order: Order,
@@ -94,9 +105,10 @@ def judge_request(
     answers = (a.texts[question.id], b.texts[question.id])
     first, second = answers if order == "ab" else answers[::-1]
     shown = ("Description of the image:\n", Untrusted("DESCRIPTION", question.context), "\n\n")
-    seen = question.image is not None and settings.with_images
-    picture = (Picture.of(decode(by_content(question.image))), "\n\n") if seen and question.image else ()
-    template, system = (TEMPLATE_IMAGE, _SYSTEM_IMAGE) if seen else (TEMPLATE, _SYSTEM)
+    image = shown_image(question, settings)
+    picture = () if image is None else (Picture.of(decode(by_content(image))), "\n\n")
+    system = _SYSTEM if image is None else _SYSTEM_IMAGE
+    template = template_of(question, settings)
     body = (
         *picture,
         *(shown if question.context else ()),
