@@ -9,6 +9,9 @@ client makes of it:
 - `stopped`: nothing is sent any more.
 
 `hostile(names)` is a script that gives each call one of the faults, and then the honest reply.
+
+This is one list, a few lines for each fault, and so longer than other files: a new fault is compared with
+those that are there.
 """
 
 import gzip

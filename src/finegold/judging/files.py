@@ -142,8 +142,8 @@ def read_json_lines(path: Path, *, skip_damaged: bool = False) -> Iterator[tuple
             raise DataError(f"{place} is not JSON: expected one object a line") from None
         if broken_seal(record):
             raise DataError(
-                f"{place} is damaged, since its content does not fit its hash: make the file again, or run "
-                f"`finegold check {path.parent} --repair`, which removes the line"
+                f"{place} is damaged, since its content does not fit its hash: make the file again, or, if "
+                f"it is an audit, run `finegold check {path.parent} --repair`, which removes the line"
             )
         if not isinstance(record, dict):
             raise DataError(f"{place} holds {type(record).__name__} instead of an object")
