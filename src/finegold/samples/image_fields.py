@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from finegold.samples.exclusions import RowError
+from finegold.samples.images import IMAGE_SUFFIXES
 from finegold.samples.values import describe_type, is_present
 
 IMAGE_KEYS = ("image", "images")
@@ -22,48 +23,12 @@ ALIASES = (
 """Fields that are read as the images of a record without `image` and `images`."""
 _NUMBERED = re.compile(r"(?:image|img)_?(\d{1,3})", re.IGNORECASE)
 _OTHER_MEDIA = ("video", "videos", "audio", "audios")
-_IMAGE_SUFFIXES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".apng",
-        ".webp",
-        ".bmp",
-        ".gif",
-        ".tif",
-        ".tiff",
-        ".heic",
-        ".heif",
-        ".avif",
-        ".jxl",
-        ".svg",
-        ".ppm",
-    ]
+MEDIA_SUFFIXES = IMAGE_SUFFIXES.union(
+    (".heic", ".heif", ".avif", ".jxl", ".svg", ".ppm"),
+    (".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm", ".flv", ".wmv", ".mpg", ".mpeg"),
+    (".mp3", ".wav", ".flac", ".ogg", ".m4a", ".aac", ".opus"),
 )
-_MEDIA_SUFFIXES = _IMAGE_SUFFIXES | frozenset(
-    [
-        ".mp4",
-        ".m4v",
-        ".avi",
-        ".mov",
-        ".mkv",
-        ".webm",
-        ".flv",
-        ".wmv",
-        ".mpg",
-        ".mpeg",
-        ".mp3",
-        ".wav",
-        ".flac",
-        ".ogg",
-        ".m4a",
-        ".aac",
-        ".opus",
-    ]
-)
+"""Endings of images, videos and sound: those of `IMAGE_SUFFIXES` and what is not read."""
 _MEDIA_WORDS = frozenset(
     [
         "image",
@@ -116,7 +81,6 @@ _FACT_WORDS = frozenset(
         "text",
         "texts",
         "title",
-        "name_of",
         "alt",
         "tag",
         "tags",
@@ -369,4 +333,4 @@ def _media_suffix(value: Any) -> bool:
     if not isinstance(value, str) or len(value) > _NAME_LENGTH or "\n" in value:
         return False
     name = value.split("?")[0].replace("\\", "/")
-    return PurePosixPath(name).suffix.lower() in _MEDIA_SUFFIXES
+    return PurePosixPath(name).suffix.lower() in MEDIA_SUFFIXES

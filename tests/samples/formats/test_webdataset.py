@@ -177,8 +177,28 @@ def test_images_of_several_names_with_one_text_stay_one_row(tmp_path: Path, pict
 
 def test_members_with_other_media_are_not_passed_over(tmp_path: Path) -> None:
     chat = json.dumps({"query": "What?", "response": "A cat."}).encode()
-    dataset = shard(tmp_path / "a.tar", [("0.mp4", b"film"), ("0.json", chat), ("1.json", chat)])
-    assert codes(dataset) == ["unsupported-media", None]
+    media = [("0.mp4", b"film"), ("1.flv", b"film"), ("2.aac", b"sound"), ("3.ppm", b"P6")]
+    members = [member for film in media for member in (film, (f"{film[0][0]}.json", chat))]
+    dataset = shard(tmp_path / "a.tar", [*members, ("4.json", chat)])
+    assert codes(dataset) == ["unsupported-media"] * 4 + [None]
+
+
+def test_every_ending_of_an_image_is_one(tmp_path: Path, picture: Picture) -> None:
+    names = ("0.jfif", "1.JPE", "2.apng", "3.dib")
+    kinds = ("JPEG", "JPEG", "PNG", "BMP")
+    images = [(name, picture(at, kind)) for at, (name, kind) in enumerate(zip(names, kinds, strict=True))]
+    talk = json.dumps(
+        {"messages": [{"role": "user", "content": "What?"}, {"role": "assistant", "content": "A"}]}
+    )
+    dataset = shard(
+        tmp_path / "a.tar",
+        [member for one in images for member in (one, (f"{one[0][0]}.json", talk.encode()))],
+    )
+    found = [row.sample for row in dataset.rows()]
+    assert [sample and [image.name for image in sample.images] for sample in found] == [
+        [name] for name in names
+    ]
+    assert codes(dataset) == [None] * 4
 
 
 @settings(max_examples=40, deadline=None)

@@ -20,7 +20,8 @@ from typing import Any, BinaryIO
 from finegold.errors import DataError
 from finegold.samples.dataset import FORMATS, DataFiles, Dataset
 from finegold.samples.exclusions import RowError
-from finegold.samples.image_fields import RawImage, field_images
+from finegold.samples.image_fields import MEDIA_SUFFIXES, RawImage, field_images
+from finegold.samples.images import IMAGE_SUFFIXES
 from finegold.samples.json_text import decode_text
 from finegold.samples.records import Parsed, parse_record
 from finegold.samples.roots import ImageRoot
@@ -28,28 +29,9 @@ from finegold.samples.shapes import has_shape
 from finegold.samples.tar import MAX_MEMBER, read_headers, read_member
 from finegold.samples.values import check_text
 
-IMAGE_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"})
+_IMAGES = frozenset(suffix[1:] for suffix in IMAGE_SUFFIXES)
 _TEXTS = ("txt", "caption")
-_OTHER_MEDIA = frozenset(
-    [
-        "mp4",
-        "m4v",
-        "avi",
-        "mov",
-        "mkv",
-        "webm",
-        "mp3",
-        "wav",
-        "flac",
-        "ogg",
-        "m4a",
-        "avif",
-        "heic",
-        "heif",
-        "jxl",
-        "svg",
-    ]
-)
+_OTHER_MEDIA = frozenset(suffix[1:] for suffix in MEDIA_SUFFIXES) - _IMAGES
 MAX_MEMBERS = 1_000
 """Members of one row."""
 _NAME = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]+)", re.DOTALL)
@@ -68,7 +50,7 @@ class _Group:
     @property
     def has_image(self) -> bool:
         """Whether a member is an image."""
-        return any(_kind(extension) in IMAGE_SUFFIXES for extension in self.extensions)
+        return any(_kind(extension) in _IMAGES for extension in self.extensions)
 
     def add(self, member: tarfile.TarInfo, extension: str | None) -> None:
         """Add a member, or note why the group is no row; what goes beyond the limits is not kept."""
@@ -150,7 +132,7 @@ class WebDataset(Dataset):
         images = [
             RawImage(f"{key}.{extension}", data)
             for extension, data in members.items()
-            if _kind(extension) in IMAGE_SUFFIXES
+            if _kind(extension) in _IMAGES
         ]
         described = _description(members)
         parsed = parse_record(described, self.source.instruction, _ordered(described, images))
@@ -244,7 +226,7 @@ def _refuse_several_texts(key: str, members: dict[str, bytes]) -> None:
     if other is not None:
         raise RowError(
             f"the member '{key}.{other}' is media that is not read, expected images of the kinds "
-            f"{', '.join(sorted(IMAGE_SUFFIXES))}",
+            f"{', '.join(sorted(_IMAGES))}",
             "unsupported-media",
         )
     for kinds in (_TEXTS, ("json",)):
@@ -254,7 +236,7 @@ def _refuse_several_texts(key: str, members: dict[str, bytes]) -> None:
         ):
             raise _same_key(key, texts, "texts")
         stem = texts[0].rpartition(".")[0] if len(texts) == 1 else ""
-        images = [extension for extension in members if _kind(extension) in IMAGE_SUFFIXES]
+        images = [extension for extension in members if _kind(extension) in _IMAGES]
         stems = {extension.rpartition(".")[0] for extension in images}
         if stem and stem in stems and len(stems) > 1:
             raise _same_key(
