@@ -104,10 +104,15 @@ def hub_commit(name: str, revision: str | None = None) -> str | None:
     return found[1] if found else None
 
 
+def hub_address() -> str:
+    """The address of Hugging Face's hub, or of the one that stands in for it in `HF_ENDPOINT`."""
+    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co"
+
+
 @cache
 def hub_answers() -> bool:
     """Whether the hub, or the proxy in front of it, takes a connection within three seconds."""
-    address = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    address = hub_address()
     proxies = urllib.request.getproxies()
     parts = urlsplit(proxies.get(urlsplit(address).scheme) or address)
     try:

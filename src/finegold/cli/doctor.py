@@ -30,14 +30,14 @@ def _found() -> dict[str, str | list[str]]:
     import shutil
     from pathlib import Path
 
-    from finegold.extras import hub_answers
+    from finegold.extras import hub_address, hub_answers
     from finegold.run import cache_folder
     from finegold.version import __version__
 
     folder = cache_folder()
     there = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(there).free
-    hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    hub = hub_address()
     short = f"; below {LEAST_FREE / 1e9:.0f} GB: free some space" if free < LEAST_FREE else ""
     return {
         "finegold": f"{__version__}, in {Path(__file__).parents[1]}",

@@ -3,13 +3,13 @@
 A path that exists is always that path. What else looks like `OWNER/NAME` is a dataset of Hugging Face's hub.
 """
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from finegold.errors import DataError
+from finegold.extras import hub_address
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/+(?=[^/])")
 _HUB_ID = re.compile(r"(?P<id>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>[\w./-]+))?")
@@ -91,9 +91,8 @@ def _hub_address(rest: str, text: str) -> RemoteAddress:
 
 def _hub_page(scheme: str, rest: str) -> RemoteAddress | None:
     """The dataset of a page of the hub, as a browser shows its address."""
-    hubs = ("https://huggingface.co", os.environ.get("HF_ENDPOINT", "").rstrip("/"))
     address = f"{scheme}://{rest.split('?')[0].split('#')[0]}"
-    for hub in filter(None, hubs):
+    for hub in ("https://huggingface.co", hub_address()):
         if address.startswith(f"{hub}/datasets/"):
             found = _PAGE.fullmatch(address.removeprefix(f"{hub}/").rstrip("/"))
             if found:

@@ -15,7 +15,7 @@ from typing import Any
 from finegold.errors import ConfigError, DataError
 from finegold.run import slug, write_text
 from finegold.samples.addresses import RemoteAddress, is_safe_name, read_address
-from finegold.samples.stores import MissingRemoteError, RemoteFile, RemoteStore, megabytes, remote_cache
+from finegold.samples.stores import RemoteFile, RemoteStore, megabytes, remote_cache
 
 DOWNLOAD_LIMIT = "50GB"
 _SMALL = ("README.md", "dataset_info.json", "state.json", "dataset_dict.json")
@@ -74,10 +74,8 @@ def fetch_data(
         return known
     try:
         store = RemoteStore(address)
-    except MissingRemoteError as error:
-        raise _both_readings(address, error) from None
     except DataError as error:
-        raise _both_readings(address, error) if address.guessed else error from None
+        raise _both_readings(address, error) from None
     files = store.files()
     one = len(files) == 1 and files[0].name == address.title
     chosen, whole = (files, False) if one else _chosen(store, files, choose)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from finegold.errors import DataError, FinegoldError, MissingExtraError
-from finegold.extras import hub_answers, require
+from finegold.extras import hub_address, hub_answers, require
 from finegold.run import cache_folder, folder_lock, progress
 from finegold.samples.addresses import RemoteAddress, is_safe_name
 
@@ -89,7 +89,7 @@ class RemoteStore:
             with explained(address):
                 self.revision = _commit(address)
             self.url = address.at(self.revision)
-        options = {"endpoint": _endpoint()} if address.repository else {}
+        options = {"endpoint": hub_address()} if address.repository else {}
         try:
             self._system, self._root = fsspec.core.url_to_fs(self.url, **options)
         except (ImportError, ValueError) as error:
@@ -110,12 +110,11 @@ class RemoteStore:
                 found = self._system.glob(self._root, detail=True)
                 base = self._root[: min(self._root.find(mark) for mark in "*[" if mark in self._root)]
                 base = base.rpartition("/")[0]
-            elif self.address.path != "" or not self.address.repository:
-                info = self._system.info(self._root)
-                if info["type"] != "directory" and not self._root.endswith("/"):
-                    return [self._file(self.address.title, info, self._root)]
-                base, found = self._root, self._system.find(self._root, detail=True)
             else:
+                if self.address.path or not self.address.repository:
+                    info = self._system.info(self._root)
+                    if info["type"] != "directory" and not self._root.endswith("/"):
+                        return [self._file(self.address.title, info, self._root)]
                 base, found = self._root, self._system.find(self._root, detail=True)
         base = base.rstrip("/") + "/"
         inside = {name: info for name, info in found.items() if name.startswith(base)}
@@ -352,16 +351,12 @@ def _no_protocol(address: RemoteAddress, error: Exception) -> FinegoldError:
     return DataError(f"'{address.url}' cannot be opened ({' '.join(str(error).split())[:200]})")
 
 
-def _endpoint() -> str:
-    return os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
-
-
 def _commit(address: RemoteAddress) -> str:
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE") or not hub_answers():
         raise DataError(
-            f"the hub at {_endpoint()} does not answer, so the dataset '{address.repository}' cannot be "
+            f"the hub at {hub_address()} does not answer, so the dataset '{address.repository}' cannot be "
             "looked up: check the network, or give the path of a copy on this machine"
         )
     hub = importlib.import_module("huggingface_hub")
-    api = hub.HfApi(endpoint=_endpoint())
+    api = hub.HfApi(endpoint=hub_address())
     return str(api.dataset_info(address.repository, revision=address.revision or None).sha)

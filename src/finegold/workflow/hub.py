@@ -1,13 +1,12 @@
 """Send a selection to Hugging Face's hub: the subset, `selection.json`, its table, and a card."""
 
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from finegold.errors import ConfigError, DataError
-from finegold.extras import hub_answers, require
+from finegold.extras import hub_address, hub_answers, require
 from finegold.run import write_text
 from finegold.samples import WrittenSubset
 from finegold.samples.addresses import RemoteAddress
@@ -40,7 +39,7 @@ def push_selection(
         folder = Path(scratch) / "data"
         _write(selection, folder, repo_id, license)
         with explained(address):
-            api = hub.HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
+            api = hub.HfApi(endpoint=hub_address())
             api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True)
             api.upload_folder(
                 repo_id=repo_id,
