@@ -1,6 +1,7 @@
 """Data from elsewhere: a hub and plain addresses on loopback."""
 
 import importlib.util
+import io
 import json
 import os
 import subprocess
@@ -8,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.samples.conftest import picture
 from tests.samples.remote_server import COMMIT, RemoteServer, serving
@@ -303,3 +306,18 @@ def test_a_store_of_objects_opens_by_folder_file_and_pattern(server: RemoteServe
         assert finegold.inspect(address, images=images).usable == 3
     finally:
         store.rm("/pool", recursive=True)
+
+
+def test_a_table_of_a_store_holds_some_images_and_names_others(server: RemoteServer) -> None:
+    store = pytest.importorskip("fsspec").filesystem("memory")
+    images = [{"bytes": picture(number), "path": None} for number in range(20)]
+    named = {"id": "named", "image": {"bytes": None, "path": "far.jpg"}, "caption": "A far thing."}
+    kept = [{"id": str(at), "image": one, "caption": f"Thing {at}."} for at, one in enumerate(images)]
+    table = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([*kept, named]), table)
+    store.pipe("/table/data.parquet", table.getvalue())
+    store.pipe("/table/images/far.jpg", picture(99))
+    try:
+        assert finegold.inspect("memory://table").usable == 21
+    finally:
+        store.rm("/table", recursive=True)

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from finegold.samples.addresses import RemoteAddress, read_address
 from finegold.samples.dataset import Dataset
 from finegold.samples.exclusions import RowError
+from finegold.samples.image_fields import RawImage
 from finegold.samples.remote import FetchedData, fetch_images
 from finegold.samples.roots import ImageRoot
 
 _FIRST = 16
+_HELD = 1000
+"""Images that records hold as bytes before any is named: from then on none is looked for elsewhere."""
 
 
 def remote_images(
@@ -44,7 +46,7 @@ def remote_images(
     if address is not None and not address.repository and "*" in address.url:
         # The images of a pattern lie below the folder that it begins with.
         address = replace(address, url=address.url.partition("*")[0].rpartition("/")[0])
-    first = list(dict.fromkeys(islice(_names(dataset), _FIRST)))
+    first = _first_names(dataset)
     if address is None or not first or fetched.path.is_file():
         return None
     place = fetched.files[0] if fetched.files[0].is_dir() else fetched.files[0].parent
@@ -72,15 +74,37 @@ def _join(base: str, name: str) -> str:
     return name if base in ("", ".") else f"{base}/{name}"
 
 
+def _first_names(dataset: Dataset) -> list[str]:
+    """The first names; none of a dataset that holds its images, which would be read to its end for them."""
+    names: list[str] = []
+    held = 0
+    for image in _images(dataset):
+        held += image.data is not None
+        if (name := _name(image)) is not None:
+            names.append(name)
+        if len(names) == _FIRST or (held == _HELD and not names):
+            break
+    return list(dict.fromkeys(names))
+
+
 def _names(dataset: Dataset) -> Iterator[str]:
-    """The names of images that are no address and no bytes, of every record that can be read."""
+    """The names of all images that have one."""
+    return (name for image in _images(dataset) if (name := _name(image)) is not None)
+
+
+def _name(image: RawImage) -> str | None:
+    """The name of an image below a folder; None for bytes, an address or an absolute path."""
+    if image.data is not None or "://" in image.name or Path(image.name).is_absolute():
+        return None
+    return image.name.removeprefix("./")
+
+
+def _images(dataset: Dataset) -> Iterator[RawImage]:
+    """The images of every record that can be read."""
     for _, record in dataset.records():
         if isinstance(record, RowError):
             continue
         try:
-            found = dataset.parse(record).images
+            yield from dataset.parse(record).images
         except (RowError, RecursionError):
             continue
-        for image in found:
-            if image.data is None and "://" not in image.name and not Path(image.name).is_absolute():
-                yield image.name.removeprefix("./")
