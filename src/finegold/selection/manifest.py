@@ -41,7 +41,7 @@ class DatasetInfo(_Model):
     fingerprint: str = Field(description="Hash of the records and images, in whatever order they are stored")
     sequence: str = Field(default="", description="Hash of the records and images in their order")
     format: str = Field(
-        description="minigpt4, llava, messages, parquet, huggingface, webdataset, vlmevalkit, mix, or a plug-in"
+        description="minigpt4, llava, messages, parquet, huggingface, webdataset, vlmevalkit, mix or other"
     )
     name: str = Field(description="File or folder name, without its path")
     instruction: str | None = Field(description="Instruction of rows that have none; null for MiniGPT-4's")
