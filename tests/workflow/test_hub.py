@@ -13,7 +13,12 @@ def test_a_dry_run_writes_a_dataset_with_a_card(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     datasets = pytest.importorskip("datasets")
-    selection = finegold.pick(make_dataset(12), 5, preset="length-only", seed=3, run=tmp_path / "run")
+    bench = make_dataset(2, name="bench", seed=5)
+    bench.write_text(bench.read_text().replace("What is this?", "Who?"))
+    selection = finegold.pick(
+        make_dataset(12), 5, preset="length-only", seed=3, run=tmp_path / "run", without=str(bench)
+    )
+    assert selection.manifest.configuration.without[0].where == str(bench)
     folder = tmp_path / "send"
     assert selection.push_to_hub("lab/five", dry_run=folder) == str(folder)
     card = (folder / "README.md").read_text()

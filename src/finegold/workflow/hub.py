@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +52,22 @@ def push_selection(
 
 
 def _write(selection: Any, folder: Path, repo_id: str, license: str | None) -> None:
+    # Nothing that is sent names a folder of this machine.
+    selection = replace(selection, manifest=_without_places(selection.manifest))
     subset: WrittenSubset = selection.write(folder)
-    # Both name folders of this machine.
     (folder / "report.html").unlink(missing_ok=True)
     for note in folder.rglob(MOVED_FROM):
         note.unlink()
     data = sorted(name for name in selection.dataset.written_names() if (folder / name).exists())
     files = [f"{name}/*" if (folder / name).is_dir() else name for name in data]
     write_text(folder / "README.md", _card(selection.manifest, files, subset, repo_id, license))
+
+
+def _without_places(manifest: Manifest) -> Manifest:
+    """The manifest with the names of benchmarks alone; the fingerprint stays, since places do not count."""
+    known = manifest.configuration
+    named = [one.model_copy(update={"where": one.name}) for one in known.without]
+    return manifest.model_copy(update={"configuration": known.model_copy(update={"without": named})})
 
 
 def _card(
