@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from urllib.parse import urlsplit
 
 from finegold.errors import MissingExtraError, ModelError, did_you_mean
@@ -84,7 +85,8 @@ def check_hub(name: str, known: Sequence[str] = ()) -> None:
             f"the form OWNER/NAME{''.join(f', or {one}' for one in known[:1])}"
         )
     if not hub_answers():
-        setattr(importlib.import_module("huggingface_hub.constants"), "HF_HUB_OFFLINE", True)  # noqa: B010
+        constants: Any = importlib.import_module("huggingface_hub.constants")
+        constants.HF_HUB_OFFLINE = True
 
 
 def hub_commit(name: str, revision: str | None = None) -> str | None:
