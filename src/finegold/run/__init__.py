@@ -20,7 +20,7 @@ from finegold.run.seal import (
     write_sealed,
 )
 from finegold.run.steps import Columns, Parts, fill, fill_once
-from finegold.run.tables import PART_ROWS, PartTable, write_parquet
+from finegold.run.tables import PART_ROWS, PartTable, read_parquet, write_parquet
 
 __all__ = [
     "FILES",
@@ -50,6 +50,7 @@ __all__ = [
     "listed_files_are_there",
     "lock_beside",
     "progress",
+    "read_parquet",
     "read_record",
     "read_sealed",
     "read_sealed_lines",

@@ -17,7 +17,7 @@ from finegold.errors import RunError
 from finegold.run.fingerprint import file_sha256
 from finegold.run.hashed_array import has_hash
 from finegold.run.lines import parse_sealed_line, replace_lines
-from finegold.run.seal import FILES, SEAL, broken_seal
+from finegold.run.seal import FILES, SEAL, DamagedError, broken_seal
 from finegold.run.tables import DONE, HASHES, STEP, PartTable
 
 RECORDS = frozenset(
@@ -111,7 +111,8 @@ def _check_table(folder: Path, found: FolderCheck) -> None:
         try:
             table.part(int(path.stem.removeprefix("part-")))
         except (RunError, ValueError) as error:
-            found.damages.append(Damage(path, _reason(error), (path, done)))
+            why = error.why if isinstance(error, DamagedError) else str(error)
+            found.damages.append(Damage(path, why, (path, done)))
             continue
         found.hashed += known
         found.unhashed += not known
@@ -200,9 +201,3 @@ def _check_lines(path: Path, found: FolderCheck) -> None:
     if bad:
         why = f"{bad:,} of its {lines:,} lines do not fit their hash"
         found.damages.append(Damage(path, why, (), lines=True, cut=path.suffix == ".part"))
-
-
-def _reason(error: Exception) -> str:
-    """The reason inside the message of `damaged`."""
-    matched = re.search(r" is damaged \((.*)\): run `finegold check", str(error), re.DOTALL)
-    return matched[1] if matched else str(error)

@@ -76,7 +76,10 @@ def file_list(folder: Path, *, skip: Collection[str] = ()) -> dict[str, str]:
 
 
 def listed_files_are_there(record: Path, value: Mapping[str, Any]) -> bool:
-    """Whether the files that a record lists are there; each is compared with its hash, once a process.
+    """Whether the files that a record lists are there; each is compared with its hash.
+
+    A process that asks again compares those alone that were written since: the system stamps each change
+    with a time of its own (`st_ctime_ns`), which no program can set back.
 
     Raises:
         RunError: If one does not fit.
@@ -97,12 +100,21 @@ def listed_files_are_there(record: Path, value: Mapping[str, Any]) -> bool:
 _compared: set[tuple[str, int, int, int, str]] = set()
 
 
-def damaged(path: Path, why: str) -> RunError:
-    """The error about a damaged file of finegold's own, with the command that repairs its folder."""
-    return RunError(
-        f"{path} is damaged ({why}): run `finegold check {path.parent} --repair`, which removes it, and then "
-        "the same command again, which makes it again"
-    )
+class DamagedError(RunError):
+    """A file of finegold's own is damaged; the message holds the command that repairs its folder."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        """`why` says what is wrong with the file."""
+        super().__init__(
+            f"{path} is damaged ({why}): run `finegold check {path.parent} --repair`, which removes it, and "
+            "then the same command again, which makes it again"
+        )
+        self.why = why
+
+
+def damaged(path: Path, why: str) -> DamagedError:
+    """The error about a damaged file."""
+    return DamagedError(path, why)
 
 
 def _parse(data: bytes, path: Path) -> Any:

@@ -11,7 +11,7 @@ A part is checked against these hashes each time that it is read.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -37,6 +37,28 @@ def write_parquet(table: pa.Table, path: Path) -> str:
     with path.open("wb") as file:
         pq.write_table(table, file, write_page_checksum=True)
     return file_sha256(path)
+
+
+def read_parquet(path: Path, hashes: Collection[str], columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a Parquet file that finegold wrote.
+
+    Args:
+        path: The file.
+        hashes: The sha256 that it may have; none for a file of an earlier finegold.
+        columns: Names of the columns; None for all.
+
+    Raises:
+        RunError: If it has another hash.
+        OSError: If it cannot be read.
+        pyarrow.ArrowException: If it is no Parquet file.
+    """
+    data = file_buffer(path)
+    if hashes and hashlib.sha256(data).hexdigest() not in hashes:
+        raise damaged(path, "its content does not fit its hash")
+    # With the hash of the whole file the checksums of its pages would be computed in vain.
+    return pq.read_table(
+        pa.BufferReader(data), columns=columns and list(columns), page_checksum_verification=not hashes
+    )
 
 
 class PartTable:
@@ -200,13 +222,6 @@ class PartTable:
 
     def _read(self, path: Path, columns: Sequence[str] | None) -> pa.Table:
         try:
-            data = file_buffer(path)
-            known = self.hashes.get(path.name)
-            if known and hashlib.sha256(data).hexdigest() not in known:
-                raise damaged(path, "its content does not fit its hash")
-            # With the hash of the whole file the checksums of its pages would be computed in vain.
-            return pq.read_table(
-                pa.BufferReader(data), columns=columns and list(columns), page_checksum_verification=not known
-            )
+            return read_parquet(path, self.hashes.get(path.name, ()), columns)
         except (pa.ArrowException, OSError, KeyError) as error:
             raise damaged(path, str(error)) from error
