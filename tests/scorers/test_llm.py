@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from PIL import Image
 from pydantic import SecretStr
 from tests.llm.server import Answer, Ask, FakeServer, Script, completion, error
 
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, RunError
 from finegold.llm import Endpoint, Limits, Prices, Session
 from finegold.run import fingerprint
 from finegold.samples import ImageRef, Sample, Turn
@@ -230,6 +231,21 @@ CHILD = textwrap.dedent(
     print(json.dumps([[s.status, s.value, s.reason] for s in scores]))
     """
 )
+
+
+def test_a_full_disk_ends_the_command_and_no_row_fails_for_it(tmp_path: Path) -> None:
+    samples = [sample(number, f"Caption {number}. {'Long words follow. ' * 100}") for number in range(80)]
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, old[1]))
+    try:
+        with pytest.raises(RunError, match="cannot be written"):
+            rate(lambda ask: completion("50"), tmp_path, samples)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    scores, server = rate(lambda ask: completion("50"), tmp_path, samples)
+    assert {(score.status, score.value) for score in scores} == {("ok", 50.0)}
+    # Some were answered before the disk was full, and they are not asked again.
+    assert 0 < len(server.charged) < len(samples)
 
 
 def test_kill_9_and_resume_lose_nothing_and_pay_for_nothing_twice(tmp_path: Path) -> None:

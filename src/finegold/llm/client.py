@@ -62,16 +62,19 @@ class CachedClient:
         budget: What was spent.
         notes: What was done otherwise than requested, for the user: structured output refused, say.
         halted: Why nothing is sent any more; None while calls go on.
+        broken: Why replies can be kept no more, such as a full disk; None while they can.
     """
 
     def __init__(self, session: Session) -> None:
         endpoint = session.endpoint
         self.budget = Budget(session.limits, session.ledger)
         self.notes: list[str] = []
+        self.broken: RunError | None = None
         self._endpoint = endpoint
-        self._transport = HttpTransport(endpoint)
         self._cache = Cache(session.cache)
         self._audit = Audit(session.audit)
+        # After what can fail: nobody would close its connections.
+        self._transport = HttpTransport(endpoint)
         self._jitter = random.Random(0)
         self._breaker = Breaker(endpoint)
         self._slots = asyncio.Semaphore(endpoint.concurrency)
@@ -196,6 +199,7 @@ class CachedClient:
         try:
             self._cache.put(key, request, reply, again=earlier is not None)
         except RunError as error:
+            self.broken = self.broken or error
             self._breaker.halt(str(error))
 
     def _write_audit(
@@ -205,6 +209,7 @@ class CachedClient:
         try:
             self._audit.write(request, key, self._cache.marker(key), result, seconds)
         except RunError as error:
+            self.broken = self.broken or error
             self._breaker.halt(str(error))
 
     def _note(self, note: str) -> None:

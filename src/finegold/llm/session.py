@@ -158,7 +158,18 @@ class LoopThread(AbstractContextManager["LoopThread"]):
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run to the end and return its result; cancelled if the caller is interrupted."""
+        """Run to the end and return its result; cancelled if the caller is interrupted.
+
+        Raises:
+            RunError: If replies could not be kept. What was not answered for that reason is no result.
+        """
+        result = self._run(coroutine)
+        for client in self._clients:
+            if client.broken is not None:
+                raise client.broken
+        return result
+
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
             return future.result()
@@ -180,8 +191,8 @@ class LoopThread(AbstractContextManager["LoopThread"]):
         if self._loop.is_closed():
             return
         for client in self._clients:
-            self.run(client.close())
-        self.run(_end_tasks())
+            self._run(client.close())
+        self._run(_end_tasks())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
