@@ -1,9 +1,11 @@
 """Two models answer two prompts about two images on one page."""
 
+import json
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.llm.server import Answer, Ask, FakeServer, completion
 from tests.models.minigpt4 import make_parts
 from tests.models.prefix.test_blip2 import folder as blip2_folder
 from typer.testing import CliRunner
@@ -39,6 +41,7 @@ def test_every_answer_stands_beside_the_others(images: list[Path], tmp_path: Pat
     assert page.count("data:image/") >= 2
     assert "What &lt;is&gt; this?" in page
     assert "the likeliest token each time, so no seed" in page
+    assert "Each prompt is put by itself: a model does not see the turns before it." in page
 
 
 def test_two_checkpoints_stand_side_by_side_and_the_seed_is_said(
@@ -56,3 +59,49 @@ def test_two_checkpoints_stand_side_by_side_and_the_seed_is_said(
     assert out.read_text() == first
     with pytest.raises(FinegoldError, match="has no projection"):
         _demo("minigpt4-7b", *made.folders, "--image", images[0], "--prompt", "a", "--out", out)
+
+
+def test_prompts_are_the_turns_of_one_conversation(
+    images: list[Path], tmp_path: Path, blip2_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FINEGOLD_LLM_API_KEY", "secret")
+    monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path / "cache"))
+    made, out = make_parts(tmp_path, blip2_folder), tmp_path / "page.html"
+    prompts = ("--prompt", "What is it?", "--prompt", "Which colour?")
+    settings = ("--max-new-tokens", 4, "--device", "cpu", "--out", out)
+
+    def reply(ask: Ask) -> Answer:
+        return completion(f"reply {len(ask.body['messages'])}")
+
+    with FakeServer(reply) as server:
+        models = (f"minigpt4-7b={made.released}", "endpoint:scripted", "constant:Yes")
+        given = (*models, *made.folders, "--base-url", server.url, "--image", images[0])
+        _demo(*given, *prompts, *settings)
+        page = out.read_text()
+        first, second = (ask.body["messages"] for ask in server.asks)
+        assert [one["role"] for one in second] == ["user", "assistant", "user"]
+        assert second[0] == first[0]
+        assert "image_url" in json.dumps(second[0])
+        assert "image_url" not in json.dumps(second[2])
+        assert "reply 1" in json.dumps(second[1])
+        assert "reply 3" in page
+        assert "The prompts are the turns of one conversation" in page
+        assert "Not so constant:Yes: each prompt is put by itself." in page
+        _demo(*given, *prompts, "--separate", *settings)
+        assert len(server.asks) == 3
+        assert len(server.asks[-1].body["messages"]) == 1
+        assert "Each prompt is put by itself" in out.read_text()
+
+
+def test_nothing_follows_a_turn_without_an_answer(
+    images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FINEGOLD_LLM_API_KEY", "secret")
+    monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "page.html"
+    with FakeServer(lambda _: completion("")) as server:
+        given = ("endpoint:scripted", "constant:Yes", "--base-url", server.url, "--image", images[0])
+        _demo(*given, "--prompt", "What is it?", "--prompt", "Which colour?", "--out", out)
+    page = out.read_text()
+    assert "no answer: the turn before has none" in page
+    assert page.count("no answer: ") == 2

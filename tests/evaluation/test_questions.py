@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.evaluation.models import Colour
 from tests.models.conftest import InMemory, in_memory, tiny_model
 
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.evaluation.questions import generate, read_question_file
 from finegold.models import Sampling
 from finegold.samples import Exclusion
+from finegold.samples.images import Decoding
 
 
 @pytest.fixture
@@ -155,3 +157,25 @@ def test_llava_bench_reads(shared: Path) -> None:
     coco = read_question_file(folder / "coco2014_val_gpt4_qa_30x3.jsonl", folder / "coco_imgs")
     assert (len(wild), len(coco)) == (60, 90)
     assert [q.id for q in coco] == list(range(90))
+
+
+def test_images_are_decoded_as_the_originals_do_where_that_is_named(tmp_path: Path) -> None:
+    """Transparent pixels are white, or show the colour that they hide."""
+    Image.new("RGBA", (8, 8), (200, 10, 30, 0)).save(tmp_path / "1.png")
+    questions = tmp_path / "q.jsonl"
+    questions.write_text('{"question_id": 0, "image": "1.png", "text": "a?"}\n')
+
+    def answered(out: Path, decoding: Decoding) -> dict[str, object]:
+        generate(Colour(), questions=questions, images=tmp_path, out=out, decoding=decoding)
+        found: dict[str, object] = json.loads(out.read_text())
+        return found
+
+    usual, original = (answered(tmp_path / f"{name}.jsonl", name) for name in ("finegold", "original"))
+    assert "(255, 255, 255)" in str(usual["text"])
+    assert "(200, 10, 30)" in str(original["text"])
+    kept = original["metadata"]
+    assert isinstance(kept, dict)
+    assert kept["decoding"] == "original"
+    assert "decoding" not in str(usual["metadata"])
+    with pytest.raises(ConfigError, match="under the settings of this command would replace them"):
+        answered(tmp_path / "finegold.jsonl", "original")

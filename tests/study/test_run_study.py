@@ -280,6 +280,8 @@ def test_arms_are_judged_against_the_baseline(
         asked = len(server.asks)
         run_study(study, out, workers=1, device="cpu")
         assert len(server.asks) == asked
+    # The judge sees the image of each question.
+    assert all('"image_url"' in json.dumps(ask.body["messages"]) for ask in server.asks)
     assert [judged["a"] for judged in findings.judgements] == ["as it is", "long"]
     assert all(judged["overall"]["ties"] == 3 for judged in findings.judgements)
     assert any("the first says more" in example.judge for example in findings.examples)

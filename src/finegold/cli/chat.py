@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,11 +10,15 @@ from finegold.cli import options
 from finegold.cli.sampling import SamplingOptions
 from finegold.cli.show import say
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 
 @options.grouped
 def chat(
     model: options.AnsweringModel,
     image: Annotated[Path | None, typer.Option(help="The image of the first questions.")] = None,
+    decode: options.Decode = None,
     *,
     tokens: SamplingOptions,
     loading: options.ModelOptions,
@@ -27,9 +31,12 @@ def chat(
     """
     from finegold.errors import FinegoldError
     from finegold.samples import Exclusion, ImageRef
-    from finegold.samples.images import decode
+    from finegold.samples.images import decode as decode_image
 
-    shown = None if image is None else decode(ImageRef(image.name, path=image))
+    def read(path: Path) -> "Image.Image":
+        return decode_image(ImageRef(path.name, path=path), decoding=decode or "finegold")
+
+    shown = None if image is None else read(image)
     sampling = tokens.sampling()
     with loading.load(model, endpoint) as answering:
         answering.check_sampling(sampling)
@@ -42,8 +49,7 @@ def chat(
                 return
             try:
                 if line.startswith("/image "):
-                    path = Path(line.removeprefix("/image ").strip())
-                    shown = decode(ImageRef(path.name, path=path))
+                    shown = read(Path(line.removeprefix("/image ").strip()))
                     continue
                 answer = answering.answer([shown], [line], sampling)[0]
                 if isinstance(answer, Exclusion):

@@ -21,8 +21,15 @@ def demo(
         ),
     ],
     image: Annotated[list[Path], typer.Option(help="An image; can be repeated.")],
-    prompt: Annotated[list[str], typer.Option(help="A prompt, a turn of its own; can be repeated.")],
+    prompt: Annotated[
+        list[str],
+        typer.Option(help="A prompt; several are the turns of one conversation, in the order given."),
+    ],
     out: Annotated[Path, typer.Option(help="HTML page to write.")],
+    separate: Annotated[
+        bool, typer.Option("--separate", help="Put each prompt by itself, without the turns before it.")
+    ] = False,
+    decode: options.Decode = None,
     *,
     tokens: SamplingOptions,
     loading: options.ModelOptions,
@@ -30,13 +37,13 @@ def demo(
 ) -> None:
     """Show the answers of two or more models to images and prompts on one page, as the paper's Tables 6 to 8.
 
-    Each prompt is put by itself: a model does not see the turns before it.
+    A model sees its own answers to the earlier prompts. The page names the models whose format has one turn.
     """
     from finegold.report.demo import demonstrate, demonstration_page
     from finegold.report.html import write_html
 
     sampling = tokens.sampling()
-    loaded = [loading.load_one(text, endpoint) for text in models]
-    found = demonstrate(loaded, image, prompt, sampling)
+    loaded = loading.load_all(models, endpoint)
+    found = demonstrate(loaded, image, prompt, sampling, separate=separate, decoding=decode or "finegold")
     write_html(demonstration_page(models, prompt, found, sampling), out)
     say(f"{len(image):,} images, {len(prompt):,} prompts and {len(models):,} models in {out}")

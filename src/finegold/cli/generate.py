@@ -19,6 +19,7 @@ def generate(
     out: Annotated[Path, typer.Option(help="File for the answers, JSON lines.")],
     images: options.Images = None,
     batch_size: options.Questions = 8,
+    decode: options.Decode = None,
     retry_failed: options.RetryFailed = False,
     *,
     tokens: SamplingOptions,
@@ -31,6 +32,12 @@ def generate(
     sampling = tokens.sampling()
     with loading.load(model, endpoint, retry=retry_failed) as answering:
         count = run(
-            answering, questions=questions, images=images, out=out, sampling=sampling, batch_size=batch_size
+            answering,
+            questions=questions,
+            images=images,
+            out=out,
+            sampling=sampling,
+            batch_size=batch_size,
+            decoding=decode or "finegold",
         )
     say(f"{count:,} answers in {out}")

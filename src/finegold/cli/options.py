@@ -4,7 +4,7 @@ A verb that has one of these dataclasses as a parameter gets one option for each
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from functools import partial, wraps
@@ -285,17 +285,28 @@ class ModelOptions:
         session = partial(endpoint.session, audit, retry=retry)
         return load_model(name, device=self.device, dtype=self.dtype, parts=parts, session=session)
 
-    def load_one(self, text: str, endpoint: EndpointOptions) -> "Model":
-        """The model of a text that may name a checkpoint too: `minigpt4-7b=released.pth`.
+    def load_all(self, texts: Sequence[str], endpoint: EndpointOptions) -> list["Model"]:
+        """The models of texts, which may name a checkpoint too: `minigpt4-7b=released.pth`.
 
-        Projection and other parts go to the models that are put together from parts, and not to others.
+        Projection and other parts go to the models that are put together from parts, and the endpoint's
+        options to those behind it; if there are none of these, the options are refused.
         """
         from finegold.models.prefix import NEW_MODELS
+        from finegold.models.registry import ENDPOINT
 
-        name, equals, file = text.partition("=")
-        if name not in NEW_MODELS:
-            return ModelOptions(self.device, self.dtype).load(text, endpoint)
-        return replace(self, projection=Path(file) if equals else self.projection).load(name, endpoint)
+        pairs = [(text, *text.partition("=")[::2]) for text in texts]
+        plain = ModelOptions(self.device, self.dtype)
+        if not any(name in NEW_MODELS for _, name, _ in pairs):
+            plain = self
+        other = EndpointOptions() if any(text.startswith(ENDPOINT) for text in texts) else endpoint
+        found = []
+        for text, name, file in pairs:
+            if name in NEW_MODELS:
+                model = replace(self, projection=Path(file) if file else self.projection).load(name, other)
+            else:
+                model = plain.load(text, endpoint if text.startswith(ENDPOINT) else other)
+            found.append(model)
+        return found
 
 
 def grouped(verb: Callable[..., None]) -> Callable[..., None]:

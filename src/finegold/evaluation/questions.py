@@ -23,7 +23,7 @@ from finegold.run.lines import parse_sealed_line
 from finegold.samples import Exclusion, ImageRef
 from finegold.samples.exclusions import RowError
 from finegold.samples.image_fields import RawImage
-from finegold.samples.images import by_content, check_image, decode
+from finegold.samples.images import Decoding, by_content, check_image, decode
 from finegold.samples.json_text import decode_line, detect_encoding, read_lines
 from finegold.samples.roots import ImageRoot
 
@@ -86,6 +86,7 @@ def generate(
     out: str | Path,
     sampling: Sampling | None = None,
     batch_size: int = 8,
+    decoding: Decoding = "finegold",
 ) -> int:
     """Answer every question; a line has `question_id, prompt, text, answer_id, model_id, metadata, sha256`.
 
@@ -100,6 +101,7 @@ def generate(
         out: Answer file.
         sampling: How tokens are chosen; None takes the likeliest token each time.
         batch_size: Number of questions in a call of the model.
+        decoding: How image files become pixels.
 
     Returns:
         Number of answers.
@@ -115,10 +117,14 @@ def generate(
     model.check_sampling(sampling)
     target = Path(out)
     lines = [[q.id, q.text, None if q.image is None else q.image.name, q.image_sha256] for q in every]
-    settings = {"questions": lines, "sampling": asdict(sampling), "batch_size": batch_size}
     identity = model.identity()
+    # A model of parts is known by its checkpoint and not by its name.
+    named = {} if (projection := identity.get("projection")) is None else {"projection": projection}
+    decoded = {} if decoding == "finegold" else {"decoding": decoding}
+    settings = {"questions": lines, "sampling": asdict(sampling), "batch_size": batch_size, **decoded}
     depends = {"model": {"name": model.name, **identity}, **settings}
-    _check_answers(target, model.name, asdict(sampling), identity.get("projection"))
+    metadata = asdict(sampling) | named | decoded
+    _check_answers(target, model.name, metadata)
     part = hidden_beside(target, f"{fingerprint(depends)}.part")
     with lock_beside(target, "give --out another file"):
         done = _whole_lines(part) if part.is_file() else []
@@ -131,18 +137,17 @@ def generate(
             ):
                 for start in range(len(done), len(every), batch_size):
                     group = every[start : start + batch_size]
-                    lines_of = _answer_lines(model, group, sampling, identity.get("projection"))
-                    file.write(b"".join(lines_of))
+                    file.write(b"".join(_answer_lines(model, group, sampling, decoding, metadata)))
                     advance(len(group))
         part.replace(target)
     return len(every)
 
 
-def _check_answers(target: Path, model: str, sampling: dict[str, Any], projection: object) -> None:
+def _check_answers(target: Path, model: str, metadata: dict[str, Any]) -> None:
     """Raise ConfigError if a file holds something else than answers that the same model gave the same way."""
     if not target.exists():
         return
-    metadata = json.loads(json.dumps(sampling | ({} if projection is None else {"projection": projection})))
+    metadata = json.loads(json.dumps(metadata))
     for line in target.read_bytes().splitlines() if target.is_file() else [b""]:
         try:
             record = json.loads(line)
@@ -166,11 +171,13 @@ def _whole_lines(part: Path) -> list[bytes]:
 
 
 def _answer_lines(
-    model: Model, group: Sequence[Question], sampling: Sampling, projection: object
+    model: Model,
+    group: Sequence[Question],
+    sampling: Sampling,
+    decoding: Decoding,
+    metadata: dict[str, Any],
 ) -> list[bytes]:
-    # A model of parts is known by its checkpoint and not by its name.
-    metadata = asdict(sampling) | ({} if projection is None else {"projection": projection})
-    pictures = [None if q.image is None else decode(by_content(q.image)) for q in group]
+    pictures = [None if q.image is None else decode(by_content(q.image), decoding=decoding) for q in group]
     drawn = sampling.for_batch([str(q.id) for q in group])
     lines = []
     for question, text in zip(group, model.answer(pictures, [q.text for q in group], drawn), strict=True):

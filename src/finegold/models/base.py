@@ -108,6 +108,31 @@ class Model(ABC):
             ModelError: If the weights cannot be loaded.
         """
 
+    def sees_turns(self) -> bool:
+        """Whether the model can be shown the turns before a question; the weights may be loaded for it."""
+        return False
+
+    def reply(
+        self,
+        image: Image.Image | None,
+        earlier: Sequence[tuple[str, str]],
+        prompt: str,
+        sampling: Sampling,
+    ) -> str | Exclusion:
+        """Answer a question in a conversation about an image, which its first turn shows.
+
+        Args:
+            image: RGB, or None.
+            earlier: Questions and answers of the turns before; not shown where `sees_turns` is false.
+            prompt: The question.
+            sampling: As for `answer`.
+
+        Returns:
+            As `answer`.
+        """
+        del earlier
+        return self.answer([image], [prompt], sampling)[0]
+
     def losses(
         self,
         images: Sequence[Image.Image | None],

@@ -83,12 +83,35 @@ class EndpointModel(Model):
             ConfigError: If the temperature is above 0.
             RunError: If the endpoint is down or a limit is reached.
         """
+        messages = [(_question(image, prompt),) for image, prompt in zip(images, prompts, strict=True)]
+        return self._answer(messages, sampling)
+
+    def sees_turns(self) -> bool:
+        """True: a call holds a conversation."""
+        return True
+
+    def reply(
+        self,
+        image: Image.Image | None,
+        earlier: Sequence[tuple[str, str]],
+        prompt: str,
+        sampling: Sampling,
+    ) -> str | Exclusion:
+        """Request the answer behind the earlier turns, the image in the first."""
+        messages: list[Message] = []
+        for question, answer in earlier:
+            shown = None if messages else image
+            messages += [_question(shown, question), Message("assistant", (answer,))]
+        messages.append(_question(None if messages else image, prompt))
+        return self._answer([tuple(messages)], sampling)[0]
+
+    def _answer(
+        self, conversations: Sequence[tuple[Message, ...]], sampling: Sampling
+    ) -> list[str | Exclusion]:
         self.check_sampling(sampling)
         requests = [
-            ChatRequest(
-                self._model, (_question(image, prompt),), _TEMPLATE, max_tokens=sampling.max_new_tokens
-            )
-            for image, prompt in zip(images, prompts, strict=True)
+            ChatRequest(self._model, messages, _TEMPLATE, max_tokens=sampling.max_new_tokens)
+            for messages in conversations
         ]
         return [_answered(reply) for reply in self._ask(requests, "answers")]
 

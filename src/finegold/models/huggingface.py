@@ -97,7 +97,25 @@ class HuggingFaceModel(Model):
         self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
     ) -> list[str]:
         """Answer a batch; only BLIP-2 and InstructBLIP need an image for each prompt."""
-        inputs = self.encode(images, prompts)
+        return self._answer(self.encode(images, prompts), sampling)
+
+    def sees_turns(self) -> bool:
+        """Whether the processor has a chat template."""
+        self.load()
+        return self._has_template
+
+    def reply(
+        self,
+        image: Image.Image | None,
+        earlier: Sequence[tuple[str, str]],
+        prompt: str,
+        sampling: Sampling,
+    ) -> str:
+        """Answer behind the earlier turns in the chat template; without one the question stands alone."""
+        shown = earlier if self.sees_turns() else ()
+        return self._answer(self._encode([image], [[*shown, (prompt, None)]]), sampling)[0]
+
+    def _answer(self, inputs: Any, sampling: Sampling) -> list[str]:
         with seeded_inference(sampling.seed):
             ids = self._network.generate(**inputs, **sampling.arguments())
         before = inputs["input_ids"]
@@ -117,12 +135,20 @@ class HuggingFaceModel(Model):
         Raises:
             ConfigError: If a prompt has no image and the model needs one.
         """
+        return self._encode(images, [[(prompt, None)] for prompt in prompts])
+
+    def _encode(
+        self,
+        images: Sequence[Image.Image | None],
+        dialogues: Sequence[Sequence[tuple[str | None, str | None]]],
+    ) -> Any:
+        """The inputs of conversations that end in a question."""
         self.load()
         if self._puts_images_in:
             require_images(self.name, images)
         texts = [
-            self._render(image is not None, [(prompt, None)])
-            for image, prompt in zip(images, prompts, strict=True)
+            self._render(image is not None, dialogue)
+            for image, dialogue in zip(images, dialogues, strict=True)
         ]
         shown = [[] if image is None else [image] for image in images]
         inputs = self._processor(

@@ -9,7 +9,7 @@ from PIL import Image
 from finegold.models import Model, Sampling
 from finegold.report.html import render_page
 from finegold.samples import Exclusion, ImageRef
-from finegold.samples.images import by_content, decode
+from finegold.samples.images import Decoding, by_content, decode
 from finegold.samples.thumbnails import thumbnail
 
 
@@ -21,36 +21,53 @@ class Demonstration:
         image: Name of the image's file.
         thumbnail: The image as a small JPEG.
         answers: For each prompt the answer of each model, in their order, or why there is none.
+        alone: For each model whether it saw each prompt by itself, without the turns before it.
     """
 
     image: str
     thumbnail: bytes
     answers: list[list[str]]
+    alone: list[bool]
 
 
 def demonstrate(
-    models: Sequence[Model], images: Sequence[Path], prompts: Sequence[str], sampling: Sampling
+    models: Sequence[Model],
+    images: Sequence[Path],
+    prompts: Sequence[str],
+    sampling: Sampling,
+    *,
+    separate: bool = False,
+    decoding: Decoding = "finegold",
 ) -> list[Demonstration]:
-    """Put every prompt about every image to every model; one model is loaded at a time.
+    """Put the prompts about every image to every model; one model is loaded at a time.
 
-    Each prompt is a turn of its own: a model does not see the turns before it. Its draws are seeded by the
-    seed, the image's name and the prompt.
+    The prompts are the turns of one conversation: a model sees its own earlier answers, unless its format has
+    one turn. The draws of an answer are seeded by the seed, the image's name and the prompts up to its own.
+
+    Args:
+        models: The models.
+        images: Image files.
+        prompts: The prompts, in their order.
+        sampling: How tokens are chosen.
+        separate: Whether each prompt is put by itself.
+        decoding: How image files become pixels.
 
     Raises:
         ImageError: If an image cannot be used.
         ConfigError: If a model cannot sample so.
     """
-    shown: list[Image.Image] = [decode(by_content(ImageRef(path.name, path=path))) for path in images]
+    shown: list[Image.Image] = [
+        decode(by_content(ImageRef(path.name, path=path)), decoding=decoding) for path in images
+    ]
     said: list[list[list[str]]] = []
+    alone: list[bool] = []
     for model in models:
         model.check_sampling(sampling)
         with model:
+            alone.append(separate or not model.sees_turns())
             said.append(
                 [
-                    [
-                        _answer(model, picture, prompt, sampling.for_batch([path.name, prompt]))
-                        for prompt in prompts
-                    ]
+                    _conversation(model, picture, path.name, prompts, sampling, alone=alone[-1])
                     for path, picture in zip(images, shown, strict=True)
                 ]
             )
@@ -59,14 +76,31 @@ def demonstrate(
             path.name,
             thumbnail(picture),
             [[model[row][turn] for model in said] for turn in range(len(prompts))],
+            alone,
         )
         for row, (path, picture) in enumerate(zip(images, shown, strict=True))
     ]
 
 
-def _answer(model: Model, image: Image.Image, prompt: str, sampling: Sampling) -> str:
-    (answer,) = model.answer([image], [prompt], sampling)
-    return f"no answer: {answer.reason}" if isinstance(answer, Exclusion) else answer
+def _conversation(
+    model: Model, image: Image.Image, name: str, prompts: Sequence[str], sampling: Sampling, *, alone: bool
+) -> list[str]:
+    """The answer to each prompt, or why there is none; nothing follows a turn without an answer."""
+    earlier: list[tuple[str, str]] = []
+    found: list[str] = []
+    for number, prompt in enumerate(prompts):
+        if not alone and len(earlier) < number:
+            found.append("no answer: the turn before has none")
+            continue
+        seen = [name, prompt] if alone else [name, *prompts[: number + 1]]
+        answer = model.reply(image, earlier, prompt, sampling.for_batch(seen))
+        if isinstance(answer, Exclusion):
+            found.append(f"no answer: {answer.reason}")
+            continue
+        found.append(answer)
+        if not alone:
+            earlier.append((prompt, answer))
+    return found
 
 
 def demonstration_page(
@@ -74,5 +108,20 @@ def demonstration_page(
 ) -> str:
     """The page: a section for each image, a line for each prompt, a column for each model."""
     return render_page(
-        "demo.html", style="study.css", names=names, prompts=prompts, found=found, sampling=sampling
+        "demo.html",
+        style="study.css",
+        names=names,
+        prompts=prompts,
+        found=found,
+        sampling=sampling,
+        turns=_turns(names, found[0].alone) if len(prompts) > 1 else "",
     )
+
+
+def _turns(names: Sequence[str], alone: Sequence[bool]) -> str:
+    """How the prompts stand to one another."""
+    if all(alone):
+        return "Each prompt is put by itself: a model does not see the turns before it."
+    one_turn = [name for name, by_itself in zip(names, alone, strict=True) if by_itself]
+    found = "The prompts are the turns of one conversation: a model sees its own answers to the earlier ones."
+    return f"{found} Not so {', '.join(one_turn)}: each prompt is put by itself." if one_turn else found

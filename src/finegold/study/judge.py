@@ -43,12 +43,15 @@ def judge_arms(
     questions = read_judge_questions(
         _file(base, task.name, "questions"), Path(settings.context) if settings.context else None
     )
+    shown = {item.id: item.image for item in prepared.tasks.items[task.name]}
+    if settings.images:
+        questions = [replace(question, image=shown.get(question.id)) for question in questions]
     second = _answers(base, task.name, questions, study.baseline)
     paths = {item.image.name: item.image.path for item in prepared.tasks.items[task.name]}
     judgements: list[Judgement] = []
     examples: list[Example] = []
     # One session: the limit holds for all arms together.
-    session, judge = _session(settings), JudgeSettings(model_from(settings.model))
+    session, judge = _session(settings), _judge(settings)
     for arm, place in where.items():
         out = folder.results(study.name) / "judge" / place.name
         # Verdicts of an earlier run come from the cache, so the audit is written anew each time.
@@ -67,8 +70,11 @@ def judging_cost(settings: Judged, items: Sequence[Item], arms: int) -> tuple[in
     Returns:
         Calls, and dollars or None if the price is unknown.
     """
-    questions = [JudgeQuestion(item.id, item.question, item.category, "") for item in items]
-    session, judge = _session(settings), JudgeSettings(model_from(settings.model))
+    questions = [
+        JudgeQuestion(item.id, item.question, item.category, "", item.image if settings.images else None)
+        for item in items
+    ]
+    session, judge = _session(settings), _judge(settings)
     plans = [
         plan_judging(_long(f"a{arm}", questions), _long(f"b{arm}", questions), questions, session, judge)
         for arm in range(arms)
@@ -80,6 +86,10 @@ def judging_cost(settings: Judged, items: Sequence[Item], arms: int) -> tuple[in
 def _long(name: str, questions: list[JudgeQuestion]) -> AnswerSet:
     # Each answer differs, or equal calls would count as one.
     return AnswerSet(name, {q.id: f"{name} {q.id}".ljust(WORDS, "x") for q in questions})
+
+
+def _judge(settings: Judged) -> JudgeSettings:
+    return JudgeSettings(model_from(settings.model), with_images=settings.images)
 
 
 def _session(settings: Judged) -> Session:

@@ -151,6 +151,7 @@ class Judged(_Strict):
         data: Folder of the task's files.
         model: Name of the judge at the endpoint; None for FINEGOLD_LLM_MODEL.
         context: LLaVA-Bench's context file.
+        images: Whether the judge is shown the images; false for a judge that takes none.
         base_url: Endpoint; None for FINEGOLD_LLM_BASE_URL.
         max_usd: Most that the judge may cost.
         usd_per_m_prompt: Price of a million tokens sent.
@@ -161,6 +162,7 @@ class Judged(_Strict):
     data: str
     model: str | None = None
     context: str | None = None
+    images: bool = True
     base_url: str | None = None
     max_usd: float | None = None
     usd_per_m_prompt: float | None = None

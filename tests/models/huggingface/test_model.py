@@ -14,6 +14,7 @@ from tests.models.huggingface import made
 from finegold.errors import ConfigError, ModelError
 from finegold.models import Model, Sampling, load_model
 from finegold.models.huggingface import HuggingFaceModel
+from finegold.models.loading import load_processor, load_vlm
 
 PROMPTS = ["what is in the image?", "dog", "yes no cat runs on grass"]
 ANSWERS = ["a dog", "a cat runs on grass", "yes"]
@@ -39,6 +40,34 @@ def test_a_batch_answers_as_single_questions_do_without_the_prompt(tmp_path: Pat
     assert len(together) == 3
     assert together == [model.answer([i], [p], sampling)[0] for i, p in zip(images, PROMPTS, strict=True)]
     assert not any(prompt in answer for prompt, answer in zip(PROMPTS, together, strict=True))
+
+
+@pytest.mark.parametrize("form", made.ALL)
+def test_a_reply_stands_behind_the_turns_before_it(tmp_path: Path, form: str) -> None:
+    made.ALL[form](tmp_path)
+    model, sampling = opened(tmp_path), Sampling(max_new_tokens=6)
+    image, turns = pictures()[0], [("what is in the image?", "a dog"), ("dog", "yes")]
+
+    found = model.reply(image, turns, "why", sampling)
+
+    if not model.sees_turns():
+        assert found == model.answer([image], ["why"], sampling)[0]
+        return
+    processor = load_processor(str(tmp_path))
+    talk: list[dict[str, Any]] = [
+        {"role": role, "content": [{"type": "text", "text": text}]}
+        for question, answer in turns
+        for role, text in (("user", question), ("assistant", answer))
+    ]
+    talk.append({"role": "user", "content": [{"type": "text", "text": "why"}]})
+    talk[0]["content"].insert(0, {"type": "image"})
+    text = processor.apply_chat_template(talk, add_generation_prompt=True, tokenize=False)
+    assert text.count("yes") == 1
+    assert text.index("a dog") < text.index("yes") < text.index("why")
+    inputs = processor(images=[[image]], text=[text], add_special_tokens=False, return_tensors="pt")
+    network = load_vlm(str(tmp_path), "cpu", torch.float32).eval()
+    ids = network.generate(**inputs, max_new_tokens=6, do_sample=False)[:, inputs["input_ids"].shape[1] :]
+    assert found == processor.tokenizer.decode(ids[0], skip_special_tokens=True).strip()
 
 
 def test_greedy_answers_are_the_likeliest_tokens_whatever_the_checkpoint_prefers(tmp_path: Path) -> None:

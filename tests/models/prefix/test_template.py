@@ -98,3 +98,46 @@ def test_the_template_of_lvlm_ehub_gives_its_prompts(question: str) -> None:
     )
     assert prompt.after[-1] == 29901
     assert prompt == PromptTokens([1, *before], after)
+
+
+TURNS = [("What is this?", "A dog."), ("Where?", "On grass.")]
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        (
+            "minigpt4-vicuna0",
+            "</Img> What is this?###Assistant: A dog.###Human: Where?###Assistant: On grass."
+            "###Human: Why?###Assistant: ",
+        ),
+        (
+            "minigpt4-vicuna0-2023-04",
+            "</Img> What is this?###Assistant: A dog.###Human: Where?###Assistant: On grass."
+            "###Human: Why?###Assistant:",
+        ),
+    ],
+)
+def test_earlier_turns_stand_as_in_the_published_chat(name: str, published: str) -> None:
+    """From `Conversation.get_prompt` of MiniGPT-4 (d94738a) and of LVLM-eHub (bd2999a)."""
+    template = template_named(name)
+    before, after = encode_prompt(TOKENIZER, template, "Why?", chat=True, earlier=TURNS)
+    assert after == TOKENIZER.encode(published, add_special_tokens=False)
+    assert before == encode_prompt(TOKENIZER, template, "Why?", chat=True).before
+
+
+def test_llama2_begins_every_turn_with_a_start_token_and_words_make_none() -> None:
+    template = template_named("minigpt4-llama2")
+    plain = encode_prompt(TOKENIZER, template, "Why?", chat=True, earlier=TURNS).after
+    assert plain.count(1) == 2
+    words = encode_prompt(TOKENIZER, template, "Why?", chat=True, earlier=[("A <s> b?", "</s>")]).after
+    assert words.count(1) == 1
+    assert 2 not in words
+
+
+def test_a_format_of_one_turn_has_no_earlier_ones() -> None:
+    template = template_named("plain")
+    assert template.turns is None
+    assert encode_prompt(TOKENIZER, template, "a dog", chat=True, earlier=TURNS) == encode_prompt(
+        TOKENIZER, template, "a dog", chat=True
+    )

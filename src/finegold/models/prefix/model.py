@@ -126,13 +126,39 @@ class PrefixModel(Model):
         Raises:
             ConfigError: If a question has no image.
         """
+        return self._answer(images, [((), prompt) for prompt in prompts], sampling)
+
+    def sees_turns(self) -> bool:
+        """Whether the template has turns."""
+        return template_named(read_config(self.name).template).turns is not None
+
+    def reply(
+        self,
+        image: Image.Image | None,
+        earlier: Sequence[tuple[str, str]],
+        prompt: str,
+        sampling: Sampling,
+    ) -> str:
+        """Answer in the chat form behind the earlier turns, as MiniGPT-4's demonstration does."""
+        return self._answer([image], [(earlier, prompt)], sampling)[0]
+
+    def _answer(
+        self,
+        images: Sequence[Image.Image | None],
+        prompts: Sequence[tuple[Sequence[tuple[str, str]], str]],
+        sampling: Sampling,
+    ) -> list[str]:
+        """Answer prompts, each with the turns before it."""
         from transformers import StoppingCriteriaList
 
         shown = require_images(self.name, images)
         network = self.network
         template = self._chat_template(network.template)
         ends = end_ids(network.tokenizer, template)
-        questions = [encode_prompt(network.tokenizer, template, prompt, chat=True) for prompt in prompts]
+        questions = [
+            encode_prompt(network.tokenizer, template, prompt, chat=True, earlier=earlier)
+            for earlier, prompt in prompts
+        ]
         batch = network.collate(questions, [[] for _ in questions], left=True)
         features = network.features.encode(shown).to(network.device)
         with seeded_inference(sampling.seed):

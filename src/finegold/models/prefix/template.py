@@ -6,6 +6,7 @@ each piece starts with a word boundary mark in LLaMA's vocabulary.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -25,6 +26,8 @@ class Template:
         chat_after: Text behind the image when answering questions; None takes `after`.
         speaker: Name under which the model may start again inside an answer; what stands before its last one
             is cut. None cuts nothing.
+        turns: Text before the answer of an earlier turn and text behind it, up to the next question; None if
+            the format has one turn.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Template:
     chat_before: str | None = None
     chat_after: str | None = None
     speaker: str | None = None
+    turns: tuple[str, str] | None = None
 
     @property
     def family(self) -> str:
@@ -65,6 +69,7 @@ _MINIGPT4 = Template(
     chat_before=_SYSTEM + _HUMAN,
     chat_after="</Img> {instruction}###Assistant: ",
     speaker="Assistant:",
+    turns=("###Assistant: ", "###Human: "),
 )
 TEMPLATES = {
     template.name: template
@@ -78,6 +83,7 @@ TEMPLATES = {
             after="</Img> {instruction} [/INST] ",
             end="</s>",
             chat_before=_SYSTEM + "<s>[INST] <Img>",
+            turns=(" [/INST] ", "<s>[INST] "),
         ),
         Template("minigpt4-stage1", before="", after="", end="\n", chat_after="{instruction}"),
         Template("plain", before="", after="{instruction}\n", end="</s>"),
@@ -111,9 +117,21 @@ class PromptTokens(NamedTuple):
 
 
 def encode_prompt(
-    tokenizer: Any, template: Template, instruction: str, *, chat: bool = False
+    tokenizer: Any,
+    template: Template,
+    instruction: str,
+    *,
+    chat: bool = False,
+    earlier: Sequence[tuple[str, str]] = (),
 ) -> PromptTokens:
     """Token ids of the prompt in training, or with `chat` in answering a question.
+
+    Args:
+        tokenizer: The language model's tokenizer.
+        template: The prompt format.
+        instruction: The instruction, or the question.
+        chat: Whether a question is to be answered.
+        earlier: Questions and answers of the turns before it, for a template that has turns.
 
     Raises:
         ModelError: If the tokenizer has no start token.
@@ -124,19 +142,34 @@ def encode_prompt(
     if chat:
         before = before if template.chat_before is None else template.chat_before
         after = after if template.chat_after is None else template.chat_after
+    head, there, tail = after.partition("{instruction}")
+    said = [(instruction, "")] if there else []
+    if template.turns is not None:
+        reply, following = template.turns
+        said = [
+            part for question, answer in earlier for part in ((question, reply), (answer, following))
+        ] + said
     return PromptTokens(
         [tokenizer.bos_token_id, *encode_piece(tokenizer, before)],
-        _encode_inside(tokenizer, after, instruction),
+        _encode_said(tokenizer, head, said, tail),
     )
 
 
-def _encode_inside(tokenizer: Any, around: str, instruction: str) -> list[int]:
-    """Token ids of a piece with the instruction in it, in which control tokens are words."""
-    if not names_control_token(tokenizer, instruction):
-        return encode_piece(tokenizer, around.replace("{instruction}", instruction))
-    before, there, after = around.partition("{instruction}")
-    words = _encode_words(tokenizer, instruction) if there else []
-    return [*encode_piece(tokenizer, before), *words, *encode_piece(tokenizer, after)]
+def _encode_said(tokenizer: Any, head: str, said: Sequence[tuple[str, str]], tail: str) -> list[int]:
+    """Token ids of a piece with questions and answers in it, in which control tokens are words.
+
+    Args:
+        tokenizer: The language model's tokenizer.
+        head: The template's text before the first of them.
+        said: Each of them, and the template's text behind it.
+        tail: The template's text behind the last.
+    """
+    if not any(names_control_token(tokenizer, words) for words, _ in said):
+        return encode_piece(tokenizer, head + "".join(words + behind for words, behind in said) + tail)
+    ids = encode_piece(tokenizer, head)
+    for words, behind in said:
+        ids += [*_encode_words(tokenizer, words), *encode_piece(tokenizer, behind)]
+    return ids + encode_piece(tokenizer, tail)
 
 
 def encode_answer(tokenizer: Any, template: Template, answer: str) -> list[int]:
