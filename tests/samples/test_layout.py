@@ -117,3 +117,35 @@ def test_a_pattern_of_the_front_matter_that_names_nothing_is_passed_over(
     head = "---\nconfigs:\n- config_name: default\n  data_files:\n"
     (tmp_path / "README.md").write_text(f"{head}  - split: train\n    path: {pattern}\n---\n")
     assert ids(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("split", "expected"),
+    [
+        ("train", "train"),
+        ("dev", "dev"),
+        ("val", "val"),
+        ("validation", "dev val"),
+        ("valid", "dev val"),
+        ("test", "test"),
+        ("Dev", "dev"),
+    ],
+)
+def test_splits_have_the_names_that_datasets_knows(tmp_path: Path, split: str, expected: str) -> None:
+    for name in ("train", "dev", "val", "test"):
+        made(tmp_path / f"{name}.jsonl", name)
+    assert [row.id for row in open_dataset(tmp_path, split=split)] == expected.split()
+    with pytest.raises(
+        DataError, match="no split or configuration 'extra', expected one of test, train, val"
+    ):
+        open_dataset(tmp_path, split="extra")
+
+
+def test_files_of_no_split_are_the_training_data(tmp_path: Path) -> None:
+    made(tmp_path / "rows.jsonl", "a")
+    made(tmp_path / "more/en/rows.jsonl", "b")
+    assert [row.id for row in open_dataset(tmp_path, split="train")] == ["a"]
+    for split in ("train", "en", "en/train"):
+        assert [row.id for row in open_dataset(tmp_path / "more", split=split)] == ["b"]
+    with pytest.raises(DataError, match="no split or configuration 'dev', expected one of files of no split"):
+        open_dataset(tmp_path, split="dev")

@@ -321,3 +321,54 @@ def test_a_table_of_a_store_holds_some_images_and_names_others(server: RemoteSer
         assert finegold.inspect("memory://table").usable == 21
     finally:
         store.rm("/table", recursive=True)
+
+
+def test_the_sources_of_a_mix_may_lie_elsewhere_and_keep_their_revision(
+    server: RemoteServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.files |= {
+        "/pool/data.jsonl": b"".join(
+            json.dumps(one).encode() + b"\n" for one in json.loads(rows(3).replace(b"thing", b"web thing"))
+        )
+    }
+    server.files |= {f"/photos/{number}.jpg": picture(number) for number in range(3)}
+    (tmp_path / "own.json").write_bytes(rows(2).replace(b"thing", b"own thing"))
+    (tmp_path / "images").mkdir()
+    for number in range(2):
+        (tmp_path / f"images/{number}.jpg").write_bytes(picture(number))
+    mix = tmp_path / "mix.toml"
+    mix.write_text(
+        '[[sources]]\nname = "hub"\npath = "lab/pictures"\n'
+        f'[[sources]]\nname = "web"\npath = "{server.url}/pool/data.jsonl"\nimages = "{server.url}/photos"\n'
+        '[[sources]]\nname = "own"\npath = "own.json"\n'
+        '[[sources]]\nname = "page"\npath = "hf://datasets/lab/pictures@main/data.json"\n'
+        f'images = "{server.url}/photos"\n'
+    )
+    assert (len(open_dataset(mix)), usable(open_dataset(mix))) == (4 + 3 + 2 + 4, 4 + 3 + 2)  # one twice
+    out = tmp_path / "out"
+    selection = finegold.pick(mix, 5, out, preset="length-only")
+    kept = json.loads(json.loads((tmp_path / "out.run/manifest.json").read_text())["data"]["revision"])
+    assert kept["hub"] == [f"hf://datasets/lab/pictures@{COMMIT}", COMMIT]
+    assert set(kept) == {"hub", "web", "page"}
+    assert sorted(row.id for row in open_dataset(out)) == sorted(selection.ids)
+    server.commit = "b" * 40
+    server.repositories["lab/pictures"]["data.json"] = rows(1)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    extras.hub_answers.cache_clear()
+    server.files.clear()
+    assert len(finegold.Run.open(tmp_path / "out.run").dataset) == 4 + 3 + 2 + 4
+    with pytest.raises(DataError, match=r"mix.toml: the source 'hub': .*does not answer"):
+        DataSource.of(mix)
+
+
+def test_a_source_of_a_mix_that_is_neither_a_path_nor_on_the_hub_says_both(
+    server: RemoteServer, tmp_path: Path
+) -> None:
+    mix = tmp_path / "mix.toml"
+    mix.write_text('[[sources]]\nname = "a"\npath = "lab/none"\n')
+    with pytest.raises(
+        DataError, match=r"the source 'a': there is nothing at the path lab/none, and as a hub id"
+    ):
+        open_dataset(mix)
+    with pytest.raises(ConfigError, match=r"the revision of .*write OWNER/NAME@REVISION at the source"):
+        open_dataset(mix, revision="abc")

@@ -13,7 +13,8 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="Dataset: a file, a folder, a pattern of shards, a hub id OWNER/NAME, or an address such as s3://.",
+        help="Dataset: a file, a folder, a pattern of shards, FOLDER#NAME of a dataset_info.json, "
+        "a hub id OWNER/NAME, or an address such as s3://.",
     ),
 ]
 Images = Annotated[
@@ -68,6 +69,14 @@ class DatasetOptions:
         typer.Option(
             metavar="SIZE",
             help="Most that is downloaded of remote data, and again of its images. [default: 50GB]",
+        ),
+    ] = None
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=FIELD,...",
+            help="Which fields of the records hold what, such as "
+            "`question=prompt,answer=response,image=photo`. [default: the usual names]",
         ),
     ] = None
 

@@ -47,6 +47,8 @@ def replay(
     given = asdict(dataset)
     given["instruction"] = made.instruction if dataset.instruction is None else dataset.instruction
     given["ids"] = made.ids if dataset.ids == "record" else dataset.ids
+    if dataset.columns is None and "#" not in str(data):
+        given["columns"] = made.columns
     source = DataSource.of(data, **given)
     result = replay_rows(selection, source, out, link=link, workers=workers)
     with output.printing() as facts:

@@ -12,7 +12,6 @@ from finegold.errors import DataError
 from finegold.samples.dataset import DataFiles, Dataset
 from finegold.samples.exclusions import RowError
 from finegold.samples.roots import ImageRoot
-from finegold.samples.shapes import has_shape
 
 BATCH = 16
 """Rows that are held at a time: with a few megabytes an image, tens of megabytes."""
@@ -79,7 +78,7 @@ class TableDataset(Dataset):
             try:
                 if isinstance(record, RowError):
                     raise record
-                if has_shape(record, columns=True):
+                if self.source.has_shape(record, columns=True):
                     return records
                 self.parse(record)
                 return records

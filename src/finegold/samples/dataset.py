@@ -2,26 +2,25 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar, cast
+from typing import Any, ClassVar
 
 from finegold.errors import ConfigError, DataError
 from finegold.registry import Registry
+from finegold.samples.data_files import DataFiles as DataFiles
+from finegold.samples.data_files import Ids as Ids
 from finegold.samples.exclusions import RowError
 from finegold.samples.image_fields import RawImage
 from finegold.samples.kinds import KindRules, kind_rules
-from finegold.samples.records import Parsed, hashed_id, parse_record, record_id
+from finegold.samples.reading import write_map
+from finegold.samples.records import Parsed, drawn_positions, hashed_id, parse_record, record_id
 from finegold.samples.roots import ImageRoot, find_image_root, write_images
 from finegold.samples.sample import ImageRef, Row, Sample
 from finegold.samples.sources import find_source
-
-T = TypeVar("T")
-Ids = Literal["record", "row"]
-"""Where ids come from: the record itself (a hash of it where it has none), or its position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,55 +38,6 @@ class WrittenSubset:
     images: Path | None
     rows: int
     files: int
-
-
-@dataclass(frozen=True)
-class DataFiles:
-    """The files of a dataset, whose format may not be known yet, and how their records are read.
-
-    Attributes:
-        path: What the user named: a file, a folder or a pattern.
-        files: The data files, in reading order, or the one folder that `Dataset.find` gave.
-        format: The format that the user named; None to find out.
-        instruction: The user's turn of rows that have none; None for the default one.
-        ids: Where ids come from.
-        allow_urls: Whether images may be fetched from http(s) addresses.
-        allow_links: A folder outside of the dataset into which its links may lead.
-        source_field: Field of the records that names a row's source; None for the image's folder.
-        kinds: File of rules on kinds of instruction that come before finegold's own; None for those alone.
-        title: Name of data that was fetched; empty for the name of `path`.
-    """
-
-    path: Path
-    files: list[Path]
-    format: str | None = None
-    instruction: str | None = None
-    ids: Ids = "record"
-    allow_urls: bool = False
-    source_field: str | None = None
-    kinds: Path | None = None
-    allow_links: Path | None = None
-    title: str = ""
-    _read: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
-
-    @cached_property
-    def head(self) -> bytes:
-        """The first 512 bytes of the first file, none of a folder; raises DataError if it cannot be read."""
-        if self.files[0].is_dir():
-            return b""
-        try:
-            with self.files[0].open("rb") as opened:
-                return opened.read(512)
-        except OSError as error:
-            raise DataError(
-                f"{self.files[0]} cannot be read ({error.strerror}): check that it is a file you may read"
-            ) from None
-
-    def once(self, read: Callable[["DataFiles"], T]) -> T:
-        """The result of a function of these files, which is called once however many formats need it."""
-        if read not in self._read:
-            self._read[read] = read(self)
-        return cast("T", self._read[read])
 
 
 class Dataset(ABC):
@@ -162,7 +112,7 @@ class Dataset(ABC):
 
     def parse(self, record: Any) -> Parsed:
         """The id, image names and turns of a record; raises RowError if it is no sample."""
-        return parse_record(record, self.source.instruction)
+        return parse_record(record, self.source.instruction, columns=self.source.columns)
 
     def locate_image(self, image: RawImage) -> ImageRef:
         """Where an image of a record is; raises RowError if it may not be read."""
@@ -174,7 +124,7 @@ class Dataset(ABC):
 
     def own_id(self, record: Any) -> str | None:
         """The id that a record carries, also one that is not a sample; None if there is none."""
-        return record_id(record) if isinstance(record, dict) else None
+        return record_id(record, self.source.columns) if isinstance(record, dict) else None
 
     def fields(self, record: Any) -> Any:
         """The fields that a record carries, as a JSON-like object."""
@@ -240,6 +190,12 @@ class Dataset(ABC):
         )
 
     @cached_property
+    def _drawn(self) -> frozenset[int] | None:
+        """The positions of the rows that are drawn; None for all."""
+        draw = self.source.columns and self.source.columns.draw
+        return drawn_positions(self.records(), draw) if draw else None
+
+    @cached_property
     def _length(self) -> int:
         return self.count()
 
@@ -278,15 +234,10 @@ class Dataset(ABC):
         return f"Dataset({str(self.path)!r}, format={self.format!r}, rows={len(self)})"
 
     def _repr_html_(self) -> str:
-        from finegold.samples.notebook import card, picture
+        from finegold.samples.notebook import card, row_cells
 
-        cells = [
-            (row.id, picture(row.sample), row.sample.instruction, row.sample.answer)
-            if row.sample is not None
-            else (row.id, "", row.exclusion and row.exclusion.code, row.exclusion and row.exclusion.reason)
-            for row in islice(self.rows(), 6)
-        ]
         facts = {"rows": f"{len(self):,}", "format": self.format, "images": self.root.folder or "in the data"}
+        cells = map(row_cells, islice(self.rows(), 6))
         return card(str(self.path), facts, ("id", "image", "instruction", "answer"), cells)
 
     def rows(self, start: int = 0) -> Iterator[Row]:
@@ -310,6 +261,8 @@ class Dataset(ABC):
             if isinstance(record, RowError):
                 raise record
             parsed = self.parse(record)
+            if self._drawn is not None and index not in self._drawn:
+                raise RowError(f"it is not among the {len(self._drawn):,} rows that are drawn", "not-drawn")
             images = tuple(self.locate_image(image) for image in parsed.images)
             row_id = str(index) if self.source.ids == "row" else parsed.id or hashed_id(record)
             source = self.find_source(record, [image.name for image in images])
@@ -361,6 +314,8 @@ class Dataset(ABC):
         if self.root.folder is not None:
             kept = (row.sample for row in self.rows_at(wanted) if row.sample is not None)
             files = write_images(self.root, (ref for one in kept for ref in one.images), images, link=link)
+        if self.source.columns is not None:
+            write_map(self.source.columns, out, data)
         return WrittenSubset(data, images if files else None, written, files)
 
     def output_names(self, out: Path) -> list[Path]:

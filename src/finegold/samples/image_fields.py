@@ -292,7 +292,7 @@ def refuse_unread_media(record: Any, read: frozenset[str]) -> None:
         shown = f" ({value[:60]!r})" if isinstance(value, str) else ""
         raise RowError(
             f"the field '{key}' names an image or other media{shown}, and it is not read: expected 'image' "
-            "or 'images'",
+            "or 'images', or --columns that map it",
             "unread-image",
         )
 

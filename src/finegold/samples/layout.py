@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from finegold.samples.dataset import Dataset
 
 NOT_DATA = frozenset(
-    {"selection.json", "selection.parquet", "report.html", "manifest.json", "dataset_infos.json"}
+    {"selection.json", "selection.parquet", "report.html", "manifest.json"}
+    | {"dataset_infos.json", "dataset_info.json"}
 )
 """Files of a run or of a subset's folder that are no dataset."""
 _SPLITS = {
@@ -31,6 +32,7 @@ _SPLITS = {
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
 _SPLIT = re.compile(rf"(?:^|[-._ /\d])({'|'.join(sorted(_SPLITS, key=len, reverse=True))})(?=$|[-._ /\d])")
+NO_SPLIT = "files of no split"
 _SHARD = re.compile(r"(.+)-\d{4,}-of-\d{4,}")
 _DEPTH = 3
 _SHOWN = 6
@@ -102,14 +104,31 @@ def find_files(
 
 
 def _of_split(path: Path, groups: dict[str, list[Path]], split: str) -> dict[str, list[Path]]:
-    """The groups of a split: the one of that name, else those whose configuration or split has it."""
+    """The groups of a split: the one of that name, else those whose configuration or split has it.
+
+    `dev` and `val` are names of `validation`, and files of no split are `train`, as for `datasets`. If files
+    of both names are there, each name means its own.
+    """
     if split in groups:
         return {split: groups[split]}
-    parts = {name: [one for one in (name, *name.rpartition("/")[::2]) if one] for name in groups}
-    found = {name: groups[name] for name in groups if split in parts[name]}
+    configuration, slash, last = split.rpartition("/")
+    word = last.lower()
+    wanted = {split, configuration + slash + _SPLITS.get(word, last)}
+    found: dict[str, list[Path]] = {}
+    for name, files in groups.items():
+        outer, inner_slash, inner = name.rpartition("/")
+        unsplit = {f"{outer}{inner_slash}train", "train"} if inner == NO_SPLIT else set()
+        if wanted & {name, outer, inner, *unsplit}:
+            found[name] = [file for file in files if word in _split_words(file, path)] or files
     if not found:
         raise _no_split(path, split, list(groups))
     return found
+
+
+def _split_words(file: Path, folder: Path) -> list[str]:
+    """The words of splits in the name of a file and of its folders below `folder`."""
+    inside = file.relative_to(folder) if file.is_relative_to(folder) else file
+    return _SPLIT.findall(inside.with_suffix("").as_posix().lower())
 
 
 def _no_split(path: Path, split: str, names: Sequence[str]) -> DataError:
@@ -158,7 +177,7 @@ def _split_of(file: Path, parts: list[str]) -> str:
         if found := _SPLIT.findall(text):
             # `train_sft` and `train` are two splits; `train-7` and `train-8` are shards of one.
             return name if shard and text == name else _SPLITS[found[-1]]
-    return name if shard else "files of no split"
+    return name if shard else NO_SPLIT
 
 
 def _way(files: list[Path], everything: list[Path]) -> str:

@@ -6,7 +6,7 @@ from markupsafe import Markup, escape
 
 from finegold.errors import FinegoldError
 from finegold.samples.images import decode
-from finegold.samples.sample import Sample
+from finegold.samples.sample import Row, Sample
 from finegold.samples.thumbnails import data_uri, thumbnail
 
 SIDE = 96
@@ -45,6 +45,13 @@ def _cell(cell: object) -> Markup:
     text = "" if cell is None else f"{cell:.4g}" if isinstance(cell, float) else str(cell)
     shown = text if len(text) <= LONGEST else text[:LONGEST] + "…"
     return escape(shown.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def row_cells(row: Row) -> tuple[object, ...]:
+    """Id, image, instruction and answer of a row; its code and reason in place of these if it is excluded."""
+    if row.sample is not None:
+        return row.id, picture(row.sample), row.sample.instruction, row.sample.answer
+    return row.id, "", row.exclusion and row.exclusion.code, row.exclusion and row.exclusion.reason
 
 
 def picture(sample: Sample) -> Markup:

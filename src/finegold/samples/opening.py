@@ -12,9 +12,11 @@ from finegold.errors import ConfigError, DataError
 from finegold.run import cache_folder
 from finegold.samples.addresses import RemoteAddress, read_address
 from finegold.samples.dataset import FORMATS, DataFiles, Dataset, Ids
+from finegold.samples.exclusions import RowError
 from finegold.samples.kinds import kind_rules
 from finegold.samples.layout import find_files
 from finegold.samples.memory import is_path, store_rows
+from finegold.samples.reading import ColumnNames, resolve_reading
 from finegold.samples.remote import FetchedData, download_bytes, fetch_data, image_address
 from finegold.samples.remote_images import remote_images
 from finegold.samples.roots import ImageRoot
@@ -45,11 +47,13 @@ def open_dataset(
     split: str | None = None,
     revision: str | None = None,
     download_limit: str | None = None,
+    columns: ColumnNames | None = None,
 ) -> Dataset:
     """Open a dataset without loading it.
 
     Args:
-        data: A file, a folder, or a glob pattern of Parquet, JSONL or tar files; a hub id `OWNER/NAME`,
+        data: A file, a folder, or a glob pattern of Parquet, JSONL or tar files; `FOLDER#NAME` for a dataset
+            of LLaMA-Factory's `dataset_info.json`; a hub id `OWNER/NAME`,
             `hf://datasets/OWNER/NAME[@REVISION][/PATH]`, or an address such as `s3://`, `gs://` or
             `https://`, whose files are downloaded into the user's cache folder; or rows in memory: a
             `datasets.Dataset`, a pandas or polars frame, an Arrow table, an iterable of dicts. Rows are kept
@@ -70,9 +74,11 @@ def open_dataset(
         split: The split or configuration to read, or `CONFIGURATION/SPLIT`, where there are several.
         revision: The revision that remote data must have: a commit, or what an earlier opening found.
         download_limit: Most that is downloaded of the data, and again of the images, such as `20GB`.
+        columns: Which fields of the records hold what, where they have names of their own: a text such as
+            `question=prompt,answer=response,image=photo`, or a mapping; see `columns.MEANINGS`.
 
     Raises:
-        ConfigError: If `format` or `ids` is unknown, or `kinds` is no file of rules.
+        ConfigError: If `format` or `ids` is unknown, `kinds` is no file of rules, or `columns` no map.
         DataError: If there is no dataset that can be understood; one sentence says what was found.
     """
     if format is not None:
@@ -83,6 +89,8 @@ def open_dataset(
         data, images = store_rows(data, cache_folder() / "rows"), images or Path.cwd()
     links = None if allow_links is None else Path(allow_links)
     formats = FORMATS.usable(format)
+    reading = resolve_reading(data, images, split, columns, format=format, allow_links=links)
+    data, images, split = reading.data, reading.images, reading.split
     limit, address = download_bytes(download_limit), read_address(data)
     title, fetched = "", None
     if address is None:
@@ -97,7 +105,12 @@ def open_dataset(
         root = ImageRoot.at(Path(images), allow_urls=allow_urls, allow_links=links)
     own = None if kinds is None else Path(kinds)
     kind_rules(own)  # a fault in the rules is found at once
-    source = DataFiles(path, files, format, instruction, ids, allow_urls, source_field, own, links, title)
+    source = DataFiles(
+        *(path, files, format, instruction, ids, allow_urls, source_field, own, links, title),
+        columns=reading.columns,
+        revision=revision,
+        download_limit=download_limit,
+    )
     fits = {name: one.fit(source) for name, one in formats.items()}
     surest = max(fits, key=fits.__getitem__)
     if fits[surest] < 1:
@@ -108,6 +121,10 @@ def open_dataset(
             "--format"
         )
     opened = formats[format or surest]
+    if reading.columns is not None:
+        plain = opened(source, ImageRoot(None))
+        records = (plain.fields(one) for one in plain.first_records() if not isinstance(one, RowError))
+        reading.columns.check(records, title or path.name)
     if elsewhere is not None or (fetched is not None and root is None):
         root = remote_images(
             opened(source, ImageRoot(None)), elsewhere, fetched, limit, allow_urls=allow_urls

@@ -9,11 +9,13 @@ and ms-swift read it; the sample's turns then get the placeholders, the record d
 """
 
 import hashlib
+import heapq
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from finegold.samples.columns import FieldMap
 from finegold.samples.exclusions import RowError
 from finegold.samples.image_fields import (
     FieldImages,
@@ -46,7 +48,10 @@ class Parsed:
 
 
 def parse_record(
-    record: Any, instruction: str | None = None, members: Sequence[RawImage] | None = None
+    record: Any,
+    instruction: str | None = None,
+    members: Sequence[RawImage] | None = None,
+    columns: FieldMap | None = None,
 ) -> Parsed:
     """Read one record in whichever shape it has.
 
@@ -54,26 +59,33 @@ def parse_record(
         record: A decoded JSON value or a table row as a dict.
         instruction: The user's turn of caption rows; None for `DEFAULT_INSTRUCTION`.
         members: Images that come beside the record and replace those that it names; None if none do.
+        columns: Which fields hold what, if they have other names than usual.
 
     Raises:
         RowError: If it has none of the shapes or a value of a wrong type.
     """
     expect_type(record, dict, "the record", "an object with named fields")
     refuse_other_media(record)
-    found = field_images(record) if members is None else FieldImages(tuple(members))
-    drafts, implied = read_turns(record, instruction, found)
+    beside = None if members is None else FieldImages(tuple(members))
+    if columns is None:
+        found, unread = beside or field_images(record), record
+        drafts, implied = read_turns(record, instruction, found)
+    else:
+        mapped = columns.read(record, instruction, beside)
+        drafts, found, implied, unread = mapped.turns, mapped.images, mapped.implied, mapped.unread
     turns, images = place_images(drafts, found, implied=implied)
     if not images:
-        refuse_unread_media(record, READ_TEXTS)
+        refuse_unread_media(unread, READ_TEXTS)
     for turn in turns:
         check_text(turn.text, "a turn")
     for image in images:
         check_text(image.name, "an image name")
-    return Parsed(record_id(record), tuple(images), tuple(turns))
+    return Parsed(record_id(record, columns), tuple(images), tuple(turns))
 
 
-def record_id(record: dict[str, Any]) -> str | None:
+def record_id(record: dict[str, Any], columns: FieldMap | None = None) -> str | None:
     """The id of a record as text, None if it is absent; raises RowError if it is no text or whole number."""
+    record = record if columns is None else columns.id_field(record)
     for key in _ID_KEYS:
         value = record.get(key)
         if value is None or value == "":
@@ -100,6 +112,19 @@ def canonical_record(record: Any) -> bytes:
 def hashed_id(record: Any) -> str:
     """The id of a row that has none: 16 hex digits of the sha256 of its canonical form."""
     return hashlib.sha256(canonical_record(record)).hexdigest()[:16]
+
+
+def drawn_positions(records: Iterable[tuple[str, Any]], number: int) -> frozenset[int]:
+    """Positions of `number` of the records that `Dataset.records` gives, drawn by their hash."""
+    keys = ((_draw_key(record), place) for place, (_, record) in enumerate(records))
+    return frozenset(place for _, place in heapq.nsmallest(number, keys))
+
+
+def _draw_key(record: Any) -> bytes:
+    try:
+        return hashlib.sha256(canonical_record(record)).digest()
+    except (RowError, TypeError, ValueError, RecursionError):
+        return b""
 
 
 def _plain(value: Any) -> Any:

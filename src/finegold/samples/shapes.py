@@ -12,7 +12,9 @@ Beside a pair stand `history`, `input`, `hint`, and the options in `choices`, `o
 `system` may stand beside all of these.
 """
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from finegold.samples.exclusions import RowError
@@ -58,6 +60,21 @@ READ_TEXTS = frozenset(
 """Fields whose texts are read."""
 
 
+@dataclass(frozen=True, slots=True)
+class TurnFields:
+    """Names of the fields of a turn where they are not the usual ones.
+
+    Attributes:
+        role: Who speaks; None for `from` or `role`.
+        text: What is said; None for `value`, `content` or `text`.
+        roles: Roles by what `role` says, before `ROLES`.
+    """
+
+    role: str | None = None
+    text: str | None = None
+    roles: Mapping[str, Role] = dataclasses.field(default_factory=dict)
+
+
 def has_shape(record: Any, *, columns: bool = False) -> bool:
     """Whether a record has the fields of a shape, whatever they hold.
 
@@ -91,15 +108,16 @@ def read_turns(
             raise _unclear(lists)
         if is_present(record.get("history")):
             raise _unclear([lists[0], "history"])
-        told, placed = _told(record[lists[0]], lists[0])
+        told, placed = read_turn_list(record[lists[0]], lists[0])
         return turns + told, not placed
     if pairs:
         if len({_shown(record[question], record[answer]) for question, answer in pairs}) > 1:
             raise _unclear([" and ".join(pair) for pair in pairs])
-        return turns + list(_pair(record, *pairs[0])), True
+        below = "input" if pairs[0][0] == "instruction" else None
+        return turns + list(read_pair(record, *pairs[0], below)), True
     for key in CAPTIONS:
         if record.get(key) is not None:
-            return turns + _caption(record, key, instruction, found), True
+            return turns + read_caption_turns(record, key, instruction, found), True
     shapes = ", ".join(f"'{question}' and '{answer}'" for question, answer in PAIRS[:4])
     raise RowError(
         f"the record has the fields {', '.join(map(repr, sorted(map(str, record)))) or 'none'}, expected "
@@ -119,9 +137,10 @@ def _shown(question: Any, answer: Any) -> str:
     return f"{question!r} {answer!r}"
 
 
-def _caption(
+def read_caption_turns(
     record: dict[str, Any], key: str, instruction: str | None, found: FieldImages
 ) -> list[DraftTurn]:
+    """The turns of a caption in the field `key`; raises RowError if there is no image, or too many marks."""
     marks, caption = read_caption(expect_text(record[key], key))
     inline: list[Part] = [mark for mark in marks if not isinstance(mark, Slot)]
     if not found.images and not inline:
@@ -137,7 +156,7 @@ def _caption(
     return [question, DraftTurn("assistant", [caption])]
 
 
-def _told(value: Any, key: str) -> tuple[list[DraftTurn], bool]:
+def read_turn_list(value: Any, key: str, names: TurnFields = TurnFields()) -> tuple[list[DraftTurn], bool]:
     """A list of turns; the flag says whether any is `{from, value}`, which must place its images itself."""
     if not isinstance(value, list) or not value:
         raise RowError(
@@ -151,22 +170,27 @@ def _told(value: Any, key: str) -> tuple[list[DraftTurn], bool]:
         for field in _NOT_READ:
             if is_present(item.get(field)):
                 raise RowError(f"{where} has '{field}', which is not read", "unsupported-media")
-        speaker = item.get("from") if item.get("from") is not None else item.get("role")
+        told = names.role or ("from" if item.get("from") is not None else "role")
+        speaker = item.get(told)
         if speaker is None:
+            if names.role is not None:
+                raise RowError(f"{where} has nothing in '{told}', expected who speaks")
             turns += _paired(item, where)
             continue
-        role = _role(speaker)
+        role = _role(speaker, names.roles)
         if role is None:
-            raise RowError(f"{where} is by {speaker!r}, expected one of {', '.join(ROLES)}")
-        placed = placed or item.get("from") is not None
-        turns.append(DraftTurn(role, _said(item, where)))
+            raise RowError(f"{where} is by {speaker!r}, expected one of {', '.join([*names.roles, *ROLES])}")
+        placed = placed or told == "from"
+        turns.append(DraftTurn(role, _said(item, where, names.text)))
     return turns, placed
 
 
-def _role(speaker: Any) -> Role | None:
+def _role(speaker: Any, roles: Mapping[str, Role]) -> Role | None:
     """The role of a speaker in any case; `gpt4v` and the like are models."""
     if not isinstance(speaker, str):
         return None
+    if speaker in roles:
+        return roles[speaker]
     name = speaker.strip().lower()
     return "assistant" if name.startswith("gpt") else ROLES.get(name)
 
@@ -181,17 +205,18 @@ def _paired(item: dict[str, Any], where: str) -> Iterator[DraftTurn]:
     if is_present(system := item.get("system")):
         yield DraftTurn("system", [expect_text(system, f"{where}, system")])
     for key, role in zip(pairs[0], ("user", "assistant"), strict=True):
-        yield DraftTurn(ROLES[role], _content(item[key], f"{where}, {key}"))
+        yield DraftTurn(ROLES[role], read_content(item[key], f"{where}, {key}"))
 
 
-def _said(item: dict[str, Any], where: str) -> list[Part]:
+def _said(item: dict[str, Any], where: str, text: str | None) -> list[Part]:
     """The text of a turn, and the images in a field of the turn, which stand first or at its placeholders."""
-    keys = ("value", "content", "text") if item.get("from") is not None else ("content", "value", "text")
+    usual = ("value", "content", "text") if item.get("from") is not None else ("content", "value", "text")
+    keys = usual if text is None else (text,)
     there = [key for key in keys if item.get(key) is not None]
     if any(is_present(item[key]) and item[key] != item[there[0]] for key in there[1:]):
         raise _unclear([f"{where}, {key}" for key in there])
     key = there[0] if there else keys[0]
-    parts = _content(item.get(key), f"{where}, {key}")
+    parts = read_content(item.get(key), f"{where}, {key}")
     own: list[Part] = [
         image for field in ("image", "images") for image in read_images(item.get(field), f"{where}, {field}")
     ]
@@ -221,7 +246,7 @@ def _pieces(part: Part) -> Iterator[Part]:
         yield text
 
 
-def _content(value: Any, where: str) -> list[Part]:
+def read_content(value: Any, where: str) -> list[Part]:
     """The parts of a message: text, and for an image item the image that it names, or a place for one."""
     if not isinstance(value, list):
         return [expect_text(value, where)]
@@ -259,27 +284,44 @@ def _image_item(item: dict[str, Any], where: str) -> Part:
     return images[0]
 
 
-def _pair(record: dict[str, Any], question: str, answer: str) -> Iterator[DraftTurn]:
-    """The turns of a question and an answer in two fields, after their `history`."""
-    pairs = "a list of [question, answer]"
-    for pair in expect_type(record.get("history") or [], list, "the field 'history'", pairs):
-        if not isinstance(pair, list) or len(pair) != 2:
-            raise RowError("the field 'history' holds something other than [question, answer]")
-        yield DraftTurn("user", [expect_text(pair[0], "history")])
-        yield DraftTurn("assistant", [expect_text(pair[1], "history")])
+def read_pair(
+    record: dict[str, Any], question: str, answer: str, below: str | None, history: str = "history"
+) -> Iterator[DraftTurn]:
+    """The turns of a question and an answer in two fields, after their history.
+
+    Args:
+        record: The record.
+        question: Field of the question.
+        answer: Field of the answer.
+        below: Field of a text that goes below the question; None if there is none.
+        history: Field of the earlier questions and answers.
+
+    Raises:
+        RowError: If a field holds something else.
+    """
+    yield from read_history(record.get(history), history)
     asked, answered = record[question], record[answer]
     if isinstance(asked, list):
-        yield from _told(asked, question)[0]
+        yield from read_turn_list(asked, question)[0]
     else:
-        more = [record.get(key) or "" for key in ("input",)] if question == "instruction" else []
-        lines = [expect_text(asked, question), *(expect_text(text, "input") for text in more)]
+        lines = [expect_text(asked, question)]
+        lines += [] if below is None else [expect_text(record.get(below) or "", below)]
         if is_present(hint := record.get("hint")):
             lines.insert(0, expect_text(hint, "hint"))
         yield DraftTurn("user", ["\n".join(filter(None, [*lines, *_options(record)]))])
     if isinstance(answered, list):
-        yield from _told(answered, answer)[0]
+        yield from read_turn_list(answered, answer)[0]
     else:
         yield DraftTurn("assistant", [expect_text(answered, answer)])
+
+
+def read_history(value: Any, key: str) -> Iterator[DraftTurn]:
+    """The turns of a list of [question, answer]; none of nothing. Raises RowError for something else."""
+    for pair in expect_type(value or [], list, f"the field '{key}'", "a list of [question, answer]"):
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise RowError(f"the field '{key}' holds something other than [question, answer]")
+        yield DraftTurn("user", [expect_text(pair[0], key)])
+        yield DraftTurn("assistant", [expect_text(pair[1], key)])
 
 
 def _options(record: dict[str, Any]) -> Iterator[str]:

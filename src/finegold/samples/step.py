@@ -277,6 +277,7 @@ def stamp(dataset: Dataset) -> dict[str, Any]:
         "allow_links": None if source.allow_links is None else str(source.allow_links),
         "image_root": None if dataset.root.folder is None else str(dataset.root.folder),
         "files": [[file.name, file_stamp(file)] for file in dataset.files()],
+        **({"columns": source.columns.text} if source.columns else {}),
         **({"parts": [stamp(part) for part in dataset.parts]} if dataset.parts else {}),
     }
 

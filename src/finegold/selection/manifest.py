@@ -46,6 +46,10 @@ class DatasetInfo(_Model):
     ids: Literal["record", "row"] = Field(
         description="Where ids come from: the records, or the rows' positions"
     )
+    columns: str | None = Field(
+        default=None,
+        description="Which fields hold what, as `--columns` takes it; null for the usual names",
+    )
 
 
 class ScorerInfo(_Model):

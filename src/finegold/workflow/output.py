@@ -10,6 +10,7 @@ from pathlib import Path
 from finegold.errors import ConfigError
 from finegold.run import hidden_beside, lock_beside, unique_name
 from finegold.samples import Dataset, WrittenSubset
+from finegold.samples.reading import NOTE as COLUMNS_NOTE
 from finegold.selection.manifest import MANIFEST, TABLE
 
 REPORT = "report.html"
@@ -77,4 +78,4 @@ def relocated(subset: WrittenSubset, filled: Path, out: Path) -> WrittenSubset:
 
 def subset_names(dataset: Dataset) -> set[str]:
     """Top-level names that a subset of this dataset may write."""
-    return dataset.written_names() | {"images", "image", "state.json", "dataset_info.json"}
+    return dataset.written_names() | {"images", "image", "state.json", "dataset_info.json", COLUMNS_NOTE}

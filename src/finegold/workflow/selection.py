@@ -263,6 +263,7 @@ def build_manifest(
             name=rows.dataset.source.title or rows.dataset.path.name,
             instruction=rows.dataset.source.instruction,
             ids=rows.dataset.source.ids,
+            columns=None if rows.dataset.source.columns is None else rows.dataset.source.columns.text,
         ),
         configuration=Configuration(
             preset=settings.preset.content(),

@@ -9,8 +9,10 @@ from finegold.run import cache_folder, fingerprint, slug
 from finegold.samples import Dataset, open_dataset
 from finegold.samples.addresses import read_address
 from finegold.samples.dataset import Ids
+from finegold.samples.formats.mix import pin_sources
 from finegold.samples.memory import is_path, store_rows
 from finegold.samples.opening import found_revision
+from finegold.samples.reading import ColumnNames, resolve_reading
 from finegold.samples.remote import image_address
 
 
@@ -30,6 +32,7 @@ class DataSource:
     split: str | None = None
     revision: str | None = None
     download_limit: str | None = None
+    columns: str | None = None
 
     @classmethod
     def of(
@@ -45,6 +48,7 @@ class DataSource:
         allow_links: str | Path | None = None,
         split: str | None = None,
         download_limit: str | None = None,
+        columns: ColumnNames | None = None,
         *,
         rows: Path | None = None,
     ) -> "DataSource":
@@ -64,6 +68,7 @@ class DataSource:
             allow_links: Folder outside of the dataset into which its links may lead.
             split: The split or configuration, where there are several.
             download_limit: Most that is downloaded of remote data, such as `20GB`.
+            columns: Which fields hold what, where the records have names of their own.
             rows: Folder where rows in memory are kept; the user's cache folder if None.
         """
         if ids not in ("record", "row"):
@@ -73,6 +78,10 @@ class DataSource:
         kept: Ids = "row" if ids == "row" else "record"
         rules = None if kinds is None else str(Path(kinds).absolute())
         links = None if allow_links is None else str(Path(allow_links).absolute())
+        reading = resolve_reading(
+            data, images, split, columns, format=format, allow_links=None if links is None else Path(links)
+        )
+        data, images, split = reading.data, reading.images, reading.split
         address = read_address(data)
         found = cls(
             str(Path(data).absolute()) if address is None else str(data),
@@ -86,15 +95,16 @@ class DataSource:
             links,
             split,
             download_limit=download_limit,
+            columns=None if reading.columns is None else reading.columns.text,
         )
         if address is None:
-            return found
+            return replace(found, revision=pin_sources(Path(found.path), download_limit))
         path, revision = found_revision(address, format, split, download_limit)
         return replace(found, path=path, revision=revision)
 
     def to_json(self) -> dict[str, Any]:
         """What `run/manifest.json` holds under `data`; what older finegolds did not know is there if set."""
-        newer = ("source_field", "kinds", "allow_links", "split", "revision", "download_limit")
+        newer = ("source_field", "kinds", "allow_links", "split", "revision", "download_limit", "columns")
         return {key: value for key, value in asdict(self).items() if key not in newer or value is not None}
 
     def open(self) -> Dataset:

@@ -154,7 +154,7 @@ def source(**fields: Any) -> str:
         (source(name="a", path="shard.tar", weight=-1), "expected 0 or more"),
         (source(name="a", path="none.json"), "the source 'a': there is nothing at"),
         (source(name="a", path="mix.toml"), "a file of sources itself"),
-        (source(name="a", path="table", split="dev"), "no split 'dev'"),
+        (source(name="a", path="table", split="dev"), "no split or configuration 'dev'"),
         (source(name="a", path="shard.tar", format="llava"), "the source 'a'"),
     ],
 )

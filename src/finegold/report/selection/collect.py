@@ -114,7 +114,16 @@ def replay_command(run: RunFolder) -> list[str]:
     """The command that finds the chosen rows in the dataset again, opened as the run folder opens it."""
     data = run.manifest["data"]
     words = ["finegold", "replay", MANIFEST, "--data", data["path"]]
-    for name in ("images", "format", "instruction", "source_field", "kinds", "allow_links", "split"):
+    for name in (
+        "images",
+        "format",
+        "instruction",
+        "source_field",
+        "kinds",
+        "allow_links",
+        "split",
+        "columns",
+    ):
         if data.get(name) is not None:
             words += [f"--{name.replace('_', '-')}", data[name]]
     words += ["--ids", data["ids"]] if data.get("ids", "record") != "record" else []

@@ -1,6 +1,7 @@
 """JSON text: an array, an object around an array, or one object a line, with records of any known shape.
 
-The format `messages` is what TRL, LLaMA-Factory and ms-swift take; `llava` and `minigpt4` are narrower. The
+The format `messages` is what TRL, LLaMA-Factory and ms-swift take; `llava` and `minigpt4` are narrower.
+Where fields are mapped (`columns`), JSON text is always `messages`. The
 first of the leading records that has a known shape decides; of the formats that know it, the narrowest.
 Images are in `images` or `image` (path, URL, `{path}`, `{bytes}` in base64, or a list of these) or inside
 the messages' content.
@@ -8,7 +9,7 @@ the messages' content.
 
 import codecs
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -46,7 +47,7 @@ class JsonDataset(Dataset):
 
     def __init__(self, source: DataFiles, root: ImageRoot | None = None) -> None:
         self._texts = source.once(_read_texts)
-        if source.format is None:
+        if source.format is None and source.columns is None:
             self._check_shape(source.files[0].name)
         super().__init__(source, root)
 
@@ -64,13 +65,14 @@ class JsonDataset(Dataset):
         text = 8 * source.head.count(0) < len(source.head) or source.head.startswith(
             (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
         )
-        if not source.head.strip() or not text:
+        if not source.head.strip() or not text or (source.columns is not None and cls is not JsonDataset):
             return 0.0
         try:
             records = _leading(source.once(_read_texts))
         except DataError:
             records = []
-        first = next((place for place, record in enumerate(records) if cls.recognises(record)), _LEADING)
+        known = cls.recognises if source.columns is None else source.has_shape
+        first = next((place for place, record in enumerate(records) if known(record)), _LEADING)
         return 1 - (first + 1 + cls.breadth) / (_LEADING + 3)
 
     @classmethod
@@ -161,7 +163,7 @@ class _Text:
 
 
 def _read_texts(source: DataFiles) -> list[_Text]:
-    return [_read_text(file) for file in source.files]
+    return [_read_text(file, source.has_shape) for file in source.files]
 
 
 def _leading(texts: Sequence[_Text]) -> list[Any]:
@@ -191,11 +193,11 @@ def _write_text(text: _Text, target: Path, keep: set[int]) -> int:
     return written
 
 
-def _read_text(file: Path) -> _Text:
+def _read_text(file: Path, has_shape: Callable[[Any], bool]) -> _Text:
     lines_by_name = file.suffix.lower() in _LINES
     if lines_by_name or next(read_lines(file), (0, b""))[1].lstrip()[:1] != b"[":
         encoding = detect_encoding(file)
-        objects, mostly = _leading_objects(file, encoding, named=lines_by_name)
+        objects, mostly = _leading_objects(file, encoding, has_shape, named=lines_by_name)
         wrapped = len(objects) == 1 and isinstance(objects[0].get("annotations"), list)
         # Few lines of a pretty-printed document are whole objects; most lines of a JSONL file are.
         if objects and not wrapped and (lines_by_name or mostly):
@@ -214,7 +216,9 @@ def _read_text(file: Path) -> _Text:
     )
 
 
-def _leading_objects(file: Path, encoding: Encoding, *, named: bool) -> tuple[list[dict[str, Any]], bool]:
+def _leading_objects(
+    file: Path, encoding: Encoding, has_shape: Callable[[Any], bool], *, named: bool
+) -> tuple[list[dict[str, Any]], bool]:
     """The objects among the first lines, and whether most of the first lines are objects.
 
     As many lines are read as it takes to find a record of a known shape, since lines that cannot be used do

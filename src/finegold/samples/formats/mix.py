@@ -30,8 +30,10 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from finegold.errors import ConfigError, DataError
 from finegold.registry import parse_toml
 from finegold.run import write_text
+from finegold.samples.addresses import RemoteAddress, read_address
 from finegold.samples.dataset import FORMATS, DataFiles, Dataset, Ids, WrittenSubset
-from finegold.samples.opening import open_dataset
+from finegold.samples.opening import found_revision, open_dataset
+from finegold.samples.remote import image_address
 from finegold.samples.roots import ImageRoot
 from finegold.samples.sample import Row, Sample
 from finegold.samples.sources import field_text
@@ -43,13 +45,14 @@ class MixSource:
 
     Attributes:
         name: Letters, digits, `-` and `_`; begins the ids of its rows and names its folder in a subset.
-        path: The dataset: a file, a folder or a pattern.
-        images: Folder of its images; None to find it.
+        path: The dataset: a file, a folder or a pattern, `FOLDER#NAME`, a hub id or an address.
+        images: Folder of its images, or its address; None to find it.
         weight: Its share of a selection, in proportion to the other weights; None if no source has one.
         format: Its format; None to find it.
         split: The split to read, of a folder that holds several.
         instruction: Instruction of rows that have none; None for that of the whole mix.
         ids: Where its ids come from; None for what the whole mix has.
+        columns: Which fields hold what, as `--columns` takes it; None for the usual names.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -62,6 +65,7 @@ class MixSource:
     split: str | None = None
     instruction: str | None = None
     ids: Ids | None = None
+    columns: str | None = None
 
 
 @FORMATS.register("mix")
@@ -83,7 +87,8 @@ class MixDataset(Dataset):
                 f"{file} names the images of each source: write `images` there, and omit --images"
             )
         self.sources = read_sources(file)
-        self.parts = [_open(file, one, source) for one in self.sources]
+        pins = _read_pins(source.revision, file)
+        self.parts = [_open(file, one, source, pins.get(one.name)) for one in self.sources]
         if self.weights and source.source_field:
             raise ConfigError(
                 f"{file} has weights for its sources, and --source-field names others: omit one"
@@ -229,14 +234,62 @@ def read_sources(file: Path) -> tuple[MixSource, ...]:
     return sources
 
 
-def _open(file: Path, one: MixSource, mix: DataFiles) -> Dataset:
+def pin_sources(path: Path, download_limit: str | None) -> str | None:
+    """The addresses and revisions of a mix's remote sources, as a text that opens them again.
+
+    Args:
+        path: Any data on this machine.
+        download_limit: Most that is downloaded of each source.
+
+    Returns:
+        JSON of `{SOURCE: [ADDRESS, REVISION]}`; None if it is no mix, or has no remote source.
+
+    Raises:
+        DataError: If a source cannot be reached.
+    """
+    files = MixDataset.find(path) if path.is_dir() else [path]
+    if not files or files[0].suffix.lower() != ".toml" or not _is_mix(files[0]):
+        return None
+    pins = {}
+    for one in read_sources(files[0]):
+        where = _place(files[0], one.path)
+        if isinstance(where, RemoteAddress):
+            try:
+                pins[one.name] = found_revision(where, one.format, one.split, download_limit)
+            except (DataError, ConfigError) as error:
+                raise type(error)(f"{files[0]}: the source '{one.name}': {error}") from None
+    return json.dumps(pins, sort_keys=True) if pins else None
+
+
+def _read_pins(revision: str | None, file: Path) -> dict[str, list[str]]:
     try:
-        path = _split(file.parent / one.path, one)
-        if path.suffix.lower() == ".toml" and path.is_file():
+        return dict(json.loads(revision or "{}"))
+    except ValueError:
+        raise ConfigError(
+            f"the revision of {file} is '{revision}', expected none: write OWNER/NAME@REVISION at the source"
+        ) from None
+
+
+def _place(file: Path, name: str) -> Path | RemoteAddress:
+    """What a source names: a path relative to the folder of the file, or an address."""
+    beside = file.parent / name
+    return beside if beside.exists() else read_address(name) or beside
+
+
+def _open(file: Path, one: MixSource, mix: DataFiles, pin: list[str] | None) -> Dataset:
+    try:
+        where = _place(file, one.path)
+        path, split = (one.path, one.split) if isinstance(where, RemoteAddress) else _split(where, one.split)
+        if Path(path).suffix.lower() == ".toml" and Path(path).is_file():
             raise DataError(f"{path} is a file of sources itself: name its sources here")
+        images = None if one.images is None or image_address(one.images) else file.parent / one.images
         return open_dataset(
-            path,
-            images=None if one.images is None else file.parent / one.images,
+            pin[0] if pin else path,
+            images=images or one.images,
+            columns=one.columns,
+            split=split,
+            revision=pin[1] if pin else None,
+            download_limit=mix.download_limit,
             format=one.format,
             instruction=mix.instruction if one.instruction is None else one.instruction,
             ids=one.ids or mix.ids,
@@ -249,19 +302,17 @@ def _open(file: Path, one: MixSource, mix: DataFiles) -> Dataset:
         raise type(error)(f"{file}: the source '{one.name}': {error}") from None
 
 
-def _split(path: Path, one: MixSource) -> Path:
-    """The folder or the pattern of a split: `PATH/SPLIT`, or files that begin with its name."""
-    if one.split is None:
-        return path
-    if (path / one.split).is_dir():
-        return path / one.split
+def _split(path: Path, split: str | None) -> tuple[Path, str | None]:
+    """The folder `PATH/SPLIT`, or the files that begin with its name; else what `--split` finds."""
+    if split is None:
+        return path, None
+    if (path / split).is_dir():
+        return path / split, None
     for folder in (path, path / "data"):
-        for pattern in (f"{one.split}-*", f"{one.split}.*"):
+        for pattern in (f"{split}-*", f"{split}.*"):
             if any(folder.glob(pattern)):
-                return folder / pattern
-    raise DataError(
-        f"{path} has no split '{one.split}', expected a folder of that name or files that begin with it"
-    )
+                return folder / pattern, None
+    return path, split
 
 
 def _is_mix(file: Path) -> bool:

@@ -13,7 +13,6 @@ from finegold.samples.dataset import FORMATS, DataFiles, Dataset
 from finegold.samples.exclusions import RowError
 from finegold.samples.json_text import decode_text_lines
 from finegold.samples.records import Parsed
-from finegold.samples.shapes import has_shape
 
 _MAX_CELL = 256 << 20
 """Characters of one cell: as many as the bytes of the largest image."""
@@ -32,7 +31,7 @@ class VLMEvalKitDataset(Dataset):
         if source.files[0].suffix.lower() != ".tsv" or b"\0" in source.head:
             return 0.0
         header = next(_rows(source.files[0]), ("", []))[1]
-        return 0.99 if has_shape(dict.fromkeys(header, "")) else 0.0
+        return 0.99 if source.has_shape(dict.fromkeys(header, "")) else 0.0
 
     def records(self, start: int = 0) -> Iterator[tuple[str, Any]]:
         """Every row from `start` on. Places are `NAME row N`, from 1, without the header."""
@@ -60,7 +59,9 @@ class VLMEvalKitDataset(Dataset):
 
     def own_id(self, record: Any) -> str | None:
         """The cell `index`, or `id`."""
-        return record.get("index") or record.get("id") or None
+        columns = self.source.columns
+        mapped = record if columns is None else columns.id_field(record)
+        return record.get("index") or mapped.get("id") or None
 
     def write_records(self, out: Path, keep: set[int]) -> tuple[Path, int]:
         """Write the header and the kept rows character for character, in UTF-8."""

@@ -135,7 +135,8 @@ class WebDataset(Dataset):
             if _kind(extension) in _IMAGES
         ]
         described = _description(members)
-        parsed = parse_record(described, self.source.instruction, _ordered(described, images))
+        ordered = _ordered(described, images)
+        parsed = parse_record(described, self.source.instruction, ordered, self.source.columns)
         if any(image.data is None for image in parsed.images):
             raise RowError("the row names an image that is not among its members", "missing-image")
         return replace(parsed, id=parsed.id or key)

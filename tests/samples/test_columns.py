@@ -1,0 +1,204 @@
+"""Fields of other names are mapped: `--columns question=prompt,answer=response,image=photo`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.samples.conftest import picture
+
+import finegold
+from finegold.errors import ConfigError, DataError
+from finegold.samples import Sample, Turn, open_dataset
+from finegold.samples.reading import read_map
+from finegold.workflow import DataSource, replay
+
+PAIRS = "question=ask,answer=reply,image=photo,id=uid"
+
+
+def rows(count: int = 4) -> list[dict[str, Any]]:
+    return [
+        {
+            "uid": f"ü{number}",
+            "ask": f"What is {number}?",
+            "reply": f"It is picture {'very ' * number}{number}.",
+            "photo": f"{number}.jpg",
+            "meta": {"long answer": f"A long answer {number}.", "a.b": "inside"},
+            "comma,field": f"with a comma {number}",
+        }
+        for number in range(count)
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    for number in range(4):
+        (tmp_path / f"photos/{number}.jpg").write_bytes(picture(number))
+    (tmp_path / "rows.json").write_text(json.dumps(rows()), encoding="utf-8")
+    return tmp_path
+
+
+def first(data: Path, columns: Any, **options: Any) -> Sample:
+    found = open_dataset(data, images=data.parent / "photos", columns=columns, **options)[0].sample
+    assert found is not None
+    return found
+
+
+def test_a_question_an_answer_an_image_and_an_id_are_read_from_the_fields_that_are_named(
+    folder: Path,
+) -> None:
+    sample = first(folder / "rows.json", PAIRS)
+    assert sample.id == "ü0"
+    assert sample.turns == (Turn("user", "<image>\nWhat is 0?"), Turn("assistant", "It is picture 0."))
+    assert [image.name for image in sample.images] == ["0.jpg"]
+    assert sample.record == rows()[0]
+    assert (
+        first(folder / "rows.json", {"question": "ask", "answer": "reply", "image": "photo"}).turns
+        == sample.turns
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "answer"),
+    [
+        ("question=ask,answer=meta.long answer,image=photo", "A long answer 0."),
+        ('question=ask,"answer=comma,field",image=photo', "with a comma 0"),
+        (" question = ask , answer = reply , image = photo ", "It is picture 0."),
+        ("answer=reply,image=photo", "It is picture 0."),
+        ("prompt=ask,response=reply,images=photo", "It is picture 0."),
+    ],
+)
+def test_a_field_may_be_nested_or_hold_a_comma(folder: Path, columns: str, answer: str) -> None:
+    assert first(folder / "rows.json", columns).answer == answer
+
+
+def test_an_answer_alone_is_a_caption(folder: Path) -> None:
+    sample = first(folder / "rows.json", "answer=reply,image=photo", instruction="Say what you see.")
+    assert sample.instruction == "Say what you see."
+
+
+def test_what_is_not_mapped_keeps_its_usual_name(folder: Path) -> None:
+    record = {"prompt": "What?", "completion": "A dog.", "image": "gone.jpg", "photo": "1.jpg"}
+    (folder / "usual.jsonl").write_text(json.dumps(record) + "\n")
+    sample = first(folder / "usual.jsonl", "image=photo")
+    assert sample.answer == "A dog."
+    assert [image.name for image in sample.images] == ["1.jpg"]
+    below = record | {"more": "Be short.", "chat": [["Hello", "Hi"]], "rules": "Be kind."}
+    (folder / "below.jsonl").write_text(json.dumps(below) + "\n")
+    sample = first(
+        folder / "below.jsonl",
+        "image=photo,question=prompt,answer=completion,input=more,history=chat,system=rules",
+    )
+    assert [turn.role for turn in sample.turns] == ["system", "user", "assistant", "user", "assistant"]
+    assert sample.turns[3].text == "What?\nBe short."
+
+
+def test_turns_are_read_by_the_names_of_their_fields_and_roles(folder: Path) -> None:
+    chat = [
+        {"who": "rules", "says": "Be kind."},
+        {"who": "Mensch", "says": "<image>\nWhat?"},
+        {"who": "Maschine", "says": "A dog."},
+    ]
+    (folder / "chat.jsonl").write_text(json.dumps({"talk": chat, "photo": "1.jpg"}) + "\n")
+    columns = "turns=talk,role=who,text=says,image=photo,user_role=Mensch,assistant_role=Maschine"
+    sample = first(folder / "chat.jsonl", f"{columns},system_role=rules")
+    assert [(turn.role, turn.text) for turn in sample.turns] == [
+        ("system", "Be kind."),
+        ("user", "<image>\nWhat?"),
+        ("assistant", "A dog."),
+    ]
+    (row,) = open_dataset(folder / "chat.jsonl", images=folder / "photos", columns=columns)
+    assert row.exclusion is not None
+    assert "turn 1 of 'talk' is by 'rules'" in row.exclusion.reason
+    with pytest.raises(DataError, match=r"a turn of chat.jsonl has no field 'say' \(did you mean 'says'\?\)"):
+        open_dataset(folder / "chat.jsonl", columns="turns=talk,role=who,text=say")
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ("question=askk,answer=reply", r"no field 'askk' \(did you mean 'ask'\?\), which --columns names"),
+        (
+            "question=ask,answer=REPLY",
+            r"no field 'REPLY' \(did you mean 'reply'\?\).*its fields are 'uid', 'ask'",
+        ),
+        ("answer=meta.none", "no field 'meta.none'"),
+        ("qestion=ask", r"maps 'qestion' \(did you mean 'question'\?\), expected one of id, image"),
+        ("question", "has 'question', expected NAME=FIELD"),
+        ("", "maps nothing"),
+        (" , ", "maps nothing"),
+        ("question=", "to '', expected the name of a field"),
+        ("question=ask,prompt=ask", "maps 'question' twice"),
+        ("turns=meta,question=ask", "a list of turns and 'question', expected one of them"),
+        ('{"formatting": "alpaca"}', "is no map of dataset_info.json"),
+        ("{", "is no map of dataset_info.json"),
+    ],
+)
+def test_a_wrong_map_is_named_with_what_is_there(folder: Path, columns: str, message: str) -> None:
+    with pytest.raises((ConfigError, DataError), match=message):
+        open_dataset(folder / "rows.json", images=folder / "photos", columns=columns)
+
+
+def test_bad_rows_are_excluded_by_the_name_of_their_field(folder: Path) -> None:
+    records: list[Any] = [
+        {"ask": None, "reply": "x", "photo": "0.jpg"},
+        {"ask": "q", "reply": 3, "photo": "0.jpg"},
+        {"ask": "q", "photo": "0.jpg"},
+        {"ask": "q", "reply": "x", "photo": {"a": 1}},
+        {"ask": "q", "reply": "x", "photo": None, "picture": "0.jpg"},
+        ["no", "object"],
+    ]
+    (folder / "bad.json").write_text(json.dumps(records))
+    data = open_dataset(
+        folder / "bad.json", images=folder / "photos", columns="question=ask,answer=reply,image=photo"
+    )
+    found = [row.exclusion for row in data]
+    assert [one and one.code for one in found] == [
+        "malformed-row",
+        "malformed-row",
+        "empty-answer",
+        "malformed-row",
+        "unread-image",
+        "malformed-row",
+    ]
+    assert [
+        word in str(one) for word, one in zip(("'ask'", "'reply'", "'reply'", "'photo'"), found, strict=False)
+    ]
+
+
+def test_every_table_is_mapped_and_its_subset_opens_by_itself(folder: Path) -> None:
+    embedded = [
+        one | {"photo": {"bytes": (folder / "photos" / one["photo"]).read_bytes(), "path": None}}
+        for one in rows()
+    ]
+    pq.write_table(pa.Table.from_pylist(embedded), folder / "rows.parquet")
+    lines = ["\t".join(("uid", "ask", "reply", "photo"))]
+    lines += ["\t".join(one[name] for name in ("uid", "ask", "reply", "photo")) for one in rows()]
+    (folder / "rows.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for name in ("rows.json", "rows.parquet", "rows.tsv"):
+        out = folder / f"out-{name}"
+        source = DataSource.of(folder / name, folder / "photos", columns=PAIRS)
+        selection = finegold.pick(source, 2, out, preset="length-only")
+        assert set(selection.ids) == {"ü2", "ü3"}
+        assert selection.manifest.dataset.columns == "answer=reply,id=uid,image=photo,question=ask"
+        kept = json.loads((folder / f"out-{name}.run/manifest.json").read_text())["data"]["columns"]
+        assert kept == selection.manifest.dataset.columns
+        again = [row.sample for row in open_dataset(out)]
+        assert [one and one.id for one in again] == ["ü2", "ü3"]
+        assert [one and one.record for one in again] == [
+            row.sample and row.sample.record for row in source.open() if row.id in ("ü2", "ü3")
+        ]
+        for data in (source, DataSource.of(out)):
+            assert replay(out / "selection.json", data, None).differences == ()
+        finegold.pick(source, 3, out, preset="length-only")  # its own folder is written again
+
+
+def test_the_text_of_a_map_gives_it_again() -> None:
+    for text in ("answer=reply,question=ask", '"answer=a,b",question=ask', '"answer=say ""x""",question=ask'):
+        found = read_map(text)
+        assert found is not None
+        assert found.text == text
+        assert read_map(found.text) == found
