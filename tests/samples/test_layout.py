@@ -136,7 +136,7 @@ def test_splits_have_the_names_that_datasets_knows(tmp_path: Path, split: str, e
         made(tmp_path / f"{name}.jsonl", name)
     assert [row.id for row in open_dataset(tmp_path, split=split)] == expected.split()
     with pytest.raises(
-        DataError, match="no split or configuration 'extra', expected one of test, train, val"
+        DataError, match="no split or configuration 'extra', expected one of validation, test, train"
     ):
         open_dataset(tmp_path, split="extra")
 
@@ -147,5 +147,5 @@ def test_files_of_no_split_are_the_training_data(tmp_path: Path) -> None:
     assert [row.id for row in open_dataset(tmp_path, split="train")] == ["a"]
     for split in ("train", "en", "en/train"):
         assert [row.id for row in open_dataset(tmp_path / "more", split=split)] == ["b"]
-    with pytest.raises(DataError, match="no split or configuration 'dev', expected one of files of no split"):
+    with pytest.raises(DataError, match="no split or configuration 'dev', expected one of train"):
         open_dataset(tmp_path, split="dev")

@@ -133,6 +133,7 @@ def _split_words(file: Path, folder: Path) -> list[str]:
 
 def _no_split(path: Path, split: str, names: Sequence[str]) -> DataError:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    names = [name.replace(NO_SPLIT, "train") for name in names]
     return DataError(
         f"{path} has no split or configuration '{split}', expected one of {', '.join(names[:_SHOWN])}{more}"
     )
