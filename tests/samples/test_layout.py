@@ -143,7 +143,7 @@ def test_splits_have_the_names_that_datasets_knows(tmp_path: Path, split: str, e
 
 def test_files_of_no_split_are_the_training_data(tmp_path: Path) -> None:
     made(tmp_path / "rows.jsonl", "a")
-    made(tmp_path / "more/en/rows.jsonl", "b")
+    made(tmp_path / "more/en/rows.parquet", "b")
     assert [row.id for row in open_dataset(tmp_path, split="train")] == ["a"]
     for split in ("train", "en", "en/train"):
         assert [row.id for row in open_dataset(tmp_path / "more", split=split)] == ["b"]
