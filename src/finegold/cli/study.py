@@ -58,6 +58,13 @@ def study(
         typer.Option(help="`greedy` or `ehub-2023`, as `finegold evaluate` takes it. [default: the study's]"),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use the first items of each benchmark.")] = None,
+    keep_overlap: Annotated[
+        bool,
+        typer.Option(
+            "--keep-overlap",
+            help="Keep rows that have an image or a text of a benchmark's item; by default no arm has them.",
+        ),
+    ] = False,
     captions: Annotated[
         Path | None,
         typer.Option(
@@ -108,6 +115,7 @@ def study(
             "limit": limit,
             "prompts": prompts,
             "profile": profile,
+            "overlap": "keep" if keep_overlap else None,
         },
         "offline": {"captions": _text(captions), "images": _text(photos)},
     }
@@ -140,7 +148,7 @@ def _show(findings: "Findings", folder: Path) -> None:
         lines = outcome_lines(findings, question)
         rows = [(line.arm.name, line.rows, line.seeds, line.mean, line.verdict) for line in lines]
         show_table(f"{question.title} ({question.images:,} images)", heads, rows, 110)
-    for sentence in summary(findings):
+    for sentence in (*summary(findings), *(one.summary for one in findings.overlaps)):
         say(sentence)
     say(f"Tables      {shown(folder / 'table.md')}")
     say(f"Report      {shown(folder / 'study.html')}")

@@ -1,10 +1,12 @@
 """The rows of every arm and seed, chosen from one run folder and written as subsets."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from finegold.engines import map_ordered
-from finegold.errors import BudgetError, ConfigError
+from finegold.errors import BudgetError, ConfigError, DataError
+from finegold.report.study.findings import PoolOverlap
 from finegold.run import (
     FILES,
     file_sha256,
@@ -24,6 +26,7 @@ from finegold.study.jobs import Job
 from finegold.study.study import ArmSpec, PoolSpec
 from finegold.workflow import Compute, DataSource, Run, Selection, SelectionSettings
 from finegold.workflow.output import output_folder, subset_names
+from finegold.workflow.overlap import Benchmark
 from finegold.workflow.tables import SelectionTables
 
 PLACES = "subset.json"
@@ -81,27 +84,64 @@ class StudyRows:
             else folder.path / f"pool-{fingerprint({'data': self._source.to_json()})}.run"
         )
         self.run = Run.open(path, self._source, encoder=encoder, compute=compute)
-        self._folder = folder
+        self._folder, self._encoder = folder, encoder
         self.ids = pool.ids
 
     def tables(self, preset: str) -> SelectionTables:
         """The tables that a preset needs, computed if they are not there."""
         return self.run.compute_tables(SelectionSettings.of(preset, "100%"))
 
-    def choose(self, arm: ArmSpec, seeds: int) -> ArmRuns:
-        """The arm's rows for each seed; an arm whose indicators are missing, or too large, gets a note."""
+    def overlap(self, benchmarks: Sequence[Benchmark]) -> PoolOverlap:
+        """The usable rows that contain an item of a benchmark.
+
+        Raises:
+            DataError: If each of them does.
+        """
+        found = self.run.overlap(benchmarks, self._encoder)
+        rows = self.run.rows()
+        read = rows.table.read(["sample_id", "status"]).to_pylist()
+        ids = [row["sample_id"] for row in read if row["status"] == "ok"]
+        try:
+            found.among(ids)
+        except DataError as error:
+            raise DataError(f"{error}, or keep such rows with --keep-overlap") from None
+        return PoolOverlap(
+            data=rows.dataset.source.title or rows.dataset.path.name,
+            usable=len(ids),
+            notes=found.notes,
+            rows=tuple((key, found.excluded[key].reason) for key in ids if key in found.excluded),
+        )
+
+    def choose(self, arm: ArmSpec, seeds: int, benchmarks: Sequence[Benchmark] = ()) -> ArmRuns:
+        """The arm's rows for each seed; an arm whose indicators are missing, or too large, gets a note.
+
+        Args:
+            arm: The arm.
+            seeds: Number of seeds.
+            benchmarks: Benchmarks whose items no row may contain.
+        """
         if arm.preset is None:
             return ArmRuns(arm, ())
         seeded = find_preset(arm.preset).seeded
         try:
             selections = [
-                self.run.pick(SelectionSettings.of(arm.preset, arm.size, arm.weights, seed=seed))
+                self.run.pick(
+                    SelectionSettings.of(
+                        arm.preset,
+                        arm.size,
+                        arm.weights,
+                        seed=seed,
+                        without=tuple(benchmarks),
+                        overlap_encoder=self._encoder,
+                    )
+                )
                 for seed in range(seeds if seeded else 1)
             ]
         except (ConfigError, BudgetError) as error:
             return ArmRuns(arm, (), str(error))
         subsets = [self._write(selection) for selection in selections]
-        notes = " ".join(selections[0].manifest.notes)
+        told = self.run.overlap(benchmarks, self._encoder).notes if benchmarks else ()
+        notes = " ".join(note for note in selections[0].manifest.notes if note not in told)
         return ArmRuns(arm, tuple(subsets if seeded else subsets * seeds), notes)
 
     def _write(self, selection: Selection) -> Subset:

@@ -50,6 +50,7 @@ class Cost:
         workers: Number of runs side by side.
         calls: Largest number of calls to a judge; None without one.
         usd: Highest price of these calls; None if unknown.
+        overlap: Number of rows that items of the evaluation contain; None if they are not looked for yet.
     """
 
     runs: int
@@ -61,6 +62,7 @@ class Cost:
     workers: int
     calls: int | None = None
     usd: float | None = None
+    overlap: int | None = None
 
     @property
     def seconds(self) -> float:
@@ -71,6 +73,8 @@ class Cost:
         """Rows of a table for a person."""
         left = self.runs - self.done
         found = [("runs", f"{left:,} of {self.runs:,}"), ("workers", str(self.workers))]
+        if self.overlap is not None:
+            found.append(("rows in the evaluation", f"{self.overlap:,}, which no arm is given"))
         parts = (
             ("offline models", self.stage1),
             ("reading and scoring rows", self.pool),
@@ -128,11 +132,14 @@ class _Planning:
 
     def cost(self) -> Cost:
         study = self.study
-        stage1 = self.stage1_seconds()
+        stage1, overlap = self.stage1_seconds(), None
         if stage1 or not scores_are_there(self.rows, study):
             jobs, pool = self.counted(), self.pool_seconds()
         else:
-            jobs, pool = self.left(prepare_study(self.folder, study, self.tasks, self.compute)), 0.0
+            prepared = prepare_study(self.folder, study, self.tasks, self.compute)
+            jobs, pool = self.left(prepared), 0.0
+            if self.excludes:
+                overlap = sum(len(one.rows) for one in prepared.overlaps)
         training, answering = self.run_seconds(jobs) if jobs.left else (0.0, 0.0)
         calls, usd = None, None
         if study.judge is not None:
@@ -149,7 +156,13 @@ class _Planning:
             workers=max(1, min(len(self.workers.devices), jobs.left)),
             calls=calls,
             usd=usd,
+            overlap=overlap,
         )
+
+    @property
+    def excludes(self) -> bool:
+        """Whether rows that the evaluation contains are excluded."""
+        return self.study.evaluation.overlap == "exclude"
 
     def left(self, prepared: Prepared) -> _Jobs:
         """What is to do when every subset is known."""
@@ -209,17 +222,30 @@ class _Planning:
         return PoolSpec(path=str(written.data), images=images, ids=self.rows.ids)
 
     def pool_seconds(self) -> float:
-        """Read, embed and score the trial rows for every preset, and multiply."""
+        """Read, embed and score the trial rows for every preset, look at images of items, and multiply."""
         small = self.trial_pool()
         presets = dict.fromkeys(["stratified", *(arm.preset for arm in self.study.arms if arm.preset)])
 
+        def rows_of(name: str) -> StudyRows:
+            return StudyRows(StudyFolder(self.trial / name), small, self.study.encoder, self.compute)
+
         def score(number: int) -> None:
-            folder = StudyFolder(self.trial / f"round-{number}")
-            rows = StudyRows(folder, small, self.study.encoder, self.compute)
+            rows = rows_of(f"round-{number}")
             for preset in presets:
                 rows.tables(preset)
+            if self.excludes:
+                rows.run.rows().hash_images()
 
-        return _second_time(score) * self.rows.run.dataset.count() / ROWS
+        def look_at_images(number: int) -> None:
+            run = rows_of(f"images-{number}").run
+            run.rows().hash_images()
+            run.embed()
+
+        seconds = _second_time(score) * self.rows.run.dataset.count()
+        if self.excludes:
+            # The images of items are hashed and embedded as those of rows are.
+            seconds += _second_time(look_at_images) * sum(map(len, self.tasks.items.values()))
+        return seconds / ROWS
 
     def run_seconds(self, jobs: _Jobs) -> tuple[float, float]:
         """Trainings and answers, from runs side by side, as many as there are workers, and multiplied."""

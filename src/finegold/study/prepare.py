@@ -6,6 +6,7 @@ from pathlib import Path
 
 from finegold.engines import Compute
 from finegold.models.prefix import NEW_MODELS, load_network, save_network
+from finegold.report.study.findings import PoolOverlap
 from finegold.run import file_sha256, fingerprint
 from finegold.study.arms import ArmRuns, StudyRows
 from finegold.study.folder import StudyFolder, finish, finished
@@ -26,6 +27,7 @@ class Prepared:
         encoder: Encoder of scores and clusters.
         tasks: Tasks and items that every model answers.
         notes: What to know of the models.
+        overlaps: Rows that items of the tasks contain, of each pool that arms choose from.
     """
 
     runs: tuple[ArmRuns, ...]
@@ -33,6 +35,7 @@ class Prepared:
     encoder: str
     tasks: TaskItems
     notes: tuple[str, ...]
+    overlaps: tuple[PoolOverlap, ...] = ()
 
     def jobs(self) -> list[Job]:
         """Every job once."""
@@ -62,15 +65,20 @@ def prepare_study(folder: StudyFolder, study: Study, tasks: TaskItems, compute: 
         )
     pools = {"": StudyRows(folder, study.data, encoder, compute)}
     pools |= {arm.name: StudyRows(folder, arm.data, encoder, compute) for arm in study.arms if arm.data}
+    benchmarks = tasks.benchmarks() if study.evaluation.overlap == "exclude" else ()
+    if not benchmarks:
+        notes.append("Rows that have an image or a text of an item of the evaluation were not looked for.")
+    choosing = dict.fromkeys(pools.get(arm.name, pools[""]) for arm in study.arms if arm.preset is not None)
+    overlaps = tuple(pool.overlap(benchmarks) for pool in choosing if benchmarks)
     runs = []
     untuned = Job(None, model, weights_identity(model), tasks.specs)
     for arm in study.arms:
         pool = pools.get(arm.name, pools[""])
-        chosen = pool.choose(arm, study.seeds_of(arm))
+        chosen = pool.choose(arm, study.seeds_of(arm), benchmarks)
         trainings = _trainings(study, chosen, pool) if arm.preset else [None]
         jobs = tuple(replace(untuned, training=training) for training in trainings)
         runs.append(replace(chosen, jobs=jobs))
-    return Prepared(tuple(runs), pools, encoder, tasks, tuple(notes))
+    return Prepared(tuple(runs), pools, encoder, tasks, tuple(notes), overlaps)
 
 
 def base_model(folder: StudyFolder, study: Study, compute: Compute) -> str:

@@ -128,6 +128,7 @@ def collect_findings(
         machine=_machine(pool) | {"seconds of the last run": round(time.perf_counter() - begin, 1)},
         notes=prepared.notes,
         tables=task_tables(metrics, study),
+        overlaps=prepared.overlaps,
     )
 
 

@@ -126,6 +126,8 @@ class Evaluation(_Strict):
         limit: Number of items of each task, the first ones; None for all.
         losses: Whether losses of the reference captions are measured, with the right and with a wrong image.
         batch: Items of one forward pass.
+        overlap: What becomes of rows that have an image or a text of an item: `exclude` takes them from every
+            arm, `keep` does not look for them.
     """
 
     tasks: tuple[str, ...] = Field(min_length=1)
@@ -136,6 +138,7 @@ class Evaluation(_Strict):
     limit: int | None = Field(default=None, ge=1)
     losses: bool = True
     batch: int = Field(default=50, ge=1)
+    overlap: Literal["exclude", "keep"] = "exclude"
 
     @property
     def wording(self) -> str:

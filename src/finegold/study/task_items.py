@@ -9,6 +9,7 @@ from finegold.evaluation.evaluate import require_files
 from finegold.evaluation.task import Item, find_tasks
 from finegold.run import file_sha256, fingerprint
 from finegold.study.study import Study
+from finegold.workflow.overlap import Benchmark, task_benchmark
 
 VERSION = 2
 """Version of the answers: raise it when the same inputs give other answers."""
@@ -67,6 +68,16 @@ class TaskItems:
 
     specs: tuple[TaskSpec, ...]
     items: Mapping[str, list[Item]]
+
+    def benchmarks(self) -> tuple[Benchmark, ...]:
+        """The items of each task, for rows to be compared with."""
+        found = []
+        for spec in self.specs:
+            (task,) = find_tasks([spec.task])
+            folder = Path(spec.data).absolute()
+            name = f"{spec.task}/{task.split(spec.split).name}"
+            found.append(task_benchmark(name, folder, self.items[spec.task]))
+        return tuple(found)
 
     def image_files(self) -> set[str]:
         """Hex sha256 of the image files."""

@@ -51,7 +51,10 @@ def choose(
         everything = gather(
             rows.table, tables.scores, tables.clusters, tables.embeddings, groups, tables.filters
         )
-        overlap = overlaps.find(rows, settings.without, tables.images, tables.encoder)
+        images, encoder = tables.images, tables.encoder
+        if settings.without and settings.overlap_encoder is not None:
+            images, encoder = rows.embed(settings.overlap_encoder), settings.overlap_encoder
+        overlap = overlaps.find(rows, settings.without, images, encoder)
         shared = {} if overlap is None else overlap.among(everything.ids)
         left = everything.without(shared, everything.indicators)
         filtered, notes = filtered_rows(settings, rows, left)

@@ -1,7 +1,7 @@
 """Overlap with benchmarks: their items read and hashed, and the rows of a run that contain them."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from finegold.encoders import load_encoder
 from finegold.encoders.step import embed
 from finegold.engines import map_ordered
 from finegold.errors import ConfigError, DataError
-from finegold.evaluation.task import TASKS
+from finegold.evaluation.task import TASKS, Item
 from finegold.run import PartTable, RunFolder, fingerprint
 from finegold.samples import Exclusion, ImageRef, open_dataset
 from finegold.samples.exclusions import ImageError
@@ -90,9 +90,10 @@ class FoundOverlap:
         """
         found = {key: self.excluded[key] for key in ids if key in self.excluded}
         if found and len(found) == len(ids):
+            named = " and ".join(one.name for one in self.benchmarks)
             raise DataError(
-                f"each of the {len(ids):,} usable rows has an image or a text of the benchmarks of --without"
-                ": name other benchmarks, or other data"
+                f"each of the {len(ids):,} usable rows has an image or a text of {named}: name other "
+                "benchmarks, or other data"
             )
         return found
 
@@ -148,19 +149,30 @@ def _read_task(name: str, folder: Path) -> Benchmark:
         raise DataError(
             f"{folder} lacks {missing[0].path} of the task {task.name}: get it from {missing[0].url}"
         )
-    items = tuple(
+    return task_benchmark(f"{task.name}/{split.name}", folder, task.items(folder, split))
+
+
+def task_benchmark(name: str, folder: Path, items: Iterable[Item]) -> Benchmark:
+    """Items of an evaluation task as a benchmark.
+
+    Args:
+        name: Task and split, as `flickr30k/all`.
+        folder: Folder of the task's files.
+        items: The items.
+    """
+    compared = (
         BenchmarkItem(
             item.id,
             (item.image,),
             tuple(f"{item.question} {answer}".strip() for answer in item.references or ("",)),
         )
-        for item in task.items(folder, split)
+        for item in items
     )
-    return Benchmark(f"{task.name}/{split.name}", f"{task.name}/{split.name}={folder}", items)
+    return Benchmark(name, f"{name}={folder}", tuple(compared))
 
 
 def find_overlap(
-    rows: Rows, benchmarks: Sequence[str], embeddings: PartTable | None, encoder: str | None
+    rows: Rows, benchmarks: Sequence[str | Benchmark], embeddings: PartTable | None, encoder: str | None
 ) -> FoundOverlap:
     """Find the usable rows that contain an item of a benchmark.
 
@@ -169,7 +181,7 @@ def find_overlap(
 
     Args:
         rows: The rows; their images are hashed if they are not yet.
-        benchmarks: As `read_benchmark` takes them.
+        benchmarks: Benchmarks, or what `read_benchmark` takes.
         embeddings: Finished table of the rows' image embeddings; None where the selection uses none. Those
             that came from a column of a file are not compared, since nothing embeds the items like them.
         encoder: Name of their encoder.
@@ -178,7 +190,8 @@ def find_overlap(
         ConfigError: If a benchmark names no task that there is.
         DataError: If one cannot be understood.
     """
-    found = [read_benchmark(text) for text in dict.fromkeys(benchmarks)]
+    found = [read_benchmark(one) if isinstance(one, str) else one for one in dict.fromkeys(benchmarks)]
+    compared = None if embeddings is None or encoder is None or is_brought(embeddings) else embeddings
     hashed = {row["sample_id"]: row for row in rows.hash_images().read().to_pylist()}
     ids = sorted(hashed)
     read = rows.table.read(["sample_id", "status", "instruction", "answer"]).to_pylist()
@@ -204,8 +217,8 @@ def find_overlap(
             _by_item(image_overlap(files, [[sha] if sha else [] for sha, _ in known]), owner),
             _by_item(perceptual_overlap(hashes, [code for _, code in known]), owner),
         ]
-        if images and encoder is not None and embeddings is not None and not is_brought(embeddings):
-            names, vectors = read_embeddings(embeddings)
+        if images and encoder is not None and compared is not None:
+            names, vectors = read_embeddings(compared)
             at = {key: index for index, key in enumerate(names)}
             row_vectors = vectors[[at[key] for key in ids]]
             passes.append(_by_item(semantic_overlap(row_vectors, images.vectors(encoder)), owner))
@@ -229,6 +242,7 @@ def find_overlap(
                     {
                         "items": [[item.name, list(item.texts)] for item in bench.items],
                         "images": [[at, sha] for at, (sha, _) in zip(owner, known, strict=True)],
+                        "encoder": compared and compared.parameters["model"],
                         "compared": [NGRAM, SHARE, COMMON, RADIUS, THRESHOLD],
                     }
                 ),
@@ -252,7 +266,11 @@ class OverlapFinder:
         self._found: dict[object, FoundOverlap] = {}
 
     def find(
-        self, rows: Rows, benchmarks: Sequence[str], embeddings: PartTable | None, encoder: str | None
+        self,
+        rows: Rows,
+        benchmarks: Sequence[str | Benchmark],
+        embeddings: PartTable | None,
+        encoder: str | None,
     ) -> FoundOverlap | None:
         """What `find_overlap` finds; None without benchmarks."""
         key = (tuple(benchmarks), embeddings and embeddings.fingerprint)

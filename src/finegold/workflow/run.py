@@ -27,7 +27,7 @@ from finegold.workflow.compare import Labels, compare_presets
 from finegold.workflow.export import Format, Table, export_table
 from finegold.workflow.filters import check_weight_names
 from finegold.workflow.output import check_free, output_lock, subset_names
-from finegold.workflow.overlap import OverlapFinder
+from finegold.workflow.overlap import Benchmark, FoundOverlap, OverlapFinder
 from finegold.workflow.rows import Rows, check_encoder, read_rows
 from finegold.workflow.selection import Selection, read_selection
 from finegold.workflow.settings import SelectionSettings
@@ -275,6 +275,12 @@ class Run:
                     "another order: give the run folder that it was made in, or select again"
                 )
         return found
+
+    def overlap(self, benchmarks: Sequence[str | Benchmark], encoder: str) -> FoundOverlap:
+        """The rows that contain an item of a benchmark; images are compared by this encoder, too."""
+        with self.folder.writing():
+            found = self._overlaps.find(self.rows(), benchmarks, self.rows().embed(encoder), encoder)
+            return found or FoundOverlap({}, (), ())
 
     def compute_tables(self, settings: SelectionSettings) -> SelectionTables:
         """The tables that `pick` would choose from, computed where they are not there."""

@@ -17,6 +17,7 @@ from finegold.selection.learned import read_pairs
 from finegold.selection.options import check_subset_size, parse_weights
 from finegold.selection.preset import FILES, Preset, find_preset
 from finegold.selection.where import Condition
+from finegold.workflow.overlap import Benchmark
 
 MIXING = ("group_by", "mixture", "group_quality", "space")
 """Fields of a preset that options replace."""
@@ -57,7 +58,9 @@ class SelectionSettings:
         where: Condition that rows must meet to be chosen from: see `selection.where`.
         include: Ids that are chosen first and count to the size and the quotas.
         exclude: Ids that are not chosen.
-        without: Benchmarks whose items no chosen row may contain, each as `read_benchmark` takes it.
+        without: Benchmarks whose items no chosen row may contain, each read or as `read_benchmark` takes it.
+        overlap_encoder: What compares the images of rows and benchmarks by their embeddings; None for the
+            encoder of the selection, if that embeds the images.
     """
 
     preset: Preset
@@ -73,7 +76,8 @@ class SelectionSettings:
     where: str | None = None
     include: IdList | None = None
     exclude: IdList | None = None
-    without: tuple[str, ...] = ()
+    without: tuple[str | Benchmark, ...] = ()
+    overlap_encoder: str | None = None
 
     @classmethod
     def of(

@@ -183,6 +183,33 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolOverlap:
+    """Rows of a dataset that have an image or a text of an item of the evaluation; no arm has them.
+
+    Attributes:
+        data: Name of the dataset.
+        usable: Number of its usable rows.
+        notes: How many of them each task excluded, a sentence a task.
+        rows: Id of each of them, and why, in the dataset's order.
+    """
+
+    data: str
+    usable: int
+    notes: tuple[str, ...]
+    rows: tuple[tuple[str, str], ...]
+
+    @property
+    def summary(self) -> str:
+        """How many there are, in a sentence."""
+        if not self.rows:
+            return f"No usable row of {self.data} has an image or a text of an item of the evaluation."
+        return (
+            f"{len(self.rows):,} of the {self.usable:,} usable rows of {self.data} have an image or a text "
+            "of an item of the evaluation: no arm was given them."
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """Everything that a study found.
 
@@ -202,6 +229,8 @@ class Findings:
         machine: Cores, device, seconds in all, library versions.
         notes: What differs from what was requested.
         tables: All tasks in one table for each scoring; empty for a study of one task.
+        overlaps: Rows of each dataset that items of the evaluation contain; empty if they were not looked
+            for.
     """
 
     name: str
@@ -218,6 +247,7 @@ class Findings:
     machine: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     tables: tuple[TaskTable, ...] = ()
+    overlaps: tuple[PoolOverlap, ...] = ()
 
 
 def change_kind(difference: Estimate, better: Better) -> Literal["better", "worse", "unclear"]:

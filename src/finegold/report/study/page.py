@@ -11,7 +11,7 @@ from finegold.report.html import render_page, write_html
 from finegold.report.judge import judgement_section
 from finegold.report.study.findings import Example, Findings, decimals
 from finegold.report.study.plots import difference_chart, gain_charts, size_chart
-from finegold.report.study.tables import study_csv, study_latex, study_markdown
+from finegold.report.study.tables import overlap_csv, study_csv, study_latex, study_markdown
 from finegold.report.study.task_tables import cells, describe_tasks, gain_cells, heads, tasks_csv, title
 from finegold.report.study.words import (
     about,
@@ -30,6 +30,8 @@ from finegold.samples.sample import ImageRef
 from finegold.samples.thumbnails import thumbnail
 
 SCHEMA = "finegold/study/1"
+OVERLAP = "overlap.csv"
+"""File of the rows that items of the evaluation contain."""
 FIRST = 12
 """Examples that are shown before the reader asks for more."""
 
@@ -37,7 +39,7 @@ FIRST = 12
 def write_findings(findings: Findings, folder: Path) -> dict[str, Path]:
     """Write `findings.json`, `table.md`, `table.csv`, `table.tex` and `study.html`, each whole or not at all.
 
-    A study of several tasks has `tasks.csv` too.
+    A study of several tasks has `tasks.csv` too, one that looked for rows of its evaluation `overlap.csv`.
 
     Args:
         findings: What was found.
@@ -55,6 +57,7 @@ def write_findings(findings: Findings, folder: Path) -> dict[str, Path]:
         "table.csv": study_csv(findings),
         "table.tex": study_latex(findings),
         **({"tasks.csv": tasks_csv(findings)} if findings.tables else {}),
+        **({OVERLAP: overlap_csv(findings)} if findings.overlaps else {}),
     }
     page = render_study(findings)
     paths = {name: folder / name for name in ("findings.json", *texts, "study.html")}
@@ -62,6 +65,8 @@ def write_findings(findings: Findings, folder: Path) -> dict[str, Path]:
     for name, text in texts.items():
         write_text(paths[name], text)
     write_html(page, paths["study.html"])
+    if not findings.overlaps:
+        (folder / OVERLAP).unlink(missing_ok=True)
     return paths
 
 
@@ -121,6 +126,8 @@ def render_study(findings: Findings) -> str:
         judged=[_judged(value, number) for number, value in enumerate(findings.judgements, 1)],
         cards=[_card(findings, example) for example in findings.examples],
         first=FIRST,
+        overlaps=[one for one in findings.overlaps if one.rows],
+        overlap_file=OVERLAP,
         notes=arm_notes(findings),
     )
 

@@ -73,6 +73,16 @@ def study_csv(findings: Findings) -> str:
     return out.getvalue()
 
 
+def overlap_csv(findings: Findings) -> str:
+    """A line for each row that an item of the evaluation contains: its dataset, its id, and why."""
+    out = StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("data", "sample_id", "reason"))
+    for one in findings.overlaps:
+        writer.writerows((printable(one.data), printable(key), printable(why)) for key, why in one.rows)
+    return out.getvalue()
+
+
 def study_latex(findings: Findings) -> str:
     r"""A `table` with a booktabs `tabular` per question; every text is escaped.
 

@@ -120,9 +120,10 @@ def about(outcome: Outcome) -> str:
 
 
 def arm_notes(findings: Findings) -> list[str]:
-    """Notes on arms that were run, then on the study."""
+    """Notes on arms that were run, on rows that the evaluation contains, then on the study."""
     known = [f"{arm.name}: {arm.note}" for arm in findings.arms if arm.note and arm.seeds]
-    return known + list(findings.notes)
+    shared = [f"{one.summary} {' '.join(one.notes)}" for one in findings.overlaps]
+    return known + shared + list(findings.notes)
 
 
 def others(findings: Findings) -> list[tuple[str, list[Outcome]]]:
