@@ -28,6 +28,7 @@ LAYERS = (
     ("report",),
     ("workflow",),
     ("study",),
+    ("view",),
     ("cli",),
     ("__main__",),
 )

@@ -49,6 +49,7 @@ EXTRAS = {
     **dict.fromkeys(("fsspec", "huggingface_hub"), "remote"),
     "aiohttp": "llm",
     "faiss": "fast",
+    **dict.fromkeys(("duckdb", "starlette", "uvicorn"), "view"),
 }
 """The extra that brings a package, by the package's top-level module."""
 

@@ -30,6 +30,7 @@ from finegold.cli import (
     study,
     tasks,
     tune,
+    view,
 )
 from finegold.cli.explain import explain
 from finegold.cli.show import say
@@ -57,6 +58,7 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
         report.report,
         check.check,
         export.export,
+        view.view,
     ),
     "Whether the selection helps": (compare.compare, study.study, judge.judge, reproduce.reproduce),
     "This installation": (doctor.doctor,),

@@ -14,6 +14,9 @@ from finegold.report.text import duration, number, percent
 from finegold.run import atomic_path
 from finegold.samples.thumbnails import data_uri
 
+BASE_STYLE = Path(__file__).parent / "templates" / "base.css"
+"""The style sheet that all pages share."""
+
 
 def render_page(name: str, *, style: str = "", script: str = "", data: Any = None, **values: Any) -> str:
     """A page as one HTML text.

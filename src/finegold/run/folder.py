@@ -19,6 +19,7 @@ RUN/
   layout/tsne-<fingerprint>/                 places of the images on the report's map
   selections/<preset>-<size>-<fingerprint>/  a selection: selection.json and selection.parquet
   comparisons/<fingerprint>.json             presets that were compared
+  marks.jsonl                                rows that were vetoed or kept in `finegold view`
   events.jsonl                               what happened when
 """
 

@@ -78,13 +78,7 @@ def ingest(
     Raises:
         DataError: If `strict` and a row is bad, or the dataset cannot be read on.
     """
-    parameters = {
-        "version": VERSION,
-        "source": stamp(dataset),
-        "limits": asdict(DEFAULT_LIMITS),
-        "kinds": fingerprint(dataset.kinds.content()),
-    }
-    table = run.table("samples", "ingest", parameters, SCHEMA)
+    table = samples_table(run, dataset)
     kept, repeats = _kept_parts(table, dataset, strict)
     if kept < len(table.paths()):
         _discard(table, kept)
@@ -111,6 +105,17 @@ def ingest(
 
     every = np.ones(dataset.count(), np.bool_)
     return fill(run, table, make, usable=every, step="ingest", label="Checking rows")
+
+
+def samples_table(run: RunFolder, dataset: Dataset) -> PartTable:
+    """The samples table of a dataset as its files are now, finished or not."""
+    parameters = {
+        "version": VERSION,
+        "source": stamp(dataset),
+        "limits": asdict(DEFAULT_LIMITS),
+        "kinds": fingerprint(dataset.kinds.content()),
+    }
+    return run.table("samples", "ingest", parameters, SCHEMA)
 
 
 def _strict_error(place: str, sample_id: str, reason: str) -> DataError:

@@ -73,7 +73,7 @@ def scores_of(rows: Rows) -> pa.Table:
     reasons: list[list[str]] = [[one] if one else [] for one in table["reason"].to_pylist()]
     scores, clusters = run.tables("scores", data=sequence), run.tables("clusters", data=sequence)
     columns: dict[str, pa.Array] = {}
-    for name, scored in _named(scores, "scorer").items():
+    for name, scored in named_tables(scores, "scorer").items():
         read = scored.read().to_pydict()
         columns[name] = _spread(read["sample_id"], read["value"], place, len(table), pa.float64())
         for key, why in zip(read["sample_id"], read["reason"], strict=True):
@@ -93,7 +93,8 @@ def scores_of(rows: Rows) -> pa.Table:
     return table
 
 
-def _named(tables: list[PartTable], key: str) -> dict[str, PartTable]:
+def named_tables(tables: list[PartTable], key: str) -> dict[str, PartTable]:
+    """Tables by a parameter such as `scorer`, or by the name of their folder where several have the same."""
     numbers = Counter(str(one.parameters[key]) for one in tables)
     return {
         str(one.parameters[key]) if numbers[str(one.parameters[key])] == 1 else one.folder.name: one

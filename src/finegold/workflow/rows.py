@@ -13,11 +13,11 @@ from finegold.encoders import Space, load_encoder, load_text_encoder
 from finegold.encoders.spaces import embed_texts_of_rows
 from finegold.encoders.step import embed
 from finegold.engines import Compute
-from finegold.errors import DataError
+from finegold.errors import DataError, RunError
 from finegold.run import PartTable, RunFolder, fingerprint
 from finegold.samples import Dataset, Sample
 from finegold.samples.attributes import brought_attribute, read_attribute
-from finegold.samples.step import dataset_fingerprint, ingest
+from finegold.samples.step import dataset_fingerprint, ingest, samples_table
 from finegold.scorers import Context, Scorer
 from finegold.scorers.step import score, scores_table
 from finegold.selection.groups import join_groups
@@ -158,7 +158,26 @@ def read_rows(folder: RunFolder, dataset: Dataset, compute: Compute, *, strict: 
     Raises:
         DataError: If `strict` and a row is bad, or no row can be used.
     """
-    table = ingest(folder, dataset, strict=strict, workers=compute.workers)
+    return _rows_of(folder, dataset, compute, ingest(folder, dataset, strict=strict, workers=compute.workers))
+
+
+def kept_rows(folder: RunFolder, dataset: Dataset, compute: Compute) -> Rows:
+    """The rows as an earlier command checked them; writes nothing, and looks at no image.
+
+    Raises:
+        RunError: If the rows were not checked to their end, or the data changed since.
+        DataError: If no row can be used.
+    """
+    table = samples_table(folder, dataset)
+    if not table.done:
+        raise RunError(
+            f"{folder.path} does not hold the checked rows of {dataset.path} as it is now: run the command "
+            "that made the folder again, such as `finegold pick` or `finegold score`"
+        )
+    return _rows_of(folder, dataset, compute, table)
+
+
+def _rows_of(folder: RunFolder, dataset: Dataset, compute: Compute, table: PartTable) -> Rows:
     columns = table.read(["sample_id", "status", "content_hash"])
     usable = np.array([status == "ok" for status in columns["status"].to_pylist()], dtype=np.bool_)
     if not usable.any():

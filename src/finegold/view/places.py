@@ -1,0 +1,119 @@
+"""Where rows lie on the map, and which of them are nearest to a row."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from finegold.arrays import Floats, Ints
+from finegold.encoders.step import embeddings_of
+from finegold.report.selection.layout import layout
+from finegold.run import PartTable
+from finegold.view.filters import RowFilter, inside
+from finegold.workflow.rows import Rows
+
+LAYERS = {"image": "embeddings", "text": "texts"}
+"""The kind of table that each map is drawn from."""
+CHUNK = 16_384
+
+
+class Places:
+    """Maps and neighbours by the embeddings that the run folder holds.
+
+    The vectors lie in a file of the temporary folder, scaled to length one, so that memory stays bounded.
+    """
+
+    def __init__(self, rows: Rows, folder: Path) -> None:
+        self._rows, self._folder = rows, folder
+        self._lock = threading.RLock()
+        self._maps: dict[str, Floats] = {}
+        self._vectors: dict[str, tuple[Ints, Any]] = {}
+        self._found: tuple[tuple[str, bytes], list[int]] | None = None
+        table = rows.table.read(["sample_id", "status"])
+        usable = zip(table["sample_id"].to_pylist(), table["status"].to_pylist(), strict=True)
+        self._row_of = {key: row for row, (key, status) in enumerate(usable) if status == "ok"}
+
+    def table(self, layer: str) -> PartTable | None:
+        """The table of embeddings behind a map: the first by name; None if there is none."""
+        found = self._rows.folder.tables(LAYERS[layer], data=self._rows.sequence)
+        return found[0] if found else None
+
+    def layers(self) -> list[str]:
+        """The maps that can be drawn."""
+        return [layer for layer in LAYERS if self.table(layer) is not None]
+
+    def map(self, layer: str) -> Floats:
+        """The place of each row, shape (rows, 2), in 0..1; NaN for a row without one.
+
+        The report's places, if the run folder keeps them; otherwise they are computed, about ten seconds for
+        3,439 rows, and kept in memory.
+        """
+        with self._lock:
+            if layer not in self._maps:
+                table = self.table(layer)
+                assert table is not None
+                kept = self._rows.folder.tables("layout", embeddings=table.fingerprint)
+                if kept:
+                    read = kept[0].read()
+                    ids = read["sample_id"].to_pylist()
+                    places = np.stack([read["x"].to_numpy(), read["y"].to_numpy()], axis=1)
+                else:
+                    read = table.read(["sample_id", "embedding"])
+                    ids = read["sample_id"].to_pylist()
+                    places = layout(ids, embeddings_of(read))
+                found = np.full((len(self._rows.usable), 2), np.nan)
+                found[[self._row_of[key] for key in ids]] = places
+                self._maps[layer] = found
+            return self._maps[layer]
+
+    def inside(self, wanted: RowFilter) -> list[int]:
+        """Positions of the rows in the area of a filter; none without an area."""
+        if wanted.area is None or self.table(wanted.layer) is None:
+            return []
+        key = (wanted.layer, wanted.area.tobytes())
+        with self._lock:
+            if self._found is None or self._found[0] != key:
+                rows = np.flatnonzero(inside(self.map(wanted.layer), wanted.area))
+                self._found = (key, rows.tolist())
+            return self._found[1]
+
+    def nearest(self, layer: str, row: int, number: int) -> list[tuple[int, float]]:
+        """The nearest other rows of a row with their cosine, the nearest first; ties by position."""
+        if self.table(layer) is None:
+            return []
+        rows, vectors = self._load(layer)
+        at = np.flatnonzero(rows == row)
+        if not len(at) or not np.isfinite(vectors[at[0]]).all():
+            return []
+        wanted = np.asarray(vectors[at[0]])
+        cosines = np.concatenate(
+            [np.asarray(vectors[start : start + CHUNK]) @ wanted for start in range(0, len(rows), CHUNK)]
+        )
+        cosines[at[0]] = np.nan
+        order = np.argsort(-np.nan_to_num(cosines, nan=-2.0), kind="stable")[:number]
+        return [(int(rows[one]), float(cosines[one])) for one in order if np.isfinite(cosines[one])]
+
+    def _load(self, layer: str) -> tuple[Ints, Any]:
+        """The position of each vector's row, and the vectors of length one, mapped from a file."""
+        with self._lock:
+            if layer not in self._vectors:
+                table = self.table(layer)
+                assert table is not None
+                path = self._folder / f"{layer}.vectors"
+                rows: list[int] = []
+                width = 0
+                with path.open("wb") as file:
+                    for part in table.parts(["sample_id", "embedding"]):
+                        rows += [self._row_of[key] for key in part["sample_id"].to_pylist()]
+                        if len(part):
+                            vectors = embeddings_of(part).astype(np.float32)
+                            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+                            file.write((vectors / np.where(norms > 0, norms, 1)).tobytes())
+                            width = vectors.shape[1]
+                shape = (len(rows), width)
+                self._vectors[layer] = (
+                    np.array(rows, dtype=np.int64),
+                    np.memmap(path, np.float32, "r", shape=shape),
+                )
+            return self._vectors[layer]

@@ -1,0 +1,131 @@
+"""The server: a run's rows behind a guarded loopback port."""
+
+import secrets
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from finegold.engines import Compute
+from finegold.errors import ConfigError, RunError
+from finegold.extras import require
+from finegold.run import lock_beside
+from finegold.view.browse import Browser
+from finegold.view.guard import TOKEN, Guard
+from finegold.view.marks import MARKS, Marks
+from finegold.view.pictures import Pictures
+from finegold.view.places import Places
+from finegold.view.pool import Pool
+from finegold.workflow import Run
+from finegold.workflow.rows import kept_rows
+
+if TYPE_CHECKING:
+    from uvicorn import Server
+
+HOST = "127.0.0.1"
+
+
+class ViewServer:
+    """A server that listens and does not answer yet.
+
+    Attributes:
+        address: What to open in the browser: it holds the token.
+    """
+
+    def __init__(self, server: "Server", listener: socket.socket, address: str) -> None:
+        """Use `open_view`."""
+        self.address = address
+        self._server, self._listener = server, listener
+
+    def serve(self) -> None:
+        """Answer until `stop` is called or Ctrl-C is pressed."""
+        try:
+            self._server.run(sockets=[self._listener])
+        except KeyboardInterrupt:
+            return
+
+    def stop(self) -> None:
+        """Let `serve` return; from another thread."""
+        self._server.should_exit = True
+
+
+@contextmanager
+def open_view(
+    path: str | Path, *, port: int = 0, read_only: bool = False, token: str | None = None
+) -> Iterator[ViewServer]:
+    """Read a run folder and listen on a loopback port during the block.
+
+    Args:
+        path: The run folder. Its rows were checked by an earlier command.
+        port: The port; 0 for a free one.
+        read_only: Whether rows cannot be marked or chosen again. Any number of read-only views may be open.
+        token: The secret of the address; None for a random one.
+
+    Raises:
+        RunError: If it is no run folder, its rows were not checked or changed since, another view is open on
+            it, or a table is damaged.
+        ConfigError: If the port cannot be listened on.
+        MissingExtraError: If a package of the extra `view` is not installed.
+    """
+    for module in ("duckdb", "starlette", "uvicorn"):
+        require(module, extra="view", why="`finegold view`")
+    from uvicorn import Config, Server
+
+    from finegold.view.application import make_application
+
+    run = Run.open(path)
+    folder = run.folder.path
+    lock: AbstractContextManager[None] = (
+        nullcontext() if read_only else lock_beside(folder / MARKS, "look with --read-only")
+    )
+    listener = _listen(port)
+    try:
+        with _writable(lock, folder), tempfile.TemporaryDirectory(prefix="finegold-view-") as made:
+            rows = kept_rows(run.folder, run.dataset, Compute())
+            marks = Marks(folder / MARKS, read_only=read_only)
+            pool = Pool(rows, Path(made))
+            try:
+                places = Places(rows, Path(made))
+                browser, pictures = Browser(pool, places), Pictures(pool)
+                secret = token or secrets.token_urlsafe(24)
+                number = listener.getsockname()[1]
+                application = make_application(
+                    run, pool, browser, places, pictures, marks, read_only=read_only
+                )
+                config = Config(
+                    Guard(application, secret, number),
+                    log_level="warning",
+                    access_log=False,
+                    server_header=False,
+                    lifespan="off",
+                    ws="none",
+                    timeout_graceful_shutdown=2,
+                )
+                yield ViewServer(Server(config), listener, f"http://{HOST}:{number}/?{TOKEN}={secret}")
+            finally:
+                pool.close()
+    finally:
+        listener.close()
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server((HOST, port))
+    except (OSError, OverflowError) as error:
+        raise ConfigError(
+            f"the port {port} cannot be listened on ({error}): give --port another, or leave it out"
+        ) from None
+
+
+@contextmanager
+def _writable(lock: AbstractContextManager[None], folder: Path) -> Iterator[None]:
+    try:
+        lock.__enter__()
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written ({error.strerror}): look with --read-only") from None
+    try:
+        yield
+    finally:
+        lock.__exit__(None, None, None)

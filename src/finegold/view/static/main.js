@@ -1,0 +1,87 @@
+// The page: it reads the address, shows what it says, and follows it.
+
+import { drawFilters, filterCount, watchFilters } from "./filters.js";
+import { byId, get, h, told } from "./dom.js";
+import { watchKeys } from "./keys.js";
+import { drawRow, watchRow } from "./row.js";
+import { RowList, totalText } from "./rows.js";
+import { change, onChange, query, readAddress, state } from "./state.js";
+
+const VIEWS = { grid: "Grid", table: "Table" };
+let about = null, shown = null, asked = 0, lastQuery = null;
+
+readAddress();
+// The token of the first address is in a cookie now; it need not stay in the history.
+history.replaceState(null, "", `?${(() => { const left = new URLSearchParams(location.search); left.delete("token"); return left; })()}`);
+
+const view = () => (state.view in VIEWS ? state.view : "grid");
+
+function drawBar() {
+  byId("title").textContent = about.data;
+  document.title = `${about.data}: finegold view`;
+  byId("selection").replaceChildren(
+    ...about.selections.map((name) => h("option", { value: name, selected: name === about.selection }, name)),
+    h("option", { value: "", selected: about.selection === "" }, "no selection"),
+  );
+  const sort = state.sort ?? "row";
+  byId("sort").replaceChildren(...about.columns.map((column) => h("option", { value: column.name, selected: column.name === sort }, column.label)));
+  byId("order").setAttribute("aria-pressed", String(state.order === "down"));
+  byId("views").replaceChildren(...Object.entries(VIEWS).map(([name, label]) => h("button", { type: "button", "aria-pressed": String(view() === name), onclick: () => change({ view: name }) }, label)));
+  if (document.activeElement !== byId("text")) byId("text").value = state.text ?? "";
+  const filters = filterCount();
+  byId("filter-count").textContent = filters ? `(${filters})` : "";
+  byId("clear").hidden = filters === 0;
+}
+
+async function load() {
+  asked += 1;
+  const mine = asked, current = () => mine === asked;
+  lastQuery = query();
+  // Together: the first page does not wait for the description of the run.
+  const [described, found] = await Promise.all([
+    about && about.selection === (state.selection ?? about.selection) ? about : get("/api/about", query()),
+    get("/api/rows", query({ start: 0, number: 60, count: 1 })),
+  ]);
+  if (!current()) return;
+  const other = described !== about;
+  about = described;
+  drawBar();
+  if (!shown || shown.layout !== view() || other) {
+    shown?.close();
+    shown = new RowList(byId("content"), about, view());
+  }
+  shown.show(found);
+  byId("total").textContent = totalText(about, found.total);
+  await drawFilters(about, current);
+}
+
+onChange((changed) => {
+  if (!about) return;
+  if (query() !== lastQuery || shown.layout !== view()) told(load());
+  else drawBar();
+  if (changed === null || changed.includes("row")) told(drawRow(about, rowActions));
+});
+
+const rowActions = () => [
+  h("button", { type: "button", "aria-label": "Previous row", onclick: () => step(-1) }, "←"),
+  h("button", { type: "button", "aria-label": "Next row", onclick: () => step(1) }, "→"),
+];
+
+// The next row of the list, or the one before, while a row is open.
+async function step(by) {
+  if (!state.row) return;
+  const next = shown.list.active + by;
+  if (next < 0 || next >= shown.total) return;
+  shown.list.active = next;
+  const row = shown.list.row(next) ?? (await get("/api/rows", query({ start: next, number: 1 }))).rows[0];
+  if (row) change({ row: String(row.row) });
+}
+
+byId("selection").addEventListener("change", (event) => change({ selection: event.target.value, filters: {}, area: null }));
+byId("sort").addEventListener("change", (event) => change({ sort: event.target.value }));
+byId("order").addEventListener("click", () => change({ order: state.order === "down" ? null : "down" }));
+watchFilters();
+if (matchMedia("(max-width: 720px)").matches) byId("filter-box").open = false;
+watchRow();
+watchKeys({ step: (by) => told(step(by)) });
+told(load().then(() => drawRow(about, rowActions)));

@@ -1,0 +1,158 @@
+"""The page in a real browser: silent, readable on a phone and in the dark, and each job done by hand."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.view.conftest import HOSTILE, ROWS, TOKEN, Client
+
+SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+
+
+class Visit:
+    """One opened page, and everything that it said meanwhile."""
+
+    def __init__(
+        self, browser: Any, client: Client, query: str = "", size: str = "desktop", scheme: str = "light"
+    ) -> None:
+        width, height = SIZES[size]
+        self.context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            has_touch=size == "phone",
+            reduced_motion="reduce",
+        )
+        self.page = self.context.new_page()
+        self.noise: list[str] = []
+        self.page.on("console", lambda message: self._said(message.text))
+        self.page.on("pageerror", lambda error: self.noise.append(str(error)))
+        self.page.on("request", lambda request: self._asked(request.url, client.origin))
+        self.page.goto(f"{client.origin}/?token={TOKEN}&{query}")
+        self.settle()
+
+    def _said(self, text: str) -> None:
+        if "404" not in text:  # r0003 has no picture
+            self.noise.append(text)
+
+    def _asked(self, url: str, own: str) -> None:
+        if not url.startswith(("data:", own)):
+            self.noise.append(f"request for {url}")
+
+    def settle(self) -> None:
+        self.page.wait_for_selector("#total:not(:empty)")
+        self.page.wait_for_load_state("networkidle")
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Wait for what a test would notice: the policy of the page forbids to evaluate text in it."""
+        for _ in range(300):
+            if condition():
+                return
+            self.page.wait_for_timeout(50)
+        assert condition()
+
+    def text(self, selector: str) -> str:
+        found = self.page.locator(selector)
+        return str(found.first.inner_text()) if found.count() else ""
+
+    def focused(self) -> str:
+        return str(self.page.evaluate("() => document.activeElement.textContent"))
+
+    def total(self) -> str:
+        return str(self.page.locator("#total").inner_text())
+
+    def ids(self) -> list[str]:
+        found: list[str] = self.page.locator(".item bdi").all_inner_texts()
+        return found
+
+    def __enter__(self) -> "Visit":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.context.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "size", "scheme"),
+    [("", "desktop", "light"), ("view=table", "phone", "dark"), ("row=8", "phone", "light")],
+)
+def test_the_page_is_silent_and_fits(
+    browser: Any, client: Client, query: str, size: str, scheme: str
+) -> None:
+    with Visit(browser, client, query, size, scheme) as visit:
+        assert visit.page.evaluate("document.documentElement.scrollWidth") == SIZES[size][0]
+        assert "token" not in visit.page.url
+        assert visit.page.title() == "data.json: finegold view"
+        dark = visit.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 21, 19)"
+        assert dark == (scheme == "dark")
+        assert visit.noise == []
+
+
+def test_filters_sorting_and_search_stay_in_the_address(browser: Any, client: Client) -> None:
+    with Visit(browser, client) as visit:
+        page = visit.page
+        assert visit.total() == f"All {ROWS} rows"
+        page.get_by_label("chosen 12", exact=True).check()
+        visit.until(lambda: visit.total().startswith("12 rows"))
+        page.select_option("#sort", label="taste")
+        page.locator("#order").click()
+        found = client.get("/api/rows?f.status=selected&sort=taste&order=down")["rows"]
+        wanted = [row["sample_id"] for row in found]
+        visit.until(lambda: visit.ids() == wanted)
+        address = page.url
+    with Visit(browser, client, address.partition("?")[2]) as visit:
+        visit.until(lambda: visit.ids() == wanted)
+        visit.page.fill("#text", "zebra")
+        visit.until(lambda: visit.total().startswith("0 rows"))
+        visit.page.locator("#clear").click()
+        visit.until(lambda: visit.total().startswith("All"))
+        slider = visit.page.get_by_label("Lowest taste")
+        for _ in range(3):
+            slider.press("PageUp")
+        visit.until(lambda: "taste=" in visit.page.url.replace("sort=taste", ""))
+        low = visit.page.url.partition("f.taste=")[2].partition("..")[0]
+        number = client.get(f"/api/rows?count=1&f.taste={low}..")["total"]
+        assert 0 < number < ROWS
+        visit.until(lambda: visit.total().startswith(f"{number} rows"))
+        assert visit.noise == []
+
+
+def test_the_list_holds_only_what_is_seen_and_keys_reach_every_row(browser: Any, client: Client) -> None:
+    with Visit(browser, client, "view=table") as visit:
+        page = visit.page
+        assert page.locator(".item").count() < ROWS
+        page.locator(".item a").first.focus()
+        page.keyboard.press("End")
+        visit.until(lambda: visit.focused().startswith(f"r{ROWS - 1:04d}"))
+        page.keyboard.press("Home")
+        page.keyboard.press("ArrowDown")
+        visit.until(lambda: visit.focused().startswith("r0001"))
+        page.keyboard.press("Enter")
+        visit.until(lambda: visit.text("#row h2") == "r0001")
+        page.keyboard.press("j")
+        visit.until(lambda: visit.text("#row h2") == "r0002")
+        page.keyboard.press("Escape")
+        visit.until(lambda: "row=" not in page.url)
+        assert not page.locator("#row").is_visible()
+
+
+def test_a_row_shows_its_turns_indicators_neighbours_and_record(browser: Any, client: Client) -> None:
+    with Visit(browser, client, "row=8") as visit:
+        dialog, said = visit.page.locator("#row"), client.get("/api/row/8")
+        assert dialog.locator(".said-turns > li").count() == 2
+        assert "the weakest by" in dialog.locator(".weak").first.inner_text()
+        assert dialog.locator("#why").inner_text() == said["why"]
+        assert dialog.locator(".indicators tr").count() == len(said["indicators"])
+        visit.until(lambda: dialog.locator(".near li").count() == 12)
+        dialog.locator("summary").click()
+        visit.until(lambda: "r0008" in visit.text("#row pre"))
+        dialog.locator(".full").click()
+        assert dialog.locator(".full").get_attribute("aria-pressed") == "true"
+        assert visit.noise == []
+
+
+def test_text_of_the_data_stays_text(browser: Any, client: Client) -> None:
+    with Visit(browser, client, "row=5") as visit:
+        assert HOSTILE in visit.page.locator("#row .answer").inner_text()
+        assert visit.page.locator("#row img[src='x']").count() == 0
+        assert visit.page.title() == "data.json: finegold view"
+        assert visit.noise == []
