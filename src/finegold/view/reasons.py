@@ -70,7 +70,7 @@ def _place(pool: Pool, selection: str, manifest: Manifest, row: dict[str, Any]) 
 
 
 def twins(pool: Pool, selection: str, row: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rows that repeat this row or that it repeats, and rows of the same first image, each with what it is."""
+    """Rows that repeat a row or that it repeats, and rows of the same first image, with how."""
     found = pool.query(
         "SELECT row, sample_id, status, CASE WHEN sample_id = ? THEN 'this row repeats it' "
         "WHEN duplicate_of = ? THEN 'it repeats this row' "
