@@ -15,7 +15,9 @@ def view(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of this computer to listen on; 0 takes a free one.")
     ] = 0,
-    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Print the address and open no browser.")
+    ] = False,
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Write nothing: rows cannot be marked or chosen again.")
     ] = False,
@@ -29,6 +31,6 @@ def view(
     with open_view(run, port=port, read_only=read_only) as server:
         say(f"View    {server.address}")
         say("        Ctrl-C ends it")
-        if browser:
+        if not no_browser:
             Timer(0.5, webbrowser.open, [server.address]).start()
         server.serve()
