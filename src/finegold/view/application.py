@@ -20,12 +20,12 @@ from finegold.report.html import BASE_STYLE
 from finegold.samples.exclusions import ImageError
 from finegold.version import __version__
 from finegold.view.browse import Browser
+from finegold.view.database import NO_SELECTION, RowDatabase
 from finegold.view.detail import nearest_rows, record_text, row_detail
 from finegold.view.filters import RowFilter
 from finegold.view.marks import Marks
 from finegold.view.pictures import Pictures
 from finegold.view.places import Places
-from finegold.view.pool import NO_SELECTION, Pool
 from finegold.workflow import Run
 
 STATIC = Path(__file__).parent / "static"
@@ -43,7 +43,7 @@ class _Answers:
     def __init__(
         self,
         run: Run,
-        pool: Pool,
+        pool: RowDatabase,
         browser: Browser,
         places: Places,
         pictures: Pictures,
@@ -141,7 +141,7 @@ class _Answers:
 
 def make_application(
     run: Run,
-    pool: Pool,
+    pool: RowDatabase,
     browser: Browser,
     places: Places,
     pictures: Pictures,

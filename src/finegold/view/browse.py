@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 
 from finegold.view.columns import ViewColumn, quoted
+from finegold.view.database import RowDatabase
 from finegold.view.filters import NOTHING, RowFilter, expression
 from finegold.view.places import Places
-from finegold.view.pool import Pool
 
 BINS = 32
 MOST_VALUES = 60
@@ -20,7 +20,7 @@ MOST_ROWS = 500
 class Browser:
     """Answers what the page asks about the rows of a run."""
 
-    def __init__(self, pool: Pool, places: Places) -> None:
+    def __init__(self, pool: RowDatabase, places: Places) -> None:
         self.pool = pool
         self._places = places
         self._limits: dict[str, dict[str, tuple[float, float]]] = {}

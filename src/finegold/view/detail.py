@@ -5,8 +5,8 @@ from typing import Any
 
 from finegold.errors import DataError
 from finegold.view.browse import Browser
+from finegold.view.database import RowDatabase
 from finegold.view.places import Places
-from finegold.view.pool import Pool
 from finegold.view.reasons import explain_row, twins
 
 NEAREST = 12
@@ -14,7 +14,9 @@ MOST_RECORD = 200_000
 """Characters of a record that are shown."""
 
 
-def row_detail(pool: Pool, browser: Browser, places: Places, selection: str, position: int) -> dict[str, Any]:
+def row_detail(
+    pool: RowDatabase, browser: Browser, places: Places, selection: str, position: int
+) -> dict[str, Any]:
     """A row with its turns, its indicators and their places in the pool, and why it is in or out.
 
     Raises:
@@ -57,7 +59,7 @@ def row_detail(pool: Pool, browser: Browser, places: Places, selection: str, pos
 
 
 def nearest_rows(
-    pool: Pool, places: Places, selection: str, layer: str, position: int
+    pool: RowDatabase, places: Places, selection: str, layer: str, position: int
 ) -> list[dict[str, Any]]:
     """The rows nearest to a row, with their cosine."""
     near = dict(places.nearest(layer, position, NEAREST))
@@ -70,7 +72,7 @@ def nearest_rows(
     return [{**rows[row], "cosine": round(cosine, 4)} for row, cosine in near.items() if row in rows]
 
 
-def record_text(pool: Pool, position: int) -> str:
+def record_text(pool: RowDatabase, position: int) -> str:
     """The record as it came, as indented JSON; bytes are named by their number."""
     try:
         row = pool.rows.dataset[position]
@@ -90,7 +92,7 @@ def _described(value: Any) -> str:
 
 
 def _missing_and_turns(
-    pool: Pool, sample_id: str | None
+    pool: RowDatabase, sample_id: str | None
 ) -> tuple[dict[str, str], dict[str, list[dict[str, Any]]]]:
     """Why indicators have no value of a row or what they remark, and their values turn by turn."""
     why = {

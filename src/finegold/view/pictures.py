@@ -13,7 +13,7 @@ from finegold.samples.image_fields import RawImage
 from finegold.samples.images import check_image, decode, read_bytes, with_image
 from finegold.samples.sample import ImageRef
 from finegold.samples.thumbnails import thumbnail
-from finegold.view.pool import Pool
+from finegold.view.database import RowDatabase
 
 SIDE = 240
 THUMBNAIL_BYTES = 14_000
@@ -26,7 +26,7 @@ SHOWN = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 class Pictures:
     """The pictures of a run's rows, by the position of the row and the number of the image."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: RowDatabase) -> None:
         self._pool = pool
         self._kept: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._bytes = 0

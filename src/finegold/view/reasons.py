@@ -6,7 +6,7 @@ from finegold.report.text import number
 from finegold.samples.exclusions import find_code
 from finegold.selection.manifest import Manifest
 from finegold.selection.table import EXCLUDED, SELECTED
-from finegold.view.pool import Pool
+from finegold.view.database import RowDatabase
 
 
 def ordinal(place: int) -> str:
@@ -15,7 +15,7 @@ def ordinal(place: int) -> str:
     return f"{place:,}{ending}"
 
 
-def explain_row(pool: Pool, selection: str, row: dict[str, Any]) -> str:
+def explain_row(pool: RowDatabase, selection: str, row: dict[str, Any]) -> str:
     """Why a row is in a selection or not, as sentences.
 
     Args:
@@ -35,7 +35,7 @@ def explain_row(pool: Pool, selection: str, row: dict[str, Any]) -> str:
     return ("Chosen: " if inside else "Not chosen: ") + _place(pool, selection, manifest, row)
 
 
-def _place(pool: Pool, selection: str, manifest: Manifest, row: dict[str, Any]) -> str:
+def _place(pool: RowDatabase, selection: str, manifest: Manifest, row: dict[str, Any]) -> str:
     """The row's place among those that it was compared with."""
     where, values, place, quota = "true", [], "the pool", manifest.size
     groups = {one.group: one.quota for one in manifest.groups}
@@ -69,7 +69,7 @@ def _place(pool: Pool, selection: str, manifest: Manifest, row: dict[str, Any]) 
     return f"{sentence} The lowest quality taken there is {number(lowest)}."
 
 
-def twins(pool: Pool, selection: str, row: dict[str, Any]) -> list[dict[str, Any]]:
+def twins(pool: RowDatabase, selection: str, row: dict[str, Any]) -> list[dict[str, Any]]:
     """Rows that repeat a row or that it repeats, and rows of the same first image, with how."""
     found = pool.query(
         "SELECT row, sample_id, status, CASE WHEN sample_id = ? THEN 'this row repeats it' "

@@ -13,13 +13,13 @@ from finegold.errors import ConfigError, RunError
 from finegold.extras import require
 from finegold.run import lock_beside
 from finegold.view.browse import Browser
+from finegold.view.database import RowDatabase
 from finegold.view.guard import TOKEN, Guard
 from finegold.view.marks import MARKS, Marks
 from finegold.view.pictures import Pictures
 from finegold.view.places import Places
-from finegold.view.pool import Pool
 from finegold.workflow import Run
-from finegold.workflow.rows import kept_rows
+from finegold.workflow.rows import checked_rows
 
 if TYPE_CHECKING:
     from uvicorn import Server
@@ -83,9 +83,9 @@ def open_view(
     listener = _listen(port)
     try:
         with _writable(lock, folder), tempfile.TemporaryDirectory(prefix="finegold-view-") as made:
-            rows = kept_rows(run.folder, run.dataset, Compute())
+            rows = checked_rows(run.folder, run.dataset, Compute())
             marks = Marks(folder / MARKS, read_only=read_only)
-            pool = Pool(rows, Path(made))
+            pool = RowDatabase(rows, Path(made))
             try:
                 places = Places(rows, Path(made))
                 browser, pictures = Browser(pool, places), Pictures(pool)

@@ -161,7 +161,7 @@ def read_rows(folder: RunFolder, dataset: Dataset, compute: Compute, *, strict: 
     return _rows_of(folder, dataset, compute, ingest(folder, dataset, strict=strict, workers=compute.workers))
 
 
-def kept_rows(folder: RunFolder, dataset: Dataset, compute: Compute) -> Rows:
+def checked_rows(folder: RunFolder, dataset: Dataset, compute: Compute) -> Rows:
     """The rows as an earlier command checked them; writes nothing, and looks at no image.
 
     Raises:

@@ -42,7 +42,7 @@ NO_SELECTION = ""
 """Name of the view of a run without a selection."""
 
 
-class Pool:
+class RowDatabase:
     """The rows of one run.
 
     Attributes:
