@@ -45,7 +45,7 @@ test: lint
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 docs: $(VENV)/.dev
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/clip_throughput.py

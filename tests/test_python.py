@@ -1,6 +1,5 @@
-"""The public API as its page says, from a script and as a notebook shows it."""
+"""The public API from a script, and as a notebook shows it."""
 
-import re
 import shutil
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from PIL import Image
 from tests.conftest import MakeDataset
 
 import finegold
-
-PAGE = Path(__file__).parents[1] / "docs" / "python.md"
 
 
 @pytest.fixture
@@ -28,19 +25,6 @@ def desk(make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(folder)
     monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path / "cache"))
     return folder
-
-
-def test_the_snippets_of_the_page_run_one_after_another(
-    desk: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    codes = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert len(codes) == 4
-    for code in codes:
-        shutil.rmtree(desk / "work", ignore_errors=True)
-        exec(compile(code, "snippet", "exec"), {})
-    assert "30 A " in capsys.readouterr().out
-    assert (desk / "subset/captions.json").exists()
-    assert (desk / "report.html").exists()
 
 
 def test_rows_in_memory_are_picked_as_those_of_the_file(desk: Path) -> None:

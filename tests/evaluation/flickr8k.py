@@ -33,7 +33,7 @@ def write_layout(flickr8k: Path, data: Path, names: list[str]) -> None:
     images.mkdir(parents=True)
     lines = []
     for name in names:
-        (images / name).symlink_to(flickr8k / "images" / name)
+        (images / name).symlink_to((flickr8k / "images" / name).resolve())
         lines += [f"{name}#{number}\t{caption}\n" for number, caption in enumerate(captions[name])]
     (data / "flickr30k" / "results_20130124.token").write_text("".join(lines), encoding="utf-8")
 

@@ -20,6 +20,7 @@ class RemoteServer:
         repositories: Files of each hub dataset, by `OWNER/NAME`.
         files: Plain files by path.
         commit: The commit that every dataset is at.
+        tags: Names of that commit beside `main`.
         refused: Datasets and paths that answer 403.
         cut: Bytes after which the answer to a GET of a file breaks off; None to send all.
         ranges: Whether ranges are served.
@@ -29,6 +30,7 @@ class RemoteServer:
     repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     commit: str = COMMIT
+    tags: tuple[str, ...] = ()
     refused: set[str] = field(default_factory=set)
     cut: int | None = None
     ranges: bool = True
@@ -111,7 +113,7 @@ def serving(server: RemoteServer) -> Iterator[RemoteServer]:
                 return self._json(404, {}, {"X-Error-Code": "RepoNotFound"})
             files = server.repositories[repository]
             revision = more[1] if len(more) > 1 else "main"
-            if revision not in ("main", server.commit):
+            if revision not in ("main", server.commit, *server.tags):
                 return self._json(404, {}, {"X-Error-Code": "RevisionNotFound"})
             if not more or more[0] == "revision":
                 return self._json(200, {"id": repository, "sha": server.commit, "tags": [], "siblings": []})

@@ -1,0 +1,162 @@
+"""What single pages need beside the common files, by the name of the page."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tests.docs.desk import ROWS, photo, succeed, write_rows
+from tests.evaluation import made
+
+
+def compare(desk: Path) -> None:
+    labels = {str(number): ("detailed", "brief", "wrong")[number % 3] for number in range(1, ROWS + 1)}
+    (desk / "labels.json").write_text(json.dumps(labels))
+
+
+def deduplicate(desk: Path) -> None:
+    for number in (3, 900, 901):
+        photo(desk / "BENCH" / f"{number}.jpg", number)
+    made.flickr30k(desk / "BENCHMARKS", 3)
+
+
+def evaluate(desk: Path) -> None:
+    shutil.rmtree(desk / "DIR")
+    _benchmarks(desk / "DIR")
+    _benchmarks(desk / "benchmarks")
+    _model(desk)
+    for out in ("OUT_A", "OUT_B"):
+        succeed("evaluate", f"constant:{out}", "--tasks", "vsr", "--data", "DIR", "--out", out)
+    lines = []
+    for number in range(12):
+        photo(desk / "FLICKR8K/images" / f"{number}.jpg", number)
+        lines += [f"{number}.jpg\tA thing number {number} stands {k} ." for k in range(5)]
+    (desk / "FLICKR8K/captions.tsv").write_text("\n".join(lines))
+
+
+def generate(desk: Path) -> None:
+    _model(desk)
+    for name in ("MODEL_A", "MODEL_B"):
+        shutil.copytree(desk / "MODEL", desk / name)
+    questions = [{"question_id": n, "image": f"{n}.jpg", "text": "What is this?"} for n in (1, 2)]
+    made.write_lines(desk / "Q.jsonl", questions)
+
+
+def judge(desk: Path) -> None:
+    texts = [f"It is thing number {number}." for number in range(6)]
+    for name in ("ours", "theirs"):
+        lines = [
+            {"question_id": n, "text": f"{text} {name}", "model_id": name} for n, text in enumerate(texts)
+        ]
+        made.write_lines(desk / f"{name}.jsonl", lines)
+    questions = [
+        {"question_id": n, "image": f"{n}.jpg", "text": f"What is number {n}?"} for n in range(len(texts))
+    ]
+    made.write_lines(desk / "questions.jsonl", questions)
+    made.write_lines(
+        desk / "context.jsonl", [{"image": q["image"], "caption": "A thing."} for q in questions]
+    )
+
+
+def learned_quality(desk: Path) -> None:
+    pairs = [
+        {
+            "sample_ids": [str(1 + (start + n) % ROWS) for n in range(40)],
+            "result": start / 7,
+            "metric": "accuracy",
+        }
+        for start in range(0, ROWS, 20)
+    ]
+    made.write_lines(desk / "pairs.jsonl", pairs)
+
+
+def metrics(desk: Path) -> None:
+    shutil.rmtree(desk / "DIR")
+    made.vcr_mci(desk / "DIR", [True, False])
+
+
+def mixtures(desk: Path) -> None:
+    shutil.rmtree(desk / "OUT")
+    (desk / "OUT.run").rename(desk / "ONE.run")
+    captions = {
+        "annotations": [{"image_id": str(n), "caption": f"A picture of thing {n}."} for n in range(1, 61)]
+    }
+    for number in range(1, 61):
+        photo(desk / "minigpt4/image" / f"{number}.jpg", number)
+        photo(desk / "vqa/pictures" / f"{number}.jpg", number)
+    (desk / "minigpt4/filter_cap.json").write_text(json.dumps(captions))
+    write_rows(desk / "vqa/data.json", 60)
+    table = {
+        "id": [str(n) for n in range(20)],
+        "image": [(desk / "photos" / f"{n + 1}.jpg").read_bytes() for n in range(20)],
+        "question": [f"How many things has picture {n}?" for n in range(20)],
+        "answer": [f"There are {n} things." for n in range(20)],
+    }
+    (desk / "some-dataset").mkdir()
+    pq.write_table(pa.table(table), desk / "some-dataset/train-00000-of-00001.parquet")
+
+
+def offline_vlm(desk: Path) -> None:
+    _subset(desk)
+    write_rows(desk / "rows200.json", 12)
+    write_rows(desk / "pool.json", 24)
+
+
+def pick(desk: Path) -> None:
+    for number in range(3):
+        photo(desk / "WANTED" / f"{number}.jpg", number)
+    (desk / "keep.txt").write_text("7\n8\n")
+    (desk / "contaminated.csv").write_text("id\n9\n10\n")
+
+
+def python(desk: Path) -> None:
+    shutil.rmtree(desk / "subset")
+
+
+def run_folder(desk: Path) -> None:
+    ids = [str(number) for number in range(1, ROWS + 1)]
+    (desk / "taste.csv").write_text("\n".join(["sample_id,taste", *(f"{i},{int(i) % 7}" for i in ids)]))
+    pq.write_table(pa.table({"id": ids, "topic": ["indoor"] * ROWS}), desk / "table.parquet")
+    vectors = [[float(i), 1.0, 2.0] for i in range(ROWS)]
+    pq.write_table(pa.table({"id": ids, "clip_l": vectors}), desk / "vectors.parquet")
+
+
+def tune(desk: Path) -> None:
+    _subset(desk)
+
+
+STAND_INS: dict[str, Callable[[Path], None]] = {
+    "compare.md": compare,
+    "deduplicate.md": deduplicate,
+    "evaluate.md": evaluate,
+    "generate.md": generate,
+    "judge.md": judge,
+    "learned-quality.md": learned_quality,
+    "metrics.md": metrics,
+    "mixtures.md": mixtures,
+    "offline-vlm.md": offline_vlm,
+    "pick.md": pick,
+    "python.md": python,
+    "run-folder.md": run_folder,
+    "tune.md": tune,
+}
+
+
+def _subset(desk: Path) -> None:
+    """A few rows to tune on."""
+    write_rows(desk / "SUBSET/captions.json", 12)
+    for number in range(1, 13):
+        photo(desk / "SUBSET/images" / f"{number}.jpg", number)
+
+
+def _model(desk: Path) -> None:
+    """A folder that `finegold tune` wrote."""
+    _subset(desk)
+    succeed("tune", "SUBSET", "--model", "offline", "--steps", "1", "--out", "MODEL")
+
+
+def _benchmarks(folder: Path) -> None:
+    made.flickr30k(folder, 2)
+    made.vsr(folder, [0, 1])
