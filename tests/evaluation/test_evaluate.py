@@ -207,6 +207,37 @@ def test_changed_files_are_noticed(tmp_path: Path) -> None:
         answer(tmp_path, tmp_path / "out")
 
 
+@pytest.mark.parametrize("how", ["another file", "written over", "of equal size and time"])
+def test_items_whose_image_was_replaced_under_its_name_are_answered_again(
+    how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made.flickr30k(tmp_path, 6)
+    folder = tmp_path / "flickr30k" / "flickr30k-images"
+    for number in range(6):
+        Image.new("RGB", (24, 16), (number, 0, 0)).save(folder / f"{number}.jpg", "BMP")
+    _, before = answer(tmp_path, tmp_path / "out", batch_size=1)
+    for number in (1, 4):
+        path, other = folder / f"{number}.jpg", tmp_path / "other"
+        Image.new("RGB", (24, 16), (number, 99, 0)).save(other, "BMP")
+        found = path.stat()
+        assert other.stat().st_size == found.st_size
+        if how == "another file":
+            other.replace(path)
+        else:
+            path.write_bytes(other.read_bytes())
+        if how == "of equal size and time":
+            os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+    model, after = answer(tmp_path, tmp_path / "out", batch_size=1)
+
+    assert len(model.calls) == 2
+    assert "flickr30k: 2 images changed since they were answered: again" in capsys.readouterr().err
+    pairs = zip(before.splitlines(), after.splitlines(), strict=True)
+    assert [number for number, (old, new) in enumerate(pairs) if old != new] == [1, 4]
+    assert answer(tmp_path, tmp_path / "fresh", batch_size=1)[1] == after
+    assert answer(tmp_path, tmp_path / "out", batch_size=1)[0].calls == []
+
+
 def test_missing_files_are_an_error_with_source_and_terms(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"nocaps lacks nocaps_val_4500_captions.json from https://.*terms: CC"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -106,6 +107,31 @@ def test_a_study_its_extension_and_its_files(
     assert (arms["chosen elsewhere"].rows, arms["chosen elsewhere"].whole) == (5, False)
     # Rows of another dataset are no further size of the same preset.
     assert len({arms[name].preset for name in ("short", "random", "chosen elsewhere")}) == 2
+
+
+def test_images_of_a_benchmark_that_were_replaced_are_answered_again(
+    study_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    study = _study(study_file)
+    image = min((Path(study.evaluation.data) / "flickr30k" / "flickr30k-images").iterdir())
+    Image.new("RGB", (24, 16), "red").save(image, "BMP")
+    first = run_study(study, out, workers=1, device="cpu")
+    assert _runs(out) == 5
+    found = image.stat()
+    Image.new("RGB", (24, 16), "blue").save(image, "BMP")
+    os.utime(image, ns=(found.st_atime_ns, found.st_mtime_ns))
+    assert (image.stat().st_size, image.stat().st_mtime_ns) == (found.st_size, found.st_mtime_ns)
+
+    second = run_study(study, out, workers=1, device="cpu")
+
+    assert _runs(out) == 10
+    assert len(list((out / "models").iterdir())) == 4, "nothing is trained again"
+    losses = [
+        [figure.value.value for q in findings.questions if "loss" in q.title for figure in q.figures]
+        for findings in (first, second)
+    ]
+    assert losses[0] != losses[1]
 
 
 def test_a_plan_trains_nothing_and_knows_what_is_done(study_file: Path, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +8,7 @@ import pytest
 import yaml
 
 from finegold.errors import ConfigError, DataError
-from finegold.samples import open_dataset
+from finegold.samples import Row, Sample, open_dataset
 from finegold.tuning.export import write_export
 from finegold.tuning.recipe import load_recipe
 
@@ -107,3 +109,39 @@ def test_words_that_a_trainer_takes_for_something_else_are_refused_by_id(
     with pytest.raises(DataError, match=r"1 rows.*'row4'"):
         write_export(dataset, framework, MODEL, load_recipe("hf-lora"), tmp_path / "out", template="qwen2_vl")
     assert not (tmp_path / "out").exists()
+
+
+def test_rows_are_written_as_they_are_read_and_an_export_takes_the_place_of_an_earlier_one(
+    pool: Path, tmp_path: Path
+) -> None:
+    """A subset may be larger than the memory: of its rows and images one is held at a time."""
+    dataset, out = open_dataset(pool), tmp_path / "out"
+    live, most = [0], [0]
+
+    class Counted(Sample):
+        __slots__ = ()
+
+        def __init__(self, *values: Any, **named: Any) -> None:
+            super().__init__(*values, **named)
+            live[0] += 1
+            most[0] = max(most[0], live[0])
+
+        def __del__(self) -> None:
+            live[0] -= 1
+
+    rows = dataset.rows
+
+    def counted(start: int = 0) -> Iterator[Row]:
+        for row in rows(start):
+            assert row.sample is not None
+            whole = row.sample
+            sample = Counted(whole.id, whole.images, whole.turns, whole.record)
+            yield replace(row, sample=sample)
+
+    dataset.rows = counted  # type: ignore[method-assign]
+    for _ in range(2):
+        assert write_export(dataset, "ms-swift", MODEL, load_recipe("hf-lora"), out) == 10
+    assert 0 < most[0] < 6
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="not empty"):
+        write_export(dataset, "ms-swift", MODEL, load_recipe("hf-lora"), out)

@@ -19,7 +19,7 @@ from finegold.models.crop import random_crop
 from finegold.run import LineFile, lock_beside, progress
 from finegold.samples import Exclusion
 from finegold.samples.exclusions import ImageError
-from finegold.samples.images import Decoding, by_content, decode, image_sha256
+from finegold.samples.images import Decoding, by_content, decode, decoded_bytes, image_sha256
 
 T = TypeVar("T")
 
@@ -272,7 +272,8 @@ def _with_pictures(
         return _Picture(options.profile.prepare(image, seed=options.seed, item=item.id), image_sha256(ref))
 
     items: Iterable[Item] = (item for batch in todo for item in batch)
-    pictures = map_ordered(load, items, window=2 * options.batch_size)
+    window = 2 * options.batch_size
+    pictures = map_ordered(load, items, window=window, weigh=lambda item: decoded_bytes(item.image))
     try:
         for batch in todo:
             yield batch, [next(pictures) for _ in batch]

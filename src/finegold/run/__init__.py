@@ -1,8 +1,17 @@
 """The run folder: tables, fingerprints, resume, event log."""
 
-from finegold.run.atomic import atomic_path, hidden_beside, unique_name, write_bytes, write_json, write_text
+from finegold.run.atomic import (
+    atomic_path,
+    hidden_beside,
+    unique_name,
+    write_bytes,
+    write_json,
+    write_lines,
+    write_text,
+)
 from finegold.run.buffers import file_buffer
 from finegold.run.check import check_folder
+from finegold.run.filling import filled_folder
 from finegold.run.fingerprint import canonical_json, file_hashes, file_sha256, fingerprint
 from finegold.run.folder import ROWS, RunFolder, cache_folder, slug
 from finegold.run.lines import LineFile, read_sealed_lines, replace_lines, sealed_line
@@ -43,6 +52,7 @@ __all__ = [
     "file_sha256",
     "fill",
     "fill_once",
+    "filled_folder",
     "fingerprint",
     "folder_lock",
     "from_json",
@@ -62,6 +72,7 @@ __all__ = [
     "unique_name",
     "write_bytes",
     "write_json",
+    "write_lines",
     "write_parquet",
     "write_record",
     "write_sealed",

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -62,3 +62,30 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON atomically; a lone surrogate as its JSON escape, which is the same as Python's."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_lines(
+    path: Path, texts: Iterable[str], *, start: str = "", between: str = "\n", end: str = "\n"
+) -> int:
+    """Write a UTF-8 file of texts atomically, of which one is held at a time.
+
+    Args:
+        path: The file.
+        texts: What it holds; a lone surrogate is written as its JSON escape.
+        start: What stands before the first text.
+        between: What stands between two texts.
+        end: What stands behind the last text.
+
+    Returns:
+        Number of texts.
+    """
+    count = 0
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        file.write(start)
+        for count, text in enumerate(texts, 1):
+            file.write(f"{between if count > 1 else ''}{text}")
+        file.write(end if count or start else "")
+    return count

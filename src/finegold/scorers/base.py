@@ -1,7 +1,7 @@
 """What a scorer is: parameters, and a function of a batch that it prepares for one run."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,12 +16,14 @@ from finegold.errors import ConfigError
 from finegold.llm import Session, session_from
 from finegold.models import Model, load_model
 from finegold.samples import Pair, Sample
-from finegold.samples.images import decode
+from finegold.samples.images import decode, decoded_bytes
 
 Status = Literal["ok", "skipped", "failed"]
 FoldRule = Literal["weakest", "mean", "sum"]
 Column = Literal["answer", "instruction", "image", "image_embedding"]
 
+SHOWN = 384 << 20
+"""Bytes of decoded images that a scorer is shown at a time; a part with more is scored in several batches."""
 NO_ANSWER = "there is no answer"
 """Why an indicator of answers does not apply to a row or a turn."""
 NO_IMAGE = "the row has no image"
@@ -249,6 +251,24 @@ def first_image(sample: Sample) -> Image.Image | str | None:
         return decode(sample.images[0]) if sample.images else None
     except Exception as error:
         return str(error) or type(error).__name__
+
+
+def runs_of_images(samples: Sequence[Sample], most: int | None = None) -> Iterator[tuple[int, int]]:
+    """Start and end of runs of samples whose first images take `SHOWN` bytes, or of one that takes more.
+
+    Args:
+        samples: The samples; only the headers of their images are read.
+        most: Largest number of samples of a run; None for no limit.
+    """
+    start = held = 0
+    for row, sample in enumerate(samples):
+        size = decoded_bytes(sample.images[0]) if sample.images else 0
+        if row > start and (held + size > SHOWN or row - start == most):
+            yield start, row
+            start, held = row, 0
+        held += size
+    if samples:
+        yield start, len(samples)
 
 
 class Scorer(ABC):

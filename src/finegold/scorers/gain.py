@@ -21,7 +21,8 @@ from PIL import Image
 from finegold.arrays import Vectors
 from finegold.errors import ConfigError
 from finegold.models import Model
-from finegold.samples.images import decode
+from finegold.samples import ImageRef
+from finegold.samples.images import decode, with_image
 from finegold.samples.words import sentence_ends
 from finegold.scorers.base import Context, Score
 from finegold.scorers.registry import SCORERS
@@ -90,16 +91,16 @@ class ImageGain(ModelScorer):
 
         return score
 
-    def _references(self, context: Context) -> dict[str, Image.Image]:
+    def _references(self, context: Context) -> dict[str, ImageRef]:
         """Different images by the hash of their pixels: one more than a row is compared with."""
-        found: dict[str, Image.Image] = {}
+        found: dict[str, ImageRef] = {}
         for sample in context.fixed_samples(4 * (self.others + 1)):
             try:
-                image = decode(sample.images[0])
+                pixels = with_image(sample.images[0], _pixels)
             except Exception:
                 # Its own row fails with the reason.
                 continue
-            found.setdefault(_pixels(image), image)
+            found.setdefault(pixels, sample.images[0])
             if len(found) > self.others:
                 return found
         if len(found) < 2:
@@ -114,13 +115,15 @@ class ImageGain(ModelScorer):
         model: Model,
         rows: Sequence[ShownRow],
         shown: Sequence[Sequence[Vectors]],
-        references: dict[str, Image.Image],
+        references: dict[str, ImageRef],
     ) -> list[list[Vectors]]:
         """Gain of each token of each answer."""
         names = [_pixels(row.image) for row in rows]
         others = [[key for key in references if key != name][: self.others] for name in names]
         sums = [[np.zeros_like(own) for own in owns] for owns in shown]
-        for key, image in references.items():
+        for key, ref in references.items():
+            # Decoded when it is shown: of large photos a few would take all memory.
+            image = decode(ref)
             places = [place for place, keys in enumerate(others) if key in keys]
             chosen = [rows[place] for place in places]
             for place, losses in zip(places, self.losses(model, chosen, [image] * len(chosen)), strict=True):

@@ -1,6 +1,6 @@
 """The step that scores a dataset into the run folder."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from hashlib import sha256
@@ -17,9 +17,17 @@ from finegold.engines.threads import IN_FLIGHT
 from finegold.errors import ConfigError, FinegoldError, RunError
 from finegold.run import Parts, PartTable, RunFolder, fill
 from finegold.samples import Dataset, Sample
-from finegold.samples.images import decoded_bytes
 from finegold.samples.step import samples_of_parts
-from finegold.scorers.base import Batch, Context, Corpus, Score, ScoreBatch, Scorer, first_image
+from finegold.scorers.base import (
+    Batch,
+    Context,
+    Corpus,
+    Score,
+    ScoreBatch,
+    Scorer,
+    first_image,
+    runs_of_images,
+)
 from finegold.scorers.registry import scorer_parameters
 
 SCHEMA = pa.schema(
@@ -33,8 +41,6 @@ TURNS_SCHEMA = pa.schema(
 """Columns of a table of turns: one row for each of a sample's (question, answer) pairs, `turn` from 1."""
 FEATURES_OF_ROWS = 20_000
 """Rows up to which a model's image features are kept: the offline model's take 46 kB an image, 0.9 GB."""
-SHOWN = 384 << 20
-"""Bytes of decoded images that a scorer is shown at a time; a part with more is scored in several batches."""
 
 
 def scores_table(run: RunFolder, scorer: Scorer, data: str, context: Context | None = None) -> PartTable:
@@ -196,7 +202,7 @@ def _score_rows(
         reasons = stored["reason"].to_pylist()
     shown = "image" in scorer.requires
     scores: list[Score] = []
-    for start, end in _runs([_shown_bytes(sample) if shown else 0 for sample in samples]):
+    for start, end in runs_of_images(samples) if shown else [(0, len(samples))]:
         failures = {row: reason for row, reason in enumerate(reasons[start:end]) if reason is not None}
         some, images = samples[start:end], None
         if shown:
@@ -210,22 +216,6 @@ def _score_rows(
             Score.failed(failures[row]) if row in failures else next(scored) for row in range(len(some))
         ]
     return scores
-
-
-def _runs(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Start and end of runs of at most `SHOWN` bytes, or of one row that has more."""
-    start = held = 0
-    for row, size in enumerate(sizes):
-        if row > start and held + size > SHOWN:
-            yield start, row
-            start, held = row, 0
-        held += size
-    if sizes:
-        yield start, len(sizes)
-
-
-def _shown_bytes(sample: Sample) -> int:
-    return decoded_bytes(sample.images[0]) if sample.images else 0
 
 
 def _score_batch(name: str, score_batch: ScoreBatch, batch: Batch) -> list[Score]:

@@ -27,6 +27,7 @@ from finegold.scorers.base import (
     TurnScore,
     first_image,
     no_answer,
+    runs_of_images,
 )
 
 IMAGES_AT_ONCE = 32
@@ -97,8 +98,8 @@ class ModelScorer(Scorer):
             # Rows of like length together, so that little of a forward pass is padding.
             left = [row for row, score in enumerate(scores) if score is None]
             left.sort(key=lambda row: (len(batch.samples[row].answer), batch.samples[row].id))
-            for start in range(0, len(left), IMAGES_AT_ONCE):
-                rows = left[start : start + IMAGES_AT_ONCE]
+            for start, end in runs_of_images([batch.samples[row] for row in left], IMAGES_AT_ONCE):
+                rows = left[start:end]
                 samples = [batch.samples[row] for row in rows]
                 images = list(map_ordered(first_image, samples, workers=context.workers))
                 shown = {

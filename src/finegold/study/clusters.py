@@ -5,10 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from finegold.encoders import load_encoder
+from finegold.engines import map_ordered
 from finegold.evaluation.task import Item
 from finegold.report.study.findings import Gain
 from finegold.run import fingerprint, read_sealed, write_sealed
-from finegold.samples.images import decode
+from finegold.samples import ImageRef
+from finegold.samples.exclusions import ImageError
+from finegold.samples.images import by_content, check_image, decode
 from finegold.selection.pickers.edges import unit_rows
 from finegold.selection.table import gather
 from finegold.statistics import HierarchicalBootstrap, SeedMeasure
@@ -25,7 +28,8 @@ def nearest_clusters(
 ) -> dict[str, int]:
     """The pool's cluster of each image: the one whose mean embedding has the highest cosine.
 
-    Kept in the study's folder, since embedding takes a while.
+    Kept in the study's folder under the content of the images, since embedding takes a while. An image that
+    cannot be read is in none.
 
     Args:
         folder: The study's folder.
@@ -38,8 +42,10 @@ def nearest_clusters(
     assert computed.clusters is not None
     assert computed.embeddings is not None
     model = load_encoder(encoder, device=device)
-    names = sorted({item.image.name for item in items})
-    depends = {"clusters": computed.clusters.table.fingerprint, "images": names}
+    refs = {item.image.name: item.image for item in sorted(items, key=lambda item: item.image.name)}
+    hashes = dict(zip(refs, map_ordered(_sha256, refs.values()), strict=True))
+    names = [name for name, sha256 in hashes.items() if sha256 is not None]
+    depends = {"clusters": computed.clusters.table.fingerprint, "images": hashes}
     path = folder / "clusters" / f"{fingerprint(depends)}.json"
     if path.exists():
         return {name: int(cluster) for name, cluster in read_sealed(path).items()}
@@ -51,22 +57,28 @@ def nearest_clusters(
     whole = np.isfinite(unit).all(axis=1)
     numbers = np.unique(labels[whole & (labels >= 0)])
     means = unit_rows(np.stack([unit[whole & (labels == number)].mean(axis=0) for number in numbers]))
-    refs = {item.image.name: item.image for item in items}
     found: dict[str, int] = {}
     for start in range(0, len(names), 32):
         part = names[start : start + 32]
-        inputs = [model.preprocess(decode(refs[name])) for name in part]
+        inputs = [model.preprocess(decode(by_content(refs[name]))) for name in part]
         near = numbers[(unit_rows(model.encode_images(inputs)) @ means.T).argmax(axis=1)]
         found |= dict(zip(part, near.tolist(), strict=True))
     write_sealed(path, found)
     return found
 
 
+def _sha256(ref: ImageRef) -> str | None:
+    try:
+        return check_image(by_content(ref)).sha256
+    except ImageError:
+        return None
+
+
 def gains(metric: Metric, study: Study, clusters: dict[str, int]) -> tuple[Gain, ...]:
     """Each arm's difference to the baseline on the images of each cluster; more is better."""
-    of_item = np.array([clusters[image] for image in metric.images])
+    of_item = np.array([clusters.get(image, -1) for image in metric.images])
     found = []
-    for number in np.unique(of_item):
+    for number in np.unique(of_item[of_item >= 0]):
         rows = np.flatnonzero(of_item == number)
         images = [metric.images[row] for row in rows]
         if len(set(images)) < FEWEST:

@@ -14,7 +14,7 @@ from finegold.errors import BudgetError
 from finegold.models import load_model
 from finegold.models.prefix import is_prefix_name, load_network
 from finegold.report.text import duration
-from finegold.samples.images import decode
+from finegold.samples.images import by_content, decode
 from finegold.scorers import is_automatic
 from finegold.selection.options import parse_size
 from finegold.study.arms import StudyRows
@@ -292,7 +292,7 @@ class _Planning:
             return 0.0
         source = load_network(model, device=self.compute.device).features
         items = next(iter(self.tasks.items.values()))
-        pictures = [decode(item.image) for item in items[:IMAGES]]
+        pictures = [decode(by_content(item.image)) for item in items[:IMAGES]]
         source.encode(pictures[:1])
         begin = time.perf_counter()
         source.encode(pictures)

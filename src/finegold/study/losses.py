@@ -13,7 +13,7 @@ from finegold.models import Model
 from finegold.offline.captioner import DETAIL_INSTRUCTIONS
 from finegold.run import damaged, read_sealed, write_sealed
 from finegold.samples import ImageRef
-from finegold.samples.images import decode
+from finegold.samples.images import by_content, decode
 from finegold.study.task_items import TaskSpec
 
 FILE = "losses.json"
@@ -69,7 +69,7 @@ class _Decoded(Sequence[Image.Image]):
         return len(self._refs)
 
     def __getitem__(self, place: Any) -> Any:
-        return decode(self._refs[place])
+        return decode(by_content(self._refs[place]))
 
 
 def read_losses(where: Path) -> tuple[list[str], dict[str, Floats]] | None:

@@ -4,14 +4,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from finegold.engines import map_ordered
 from finegold.evaluation.answering import EvaluationOptions
 from finegold.evaluation.evaluate import require_files
 from finegold.evaluation.task import Item, find_tasks
 from finegold.run import file_sha256, fingerprint
+from finegold.samples import ImageRef
+from finegold.samples.exclusions import ImageError
+from finegold.samples.images import image_sha256
 from finegold.study.study import Study
 from finegold.workflow.overlap import Benchmark, task_benchmark
 
-VERSION = 2
+VERSION = 3
 """Version of the answers: raise it when the same inputs give other answers."""
 
 
@@ -27,7 +31,7 @@ class TaskSpec:
         limit: Number of items, the first ones; None for all.
         batch: Items of one forward pass.
         losses: Whether losses of the reference captions are measured, with the right and with a wrong image.
-        items: Fingerprint of the items.
+        items: Fingerprint of the items, with the hashes of their images.
         profile: How questions are put.
     """
 
@@ -113,13 +117,20 @@ def read_task_items(study: Study) -> TaskItems:
             wanted.profile,
         )
         found[name] = spec.read()
-        identities = [_identity(item) for item in found[name]]
+        hashes = map_ordered(_image_sha256, (item.image for item in found[name]))
+        identities = [_identity(item, sha256) for item, sha256 in zip(found[name], hashes, strict=True)]
         specs.append(replace(spec, items=fingerprint({"items": identities})))
     return TaskItems(tuple(specs), found)
 
 
-def _identity(item: Item) -> list[object]:
-    path = item.image.path
-    size = path.stat().st_size if path is not None and path.is_file() else None
-    shown = [item.question, item.context, list(item.choices), list(item.references)]
-    return [item.id, item.image.name, size, *shown]
+def _identity(item: Item, image: str | None) -> list[object]:
+    """What an answer to an item depends on, with the hash of its image's bytes."""
+    return [item.id, item.image.name, image, item.question, item.context, item.choices, item.references]
+
+
+def _image_sha256(image: ImageRef) -> str | None:
+    """Hex sha256 of the bytes of an image; None if it cannot be read, which its answer will say."""
+    try:
+        return image_sha256(image)
+    except ImageError:
+        return None

@@ -5,20 +5,22 @@ Field names are those of llamafactory 0.9.5 and ms-swift 4.6.0; docs/tune.md say
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from finegold.errors import ConfigError, DataError
-from finegold.run import write_json, write_text
+from finegold.run import filled_folder, write_json, write_lines, write_text
 from finegold.samples import IMAGE_PLACEHOLDER, Dataset, Sample
 from finegold.samples.control_tokens import control_token_in
 from finegold.samples.images import read_bytes
 from finegold.tuning.recipe import Recipe
-from finegold.tuning.rows import usable_samples
+from finegold.tuning.rows import usable_samples, with_ordered_turns
 
 Framework = Literal["llama-factory", "ms-swift"]
 DATASET = "finegold"
+CONFIGURATION = "train.yaml"
+_WRITTEN = {"images", "data.json", "data.jsonl", "dataset_info.json", CONFIGURATION}
 
 
 def write_export(
@@ -37,7 +39,7 @@ def write_export(
         framework: Trainer whose formats are written.
         model: Folder or hub id for the configuration.
         recipe: A recipe of the kind `huggingface`.
-        out: A folder that is empty or new.
+        out: A folder that is new or empty, or holds an export, which is replaced.
         template: LLaMA-Factory's name of the model's chat format, such as `qwen2_vl`; ms-swift needs none.
 
     Returns:
@@ -46,8 +48,8 @@ def write_export(
     Raises:
         DataError: If a row is bad, or its text has a word that the trainer reads as media or as a control
             token; the message names its id.
-        ConfigError: If the recipe is for prefix models, `out` is not empty, or LLaMA-Factory's template is
-            missing.
+        ConfigError: If the recipe is for prefix models, `out` holds other things, or LLaMA-Factory's template
+            is missing.
     """
     if recipe.kind != "huggingface":
         raise ConfigError(
@@ -57,20 +59,32 @@ def write_export(
         raise ConfigError(
             "LLaMA-Factory needs the name of the model's chat format: give --template, such as qwen2_vl"
         )
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    with filled_folder(out, lambda: _check_free(out)) as filling:
+        return _write(dataset, framework, filling, _settings(framework, model, recipe, template))
+
+
+def _check_free(out: Path) -> None:
+    """Raise ConfigError unless the folder is new or empty, or holds an export and nothing else."""
+    if not out.exists():
+        return
+    names = {entry.name for entry in out.iterdir()} if out.is_dir() else {"a file"}
+    if names and not {CONFIGURATION} <= names <= _WRITTEN:
         raise ConfigError(f"--out {out} is not empty: name a new folder")
-    samples = [sample for _, sample in usable_samples(dataset)]
-    _refuse_tokens(samples, framework)
+
+
+def _write(dataset: Dataset, framework: Framework, out: Path, settings: Mapping[str, Any]) -> int:
+    # The rows are read twice, so that nothing is written of a refused subset and no more than a row is held.
+    _refuse_tokens((sample for _, sample in usable_samples(dataset)), framework)
     (out / "images").mkdir(parents=True)
-    rows = [_row(sample, number, out) for number, sample in enumerate(samples)]
+    samples = (with_ordered_turns(row.sample) for row in dataset.rows() if row.sample is not None)
+    rows = (json.dumps(_row(sample, n, out), ensure_ascii=False) for n, sample in enumerate(samples))
     if framework == "llama-factory":
-        write_json(out / "data.json", rows)
+        count = write_lines(out / "data.json", rows, start="[\n", between=",\n", end="\n]\n")
         write_json(out / "dataset_info.json", {DATASET: _DATASET_INFO})
     else:
-        write_text(out / "data.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    settings = _settings(framework, model, recipe, template)
-    write_text(out / "train.yaml", "".join(f"{key}: {_yaml(value)}\n" for key, value in settings.items()))
-    return len(rows)
+        count = write_lines(out / "data.jsonl", rows, between="\n", end="\n")
+    write_text(out / CONFIGURATION, "".join(f"{key}: {_yaml(value)}\n" for key, value in settings.items()))
+    return count
 
 
 _DATASET_INFO = {
@@ -91,7 +105,7 @@ _MEDIA_TAGS = {
 _SHOWN = 5
 
 
-def _refuse_tokens(samples: Sequence[Sample], framework: Framework) -> None:
+def _refuse_tokens(samples: Iterable[Sample], framework: Framework) -> None:
     found = []
     for sample in samples:
         texts = [turn.text.replace(IMAGE_PLACEHOLDER, "") for turn in sample.turns]

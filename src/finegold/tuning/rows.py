@@ -52,7 +52,12 @@ def usable_samples(dataset: Dataset) -> Iterator[tuple[Checked, Sample]]:
         if checked.exclusion is not None or row.sample is None:
             reason = checked.exclusion.reason if checked.exclusion else "it has no sample"
             raise DataError(f"row '{row.id}' ({row.place}) cannot be trained on: {reason}")
-        yield checked, replace(row.sample, turns=tuple(ordered_turns(row.sample.turns)))
+        yield checked, with_ordered_turns(row.sample)
+
+
+def with_ordered_turns(sample: Sample) -> Sample:
+    """The sample with its turns in the order of `ordered_turns`."""
+    return replace(sample, turns=tuple(ordered_turns(sample.turns)))
 
 
 _BLIP_SPACES, _BLIP_WORDS = re.compile(r"[.!\"()*#:;~]"), 50

@@ -1,14 +1,12 @@
 """The folder that a selection is written to: whole, or not there."""
 
-import glob
-import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from finegold.errors import ConfigError
-from finegold.run import hidden_beside, lock_beside, unique_name
+from finegold.run import filled_folder, lock_beside
 from finegold.samples import Dataset, WrittenSubset
 from finegold.samples.reading import NOTE as COLUMNS_NOTE
 from finegold.selection.manifest import MANIFEST, TABLE
@@ -28,24 +26,8 @@ def output_folder(out: Path, made_here: set[str]) -> Iterator[Path]:
         ConfigError: If `out` holds other things.
         RunError: If another process writes it.
     """
-    out = out.resolve()
-    filling, old = hidden_beside(out, f"{unique_name()}.filling"), hidden_beside(out, "old")
-    with output_lock(out):
-        if old.exists() and not out.exists():
-            old.rename(out)  # a process was killed between the two renamings below
-        check_free(out, made_here)
-        for leftover in out.parent.glob(f"{glob.escape(hidden_beside(out, '').name)}*.filling"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        filling.mkdir(parents=True)
-        try:
-            yield filling
-            shutil.rmtree(old, ignore_errors=True)
-            if out.exists():
-                out.rename(old)
-            filling.rename(out)
-            shutil.rmtree(old, ignore_errors=True)
-        finally:
-            shutil.rmtree(filling, ignore_errors=True)
+    with filled_folder(out, lambda: check_free(out.resolve(), made_here)) as filling:
+        yield filling
 
 
 def output_lock(out: Path) -> AbstractContextManager[None]:

@@ -134,10 +134,7 @@ class Run:
         if len(samples) < 2:
             raise ConfigError("--canary needs two rows or more: leave it out")
         kept = [samples[row] for row in canary_rows(samples, share)]
-        images = None
-        if "image" in scorer.requires:
-            images = [decode(sample.images[0]) if sample.images else None for sample in kept]
-        return run_canaries(scorer, context, kept, images)
+        return run_canaries(scorer, context, kept)
 
     def bring_column(
         self, file: str | Path, column: str | None = None, name: str | None = None
