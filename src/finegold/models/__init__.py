@@ -1,6 +1,7 @@
 """Models that answer questions about images and compute the likelihood of given answers."""
 
 from finegold.models.base import Dialogue, Model, NoLosses, Sampling
+from finegold.models.kept_losses import KeptLosses
 from finegold.models.registry import load_model
 
-__all__ = ["Dialogue", "Model", "NoLosses", "Sampling", "load_model"]
+__all__ = ["Dialogue", "KeptLosses", "Model", "NoLosses", "Sampling", "load_model"]

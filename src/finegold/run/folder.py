@@ -10,6 +10,7 @@ RUN/
   scores/<scorer>-<fingerprint>/             sample_id, value, status, reason
   turns/<scorer>-<fingerprint>/              sample_id, turn, value, reason
   features/                                  image features of a model that scores; may be deleted
+  losses/<fingerprint>/                      losses of answers by a model that scores; may be deleted
   clusters/<method>-<fingerprint>/           sample_id, cluster
   graphs/<metric>-<fingerprint>/             neighbours of a sample
   hashes/images-<fingerprint>/               hashes of the images
@@ -123,7 +124,7 @@ class RunFolder:
             Whether it did: False if a row could be used, or anything was computed.
         """
         made = {entry.name for entry in self.path.iterdir() if entry.is_dir()}
-        if made - {"samples", "features", ROWS}:
+        if made - {"samples", "features", "losses", ROWS}:
             return False
         with self.writing():
             for table in self.tables("samples"):

@@ -168,6 +168,7 @@ class Context:
         fixed_samples: Gives so many usable rows with an image, those whose ids have the smallest hashes.
         features: Folder where a model may keep image features, so that they are computed once for all its
             indicators; None keeps none.
+        losses: Folder where the losses of answers by a scorer's model are kept, likewise; None keeps none.
         open_session: Gives endpoint, limits, cache and audit of calls to a model; called at most once.
         opened: The session once it was needed. Copies of a context share it, so that its limits hold for all
             calls together.
@@ -181,6 +182,7 @@ class Context:
     read_corpus: Callable[[], Corpus] = _no_corpus
     fixed_samples: Callable[[int], Sequence[Sample]] = _no_samples
     features: Path | None = None
+    losses: Path | None = None
     open_session: Callable[[], Session] = session_from
     opened: list[Session] = field(default_factory=list, repr=False)
     exit: ExitStack = field(default_factory=ExitStack)

@@ -15,7 +15,7 @@ from finegold.encoders.step import IMAGE_BATCH, embed, embeddings_of
 from finegold.engines import map_ordered
 from finegold.engines.threads import IN_FLIGHT
 from finegold.errors import ConfigError, FinegoldError, RunError
-from finegold.run import Parts, PartTable, RunFolder, fill
+from finegold.run import Parts, PartTable, RunFolder, fill, fingerprint
 from finegold.samples import Dataset, Sample
 from finegold.samples.step import samples_of_parts
 from finegold.scorers.base import (
@@ -113,6 +113,7 @@ def score(
             read_corpus=partial(_corpus, dataset, usable, embeddings),
             fixed_samples=partial(_fixed_samples, dataset, usable),
             features=run.path / "features" if usable.sum() <= FEATURES_OF_ROWS else None,
+            losses=run.path / "losses" / fingerprint({"model": table.parameters["model"]}),
         )
 
         @cache

@@ -14,7 +14,8 @@ from PIL import Image
 from finegold.arrays import Vectors
 from finegold.engines import map_ordered
 from finegold.errors import FinegoldError
-from finegold.models import Model, NoLosses
+from finegold.models import KeptLosses, Model, NoLosses
+from finegold.models.registry import ENDPOINT
 from finegold.samples import Pair, Sample
 from finegold.scorers.base import (
     NO_ANSWER,
@@ -88,6 +89,9 @@ class ModelScorer(Scorer):
             ModelError: If the model cannot be loaded, or computes no losses.
         """
         model = context.model(self.model, self.dtype)
+        kept = None
+        if context.losses is not None and not self.model.startswith(ENDPOINT):
+            model = kept = KeptLosses(model, context.losses)
         context.exit.callback(model.close)
         model.load()
         model.check_losses()
@@ -112,6 +116,8 @@ class ModelScorer(Scorer):
                         scores[row] = Score.failed(image)
                 for row, score in zip(shown, _score_rows(score_rows, list(shown.values())), strict=True):
                     scores[row] = score
+            if kept is not None:
+                kept.flush()
             return [score for score in scores if score is not None]
 
         return score_batch
