@@ -11,6 +11,7 @@ from tests.models.huggingface import made
 from finegold.engines import Compute
 from finegold.models import Dialogue, KeptLosses, load_model
 from finegold.models.huggingface import HuggingFaceModel
+from finegold.run import check_folder
 from finegold.scorers import Scorer
 from finegold.scorers.gain import ImageGain
 from finegold.scorers.necessity import Difficulty, Necessity
@@ -77,6 +78,7 @@ def test_damaged_losses_are_computed_again(make_dataset: MakeDataset, tmp_path: 
     content = path.read_bytes()
     for damaged in (content[:-40], content[:60] + bytes([content[60] ^ 1]) + content[61:], b""):
         path.write_bytes(damaged)
+        assert [one.path for one in check_folder(run).damages] == [path]
         again = values(run, data, ImageGain(name, fold="row", against="none"))
         assert again == whole
         assert path.read_bytes() == content

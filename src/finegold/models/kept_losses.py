@@ -1,6 +1,6 @@
 """Losses of answers on disk: indicators of one model ask for the same ones, and get them computed once.
 
-    losses/<fingerprint of the model>/<sha256 of the file>.parquet
+    losses/<fingerprint of the model>/<start of the file's sha256>.parquet
 
 Each file holds the losses that one part of a dataset added. What a loss is of, the pixels, the texts and how
 they are read, is its key, so any dataset and any indicator finds it. A file that does not fit its name was
@@ -75,7 +75,7 @@ class LossFiles:
         buffer = io.BytesIO()
         pq.write_table(table, buffer)
         data = buffer.getvalue()
-        path = self._folder / f"{hashlib.sha256(data).hexdigest()}.parquet"
+        path = self._folder / f"{hashlib.sha256(data).hexdigest()[:12]}.parquet"
         write_bytes(path, data)
         self._file_of |= dict.fromkeys(keys, path)
         self._new = {}
@@ -84,7 +84,7 @@ class LossFiles:
 def _read(path: Path, columns: Sequence[str]) -> pa.Table | None:
     """A file's columns; None for a damaged file, which is deleted."""
     data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() == path.stem:
+    if hashlib.sha256(data).hexdigest().startswith(path.stem):
         return pq.read_table(io.BytesIO(data), columns=list(columns))
     path.unlink()
     return None

@@ -30,7 +30,7 @@ RECORDS = frozenset(
 """Names of JSON files that finegold alone writes; others are looked at in the folders below."""
 RECORD_FOLDERS = frozenset({"answers", "comparisons", "clusters"})
 LINE_FILES = frozenset({"audit.jsonl", "audit-llm.jsonl", "canary.jsonl", "log.jsonl", "marks.jsonl"})
-_NAMED_BY_HASH = re.compile(r"[0-9a-f]{12}\.(pth|jsonl)")
+_NAMED_BY_HASH = re.compile(r"[0-9a-f]{12}\.(pth|jsonl|parquet)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def _check_file(path: Path, found: FolderCheck) -> None:
             return
         found.hashed += hashed
         found.unhashed += not hashed
-    elif folder == "selectors" and _NAMED_BY_HASH.fullmatch(name):
+    elif {folder, path.parent.parent.name} & {"selectors", "losses"} and _NAMED_BY_HASH.fullmatch(name):
         found.hashed += 1
         if not file_sha256(path).startswith(path.stem):
             found.damages.append(Damage(path, "its content does not fit its name", (path,)))
