@@ -182,6 +182,22 @@ def test_the_image_prefers_a_right_word_to_its_foils_and_a_foil_to_a_wrong_word(
         assert str(found.reason).startswith(f"weakest: '{new}' against")
 
 
+def test_a_word_of_which_images_tell_nothing_is_no_evidence_against_a_row() -> None:
+    rng = random.Random(5)
+    said = [
+        caption(at).replace("A ", f"A {rng.choice(('nice', 'fine', 'good'))} ") for at in range(len(PHOTOS))
+    ]
+    learnt = corpus_of([row(f"r{at:03d}", DESCRIBE, text) for at, text in enumerate(said)])
+    one, other = score(
+        Foil(),
+        [row("a", DESCRIBE, caption(0).replace("A ", f"A {word} ")) for word in ("nice", "good")],
+        [0, 0],
+        learnt,
+    )
+    assert value_of(one) == pytest.approx(value_of(other), abs=0.05)
+    assert value_of(one) > 0.6
+
+
 def test_foil_skips_what_it_cannot_try() -> None:
     found = score(
         Foil(),

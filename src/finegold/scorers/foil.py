@@ -2,25 +2,29 @@
 
 A fluent near miss ("a girl with a red ball" for a boy) moves the cosine of its sentence too little to be
 seen. So the words are tried one by one. Foils of a word are words that the dataset's answers use in the same
-contexts (see `contexts`). The two foils that fit the image best take the word's place between its neighbours:
+contexts (see `contexts`), but for those that the row's own answers say too.
 
-    preference(word) = [cos(image, "a girl with") - mean] - [cos(image, "a boy with") - mean]
+How far an image stands out for a word, z, tells more of some words ("dog") than of others ("large"). That is
+learnt from the dataset: d is how far the images of rows that say the word stand out for it on average. z is
+taken as normal around d where the word is true and around 0 where it is not, so that
 
-in spreads of the dataset's sentences, the means over images of the dataset. The row is worth its weakest
-word, since one wrong word makes an answer wrong. finegold's own; foils as a test of models: Shekhar et al.
-2017 (arXiv 1705.01359).
+    gain(word) = log( p(z | true) / p(z | not) ) = d z - d² / 2
+
+A word is preferred by its gain less that of its foils, which is the logarithm of their mean likelihood ratio,
+each weighed by how many rows say it. A word of which images tell nothing has a gain of 0. finegold's own;
+foils as a test of models: Shekhar et al. 2017 (arXiv 1705.01359).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import exp
+from math import exp, log
 from typing import NamedTuple
 
 import numpy as np
 
 from finegold.arrays import Floats
-from finegold.samples import Pair, Sample
+from finegold.samples import Pair
 from finegold.scorers.base import Batch, Context, Score, ScoreBatch
 from finegold.scorers.contexts import WordContexts
 from finegold.scorers.image_text import EncoderScorer, Learnt
@@ -28,115 +32,152 @@ from finegold.scorers.references import unit
 from finegold.scorers.registry import SCORERS
 from finegold.scorers.statements import Forms
 
-TRIED = 2
-"""Foils of a word that take its place: those that alone fit the image best."""
-SPREAD_SENTENCES = 512
-"""Sentences whose spread is the unit."""
+SHARPNESS = 2.0
+"""Factor of d: the rows that it is learnt from are wrong at times and tell too little of a word."""
+PRIOR_ROWS = 3
+"""Rows with d of 0 that are counted with a word's own, so that a rare word tells little."""
+MOST = 50.0
+"""Bound of a gain either way, so that its exponential is a number."""
 _WORD = re.compile(r"[^\W\d_]+")
 
 
-class Trial(NamedTuple):
-    """A word with its neighbours, and a foil between the same neighbours."""
+class Preference(NamedTuple):
+    """How much the image prefers a word to its foils, in natural logarithms, and the best of these."""
 
     word: str
     foil: str
-    phrase: str
-    foiled: str
+    value: float
 
 
 @SCORERS.register("foil")
 @dataclass(frozen=True)
 class Foil(EncoderScorer):
-    """How much the image prefers the answer's weakest word to its foils, 0 to 1; 0.5 is no preference.
+    """How much the image prefers the answer's words to their foils, 0 to 1; 0.5 is no preference.
 
-    1 / (1 + exp(-preference)). Short answers have no foils here: `evidence` compares them with others'. Rows
-    without an image are skipped, and rows in which no word has foils.
+    p / (1 + p), where 1 / p is the mean over the words of exp(-preference): one word that does not fit weighs
+    most. Short answers have no foils here: `evidence` compares them with others'. Rows without an image are
+    skipped, and rows in which no word has foils.
     """
 
     name = "foil"
-    version = "1"
-    label = "Preference over foils of the weakest word"
+    version = "2"
+    label = "Preference of the image for the words over their foils"
 
     def prepare(self, context: Context) -> ScoreBatch:
-        """Learn which words can stand in each other's place.
+        """Learn which words can stand in each other's place, and what an image tells of each.
 
         Raises:
             ConfigError: If fewer than 8 rows have an image.
         """
         learnt = self.learn(context)
-        references, forms = learnt.references, learnt.forms
-        sentences = [_sentences(forms, learnt.corpus.pairs[row]) for row in learnt.rows]
-        contexts = WordContexts.learn(text for row in sentences for text in row)
-        spread = _spread(learnt, [row[0] for row in sentences if row][:SPREAD_SENTENCES])
-        words = sorted({foil for foils in contexts.foils.values() for foil in foils})
-        alone = dict(zip(words, unit(learnt.embed(words)), strict=True))
-        standing = {word: references.cosines(vector[None])[0] for word, vector in alone.items()}
-        level = {word: (float(cosines.mean()), float(cosines.std())) for word, cosines in standing.items()}
-
-        def trials(sample: Sample, image: Floats) -> list[Trial]:
-            fits = {}
-            found = []
-            for text in _sentences(forms, sample.pairs):
-                places = list(_WORD.finditer(text))
-                for at, place in enumerate(places):
-                    foils = contexts.foils.get(place[0].lower(), ())
-                    for foil in foils:
-                        if foil not in fits:
-                            mean, deviation = level[foil]
-                            fits[foil] = (float(alone[foil] @ image) - mean) / max(deviation, 1e-6)
-                    start = places[max(0, at - 1)].start()
-                    end = places[min(len(places) - 1, at + 1)].end()
-                    for foil in sorted(foils, key=lambda foil: -fits[foil])[:TRIED]:
-                        before, after = text[start : place.start()], text[place.end() : end]
-                        found.append(
-                            Trial(
-                                place[0].lower(),
-                                foil,
-                                text[start:end].lower(),
-                                f"{before}{foil}{after}".lower(),
-                            )
-                        )
-            return found
+        forms = learnt.forms
+        said = {row: _words(forms, learnt.corpus.pairs[row]) for row in learnt.rows}
+        contexts = WordContexts.learn(
+            text for row in learnt.rows for text in _sentences(forms, learnt.corpus.pairs[row])
+        )
+        words = SeenWords.learn(learnt, contexts.foils, said)
 
         def score_batch(batch: Batch) -> list[Score]:
-            embeddings, against = self.images_of(batch)
-            images = unit(embeddings)
-            tried = [
-                [] if reason else trials(sample, image)
-                for sample, image, reason in zip(batch.samples, images, against, strict=True)
+            images, against = self.images_of(batch)
+            return [
+                reason or _score(words.preferences(sample.id, image, _words(forms, sample.pairs)))
+                for sample, image, reason in zip(batch.samples, unit(images), against, strict=True)
             ]
-            texts = sorted({text for one in tried for trial in one for text in trial[2:]})
-            place = {text: at for at, text in enumerate(texts)}
-            vectors = unit(learnt.embed(texts))
-            means = vectors @ references.images.mean(axis=0)
-            scores = []
-            for reason, image, one in zip(against, images, tried, strict=True):
-                if reason is not None:
-                    scores.append(reason)
-                elif not one:
-                    scores.append(Score.skipped("no word of the answer has foils in the dataset"))
-                else:
-                    phrase = np.array([place[trial.phrase] for trial in one])
-                    foiled = np.array([place[trial.foiled] for trial in one])
-                    own = vectors[phrase] @ image - means[phrase]
-                    other = vectors[foiled] @ image - means[foiled]
-                    preference = (own - other) / spread
-                    weakest = int(preference.argmin())
-                    value = 1 / (1 + exp(-float(preference[weakest])))
-                    remark = f"weakest: '{one[weakest].word}' against '{one[weakest].foil}'"
-                    scores.append(Score.ok(round(value, 4), remark))
-            return scores
 
         return score_batch
+
+
+@dataclass(frozen=True)
+class SeenWords:
+    """What an image tells of each word that has foils or is one.
+
+    Attributes:
+        foils: The foils of each word.
+        place: Position of each word in what follows.
+        vectors: Unit embeddings of the words, shape (w, d).
+        usual: Mean cosine of each word with the reference images, shape (w,).
+        spread: Standard deviation of these cosines, shape (w,).
+        total: Sum of the words' standing z over the images of the rows that say them, shape (w,).
+        rows: Number of these rows, shape (w,).
+        counted: Ids of all rows that it was learnt from.
+    """
+
+    foils: Mapping[str, Sequence[str]]
+    place: Mapping[str, int]
+    vectors: Floats
+    usual: Floats
+    spread: Floats
+    total: Floats
+    rows: Floats
+    counted: frozenset[str]
+
+    @classmethod
+    def learn(
+        cls, learnt: Learnt, foils: Mapping[str, Sequence[str]], said: Mapping[int, Sequence[str]]
+    ) -> "SeenWords":
+        """Embed the words alone, and see how far the images of rows that say them stand out for them."""
+        words = sorted({*foils, *(foil for found in foils.values() for foil in found)})
+        vectors = unit(learnt.embed(words)) if words else np.zeros((0, learnt.references.images.shape[1]))
+        cosines = vectors @ learnt.references.images.T
+        usual, spread = cosines.mean(axis=1), np.maximum(cosines.std(axis=1), 1e-6)
+        nothing = np.zeros(len(words))
+        place = {word: at for at, word in enumerate(words)}
+        empty = cls(foils, place, vectors, usual, spread, nothing, nothing, frozenset())
+        total, rows, counted = nothing.copy(), nothing.copy(), set()
+        corpus = learnt.corpus
+        for row, found in said.items():
+            image = None if corpus.image_embeddings is None else corpus.image_embeddings[row]
+            if image is None or not np.isfinite(image).all():
+                continue
+            places = sorted({place[word] for word in found if word in place})
+            total[places] += empty.standing(places, unit(image[None].astype(np.float64))[0])
+            rows[places] += 1
+            counted.add(corpus.ids[row])
+        return cls(foils, place, vectors, usual, spread, total, rows, frozenset(counted))
+
+    def standing(self, places: Sequence[int], image: Floats) -> Floats:
+        """How far an image, shape (d,), stands out for words, in spreads over the reference images."""
+        z: Floats = (self.vectors[places] @ image - self.usual[places]) / self.spread[places]
+        return z
+
+    def preferences(self, sample_id: str, image: Floats, said: Sequence[str]) -> list[Preference]:
+        """The preference of a row's image for each word that its answers say.
+
+        The row itself does not count in what its words usually tell.
+        """
+        own = {word for word in said if word in self.place}
+        tried = {word: [foil for foil in self.foils.get(word, ()) if foil not in own] for word in sorted(own)}
+        words = sorted({word for word, foils in tried.items() if foils}.union(*tried.values()))
+        places = [self.place[word] for word in words]
+        z = self.standing(places, image)
+        inside = np.array([sample_id in self.counted and word in own for word in words], dtype=np.float64)
+        rows = self.rows[places] - inside
+        usual = np.maximum((self.total[places] - inside * z) / (rows + PRIOR_ROWS), 0) * SHARPNESS
+        gains = np.clip(usual * z - usual**2 / 2, -MOST, MOST)
+        gain = dict(zip(words, gains.tolist(), strict=True))
+        weight = dict(zip(words, (rows + 1).tolist(), strict=True))
+        found = []
+        for word in said:
+            foils = tried.get(word)
+            if foils:
+                total = sum(weight[foil] for foil in foils)
+                likelihood = sum(weight[foil] / total * exp(gain[foil]) for foil in foils)
+                best = max(foils, key=lambda foil: gain[foil])
+                found.append(Preference(word, best, gain[word] - log(likelihood)))
+        return found
+
+
+def _score(preferences: Sequence[Preference]) -> Score:
+    if not preferences:
+        return Score.skipped("no word of the answer has foils in the dataset")
+    against = sum(exp(-one.value) for one in preferences) / len(preferences)
+    weakest = min(preferences, key=lambda one: one.value)
+    return Score.ok(round(1 / (1 + against), 4), f"weakest: '{weakest.word}' against '{weakest.foil}'")
 
 
 def _sentences(forms: Forms, pairs: Sequence[Pair]) -> list[str]:
     return [one.text for one in forms.statements(pairs) if one.form == "sentence"]
 
 
-def _spread(learnt: Learnt, sentences: Sequence[str]) -> float:
-    """Median spread over other images of the cosines of some sentences of the dataset."""
-    if not sentences:
-        return 1.0
-    cosines = learnt.references.cosines(unit(learnt.embed(sentences)))
-    return max(float(np.median(cosines.std(axis=1))), 1e-6)
+def _words(forms: Forms, pairs: Sequence[Pair]) -> list[str]:
+    return [word[0].lower() for text in _sentences(forms, pairs) for word in _WORD.finditer(text)]
