@@ -156,3 +156,42 @@ def test_text_of_the_data_stays_text(browser: Any, client: Client) -> None:
         assert visit.page.locator("#row img[src='x']").count() == 0
         assert visit.page.title() == "data.json: finegold view"
         assert visit.noise == []
+
+
+def test_rows_are_vetoed_by_key_undone_and_chosen_again(browser: Any, client: Client) -> None:
+    """From the chosen rows to a new selection, and from there to what changed."""
+    with Visit(browser, client, "f.status=selected") as visit:
+        page = visit.page
+        page.locator(".item a").first.focus()
+        page.keyboard.press("x")
+        visit.until(lambda: page.locator(".badge.veto").count() == 1)
+        page.keyboard.press("u")
+        visit.until(lambda: page.locator(".badge.veto").count() == 0)
+        page.locator(".item a").nth(1).click()
+        page.get_by_label("Note", exact=True).fill("blurred")
+        page.get_by_role("button", name="Veto", exact=True).click()
+        visit.until(lambda: "blurred" in visit.text("#row .why"))
+        page.get_by_role("button", name="Close").click()
+        page.get_by_role("button", name="Choose again").click()
+        visit.until(lambda: "f.change=" in page.url)
+        visit.settle()
+        visit.until(lambda: visit.text(".badge.change") in ("came in", "went out"))
+        page.get_by_role("button", name="Selections").click()
+        visit.until(lambda: page.locator(".selection").count() == 2)
+        assert page.locator(".selection.here").inner_text().startswith("instructiongpt4 (open)")
+        visit.until(lambda: page.get_by_role("button", name="Only in the open one: 1").count() == 1)
+        assert visit.noise == []
+    client.send("/api/undo", {})
+
+
+def test_the_rows_of_a_filter_are_vetoed_together_with_a_note(browser: Any, client: Client) -> None:
+    with Visit(browser, client, "text=zebra", "phone") as visit:
+        page = visit.page
+        page.get_by_role("button", name="Veto these").click()
+        page.locator("#note").fill("not what we want")
+        page.get_by_role("button", name="Veto them").click()
+        visit.until(lambda: client.get("/api/about")["marks"]["veto"] == 1)
+        assert client.get("/api/about")["marks"]["history"][0]["note"] == "not what we want"
+        page.get_by_role("button", name="Undo", exact=True).click()
+        visit.until(lambda: client.get("/api/about")["marks"]["veto"] == 0)
+        assert visit.noise == []

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from finegold.view.columns import ViewColumn, quoted
+from finegold.view.columns import CHANGE, ViewColumn, quoted
 from finegold.view.database import RowDatabase
 from finegold.view.filters import NOTHING, RowFilter, expression
 from finegold.view.places import Places
@@ -28,7 +28,9 @@ class Browser:
     def count(self, selection: str, wanted: RowFilter) -> int:
         """Number of rows that a filter lets through."""
         where, values = self._where(wanted)
-        [(number,)] = self.pool.query(f"SELECT count(*) FROM {self._from(selection)} WHERE {where}", values)
+        [(number,)] = self.pool.query(
+            f"SELECT count(*) FROM {self._from(selection, wanted)} WHERE {where}", values
+        )
         return int(number)
 
     def rows(self, selection: str, wanted: RowFilter, start: int, number: int) -> list[dict[str, Any]]:
@@ -37,19 +39,21 @@ class Browser:
         names = [column.name for column in self.pool.columns(selection) if column.name != "mark"]
         shown = [*dict.fromkeys(["row", "sample_id", "question", "answer", "reason", *names])]
         picked = ", ".join(f"v.{quoted(name)}" for name in shown)
+        change = expression(CHANGE.name) if wanted.other else "NULL"
         found = self.pool.query(
-            f"SELECT {picked}, m.mark, v.usable FROM {self._from(selection)} WHERE {where} "
-            f"ORDER BY {wanted.order} LIMIT ? OFFSET ?",
+            f"SELECT {picked}, m.mark, v.usable, {change} FROM {self._from(selection, wanted)} "
+            f"WHERE {where} ORDER BY {wanted.order} LIMIT ? OFFSET ?",
             [*values, min(number, MOST_ROWS), start],
         )
-        keys = [*shown, "mark", "usable"]
+        keys = [*shown, "mark", "usable", CHANGE.name]
         return [dict(zip(keys, row, strict=True)) for row in found]
 
     def usable_ids(self, selection: str, wanted: RowFilter) -> list[str]:
         """Ids of the rows of a filter that can be chosen."""
         where, values = self._where(wanted)
         found = self.pool.query(
-            f"SELECT v.sample_id FROM {self._from(selection)} WHERE v.usable AND {where} ORDER BY v.row",
+            f"SELECT v.sample_id FROM {self._from(selection, wanted)} WHERE v.usable AND {where} "
+            "ORDER BY v.row",
             values,
         )
         return [str(key) for (key,) in found]
@@ -58,18 +62,18 @@ class Browser:
         """The rows of a filter with their columns, marks and texts."""
         where, values = self._where(wanted)
         names = [column.name for column in self.pool.columns(selection) if column.name != "mark"]
-        shown = [*dict.fromkeys(["sample_id", *names, "place", "reason"])]
+        shown = [*dict.fromkeys(["sample_id", *names, "place", "reason", "images"])]
         picked = ", ".join(f"v.{quoted(name)}" for name in shown)
         return self.pool.arrow(
             f"SELECT {picked}, m.mark, m.note, t.questions AS question, t.answers AS answer "
-            f"FROM {self._from(selection)} LEFT JOIN texts t ON t.row = v.row WHERE {where} "
+            f"FROM {self._from(selection, wanted)} LEFT JOIN texts t ON t.row = v.row WHERE {where} "
             f"ORDER BY {wanted.order}",
             values,
         )
 
     def facets(self, selection: str, wanted: RowFilter) -> dict[str, Any]:
         """For each column, how the rows of the filter spread over it; its own filter does not count."""
-        columns = self.pool.columns(selection)
+        columns = self.columns(selection, wanted.other)
         return {column.name: self._facet(selection, wanted, column) for column in columns}
 
     def limits(self, selection: str) -> Mapping[str, tuple[float, float]]:
@@ -99,8 +103,16 @@ class Browser:
             for at, name in enumerate(names)
         }
 
-    def _from(self, selection: str) -> str:
-        return f"{self.pool.view(selection)} v LEFT JOIN marks m ON m.row = v.row"
+    def columns(self, selection: str, other: str) -> list[ViewColumn]:
+        """The columns of a selection's rows, beside another selection if one is named."""
+        found = self.pool.columns(selection)
+        return [found[0], CHANGE, *found[1:]] if other else found
+
+    def _from(self, selection: str, wanted: RowFilter) -> str:
+        found = f"{self.pool.view(selection)} v LEFT JOIN marks m ON m.row = v.row"
+        return (
+            f"{found} LEFT JOIN {self.pool.view(wanted.other)} o ON o.row = v.row" if wanted.other else found
+        )
 
     def _where(self, wanted: RowFilter, skip: str = "") -> tuple[str, list[Any]]:
         return wanted.where(self._places.inside(wanted), skip=skip)
@@ -111,7 +123,7 @@ class Browser:
         if column.kind == "category":
             found = self.pool.query(
                 f"SELECT coalesce({one}::VARCHAR, ?), count(*) FROM "
-                f"{self._from(selection)} WHERE {where} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?",
+                f"{self._from(selection, wanted)} WHERE {where} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?",
                 [NOTHING, *values, MOST_VALUES],
             )
             return {"values": [[value, number] for value, number in found]}
@@ -120,7 +132,7 @@ class Browser:
         counts = [0] * BINS
         for place, number in self.pool.query(
             f"SELECT least(floor(({one} - ?) / ?), ?)::INTEGER, count(*) FROM "
-            f"{self._from(selection)} WHERE {one} IS NOT NULL AND {where} GROUP BY 1",
+            f"{self._from(selection, wanted)} WHERE {one} IS NOT NULL AND {where} GROUP BY 1",
             [low, width, BINS - 1, *values],
         ):
             counts[max(0, place)] += number

@@ -40,6 +40,8 @@ SELECTION_COLUMNS = (
     ViewColumn("rank", "Rank", "number"),
 )
 """Columns that a selection decides, and what rows are grouped by."""
+CHANGE = ViewColumn("change", "Beside the other selection", "category")
+"""Of rows that one of two selections chose: which of them did."""
 SAMPLE_COLUMNS = (
     ViewColumn("answer_chars", "Characters of the answers", "number"),
     ViewColumn("turns", "Turns", "number"),
@@ -49,8 +51,19 @@ SAMPLE_COLUMNS = (
     ViewColumn("row", "Position in the data", "number"),
 )
 """Columns that every run has."""
-FIXED = frozenset(column.name for column in (*SELECTION_COLUMNS, *SAMPLE_COLUMNS)) | {
-    *("sample_id", "place", "reason", "duplicate_of", "question", "answer", "content_hash"),
+FIXED = frozenset(column.name for column in (*SELECTION_COLUMNS, CHANGE, *SAMPLE_COLUMNS)) | {
+    *(
+        "sample_id",
+        "place",
+        "reason",
+        "duplicate_of",
+        "question",
+        "answer",
+        "content_hash",
+        "note",
+        "images",
+        "usable",
+    ),
 }
 """Names that no indicator and no brought column can have."""
 

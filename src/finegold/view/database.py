@@ -31,6 +31,7 @@ from finegold.view.columns import (
     indicator_columns,
     quoted,
 )
+from finegold.view.marks import MarkedRow
 from finegold.workflow.export import named_tables
 from finegold.workflow.rows import Rows
 
@@ -61,6 +62,7 @@ class RowDatabase:
         self.rows = rows
         self._lock = threading.RLock()
         self._selections: dict[str, tuple[int, Manifest | None]] = {}
+        self._columns: dict[str, list[ViewColumn]] = {}
         threads = min(4, os.cpu_count() or 1)
         options = {"memory_limit": MEMORY, "threads": threads, "temp_directory": str(folder / "spilled")}
         self._base = duckdb.connect(str(folder / "rows.duckdb"), config=options)
@@ -78,7 +80,7 @@ class RowDatabase:
         self._base.execute("BEGIN")
         self._read_samples()
         self._read_scores(tables)
-        self._base.execute("CREATE TABLE marks (row BIGINT PRIMARY KEY, mark VARCHAR, note VARCHAR)")
+        self._base.execute("CREATE TABLE marks (row BIGINT, mark VARCHAR, note VARCHAR)")
         self._join(tables)
         self._base.execute("COMMIT")
 
@@ -106,6 +108,34 @@ class RowDatabase:
             cursor.execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS SELECT * FROM loaded")
             cursor.unregister("loaded")
 
+    def set_marks(self, marks: Mapping[str, MarkedRow]) -> None:
+        """Let the table `marks` hold these marks, by sample id."""
+        given = pa.table(
+            {
+                "sample_id": pa.array(list(marks), pa.string()),
+                "mark": pa.array([one.mark for one in marks.values()], pa.string()),
+                "note": pa.array([one.note for one in marks.values()], pa.string()),
+            }
+        )
+        with self._lock, self._base.cursor() as cursor:
+            cursor.register("given", given)
+            cursor.execute("BEGIN")
+            cursor.execute("DELETE FROM marks")
+            cursor.execute(
+                "INSERT INTO marks SELECT r.row, g.mark, g.note FROM given g "
+                "JOIN rows r ON r.usable AND r.sample_id = g.sample_id"
+            )
+            cursor.execute("COMMIT")
+            cursor.unregister("given")
+
+    def ids_of(self, rows: Sequence[int]) -> list[str]:
+        """Ids of some rows, of those that can be chosen."""
+        found = self.query(
+            "SELECT sample_id FROM rows WHERE usable AND row IN (SELECT unnest(?::BIGINT[])) ORDER BY row",
+            [list(rows)],
+        )
+        return [str(key) for (key,) in found]
+
     def selection_names(self) -> list[str]:
         """Names of the selections that the run folder keeps of these rows, sorted."""
         found = []
@@ -132,6 +162,12 @@ class RowDatabase:
 
     def columns(self, name: str) -> list[ViewColumn]:
         """The columns of a selection's rows that hold a value, in the order of the page."""
+        with self._lock:
+            if name not in self._columns:
+                self._columns[name] = self._filled_columns(name)
+            return self._columns[name]
+
+    def _filled_columns(self, name: str) -> list[ViewColumn]:
         known = [
             *SELECTION_COLUMNS[:-1],
             *self.indicators.values(),

@@ -9,6 +9,7 @@ import numpy as np
 
 from finegold.arrays import Floats
 from finegold.errors import ConfigError
+from finegold.selection.table import SELECTED
 from finegold.view.columns import ViewColumn, quoted
 
 NOTHING = "(none)"
@@ -27,6 +28,7 @@ class RowFilter:
         words: Words or phrases that the id, the questions and the answers hold, all of them, in any case.
         area: Corners of a polygon on the map, shape (n, 2), in 0..1; None for everywhere.
         layer: Which map the area is drawn on.
+        other: Name of another selection that the rows are compared with; empty for none.
         sort: Column that rows are sorted by.
         descending: Whether the highest comes first; rows without a value come last in both.
     """
@@ -36,6 +38,7 @@ class RowFilter:
     words: tuple[str, ...] = ()
     area: Floats | None = None
     layer: str = "image"
+    other: str = ""
     sort: str = "row"
     descending: bool = False
 
@@ -69,6 +72,7 @@ class RowFilter:
             words_of(other.get("text", "")),
             _area(other.get("area", "")),
             "text" if other.get("layer") == "text" else "image",
+            other.get("other", ""),
             sort,
             other.get("order") == "down",
         )
@@ -106,9 +110,17 @@ class RowFilter:
         return f"{expression(self.sort)} {'DESC' if self.descending else 'ASC'} NULLS LAST, v.row"
 
 
+OWN = {
+    "mark": "m.mark",
+    "change": f"CASE WHEN v.status = '{SELECTED}' AND o.status = '{SELECTED}' THEN 'both' "
+    f"WHEN v.status = '{SELECTED}' THEN 'only here' WHEN o.status = '{SELECTED}' THEN 'only there' END",
+}
+"""Columns that are not of the rows `v`: of their marks `m`, and of the other selection `o`."""
+
+
 def expression(name: str) -> str:
     """A column of the rows `v` with their marks `m`, in SQL."""
-    return "m.mark" if name == "mark" else f"v.{quoted(name)}"
+    return OWN.get(name) or f"v.{quoted(name)}"
 
 
 def words_of(text: str) -> tuple[str, ...]:

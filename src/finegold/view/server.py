@@ -73,6 +73,7 @@ def open_view(
         require(module, extra="view", why="`finegold view`")
     from uvicorn import Config, Server
 
+    from finegold.view.answers import Answers
     from finegold.view.application import make_application
 
     run = Run.open(path)
@@ -88,12 +89,12 @@ def open_view(
             pool = RowDatabase(rows, Path(made))
             try:
                 places = Places(rows, Path(made))
-                browser, pictures = Browser(pool, places), Pictures(pool)
+                answers = Answers(
+                    run, pool, Browser(pool, places), places, Pictures(pool), marks, read_only=read_only
+                )
                 secret = token or secrets.token_urlsafe(24)
                 number = listener.getsockname()[1]
-                application = make_application(
-                    run, pool, browser, places, pictures, marks, read_only=read_only
-                )
+                application = make_application(answers)
                 config = Config(
                     Guard(application, secret, number),
                     log_level="warning",

@@ -3,11 +3,13 @@
 import { drawFilters, filterCount, watchFilters } from "./filters.js";
 import { byId, get, h, told } from "./dom.js";
 import { watchKeys } from "./keys.js";
-import { drawRow, watchRow } from "./row.js";
+import { drawActions, markRow, rowMarks, undo, watchMarks } from "./marks.js";
+import { drawRow, openRow, watchRow } from "./row.js";
 import { RowList, totalText } from "./rows.js";
+import { Selections } from "./selections.js";
 import { change, onChange, query, readAddress, state } from "./state.js";
 
-const VIEWS = { grid: "Grid", table: "Table" };
+const VIEWS = { grid: "Grid", table: "Table", selections: "Selections" };
 let about = null, shown = null, asked = 0, lastQuery = null;
 
 readAddress();
@@ -39,7 +41,7 @@ async function load() {
   lastQuery = query();
   // Together: the first page does not wait for the description of the run.
   const [described, found] = await Promise.all([
-    about && about.selection === (state.selection ?? about.selection) ? about : get("/api/about", query()),
+    about && about.selection === (state.selection ?? about.selection) && about.other === state.other ? about : get("/api/about", query()).then((read) => ({ ...read, other: state.other })),
     get("/api/rows", query({ start: 0, number: 60, count: 1 })),
   ]);
   if (!current()) return;
@@ -48,23 +50,25 @@ async function load() {
   drawBar();
   if (!shown || shown.layout !== view() || other) {
     shown?.close();
-    shown = new RowList(byId("content"), about, view());
+    shown = view() === "selections" ? new Selections(byId("content"), about) : new RowList(byId("content"), about, view());
   }
   shown.show(found);
+  drawActions();
   byId("total").textContent = totalText(about, found.total);
   await drawFilters(about, current);
 }
 
 onChange((changed) => {
   if (!about) return;
-  if (query() !== lastQuery || shown.layout !== view()) told(load());
+  if (query() !== lastQuery || about.other !== state.other || shown.layout !== view()) told(load());
   else drawBar();
   if (changed === null || changed.includes("row")) told(drawRow(about, rowActions));
 });
 
-const rowActions = () => [
+const rowActions = (found) => [
   h("button", { type: "button", "aria-label": "Previous row", onclick: () => step(-1) }, "←"),
   h("button", { type: "button", "aria-label": "Next row", onclick: () => step(1) }, "→"),
+  ...rowMarks(found),
 ];
 
 // The next row of the list, or the one before, while a row is open.
@@ -77,11 +81,22 @@ async function step(by) {
   if (row) change({ row: String(row.row) });
 }
 
-byId("selection").addEventListener("change", (event) => change({ selection: event.target.value, filters: {}, area: null }));
+byId("selection").addEventListener("change", (event) => change({ selection: event.target.value, filters: {}, area: null, other: null }));
 byId("sort").addEventListener("change", (event) => change({ sort: event.target.value }));
 byId("order").addEventListener("click", () => change({ order: state.order === "down" ? null : "down" }));
 watchFilters();
 if (matchMedia("(max-width: 720px)").matches) byId("filter-box").open = false;
 watchRow();
-watchKeys({ step: (by) => told(step(by)) });
+const marked = () => (state.row ? openRow()?.row : shown?.active());
+const mark = (word) => () => markRow(marked(), word);
+watchMarks({
+  about: () => about,
+  total: () => shown.total,
+  refresh: () => { shown.refresh(); told(drawRow(about, rowActions)); told(drawFilters(about, () => true)); },
+});
+watchKeys({
+  step: (by) => told(step(by)),
+  extra: { x: mark("veto"), k: mark("keep"), c: mark(null), u: undo, s: () => change({ view: "selections" }) },
+  help: [["x", "veto the row"], ["k", "keep it"], ["c", "take its mark back"], ["u", "undo the last action"], ["s", "selections"]],
+});
 told(load().then(() => drawRow(about, rowActions)));

@@ -86,6 +86,7 @@ export class RowList {
       h("span", { class: `tile ${row.mark ?? ""} ${row.status === "selected" ? "chosen" : ""}` },
         picture(row),
         h("span", { class: "line" }, h("bdi", { class: "key-id" }, row.sample_id ?? "without id"), h("span", { class: `chip ${row.status === "selected" ? "gold" : ""}` }, statusText(row))),
+        row.change && row.change !== "both" ? h("span", { class: "badge change" }, row.change === "only here" ? "came in" : "went out") : null,
         row.mark ? h("span", { class: `badge ${row.mark}` }, markText[row.mark]) : null,
         h("span", { class: "words", dir: "auto" }, row.answer ?? row.reason ?? ""),
         h("span", { class: "numbers" }, ...scores.map((column) => h("span", {}, `${column.label} `, h("b", {}, number(row[column.name])))))),
@@ -93,7 +94,7 @@ export class RowList {
   }
 
   tableFields() {
-    const order = ["status", "mark", ...this.scores.map((column) => column.name), "kind", "source", "cluster", "code"];
+    const order = ["status", "change", "mark", ...this.scores.map((column) => column.name), "kind", "source", "cluster", "code"];
     const known = new Map(this.about.columns.map((column) => [column.name, column]));
     const others = this.about.columns.map((column) => column.name).filter((name) => !order.includes(name));
     return [...order, ...others].filter((name) => known.has(name)).slice(0, TABLE_COLUMNS).map((name) => known.get(name));

@@ -26,7 +26,7 @@ export function address(changes = {}) {
 // The part of the address that decides which rows there are, and in what order.
 export function query(extra = {}) {
   const found = address();
-  for (const name of ["view", "row", "colour", "other"]) found.delete(name);
+  for (const name of ["view", "row", "colour"]) found.delete(name);
   for (const [name, value] of Object.entries(extra)) found.set(name, value);
   return found.toString();
 }
