@@ -8,9 +8,10 @@ import hashlib
 import importlib
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from finegold.run import cache_folder, folder_lock, progress
 from finegold.samples.addresses import RemoteAddress, is_safe_name
 
 _CHUNK = 8 << 20
+ANSWER_SECONDS = 30
+"""How long a store may take to answer, or be silent in the middle of a download from the web."""
 _THREADS = 8
 _PACKAGES = {
     "s3": "s3fs",
@@ -89,7 +92,9 @@ class RemoteStore:
             with explained(address):
                 self.revision = _commit(address)
             self.url = address.at(self.revision)
-        options = {"endpoint": hub_address()} if address.repository else {}
+        options: dict[str, Any] = {"endpoint": hub_address()} if address.repository else {}
+        if address.scheme in ("http", "https"):
+            options = {"client_kwargs": _web_settings(fsspec.config.conf.get(address.scheme, {}))}
         try:
             self._system, self._root = fsspec.core.url_to_fs(self.url, **options)
         except (ImportError, ValueError) as error:
@@ -105,14 +110,16 @@ class RemoteStore:
         """
         with explained(self.address):
             if self.address.scheme in ("http", "https") and not self._root.endswith("/"):
-                return [self._file(self.address.title, self._system.info(self._root), self._root)]
+                return [self._file(self.address.title, self._info(self._root), self._root)]
             if not self.address.repository and any(mark in self._root for mark in "*["):
-                found = self._system.glob(self._root, detail=True)
                 base = self._root[: min(self._root.find(mark) for mark in "*[" if mark in self._root)]
                 base = base.rpartition("/")[0]
+                with suppress(FileNotFoundError):
+                    self._info(base)
+                found = self._system.glob(self._root, detail=True)
             else:
                 if self.address.path or not self.address.repository:
-                    info = self._system.info(self._root)
+                    info = self._info(self._root)
                     if info["type"] != "directory" and not self._root.endswith("/"):
                         return [self._file(self.address.title, info, self._root)]
                 base, found = self._root, self._system.find(self._root, detail=True)
@@ -127,6 +134,22 @@ class RemoteStore:
             raise DataError(f"there are no files at '{self.address.url}', expected a dataset")
         return files
 
+    def _info(self, path: str) -> dict[str, Any]:
+        """What the store tells of a path; TimeoutError if it does not answer, when its library goes on."""
+        answer: Future[dict[str, Any]] = Future()
+
+        def ask() -> None:
+            try:
+                answer.set_result(self._system.info(path))
+            except BaseException as error:
+                answer.set_exception(error)
+
+        threading.Thread(target=ask, daemon=True).start()
+        try:
+            return answer.result(ANSWER_SECONDS)
+        except TimeoutError as error:
+            raise TimeoutError(str(error) or f"no answer within {ANSWER_SECONDS} seconds") from None
+
     def find(self, names: list[str]) -> Iterator[RemoteFile | None]:
         """The file of each name below the address; None where there is none."""
         with ThreadPoolExecutor(_THREADS) as pool:
@@ -136,7 +159,7 @@ class RemoteStore:
         path = f"{self._root.rstrip('/')}/{name}"
         try:
             with explained(self.address):
-                info = self._system.info(path)
+                info = self._info(path)
         except MissingRemoteError:
             return None
         return None if info.get("type") == "directory" else self._file(name, info, path)
@@ -308,7 +331,8 @@ def sentence(address: RemoteAddress, error: Exception, name: str = "") -> Finego
             f"access to {what} was refused: check your credentials for {address.scheme}:// and your rights"
         )
     cause = error.__cause__
-    if isinstance(error, FileNotFoundError) and status is None and isinstance(cause, OSError):
+    web = isinstance(cause, OSError) or type(cause).__module__.startswith("aiohttp")
+    if isinstance(error, FileNotFoundError) and status is None and isinstance(cause, Exception) and web:
         # fsspec calls a server that does not answer a missing file.
         error, kind = cause, type(cause).__name__
     if (
@@ -324,6 +348,13 @@ def sentence(address: RemoteAddress, error: Exception, name: str = "") -> Finego
         f"{what} cannot be read ({reason}): check the address and the network, then run the command again; a "
         "download goes on where it stopped"
     )
+
+
+def _web_settings(stated: dict[str, Any]) -> dict[str, Any]:
+    """The user's settings of aiohttp, with limits on silence in place of one on the length of a download."""
+    aiohttp = require("aiohttp", extra="remote", why="a web address")
+    limits = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_SECONDS, sock_read=ANSWER_SECONDS)
+    return {"timeout": limits} | dict(stated.get("client_kwargs") or {})
 
 
 def _status(error: BaseException | None) -> int | None:

@@ -1,0 +1,142 @@
+"""A small S3-like store on loopback: signed GET, HEAD and paged listings, as s3fs asks for them."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+KEY = "loopback"
+PAGE = 3
+"""Names in one answer to a listing."""
+
+
+@dataclass
+class S3Server:
+    """What the store has and what it was asked.
+
+    Attributes:
+        buckets: Objects of each bucket by key.
+        requests: `METHOD PATH RANGE` of each request.
+        silent: Whether requests get no answer.
+    """
+
+    buckets: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
+    silent: threading.Event = field(default_factory=threading.Event)
+    url: str = ""
+
+    def downloads(self) -> list[str]:
+        """The requests for the content of an object."""
+        return [line for line in self.requests if line.startswith("GET") and line.count("/") > 1]
+
+
+@contextmanager
+def serving_s3(server: S3Server) -> Iterator[S3Server]:
+    """The store, answering on a port of its own."""
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+        def do_HEAD(self) -> None:
+            self._answer()
+
+        def do_GET(self) -> None:
+            self._answer()
+
+        def _answer(self) -> None:
+            parts = urlsplit(self.path)
+            path = unquote(parts.path)
+            server.requests.append(f"{self.command} {path} {self.headers.get('Range', '')}".strip())
+            if server.silent.is_set():
+                over.wait(60)
+                self.close_connection = True
+                return None
+            if f"Credential={KEY}/" not in self.headers.get("Authorization", ""):
+                return self._error(403, "AccessDenied")
+            bucket, _, key = path.lstrip("/").partition("/")
+            if bucket not in server.buckets:
+                return self._error(404, "NoSuchBucket")
+            objects = server.buckets[bucket]
+            if not key:
+                query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+                return self._list(bucket, objects, query)
+            if key not in objects:
+                return self._error(404, "NoSuchKey")
+            return self._object(objects[key])
+
+        def _object(self, content: bytes) -> None:
+            start, end, wanted = 0, len(content), self.headers.get("Range")
+            if wanted:
+                first, _, last = wanted.removeprefix("bytes=").partition("-")
+                start, end = int(first), min(int(last or end) + 1, end)
+            sent = content[start:end]
+            self.send_response(206 if wanted else 200)
+            self.send_header("ETag", f'"{hashlib.md5(content).hexdigest()}"')
+            self.send_header("Last-Modified", formatdate(0, usegmt=True))
+            self.send_header("Content-Length", str(len(sent)))
+            if wanted:
+                self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(content)}")
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(sent)
+
+        def _list(self, bucket: str, objects: dict[str, bytes], query: dict[str, str]) -> None:
+            prefix, mark = query.get("prefix", ""), query.get("delimiter", "")
+            names: dict[str, bool] = {}
+            for key in sorted(objects):
+                if key.startswith(prefix):
+                    head, found, _ = key.removeprefix(prefix).partition(mark) if mark else ("", "", "")
+                    names[prefix + head + found if found else key] = bool(found)
+            after = query.get("continuation-token", query.get("start-after", ""))
+            left = [name for name in names if name > after]
+            page = left[: min(PAGE, int(query.get("max-keys", PAGE)))]
+            items = "".join(
+                f"<CommonPrefixes><Prefix>{escape(name)}</Prefix></CommonPrefixes>"
+                if names[name]
+                else f"<Contents><Key>{escape(name)}</Key><Size>{len(objects[name])}</Size>"
+                f'<ETag>"{hashlib.md5(objects[name]).hexdigest()}"</ETag>'
+                "<LastModified>1970-01-01T00:00:00.000Z</LastModified></Contents>"
+                for name in page
+            )
+            more = len(left) > len(page)
+            token = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if more else ""
+            self._xml(
+                200,
+                f"<ListBucketResult><Name>{bucket}</Name><Prefix>{escape(prefix)}</Prefix>"
+                f"<KeyCount>{len(page)}</KeyCount><IsTruncated>{str(more).lower()}</IsTruncated>{token}{items}"
+                "</ListBucketResult>",
+            )
+
+        def _error(self, status: int, code: str) -> None:
+            self._xml(status, f"<Error><Code>{code}</Code><Message>{code}</Message></Error>")
+
+        def _xml(self, status: int, text: str) -> None:
+            content = f'<?xml version="1.0" encoding="UTF-8"?>{text}'.encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/xml")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(content)
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http.daemon_threads = True
+    thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    server.url = f"http://127.0.0.1:{http.server_port}"
+    try:
+        yield server
+    finally:
+        over.set()
+        http.shutdown()
+        http.server_close()
+        thread.join()

@@ -1,0 +1,127 @@
+"""A pool and its photos in an S3-like store on loopback, read with the real s3fs."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.samples.conftest import picture
+from tests.samples.s3_server import KEY, S3Server, serving_s3
+
+import finegold
+from finegold.errors import DataError
+from finegold.samples.opening import open_dataset
+from finegold.workflow import DataSource
+
+s3fs = pytest.importorskip("s3fs")
+
+
+def lines(count: int, image: str = "{}.jpg") -> bytes:
+    rows = [
+        {
+            "id": f"r{one}",
+            "prompt": "What is it?",
+            "completion": f"It is a thing {one}.",
+            "image": image.format(one),
+        }
+        for one in range(count)
+    ]
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    photos = {f"pool/images/{number}.jpg": picture(number) for number in range(7)}
+    one = S3Server({"lab": {"pool/data.jsonl": lines(5), **photos}})
+    with serving_s3(one):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", one.url)
+        s3fs.S3FileSystem.clear_instance_cache()
+        yield one
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.mark.parametrize(
+    ("address", "images"),
+    [
+        ("s3://lab/pool", None),
+        ("s3://lab/pool/", None),
+        ("s3://lab/pool/data.jsonl", "s3://lab/pool/images/"),
+        ("s3://lab/pool/*.jsonl", None),
+        ("s3://lab/pool/data.jsonl", "s3://photos/set one"),
+    ],
+)
+def test_rows_are_picked_with_their_images_from_the_store(
+    store: S3Server, tmp_path: Path, address: str, images: str | None
+) -> None:
+    store.buckets["photos"] = {f"set one/{number}.jpg": picture(number) for number in range(5)}
+    selection = finegold.pick(
+        DataSource.of(address, images), 2, tmp_path / "out", preset="length-only", run=tmp_path / "run"
+    )
+    assert sum(selection.manifest.counts.excluded.values()) == 0
+    assert finegold.inspect(tmp_path / "out").usable == 2
+    fetched = {line.partition(" bytes")[0] for line in store.downloads() if ".jpg" in line}
+    assert len(fetched) == 5  # those that no row names are not downloaded
+    kept = json.loads((tmp_path / "run/manifest.json").read_text())["data"]
+    assert kept["path"] == address
+    assert len(kept["revision"]) == 64
+
+
+def test_what_is_in_the_cache_is_not_downloaded_again_and_a_change_is_noticed(store: S3Server) -> None:
+    source = DataSource.of("s3://lab/pool")
+    assert len(source.open()) == 5
+    store.requests.clear()
+    s3fs.S3FileSystem.clear_instance_cache()
+    assert finegold.inspect("s3://lab/pool").usable == 5
+    assert store.downloads() == []
+    store.buckets["lab"]["pool/data.jsonl"] = lines(3)
+    s3fs.S3FileSystem.clear_instance_cache()
+    assert len(open_dataset("s3://lab/pool")) == 3
+    assert len(source.open()) == 5  # the revision of the run, from the cache
+
+
+def test_a_mix_reads_sources_in_the_store(store: S3Server, tmp_path: Path) -> None:
+    store.buckets["lab"]["other/rows.jsonl"] = lines(2, "{}.jpg").replace(b"thing", b"other thing")
+    mix = tmp_path / "mix.toml"
+    mix.write_text(
+        '[[sources]]\nname = "a"\npath = "s3://lab/pool"\n'
+        '[[sources]]\nname = "b"\npath = "s3://lab/other/rows.jsonl"\nimages = "s3://lab/pool/images"\n'
+    )
+    assert finegold.inspect(mix).usable == 7
+
+
+def test_what_the_store_refuses_or_does_not_have_is_a_sentence(
+    store: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for address in ("s3://lab/none.jsonl", "s3://none/data.jsonl", "s3://lab/none/*.jsonl", "s3://lab/none/"):
+        with pytest.raises(DataError, match=rf"there (is nothing|are no files) at '{re.escape(address)}'"):
+            open_dataset(address)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(
+        DataError, match=r"access to 's3://lab/pool' was refused: check your credentials for s3://"
+    ):
+        open_dataset("s3://lab/pool")
+
+
+def test_a_store_that_is_away_is_a_sentence(store: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(
+        DataError, match=r"'s3://lab/pool' cannot be read .*check the address and the network"
+    ):
+        open_dataset("s3://lab/pool")
+
+
+@pytest.mark.parametrize("address", ["s3://lab/pool", "s3://lab/*.jsonl", "{url}/data.jsonl"])
+def test_a_store_that_takes_requests_and_does_not_answer_is_a_sentence(
+    store: S3Server, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setattr("finegold.samples.stores.ANSWER_SECONDS", 1)
+    store.silent.set()
+    with pytest.raises(DataError, match=r"cannot be read .*check the address and the network"):
+        open_dataset(address.format(url=store.url))
