@@ -1,5 +1,6 @@
-"""A server on loopback: a hub of datasets and plain files, with ETags, ranges, and faults on request."""
+"""A server on loopback: a hub that gives and takes datasets, and plain files; ETags, ranges and faults."""
 
+import base64
 import hashlib
 import json
 import threading
@@ -25,6 +26,9 @@ class RemoteServer:
         cut: Bytes after which the answer to a GET of a file breaks off; None to send all.
         ranges: Whether ranges are served.
         requests: `METHOD PATH RANGE` of each request.
+        private: Whether each repository that was made here is private.
+        objects: Large files that were sent, by sha256, before a commit names them.
+        broken: Whether large files are refused.
     """
 
     repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -35,6 +39,9 @@ class RemoteServer:
     cut: int | None = None
     ranges: bool = True
     requests: list[str] = field(default_factory=list)
+    private: dict[str, bool] = field(default_factory=dict)
+    objects: dict[str, bytes] = field(default_factory=dict)
+    broken: bool = False
     url: str = ""
 
     def sent(self, method: str) -> list[str]:
@@ -59,7 +66,69 @@ def serving(server: RemoteServer) -> Iterator[RemoteServer]:
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
             self.form = self.rfile.read(length)
+            if self._take(unquote(urlsplit(self.path).path)):
+                return
             self._answer(body=True)
+
+        def do_PUT(self) -> None:
+            server.requests.append(f"PUT {self.path}")
+            content = self.rfile.read(int(self.headers["Content-Length"]))
+            if server.broken:
+                return self._json(403, {"error": "refused"})
+            digest = self.path.rpartition("/")[2]
+            assert hashlib.sha256(content).hexdigest() == digest
+            server.objects[digest] = content
+            return self._json(200, {})
+
+        def _take(self, path: str) -> bool:
+            """Answer a request of an upload; False if it is none."""
+            name = path.removeprefix("/api/datasets/").rpartition("/")[0].rpartition("/")[0]
+            if path == "/api/repos/create":
+                made = json.loads(self.form)
+                repository = f"{made['organization']}/{made['name']}"
+                if repository in server.refused:
+                    self._json(403, {"error": "You may not write here"})
+                    return True
+                server.private[repository] = made.get("private", made.get("visibility") == "private")
+                server.repositories.setdefault(repository, {})
+                self._json(200, {"url": f"{server.url}/datasets/{repository}"})
+            elif path == "/api/validate-yaml":
+                self._json(200, {"errors": [], "warnings": []})
+            elif path.endswith(".git/info/lfs/objects/batch"):
+                asked = json.loads(self.form)["objects"]
+                links = [{"href": f"{server.url}/upload/{one['oid']}"} for one in asked]
+                objects = [
+                    one | {"actions": {"upload": link}} for one, link in zip(asked, links, strict=True)
+                ]
+                self._json(200, {"transfer": "basic", "objects": objects})
+            elif "/preupload/" in path:
+                files = [
+                    {
+                        "path": one["path"],
+                        "uploadMode": "lfs" if one["path"].endswith((".png", ".parquet")) else "regular",
+                        "shouldIgnore": False,
+                    }
+                    for one in json.loads(self.form)["files"]
+                ]
+                self._json(200, {"files": files})
+            elif "/commit/" in path:
+                self._commit(name)
+            else:
+                return False
+            server.requests.append(f"POST {path}")
+            return True
+
+        def _commit(self, repository: str) -> None:
+            files = server.repositories[repository]
+            for line in self.form.splitlines():
+                step = json.loads(line)
+                value = step["value"]
+                if step["key"] == "file":
+                    files[value["path"]] = base64.b64decode(value["content"])
+                elif step["key"] == "lfsFile":
+                    files[value["path"]] = server.objects[value["oid"]]
+            url = f"{server.url}/datasets/{repository}/commit/{server.commit}"
+            self._json(200, {"commitUrl": url, "commitOid": server.commit, "success": True})
 
         def _answer(self, *, body: bool) -> None:
             path = unquote(urlsplit(self.path).path)

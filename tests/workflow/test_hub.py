@@ -1,12 +1,15 @@
 """A selection is sent to the hub with a card; the dry run writes what would be sent."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.conftest import MakeDataset
+from tests.samples.remote_server import RemoteServer, serving
 
 import finegold
-from finegold.errors import ConfigError
+from finegold import extras
+from finegold.errors import ConfigError, DataError
 
 
 def test_a_dry_run_writes_a_dataset_with_a_card(
@@ -39,3 +42,53 @@ def test_a_card_states_the_licence_that_was_given(make_dataset: MakeDataset, tmp
     selection = finegold.pick(make_dataset(6), 2, preset="length-only", run=tmp_path / "run")
     selection.push_to_hub("lab/two", dry_run=tmp_path / "send", license="cc-by-4.0")
     assert 'license: "cc-by-4.0"' in (tmp_path / "send/README.md").read_text()
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RemoteServer]:
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # the store of large files is the server's own
+    monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_TOKEN", "hf_loopback")
+    extras.hub_answers.cache_clear()
+    with serving(RemoteServer()) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        yield server
+    extras.hub_answers.cache_clear()
+
+
+def test_a_selection_is_sent_to_the_hub_and_read_from_there(
+    hub: RemoteServer, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    selection = finegold.pick(make_dataset(12), 5, preset="length-only", run=tmp_path / "run")
+    assert selection.push_to_hub("lab/five", license="cc-by-4.0") == "hf://datasets/lab/five"
+    selection.push_to_hub("lab/five", dry_run=tmp_path / "send", license="cc-by-4.0")
+    sent = {
+        path.relative_to(tmp_path / "send").as_posix(): path.read_bytes()
+        for path in (tmp_path / "send").rglob("*")
+        if path.is_file()
+    }
+    assert hub.repositories["lab/five"] == sent  # what the dry run writes is what is sent
+    assert hub.private == {"lab/five": True}
+    assert len(hub.sent("PUT")) == 6  # five images and the table are large files
+    again = finegold.open_dataset("lab/five")
+    assert sorted(row.id for row in again) == sorted(selection.ids)
+    assert finegold.inspect(again).usable == 5
+    selection.push_to_hub("lab/five", private=False)  # once more, to the repository that is there
+    assert hub.private == {"lab/five": False}
+
+
+def test_what_the_hub_refuses_is_a_sentence(
+    hub: RemoteServer, make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    selection = finegold.pick(make_dataset(6), 2, preset="length-only", run=tmp_path / "run")
+    hub.refused.add("lab/theirs")
+    with pytest.raises(DataError, match=r"access to 'hf://datasets/lab/theirs' was refused: check"):
+        selection.push_to_hub("lab/theirs")
+    hub.broken = True
+    with pytest.raises(DataError, match=r"'hf://datasets/lab/two'"):
+        selection.push_to_hub("lab/two")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    extras.hub_answers.cache_clear()
+    with pytest.raises(DataError, match="the hub does not answer, so 'lab/two' was not sent"):
+        selection.push_to_hub("lab/two")

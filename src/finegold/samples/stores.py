@@ -294,17 +294,19 @@ def megabytes(size: int) -> str:
 
 
 @contextmanager
-def explained(address: RemoteAddress, name: str = "") -> Iterator[None]:
+def explained(address: RemoteAddress, name: str = "", *, sending: bool = False) -> Iterator[None]:
     """In the block, what a store or its library raises becomes one sentence."""
     try:
         yield
     except FinegoldError:
         raise
     except Exception as error:
-        raise sentence(address, error, name) from None
+        raise sentence(address, error, name, sending=sending) from None
 
 
-def sentence(address: RemoteAddress, error: Exception, name: str = "") -> FinegoldError:
+def sentence(
+    address: RemoteAddress, error: Exception, name: str = "", *, sending: bool = False
+) -> FinegoldError:
     """What went wrong with a store, in the words of finegold."""
     what = f"'{name}' of '{address.url}'" if name else f"'{address.url}'"
     status = _status(error)
@@ -344,6 +346,8 @@ def sentence(address: RemoteAddress, error: Exception, name: str = "") -> Finego
     if status is not None:
         return DataError(f"the server of {what} answered with status {status}: try again later")
     reason = " ".join(str(error).split())[:200] or kind
+    if sending:
+        return DataError(f"{what} was not sent ({reason}): check the network, then send it again")
     return DataError(
         f"{what} cannot be read ({reason}): check the address and the network, then run the command again; a "
         "download goes on where it stopped"

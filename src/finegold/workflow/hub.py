@@ -39,7 +39,7 @@ def push_selection(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "data"
         _write(selection, folder, repo_id, license)
-        with explained(address):
+        with explained(address, sending=True):
             api = hub.HfApi(endpoint=hub_address())
             api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True)
             api.upload_folder(
