@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finegold.errors import ConfigError
-from finegold.selection.where import Condition, Row
+from finegold.selection.where import Condition, Row, Value
 
 ROW: Row = {"support": 2.0, "kind": "vqa", "n": 3, "gone": None, "nan": float("nan"), "meta.set": "easy"}
 
@@ -92,6 +92,47 @@ def test_it_names_its_columns() -> None:
     found = Condition.parse("support > 1 and (meta.set == 'x' or meta.year < 3)")
     assert found.names == ("meta.set", "meta.year", "support")
     assert found.numbers == {"support", "meta.year"}
+
+
+def test_a_quantile_is_a_number_of_the_column() -> None:
+    found = Condition.parse("support > quantile(support, 0.25) and meta.set == 'x'")
+    assert found.names == ("meta.set", "support")
+    assert found.numbers == {"support"}
+    columns: dict[str, list[Value]] = {"support": [3.0, None, 1, float("nan"), 2.0, 4.0, 0], "meta.set": []}
+    cut = found.with_quantiles(columns)
+    assert cut.unmet({"support": 2.0, "meta.set": "x"}) is None
+    assert cut.unmet({"support": 1.0, "meta.set": "x"}) == "support is 1, and --where asks for support > 1.0"
+    assert found.text == cut.text
+    both = Condition.parse("quantile(a.b, 0) + 1 < a.b <= quantile(a.b, 1)").with_quantiles(
+        {"a.b": [0, 1, 2]}
+    )
+    assert [both.unmet({"a.b": value}) is None for value in (0, 1, 2)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "support > quantile(support)",
+        "support > quantile(support, 1.1)",
+        "support > quantile(support, True)",
+        "support > quantile(support, q=0.1)",
+        "support > quantile(support + 1, 0.1)",
+        "support > quantile('support', 0.1)",
+        "support > median(support)",
+        "quantile(support, 0.1)",
+    ],
+)
+def test_what_is_no_quantile_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"quantile\(column, share\)|it compares nothing"):
+        Condition.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("values", "why"), [(["a", "b"], "which holds texts"), ([None, float("nan")], "has no value in any row")]
+)
+def test_a_quantile_of_no_numbers_is_told(values: list[Value], why: str) -> None:
+    with pytest.raises(ConfigError, match=why):
+        Condition.parse("support > quantile(support, 0.5)").with_quantiles({"support": values})
 
 
 @given(st.text(alphabet="ab<>=!()'\"0123 .+-*/andorti,[]", max_size=40))

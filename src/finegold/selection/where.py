@@ -3,16 +3,19 @@
 A condition is read with Python's grammar, of which a few forms are allowed; nothing is executed. Names are
 columns. A value that is missing (null, NaN, a score that was skipped or failed) makes a comparison neither
 true nor false, as in SQL, and a row stays only if the condition is true. `support is None` asks for missing
-values.
+values. `necessity > quantile(necessity, 0.1)` leaves out the lowest tenth.
 """
 
 import ast
+import copy
 import math
 import operator
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
+
+import numpy as np
 
 from finegold.errors import ConfigError
 
@@ -36,8 +39,8 @@ _ARITHMETIC: dict[type[ast.operator], Callable[..., float]] = {
     ast.Div: operator.truediv,
 }
 _FORMS = (
-    "names of columns, numbers, texts in quotes, True and False, the signs < <= > >= == != + - * /, and the "
-    "words and, or, not, in, is None"
+    "names of columns, numbers, texts in quotes, True and False, the signs < <= > >= == != + - * /, the "
+    "words and, or, not, in, is None, and quantile(column, share)"
 )
 _MOST_CHARACTERS = 2000
 
@@ -96,6 +99,17 @@ class Condition:
         tree = self.tree
         return tree.values if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And) else [tree]
 
+    def with_quantiles(self, columns: Mapping[str, Sequence[Value]]) -> "Condition":
+        """This condition with a number for each quantile.
+
+        Args:
+            columns: Values of the rows by name; missing ones do not count.
+
+        Raises:
+            ConfigError: If a column holds texts, or no value.
+        """
+        return replace(self, tree=_Quantiles(self.text, columns).visit(copy.deepcopy(self.tree)))
+
     def unmet(self, row: Row) -> str | None:
         """Why a row does not meet the condition, with its values; None if it meets it.
 
@@ -109,6 +123,52 @@ class Condition:
                 )
                 return f"{values}, and --where asks for {ast.unparse(part)}"
         return None
+
+
+class _Quantiles(ast.NodeTransformer):
+    """Puts a number for each `quantile(column, share)`: NumPy's, linear between two values."""
+
+    def __init__(self, text: str, columns: Mapping[str, Sequence[Value]]) -> None:
+        self._text, self._columns = text, columns
+
+    def visit_Call(self, node: ast.Call) -> ast.Constant:
+        """The number of a quantile."""
+        name, share = _quantile(node)
+        known = (one for one in self._columns[name] if one is not None)
+        values = [one for one in known if not (isinstance(one, float) and math.isnan(one))]
+        if not values or not all(isinstance(one, int | float) for one in values):
+            has = "holds texts" if values else "has no value in any row"
+            raise ConfigError(
+                f"the condition '{self._text}' asks for a quantile of '{name}', which {has}: name a column "
+                "of numbers"
+            )
+        return ast.Constant(float(np.quantile(np.array(values, np.float64), share)))
+
+
+def _quantile(node: ast.expr) -> tuple[str, float]:
+    """Column and share of a call of `quantile`; raises ValueError for anything else."""
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "quantile"
+        and len(node.args) == 2
+        and not node.keywords
+        and (name := _name(node.args[0])) is not None
+        and isinstance(node.args[1], ast.Constant)
+        and type(share := node.args[1].value) in (int, float)
+        and isinstance(share, int | float)
+        and 0 <= share <= 1
+    ):
+        return name, float(share)
+    raise ValueError(ast.unparse(node))
+
+
+def _is_quantile(node: ast.expr) -> bool:
+    try:
+        _quantile(node)
+    except ValueError:
+        return False
+    return True
 
 
 def _unreadable(text: str, why: str) -> ConfigError:
@@ -146,6 +206,8 @@ def _check(node: ast.expr, text: str, *, truth: bool = True) -> None:
             children, truths = [operand], False
         case ast.Constant(value=bool() | int() | float() | str()) if not truth:
             return
+        case ast.Call() if not truth and _is_quantile(node):
+            return
         case ast.Name() | ast.Attribute() if not truth and _name(node) is not None:
             return
         case _:
@@ -168,6 +230,8 @@ def _name(node: ast.expr) -> str | None:
 
 
 def _names(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Call):
+        return {_quantile(node)[0]}
     if isinstance(node, ast.expr) and (name := _name(node)) is not None:
         return {name}
     return {name for child in ast.iter_child_nodes(node) for name in _names(child)}
@@ -180,6 +244,8 @@ def _place(part: ast.AST) -> Callable[[str], int]:
 
 def _compared(node: ast.AST) -> set[str]:
     """Names that a node compares with numbers, or computes with."""
+    if isinstance(node, ast.Call):
+        return _names(node)
     if isinstance(node, ast.BinOp | ast.UnaryOp) and not isinstance(getattr(node, "op", None), ast.Not):
         return _names(node)
     if not isinstance(node, ast.Compare):

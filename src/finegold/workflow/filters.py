@@ -60,8 +60,8 @@ def filtered_rows(
             f"Excluded by --exclude: {len(found):,} usable rows, of {len(vetoed.ids):,} ids in {where}."
         )
     if settings.condition is not None:
-        condition = settings.condition
-        columns = _columns(condition, rows, candidates)
+        columns = _columns(settings.condition, rows, candidates)
+        condition = settings.condition.with_quantiles(columns)
         before = len(found)
         for at, key in enumerate(candidates.ids):
             if key in found or key in pinned:
