@@ -44,6 +44,38 @@ def generate(desk: Path) -> None:
     made.write_lines(desk / "Q.jsonl", questions)
 
 
+def inspect(desk: Path) -> None:
+    numbers = range(1, ROWS + 1)
+    asked = [{"ask": f"What is {n}?", "reply": f"It is thing {n}.", "photo": f"{n}.jpg"} for n in numbers]
+    made.write_lines(desk / "answers.jsonl", asked)
+    spoken = (("Person", "ask"), ("Bot", "reply"))
+    dialogs = [
+        {"image": row["photo"], "dialog": [{"speaker": who, "said": row[key]} for who, key in spoken]}
+        for row in asked
+    ]
+    made.write_lines(desk / "dialogs.jsonl", dialogs)
+    folder = desk / "LlamaFactory/data"
+    shutil.copytree(desk / "photos", folder / "mllm_demo_data")
+    turns = (("user", "<image>What is it?"), ("assistant", "It is a thing."))
+    chats = [
+        {
+            "messages": [{"role": role, "content": f"{text} {n}"} for role, text in turns],
+            "images": [f"mllm_demo_data/{n}.jpg"],
+        }
+        for n in numbers
+    ]
+    (folder / "mllm_demo.json").write_text(json.dumps(chats))
+    entry = {
+        "file_name": "mllm_demo.json",
+        "formatting": "sharegpt",
+        "columns": {"messages": "messages", "images": "images"},
+        "tags": {f"{tag}_tag": tag for tag in ("role", "content", "user", "assistant")},
+    }
+    (folder / "dataset_info.json").write_text(
+        json.dumps({"mllm_demo": entry, "identity": {"file_name": "x"}})
+    )
+
+
 def judge(desk: Path) -> None:
     texts = [f"It is thing number {number}." for number in range(6)]
     for name in ("ours", "theirs"):
@@ -132,6 +164,7 @@ STAND_INS: dict[str, Callable[[Path], None]] = {
     "deduplicate.md": deduplicate,
     "evaluate.md": evaluate,
     "generate.md": generate,
+    "inspect.md": inspect,
     "judge.md": judge,
     "learned-quality.md": learned_quality,
     "metrics.md": metrics,

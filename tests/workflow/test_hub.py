@@ -92,3 +92,34 @@ def test_what_the_hub_refuses_is_a_sentence(
     extras.hub_answers.cache_clear()
     with pytest.raises(DataError, match="the hub does not answer, so 'lab/two' was not sent"):
         selection.push_to_hub("lab/two")
+
+
+def test_a_saved_dataset_and_a_mix_have_cards_that_are_true(
+    make_dataset: MakeDataset, hub: RemoteServer, tmp_path: Path
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    saved = tmp_path / "saved"
+    finegold.open_dataset(make_dataset(6)).to_hf().save_to_disk(str(saved), num_shards=2)
+    picked = finegold.pick(saved, 2, tmp_path / "out", preset="length-only")
+    finegold.pick(saved, 3, tmp_path / "out", preset="length-only")  # its own folder is written again
+    picked.push_to_hub("lab/saved")
+    card = hub.repositories["lab/saved"]["README.md"].decode()
+    assert '    - "data-00000-of-00001.arrow"' in card
+    assert "state.json" not in card
+    assert finegold.inspect("lab/saved").usable == 2
+    make_dataset(6, name="other", seed=9)
+    mix = tmp_path / "mix.toml"
+    mix.write_text(
+        '[[sources]]\nname = "a"\npath = "data"\n\n[[sources]]\nname = "b"\npath = "other/data.json"\n'
+    )
+    mixed = finegold.pick(mix, 8, preset="length-only", run=tmp_path / "mix.run")
+    mixed.push_to_hub("lab/mixed", dry_run=tmp_path / "mixed")
+    rows = [
+        row
+        for name in ("a", "b")
+        for row in datasets.load_dataset(
+            str(tmp_path / "mixed"), name, split="train", cache_dir=str(tmp_path / "cache")
+        )
+    ]
+    assert len(rows) == 8
+    assert finegold.inspect(tmp_path / "mixed").usable == 8

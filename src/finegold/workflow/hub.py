@@ -9,8 +9,9 @@ from typing import Any
 from finegold.errors import ConfigError, DataError
 from finegold.extras import hub_address, hub_answers, require
 from finegold.run import write_text
-from finegold.samples import WrittenSubset
+from finegold.samples import Dataset, WrittenSubset
 from finegold.samples.addresses import RemoteAddress
+from finegold.samples.formats.mix import MixDataset
 from finegold.samples.roots import MOVED_FROM
 from finegold.samples.stores import explained
 from finegold.selection.manifest import Manifest
@@ -58,9 +59,21 @@ def _write(selection: Any, folder: Path, repo_id: str, license: str | None) -> N
     (folder / "report.html").unlink(missing_ok=True)
     for note in folder.rglob(MOVED_FROM):
         note.unlink()
-    data = sorted(name for name in selection.dataset.written_names() if (folder / name).exists())
-    files = [f"{name}/*" if (folder / name).is_dir() else name for name in data]
+    files = _data_files(selection.dataset, folder)
     write_text(folder / "README.md", _card(selection.manifest, files, subset, repo_id, license))
+
+
+def _data_files(dataset: Dataset, folder: Path) -> dict[str, list[str]]:
+    """The data files by configuration: a mix has one for each source that gave rows."""
+    if isinstance(dataset, MixDataset):
+        parts = zip(dataset.sources, dataset.parts, strict=True)
+        return {
+            one.name: [f"{one.name}/{file}" for file in _data_files(part, folder / one.name)["default"]]
+            for one, part in parts
+            if (folder / one.name).is_dir()
+        }
+    names = sorted(name for name in dataset.written_names() if (folder / name).exists())
+    return {"default": [name for name in names if name not in ("state.json", "dataset_info.json")]}
 
 
 def _without_places(manifest: Manifest) -> Manifest:
@@ -71,7 +84,7 @@ def _without_places(manifest: Manifest) -> Manifest:
 
 
 def _card(
-    manifest: Manifest, files: list[str], subset: WrittenSubset, repo_id: str, license: str | None
+    manifest: Manifest, files: dict[str, list[str]], subset: WrittenSubset, repo_id: str, license: str | None
 ) -> str:
     configuration = manifest.configuration
     scorers = ", ".join(f"`{one.name}`" for one in configuration.scorers) or "none"
@@ -83,11 +96,7 @@ def _card(
         "---",
         *([f"license: {json.dumps(license)}"] if license else []),
         "configs:",
-        "- config_name: default",
-        "  data_files:",
-        "  - split: train",
-        "    path:",
-        *(f"    - {json.dumps(file)}" for file in files),
+        *(line for name, paths in files.items() for line in _configuration(name, paths)),
         "---",
         "",
         f"# {repo_id.rpartition('/')[2]}",
@@ -119,3 +128,8 @@ def _card(
     if manifest.notes:
         lines += ["## Notes", "", *(f"- {note}" for note in manifest.notes), ""]
     return "\n".join(lines)
+
+
+def _configuration(name: str, paths: list[str]) -> list[str]:
+    head = [f"- config_name: {name}", "  data_files:", "  - split: train", "    path:"]
+    return [*head, *(f"    - {json.dumps(path)}" for path in paths)]

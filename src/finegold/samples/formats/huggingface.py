@@ -25,6 +25,7 @@ from finegold.samples.dataset import FORMATS, DataFiles
 from finegold.samples.json_text import dump_json, read_json
 from finegold.samples.links import allowed_targets, leaving_link
 
+_WRITTEN = "data-00000-of-00001.arrow"
 _COUNTED = ("splits", "dataset_size", "download_size", "download_checksums", "size_in_bytes")
 """Fields of `dataset_info.json` that describe the whole dataset and would be wrong for a subset."""
 
@@ -83,6 +84,10 @@ class HuggingFaceDataset(TableDataset):
         """The Arrow files and the two JSON files that describe them."""
         return [self.folder / "state.json", self.folder / "dataset_info.json", *self.shards]
 
+    def written_names(self) -> set[str]:
+        """The Arrow file that `write` leaves, and what describes it."""
+        return {"state.json", "dataset_info.json", _WRITTEN}
+
     def count_rows(self, shard: Path) -> int:
         """Number of rows; raises DataError if the file is damaged."""
         return check_count(shard, sum(batch.num_rows for batch in _stream(shard)))
@@ -97,7 +102,7 @@ class HuggingFaceDataset(TableDataset):
         self.output_names(out)
         with pa.OSFile(str(self.shards[0]), "rb") as first:
             schema = pa.ipc.open_stream(first).schema
-        name = "data-00000-of-00001.arrow"
+        name = _WRITTEN
         written = position = 0
         with pa.OSFile(str(out / name), "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
             for shard in range(len(self.shards)):
