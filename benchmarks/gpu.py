@@ -342,7 +342,7 @@ def lora(folder: Path, data: Path, options: argparse.Namespace, bound: float) ->
         model=name,
         out=folder / "out",
         steps=steps,
-        batch=2 if options.tiny else 8,
+        batch_size=2 if options.tiny else 8,
         device=options.device,
     )
     yield {"case": "hf-lora, Qwen2-VL-2B's shape", "s_per_step": found.seconds / steps, "rows": found.rows}

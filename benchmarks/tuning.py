@@ -88,9 +88,9 @@ def measure(model: str, data: Path, case: str, steps: int, device: str) -> dict[
             model=model,
             out=data.parent / f"{case}-{number}",
             steps=count,
-            batch=BATCH,
+            batch_size=BATCH,
             augment=case == "uncached",
-            cache=data.parent / "cache",
+            features=data.parent / "cache",
             device=device,
         )
         processor.append(time.process_time() - began)

@@ -1,6 +1,11 @@
 """The public API from a script, and as a notebook shows it."""
 
+import json
+import os
 import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import datasets
@@ -8,8 +13,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 from tests.conftest import MakeDataset
+from tests.evaluation import made
+from tests.llm.server import Answer, Ask, FakeServer, completion
 
 import finegold
+from finegold.errors import ConfigError
+from finegold.scorers import Batch, Context, Score, ScoreBatch, Scorer, make_scorer
 
 
 @pytest.fixture
@@ -55,6 +64,108 @@ def test_a_dataset_has_the_manners_of_a_list(desk: Path) -> None:
     assert finegold.open_dataset(hub)[3].sample.turns == data[3].sample.turns  # type: ignore[union-attr]
 
 
+def test_presets_and_scorer_objects_stand_for_their_names(desk: Path) -> None:
+    run = finegold.Run.open("r.run", "captions.json", images="photos")
+    by_name = run.pick(5, preset="length-only", weights={"detail": 1.0, "length": 0.5})
+    preset, length = finegold.find_preset("length-only"), make_scorer("length")
+    by_object = run.pick(5, preset=preset, weights={make_scorer("detail"): 1.0, length: 0.5})
+    assert by_object.ids == by_name.ids == run.select(5, preset=preset, weights="detail=1,length=0.5").ids
+    opened = finegold.open_dataset("captions.json", images="photos", ids="row")
+    rows = finegold.pick(opened, 5, preset="length-only", run="rows.run").ids
+    assert rows == finegold.pick(opened, 5, preset="length-only", run="rows.run").ids
+    assert set(rows) <= set(map(str, range(30)))
+    assert run.score("length").folder == run.score(length).folder
+    assert list(run.score("length").to_pandas().columns) == ["sample_id", "value", "status", "reason"]
+
+    @dataclass(frozen=True)
+    class Vowels(Scorer):
+        """Vowels of the answer, up to a limit."""
+
+        name, version, requires = "vowels", "1", frozenset({"answer"})
+        limit: int = 1000
+
+        def prepare(self, context: Context) -> ScoreBatch:
+            def score(batch: Batch) -> list[Score]:
+                counts = [sum(map(sample.answer.count, "aeiou")) for sample in batch.samples]
+                return [Score.ok(min(count, self.limit)) for count in counts]
+
+            return score
+
+    most = finegold.pick(
+        "captions.json", 1, images="photos", weights={Vowels(): 1}, preset="length-only", run="v"
+    )
+    table = most.to_pandas()
+    assert table[table["rank"] == 1].vowels.max() == table.vowels.max()
+    few = finegold.pick(
+        "captions.json", 3, images="photos", weights={Vowels(limit=5): 1}, preset="length-only", run="v"
+    )
+    assert few.to_pandas().vowels.max() == 5
+    with pytest.raises(ConfigError, match=r"the name 'length' of the scorer .*Vowels.* belongs to"):
+        run.score(type("Vowels", (Vowels,), {"name": "length"})())
+    with pytest.raises(ConfigError, match="settings and 'seed' are given"):
+        run.select(finegold.SelectionSettings.of("length-only", 5), seed=1)
+
+
+def test_a_subset_is_replayed_and_answers_are_judged(desk: Path) -> None:
+    finegold.pick("captions.json", 4, "out", images="photos", preset="length-only")
+    again = finegold.replay("out/selection.json", "captions.json", "again", images="photos")
+    assert (again.differences, len(finegold.open_dataset("again"))) == ((), 4)
+    with finegold.load_model("constant:A dog.") as model:
+        assert model.answer([None], ["What is it?"]) == ["A dog."]
+        assert "constant" in model._repr_html_()
+    Path("q.jsonl").write_text(json.dumps({"question_id": 1, "text": "What is it?"}))
+    for name in "ab":
+        Path(f"{name}.jsonl").write_text(json.dumps({"question_id": 1, "text": name, "model_id": name}))
+
+    def script(ask: Ask) -> Answer:
+        first = ask.text.rindex("\na\n") < ask.text.rindex("\nb\n")
+        return completion(
+            json.dumps({"first": 9 - 4 * (not first), "second": 5 + 4 * (not first), "reason": "r"})
+        )
+
+    with FakeServer(script) as server:
+        found = finegold.judge(
+            "a.jsonl",
+            "b.jsonl",
+            "q.jsonl",
+            "verdicts",
+            model="m",
+            base_url=server.url,
+            api_key="k",
+            cache=Path("c"),
+        )
+    assert (found.a, found.overall().wins, found.overall().losses) == ("a", 1, 0)
+    assert "a against b" in found._repr_html_()
+    assert Path("verdicts/judge.html").exists()
+    made.vsr(desk, [1, 1, 0, 0])
+    results = finegold.evaluate("constant:Yes", "vsr", ".", "answers")
+    assert results["tasks"]["vsr"]["answered"] == 4
+    assert "accuracy" in results._repr_html_()
+
+
+def test_a_script_of_a_user_is_typed(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import finegold\n"
+        "def main(preset: finegold.Preset) -> list[str]:\n"
+        "    data = finegold.open_dataset('captions.json', images='photos/')\n"
+        "    chosen = finegold.pick(data, 20, 'out', preset=preset, weights={'detail': 2})\n"
+        "    run = finegold.Run.open('out.run')\n"
+        "    run.compare(['random', preset], 20)\n"
+        "    judged = finegold.judge('a', 'b', 'q', 'o', max_calls=3)\n"
+        "    reveal_type(finegold.tune('out', model='offline', out='t', batch_size=2))\n"
+        "    reveal_type(judged)\n"
+        "    return [*chosen.ids, run.select(3).ids[0], data[0].id]\n"
+    )
+    command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports", "silent", str(script)]
+    root = Path(__file__).parents[1]
+    environment = {**os.environ, "MYPYPATH": str(root / "src")}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "TuneResult" in done.stdout
+    assert "Judgement" in done.stdout
+
+
 def test_objects_show_themselves_in_a_notebook(desk: Path) -> None:
     rows = pd.read_json("captions.json", dtype=False).to_dict("records")
     rows[0]["conversations"][1]["value"] = "<script>alert(1)</script>"
@@ -66,7 +177,12 @@ def test_objects_show_themselves_in_a_notebook(desk: Path) -> None:
     compared = run.compare([finegold.find_preset("random"), finegold.find_preset("length-only")], "3")
     inspected = finegold.inspect(data)
     cards = {name: one._repr_html_() for name, one in locals().items() if hasattr(one, "_repr_html_")}
-    assert set(cards) == {"data", "chosen", "compared", "inspected"}
+    cards |= {"row": data[1]._repr_html_(), "preset": finegold.find_preset("sound")._repr_html_()}
+    cards |= {"scores": run.score("length")._repr_html_(), "sample": next(iter(data))._repr_html_()}
+    assert {"data", "chosen", "compared", "inspected", "run"} <= set(cards)
+    assert "length-" in cards["run"]
+    assert "image/webp" in cards["sample"]
+    assert "missing-image" not in cards["row"]  # whose file is looked up when it is checked
     assert "<script>" not in "".join(cards.values())
     assert "&lt;script&gt;" in cards["data"]
     assert cards["chosen"].count("data:image/webp") == 3

@@ -12,8 +12,17 @@ if TYPE_CHECKING:
     from finegold.selection import Preset, find_preset, preset_names
     from finegold.study import load_study, read_findings, run_study
     from finegold.tuning import tune
-    from finegold.workflow import Compute, DataSource, Run, Selection, SelectionFiles, SelectionSettings, pick
-    from finegold.workflow.replay import replay
+    from finegold.workflow import (
+        Compute,
+        DataSource,
+        Run,
+        Selection,
+        SelectionFiles,
+        SelectionSettings,
+        judge,
+        pick,
+        replay,
+    )
 
 _ROOMS = {
     "evaluation": ("evaluate",),
@@ -24,7 +33,7 @@ _ROOMS = {
     "tuning": ("tune",),
     "workflow": (
         *("Compute", "DataSource", "Run", "Selection", "SelectionFiles", "SelectionSettings"),
-        *("pick", "replay"),
+        *("judge", "pick", "replay"),
     ),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
@@ -44,6 +53,7 @@ __all__ = [
     "evaluate",
     "find_preset",
     "inspect",
+    "judge",
     "load_model",
     "load_study",
     "open_dataset",

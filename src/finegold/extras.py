@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import logging
 import os
 import re
 import socket
@@ -34,6 +35,21 @@ def require(module: str, *, extra: str, why: str) -> ModuleType:
         if error.name is not None and error.name.split(".")[0] != module.split(".")[0]:
             raise
         raise _missing(module, extra, why) from error
+
+
+def to_frame(table: Any) -> Any:
+    """An Arrow table as a pandas frame.
+
+    Raises:
+        MissingExtraError: If pandas, which no extra of finegold brings, is not installed.
+    """
+    try:
+        importlib.import_module("pandas")
+    except ModuleNotFoundError:
+        raise MissingExtraError(
+            "a frame needs the package 'pandas', which is not installed: pip install pandas"
+        ) from None
+    return table.to_pandas()
 
 
 def check_installed(module: str, *, extra: str, why: str) -> None:
@@ -122,7 +138,8 @@ def hub_answers() -> bool:
         port = parts.port or {"http": 80}.get(parts.scheme, 443)
         with socket.create_connection((parts.hostname or "", port), timeout=3):
             return True
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        logging.getLogger("finegold.hub").info("%s does not answer (%s): caches are read", address, error)
         return False
 
 

@@ -91,7 +91,7 @@ def test_a_mistake_is_one_sentence_without_a_traceback(
     [
         ["chat", "offline"],
         ["generate", "offline", "--questions", "questions.jsonl", "--out", "answers.jsonl"],
-        ["evaluate", "offline", "--data", ".", "--out", "out", "--tasks", "vsr"],
+        ["evaluate", "offline", "--task-data", ".", "--out", "out", "--tasks", "vsr"],
         ["tune", "data.json", "--model", "offline", "--out", "tuned"],
     ],
 )

@@ -95,7 +95,7 @@ def test_options_that_nothing_would_read_are_refused(make_dataset: MakeDataset, 
     data = make_dataset(3)
     run = ("score", "run", "--data", data, "--scorer")
     made.vsr(tmp_path / "bench")
-    bench = ("--data", tmp_path / "bench", "--out", tmp_path / "out")
+    bench = ("--task-data", tmp_path / "bench", "--out", tmp_path / "out")
     questions = tmp_path / "q.jsonl"
     questions.write_text('{"question_id": 0, "text": "?"}\n')
     refused = [
@@ -136,7 +136,16 @@ def test_an_empty_answer_is_asked_for_again_by_retry_failed_alone(tmp_path: Path
         return FAULTS["tool-calls"].answer("") if broken else completion("<think>No? No.</think> Yes")
 
     with FakeServer(script) as server:
-        command = ("evaluate", "endpoint:m", "--tasks", "vsr", "--data", tmp_path, "--out", tmp_path / "out")
+        command = (
+            "evaluate",
+            "endpoint:m",
+            "--tasks",
+            "vsr",
+            "--task-data",
+            tmp_path,
+            "--out",
+            tmp_path / "out",
+        )
         where = ("--base-url", server.url)
         first = finegold(*command, *where)
         assert first.returncode == 1
@@ -179,7 +188,15 @@ def test_a_model_name_that_cannot_be_sent_is_refused_before_a_call(
         where = ("--base-url", server.url)
         for command in (
             ("score", "run", "--data", make_dataset(2), "--scorer", "llm", "--model", name, *where),
-            ("evaluate", f"endpoint:{name}", "--data", tmp_path / "bench", "--out", tmp_path / "o", *where),
+            (
+                "evaluate",
+                f"endpoint:{name}",
+                "--task-data",
+                tmp_path / "bench",
+                "--out",
+                tmp_path / "o",
+                *where,
+            ),
         ):
             done = finegold(*command, cwd=tmp_path)
             assert done.returncode == 2

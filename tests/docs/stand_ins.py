@@ -28,7 +28,7 @@ def evaluate(desk: Path) -> None:
     _benchmarks(desk / "benchmarks")
     _model(desk)
     for out in ("OUT_A", "OUT_B"):
-        succeed("evaluate", f"constant:{out}", "--tasks", "vsr", "--data", "DIR", "--out", out)
+        succeed("evaluate", f"constant:{out}", "--tasks", "vsr", "--task-data", "DIR", "--out", out)
     lines = []
     for number in range(12):
         photo(desk / "FLICKR8K/images" / f"{number}.jpg", number)

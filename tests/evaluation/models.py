@@ -15,6 +15,7 @@ from finegold.evaluation.answering import EvaluationOptions
 from finegold.evaluation.evaluate import answer_task
 from finegold.evaluation.task import TASKS
 from finegold.models import Model, Sampling
+from finegold.models.base import GREEDY
 from finegold.samples import Exclusion
 
 
@@ -32,7 +33,7 @@ class Colour(Model):
         return {"kind": "colour"}
 
     def answer(
-        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
+        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling = GREEDY
     ) -> list[str | Exclusion]:
         if self.kill_after is not None and len(self.calls) == self.kill_after:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -45,7 +45,7 @@ def test_a_task_of_another_package_is_listed_answered_and_scored(site: Path, tmp
         Image.new("RGB", (8, 8), colour).save(folder / "images" / f"{number}.png")
     lines = [json.dumps({"image": f"{n}.png", "colour": colour}) + "\n" for n, colour in enumerate(colours)]
     (folder / "items.jsonl").write_text("".join(lines))
-    words = ("evaluate", "constant:red", "--tasks", "colours", "--data", folder.parent)
+    words = ("evaluate", "constant:red", "--tasks", "colours", "--task-data", folder.parent)
 
     done = finegold(site, *words, "--out", tmp_path / "out")
 
@@ -62,7 +62,7 @@ def test_a_task_under_another_name_than_its_own_is_refused(site: Path, tmp_path:
     points.write_text("[finegold.tasks]\nshades = colours_package:COLOURS\n")
 
     done = finegold(
-        site, "evaluate", "constant:red", "--tasks", "shades", "--data", tmp_path, "--out", tmp_path
+        site, "evaluate", "constant:red", "--tasks", "shades", "--task-data", tmp_path, "--out", tmp_path
     )
 
     assert done.returncode == 2

@@ -10,6 +10,7 @@ from tests.models.conftest import InMemory, in_memory, tiny_model
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.evaluation.questions import generate, read_question_file
 from finegold.models import Sampling
+from finegold.models.base import GREEDY
 from finegold.samples import Exclusion
 from finegold.samples.images import Decoding
 
@@ -90,7 +91,7 @@ class _Dying(InMemory):
         self.left = batches
 
     def answer(
-        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
+        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling = GREEDY
     ) -> list[str]:
         if self.left == 0:
             raise _Killed
@@ -102,7 +103,7 @@ class _Silent(InMemory):
     """Gives no answer to the second question of a batch."""
 
     def answer(  # type: ignore[override] # as an endpoint's model may
-        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
+        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling = GREEDY
     ) -> list[str | Exclusion]:
         return ["yes", Exclusion("no-answer", "it said nothing")]
 

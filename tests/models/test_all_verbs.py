@@ -121,7 +121,7 @@ def test_generate_chat_and_evaluate_ask_it(kind: str, world: World, tmp_path: Pa
     assert "finegold:" not in said
     out = tmp_path / "results"
     finegold(
-        *("evaluate", model, "--tasks", "flickr30k", "--data", world.benchmarks, "--out", out),
+        *("evaluate", model, "--tasks", "flickr30k", "--task-data", world.benchmarks, "--out", out),
         *("--max-new-tokens", 6, "--device", "cpu", "--draws", 100),
     )
     results = json.loads((out / "results.json").read_text())
@@ -170,7 +170,7 @@ def test_what_tune_leaves_is_asked_like_any_other(kind: str, world: World, tmp_p
     recipe = ("--recipe", "minigpt4-stage2") if kind == "minigpt4" else ()
     said = finegold(
         *("tune", world.rows, "--model", world.models[kind], "--out", out, "--steps", 1, "--batch", 2),
-        *("--device", "cpu", "--cache", world.cache, *recipe),
+        *("--device", "cpu", "--features", world.cache, *recipe),
     )
     assert "2 rows, 1 steps" in said
     assert len(generated(world, str(out), tmp_path / "a.jsonl")) == 2

@@ -36,11 +36,11 @@ _PICKED = f"{_LENGTH} --out picked"
 _EMBEDDED = "pick {world}/pool/data.json --size 9 --encoder offline --run run --out picked"
 _QUESTIONS = "--questions {world}/questions.jsonl"
 _GENERATED = f"{_QUESTIONS} --images {{world}}/pool/images --out a.jsonl --batch-size 4"
-_VSR = "--tasks vsr --data {world}/bench --out out"
+_VSR = "--tasks vsr --task-data {world}/bench --out out"
 _LITTLE = "--max-new-tokens 4 --device cpu"
 _SHOWN = "--image {world}/pool/images/0000.png --prompt Who?"
-_COMPARED = "--size 5 --presets random,length-only --csv c.csv --encoder offline"
-_TUNED = "--model offline --steps 12 --batch 4 --device cpu --out out --cache features"
+_COMPARED = "--size 5 --presets random,length-only --out c.csv --encoder offline"
+_TUNED = "--model offline --steps 12 --batch-size 4 --device cpu --out out --features features"
 
 VERBS = (
     Verb("pick", f"{_LENGTH} --out out", "out/selection.json"),

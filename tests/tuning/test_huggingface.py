@@ -33,7 +33,9 @@ Make = Callable[[Path], None]
 def test_two_steps(make: Make, recipe: str, pool: Path, tmp_path: Path) -> None:
     make(tmp_path / "model")
     out = tmp_path / "out"
-    result = tune(pool, model=str(tmp_path / "model"), out=out, recipe=recipe, steps=2, batch=2, device="cpu")
+    result = tune(
+        pool, model=str(tmp_path / "model"), out=out, recipe=recipe, steps=2, batch_size=2, device="cpu"
+    )
     assert (result.rows, result.steps) == (10, 2)
     assert [line["step"] for line in read_log(out)] == [0, 1]
     assert (out / "adapter_config.json").is_file() == (recipe == "hf-lora")
@@ -85,7 +87,7 @@ def test_full_tuning_changes_weights_and_adapters_change_answers(pool: Path, tmp
         out=tmp_path / "out",
         recipe="hf-full",
         steps=2,
-        batch=2,
+        batch_size=2,
         device="cpu",
     )
     before = load_vlm(str(tmp_path / "model"), "cpu", torch.float32).state_dict()
@@ -111,7 +113,12 @@ def test_a_loss_that_is_no_number_names_the_rows(pool: Path, tmp_path: Path) -> 
     model.save_pretrained(tmp_path / "model")
     with pytest.raises(RunError, match=r"step 0 has a loss of nan on the rows row\d, row\d:"):
         tune(
-            pool, model=str(tmp_path / "model"), out=tmp_path / "out", recipe="hf-full", batch=2, device="cpu"
+            pool,
+            model=str(tmp_path / "model"),
+            out=tmp_path / "out",
+            recipe="hf-full",
+            batch_size=2,
+            device="cpu",
         )
 
 
@@ -124,7 +131,15 @@ def test_a_killed_run_goes_on_to_the_same_weights(recipe: str, pool: Path, tmp_p
     path.write_text("".join(f"{k} = {json.dumps(v)}\n" for k, v in (fields | {"save_every": 2}).items()))
 
     def run(out: Path) -> dict[str, torch.Tensor]:
-        tune(pool, model=str(tmp_path / "model"), out=out, recipe=str(path), steps=4, batch=2, device="cpu")
+        tune(
+            pool,
+            model=str(tmp_path / "model"),
+            out=out,
+            recipe=str(path),
+            steps=4,
+            batch_size=2,
+            device="cpu",
+        )
         state: dict[str, torch.Tensor] = load_vlm(str(out), "cpu", torch.float32).state_dict()
         return state
 

@@ -30,7 +30,14 @@ def parts(tmp_path: Path, blip2_folder: Path) -> Parts:
 def test_minigpt4_from_pth_to_pth(pool: Path, tmp_path: Path, parts: Parts) -> None:
     out = tmp_path / "out"
     result = tune(
-        pool, model="minigpt4-7b", out=out, parts=parts, steps=3, batch=4, device="cpu", cache=tmp_path / "c"
+        pool,
+        model="minigpt4-7b",
+        out=out,
+        parts=parts,
+        steps=3,
+        batch_size=4,
+        device="cpu",
+        features=tmp_path / "c",
     )
     assert (result.rows, result.steps) == (10, 3)
     weight, _ = read_projection(out / "projection.pth")
@@ -46,7 +53,7 @@ def test_minigpt4_from_pth_to_pth(pool: Path, tmp_path: Path, parts: Parts) -> N
 
 def test_a_finished_training_keeps_its_summary(pool: Path, tmp_path: Path, parts: Parts) -> None:
     out = tmp_path / "out"
-    common = {"steps": 2, "batch": 4, "device": "cpu", "cache": tmp_path / "c"}
+    common = {"steps": 2, "batch_size": 4, "device": "cpu", "features": tmp_path / "c"}
     first = tune(pool, model="minigpt4-7b", out=out, parts=parts, **common)  # type: ignore[arg-type]
     written = (out / "tuning.json").read_bytes()
     again = tune(pool, model="minigpt4-7b", out=out, parts=parts, **common)  # type: ignore[arg-type]
@@ -55,7 +62,7 @@ def test_a_finished_training_keeps_its_summary(pool: Path, tmp_path: Path, parts
 
 
 def test_a_tuned_model_can_be_tuned_again(pool: Path, tmp_path: Path, parts: Parts) -> None:
-    common = {"steps": 2, "batch": 4, "device": "cpu", "cache": tmp_path / "c"}
+    common = {"steps": 2, "batch_size": 4, "device": "cpu", "features": tmp_path / "c"}
     tune(pool, model="minigpt4-7b", out=tmp_path / "one", parts=parts, **common)  # type: ignore[arg-type]
     tune(pool, model=str(tmp_path / "one"), out=tmp_path / "two", recipe="minigpt4-stage2", **common)  # type: ignore[arg-type]
     assert (tmp_path / "two" / "projection.pth").is_file()

@@ -95,4 +95,4 @@ if __name__ == "__main__":
             train(pool_path, out_path, small_recipe())
         else:
             model, recipe = sys.argv[5:7]
-            tune(pool_path, model=model, out=out_path, recipe=recipe, steps=4, batch=2, device="cpu")
+            tune(pool_path, model=model, out=out_path, recipe=recipe, steps=4, batch_size=2, device="cpu")

@@ -33,7 +33,9 @@ from finegold.cli import (
     view,
 )
 from finegold.cli.explain import explain
+from finegold.cli.logs import LogLevel, start_logging
 from finegold.cli.show import say
+from finegold.cli.verbs import Verb, Verbs, with_placeholders
 from finegold.errors import FinegoldError
 from finegold.extras import missing_extra
 from finegold.version import __version__
@@ -42,6 +44,7 @@ _HELP = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
     name="finegold",
+    cls=Verbs,
     help="Choose the image-instruction rows that are worth fine-tuning a vision-language model on.",
     no_args_is_help=True,
     add_completion=True,
@@ -69,7 +72,7 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
 }
 for _panel, _verbs in _PANELS.items():
     for _verb in _verbs:
-        app.command(rich_help_panel=_panel, context_settings=_HELP)(_verb)
+        app.command(cls=Verb, rich_help_panel=_panel, context_settings=_HELP)(with_placeholders(_verb))
 
 
 def _version(show: bool) -> None:
@@ -80,14 +83,15 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(
+    version: bool = typer.Option(  # noqa: ARG001 (its callback reads it)
         False, "--version", callback=_version, is_eager=True, help="Print the version and stop."
     ),
-    debug: bool = typer.Option(
+    debug: bool = typer.Option(  # noqa: ARG001 (`main` reads it)
         False, "--debug", help="Show the traceback of an error; works at any place of the command."
     ),
+    log_level: LogLevel = "warning",
 ) -> None:
-    pass
+    start_logging(log_level)
 
 
 def main() -> None:
@@ -96,16 +100,15 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
     debug = "--debug" in sys.argv or bool(os.environ.get("FINEGOLD_DEBUG"))
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        app(arguments)
+        app()
     except FinegoldError as error:
         if debug:
             raise
         say(f"finegold: {error}", error=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\nfinegold: interrupted; the same command continues where it stopped", file=sys.stderr)
+        print("\nfinegold: interrupted", file=sys.stderr)  # before or after the verb, which says more
         sys.exit(130)
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 (what reads our output has gone)

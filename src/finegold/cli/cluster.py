@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from finegold.cli import options
+from finegold.cli.output import OutputOptions
 from finegold.cli.show import say
 
 
@@ -26,6 +27,7 @@ def cluster(
     text_encoder: options.TextEncoder = "minilm",
     *,
     computing: options.ComputeOptions,
+    output: OutputOptions,
 ) -> None:
     """Cluster the rows of a run folder; `finegold select --clustering NAME` uses the clusters."""
     from finegold.workflow import Run
@@ -40,10 +42,13 @@ def cluster(
         text_encoder=text_encoder,
     )
     summary = found.summary
-    sizes = ", ".join(f"{size:,}" for size in summary.sizes)
-    say(f"{sum(summary.sizes):,} rows in {len(summary.sizes)} clusters: {sizes}")
-    if summary.components is not None:
-        say(f"  the neighbour graph has {summary.components} connected parts")
-    if summary.note:
-        say(f"  note: {summary.note}")
-    say(f"Name  {found.table.folder.name}")
+    with output.printing() as facts:
+        facts |= {"table": found.table.folder.name, "sizes": list(summary.sizes)}
+        facts |= {"components": summary.components, "note": summary.note}
+        sizes = ", ".join(f"{size:,}" for size in summary.sizes)
+        say(f"{sum(summary.sizes):,} rows in {len(summary.sizes)} clusters: {sizes}")
+        if summary.components is not None:
+            say(f"  the neighbour graph has {summary.components} connected parts")
+        if summary.note:
+            say(f"  note: {summary.note}")
+        say(f"Name  {found.table.folder.name}")

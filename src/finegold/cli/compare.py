@@ -1,6 +1,6 @@
 """`finegold compare`: presets side by side on one run folder."""
 
-import csv as csv_files
+import csv
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -27,7 +27,7 @@ def compare(
         Path | None, typer.Option(help="JSON object of id to label, used for measuring only.")
     ] = None,
     good: Annotated[str, typer.Option(help="Labels that are no defect, separated by commas.")] = "",
-    csv: Annotated[Path | None, typer.Option(help="CSV file for the figures.")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV file for the figures.")] = None,
     scores: options.Scores = None,
     dedup: options.Dedup = "none",
     space: options.SpaceOption = None,
@@ -69,8 +69,8 @@ def compare(
     with output.printing() as facts:
         facts |= to_json(result)
         _show(result)
-    if csv is not None:
-        _write_csv(result, csv)
+    if out is not None:
+        _write_csv(result, out)
 
 
 def _show(result: "PresetComparison") -> None:
@@ -98,7 +98,7 @@ def _show(result: "PresetComparison") -> None:
 
 def _write_csv(result: "PresetComparison", path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv_files.writer(file, lineterminator="\n")
+        writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["preset", "version", "size", "seeds", "figure", "mean", "low", "high"])
         for entry in result.presets:
             for name, value in entry.figures.items():

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from finegold.cli import options
+from finegold.cli.output import OutputOptions
 from finegold.cli.sampling import SamplingOptions
 from finegold.cli.show import say
 
@@ -34,6 +35,7 @@ def demo(
     tokens: SamplingOptions,
     loading: options.ModelOptions,
     endpoint: options.EndpointOptions,
+    output: OutputOptions,
 ) -> None:
     """Show the answers of two or more models to images and prompts on one page, as the paper's Tables 6 to 8.
 
@@ -44,6 +46,8 @@ def demo(
 
     sampling = tokens.sampling()
     loaded = loading.load_all(models, endpoint)
-    found = demonstrate(loaded, image, prompt, sampling, separate=separate, decoding=decode or "finegold")
-    write_html(demonstration_page(models, prompt, found, sampling), out)
-    say(f"{len(image):,} images, {len(prompt):,} prompts and {len(models):,} models in {out}")
+    with output.printing() as facts:
+        found = demonstrate(loaded, image, prompt, sampling, separate=separate, decoding=decode or "finegold")
+        write_html(demonstration_page(models, prompt, found, sampling), out)
+        facts |= {"images": len(image), "prompts": len(prompt), "models": models, "page": str(out.resolve())}
+        say(f"{len(image):,} images, {len(prompt):,} prompts and {len(models):,} models in {out}")

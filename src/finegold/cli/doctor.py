@@ -1,27 +1,21 @@
 """`finegold doctor`: what this installation can do, for a look before a long run and for defect reports."""
 
-import json
-from typing import Annotated
-
-import typer
-
+from finegold.cli import options
+from finegold.cli.output import OutputOptions
 from finegold.cli.show import say
 
 LEAST_FREE = 1e9
 """Bytes of free disk below which a warning is due."""
 
 
-def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
-) -> None:
+@options.grouped
+def doctor(*, output: OutputOptions) -> None:
     """Show versions, devices, extras, the models in the cache, the network and the disk. Changes nothing."""
-    found = _found()
-    if as_json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        for number, line in enumerate(value if isinstance(value, list) else [value]):
-            say(f"{name if not number else '':<12} {line}")
+    with output.printing() as facts:
+        facts |= _found()
+        for name, value in facts.items():
+            for number, line in enumerate(value if isinstance(value, list) else [value]):
+                say(f"{name if not number else '':<12} {line}")
 
 
 def _found() -> dict[str, str | list[str]]:

@@ -17,10 +17,11 @@ def evaluate(
     tasks: Annotated[
         str, typer.Option(help="Names separated by commas; `all` for every task whose files are there.")
     ] = "all",
-    data: Annotated[Path | None, typer.Option(help="Folder with a folder for each task.")] = None,
+    task_data: Annotated[Path | None, typer.Option(help="Folder with a folder for each task.")] = None,
     prompts: options.Prompts = None,
     split: Annotated[
-        list[str] | None, typer.Option(help="TASK=SPLIT, such as vsr=zeroshot-test; can be repeated.")
+        list[str] | None,
+        typer.Option(metavar="TASK=SPLIT", help="Split of a task, such as vsr=zeroshot-test; repeatable."),
     ] = None,
     profile: options.Profile = "greedy",
     decode: options.Decode = None,
@@ -84,8 +85,8 @@ def evaluate(
             facts |= score_folder(out, bootstrap)
             _show(facts, out)
         return
-    if model is None or data is None:
-        raise ConfigError("a MODEL and --data are needed, or --rescore to score what --out holds")
+    if model is None or task_data is None:
+        raise ConfigError("a MODEL and --task-data are needed, or --rescore to score what --out holds")
     chosen = EvaluationOptions(
         prompts=prompts,
         splits=tuple(
@@ -104,7 +105,7 @@ def evaluate(
     with output.printing() as facts:
         with loading.load(model, endpoint, out / "audit.jsonl", retry=retry_failed) as answering:
             facts |= evaluate_model(
-                answering, options.names(tasks), data, out, chosen, bootstrap=bootstrap, say=say
+                answering, options.names(tasks), task_data, out, chosen, bootstrap=bootstrap, say=say
             )
         if facts:
             _show(facts, out)
@@ -112,23 +113,33 @@ def evaluate(
             say(f"shard {shard} is done: score all of them with finegold evaluate --rescore --out {out}")
 
 
+@options.grouped
 def compare_results(
     first: Annotated[Path, typer.Argument(metavar="FIRST", help="Folder that `finegold evaluate` wrote.")],
     others: Annotated[list[Path], typer.Argument(metavar="OTHER...", help="Folders compared with it.")],
     out: Annotated[Path | None, typer.Option(help="JSON file for the comparison.")] = None,
     draws: options.Draws = 1000,
     bootstrap_seed: options.BootstrapSeed = 0,
+    *,
+    output: OutputOptions,
 ) -> None:
     """Compare the answers of two or more models to the same items, with paired bootstrap intervals."""
-    from finegold.cli.show import show_table
     from finegold.evaluation.compare import compare_folders
-    from finegold.evaluation.results import interval_text, times_100
     from finegold.run import write_json
     from finegold.statistics import Bootstrap
 
     found = compare_folders(first, others, Bootstrap(draws, bootstrap_seed))
     if out is not None:
         write_json(out, found)
+    with output.printing() as facts:
+        facts |= found
+        _show_comparisons(found)
+
+
+def _show_comparisons(found: dict[str, Any]) -> None:
+    from finegold.cli.show import show_table
+    from finegold.evaluation.results import interval_text, times_100
+
     heads = (
         "task",
         "scoring",

@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 import typer
 
 from finegold.cli import options
+from finegold.cli.output import OutputOptions
 from finegold.cli.show import say
 
 
+@options.grouped
 def export(
     run: options.RunPath,
     out: Annotated[Path, typer.Option(help="File to write.")],
@@ -22,6 +24,8 @@ def export(
     selection: Annotated[
         Path | None, typer.Option(help="The selection.json, if the run folder has several selections.")
     ] = None,
+    *,
+    output: OutputOptions,
 ) -> None:
     """Write every row with its indicators, kind, source, cluster and reason to one file."""
     from finegold.cli.show import shown
@@ -29,4 +33,6 @@ def export(
 
     chosen = format or ("csv" if out.suffix == ".csv" else "parquet")
     found = Run.open(run).export(out, table, chosen, selection)
-    say(f"{len(found):,} rows, {len(found.column_names)} columns in {shown(out)}")
+    with output.printing() as facts:
+        facts |= {"rows": len(found), "columns": found.column_names, "file": str(out.resolve())}
+        say(f"{len(found):,} rows, {len(found.column_names)} columns in {shown(out)}")

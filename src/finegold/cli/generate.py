@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from finegold.cli import options
+from finegold.cli.output import OutputOptions
 from finegold.cli.sampling import SamplingOptions
 from finegold.cli.show import say
 
@@ -25,19 +26,22 @@ def generate(
     tokens: SamplingOptions,
     loading: options.ModelOptions,
     endpoint: options.EndpointOptions,
+    output: OutputOptions,
 ) -> None:
     """Answer questions about images. The same command continues where a killed one stopped."""
     from finegold.evaluation.questions import generate as run
 
     sampling = tokens.sampling()
-    with loading.load(model, endpoint, retry=retry_failed) as answering:
-        count = run(
-            answering,
-            questions=questions,
-            images=images,
-            out=out,
-            sampling=sampling,
-            batch_size=batch_size,
-            decoding=decode or "finegold",
-        )
-    say(f"{count:,} answers in {out}")
+    with output.printing() as facts:
+        with loading.load(model, endpoint, retry=retry_failed) as answering:
+            count = run(
+                answering,
+                questions=questions,
+                images=images,
+                out=out,
+                sampling=sampling,
+                batch_size=batch_size,
+                decoding=decode or "finegold",
+            )
+        facts |= {"answers": count, "file": str(out.resolve())}
+        say(f"{count:,} answers in {out}")

@@ -1,12 +1,12 @@
 """`finegold inspect`: what a dataset holds, and every row that cannot be used."""
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from finegold.cli import options
+from finegold.cli.output import OutputOptions
 from finegold.cli.show import printable, say
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ def inspect(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first bad row and exit with 1.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
     limit_shown: Annotated[
         int, typer.Option(min=0, help="Number of bad rows to list; --json has all of them.")
     ] = 50,
     *,
     reading: options.DatasetOptions,
+    output: OutputOptions,
 ) -> None:
     """Read a dataset and say what is in it and what is wrong with it. Changes nothing.
 
@@ -42,9 +42,8 @@ def inspect(
 
     dataset = open_dataset(data, **asdict(reading))
     found = inspect_dataset(dataset, strict=strict)
-    if as_json:
-        print(json.dumps(found.as_json(dataset.format, [str(file) for file in dataset.files()])))
-    else:
+    with output.printing() as facts:
+        facts |= found.as_json(dataset.format, [str(file) for file in dataset.files()])
         _show(Console(highlight=False, soft_wrap=True), dataset, found, limit_shown)
     if not found.usable:
         say(f"no row of {data} can be used" + (": the reasons are above" if found.bad else ""), error=True)

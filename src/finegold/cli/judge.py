@@ -1,6 +1,5 @@
 """`finegold judge`: two sets of answers compared by a language model, in both orders."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,19 +10,14 @@ from finegold.cli.output import OutputOptions
 from finegold.cli.show import say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from finegold.judging import Judgement
-    from finegold.report.judge import JudgedQuestion
 
 
 @options.grouped
 def judge(
     out: Annotated[Path, typer.Option(help="Folder for judge.json, judge.html and audit.jsonl.")],
-    a: Annotated[
-        Path | None, typer.Argument(metavar="A.jsonl", help="Answers; a win is a win of these.")
-    ] = None,
-    b: Annotated[Path | None, typer.Argument(metavar="B.jsonl", help="Answers to compare with.")] = None,
+    a: Annotated[Path | None, typer.Argument(metavar="A", help="Answers; a win is a win of these.")] = None,
+    b: Annotated[Path | None, typer.Argument(metavar="B", help="Answers to compare with.")] = None,
     questions: Annotated[
         Path | None, typer.Option(help="questions.jsonl of LLaVA-Bench, joined on question_id.")
     ] = None,
@@ -41,7 +35,9 @@ def judge(
     temperature: Annotated[
         float, typer.Option(help="Temperature of the judge; a negative value uses the endpoint's default.")
     ] = 0.0,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Largest number of tokens of a reply.")] = 512,
+    max_new_tokens: Annotated[
+        int, typer.Option(min=1, help="Number of tokens at which a reply is cut.")
+    ] = 512,
     retry_failed: options.RetryFailed = False,
     canary: Annotated[
         str | None,
@@ -51,7 +47,7 @@ def judge(
         ),
     ] = None,
     show_plan: options.ShowPlan = False,
-    seed: options.BootstrapSeed = 0,
+    bootstrap_seed: options.BootstrapSeed = 0,
     max_invalid: Annotated[
         float, typer.Option(min=0, max=1, help="Share of invalid questions above which the exit code is 1.")
     ] = 0.1,
@@ -67,77 +63,50 @@ def judge(
     """
     from finegold.cli.show import show_plan_lines
     from finegold.errors import ConfigError
-    from finegold.judging import (
-        JudgeSettings,
-        canary_questions,
-        canary_sets,
-        judge_canaries,
-        judge_in_session,
-        plan_judging,
-        read_answer_set,
-        read_judge_questions,
-        replay_verdicts,
-    )
-    from finegold.llm import model_from
-    from finegold.report.judge import judged_questions
-    from finegold.run import folder_lock
-    from finegold.scorers.canary import parse_share
+    from finegold.judging import replay_verdicts
+    from finegold.workflow.judge import JudgeTask, write_judgement
 
     if replay is not None:
         endpoint.refuse("--replay")
         if canary is not None:
             raise ConfigError("--canary needs calls and --replay makes none: leave one of them out")
-        verdicts = replay_verdicts(replay, seed=seed)
+        verdicts = replay_verdicts(replay, seed=bootstrap_seed)
+        write_judgement(verdicts, out)
         with output.printing() as facts:
             facts |= verdicts.as_json()
-            _show(verdicts, out, max_invalid)
+            _show(verdicts, max_invalid)
         return
     if a is None or b is None or questions is None:
         raise ConfigError(
             "two files of answers and --questions are needed, or --replay with an earlier audit"
         )
-    judged = read_judge_questions(questions, context, images)
-    sets = (read_answer_set(a, judged), read_answer_set(b, judged))
-    settings = JudgeSettings(
-        model_from(model),
-        None if temperature < 0 else temperature,
-        max_tokens,
-        seed=seed,
-        with_images=images is not None,
+    task = JudgeTask.read(
+        a,
+        b,
+        questions,
+        context=context,
+        images=images,
+        model=model,
+        temperature=temperature,
+        max_new_tokens=max_new_tokens,
+        canary=canary,
+        bootstrap_seed=bootstrap_seed,
     )
-    planted = [] if canary is None else canary_questions(judged, parse_share(canary))
     session = endpoint.session(out / "audit.jsonl", retry=retry_failed)
-    if show_plan:
-        plan = plan_judging(*sets, judged, session, settings)
-        for other in canary_sets(sets[0], planted) if planted else ():
-            plan_judging(sets[0], other, planted, session, settings, plan)
-        with output.printing() as facts:
-            facts |= show_plan_lines(plan.lines())
-    else:
-        # Before the first call: two judges at once would both pay for the same verdicts.
-        with folder_lock(out, "give --out another folder"):
-            found = judge_in_session(*sets, judged, session, settings)
-            if planted:
-                # Not in the audit of the verdicts, which --replay counts.
-                apart = replace(session, audit=out / "canary.jsonl")
-                found = replace(found, canaries=judge_canaries(sets[0], planted, apart, settings))
-            with output.printing() as facts:
-                facts |= found.as_json()
-                _show(found, out, max_invalid, judged_questions(found, *sets, judged))
+    with output.printing() as facts:
+        if show_plan:
+            facts |= show_plan_lines(task.plan(session).lines())
+        else:
+            found = task.run(session, out)
+            facts |= found.as_json()
+            _show(found, max_invalid)
 
 
-def _show(
-    result: "Judgement", out: Path, max_invalid: float, questions: "Sequence[JudgedQuestion]" = ()
-) -> None:
+def _show(result: "Judgement", max_invalid: float) -> None:
     from rich.console import Console
 
-    from finegold.report.html import write_html
-    from finegold.report.judge import judgement_page, judgement_table
-    from finegold.run import write_sealed
+    from finegold.report.judge import judgement_table
 
-    out.mkdir(parents=True, exist_ok=True)
-    write_sealed(out / "judge.json", result.as_json())
-    write_html(judgement_page(result, questions), out / "judge.html")
     Console().print(judgement_table(result))
     invalid = result.overall().invalid
     if invalid > max_invalid * len(result.comparisons) or invalid == len(result.comparisons):

@@ -20,7 +20,7 @@ SHOWN = 20
 @options.grouped
 def replay(
     selection: Annotated[Path, typer.Argument(metavar="SELECTION", help="A selection.json file.")],
-    data: Annotated[Path, typer.Option(help="Dataset that the rows were chosen from.")],
+    data: Annotated[str, typer.Option(help="Dataset that the rows were chosen from.")],
     out: Annotated[
         Path | None, typer.Option(help="Folder for the subset. [default: check the rows only]")
     ] = None,

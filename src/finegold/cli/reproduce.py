@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from finegold.cli import options
+from finegold.cli.output import OutputOptions
 from finegold.cli.show import say
 
 if TYPE_CHECKING:
     from finegold.instructiongpt4 import Finding
 
 
+@options.grouped
 def reproduce(
     what: Annotated[
         Literal["instructiongpt4"], typer.Argument(metavar="PUBLICATION", help="The publication to replay.")
@@ -22,6 +25,8 @@ def reproduce(
     ids_only: Annotated[
         bool, typer.Option("--ids-only", help="Write ids.txt only, which takes a second.")
     ] = False,
+    *,
+    output: OutputOptions,
 ) -> None:
     """Replay a published selection from its released files.
 
@@ -56,18 +61,19 @@ def reproduce(
             f"the {len(ids)} ids in {out / 'ids.txt'} have the sha256 {digest} where {PUBLISHED_SHA256} "
             f"was expected: a file in {source} differs from the released one"
         )
-    say(f"{len(ids)} ids in {out / 'ids.txt'}, sha256 {digest}: the published selection")
-    if ids_only:
-        return
-    findings = replay_findings(published, scores)
-    retrained = train_selector(published.subsets, published.results)
-    write_selector(retrained.selector, out / "retrained.pth")
-    findings += retraining_findings(published, retrained, chosen)
-    write_json(
-        out / "findings.json",
-        {"publication": what, "ids_sha256": digest, "findings": [asdict(one) for one in findings]},
-    )
-    show_table("What the replay shows", ("topic", "measure", "value"), _rows(findings))
+    with output.printing() as facts:
+        facts |= {"publication": what, "ids": len(ids), "ids_sha256": digest, "findings": []}
+        say(f"{len(ids)} ids in {out / 'ids.txt'}, sha256 {digest}: the published selection")
+        if ids_only:
+            return
+        findings = replay_findings(published, scores)
+        retrained = train_selector(published.subsets, published.results)
+        write_selector(retrained.selector, out / "retrained.pth")
+        findings += retraining_findings(published, retrained, chosen)
+        listed = [asdict(one) for one in findings]
+        write_json(out / "findings.json", {"publication": what, "ids_sha256": digest, "findings": listed})
+        facts["findings"] = listed
+        show_table("What the replay shows", ("topic", "measure", "value"), _rows(findings))
 
 
 def _rows(findings: "list[Finding]") -> Iterator[tuple[str, str, str]]:

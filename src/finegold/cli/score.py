@@ -34,9 +34,10 @@ def score(
         str | None, typer.Option(help="For --column: what to call it. [default: the column's name]")
     ] = None,
     param: Annotated[
-        list[str] | None, typer.Option(help="A parameter of the scorer, as NAME=VALUE; can be repeated.")
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A parameter of the scorer; can be repeated."),
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Dataset, if the run folder is new.")] = None,
+    data: Annotated[str | None, typer.Option(help="Dataset, if the run folder is new.")] = None,
     encoder: options.Encoder = None,
     retry_failed: options.RetryFailed = False,
     strict: options.Strict = False,

@@ -22,7 +22,7 @@ def study(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for all runs and results; studies may share one.")],
-    data: Annotated[Path | None, typer.Option(help="Dataset, in place of the study file's.")] = None,
+    data: Annotated[str | None, typer.Option(help="Dataset, in place of the study file's.")] = None,
     images: options.Images = None,
     run: Annotated[Path | None, typer.Option(help="Run folder of the dataset that holds scores.")] = None,
     model: Annotated[

@@ -1,17 +1,22 @@
 """`finegold tune`: fine-tune a model on a subset."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from finegold.cli import options
+from finegold.cli.config import Config, SaveConfig, write_config
+from finegold.cli.output import OutputOptions
 from finegold.cli.show import say
 
 
+@options.grouped
 def tune(
+    context: typer.Context,
     subset: Annotated[
-        Path, typer.Argument(metavar="SUBSET", help="Dataset in a format that finegold reads.")
+        str, typer.Argument(metavar="SUBSET", help="Dataset, such as a folder that `finegold pick` wrote.")
     ],
     model: Annotated[
         str,
@@ -34,7 +39,7 @@ def tune(
     steps: Annotated[
         int | None, typer.Option(help="Number of optimiser steps. [default: the recipe's]")
     ] = None,
-    batch: Annotated[
+    batch_size: Annotated[
         int | None, typer.Option(help="Number of rows in a step. [default: the recipe's]")
     ] = None,
     seed: Annotated[
@@ -53,7 +58,9 @@ def tune(
     projection: options.Projection = None,
     from_scratch: options.FromScratch = False,
     device: options.Device = "auto",
-    cache: Annotated[Path | None, typer.Option(help="Folder of image features; runs may share it.")] = None,
+    features: Annotated[
+        Path | None, typer.Option(help="Folder of image features; runs may share it.")
+    ] = None,
     export: Annotated[
         Literal["llama-factory", "ms-swift"] | None,
         typer.Option(help="Write data and a configuration for this trainer; train nothing."),
@@ -64,6 +71,10 @@ def tune(
     track: Annotated[
         list[str] | None, typer.Option(help="`tensorboard` or `wandb`; can be repeated.")
     ] = None,
+    config: Config = None,  # noqa: ARG001 (its callback reads it)
+    save_config: SaveConfig = None,
+    *,
+    output: OutputOptions,
 ) -> None:
     """Tune a model on a subset. The same command continues where a killed one stopped.
 
@@ -73,35 +84,39 @@ def tune(
     from finegold.tuning import load_recipe, write_export
     from finegold.tuning import tune as run
 
+    if save_config is not None:
+        write_config(context, save_config)
     if export is not None:
         from finegold.samples import open_dataset
 
-        plan = load_recipe(recipe or "hf-lora", steps=steps, batch=batch, seed=seed)
-        count = write_export(
-            open_dataset(subset, images=images, ids=ids), export, model, plan, out, template=template
-        )
-        say(f"{count:,} rows with a configuration for {export} in {out}")
+        plan = load_recipe(recipe or "hf-lora", steps=steps, batch=batch_size, seed=seed)
+        with output.printing() as facts:
+            data = open_dataset(subset, images=images, ids=ids)
+            count = write_export(data, export, model, plan, out, template=template)
+            facts |= {"rows": count, "trainer": export, "out": str(out.resolve())}
+            say(f"{count:,} rows with a configuration for {export} in {out}")
         return
-    parts = Parts(language_model, vision_model, projection, from_scratch)
-    result = run(
-        subset,
-        model=model,
-        out=out,
-        recipe=recipe,
-        images=images,
-        ids=ids,
-        steps=steps,
-        batch=batch,
-        seed=seed,
-        augment=augment,
-        decoding=decode,
-        parts=parts,
-        device=device,
-        cache=cache,
-        trackers=track or (),
-    )
-    cut = f", {result.cut} answers cut" if result.cut else ""
-    say(
-        f"{result.rows:,} rows{cut}, {result.steps:,} steps in {result.seconds:,.0f} s: "
-        f"loss {result.first_loss:.3f} -> {result.last_loss:.3f}; the model is in {result.out}"
-    )
+    with output.printing() as facts:
+        result = run(
+            subset,
+            model=model,
+            out=out,
+            recipe=recipe,
+            images=images,
+            ids=ids,
+            steps=steps,
+            batch_size=batch_size,
+            seed=seed,
+            augment=augment,
+            decoding=decode,
+            parts=Parts(language_model, vision_model, projection, from_scratch),
+            device=device,
+            features=features,
+            trackers=track or (),
+        )
+        facts |= asdict(result) | {"out": str(result.out.resolve())}
+        cut = f", {result.cut} answers cut" if result.cut else ""
+        say(
+            f"{result.rows:,} rows{cut}, {result.steps:,} steps in {result.seconds:,.0f} s: "
+            f"loss {result.first_loss:.3f} -> {result.last_loss:.3f}; the model is in {result.out}"
+        )

@@ -21,6 +21,7 @@ from finegold.run import (
     write_record,
     write_sealed,
 )
+from finegold.run.cards import card
 
 VERSION = 1
 """Raised when the same embeddings and parameters would give other labels or neighbours."""
@@ -63,6 +64,15 @@ class ClusterTable:
     parameters: dict[str, Any]
     summary: ClusterSummary
     table: PartTable
+
+    def to_pandas(self) -> Any:
+        """Id and cluster of each row as a pandas frame."""
+        return self.table.to_pandas()
+
+    def _repr_html_(self) -> str:
+        facts = {"rows": f"{sum(self.summary.sizes):,}", "note": self.summary.note or "none"}
+        sizes = [(cluster, f"{size:,}") for cluster, size in enumerate(self.summary.sizes)]
+        return card(self.table.folder.name, facts, ("cluster", "rows"), sizes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,38 +3,37 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from finegold.errors import DataError
 from finegold.evaluation.answering import AnswerRun, EvaluationOptions, Half, answer_items
 from finegold.evaluation.answers import keep_settings, read_all_answers
 from finegold.evaluation.questions import answer_record
-from finegold.evaluation.results import score_folder
+from finegold.evaluation.results import EvaluationResults, score_folder
 from finegold.evaluation.task import Item, Task, find_tasks
 from finegold.llm import without_thinking
-from finegold.models import Model
+from finegold.models import Model, load_model
 from finegold.run import replace_lines, sealed_line
 from finegold.statistics import Bootstrap
 
 
 def evaluate(
-    model: Model,
-    tasks: Sequence[str],
-    data: Path,
-    out: Path,
+    model: Model | str,
+    tasks: str | Sequence[str],
+    task_data: str | Path,
+    out: str | Path,
     options: EvaluationOptions | None = None,
     *,
     bootstrap: Bootstrap | None = None,
     say: Callable[[str], object] = lambda _: None,
-) -> dict[str, Any]:
+) -> EvaluationResults:
     """Answer tasks, and score all answers in the folder unless they are one shard of several.
 
     Answers are saved as they come: the same call continues where a killed one stopped.
 
     Args:
-        model: The model that answers.
-        tasks: Names of tasks; `all` stands for every task whose files are there.
-        data: Folder with a folder for each task.
+        model: The model that answers, or its name as `load_model` takes it.
+        tasks: Names of tasks, or one text with commas; `all` stands for every task whose files are there.
+        task_data: Folder with a folder for each task.
         out: Folder of the answers and results.
         options: Which items are answered, and how.
         bootstrap: How the intervals of the scores are drawn.
@@ -48,9 +47,13 @@ def evaluate(
         DataError: If files of a task are missing or not as published.
         RunError: If the folder holds answers of another model or under other settings.
     """
-    options = options or EvaluationOptions()
-    wanted = find_tasks(tasks)
-    if "all" in tasks:
+    if isinstance(model, str):
+        with load_model(model) as loaded:
+            return evaluate(loaded, tasks, task_data, out, options, bootstrap=bootstrap, say=say)
+    options, data, out = options or EvaluationOptions(), Path(task_data), Path(out)
+    names = [name.strip() for name in tasks.split(",")] if isinstance(tasks, str) else list(tasks)
+    wanted = find_tasks(names)
+    if "all" in names:
         missing = missing_files(wanted, data, options, blind=model.blind)
         for name, files in missing.items():
             say(f"{name}: skipped, it lacks {files}")
@@ -63,7 +66,7 @@ def evaluate(
         if done.fresh:
             rate = done.fresh / max(done.seconds, 1e-9)
             say(f"{task.name}: {done.fresh:,} items in {done.seconds:,.1f} s, {rate:,.1f} a second")
-    return score_folder(out, bootstrap or Bootstrap()) if options.shard.count == 1 else {}
+    return score_folder(out, bootstrap or Bootstrap()) if options.shard.count == 1 else EvaluationResults()
 
 
 def missing_files(

@@ -13,6 +13,7 @@ from finegold.evaluation.scoring import SCORINGS, measures
 from finegold.evaluation.task import TASKS
 from finegold.metrics import TOKENISER
 from finegold.run import write_sealed, write_text
+from finegold.run.cards import card
 from finegold.statistics import Bootstrap, Estimate, Measure, bootstrap_estimate
 from finegold.version import __version__
 
@@ -20,7 +21,17 @@ SCHEMA = "finegold/evaluation/1"
 RESULTS = "results.json"
 
 
-def score_folder(out: Path, bootstrap: Bootstrap) -> dict[str, Any]:
+class EvaluationResults(dict[str, Any]):
+    """The content of `results.json`; empty for one shard of several. A notebook shows it as a table."""
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return card("one shard of several", {"next": "finegold evaluate --rescore joins them"})
+        facts = {"values": f"times 100, with {self['bootstrap']['level']:.0%} intervals over images"}
+        return card(str(self["model"]["name"]), facts, COLUMNS, table_rows(self))
+
+
+def score_folder(out: Path, bootstrap: Bootstrap) -> EvaluationResults:
     """Score all answers in a folder, and write and return the content of `results.json`; calls no model.
 
     Raises:
@@ -31,20 +42,20 @@ def score_folder(out: Path, bootstrap: Bootstrap) -> dict[str, Any]:
     if not known:
         raise RunError(f"{out} holds no answers: run finegold evaluate MODEL with --out {out} first")
     fitted = kept_fitted(out)
-    results = {
-        "schema": SCHEMA,
-        "finegold": __version__,
-        "model": next(iter(known.values()))["model"],
-        "bootstrap": asdict(bootstrap) | {"unit": "image"},
-        "tokeniser": TOKENISER,
-        "selection": {"preset": fitted.preset, "fitted_on": list(fitted.fitted_on)},
-        "tasks": {
+    results = EvaluationResults(
+        schema=SCHEMA,
+        finegold=__version__,
+        model=next(iter(known.values()))["model"],
+        bootstrap=asdict(bootstrap) | {"unit": "image"},
+        tokeniser=TOKENISER,
+        selection={"preset": fitted.preset, "fitted_on": list(fitted.fitted_on)},
+        tasks={
             name: _task(name, read_all_answers(out, name), one, bootstrap)
             | {"used_to_fit": fitted_with(TASKS.get(name), fitted)}
             for name, one in known.items()
         },
-        "lmms_eval": kept_lmms_results(out),
-    }
+        lmms_eval=kept_lmms_results(out),
+    )
     write_sealed(out / RESULTS, results)
     write_text(out / "results.md", _markdown(results))
     return results

@@ -2,7 +2,7 @@
 
 from finegold.judging.canary import canary_questions, canary_sets, judge_canaries
 from finegold.judging.files import AnswerSet, JudgeQuestion, read_answer_set, read_judge_questions
-from finegold.judging.judge import judge, judge_in_session, plan_judging
+from finegold.judging.judge import judge_answers, judge_in_session, plan_judging
 from finegold.judging.prompt import JudgeSettings
 from finegold.judging.replay import replay_verdicts
 from finegold.judging.result import CanaryVerdicts, ComparedAnswers, Judgement, OrderVerdict
@@ -18,7 +18,7 @@ __all__ = [
     "OrderVerdict",
     "canary_questions",
     "canary_sets",
-    "judge",
+    "judge_answers",
     "judge_canaries",
     "judge_in_session",
     "parse_verdict",

@@ -12,7 +12,7 @@ from finegold.llm import ChatClient, ChatReply, LoopThread, Plan, Session, ask_u
 ORDERS: tuple[Order, Order] = ("ab", "ba")
 
 
-async def judge(
+async def judge_answers(
     a: AnswerSet,
     b: AnswerSet,
     questions: Sequence[JudgeQuestion],
@@ -93,7 +93,7 @@ def judge_in_session(
     with LoopThread() as loop:
         client = loop.open(session)
         found = loop.run(
-            judge(a, b, questions, client, settings, concurrency=concurrency, retry=session.retry)
+            judge_answers(a, b, questions, client, settings, concurrency=concurrency, retry=session.retry)
         )
         return replace(found, notes=tuple(client.notes))
 

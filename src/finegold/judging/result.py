@@ -9,6 +9,7 @@ import numpy as np
 
 from finegold.errors import DataError
 from finegold.judging.prompt import Order
+from finegold.run.cards import card
 from finegold.statistics import Estimate, net_wins, percentile_estimate, proportion, sign_test
 
 _RESAMPLES = 10_000
@@ -216,6 +217,27 @@ class Judgement:
                     unequal += comparison.a_length != comparison.b_length
                     longer += preferred * (comparison.a_length - comparison.b_length) > 0
         return Bias(proportion(agree, valid), proportion(first, decided), proportion(longer, unequal), draws)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                name,
+                found.wins,
+                found.ties,
+                found.losses,
+                found.invalid,
+                found.win_rate and found.win_rate.value,
+            )
+            for name, found in {"all": self.overall(), **self.by_category()}.items()
+        ]
+        facts = {"judge": self.model, **{f"note {at}": note for at, note in enumerate(self.notes, 1)}}
+        heads = ("questions", "wins", "ties", "losses", "invalid", "win rate")
+        return card(
+            f"{self.a} against {self.b}",
+            facts | ({"stopped": self.stopped} if self.stopped else {}),
+            heads,
+            rows,
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The judgement as `judge.json` holds it."""

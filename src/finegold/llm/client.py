@@ -1,6 +1,7 @@
 """The client: cache, pace, budget, breaker and retries around one transport."""
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -19,6 +20,7 @@ from finegold.llm.reply import CallFailed, ChatReply, Halted, RequestError
 from finegold.llm.request import ChatRequest
 from finegold.llm.transport import HttpTransport
 
+LOGGER = logging.getLogger("finegold.llm")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -162,6 +164,7 @@ class CachedClient:
                 wait *= 0.5 + self._jitter.random() / 2
                 if error.retry_after is not None:
                     wait = max(wait, error.retry_after * (1 + self._jitter.random() / 10))
+                LOGGER.info("a call failed (%s), the next try is in %.1f s", error.reason, wait)
                 await asyncio.sleep(wait)
                 retry += 1
 
@@ -190,7 +193,9 @@ class CachedClient:
             self._keep(key, request, reply, earlier)
             used = self.budget.count(prompt, request.max_tokens, reply)
             self._tokens.correct(used - prompt - request.max_tokens)
-            self._write_audit(sent, key, reply, time.monotonic() - started)
+            seconds = time.monotonic() - started
+            self._write_audit(sent, key, reply, seconds)
+            LOGGER.debug("a call to %s took %.1f s", reply.model, seconds)
             self._breaker.success()
             return reply
 

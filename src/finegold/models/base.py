@@ -15,6 +15,7 @@ from PIL import Image
 
 from finegold.arrays import Vectors
 from finegold.errors import ConfigError, ModelError
+from finegold.run.cards import card
 from finegold.samples import Exclusion
 
 if TYPE_CHECKING:
@@ -70,6 +71,10 @@ class Sampling:
         return {"max_new_tokens": self.max_new_tokens, "do_sample": bool(drawn), "num_beams": 1, **drawn}
 
 
+GREEDY = Sampling()
+"""The likeliest token each time, 256 at most."""
+
+
 class NoLosses(Exception):
     """One row has no losses; the message is the reason. Other rows may have some."""
 
@@ -91,7 +96,7 @@ class Model(ABC):
 
     @abstractmethod
     def answer(
-        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
+        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling = GREEDY
     ) -> Sequence[str | Exclusion]:
         """Answer each prompt, in order, or give an Exclusion with the reason why there is no answer.
 
@@ -295,6 +300,9 @@ class Model(ABC):
 
     def close(self) -> None:  # noqa: B027 (some models hold nothing)
         """Release weights and connections; the model is not used afterwards."""
+
+    def _repr_html_(self) -> str:
+        return card(self.name, self.identity())
 
     def __enter__(self) -> Self:
         return self

@@ -24,7 +24,7 @@ from finegold.llm import (
     check_model_name,
     map_bounded,
 )
-from finegold.models.base import Dialogue, Model, NoLosses, Sampling
+from finegold.models.base import GREEDY, Dialogue, Model, NoLosses, Sampling
 from finegold.samples import Exclusion
 
 _TEMPLATE = "evaluate/1"
@@ -75,7 +75,7 @@ class EndpointModel(Model):
             )
 
     def answer(
-        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
+        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling = GREEDY
     ) -> list[str | Exclusion]:
         """Request all answers, several at a time.
 

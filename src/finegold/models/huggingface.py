@@ -15,6 +15,7 @@ from finegold.engines.devices import resolve_device
 from finegold.errors import ModelError
 from finegold.extras import require
 from finegold.models.base import (
+    GREEDY,
     Dialogue,
     Model,
     Sampling,
@@ -94,7 +95,7 @@ class HuggingFaceModel(Model):
         return replace(sampling, seed=int.from_bytes(digest.digest()[:6], "big"))
 
     def answer(
-        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
+        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling = GREEDY
     ) -> list[str]:
         """Answer a batch; only BLIP-2 and InstructBLIP need an image for each prompt."""
         return self._answer(self.encode(images, prompts), sampling)

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from finegold.arrays import Vectors
-from finegold.models.base import Dialogue, Model, Sampling
+from finegold.models.base import GREEDY, Dialogue, Model, Sampling
 from finegold.run import canonical_json, write_bytes
 from finegold.samples import Exclusion
 
@@ -110,7 +110,7 @@ class KeptLosses(Model):
         return self._model.identity()
 
     def answer(
-        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
+        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling = GREEDY
     ) -> Sequence[str | Exclusion]:
         """Answers of the model."""
         return self._model.answer(images, prompts, sampling)

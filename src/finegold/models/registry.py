@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from finegold.models.base import Model, Sampling
+from finegold.models.base import GREEDY, Model, Sampling
 from finegold.run import listed_files_are_there, read_sealed
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class BlindModel(Model):
         self,
         images: Sequence[Image.Image | None],  # noqa: ARG002 (blind)
         prompts: Sequence[str],
-        sampling: Sampling,  # noqa: ARG002 (the rule gives the answer)
+        sampling: Sampling = GREEDY,  # noqa: ARG002 (the rule gives the answer)
     ) -> list[str]:
         """Give the constant answer, or No where a prompt has the misspelling and Yes otherwise."""
         if self.name == SPELLING_RULE:

@@ -25,6 +25,7 @@ RUN/
 """
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -48,6 +49,7 @@ from finegold.version import __version__
 LAYOUT = 1
 """Version of the folder layout, in manifest.json."""
 MANIFEST, EVENTS = "manifest.json", "events.jsonl"
+LOGGER = logging.getLogger("finegold.run")
 ROWS = "rows"
 """Where rows that came from memory are kept: before there is a manifest, which names the file."""
 
@@ -163,7 +165,9 @@ class RunFolder:
         return [table for table in found if table.done and wanted.items() <= table.parameters.items()]
 
     def log(self, event: str, **fields: Any) -> None:
-        """Append one line to events.jsonl: time, event, fields."""
+        """Append one line to events.jsonl: time, event, fields; the same is logged, bad rows as details."""
+        level = logging.DEBUG if event == "excluded" else logging.INFO
+        LOGGER.log(level, "%s %s", event, ", ".join(f"{name} {value}" for name, value in fields.items()))
         line = json.dumps({"time": _now(), "event": event, **fields}, ensure_ascii=False, default=str)
         with LineFile(self.path / EVENTS) as file:
             file.write(line.encode("utf-8", "backslashreplace") + b"\n")

@@ -1,17 +1,23 @@
-"""Progress on long steps: a bar with rate and time left in a terminal, a line now and then in a log file."""
+"""Progress on long steps: a bar in a terminal and in a notebook, a line now and then in a log file."""
 
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from markupsafe import Markup
+
+from finegold.run.cards import in_notebook
+
 LOG_SECONDS = 30.0
 """Seconds between two lines where the output is no terminal."""
+BAR_SECONDS = 0.2
+"""Seconds between two states of a notebook's bar."""
 
 
 @contextmanager
 def progress(label: str, total: int, unit: str, *, done: int = 0) -> Iterator[Callable[[int], None]]:
-    """Show the progress of the block on stderr.
+    """Show the progress of the block on stderr, or below the cell of a notebook.
 
     Args:
         label: What is done, such as "Reading rows".
@@ -22,7 +28,9 @@ def progress(label: str, total: int, unit: str, *, done: int = 0) -> Iterator[Ca
     Yields:
         A function to call with the number of units just finished.
     """
-    if sys.stderr.isatty():
+    if in_notebook():
+        yield from _cell_bar(label, total, unit, done)
+    elif sys.stderr.isatty():
         yield from _bar(label, total, unit, done)
     else:
         yield from _lines(label, total, unit, done)
@@ -50,6 +58,36 @@ def _bar(label: str, total: int, unit: str, done: int) -> Iterator[Callable[[int
             bars.update(task, advance=count, rate=f"{unit}, {_speed(fresh, time.perf_counter() - begin)}")
 
         yield advance
+
+
+def _cell_bar(label: str, total: int, unit: str, done: int) -> Iterator[Callable[[int], None]]:
+    from importlib import import_module
+
+    show = import_module("IPython.display")
+    begin = last = time.perf_counter()
+    fresh = 0
+
+    def html() -> str:
+        seconds = time.perf_counter() - begin
+        text = f"{done + fresh:,} of {total:,} {unit}, {_speed(fresh, seconds)}"
+        return Markup('{} <progress value="{}" max="{}"></progress> {}').format(
+            label, done + fresh, max(total, 1), text
+        )
+
+    handle = show.display(show.HTML(html()), display_id=True)
+
+    def advance(count: int) -> None:
+        nonlocal fresh, last
+        fresh += count
+        now = time.perf_counter()
+        if now - last >= BAR_SECONDS:
+            last = now
+            handle.update(show.HTML(html()))
+
+    try:
+        yield advance
+    finally:
+        handle.update(show.HTML(html()))
 
 
 def _lines(label: str, total: int, unit: str, done: int) -> Iterator[Callable[[int], None]]:

@@ -20,8 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finegold.errors import RunError
+from finegold.extras import to_frame
 from finegold.run.atomic import atomic_path, write_text
 from finegold.run.buffers import file_buffer
+from finegold.run.cards import card
 from finegold.run.fingerprint import file_sha256
 from finegold.run.lines import LineFile
 from finegold.run.seal import FILES, damaged, read_sealed, write_sealed
@@ -191,6 +193,23 @@ class PartTable:
             raise RunError(f"{self.folder} is not finished: run its step again, it goes on where it stopped")
         tables = list(self.parts(columns)) or [self.schema.empty_table()]
         return pa.concat_tables(tables).select(list(columns or tables[0].schema.names))
+
+    def to_pandas(self) -> Any:
+        """The whole table as a pandas frame; raises as `read`."""
+        return to_frame(self.read())
+
+    def __repr__(self) -> str:
+        """The name of its folder."""
+        return f"PartTable({self.folder.name!r})"
+
+    def _repr_html_(self) -> str:
+        rows = self.read()
+        facts: dict[str, object] = {"rows": f"{len(rows):,}"}
+        if "status" in rows.column_names:
+            statuses = rows["status"].value_counts().to_pylist()
+            facts |= {str(one["values"]): f"{one['counts']:,}" for one in statuses}
+        cells = [[str(v) if isinstance(v, list) else v for v in r.values()] for r in rows[:6].to_pylist()]
+        return card(self.folder.name, facts, rows.column_names, cells)
 
     @cached_property
     def hashes(self) -> dict[str, set[str]]:

@@ -2,15 +2,17 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from finegold.errors import ConfigError, DataError
 from finegold.registry import Registry
+from finegold.run.cards import card
 from finegold.samples.data_files import DataFiles as DataFiles
 from finegold.samples.data_files import Ids as Ids
 from finegold.samples.exclusions import RowError
@@ -52,6 +54,7 @@ class Dataset(ABC):
         source: The data files, and how their records are read.
         root: The image folder, without a folder if the format holds bytes.
         parts: The datasets that it consists of, if it is one of several.
+        asked: The arguments of `open_dataset` that it was opened with; empty if it was opened otherwise.
     """
 
     format: ClassVar[str]
@@ -60,6 +63,7 @@ class Dataset(ABC):
     sharded: ClassVar[bool] = False
     image_folders: ClassVar[tuple[str, ...]] = ("images", "image")
     parts: Sequence["Dataset"] = ()
+    asked: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, source: DataFiles, root: ImageRoot | None = None) -> None:
         self.source = source
@@ -221,7 +225,9 @@ class Dataset(ABC):
 
     def to_pandas(self) -> Any:
         """The table of `to_arrow` as a pandas frame."""
-        return self.to_arrow().to_pandas()
+        from finegold.extras import to_frame
+
+        return to_frame(self.to_arrow())
 
     def to_hf(self) -> Any:
         """The readable rows as a `datasets.Dataset` with `id`, `images` and `messages`."""
@@ -234,10 +240,8 @@ class Dataset(ABC):
         return f"Dataset({str(self.path)!r}, format={self.format!r}, rows={len(self)})"
 
     def _repr_html_(self) -> str:
-        from finegold.samples.notebook import card, row_cells
-
         facts = {"rows": f"{len(self):,}", "format": self.format, "images": self.root.folder or "in the data"}
-        cells = map(row_cells, islice(self.rows(), 6))
+        cells = (row.cells() for row in islice(self.rows(), 6))
         return card(str(self.path), facts, ("id", "image", "instruction", "answer"), cells)
 
     def rows(self, start: int = 0) -> Iterator[Row]:

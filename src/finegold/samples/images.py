@@ -6,7 +6,7 @@ import stat
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Literal, TypeVar, get_args
 
@@ -17,7 +17,6 @@ from finegold.samples.exclusions import ImageError
 from finegold.samples.fetch import fetch
 from finegold.samples.memory_budget import MemoryBudget
 from finegold.samples.pixels import convert_alone, to_rgb
-from finegold.samples.sample import ImageRef
 
 # Sizes are checked below, against a limit under Pillow's own, and damage excludes its row: Pillow's
 # warnings about either would only clutter stderr.
@@ -56,6 +55,23 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """Where one image is; exactly one of `path`, `data` and `url` is set.
+
+    Attributes:
+        name: The reference as the record writes it, or the name inside the shard; for messages.
+        path: A file, already resolved; it may not exist.
+        data: Encoded bytes, from a Parquet cell or a tar member.
+        url: An http(s) address.
+    """
+
+    name: str
+    path: Path | None = None
+    data: bytes | None = field(default=None, repr=False)
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

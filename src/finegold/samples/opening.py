@@ -87,6 +87,11 @@ def open_dataset(
         raise ConfigError(f"ids are taken from '{ids}', expected 'record' or 'row'")
     if not is_path(data):
         data, images = store_rows(data, cache_folder() / "rows"), images or Path.cwd()
+    asked = {
+        **{"data": data, "images": images, "format": format, "instruction": instruction, "ids": ids},
+        **{"allow_urls": allow_urls, "allow_links": allow_links, "source_field": source_field},
+        **{"kinds": kinds, "split": split, "download_limit": download_limit, "columns": columns},
+    }
     links = None if allow_links is None else Path(allow_links)
     formats = FORMATS.usable(format)
     reading = resolve_reading(data, images, split, columns, format=format, allow_links=links)
@@ -129,7 +134,9 @@ def open_dataset(
         root = remote_images(
             opened(source, ImageRoot(None)), elsewhere, fetched, limit, allow_urls=allow_urls
         )
-    return opened(source, root)
+    dataset = opened(source, root)
+    dataset.asked = asked
+    return dataset
 
 
 def found_revision(

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from finegold.run.cards import card
 from finegold.samples.exclusions import Exclusion
+from finegold.samples.images import ImageRef as ImageRef
+from finegold.samples.notebook import picture
 
 Role = Literal["system", "user", "assistant"]
 IMAGE_PLACEHOLDER = "<image>"
@@ -24,23 +26,6 @@ class Pair(NamedTuple):
 
     question: str
     answer: str
-
-
-@dataclass(frozen=True, slots=True)
-class ImageRef:
-    """Where one image is; exactly one of `path`, `data` and `url` is set.
-
-    Attributes:
-        name: The reference as the record writes it, or the name inside the shard; for messages.
-        path: A file, already resolved; it may not exist.
-        data: Encoded bytes, from a Parquet cell or a tar member.
-        url: An http(s) address.
-    """
-
-    name: str
-    path: Path | None = None
-    data: bytes | None = field(default=None, repr=False)
-    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +78,10 @@ class Sample:
         """Bytes of the images that the sample itself holds; none of files and addresses."""
         return sum(len(ref.data) for ref in self.images if ref.data is not None)
 
+    def _repr_html_(self) -> str:
+        turns = [("image", picture(self.images)), *((turn.role, turn.text) for turn in self.turns)]
+        return card(self.id, {"source": self.source or "none", "images": len(self.images)}, ("", ""), turns)
+
     def _text(self, role: Role) -> str:
         return "\n".join(_plain(turn.text) for turn in self.turns if turn.role == role)
 
@@ -118,3 +107,15 @@ class Row:
     sample: Sample | None
     exclusion: Exclusion | None
     id: str
+
+    def cells(self) -> tuple[object, ...]:
+        """Id, image, instruction and answer on a card; if the row is excluded, its code and reason."""
+        if self.sample is not None:
+            return self.id, picture(self.sample.images), self.sample.instruction, self.sample.answer
+        return self.id, "", self.exclusion and self.exclusion.code, self.exclusion and self.exclusion.reason
+
+    def _repr_html_(self) -> str:
+        shown = "" if self.sample is None else self.sample._repr_html_()
+        if self.exclusion is None:
+            return shown
+        return card(self.place, {self.exclusion.code: self.exclusion.reason}) + shown

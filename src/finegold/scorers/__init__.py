@@ -17,7 +17,9 @@ from finegold.scorers.registry import (
     scorer_class,
     scorer_from_text,
     scorer_label,
+    scorer_name,
     scorer_parameters,
+    stated_parameters,
     uses_encoder,
 )
 
@@ -36,6 +38,8 @@ __all__ = [
     "scorer_class",
     "scorer_from_text",
     "scorer_label",
+    "scorer_name",
     "scorer_parameters",
+    "stated_parameters",
     "uses_encoder",
 ]

@@ -75,6 +75,35 @@ def scorer_label(name: str) -> tuple[str, str]:
         return name, ""
 
 
+def scorer_name(scorer: Scorer) -> str:
+    """The name under which a scorer object is used; a class of one's own gets its name in this process.
+
+    Raises:
+        ConfigError: If the name belongs to another scorer.
+    """
+    kind = type(scorer)
+    if scorer.name not in SCORERS:
+        SCORERS.add(scorer.name, kind)
+    known = SCORERS.get(scorer.name)
+    if (known.__module__, known.__qualname__) != (kind.__module__, kind.__qualname__):
+        raise ConfigError(
+            f"the name '{scorer.name}' of the scorer {kind.__qualname__} belongs to {known.__module__}: give "
+            "it another name"
+        )
+    if known is not kind:  # a cell of a notebook that was run again
+        SCORERS.add(scorer.name, kind)
+    return scorer.name
+
+
+def stated_parameters(scorer: Scorer) -> dict[str, Any]:
+    """The parameters of a scorer object that are not the defaults of its class."""
+    return {
+        field.name: value
+        for field in _fields(type(scorer))
+        if field.init and (value := getattr(scorer, field.name)) != field.default
+    }
+
+
 def is_automatic(name: str) -> bool:
     """Whether there is a scorer of this name that a selection computes by itself."""
     return name in SCORERS and SCORERS.get(name).automatic

@@ -8,7 +8,7 @@ import numpy as np
 
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.run import from_json
-from finegold.samples.notebook import card
+from finegold.run.cards import card
 from finegold.selection.pickers.edges import unit_rows
 from finegold.statistics import Estimate
 

@@ -19,6 +19,7 @@ from finegold.encoders.spaces import Space
 from finegold.errors import ConfigError
 from finegold.registry import read_toml, toml_names
 from finegold.run import fingerprint as short_name
+from finegold.run.cards import card
 from finegold.selection.groups import GroupQuality, Mixture, check_mixture
 from finegold.selection.plugins import ALLOCATORS, NORMALISERS, PICKERS, QUALITIES, Plugin
 
@@ -105,6 +106,18 @@ class Preset:
     group_quality: GroupQuality = "none"
     floor: float | None = None
     space: Space = "image"
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "quality": f"{self.quality} of {', '.join(self.weights or self.indicators) or 'nothing'}",
+            "normalise": self.normalise,
+            "allocate": self.allocate,
+            "pick": self.pick,
+            "about": self.summary,
+        }
+        return card(
+            f"{self.name}, version {self.version}", facts, ("indicator", "weight"), self.weights.items()
+        )
 
     def __post_init__(self) -> None:
         """Check what the slots are filled with; raises ConfigError."""

@@ -121,10 +121,10 @@ def _train(folder: StudyFolder, job: Job, training: Training, device: str) -> di
         images=training.images,
         ids="row" if training.ids == "row" else "record",
         steps=training.steps,
-        batch=training.batch,
+        batch_size=training.batch,
         seed=training.seed,
         device=device,
-        cache=folder.features,
+        features=folder.features,
     )
     # Of a training that was killed only the steps since then were timed.
     seconds = result.seconds * result.steps / result.done if result.done else 0.0

@@ -50,7 +50,7 @@ def tune_huggingface(
     if recipe.batch % processes.count:
         raise ConfigError(
             f"batches of {recipe.batch} rows cannot be shared by {processes.count} processes: "
-            "give --batch a multiple"
+            "give --batch-size a multiple"
         )
     saved = {
         int(path.parent.name.rpartition("-")[2]): path.parent

@@ -25,6 +25,7 @@ from finegold.models.prefix.storage import (
 )
 from finegold.models.registry import SUMMARY
 from finegold.run import FILES, cache_folder, file_list, folder_lock, progress, read_sealed, write_sealed
+from finegold.run.cards import card
 from finegold.samples import Dataset, ImageRef, open_dataset
 from finegold.samples.images import Decoding, decode
 from finegold.tuning.monitor import read_log
@@ -60,6 +61,9 @@ class TuneResult:
     first_loss: float
     last_loss: float
 
+    def _repr_html_(self) -> str:
+        return card(str(self.out), {name: value for name, value in asdict(self).items() if name != "out"})
+
 
 def tune(
     subset: str | Path,
@@ -70,13 +74,13 @@ def tune(
     images: str | Path | None = None,
     ids: Literal["record", "row"] = "record",
     steps: int | None = None,
-    batch: int | None = None,
+    batch_size: int | None = None,
     seed: int | None = None,
     augment: bool | None = None,
     decoding: Decoding | None = None,
     parts: Parts | None = None,
     device: str = "auto",
-    cache: str | Path | None = None,
+    features: str | Path | None = None,
     trackers: Sequence[str] = (),
 ) -> TuneResult:
     """Tune a model on a subset. The same call again goes on from the last checkpoint in `out`.
@@ -90,13 +94,13 @@ def tune(
         images: Folder of the subset's images.
         ids: Source of ids, as in `open_dataset`.
         steps: Number of optimiser steps; None takes the recipe's, as for the next four.
-        batch: Number of rows of a step.
+        batch_size: Number of rows of a step.
         seed: Seed of order and draws.
         augment: Whether to show random crops.
         decoding: How image files become pixels.
         parts: Projection and other parts of a model that is put together from parts.
         device: `auto`, `cpu`, `cuda`...
-        cache: Folder of image features, shared by all runs; None for finegold's cache folder.
+        features: Folder of image features, shared by all runs; None for finegold's cache folder.
         trackers: Any of `tensorboard` and `wandb`.
 
     Raises:
@@ -104,7 +108,7 @@ def tune(
             loss is not finite (with the rows' ids), or something cannot be loaded.
     """
     check_parts(model, parts or Parts())
-    changes = {"steps": steps, "batch": batch, "seed": seed, "augment": augment, "decoding": decoding}
+    changes = {"steps": steps, "batch": batch_size, "seed": seed, "augment": augment, "decoding": decoding}
     plan = load_recipe(recipe or default_recipe(model), **changes)
     kind = "prefix" if is_prefix_name(model) else "huggingface"
     if plan.kind != kind:
@@ -121,7 +125,7 @@ def tune(
     # Of several processes that train together the first one writes.
     alone = folder_lock(target, "give --out another folder") if processes.index == 0 else nullcontext()
     with alone:
-        return _tune(dataset, model, plan, target, parts, processes, cache, trackers)
+        return _tune(dataset, model, plan, target, parts, processes, features, trackers)
 
 
 def _tune(
@@ -131,7 +135,7 @@ def _tune(
     target: Path,
     parts: Parts | None,
     processes: Processes,
-    cache: str | Path | None,
+    features: str | Path | None,
     trackers: Sequence[str],
 ) -> TuneResult:
     if plan.kind == "huggingface":
@@ -140,7 +144,7 @@ def _tune(
         rows, done, seconds = tune_huggingface(dataset, located(model), plan, target, processes, trackers)
         cut = 0
     else:
-        folder = Path(cache) if cache else cache_folder()
+        folder = Path(features) if features else cache_folder()
         read, done, seconds = _tune_prefix(dataset, model, plan, target, parts, processes, folder, trackers)
         rows, cut = len(read), sum(row.cut for row in read)
     losses = [line["loss"] for line in read_log(target)]

@@ -1,6 +1,7 @@
 """The workflow: a run folder with its dataset, and the verbs on it."""
 
 from finegold.engines import Compute
+from finegold.workflow.judge import judge
 from finegold.workflow.replay import Replayed, replay
 from finegold.workflow.run import Run, pick
 from finegold.workflow.selection import Selection
@@ -15,6 +16,7 @@ __all__ = [
     "Selection",
     "SelectionFiles",
     "SelectionSettings",
+    "judge",
     "pick",
     "replay",
 ]

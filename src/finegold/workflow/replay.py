@@ -4,8 +4,10 @@ import shutil
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from finegold.engines import map_ordered
+from finegold.run.cards import card
 from finegold.samples import Dataset, Row, WrittenSubset
 from finegold.samples.check import check
 from finegold.selection.manifest import MANIFEST, TABLE, read_manifest
@@ -25,12 +27,17 @@ class Replayed:
     differences: tuple[str, ...]
     subset: WrittenSubset | None
 
+    def _repr_html_(self) -> str:
+        found = {"differences": len(self.differences), "subset": self.subset and self.subset.data}
+        return card("Replay", found, ("difference",), ((one,) for one in self.differences[:20]))
+
 
 def replay(
-    selection: Path,
-    source: DataSource,
-    out: Path | None,
+    selection: str | Path,
+    data: Any,
+    out: str | Path | None = None,
     *,
+    images: str | Path | None = None,
     link: bool = False,
     workers: int | None = None,
 ) -> Replayed:
@@ -40,15 +47,24 @@ def replay(
 
     Args:
         selection: Path of a `selection.json`; it and its table are written again too.
-        source: The dataset.
+        data: The dataset: a `DataSource`, or what `open_dataset` takes; then the ids and the instruction are
+            read as they were for the selection.
         out: Folder for the subset and `selection.json`; nothing is written if None or if anything differs.
+        images: Folder of the images, if `data` is no `DataSource`.
         link: Hard-link image files instead of copying them.
         workers: Threads that read images.
 
     Raises:
         DataError: If the dataset or the selection cannot be understood.
     """
+    selection, out = Path(selection), None if out is None else Path(out)
     manifest = read_manifest(selection)
+    made = manifest.dataset
+    source = (
+        data
+        if isinstance(data, DataSource)
+        else DataSource.of(data, images, None, made.instruction, made.ids)
+    )
     dataset = source.open()
     names = subset_names(dataset)
     if out is not None:

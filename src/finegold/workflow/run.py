@@ -1,6 +1,6 @@
 """A run: a run folder with its dataset, encoder and compute settings, the verbs on it, and `pick`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,17 @@ from finegold.encoders import MINILM, Space, load_text_encoder
 from finegold.engines import Compute
 from finegold.errors import ConfigError, RunError
 from finegold.run import ROWS, PartTable, RunFolder
+from finegold.run.cards import card
 from finegold.samples import Dataset
 from finegold.samples.images import decode
-from finegold.scorers import Context, Scorer
+from finegold.scorers import (
+    Context,
+    Scorer,
+    make_scorer,
+    parameter_names,
+    scorer_class,
+    scorer_name,
+)
 from finegold.scorers.canary import CanaryResult, canary_rows, run_canaries
 from finegold.scorers.llm import LlmScorer
 from finegold.selection.compare import PresetComparison
@@ -30,7 +38,7 @@ from finegold.workflow.output import check_free, output_lock, subset_names
 from finegold.workflow.overlap import Benchmark, FoundOverlap, OverlapFinder
 from finegold.workflow.rows import Rows, check_encoder, read_rows
 from finegold.workflow.selection import Selection, read_selection
-from finegold.workflow.settings import SelectionSettings
+from finegold.workflow.settings import SelectionSettings, Weights, as_preset
 from finegold.workflow.source import DataSource, remote_run
 from finegold.workflow.spaces import embed_rows
 from finegold.workflow.tables import UNLISTED, Making, SelectionTables, TableFinder, find_encoder
@@ -104,14 +112,34 @@ class Run:
             self._rows = read_rows(self.folder, self.dataset, self.compute, strict=self._strict)
         return self._rows
 
-    def score(self, scorer: Scorer, context: Context | None = None) -> PartTable:
+    def __repr__(self) -> str:
+        """The folder, and the dataset that it belongs to."""
+        return f"Run({str(self.folder.path)!r}, {self.dataset!r})"
+
+    def _repr_html_(self) -> str:
+        tables = [
+            (kind, table.folder.name)
+            for kind in ("embeddings", "texts", "scores", "clusters")
+            for table in self.folder.tables(kind)
+        ]
+        facts = {"data": self.dataset.path, "rows": f"{len(self.dataset):,}"}
+        return card(f"Run {self.folder.path.name}", facts, ("kind", "table"), tables)
+
+    def score(self, scorer: Scorer | str, context: Context | None = None, **parameters: Any) -> PartTable:
         """Score the usable rows, going on where an earlier run stopped.
 
         Args:
-            scorer: The scorer, from `make_scorer`.
+            scorer: The name of a scorer, or a scorer object.
+            parameters: The scorer's parameters, if it is given by name.
             context: Endpoint of calls to a model, and whether the rows are scored again on which the scorer
                 failed; what the scorer has to say is in its notes.
         """
+        if isinstance(scorer, str):
+            if "encoder" in parameter_names(scorer_class(scorer)):
+                parameters.setdefault("encoder", find_encoder(self.folder, self._encoder, "missing"))
+            scorer = make_scorer(scorer, **parameters)
+        else:
+            scorer_name(scorer)
         with self.folder.writing():
             table = self.rows().score(scorer, context)
             (table.folder / UNLISTED).unlink(missing_ok=True)
@@ -194,15 +222,19 @@ class Run:
                 seed=seed,
             )
 
-    def pick(self, settings: SelectionSettings, out: Path | None = None) -> Selection:
+    def pick(
+        self, size: SelectionSettings | int | str, out: str | Path | None = None, **options: Any
+    ) -> Selection:
         """Compute what the preset states, and choose rows.
 
         The result depends on the data and the settings alone, not on what else the run folder holds.
 
         Args:
-            settings: What is asked for.
+            size: What is asked for: settings, or a number of rows or a share such as `6%`.
             out: Where the selection will be written, if it is known: checked before hours of work.
+            options: Beside a size: `preset`, `weights`, `seed` and further attributes of `SelectionSettings`.
         """
+        settings = SelectionSettings.asked(size, options)
         check_weight_names(self.folder, settings)
         if settings.needs_embeddings and settings.preset.space != "image":
             load_text_encoder(settings.text_encoder, device=self.compute.device)
@@ -212,19 +244,22 @@ class Run:
             check_encoder(self.folder, name, self.compute.device)
         return self._select(settings, "stated", out)
 
-    def select(self, settings: SelectionSettings, out: Path | None = None) -> Selection:
+    def select(
+        self, size: SelectionSettings | int | str, out: str | Path | None = None, **options: Any
+    ) -> Selection:
         """Choose rows by the scores and embeddings that the run folder holds; nothing is scored or embedded.
 
-        Clusters, image hashes and embeddings of targets are made where they are missing.
+        Clusters, image hashes and embeddings of targets are made where they are missing. The arguments are
+        those of `pick`.
 
         Raises:
             ConfigError: If a table is missing, or several would do and none is named.
         """
-        return self._select(settings, "nothing", out)
+        return self._select(SelectionSettings.asked(size, options), "nothing", out)
 
-    def _select(self, settings: SelectionSettings, making: Making, out: Path | None) -> Selection:
+    def _select(self, settings: SelectionSettings, making: Making, out: str | Path | None) -> Selection:
         if out is not None:
-            check_free(out.resolve(), subset_names(self.dataset))
+            check_free(Path(out).resolve(), subset_names(self.dataset))
         with self.folder.writing():
             # Before the hours of scoring, not after.
             parse_size(settings.size, int(self.rows().usable.sum()))
@@ -238,8 +273,8 @@ class Run:
 
     def compare(
         self,
-        presets: Sequence[Preset],
-        size: str,
+        presets: Sequence[Preset | str],
+        size: int | str,
         *,
         seeds: int = 5,
         labels: Labels | None = None,
@@ -250,8 +285,8 @@ class Run:
             return compare_presets(
                 self._tables(),
                 self._chosen,
-                [mixed_as_data(preset, self.rows()) for preset in presets],
-                size,
+                [mixed_as_data(found, self.rows()) for found in map(as_preset, presets)],
+                str(size),
                 seeds=seeds,
                 labels=labels,
                 settings=settings,
@@ -295,7 +330,7 @@ def pick(
     *,
     images: str | Path | None = None,
     preset: str | Preset = "sound",
-    weights: Mapping[str, float] | str | None = None,
+    weights: Weights | None = None,
     seed: int = 0,
     encoder: str | None = None,
     run: str | Path | None = None,
@@ -313,7 +348,8 @@ def pick(
             is replaced. None writes no subset.
         images: Folder of the images, if `data` is no `DataSource`.
         preset: A preset, its name, or a `.toml` file.
-        weights: Indicator weights in place of the preset's, as a mapping or `clip=1,length=0.5`.
+        weights: Indicator weights in place of the preset's: a mapping of names or scorer objects to numbers,
+            or text such as `clip=1,length=0.5`.
         seed: Seed of every random choice.
         encoder: Image-text model, as `load_encoder` takes it; None for the one that the run folder has, or
             CLIP ViT-L/14.

@@ -11,10 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from finegold.errors import RunError
+from finegold.extras import to_frame
 from finegold.report.selection.collect import write_report
 from finegold.run import PartTable, RunFolder, atomic_path, write_parquet, write_text
+from finegold.run.cards import card
 from finegold.samples import Dataset, WrittenSubset
-from finegold.samples.notebook import card, picture
+from finegold.samples.notebook import picture
 from finegold.scorers.canary import read_canaries
 from finegold.selection.manifest import (
     MANIFEST,
@@ -76,7 +78,7 @@ class Selection:
 
     def to_pandas(self) -> Any:
         """The table as a pandas frame."""
-        return self.table.to_pandas()
+        return to_frame(self.table)
 
     def __repr__(self) -> str:
         """Preset, number of chosen rows, and where the run folder keeps it."""
@@ -92,7 +94,7 @@ class Selection:
             (
                 one["rank"],
                 one["sample_id"],
-                picture(sample),
+                picture(sample.images),
                 sample.answer,
                 *(one[name] for name in names),
             )

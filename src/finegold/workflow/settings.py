@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import isfinite
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, TypeAlias, cast, get_args
 
 from finegold.dedup import Dedup, parse_dedup
 from finegold.encoders import MINILM, Space
 from finegold.errors import ConfigError
 from finegold.instructiongpt4 import read_selector
-from finegold.scorers import uses_encoder
+from finegold.scorers import Scorer, scorer_name, stated_parameters, uses_encoder
 from finegold.selection.groups import GroupQuality, Mixture, parse_mixture
 from finegold.selection.id_list import IdList
 from finegold.selection.learned import read_pairs
@@ -19,6 +19,8 @@ from finegold.selection.preset import FILES, Preset, find_preset
 from finegold.selection.where import Condition
 from finegold.workflow.overlap import Benchmark
 
+Weights: TypeAlias = Mapping[Any, float] | str
+"""Weights of indicators: by name or by scorer object, or as text."""
 MIXING = ("group_by", "mixture", "group_quality", "space")
 """Fields of a preset that options replace."""
 
@@ -84,7 +86,7 @@ class SelectionSettings:
         cls,
         preset: str | Preset,
         size: int | str,
-        weights: Mapping[str, float] | str | None = None,
+        weights: Weights | None = None,
         **others: Any,
     ) -> "SelectionSettings":
         """Settings from names and texts, checked before any row is read.
@@ -92,7 +94,7 @@ class SelectionSettings:
         Args:
             preset: A preset, its name, or a `.toml` file.
             size: A number, or text.
-            weights: A mapping, or text such as `clip=1,length=0.5`.
+            weights: A mapping of names or scorer objects to numbers, or text such as `clip=1,length=0.5`.
             others: Further attributes (`include` and `exclude` as files or ids); and `group_by`, `mixture`,
                 `group_quality` and `space`, which take the place of those of the preset, as values or as
                 texts such as `source,kind` and `vqa=0.5,*=0.5`.
@@ -114,12 +116,18 @@ class SelectionSettings:
             others["scores"] = (others["scores"],)
         if isinstance(others.get("without"), str):
             others["without"] = (others["without"],)
-        found = cls(
-            mixed(find_preset(preset) if isinstance(preset, str) else preset, **mixing),
-            str(size),
-            parse_weights(weights) if isinstance(weights, str) else weights,
-            **others,
-        )
+        chosen = as_preset(preset)
+        named: Mapping[str, float] | None = None
+        if isinstance(weights, str):
+            named = parse_weights(weights)
+        elif weights is not None:
+            named = {_name(one): weight for one, weight in weights.items()}
+            objects = [one for one in weights if isinstance(one, Scorer)]
+            stated = {one.name: values for one in objects if (values := stated_parameters(one))}
+            if stated:
+                kept = {name: values for name, values in chosen.scorers.items() if name in named}
+                chosen = replace(chosen, weights=named, indicators=(), scorers=kept | stated)
+        found = cls(mixed(chosen, **mixing), str(size), named, **others)
         if found.weights is not None and not all(
             isinstance(weight, int | float) and isfinite(weight) for weight in found.weights.values()
         ):
@@ -140,6 +148,21 @@ class SelectionSettings:
                 "name each in one of them"
             )
         return found
+
+    @classmethod
+    def asked(cls, size: "SelectionSettings | int | str", options: Mapping[str, Any]) -> "SelectionSettings":
+        """Settings as they are, or those of a size and options such as `preset`, `weights` and `seed`.
+
+        Raises:
+            ConfigError: If options are given beside settings, or one is wrong.
+        """
+        if not isinstance(size, SelectionSettings):
+            return cls.of(
+                options.get("preset", "sound"), size, **{k: v for k, v in options.items() if k != "preset"}
+            )
+        if options:
+            raise ConfigError(f"settings and '{next(iter(options))}' are given: put it into the settings")
+        return size
 
     @property
     def condition(self) -> Condition | None:
@@ -170,6 +193,15 @@ class SelectionSettings:
         images = self.needs_embeddings and self.preset.space in ("image", "both")
         named = () if self.condition is None else self.condition.names
         return images or any(uses_encoder(name) for name in (*self.indicators, *named))
+
+
+def as_preset(preset: str | Preset) -> Preset:
+    """A preset, or the one of a name or a `.toml` file."""
+    return find_preset(preset) if isinstance(preset, str) else preset
+
+
+def _name(scorer: str | Scorer) -> str:
+    return scorer if isinstance(scorer, str) else scorer_name(scorer)
 
 
 def mixed(

@@ -57,7 +57,8 @@ class DataSource:
         Remote data is looked up, and its revision is part of the source.
 
         Args:
-            data: Path, or rows in memory, as `open_dataset` takes them.
+            data: Path, or rows in memory, as `open_dataset` takes them; or what it opened, which keeps its
+                own options.
             images: Folder of the images.
             format: Format of the data.
             instruction: The user's turn of rows that have none.
@@ -71,6 +72,8 @@ class DataSource:
             columns: Which fields hold what, where the records have names of their own.
             rows: Folder where rows in memory are kept; the user's cache folder if None.
         """
+        if isinstance(data, Dataset) and data.asked:
+            return cls.of(**data.asked, rows=rows)
         if ids not in ("record", "row"):
             raise ConfigError(f"ids come from 'record' or 'row', not from '{ids}'")
         if not is_path(data):

@@ -58,12 +58,13 @@ def verbs(tmp_path: Path, pool: Path) -> dict[str, list[str]]:
         'about = "one arm"\nbaseline = "a"\n[[arms]]\nname = "a"\npreset = "random"\nsize = 2\n'
     )
     words = {
-        "evaluate": f"minigpt4-7b --tasks flickr30k --data {tmp_path}/benchmarks --out {tmp_path}/evaluated "
-        "--max-new-tokens 4 --draws 100",
+        "evaluate": f"minigpt4-7b --tasks flickr30k --task-data {tmp_path}/benchmarks "
+        f"--out {tmp_path}/evaluated --max-new-tokens 4 --draws 100",
         "generate": f"minigpt4-7b --questions {tmp_path}/questions.jsonl --images {pool.parent}/images "
         f"--out {tmp_path}/generated.jsonl --max-new-tokens 4",
         "chat": f"minigpt4-7b --image {pool.parent}/images/0.png --max-new-tokens 4",
-        "tune": f"{pool} --model minigpt4-7b --out {tmp_path}/tuned --steps 1 --batch 2 --cache {tmp_path}/c",
+        "tune": f"{pool} --model minigpt4-7b --out {tmp_path}/tuned --steps 1 --batch-size 2 "
+        f"--features {tmp_path}/c",
         "study": f"{tmp_path}/study.toml --model minigpt4-7b --data {pool} --images {pool.parent}/images "
         f"--tasks flickr30k --task-data {tmp_path}/benchmarks --out {tmp_path}/studied --steps 1 --seeds 1 "
         "--workers 1",
@@ -144,7 +145,16 @@ def test_a_tuned_folder_loads_from_every_working_directory(
     """The parts were named by relative paths, and config.json keeps absolute ones."""
     monkeypatch.chdir(tmp_path)
     parts = Parts("vicuna", os.path.relpath(made.blip2), Path("released.pth"))
-    tune(pool, model="minigpt4-7b", out="tuned", parts=parts, steps=1, batch=2, device="cpu", cache=tmp_path)
+    tune(
+        pool,
+        model="minigpt4-7b",
+        out="tuned",
+        parts=parts,
+        steps=1,
+        batch_size=2,
+        device="cpu",
+        features=tmp_path,
+    )
     config = json.loads((tmp_path / "tuned" / "config.json").read_text())
     assert config["language_model"] == str(made.vicuna)
     assert config["features"]["path"] == str(made.blip2)
@@ -156,7 +166,7 @@ def test_a_tuned_folder_loads_from_every_working_directory(
 
 
 def test_the_recipe_follows_the_model(made: MadeParts, pool: Path, tmp_path: Path) -> None:
-    common = {"steps": 1, "batch": 2, "device": "cpu", "cache": tmp_path / "c"}
+    common = {"steps": 1, "batch_size": 2, "device": "cpu", "features": tmp_path / "c"}
     tune(pool, model="minigpt4-7b", out=tmp_path / "one", parts=made.parts, **common)  # type: ignore[arg-type]
     tune(pool, model=str(tmp_path / "one"), out=tmp_path / "two", **common)  # type: ignore[arg-type]
     recipe = json.loads((tmp_path / "two" / "tuning.json").read_text())["recipe"]
@@ -178,10 +188,10 @@ def test_blip2_features_are_trained_on_cropped_or_kept(
         out=tmp_path / "out",
         parts=made.parts,
         steps=2,
-        batch=2,
+        batch_size=2,
         augment=augment,
         device="cpu",
-        cache=tmp_path / "c",
+        features=tmp_path / "c",
     )
     assert result.steps == 2
     features = list((tmp_path / "c").rglob("*.npy")) if (tmp_path / "c").exists() else []
@@ -335,10 +345,10 @@ def test_the_decoding_has_features_of_its_own(made: MadeParts, pool: Path, tmp_p
             out=tmp_path / decoding,
             parts=made.parts,
             steps=2,
-            batch=4,
+            batch_size=4,
             decoding=decoding,  # type: ignore[arg-type]
             device="cpu",
-            cache=tmp_path / "c",
+            features=tmp_path / "c",
         )
         assert len(list((tmp_path / "c").iterdir())) == number + 1
         assert json.loads((tmp_path / decoding / "tuning.json").read_text())["recipe"]["decoding"] == decoding

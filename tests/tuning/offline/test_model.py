@@ -54,7 +54,7 @@ def test_it_looks_at_the_picture(shared: Path) -> None:
 
 def test_tuning_it_leaves_a_model_that_names_its_language_model(pool: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    tune(pool, model="offline", out=out, steps=3, batch=4, device="cpu", cache=tmp_path / "cache")
+    tune(pool, model="offline", out=out, steps=3, batch_size=4, device="cpu", features=tmp_path / "cache")
     assert json.loads((out / "config.json").read_text())["language_model"] == "finegold:offline"
     before, after = load_network("offline", device="cpu"), load_network(str(out), device="cpu")
     assert not torch.equal(before.projection.weight, after.projection.weight)

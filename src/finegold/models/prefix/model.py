@@ -12,6 +12,7 @@ from finegold.arrays import Vectors
 from finegold.engines.devices import resolve_device
 from finegold.extras import require
 from finegold.models.base import (
+    GREEDY,
     Model,
     Sampling,
     dtype_named,
@@ -119,7 +120,7 @@ class PrefixModel(Model):
         return found if self._dtype == "auto" and precision == "float32" else found | {"dtype": precision}
 
     def answer(
-        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling
+        self, images: Sequence[Image.Image | None], prompts: Sequence[str], sampling: Sampling = GREEDY
     ) -> list[str]:
         """Answer in the chat form of the model's template, up to its end symbol.
 

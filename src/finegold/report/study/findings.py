@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from finegold.run.cards import card
 from finegold.statistics import Estimate
 
 Better = Literal["higher", "lower"]
@@ -248,6 +249,18 @@ class Findings:
     notes: tuple[str, ...] = ()
     tables: tuple[TaskTable, ...] = ()
     overlaps: tuple[PoolOverlap, ...] = ()
+
+    def _repr_html_(self) -> str:
+        rows = {arm.name: (arm.rows, arm.seeds) for arm in self.arms}
+        lines = [
+            (question.title, one.arm, *rows[one.arm], one.value.value * question.scale, one.verdict)
+            for question in self.questions
+            for one in question.figures
+        ]
+        facts = {"question": self.about, "arms": len(self.arms), "baseline": self.baseline}
+        facts |= {f"note {number}": note for number, note in enumerate(self.notes, 1)}
+        heads = ("metric", "arm", "rows", "seeds", "mean", f"to {self.baseline}")
+        return card(f"{self.name} with {self.model}", facts, heads, lines)
 
 
 def change_kind(difference: Estimate, better: Better) -> Literal["better", "worse", "unclear"]:

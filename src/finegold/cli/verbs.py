@@ -1,0 +1,126 @@
+"""What all verbs share: placeholders in capitals, earlier names of options, and what Ctrl-C says."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from copy import copy
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from finegold.cli.show import say
+
+EARLIER_NAMES = {
+    "compare": {"--csv": "--out"},
+    "evaluate": {"--data": "--task-data"},
+    "judge": {"--max-tokens": "--max-new-tokens", "--seed": "--bootstrap-seed"},
+    "tasks": {"--data": "--task-data"},
+    "tune": {"--batch": "--batch-size", "--cache": "--features"},
+}
+"""Options that had another name in an earlier version, by verb: still understood, with a word about it."""
+GOES_ON = {
+    **dict.fromkeys(
+        ("pick", "score", "cluster", "select", "compare", "generate", "evaluate", "judge"),
+        "what is done is kept, and the same command continues where it stopped",
+    ),
+    "tune": "the last checkpoint is kept, and the same command continues there",
+    "study": "finished runs are kept, and the same command continues with the others",
+    "chat": "the chat has ended",
+    "view": "the view has ended, and what was marked is kept",
+}
+"""How to go on after Ctrl-C, by verb; the other verbs begin again."""
+BEGINS_AGAIN = "no file is half written, and the same command begins again"
+_ANYWHERE = {"--debug": 1, "--log-level": 2}
+"""Options of `finegold` itself that may also stand after the verb, with their number of words."""
+_PLACEHOLDERS = {str: "TEXT", int: "N", float: "NUMBER", Path: "PATH"}
+
+
+class Verb(TyperCommand):
+    """A verb of the command line."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take the earlier names of options too, and say what they are called now."""
+        earlier = EARLIER_NAMES.get(str(self.name), {})
+        for position, word in enumerate(args):
+            name, equals, value = word.partition("=")
+            if name in earlier:
+                say(f"finegold: {name} is now called {earlier[name]}", error=True)
+                args[position] = earlier[name] + equals + value
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb; Ctrl-C ends it with a sentence on how to go on and the exit status 130."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print(file=sys.stderr)
+            say(f"finegold: interrupted: {GOES_ON.get(str(self.name), BEGINS_AGAIN)}", error=True)
+            raise typer.Exit(130) from None
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option `--help`, without a placeholder; an argument is its own, so its type is not shown."""
+        for one in self.params:
+            if one.param_type_name == "argument":
+                setattr(one, "display_type_rich", _no_type)  # noqa: B010 (not in every version of Typer)
+        return _without_placeholder(super().get_help_option(ctx))
+
+
+class Verbs(TyperGroup):
+    """`finegold` itself."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take finegold's own options at any place of the command."""
+        first: list[str] = []
+        rest: list[str] = []
+        words = iter(args)
+        for word in words:
+            name, equals, _ = word.partition("=")
+            if name not in _ANYWHERE:
+                rest.append(word)
+                continue
+            first.append(word)
+            if _ANYWHERE[name] == 2 and not equals:
+                first += [value for value in (next(words, None),) if value is not None]
+        return super().parse_args(ctx, first + rest)
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option `--help`; no flag has a placeholder."""
+        for one in self.params:
+            if getattr(one, "is_flag", False):
+                _without_placeholder(one)
+        return _without_placeholder(super().get_help_option(ctx))
+
+
+def _no_type(ctx: Any) -> None:  # noqa: ARG001 (Typer names it)
+    return None
+
+
+def _without_placeholder(option: Any) -> Any:
+    if option is not None:
+        option.metavar = ""
+    return option
+
+
+def with_placeholders(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb with a placeholder in capitals at each option that states none; flags have none."""
+    signature = inspect.signature(verb)
+    verb.__signature__ = signature.replace(  # type: ignore[attr-defined]  # read by Typer
+        parameters=[one.replace(annotation=_placed(one.annotation)) for one in signature.parameters.values()]
+    )
+    return verb
+
+
+def _placed(annotation: Any) -> Any:
+    if get_origin(annotation) is not Annotated:
+        return annotation
+    kind, option = get_args(annotation)
+    if not isinstance(option, type(typer.Option())) or option.metavar is not None:
+        return annotation
+    kinds = {kind, *get_args(kind)}
+    kinds |= {one for other in kinds for one in get_args(other)}
+    found = "" if bool in kinds else next((_PLACEHOLDERS[one] for one in _PLACEHOLDERS if one in kinds), None)
+    option = copy(option)
+    option.metavar = found
+    return Annotated[kind, option]
