@@ -16,7 +16,7 @@ Writes `NAME.json` (LLaVA conversations) and `NAME.labels.json` (`good`: the lab
 - `text`: captions, and one row in six without a photo
 - `subject`: captions, nine rows in ten about the same subject
 
-There are three wordings, in which questions and phrases differ.
+There are four wordings, in which questions and phrases differ.
 """
 
 import argparse

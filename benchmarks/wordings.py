@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - a phrase stays on one line, beside those of its kind
-"""The phrases in which the benchmark pools ask and answer: three wordings, and sentences in other languages."""
+"""The phrases in which the benchmark pools ask and answer: four wordings, and sentences in other languages."""
 
 import random
 from collections.abc import Mapping
@@ -112,6 +112,29 @@ WORDINGS = (
         links=("In addition,", "What is more,", "Looking closer,", "At the same time,"),
         endings=("The mood of the photo is cheerful and natural.", "Everything together creates a harmonious impression.", "It is a beautiful reminder of simple pleasures."),
         empty=("Different parts of the frame contribute to a coherent whole.", "The lighting and the angle highlight what matters."),
+    ),
+    Wording(
+        brief=("Write one line about this photo.", "Say briefly what is going on.", "Which scene is this?"),
+        detail=("Tell me everything about the picture.", "Please give a full account of the scene."),
+        exists="Is any {} visible?",
+        colour="Of what color is the {}?",
+        count="What number of {} do you see?",
+        subject="Who or what stands in the center of attention?",
+        action="How is the {} busy?",
+        place="In which surroundings was it shot?",
+        short="\nGive a one-word answer.",
+        more=("Say more about it.", "Is there more to see?"),
+        listing="Enumerate what is there, line by line.",
+        why="Is there something to remark? Justify your answer.",
+        unanswerable=(("Which camera was used?", "Nikon"), ("What does the person think?", "Home")),
+        refusals=("This request cannot be fulfilled.", "I have no access to pictures, so I do not know."),
+        vague=("Something can be seen.", "An ordinary picture of an ordinary moment.", "There is a subject and a background."),
+        things=("a silver ladder", "a brown suitcase", "a green tent", "a stone fountain", "an orange cone", "a white van"),
+        placing=("In one corner there is {}.", "One also notices {}.", "Further back, {} completes the view."),
+        openings=("What we have here is a photo in which", "The viewer sees that", "At the heart of the image,"),
+        links=("On top of that,", "Likewise,", "As another detail,", "It is also apparent that"),
+        endings=("It is a scene full of life and warmth.", "One can almost feel the mood of this moment.", "Such a picture tells a story of its own."),
+        empty=("The elements of the picture are arranged with care.", "Many small things make the view worth a second look."),
     ),
 )  # fmt: skip
 
