@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -150,3 +152,13 @@ def test_what_is_missing_is_named() -> None:
         find_preset("best")
     with pytest.raises(ConfigError, match="at least 1"):
         select(inputs, find_preset("random"), 0)
+
+
+def test_the_picker_covers_what_pinned_rows_do_not() -> None:
+    """Six pairs of twins: with one twin of each of three pairs pinned, the rows of the other three are taken."""
+    spots = np.repeat(np.random.default_rng(1).normal(size=(6, 4)), 2, axis=0).astype(np.float32)
+    ids = [f"{pair}{twin}" for pair in range(6) for twin in "ab"]
+    inputs = SelectionInputs(ids, {}, None, spots, quality=np.ones(12), pinned=frozenset({"0b", "2a", "4b"}))
+    for name in ("facility-location", "sound"):
+        preset = replace(find_preset(name), group_by=(), drop=0.0, clustering=None)
+        assert {key[0] for key in select(inputs, preset, 6).ids} == set("012345")

@@ -20,28 +20,35 @@ class Plugin:
         function: The function, called as its slot says.
         needs: What it reads.
         seeded: Whether another seed gives another answer.
+        sees_pinned: Of a picker, whether its pool holds the rows of `Pool.pinned`, which it counts as chosen
+            and does not choose again; any other picker is given the pool without them.
     """
 
     function: Callable[..., Any]
     needs: frozenset[Need] = frozenset()
     seeded: bool = False
+    sees_pinned: bool = False
 
     def __call__(self, *arguments: Any, **parameters: Any) -> Any:
         """Call the function."""
         return self.function(*arguments, **parameters)
 
 
-def plugin(*needs: Need, seeded: bool = False) -> Callable[[Callable[..., Any]], Plugin]:
+def plugin(
+    *needs: Need, seeded: bool = False, sees_pinned: bool = False
+) -> Callable[[Callable[..., Any]], Plugin]:
     """Decorate a function of another package that fills a slot and needs something."""
-    return lambda function: Plugin(function, frozenset(needs), seeded)
+    return lambda function: Plugin(function, frozenset(needs), seeded, sees_pinned)
 
 
-def _checked(name: str, found: object, needs: Iterable[Need] = (), seeded: bool = False) -> Plugin:
+def _checked(
+    name: str, found: object, needs: Iterable[Need] = (), seeded: bool = False, sees_pinned: bool = False
+) -> Plugin:
     if isinstance(found, Plugin):
         return found
     if not callable(found):
         raise ConfigError(f"the plug-in '{name}' is {found!r}, expected a function: repair its package")
-    return Plugin(found, frozenset(needs), seeded)
+    return Plugin(found, frozenset(needs), seeded, sees_pinned)
 
 
 NORMALISERS = Registry("normaliser", "finegold.normalisers", "finegold.selection.normalise", check=_checked)

@@ -22,6 +22,7 @@ class Pool:
             any.
         targets: Shape (t, d), embeddings of the examples to move towards; None without any.
         groups: Shape (n,), the group of each row (source, kind, ...), 0-based; None without groups.
+        pinned: Positions of the rows that the user chose: no picker chooses them again.
     """
 
     ids: tuple[str, ...]
@@ -32,6 +33,7 @@ class Pool:
     indicators: Floats | None = None
     targets: Vectors | None = None
     groups: Ints | None = None
+    pinned: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -52,6 +54,7 @@ class Pool:
             None if self.indicators is None else self.indicators[indices],
             self.targets,
             None if self.groups is None else self.groups[indices],
+            tuple(np.flatnonzero(np.isin(indices, self.pinned)).tolist()),
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from finegold.arrays import Flags, Floats, Ints
+from finegold.arrays import Floats, Ints
 from finegold.dedup import mark_duplicates
 from finegold.errors import BudgetError, ConfigError
 from finegold.samples import Exclusion
@@ -73,8 +73,8 @@ def select(
     pool, imageless, notes = assemble(inputs, order, rows, eligible, preset)
     if groups is not None:
         pool = replace(pool, groups=groups.take(eligible).labels)
-    fixed = np.isin(eligible, pinned)
-    picked, quotas = _choose(pool, imageless, eligible, fixed, parts, preset, seed)
+    pool = replace(pool, pinned=tuple(np.flatnonzero(np.isin(eligible, pinned)).tolist()))
+    picked, quotas = _choose(pool, imageless, eligible, parts, preset, seed)
     chosen = eligible[picked]
     notes = (*few, *mixed, *notes)
     if left := len(rows.usable) - len(eligible):
@@ -234,13 +234,7 @@ def _eligible(quality: Floats | None, part: _Part, drop: float) -> Ints:
 
 
 def _choose(
-    pool: Pool,
-    imageless: set[int],
-    eligible: Ints,
-    pinned: Flags,
-    parts: list[_Part],
-    preset: Preset,
-    seed: int,
+    pool: Pool, imageless: set[int], eligible: Ints, parts: list[_Part], preset: Preset, seed: int
 ) -> tuple[Ints, Ints]:
     """Positions in the pool that are chosen, and the quota of each cluster over all groups."""
     chosen: list[Ints] = []
@@ -248,18 +242,16 @@ def _choose(
     for part in parts:
         rows = np.flatnonzero(np.isin(eligible, part.rows))
         inner = pool if part.name is None else pool.subset(rows)
-        fixed = pinned[rows]
         quotas = ALLOCATORS[preset.allocate](inner, part.quota)
-        if fixed.any():
-            quotas = quotas_with_pins(quotas, np.bincount(inner.labels[fixed], minlength=len(quotas)))
-        chosen.append(rows[_pick(inner, quotas, fixed, imageless, preset, part, seed)])
+        if inner.pinned:
+            pinned = inner.labels[list(inner.pinned)]
+            quotas = quotas_with_pins(quotas, np.bincount(pinned, minlength=len(quotas)))
+        chosen.append(rows[_pick(inner, quotas, imageless, preset, part, seed)])
         total[: len(quotas)] += quotas
     return np.concatenate(chosen), total
 
 
-def _pick(
-    pool: Pool, quotas: Ints, pinned: Flags, imageless: set[int], preset: Preset, group: _Part, seed: int
-) -> Ints:
+def _pick(pool: Pool, quotas: Ints, imageless: set[int], preset: Preset, group: _Part, seed: int) -> Ints:
     """Positions in the pool, part by part: the pinned rows, and what the picker chooses of the others."""
     parts = np.split(np.argsort(pool.labels, kind="stable"), np.cumsum(pool.sizes())[:-1])
     picked: list[Ints] = []
@@ -267,19 +259,17 @@ def _pick(
         if quota == 0:
             continue
         rows = parts[part]
-        fixed = rows[pinned[rows]]
-        if len(fixed):
-            picked.append(fixed)
-            rows, quota = rows[~pinned[rows]], quota - len(fixed)
-            if quota == 0:
-                continue
+        fixed = rows[np.isin(rows, pool.pinned)]
+        picked.append(fixed)
+        if (left := int(quota) - len(fixed)) == 0:
+            continue
+        picker = PICKERS["top" if part in imageless else preset.pick]
+        if not picker.sees_pinned:
+            rows = rows[~np.isin(rows, pool.pinned)]
         # One stream a part: how many numbers one part draws changes nothing in another.
         rng = np.random.default_rng(group.stream(seed, part))
-        if part in imageless:
-            inner = PICKERS["top"](pool.subset(rows), int(quota), rng)
-        else:
-            inner = PICKERS[preset.pick](pool.subset(rows), int(quota), rng, **preset.pick_parameters)
-        picked.append(rows[inner])
+        parameters = {} if part in imageless else preset.pick_parameters
+        picked.append(rows[picker(pool.subset(rows), left, rng, **parameters)])
     return np.concatenate(picked)
 
 

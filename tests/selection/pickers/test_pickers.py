@@ -96,3 +96,38 @@ def test_needs_are_declared_in_full(make_pool: MakePool) -> None:
             full.targets if "targets" in needs else None,
         )
         assert len(PICKERS[name].function(bare, 5, rng())) == 5
+
+
+SEEING = [name for name in NAMES if PICKERS[name].sees_pinned]
+
+
+@pytest.mark.parametrize("name", SEEING)
+@settings(max_examples=15, deadline=None)
+@given(
+    n=st.integers(2, 40), share=st.floats(0, 1), seed=st.integers(0, 999), levels=st.sampled_from([None, 1])
+)
+def test_pinned_rows_are_not_chosen_again(
+    make_pool: MakePool, name: str, n: int, share: float, seed: int, levels: int | None
+) -> None:
+    pinned = tuple(sorted(np.random.default_rng(seed).choice(n, max(1, n // 3), replace=False).tolist()))
+    pool = replace(make_pool(n, seed, levels=levels), pinned=pinned)
+    budget = max(1, round(share * (n - len(pinned))))
+    chosen = PICKERS[name].function(pool, budget, rng()).tolist()
+    assert len(chosen) == budget == len(set(chosen) - set(pinned))
+
+
+@pytest.mark.parametrize("name", SEEING)
+def test_rows_like_a_pinned_one_are_not_needed(name: str) -> None:
+    """Three groups of like rows: with one row of the first pinned, rows of the other two are chosen."""
+    random = np.random.default_rng(3)
+    points = np.repeat(np.eye(3), 4, axis=0) + random.normal(scale=0.01, size=(12, 3))
+    vectors = points.astype(np.float32)
+    pool = Pool(
+        tuple(f"{i:02}" for i in range(12)),
+        np.ones(12),
+        np.zeros(12, np.int64),
+        vectors,
+        knn_graph(vectors, 4),
+    )
+    with_pin = PICKERS[name].function(replace(pool, pinned=(3,)), 2, rng())
+    assert sorted(row // 4 for row in with_pin.tolist()) == [1, 2]

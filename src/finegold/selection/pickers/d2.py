@@ -9,7 +9,7 @@ from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool
 
 
-@PICKERS.register("d2", needs={"graph"})
+@PICKERS.register("d2", needs={"graph"}, sees_pinned=True)
 def d2_pruning(
     pool: Pool,
     budget: int,
@@ -42,4 +42,4 @@ def d2_pruning(
         near, weight = neighbours_of(discount, row)
         value[near] -= weight * max(value[row], 0.0)
 
-    return lazy_greedy(value.copy(), lambda rows: value[rows], take, budget)
+    return lazy_greedy(value.copy(), lambda rows: value[rows], take, budget, pool.pinned)

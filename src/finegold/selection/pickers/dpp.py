@@ -11,7 +11,7 @@ NOTHING = 1e-5
 """A row whose remaining volume is below this is a copy of what was chosen, as far as float32 can tell."""
 
 
-@PICKERS.register("dpp", needs={"embeddings"})
+@PICKERS.register("dpp", needs={"embeddings"}, sees_pinned=True)
 def dpp(
     pool: Pool,
     budget: int,
@@ -36,21 +36,24 @@ def dpp(
     """
     units = unit_rows(need_embeddings(pool))
     log_weight = quality_weight * unit_quality(pool.quality)
-    factors = np.empty((budget, len(units)), dtype=np.float32)
+    before = len(pool.pinned)
+    factors = np.empty((before + budget, len(units)), dtype=np.float32)
     volume = np.ones(len(units))
     free = np.ones(len(units), dtype=bool)
     chosen: list[int] = []
-    for t in range(budget):
+    for t in range(before + budget):
         open_rows = free & (volume > NOTHING)
-        if not open_rows.any():
+        if t >= before and not open_rows.any():
             rest = by_quality(np.where(free, pool.quality, -np.inf))
-            chosen.extend(int(i) for i in rest[: budget - t])
+            chosen.extend(int(i) for i in rest[: before + budget - t])
             break
         gain = np.where(open_rows, log_weight + np.log(np.maximum(volume, NOTHING)), -np.inf)
-        row = int(np.argmax(gain))
+        row = pool.pinned[t] if t < before else int(np.argmax(gain))
         chosen.append(row)
         free[row] = False
         similarity = np.exp((units @ units[row] - 1) / width**2)
-        factors[t] = (similarity - factors[:t, row] @ factors[:t]) / np.sqrt(volume[row])
+        # A pinned copy of a pinned row takes no further volume from others.
+        left = max(float(volume[row]), NOTHING)
+        factors[t] = (similarity - factors[:t, row] @ factors[:t]) / np.sqrt(left)
         volume -= np.square(factors[t], dtype=np.float64)
-    return np.array(chosen, dtype=np.int64)
+    return np.array(chosen[before:], dtype=np.int64)

@@ -16,7 +16,7 @@ DIGITS = 10
 """Gains are rounded, so that rows that are equal on paper tie and the lower index wins."""
 
 
-@PICKERS.register("facility-location", needs={"graph"})
+@PICKERS.register("facility-location", needs={"graph"}, sees_pinned=True)
 def facility_location(
     pool: Pool,
     budget: int,
@@ -60,4 +60,4 @@ def facility_location(
 
     # A hair above, so that a start is a bound in spite of rounding.
     start = quality * (similarity.sum(axis=0) + 1 + own) + 10.0 ** (1 - DIGITS)
-    return lazy_greedy(start, gains, take, budget)
+    return lazy_greedy(start, gains, take, budget, pool.pinned)

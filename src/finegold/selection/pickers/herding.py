@@ -8,7 +8,7 @@ from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool
 
 
-@PICKERS.register("herding", needs={"embeddings"})
+@PICKERS.register("herding", needs={"embeddings"}, sees_pinned=True)
 def herding(pool: Pool, budget: int, rng: np.random.Generator) -> Ints:  # noqa: ARG001
     """Take argmax over x of mean_y k(x, y) - sum over chosen s of k(x, s) / (t + 1), t rows being chosen.
 
@@ -21,9 +21,13 @@ def herding(pool: Pool, budget: int, rng: np.random.Generator) -> Ints:  # noqa:
     towards_chosen = np.zeros(len(units), dtype=np.float32)
     free = np.ones(len(units), dtype=bool)
     chosen = np.empty(budget, dtype=np.int64)
-    for t in range(budget):
+    pinned = list(pool.pinned)
+    free[pinned] = False
+    towards_chosen += units @ units[pinned].sum(axis=0)
+    for t in range(len(pinned), len(pinned) + budget):
         value = np.where(free, towards_mean - towards_chosen / (t + 1), -np.inf)
-        chosen[t] = np.argmax(value)
-        free[chosen[t]] = False
-        towards_chosen += units @ units[chosen[t]]
+        row = int(np.argmax(value))
+        chosen[t - len(pinned)] = row
+        free[row] = False
+        towards_chosen += units @ units[row]
     return chosen

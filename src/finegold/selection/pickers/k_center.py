@@ -8,9 +8,11 @@ from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool, by_quality
 
 
-@PICKERS.register("k-center", needs={"embeddings"})
+@PICKERS.register("k-center", needs={"embeddings"}, sees_pinned=True)
 def k_center(pool: Pool, budget: int, rng: np.random.Generator) -> Ints:  # noqa: ARG001
     """Start with the best row, then always add the row whose nearest chosen row is farthest (Euclidean).
+
+    Pinned rows are chosen before that; with any, the first row too is the one farthest from them.
 
     At most twice the best possible covering radius. Outliers are the first to go in: leave the worst rows out
     of the pool first. Cost O(n · budget · d): meant for clusters rather than a whole large pool.
@@ -20,12 +22,17 @@ def k_center(pool: Pool, budget: int, rng: np.random.Generator) -> Ints:  # noqa
     squares = np.einsum("id,id->i", points, points)
     nearest = np.full(len(points), np.inf, dtype=np.float32)
     chosen = np.empty(budget, dtype=np.int64)
-    row = int(by_quality(pool.quality)[0])
-    for t in range(budget):
-        chosen[t] = row
+
+    def take(row: int) -> None:
         distance = squares + squares[row] - 2 * (points @ points[row])
         np.minimum(nearest, np.maximum(distance, 0), out=nearest)
         # Below every distance, so that a duplicate of a chosen row still comes before the row itself.
         nearest[row] = -1
-        row = int(np.argmax(nearest))
+
+    for row in pool.pinned:
+        take(row)
+    for t in range(budget):
+        first = t == 0 and not pool.pinned
+        chosen[t] = by_quality(pool.quality)[0] if first else np.argmax(nearest)
+        take(int(chosen[t]))
     return chosen

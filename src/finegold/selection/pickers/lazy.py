@@ -6,7 +6,7 @@ little more than one.
 """
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -17,7 +17,11 @@ MOST_AT_ONCE = 256
 
 
 def lazy_greedy(
-    start: Floats, values: Callable[[Ints], Floats], take: Callable[[int], None], budget: int
+    start: Floats,
+    values: Callable[[Ints], Floats],
+    take: Callable[[int], None],
+    budget: int,
+    pinned: Sequence[int] = (),
 ) -> Ints:
     """Choose `budget` rows by their value at the time, ties to the lower index.
 
@@ -25,12 +29,17 @@ def lazy_greedy(
         start: Shape (n,), bounds on the values before anything is chosen.
         values: The values of some rows now; never above what they were before.
         take: Called with each chosen row, so that the values of others can fall.
-        budget: At most n.
+        budget: At most n, less the pinned rows.
+        pinned: Rows that are chosen before the first one, and are not among the answer.
 
     Returns:
         Row indices in the order chosen, shape (budget,).
     """
-    queue = _Queue(start)
+    never = np.zeros(len(start), dtype=np.bool_)
+    never[list(pinned)] = True
+    for row in pinned:
+        take(row)
+    queue = _Queue(np.where(never, -np.inf, start))
     chosen = np.empty(budget, dtype=np.int64)
     for t in range(budget):
         known: set[int] = set()
@@ -39,7 +48,8 @@ def lazy_greedy(
             rows: list[int] = []
             while len(rows) < at_once and queue and queue.peek()[1] not in known:
                 rows.append(queue.pop())
-            for looked_at, value in zip(rows, values(np.array(rows)), strict=True):
+            now = np.where(never[rows], -np.inf, values(np.array(rows)))
+            for looked_at, value in zip(rows, now, strict=True):
                 queue.push(looked_at, float(value))
             known.update(rows)
             at_once = min(2 * at_once, MOST_AT_ONCE)

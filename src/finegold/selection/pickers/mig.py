@@ -40,7 +40,7 @@ class Concepts:
         return result
 
 
-@PICKERS.register("mig", needs={"embeddings"}, seeded=True)
+@PICKERS.register("mig", needs={"embeddings"}, seeded=True, sees_pinned=True)
 def mig(
     pool: Pool,
     budget: int,
@@ -85,7 +85,7 @@ def mig(
         rows = np.arange(at, min(at + BLOCK, len(units)))
         start[rows] = ((quality[rows, None] * learnt.information(rows)) ** power).sum(axis=1)
     # A hair above, so that a start is a bound in spite of rounding.
-    return lazy_greedy(start + 1e-9, gains, take, budget)
+    return lazy_greedy(start + 1e-9, gains, take, budget, pool.pinned)
 
 
 def learn_concepts(

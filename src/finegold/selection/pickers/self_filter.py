@@ -15,7 +15,7 @@ from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool
 
 
-@PICKERS.register("self-filter", needs={"embeddings", "graph"})
+@PICKERS.register("self-filter", needs={"embeddings", "graph"}, sees_pinned=True)
 def self_filter(
     pool: Pool,
     budget: int,
@@ -42,4 +42,4 @@ def self_filter(
         near, cosine = neighbours_of(edges, row)
         value[near] -= gamma * max(value[row], 0.0) * np.square(cosine)
 
-    return lazy_greedy(value.copy(), lambda rows: value[rows], take, budget)
+    return lazy_greedy(value.copy(), lambda rows: value[rows], take, budget, pool.pinned)
