@@ -155,7 +155,7 @@ def test_what_is_missing_is_named() -> None:
 
 
 def test_the_picker_covers_what_pinned_rows_do_not() -> None:
-    """Six pairs of twins: with one twin of each of three pairs pinned, the rows of the other three are taken."""
+    """Six pairs of twins: with a twin of three pairs pinned, rows of the other three pairs are taken."""
     spots = np.repeat(np.random.default_rng(1).normal(size=(6, 4)), 2, axis=0).astype(np.float32)
     ids = [f"{pair}{twin}" for pair in range(6) for twin in "ab"]
     inputs = SelectionInputs(ids, {}, None, spots, quality=np.ones(12), pinned=frozenset({"0b", "2a", "4b"}))
