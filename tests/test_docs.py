@@ -281,3 +281,11 @@ def test_the_table_of_formats_names_every_format() -> None:
     text = (ROOT / "docs/inspect.md").read_text(encoding="utf-8")
     table = text[text.index("## Formats") :]
     assert sorted(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == FORMATS.names()
+
+
+def test_the_messages_that_the_questions_are_about_are_those_of_the_code() -> None:
+    headings = re.findall(r"^### `(.*)`$", text_of(ROOT / "docs" / "faq.md"), re.MULTILINE)
+    texts = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    code = re.sub(r'"\s+f?"', "", texts)  # a sentence over several lines
+    assert len(headings) > 10
+    assert not [one for one in headings if one not in code]

@@ -9,11 +9,13 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from tests.docs.desk import finegold, make_desk, write_rows
@@ -32,8 +34,8 @@ TESTED_APART = {"extend.md"}
 """Its snippets are packages, which these tests install: `test_docs`, `cli/test_cli`,
 `evaluation/test_plugin_task` and `samples/formats/test_plug_in`.
 """
-ADDED = {"tune": ["--steps", "2", "--device", "cpu"]}
-"""Options that a command gets here, so that it takes seconds."""
+ADDED = {"tune": ["--steps", "2", "--device", "cpu"], "view": ["--no-browser"]}
+"""Options that a command gets here, so that it takes seconds and opens no window."""
 VERBS = get_command(app).commands  # type: ignore[attr-defined]  # the app is a group
 
 
@@ -126,7 +128,9 @@ class Visit:
             self._extras(words)
         elif tool == "finegold":
             VERBS[words[1]].make_context(words[1], words[2:])
-            if not command.reason:
+            if words[1] == "view":
+                self._server(words[1:])
+            elif not command.reason:
                 self._finegold(words[1:], command)
             elif words[1] == "study":
                 load_study(words[2], {"data": {"path": "-"}, "evaluation": {"data": "-"}})
@@ -141,6 +145,21 @@ class Visit:
             assert done.status == 0, f"{command.line}\n{done.out}{done.err}"
         else:
             self._same(command.output, done.out + done.err)
+
+    def _server(self, words: list[str]) -> None:
+        """Start a command that serves a page until Ctrl-C, look at its address, and end it."""
+        command = [sys.executable, "-m", "finegold", *words, *ADDED[words[0]]]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env=_environment() | {"COLUMNS": "1000", "PYTHONUNBUFFERED": "1"}
+        ) as served:
+            try:
+                assert served.stdout is not None
+                found = re.search(r"http://\S+", served.stdout.readline())
+                assert found, words
+                with urlopen(found[0]) as page:
+                    assert b"<html" in page.read()
+            finally:
+                served.send_signal(signal.SIGINT)
 
     def _same(self, shown: str, printed: str) -> None:
         """Compare with what the page shows. Tables may have other fingerprints; `...` stands for anything."""
@@ -167,9 +186,14 @@ class Visit:
         words = [str(ROOT / word) if (ROOT / word).is_file() else word for word in words]
         done = subprocess.run(
             [sys.executable, *words[1:]],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT), *sys.path])},
+            env=_environment(),
             capture_output=True,
             text=True,
             check=False,
         )
         assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout}{done.stderr}"
+
+
+def _environment() -> dict[str, str]:
+    """The environment of programs, which find finegold and this repository."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT), *sys.path])}
