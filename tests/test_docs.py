@@ -27,6 +27,7 @@ from finegold.scorers import SCORERS
 from finegold.selection import preset_names
 from finegold.selection.manifest import read_manifest, read_table
 from finegold.selection.options import parse_weights
+from finegold.version import __version__
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -289,3 +290,30 @@ def test_the_messages_that_the_questions_are_about_are_those_of_the_code() -> No
     code = re.sub(r'"\s+f?"', "", texts)  # a sentence over several lines
     assert len(headings) > 10
     assert not [one for one in headings if one not in code]
+
+
+def test_the_readme_names_every_format() -> None:
+    from finegold.samples import FORMATS
+
+    table = text_of(ROOT / "README.md").split("| you have |")[1].split("\n\n")[0]
+    assert all(f"`{name}`" in table or f"{name}.toml`" in table for name in FORMATS.names())
+
+
+def test_the_page_for_programs_names_every_verb_with_json_and_quiet() -> None:
+    said = text_of(ROOT / "docs" / "pick.md").split("## For programs")[1].split("\n\n")[1]
+    listed, _, rest = said.partition("take `--json`")
+    without = re.findall(r"`(\w+)`", rest.partition("All of these but")[2].partition("take `--quiet`")[0])
+
+    def verbs(option: str) -> set[str]:
+        return {name for name, verb in VERBS.items() if any(option in p.opts for p in verb.params)}
+
+    assert set(re.findall(r"`([\w-]+)`", listed)) == verbs("--json")
+    assert set(without) == verbs("--json") - verbs("--quiet")
+
+
+def test_one_version_is_named_everywhere() -> None:
+    project = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]
+    cited = re.findall(r"^version: (.*)$", text_of(ROOT / "CITATION.cff"), re.MULTILINE)
+    assert [project["version"]] == cited == [__version__]
+    assert f"## {__version__}" in text_of(ROOT / "CHANGELOG.md")
+    assert f"wheel of {__version__}" in text_of(ROOT / "docs" / "release.md")

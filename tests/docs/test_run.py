@@ -150,7 +150,10 @@ class Visit:
         """Start a command that serves a page until Ctrl-C, look at its address, and end it."""
         command = [sys.executable, "-m", "finegold", *words, *ADDED[words[0]]]
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env=_environment() | {"COLUMNS": "1000", "PYTHONUNBUFFERED": "1"}
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=_environment() | {"COLUMNS": "1000", "PYTHONUNBUFFERED": "1"},
         ) as served:
             try:
                 assert served.stdout is not None
