@@ -185,8 +185,8 @@ class MixtureOptions:
     group_by: Annotated[
         str | None,
         typer.Option(
-            help="Attributes whose values are the groups: `source`, `kind`, or a field of the records, with "
-            "commas. [default: those of the preset]"
+            help="Attributes whose values are the groups: `source`, `kind`, `language`, or a field of the "
+            "records, with commas. [default: those of the preset]"
         ),
     ] = None
     mixture: Annotated[
