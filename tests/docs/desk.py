@@ -1,5 +1,6 @@
 """A working folder with small files of every name that the pages use, and what runs a command there."""
 
+import filecmp
 import json
 import os
 import random
@@ -89,6 +90,19 @@ def rows(count: int, start: int = 1) -> list[dict[str, object]]:
             }
         )
     return made
+
+
+def restore(desk: Path, pristine: Path) -> None:
+    """Make a folder what it was. Only what changed is written, so that the data stays untouched."""
+    found = filecmp.dircmp(pristine, desk)
+    for name in (*found.right_only, *found.common_funny):
+        path = desk / name
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    for name in (*found.left_only, *found.diff_files, *found.common_funny):
+        copy = shutil.copytree if (pristine / name).is_dir() else shutil.copy2
+        copy(pristine / name, desk / name)
+    for name in found.common_dirs:
+        restore(desk / name, pristine / name)
 
 
 def write_rows(file: Path, count: int, start: int = 1) -> None:

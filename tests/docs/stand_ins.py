@@ -45,7 +45,7 @@ def generate(desk: Path) -> None:
 
 
 def inspect(desk: Path) -> None:
-    numbers = range(1, ROWS + 1)
+    numbers = range(1, 21)
     asked = [{"ask": f"What is {n}?", "reply": f"It is thing {n}.", "photo": f"{n}.jpg"} for n in numbers]
     made.write_lines(desk / "answers.jsonl", asked)
     spoken = (("Person", "ask"), ("Bot", "reply"))

