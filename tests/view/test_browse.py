@@ -131,6 +131,28 @@ def test_pictures_are_made_by_position(client: Client) -> None:
     assert client.send("/thumbnail/3/0")[0] == 404
 
 
+def test_the_map_places_rows_and_a_polygon_on_it_is_a_filter(client: Client) -> None:
+    points = client.get("/api/map?layer=image&colour=cluster&f.status=selected")
+    assert len(points["row"]) == ROWS - 1  # r0003 is not embedded
+    assert points["unplaced"] == 1
+    assert sum(points["shown"]) == 12
+    assert points["values"] == ["0", "1", "2"]
+    at = {row: place for place, row in enumerate(points["row"])}
+    left = [
+        row
+        for row in at
+        if points["x"][at[row]] < points["grid"] / 2 and points["y"][at[row]] < points["grid"]
+    ]
+    inside = rows(client, "area=-1,-1,0.5,-1,0.5,0.9999,-1,0.9999&layer=image")
+    assert {row["row"] for row in inside} == set(left)
+    assert 0 < len(left) < ROWS
+    numbers = client.get("/api/map?layer=image&colour=taste")
+    assert numbers["kind"] == "number"
+    assert set(numbers["colour"]) <= {*range(101)}
+    assert client.send("/api/map?layer=text")[0] == 400
+    assert client.send("/api/map?layer=image&colour=nothing")[0] == 400
+
+
 def test_words_and_phrases() -> None:
     assert words_of('red "a big dog" cat') == ("red", "a big dog", "cat")
     assert words_of('  "open') == ("open",)

@@ -1,6 +1,7 @@
 """The page in a real browser: silent, readable on a phone and in the dark, and each job done by hand."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -195,3 +196,43 @@ def test_the_rows_of_a_filter_are_vetoed_together_with_a_note(browser: Any, clie
         page.get_by_role("button", name="Undo", exact=True).click()
         visit.until(lambda: client.get("/api/about")["marks"]["veto"] == 0)
         assert visit.noise == []
+
+
+def test_a_lasso_on_the_map_filters_the_rows(browser: Any, client: Client) -> None:
+    with Visit(browser, client, "view=map&colour=cluster") as visit:
+        page = visit.page
+        visit.until(lambda: "Drag a line" in visit.text(".page"))
+        canvas = page.locator("canvas")
+        box = canvas.bounding_box()
+        points = client.get("/api/map?layer=image&colour=cluster")
+        top = min(range(len(points["y"])), key=lambda at: points["y"][at])
+        place = [points[axis][top] / points["grid"] * (box["width"] - 28) + 14 for axis in ("x", "y")]
+        middle = (box["x"] + place[0], box["y"] + place[1] + 50)
+        page.mouse.move(middle[0] - 40, middle[1] - 40)
+        page.mouse.down()
+        for dx, dy in ((40, -40), (40, 40), (-40, 40), (-40, -38)):
+            page.mouse.move(middle[0] + dx, middle[1] + dy, steps=4)
+        page.mouse.up()
+        visit.until(lambda: "area=" in page.url)
+        visit.settle()
+        total = client.get(f"/api/rows?count=1&{page.url.partition('?')[2]}")["total"]
+        assert 0 < total < ROWS
+        visit.until(lambda: visit.total().startswith(f"{total} row"))
+        canvas.focus()
+        page.keyboard.press("ArrowRight")
+        visit.until(lambda: page.locator("#tip").is_visible())
+        page.keyboard.press("Enter")
+        visit.until(lambda: visit.text("#row h2").startswith("r0"))
+        assert visit.noise == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_stands_in_the_way_of_a_screen_reader(browser: Any, client: Client, scheme: str) -> None:
+    """By axe-core, which also compares colours."""
+    axe = pytest.importorskip("axe_playwright_python")
+    script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    for query in ("f.mark=(none)", "view=table", "view=map", "view=selections", "row=8"):
+        with Visit(browser, client, query, "phone" if scheme == "dark" else "desktop", scheme) as visit:
+            visit.page.evaluate(script)
+            found = visit.page.evaluate("async () => (await axe.run()).violations")
+            assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], query

@@ -19,6 +19,7 @@ from finegold.view.database import NO_SELECTION, RowDatabase
 from finegold.view.detail import nearest_rows, record_text, row_detail
 from finegold.view.exports import FILE_NAMES, as_csv, as_fiftyone, as_label_studio, write_subset_zip
 from finegold.view.filters import RowFilter
+from finegold.view.maps import map_points
 from finegold.view.marks import WORDS, Marks
 from finegold.view.pictures import Pictures
 from finegold.view.places import Places
@@ -210,6 +211,16 @@ class Answers:
         mark = self.marks.rows.get(found["row"]["sample_id"]) if found["row"]["usable"] else None
         found["mark"] = mark and {"mark": mark.mark, "note": mark.note, "time": mark.time}
         return found
+
+    def map(self, request: Request) -> dict[str, Any]:
+        """The points of the map."""
+        name = self.selection(request)
+        columns = self.browser.columns(name, self.other(request))
+        asked = request.query_params.get("colour") or columns[0].name
+        colour = next((column for column in columns if column.name == asked), None)
+        if colour is None:
+            raise DataError(f"the address colours by '{asked}', and the rows have no such column")
+        return map_points(self.browser, self.places, name, self.filter(request, name), colour)
 
     def nearest(self, request: Request) -> list[dict[str, Any]]:
         """The nearest rows of a row."""

@@ -44,6 +44,7 @@ def make_application(answers: Answers) -> Starlette:
             get("/api/about", answers.about),
             get("/api/rows", answers.rows),
             get("/api/facets", answers.facets),
+            get("/api/map", answers.map),
             get("/api/row/{row:int}", answers.row),
             get("/api/row/{row:int}/nearest", answers.nearest),
             get("/api/row/{row:int}/record", answers.record),

@@ -58,6 +58,24 @@ class Browser:
         )
         return [str(key) for (key,) in found]
 
+    def positions(self, selection: str, wanted: RowFilter) -> list[int]:
+        """Positions of the rows of a filter."""
+        where, values = self._where(wanted)
+        found = self.pool.query(f"SELECT v.row FROM {self._from(selection, wanted)} WHERE {where}", values)
+        return [row for (row,) in found]
+
+    def values(self, selection: str, wanted: RowFilter, column: ViewColumn) -> list[Any]:
+        """A column of all rows, in the order of the data."""
+        one = expression(column.name)
+        found = self.pool.query(f"SELECT {one} FROM {self._from(selection, wanted)} ORDER BY v.row")
+        return [value for (value,) in found]
+
+    def common_values(self, selection: str, column: ViewColumn, most: int) -> list[str]:
+        """The most frequent values of a category over all rows; of clusters the first ones."""
+        counted = self._facet(selection, RowFilter({}, {}), column)["values"]
+        found = [value for value, _ in counted if value != NOTHING][:most]
+        return sorted(found, key=int) if column.name == "cluster" else found
+
     def table(self, selection: str, wanted: RowFilter) -> pa.Table:
         """The rows of a filter with their columns, marks and texts."""
         where, values = self._where(wanted)
@@ -115,7 +133,8 @@ class Browser:
         )
 
     def _where(self, wanted: RowFilter, skip: str = "") -> tuple[str, list[Any]]:
-        return wanted.where(self._places.inside(wanted), skip=skip)
+        matches = self.pool.matches(wanted.words) if wanted.words else ""
+        return wanted.where(self._places.inside(wanted), matches, skip=skip)
 
     def _facet(self, selection: str, wanted: RowFilter, column: ViewColumn) -> dict[str, Any]:
         where, values = self._where(wanted, column.name)

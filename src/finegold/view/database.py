@@ -39,6 +39,8 @@ MEMORY = "1GB"
 """What DuckDB may hold in memory; it puts the rest into the temporary folder."""
 PARTS_AT_ONCE = 64
 """Parts of a table that are in memory together."""
+SEARCHES = 32
+"""Searches whose results are kept."""
 NO_SELECTION = ""
 """Name of the view of a run without a selection."""
 
@@ -62,6 +64,8 @@ class RowDatabase:
         self.rows = rows
         self._lock = threading.RLock()
         self._selections: dict[str, tuple[int, Manifest | None]] = {}
+        self._searches: dict[tuple[str, ...], str] = {}
+        self._searched = 0
         self._columns: dict[str, list[ViewColumn]] = {}
         threads = min(4, os.cpu_count() or 1)
         options = {"memory_limit": MEMORY, "threads": threads, "temp_directory": str(folder / "spilled")}
@@ -127,6 +131,22 @@ class RowDatabase:
             )
             cursor.execute("COMMIT")
             cursor.unregister("given")
+
+    def matches(self, words: tuple[str, ...]) -> str:
+        """Name of a table with the positions of the rows whose id and texts hold all the words.
+
+        The last `SEARCHES` are kept, since the rows, their number and each histogram ask for the same.
+        """
+        with self._lock:
+            if words not in self._searches:
+                self._searched += 1
+                name = f"search_{self._searched}"
+                said = " AND ".join("contains(said, lower(?))" for _ in words)
+                self.query(f"CREATE TABLE {name} AS SELECT row FROM texts WHERE {said}", words)
+                self._searches[words] = name
+                if len(self._searches) > SEARCHES:
+                    self.query(f"DROP TABLE {self._searches.pop(next(iter(self._searches)))}")
+            return self._searches[words]
 
     def ids_of(self, rows: Sequence[int]) -> list[str]:
         """Ids of some rows, of those that can be chosen."""

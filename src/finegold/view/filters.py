@@ -77,11 +77,14 @@ class RowFilter:
             other.get("order") == "down",
         )
 
-    def where(self, inside_area: Sequence[int] = (), *, skip: str = "") -> tuple[str, list[Any]]:
+    def where(
+        self, inside_area: Sequence[int] = (), matches: str = "", *, skip: str = ""
+    ) -> tuple[str, list[Any]]:
         """The condition in SQL, on rows `v` with marks `m`, and its values.
 
         Args:
             inside_area: Positions of the rows that lie in `area`, if there is one.
+            matches: Table with the positions of the rows that hold the words, if there are words.
             skip: Column whose own filter does not count, as in its histogram.
         """
         parts: list[str] = []
@@ -96,9 +99,7 @@ class RowFilter:
             parts.append(f"coalesce({expression(name)}::VARCHAR, ?) IN ({', '.join('?' * len(wanted))})")
             values += [NOTHING, *wanted]
         if self.words:
-            said = " AND ".join("contains(said, lower(?))" for _ in self.words)
-            parts.append(f"v.row IN (SELECT row FROM texts WHERE {said})")
-            values += self.words
+            parts.append(f"v.row IN (SELECT row FROM {matches})")
         if self.area is not None:
             parts.append("v.row IN (SELECT unnest(?::BIGINT[]))")
             values.append(list(inside_area))

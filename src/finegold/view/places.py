@@ -1,6 +1,7 @@
 """Where rows lie on the map, and which of them are nearest to a row."""
 
 import threading
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ from finegold.arrays import Floats, Ints
 from finegold.encoders.step import embeddings_of
 from finegold.report.selection.layout import layout
 from finegold.run import PartTable
+from finegold.view.database import RowDatabase
 from finegold.view.filters import RowFilter, inside
-from finegold.workflow.rows import Rows
 
 LAYERS = {"image": "embeddings", "text": "texts"}
 """The kind of table that each map is drawn from."""
@@ -24,15 +25,18 @@ class Places:
     The vectors lie in a file of the temporary folder, scaled to length one, so that memory stays bounded.
     """
 
-    def __init__(self, rows: Rows, folder: Path) -> None:
-        self._rows, self._folder = rows, folder
+    def __init__(self, pool: RowDatabase, folder: Path) -> None:
+        self._pool, self._rows, self._folder = pool, pool.rows, folder
         self._lock = threading.RLock()
         self._maps: dict[str, Floats] = {}
         self._vectors: dict[str, tuple[Ints, Any]] = {}
         self._found: tuple[tuple[str, bytes], list[int]] | None = None
-        table = rows.table.read(["sample_id", "status"])
-        usable = zip(table["sample_id"].to_pylist(), table["status"].to_pylist(), strict=True)
-        self._row_of = {key: row for row, (key, status) in enumerate(usable) if status == "ok"}
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        """Position of each row that can be used, by id."""
+        found = self._pool.query("SELECT sample_id, row FROM rows WHERE usable")
+        return {str(key): int(row) for key, row in found}
 
     def table(self, layer: str) -> PartTable | None:
         """The table of embeddings behind a map: the first by name; None if there is none."""

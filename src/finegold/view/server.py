@@ -88,7 +88,7 @@ def open_view(
             marks = Marks(folder / MARKS, read_only=read_only)
             pool = RowDatabase(rows, Path(made))
             try:
-                places = Places(rows, Path(made))
+                places = Places(pool, Path(made))
                 answers = Answers(
                     run, pool, Browser(pool, places), places, Pictures(pool), marks, read_only=read_only
                 )

@@ -66,8 +66,8 @@ export class VirtualList {
       const row = this.row(index);
       if (!element || again || (row && element.dataset.empty)) {
         const made = row ? this.draw(row, index) : this.placeholder();
-        made.setAttribute("aria-setsize", this.total);
-        made.setAttribute("aria-posinset", index + 1);
+        if (this.role === "row") made.setAttribute("aria-rowindex", index + 2);
+        else { made.setAttribute("aria-setsize", this.total); made.setAttribute("aria-posinset", index + 1); }
         made.dataset.index = index;
         const focused = element && element.contains(document.activeElement);
         if (element) element.replaceWith(made);

@@ -4,19 +4,21 @@ import { drawFilters, filterCount, watchFilters } from "./filters.js";
 import { byId, get, h, told } from "./dom.js";
 import { watchKeys } from "./keys.js";
 import { drawActions, markRow, rowMarks, undo, watchMarks } from "./marks.js";
+import { MapView } from "./map.js";
 import { drawRow, openRow, watchRow } from "./row.js";
 import { RowList, totalText } from "./rows.js";
 import { Selections } from "./selections.js";
 import { change, onChange, query, readAddress, state } from "./state.js";
 
-const VIEWS = { grid: "Grid", table: "Table", selections: "Selections" };
+const VIEWS = { grid: "Grid", table: "Table", map: "Map", selections: "Selections" };
+const OTHERS = { map: MapView, selections: Selections };
 let about = null, shown = null, asked = 0, lastQuery = null;
 
 readAddress();
 // The token of the first address is in a cookie now; it need not stay in the history.
 history.replaceState(null, "", `?${(() => { const left = new URLSearchParams(location.search); left.delete("token"); return left; })()}`);
 
-const view = () => (state.view in VIEWS ? state.view : "grid");
+const view = () => (state.view in VIEWS && (state.view !== "map" || !about || about.layers.length) ? state.view : "grid");
 
 function drawBar() {
   byId("title").textContent = about.data;
@@ -28,7 +30,7 @@ function drawBar() {
   const sort = state.sort ?? "row";
   byId("sort").replaceChildren(...about.columns.map((column) => h("option", { value: column.name, selected: column.name === sort }, column.label)));
   byId("order").setAttribute("aria-pressed", String(state.order === "down"));
-  byId("views").replaceChildren(...Object.entries(VIEWS).map(([name, label]) => h("button", { type: "button", "aria-pressed": String(view() === name), onclick: () => change({ view: name }) }, label)));
+  byId("views").replaceChildren(...Object.entries(VIEWS).filter(([name]) => name !== "map" || about.layers.length).map(([name, label]) => h("button", { type: "button", "aria-pressed": String(view() === name), onclick: () => change({ view: name }) }, label)));
   if (document.activeElement !== byId("text")) byId("text").value = state.text ?? "";
   const filters = filterCount();
   byId("filter-count").textContent = filters ? `(${filters})` : "";
@@ -50,11 +52,13 @@ async function load() {
   drawBar();
   if (!shown || shown.layout !== view() || other) {
     shown?.close();
-    shown = view() === "selections" ? new Selections(byId("content"), about) : new RowList(byId("content"), about, view());
+    const Kind = OTHERS[view()] ?? RowList;
+    shown = new Kind(byId("content"), about, view());
   }
   shown.show(found);
   drawActions();
   byId("total").textContent = totalText(about, found.total);
+  if (mine === 1) requestAnimationFrame(() => performance.mark("first-rows"));
   await drawFilters(about, current);
 }
 
@@ -62,6 +66,7 @@ onChange((changed) => {
   if (!about) return;
   if (query() !== lastQuery || about.other !== state.other || shown.layout !== view()) told(load());
   else drawBar();
+  if (changed?.includes("colour") && shown.layout === "map") shown.refresh();
   if (changed === null || changed.includes("row")) told(drawRow(about, rowActions));
 });
 
@@ -96,7 +101,7 @@ watchMarks({
 });
 watchKeys({
   step: (by) => told(step(by)),
-  extra: { x: mark("veto"), k: mark("keep"), c: mark(null), u: undo, s: () => change({ view: "selections" }) },
-  help: [["x", "veto the row"], ["k", "keep it"], ["c", "take its mark back"], ["u", "undo the last action"], ["s", "selections"]],
+  extra: { x: mark("veto"), k: mark("keep"), c: mark(null), u: undo, m: () => change({ view: "map" }), s: () => change({ view: "selections" }) },
+  help: [["x", "veto the row"], ["k", "keep it"], ["c", "take its mark back"], ["u", "undo the last action"], ["m, s", "map, selections"]],
 });
 told(load().then(() => drawRow(about, rowActions)));

@@ -50,7 +50,7 @@ export class RowList {
     this.list = new VirtualList(this.viewport, space, {
       role: table ? "row" : "listitem",
       read: async (start, rows) => (await get("/api/rows", query({ start, number: rows }))).rows,
-      draw: table ? (row, index) => this.line(row, index) : (row) => this.card(row),
+      draw: table ? (row) => this.line(row) : (row) => this.card(row),
       size: table ? () => [1, 46] : (width) => [Math.max(1, Math.floor(width / (width < 500 ? 170 : 215))), 306],
     });
     this.viewport.addEventListener("keydown", (event) => this.key(event));
@@ -62,7 +62,11 @@ export class RowList {
 
   close() { this.list.close(); }
 
-  show(found) { this.list.reset(found.total, found.rows); this.total = found.total; }
+  show(found) {
+    this.list.reset(found.total, found.rows);
+    this.total = found.total;
+    this.viewport.querySelector("[role=table]")?.setAttribute("aria-rowcount", found.total + 1);
+  }
 
   refresh() { this.list.refresh(); }
 
@@ -113,9 +117,9 @@ export class RowList {
     ));
   }
 
-  line(row, index) {
+  line(row) {
     const text = (column) => (column.name === "status" ? statusText(row) : column.name === "mark" ? markText[row.mark] ?? "" : column.name === "cluster" ? (row.cluster === null ? "" : String(row.cluster + 1)) : column.kind === "number" ? number(row[column.name]) : row[column.name] ?? "");
-    const element = h("div", { class: `item cells ${row.mark ?? ""} ${row.status === "selected" ? "chosen" : ""}`, role: "row", "aria-rowindex": index + 2 },
+    const element = h("div", { class: `item cells ${row.mark ?? ""} ${row.status === "selected" ? "chosen" : ""}`, role: "row" },
       h("div", { role: "cell", class: "first" }, link(row, picture(row, { size: "small" }), h("span", {}, h("bdi", {}, row.sample_id ?? "without id"), h("span", { class: "quiet words", dir: "auto" }, row.answer ?? row.reason ?? "")))),
       ...this.fields.map((column) => h("div", { role: "cell", class: column.kind === "number" ? "n" : "" }, text(column))));
     return element;

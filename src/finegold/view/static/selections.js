@@ -25,7 +25,8 @@ export class Selections {
     const { selection } = this.about;
     const all = await get("/api/selections");
     const compared = state.other && selection ? await get("/api/difference", query()) : null;
-    this.content.replaceChildren(h("div", { class: "viewport page", tabindex: "0", role: "region", "aria-label": "Selections" },
+    this.content.replaceChildren(h("div", { class: "viewport page", tabindex: "0", role: "region", "aria-label": "Selections, scrollable" },
+      h("h2", {}, "Selections of this run"),
       all.length ? null : h("p", {}, "This run has no selection yet: finegold select makes one."),
       ...all.map((one) => this.item(one)),
       ...(compared ? this.difference(compared) : [])));
