@@ -19,7 +19,7 @@ from finegold.view.database import NO_SELECTION, RowDatabase
 from finegold.view.detail import nearest_rows, record_text, row_detail
 from finegold.view.exports import FILE_NAMES, as_csv, as_fiftyone, as_label_studio, write_subset_zip
 from finegold.view.filters import RowFilter
-from finegold.view.maps import map_points
+from finegold.view.maps import points_of_map
 from finegold.view.marks import WORDS, Marks
 from finegold.view.pictures import Pictures
 from finegold.view.places import Places
@@ -220,7 +220,7 @@ class Answers:
         colour = next((column for column in columns if column.name == asked), None)
         if colour is None:
             raise DataError(f"the address colours by '{asked}', and the rows have no such column")
-        return map_points(self.browser, self.places, name, self.filter(request, name), colour)
+        return points_of_map(self.browser, self.places, name, self.filter(request, name), colour)
 
     def nearest(self, request: Request) -> list[dict[str, Any]]:
         """The nearest rows of a row."""

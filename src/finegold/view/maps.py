@@ -16,7 +16,7 @@ GRID = 4_096
 """Places of the map in each direction."""
 
 
-def map_points(
+def points_of_map(
     browser: Browser, places: Places, selection: str, wanted: RowFilter, colour: ViewColumn
 ) -> dict[str, Any]:
     """The points of the map of a layer, as parallel lists.
