@@ -151,3 +151,36 @@ def test_all_rows_are_exported_with_one_column_an_indicator(
     pick(data, 6, run=tmp_path / "run", preset="length-only")
     with pytest.raises(ConfigError, match="has 2 selections: name one with --selection"):
         opened.export(tmp_path / "chosen.csv", "selection", "csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", b"sample_id,v,v\r\nr0000,1,2\r\n", "it has 2 columns 'v'"),
+        ("a.csv", b"sample_id,v\r\nr0000,1,2\r\n", "row 1 has more cells than the first line names"),
+        ("a.csv", b"sample_id,v\nr0000,nan\n", "the column 'v' of .* has no value"),
+        ("a.csv", b"sample_id,v\n", "the column 'v' of .* has no value"),
+        ("a.jsonl", b'{"id": "r0000", "v": ' + b"[" * 9000 + b"]" * 9000 + b"}", "cannot be read"),
+        ("a.jsonl", b'{"id": "r0000", "v": {"x": 1}}', "holds objects, or lists beside other values"),
+        ("a.jsonl", b'{"id": "r0000", "v": [1]}\n{"id": "r0001", "v": 1}', "lists beside other values"),
+    ],
+)
+def test_a_damaged_file_brings_nothing(
+    opened: Run, tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises((ConfigError, DataError), match=message):
+        opened.bring_column(tmp_path / name, "v")
+
+
+def test_ids_that_a_table_holds_as_numbers_are_found(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    data = make_dataset(4)
+    records = json.loads(data.read_text())
+    data.write_text(json.dumps([one | {"id": number} for number, one in enumerate(records)]))
+    run = Run.open(tmp_path / "run", data)
+    # As pandas has ids of which one is missing.
+    pq.write_table(pa.table({"id": [0.0, 1.0, None, 3.0], "v": [1.0, 2.0, 3.0, 4.0]}), tmp_path / "a.parquet")
+    found = run.bring_column(tmp_path / "a.parquet")
+    assert (found.given, found.missing, found.unknown) == (3, 1, 0)
+    (tmp_path / "a.json").write_text('[{"id": 0, "w": 1}, {"id": "1", "w": 2}]')
+    assert run.bring_column(tmp_path / "a.json").given == 2

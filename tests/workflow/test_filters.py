@@ -196,3 +196,18 @@ def _run(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
     monkeypatch.setattr("sys.argv", ["finegold", *words])
     with suppress(SystemExit):  # Typer ends so; what was written is looked at
         main()
+
+
+def test_a_field_of_true_and_false_is_compared_with_these(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    data = make_dataset(6)
+    records = json.loads(data.read_text())
+    flags = [True, False, None, "true", 3, True]
+    data.write_text(json.dumps([one | {"good": flag} for one, flag in zip(records, flags, strict=True)]))
+    for where, left in (
+        ("good == True", 3),
+        ("good != True", 1),
+        ("good in [True, False]", 4),
+        ("good is None", 1),
+    ):
+        found = pick(data, "100%", run=tmp_path / "run", preset="random", where=where)
+        assert len(found.ids) == left, where

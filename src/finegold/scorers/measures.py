@@ -1,7 +1,8 @@
 """Basic measures of images and texts, for conditions (`--where`), exports and reports.
 
 No preset reads them. Those of images are of the first image, as it is shown: upright, in RGB. The language of
-an answer is not measured.
+an answer is the attribute `language`, which conditions and groups read. The share of text in an image is not
+measured: no light library gives it.
 """
 
 from abc import abstractmethod

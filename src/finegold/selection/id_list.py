@@ -4,6 +4,8 @@ import csv
 import hashlib
 import io
 import json
+import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,7 +51,7 @@ class IdList:
             path = Path(ids)
             try:
                 found, name = _read(path, option), path.name
-            except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
+            except (OSError, ValueError, RecursionError, csv.Error, pa.ArrowException) as error:
                 why = error.strerror if isinstance(error, OSError) else error
                 raise ConfigError(
                     f"{option} names {path}, which cannot be read ({why}): give a text file with one id a "
@@ -78,8 +80,28 @@ class IdList:
 
 
 def csv_rows(text: str, suffix: str) -> "csv.DictReader[str]":
-    """The rows of a file `.csv` or `.tsv`; a cell in quotes may hold line ends."""
-    return csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if suffix == ".tsv" else ",")
+    """The rows of a file `.csv` or `.tsv`; a cell in quotes may hold line ends.
+
+    Raises:
+        ValueError: If two columns have one name.
+    """
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if suffix == ".tsv" else ",")
+    refuse_twice(rows.fieldnames or ())
+    return rows
+
+
+def refuse_twice(names: Iterable[str]) -> None:
+    """Raise ValueError if two columns have one name."""
+    twice, number = next(iter(Counter(names).most_common(1)), ("", 0))
+    if number > 1:
+        raise ValueError(f"it has {number} columns '{twice}'")
+
+
+def id_text(value: Any) -> str | None:
+    """An id of a table as text: a table whose ids have gaps holds whole numbers as 7.0. None for no id."""
+    if isinstance(value, float):
+        return None if math.isnan(value) else str(int(value)) if value.is_integer() else str(value)
+    return None if value is None else str(value)
 
 
 def filled_lines(text: str) -> list[str]:
@@ -89,9 +111,11 @@ def filled_lines(text: str) -> list[str]:
 
 def _read(path: Path, option: str) -> list[str]:
     if path.suffix == ".parquet":
-        column = _column(pq.read_schema(path).names, path, option)
+        names = pq.read_schema(path).names
+        refuse_twice(names)
+        column = _column(names, path, option)
         found = pq.read_table(path, columns=[column])[column]
-        return [str(one) for one in found.to_pylist() if one is not None]
+        return [text for one in found.to_pylist() if (text := id_text(one)) is not None]
     text = path.read_text(encoding="utf-8-sig")
     if path.suffix in (".csv", ".tsv"):
         rows = csv_rows(text, path.suffix)
@@ -110,7 +134,7 @@ def _read(path: Path, option: str) -> list[str]:
 
 def _of_record(record: Any, path: Path, option: str) -> str:
     if isinstance(record, dict):
-        return str(record[_column(list(record), path, option)])
+        return _of_record(record[_column(list(record), path, option)], path, option)
     if isinstance(record, bool) or not isinstance(record, str | int):
         raise ValueError(f"it holds {json.dumps(record)[:60]}, which is no id")
     return str(record)

@@ -94,6 +94,18 @@ class Condition:
         return frozenset(name for node in ast.walk(self.tree) for name in _compared(node))
 
     @cached_property
+    def flags(self) -> frozenset[str]:
+        """Names of the columns that it compares with True or False."""
+        return frozenset(
+            name
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Compare)
+            and any(isinstance(one, ast.Constant) and isinstance(one.value, bool) for one in _sides(node))
+            for side in _sides(node)
+            if (name := _name(side)) is not None
+        )
+
+    @cached_property
     def _parts(self) -> list[ast.expr]:
         """Conditions that must all be true, in order."""
         tree = self.tree
@@ -240,6 +252,14 @@ def _names(node: ast.AST) -> set[str]:
 def _place(part: ast.AST) -> Callable[[str], int]:
     """Sorts names by where they stand."""
     return ast.unparse(part).find
+
+
+def _sides(node: ast.Compare) -> list[ast.expr]:
+    """What a comparison compares; of a list, its items."""
+    sides = [node.left, *node.comparators]
+    return [
+        item for side in sides for item in (side.elts if isinstance(side, ast.List | ast.Tuple) else [side])
+    ]
 
 
 def _compared(node: ast.AST) -> set[str]:

@@ -19,7 +19,7 @@ from finegold.run import PART_ROWS, PartTable, file_sha256
 from finegold.samples.attributes import SCHEMA as ATTRIBUTE_SCHEMA
 from finegold.scorers.step import SCHEMA as SCORE_SCHEMA
 from finegold.selection.id_list import COLUMNS as ID_COLUMNS
-from finegold.selection.id_list import csv_rows, filled_lines
+from finegold.selection.id_list import csv_rows, filled_lines, id_text, refuse_twice
 from finegold.selection.table import SCHEMA as TABLE_SCHEMA
 from finegold.workflow.filters import COLUMNS
 from finegold.workflow.rows import Rows
@@ -90,11 +90,13 @@ def bring_column(
             "options use: give it another with --name"
         )
     values = _by_id(columns[key], columns[column], path)
+    if not any(map(_is_value, values.values())):
+        raise DataError(f"the column '{column}' of {path} has no value: name another")
     samples = rows.table.read(["row", "sample_id", "n_images"]).to_pydict()
     usable = rows.usable.tolist()
     ids = [one if ok else None for one, ok in zip(samples["sample_id"], usable, strict=True)]
     known = {one for one in ids if one is not None}
-    given = sum(values.get(one) is not None for one in known)
+    given = sum(_is_value(values.get(one)) for one in known)
     if not given:
         raise DataError(
             f"no id of {path} with a value is a usable row of the data: its ids look like "
@@ -119,8 +121,14 @@ def _write(
     part: Callable[[Sequence[int]], dict[str, list[Any]]]
     kind: Kind
     lacking = f"{origin['file']} has no value of it for this id"
-    if all(isinstance(value, list | np.ndarray) for value in some):
-        kind, dim = "embeddings", len(some[0])
+    lists = [isinstance(value, list | np.ndarray) for value in some]
+    if (any(lists) and not all(lists)) or any(isinstance(value, dict) for value in some):
+        raise DataError(
+            f"the column '{origin['column']}' of {origin['file']} holds objects, or lists beside other "
+            "values, expected numbers, texts, or lists of numbers alone"
+        )
+    if all(lists):
+        kind, dim = "embeddings", max(map(len, some))
         odd = next(
             (key for key, value in values.items() if value is not None and not _is_vector(value, dim)), None
         )
@@ -175,6 +183,11 @@ def _write(
     return kind, table
 
 
+def _is_value(value: Any) -> bool:
+    """Whether a cell says anything: neither nothing nor NaN."""
+    return value is not None and not (isinstance(value, float | str) and math.isnan(_number(value) or 0))
+
+
 def _is_vector(value: Any, dim: int) -> bool:
     if not isinstance(value, list | np.ndarray) or len(value) != dim or dim == 0:
         return False
@@ -204,9 +217,10 @@ def _score(value: Any, lacking: str) -> tuple[float | None, str, str | None]:
 
 
 def _by_id(ids: Sequence[Any], values: Sequence[Any], path: Path) -> dict[str, Any]:
-    found = {str(key): value for key, value in zip(ids, values, strict=True) if key is not None}
-    if len(found) < sum(key is not None for key in ids):
-        twice, number = Counter(str(key) for key in ids if key is not None).most_common(1)[0]
+    texts = [id_text(key) for key in ids]
+    found = {key: value for key, value in zip(texts, values, strict=True) if key is not None}
+    if len(found) < sum(key is not None for key in texts):
+        twice, number = Counter(key for key in texts if key is not None).most_common(1)[0]
         raise DataError(f"{path} has {number} rows of id '{twice}': give each id one value")
     return found
 
@@ -215,19 +229,23 @@ def _read(path: Path) -> dict[str, list[Any]]:
     """Columns of a file; an empty cell is None."""
     try:
         if path.suffix == ".parquet":
+            refuse_twice(pq.read_schema(path).names)
             columns: dict[str, list[Any]] = pq.read_table(path).to_pydict()
             return columns
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix in (".csv", ".tsv"):
             table = csv_rows(text, path.suffix)
             lines = list(table)
+            if (long := next((at for at, line in enumerate(lines, 1) if None in line), None)) is not None:
+                raise ValueError(f"row {long} has more cells than the first line names")
             return {name: [line[name] or None for line in lines] for name in table.fieldnames or ()}
-        records = [json.loads(line) for line in filled_lines(text)]
+        array = path.suffix == ".json" and text.lstrip().startswith("[")
+        records = json.loads(text) if array else [json.loads(line) for line in filled_lines(text)]
         if not all(isinstance(record, dict) for record in records):
-            raise ValueError("a line holds no JSON object")
+            raise ValueError("a line or an item is no JSON object")
         names = list(dict.fromkeys(name for record in records for name in record))
         return {name: [record.get(name) for record in records] for name in names}
-    except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
+    except (OSError, ValueError, RecursionError, csv.Error, pa.ArrowException) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise DataError(
             f"{path} cannot be read ({why}): give a CSV, JSON lines or Parquet file with a column sample_id"

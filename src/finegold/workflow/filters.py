@@ -133,13 +133,13 @@ def _columns(condition: Condition, rows: Rows, candidates: Candidates) -> dict[s
         if name in COLUMNS:
             column: list[Any] = rows.table.read([name])[name].to_pylist()
         else:
-            column = _field(name, rows, name in condition.numbers)
+            column = _field(name, rows, name in condition.numbers, name in condition.flags)
         found[name] = [column[place] for place in places]
     return found
 
 
-def _field(name: str, rows: Rows, as_number: bool) -> list[Value]:
-    """A field of the records, its texts as numbers if the condition compares it with numbers."""
+def _field(name: str, rows: Rows, as_number: bool, as_flag: bool) -> list[Value]:
+    """A field of the records, as numbers or true and false if the condition compares it with these."""
     try:
         texts = read_attribute(rows.folder, rows.dataset, rows.table, name)
     except ConfigError:
@@ -149,7 +149,12 @@ def _field(name: str, rows: Rows, as_number: bool) -> list[Value]:
             f"records has this name: give one of {', '.join(COLUMNS)}, a scorer that `finegold scorers` "
             "lists, or a field such as meta.dataset"
         ) from None
+    if as_flag:
+        return [_FLAGS.get((text or "").lower()) for text in texts]
     return [_number(text) for text in texts] if as_number else list(texts)
+
+
+_FLAGS = {"true": True, "false": False}
 
 
 def _number(text: str | None) -> float | None:
