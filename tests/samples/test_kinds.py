@@ -25,6 +25,8 @@ ONE = [
     ("short-answer", "What color is the bus?\nAnswer the question using a single word or phrase.", "Red"),
     ("short-answer", "What is the man holding?", "He is holding a tennis racket."),
     ("short-answer", "Where is this?", "On the beach"),
+    ("sentence-answer", "Which scene is this?", "Two dogs run after a red ball on the beach."),
+    ("sentence-answer", "Anything to remark? Justify it.", "Yes, because two dogs run after a ball."),
     ("yes-no", "Is there a dog in the image?", "Yes"),
     ("yes-no", "Are the men standing?\nAnswer the question using a single word or phrase.", "no"),
     ("yes-no", "Does the cat look at the camera? Please answer yes or no.", "No, it does not."),

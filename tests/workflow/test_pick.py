@@ -227,7 +227,7 @@ def test_the_table_has_source_and_kind_and_an_older_table_is_read(
 ) -> None:
     picked = pick(make_dataset(30), size=5, out=tmp_path / "out", encoder="offline", preset="stratified")
     assert picked.table["source"].to_pylist() == ["data"] * 30
-    assert set(picked.table["kind"].to_pylist()) <= {"short-answer", "open-answer"}
+    assert set(picked.table["kind"].to_pylist()) <= {"short-answer", "sentence-answer", "open-answer"}
     written = tmp_path / "out/selection.parquet"
     pq.write_table(pq.read_table(written).drop_columns(["source", "kind"]), written)
     manifest = json.loads((tmp_path / "out/selection.json").read_text())
