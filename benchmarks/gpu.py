@@ -6,7 +6,8 @@ Random weights compute as fast as trained ones, so nothing is downloaded. The ta
 
 - the card's arithmetic bound: floating-point operations a second of one large matrix product;
 - MiniGPT-4 7B, stage 2 (batch of 12): seconds a step, tokens a second, peak memory, share of the bound,
-  with image features from the cache and computed each time;
+  with image features from the cache and computed each time; and its answers, 50 at a time: seconds of the
+  prompts and of a new token. `finegold study --plan --gpu FILE` reads these figures;
 - CLIP ViT-L/14 and SigLIP So400m/14: images a second of finegold's step, of the bare forward pass, and
   one image at a time;
 - `hf-lora` on a model of Qwen2-VL-2B's shape: seconds a step;
@@ -106,7 +107,7 @@ def main(arguments: list[str] | None = None) -> list[Row]:
     print(f"{facts['card']}: {facts['bound_tflops']:,.1f} TFLOP/s in a matrix product")
     for row in rows:
         shown = (
-            f"{key} {value:,.4g}" if isinstance(value, float) else str(value) for key, value in row.items()
+            f"{key} {value:,.4g}" if isinstance(value, float | int) else value for key, value in row.items()
         )
         print("  ".join(shown))
     print(f"{facts['seconds']:,.0f} s in all; {options.out}")
@@ -192,11 +193,35 @@ def stage2(folder: Path, data: Path, options: argparse.Namespace, bound: float) 
             torch.cuda.reset_peak_memory_stats()
         took = seconds(partial(step, cached), device, 2 if tiny else 8)
         row: Row = {"case": f"features {'from the cache' if cached else 'computed'}", "s_per_step": took}
-        row |= {"tokens_per_s": tokens / took}
+        row |= {"tokens_per_s": tokens / took, "rows": BATCH}
         if device != "cpu":
             row["peak_gb"] = torch.cuda.max_memory_allocated() / 1e9
         # Forward, and backward to the embeddings alone: two products a weight and token each way.
         yield row | {"share_of_bound": 4 * weights * tokens / took / bound}
+    yield answering(network, kept, options)
+
+
+def answering(network: PrefixNetwork, kept: torch.Tensor, options: argparse.Namespace) -> Row:
+    """Seconds of the prompts of a batch of questions, and of the next token of all their answers."""
+    count, new = (4, 3) if options.tiny else (50, 65)
+    question = encode_prompt(network.tokenizer, network.template, "What sport is this?", chat=True)
+    batch = network.collate([question] * count, [[]] * count, left=True)
+    shown = kept[:1].expand(count, -1, -1).to(network.device)
+
+    def answer(tokens: int) -> None:
+        with torch.inference_mode():
+            network.language_model.generate(
+                inputs_embeds=network.embed(batch, shown),
+                attention_mask=batch.attention_mask,
+                pad_token_id=network.tokenizer.pad_token_id,
+                min_new_tokens=tokens,
+                max_new_tokens=tokens,
+                do_sample=False,
+            )
+
+    first, whole = (seconds(partial(answer, tokens), options.device) for tokens in (1, new))
+    each = max(0.0, whole - first) / (new - 1)
+    return {"case": f"answers, {count} at a time", "s_per_prompts": first, "s_per_new_token": each}
 
 
 def blip2(folder: Path, tiny: bool) -> str:

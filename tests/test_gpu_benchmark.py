@@ -20,11 +20,11 @@ def test_its_small_form_measures_every_part(tmp_path: Path) -> None:
     ended = _run("--tiny", "--out", str(out))
     assert ended.returncode == 0, ended.stderr
     found = json.loads(out.read_text())
-    assert [row["part"] for row in found["rows"]] == ["stage 2"] * 2 + ["encoders"] * 2 + ["lora"] + [
+    assert [row["part"] for row in found["rows"]] == ["stage 2"] * 3 + ["encoders"] * 2 + ["lora"] + [
         "losses"
     ] * 2
-    first, second = found["rows"][:2]
-    assert (first["case"], second["case"]) == ("features from the cache", "features computed")
+    cases = [row["case"] for row in found["rows"][:3]]
+    assert cases == ["features from the cache", "features computed", "answers, 4 at a time"]
     assert all(value > 0 for row in found["rows"] for value in row.values() if isinstance(value, float))
     assert found["command"].startswith("python benchmarks/gpu.py")
     assert "share_of_bound" in ended.stdout

@@ -23,9 +23,9 @@ from finegold.run import file_sha256
 from finegold.scorers.registry import make_scorer
 from finegold.selection.learned import read_pairs
 from finegold.selection.manifest import read_manifest
-from finegold.study import Findings, Study, load_study, plan_study, run_study
+from finegold.study import Findings, Study, load_study, run_study
 from finegold.study.arms import StudyRows
-from finegold.study.cost import scores_are_there
+from finegold.study.cost import plan_by_trials, scores_are_there
 from finegold.study.folder import StudyFolder
 from finegold.workflow import DataSource, Run
 
@@ -136,12 +136,12 @@ def test_images_of_a_benchmark_that_were_replaced_are_answered_again(
 
 def test_a_plan_trains_nothing_and_knows_what_is_done(study_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    before = plan_study(_study(study_file), out, workers=1, device="cpu")
+    before = plan_by_trials(_study(study_file), out, workers=1, device="cpu")
     assert (before.runs, before.done) == (7, 0)
     assert before.seconds > 1
     assert not (out / "models").exists()
     run_study(_study(study_file), out, workers=1, device="cpu")
-    after = plan_study(_study(study_file), out, workers=1, device="cpu")
+    after = plan_by_trials(_study(study_file), out, workers=1, device="cpu")
     assert (after.runs, after.done, after.seconds) == (5, 5, 0)
     # An arm that needs other scores is planned without computing them.
     pool = StudyRows(StudyFolder(out), _study(study_file).data, "offline", Compute(device="cpu"))
@@ -293,8 +293,9 @@ def test_arms_are_judged_against_the_baseline(
         out = tmp_path / "out"
         run_study(load_study(str(study_file), {"seeds": 1}), out, workers=1, device="cpu")
         before = {path: path.stat().st_mtime_ns for path in _made(out)}
-        planned = plan_study(study, out, workers=1, device="cpu")
-        assert (planned.calls, planned.training) == (3 * 2 * 3, 0)
+        planned = plan_by_trials(study, out, workers=1, device="cpu")
+        assert planned.judging is not None
+        assert (planned.judging.calls, planned.training) == (3 * 2 * 3, 0)
         assert not server.asks
         findings = run_study(study, out, workers=1, device="cpu")
         # A judge that came later had every model answer its questions, and nothing else.
@@ -355,7 +356,7 @@ def test_no_arm_has_a_row_of_the_evaluation(study_file: Path, tmp_path: Path) ->
     whole = '\n[[arms]]\nname = "all"\npreset = "random"\nsize = "100%"\nseeds = 1\n'
     study_file.write_text(study_file.read_text().replace("\n[data]", f"{whole}\n[data]"))
     out, study = tmp_path / "out", _study(study_file)
-    assert plan_study(study, out, workers=1, device="cpu").overlap is None
+    assert plan_by_trials(study, out, workers=1, device="cpu").overlap is None
     findings = run_study(study, out, workers=1, device="cpu")
     (found,) = findings.overlaps
     assert (found.data, found.usable) == ("data.json", 24)
@@ -385,7 +386,7 @@ def test_no_arm_has_a_row_of_the_evaluation(study_file: Path, tmp_path: Path) ->
     done = _runs(out)
     again = run_study(study, out, workers=1, device="cpu")
     assert (found_fingerprint(again), _runs(out)) == (found_fingerprint(findings), done)
-    assert plan_study(study, out, workers=1, device="cpu").overlap == 3
+    assert plan_by_trials(study, out, workers=1, device="cpu").overlap == 3
 
     # Kept on request: all rows are chosen from, and the findings say that nothing was looked for.
     kept = run_study(

@@ -1,5 +1,6 @@
 """`finegold study`: does the selection help?"""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,49 @@ if TYPE_CHECKING:
     from finegold.study import Findings
 
 
+@dataclass(frozen=True)
+class JudgingOptions:
+    """How a judge compares the arms."""
+
+    judge: Annotated[
+        str | None,
+        typer.Option(help="Benchmark whose answers a judge compares: llava-bench-wild or llava-bench-coco."),
+    ] = None
+    judge_model: options.JudgeModel = None
+    context: Annotated[
+        Path | None, typer.Option(help="LLaVA-Bench's context file, for a judge that sees no images.")
+    ] = None
+    judge_images: Annotated[
+        bool | None,
+        typer.Option("--judge-images/--no-judge-images", help="Whether the judge is shown the images."),
+    ] = None
+    base_url: Annotated[
+        str | None, typer.Option(help="URL of the endpoint. [default: FINEGOLD_LLM_BASE_URL, or OpenAI's]")
+    ] = None
+    max_usd: Annotated[float | None, typer.Option(help="Largest cost in US dollars; needs both prices.")] = (
+        None
+    )
+    usd_per_m_prompt: Annotated[
+        float | None, typer.Option(help="Price of a million prompt tokens in US dollars.")
+    ] = None
+    usd_per_m_completion: Annotated[
+        float | None, typer.Option(help="Price of a million reply tokens in US dollars.")
+    ] = None
+
+    def changes(self) -> dict[str, Any]:
+        """The study file's table `judge`."""
+        return {
+            "task": self.judge,
+            "model": self.judge_model,
+            "context": _text(self.context),
+            "images": self.judge_images,
+            "base_url": self.base_url,
+            "max_usd": self.max_usd,
+            "usd_per_m_prompt": self.usd_per_m_prompt,
+            "usd_per_m_completion": self.usd_per_m_completion,
+        }
+
+
 @options.grouped
 def study(
     name: Annotated[
@@ -21,7 +65,9 @@ def study(
             metavar="STUDY", help="paper-table4, paper-table5, size-sweep, presets, or a .toml file."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for all runs and results; studies may share one.")],
+    out: Annotated[Path, typer.Option(help="Folder for all runs and results; studies may share one.")] = Path(
+        "studies"
+    ),
     data: Annotated[str | None, typer.Option(help="Dataset, in place of the study file's.")] = None,
     images: options.Images = None,
     run: Annotated[Path | None, typer.Option(help="Run folder of the dataset that holds scores.")] = None,
@@ -77,14 +123,30 @@ def study(
         int | None, typer.Option(min=1, help="Number of seeds of each arm that states none.")
     ] = None,
     show_plan: Annotated[
-        bool, typer.Option("--plan", help="Print what the study would cost, from short trials, and stop.")
+        bool,
+        typer.Option(
+            "--plan",
+            help="Print what the study would cost and stop: from short trials, or for MiniGPT-4 from counted "
+            "operations where something is missing.",
+        ),
     ] = False,
+    gpu: Annotated[
+        str | None,
+        typer.Option(
+            help="For --plan with MiniGPT-4: count operations for `a100`, `h100`, or a JSON file of "
+            "benchmarks/gpu.py, and run no trials."
+        ),
+    ] = None,
+    usd_per_gpu_hour: Annotated[
+        float | None, typer.Option(min=0, help="For --plan: price of an hour of a GPU in US dollars.")
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Number of runs at the same time. [default: one for each GPU or core]"),
     ] = None,
     device: options.Device = "auto",
     *,
+    judging: JudgingOptions,
     output: OutputOptions,
 ) -> None:
     """Choose, tune and measure: arms x seeds, with intervals and a verdict in words.
@@ -93,6 +155,7 @@ def study(
     runs only this arm.
     """
     from finegold.cli.show import show_plan_lines
+    from finegold.errors import ConfigError
     from finegold.run.records import to_json
     from finegold.study import load_study, plan_study, run_study
 
@@ -118,11 +181,17 @@ def study(
             "overlap": "keep" if keep_overlap else None,
         },
         "offline": {"captions": _text(captions), "images": _text(photos)},
+        "judge": judging.changes(),
     }
     wanted = load_study(name, changes)
+    if not show_plan and (gpu is not None or usd_per_gpu_hour is not None):
+        raise ConfigError("--gpu and --usd-per-gpu-hour are for a plan: give --plan too")
     with output.printing() as facts:
         if show_plan:
-            facts |= show_plan_lines(plan_study(wanted, out, workers=workers, device=device).lines())
+            plan = plan_study(
+                wanted, out, workers=workers, device=device, gpu=gpu, usd_per_gpu_hour=usd_per_gpu_hour
+            )
+            facts |= show_plan_lines(plan.lines())
         else:
             findings = run_study(wanted, out, workers=workers, device=device)
             facts |= to_json(findings)

@@ -99,24 +99,17 @@ def judge_in_session(
 
 
 def plan_judging(
-    a: AnswerSet,
-    b: AnswerSet,
-    questions: Sequence[JudgeQuestion],
-    session: Session,
-    settings: JudgeSettings,
-    plan: Plan | None = None,
+    a: AnswerSet, b: AnswerSet, questions: Sequence[JudgeQuestion], settings: JudgeSettings, plan: Plan
 ) -> Plan:
-    """The calls and costs of judging if the first reply to each can be read. Sends nothing.
+    """Add the calls of judging to a plan, as if the first reply to each could be read. Sends nothing.
 
     Args:
         a: The first set.
         b: The second set.
         questions: The questions.
-        session: Its cache and limits count.
         settings: How the judge is called.
-        plan: Calls to which these are added; None for none.
+        plan: Calls to which these are added.
     """
-    plan = plan or Plan(session.cache, session.limits)
     for question in questions:
         for order in ORDERS:
             plan.add(judge_request(question, order, a, b, settings))

@@ -2,7 +2,7 @@
 
 from finegold.llm.ask import Asked, ask_until_read
 from finegold.llm.budget import Limits, Plan, Prices
-from finegold.llm.cache import Cache
+from finegold.llm.cache import Cache, default_cache
 from finegold.llm.client import CachedClient, Session, map_bounded
 from finegold.llm.demands import demands_verdict
 from finegold.llm.endpoint import Endpoint
@@ -44,6 +44,7 @@ __all__ = [
     "Untrusted",
     "ask_until_read",
     "check_model_name",
+    "default_cache",
     "demands_verdict",
     "echoes",
     "endpoint_from",

@@ -95,11 +95,11 @@ def endpoint_from(base_url: str | None = None, api_key: str | None = None) -> tu
     return (url or OPENAI_URL).rstrip("/"), SecretStr(key or "none")
 
 
-def model_from(model: str | None = None) -> str:
-    """The model's name, else FINEGOLD_LLM_MODEL; raises ConfigError if neither is set."""
+def model_from(model: str | None = None, *, option: str = "--model") -> str:
+    """The model's name, else FINEGOLD_LLM_MODEL; raises ConfigError, with the option, if neither is set."""
     name = model or os.environ.get("FINEGOLD_LLM_MODEL")
     if not name:
-        raise ConfigError("no model is named: give --model, or set FINEGOLD_LLM_MODEL")
+        raise ConfigError(f"no model is named: give {option}, or set FINEGOLD_LLM_MODEL")
     check_model_name(name)
     return name
 

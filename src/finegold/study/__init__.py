@@ -2,12 +2,14 @@
 
 from finegold.report.study.findings import Findings
 from finegold.report.study.page import read_findings
-from finegold.study.cost import Cost, plan_study
+from finegold.study.cost import Cost
+from finegold.study.plan import CountedCost, plan_study
 from finegold.study.run import run_study
 from finegold.study.study import Study, load_study, study_names
 
 __all__ = [
     "Cost",
+    "CountedCost",
     "Findings",
     "Study",
     "load_study",

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finegold.errors import BudgetError
+from finegold.llm import Plan
 from finegold.models import load_model
-from finegold.models.prefix import is_prefix_name, load_network
+from finegold.models.prefix import check_parts, is_prefix_name, load_network
 from finegold.report.text import duration
 from finegold.samples.images import by_content, decode
 from finegold.scorers import is_automatic
@@ -22,7 +23,7 @@ from finegold.study.folder import StudyFolder, finished
 from finegold.study.jobs import Job, Training, weights_identity
 from finegold.study.offline_models import place, training_photos
 from finegold.study.prepare import Prepared, base_model, prepare_study
-from finegold.study.study import PoolSpec, Study
+from finegold.study.study import ModelParts, PoolSpec, Study
 from finegold.study.task_items import TaskItems, read_task_items
 from finegold.study.workers import WorkerPool, run_jobs
 from finegold.tuning import load_recipe
@@ -48,8 +49,8 @@ class Cost:
         training: Seconds of the trainings, all workers together.
         answering: Seconds of the answers and losses, all workers together.
         workers: Number of runs side by side.
-        calls: Largest number of calls to a judge; None without one.
-        usd: Highest price of these calls; None if unknown.
+        judging: Calls to a judge, with tokens and price; None without one.
+        usd_per_hour: Price of an hour of a worker in dollars; None if unknown.
         overlap: Number of rows that items of the evaluation contain; None if they are not looked for yet.
     """
 
@@ -60,8 +61,8 @@ class Cost:
     training: float
     answering: float
     workers: int
-    calls: int | None = None
-    usd: float | None = None
+    judging: Plan | None = None
+    usd_per_hour: float | None = None
     overlap: int | None = None
 
     @property
@@ -83,14 +84,31 @@ class Cost:
             ("in all", self.seconds),
         )
         found += [(name, duration(seconds)) for name, seconds in parts]
-        found.append(("hours of all workers", f"{(self.training + self.answering) / 3600:,.2f}"))
-        if self.calls is not None:
-            price = "price unknown" if self.usd is None else f"at most ${self.usd:,.2f}"
-            found.append(("judge", f"at most {self.calls:,} calls, {price}"))
+        hours = (self.training + self.answering) / 3600
+        found.append(("hours of all workers", f"{hours:,.2f}"))
+        if self.usd_per_hour is not None:
+            price = f"${hours * self.usd_per_hour:,.2f} at ${self.usd_per_hour:g} an hour"
+            found.append(("price of the workers", price))
+        if self.judging is not None:
+            found.append(("judge", judging_line(self.judging)))
         return found
 
 
-def plan_study(study: Study, out: str | Path, *, workers: int | None = None, device: str = "auto") -> Cost:
+def judging_line(plan: Plan) -> str:
+    """Calls, tokens and price of a judge on one line."""
+    price = "price unknown" if plan.usd is None else f"at most ${plan.usd:,.2f}"
+    tokens = f"about {plan.prompt_tokens:,} tokens sent, at most {plan.completion_tokens:,} received"
+    return f"at most {plan.calls:,} calls, {tokens}, {price}"
+
+
+def plan_by_trials(
+    study: Study,
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    device: str = "auto",
+    usd_per_hour: float | None = None,
+) -> Cost:
     """Time and money that `run_study` would take: short trials of what is not done yet, multiplied.
 
     Args:
@@ -98,14 +116,39 @@ def plan_study(study: Study, out: str | Path, *, workers: int | None = None, dev
         out: The study's folder; what is done there costs nothing.
         workers: Number of runs side by side; as many as there are GPUs, or cores, if None.
         device: `auto`, `cpu`, `cuda`...
+        usd_per_hour: Price of an hour of a worker in dollars; None if unknown.
 
     Raises:
         FinegoldError: What `run_study` would raise.
     """
+    check_parts(study.model, (study.parts or ModelParts()).parts())
     tasks = read_task_items(study)
     folder = StudyFolder(Path(out))
     with folder.run.writing(), tempfile.TemporaryDirectory(prefix="finegold-plan-") as trial:
-        return _Planning(Path(trial), folder, study, tasks, WorkerPool.of(workers, device)).cost()
+        pool = WorkerPool.of(workers, device)
+        return replace(_Planning(Path(trial), folder, study, tasks, pool).cost(), usd_per_hour=usd_per_hour)
+
+
+def count_runs(study: Study, rows: int) -> tuple[int, int]:
+    """Numbers of models and of trainings before anything is chosen.
+
+    Equal choices count once; arms of more rows than there are do not count.
+    """
+    untuned: tuple[object, ...] = ("as it is",)
+    seen: dict[tuple[object, ...], int] = {}
+    for arm in study.arms:
+        if arm.preset is None:
+            seen[untuned] = 1
+            continue
+        try:
+            size = parse_size(arm.size, rows)
+        except BudgetError:
+            continue
+        choice = ("all",) if size == rows else (arm.preset, size, str(arm.weights))
+        key = (*choice, arm.recipe, None if arm.data is None else arm.data.path)
+        seen[key] = max(seen.get(key, 0), study.seeds_of(arm))
+    models = sum(seen.values())
+    return models, models - seen.get(untuned, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +184,11 @@ class _Planning:
             if self.excludes:
                 overlap = sum(len(one.rows) for one in prepared.overlaps)
         training, answering = self.run_seconds(jobs) if jobs.left else (0.0, 0.0)
-        calls, usd = None, None
+        judging = None
         if study.judge is not None:
             from finegold.study.judge import judging_cost
 
-            calls, usd = judging_cost(study.judge, self.tasks.items[study.judge.task], len(study.arms) - 1)
+            judging = judging_cost(study, self.tasks.items[study.judge.task])
         return Cost(
             runs=jobs.all,
             done=jobs.all - jobs.left,
@@ -154,8 +197,7 @@ class _Planning:
             training=training,
             answering=answering,
             workers=max(1, min(len(self.workers.devices), jobs.left)),
-            calls=calls,
-            usd=usd,
+            judging=judging,
             overlap=overlap,
         )
 
@@ -173,23 +215,10 @@ class _Planning:
         return _Jobs(len(jobs), len(left), trainings, answers, len(prepared.pools[""].run.rows().usable))
 
     def counted(self) -> _Jobs:
-        """What is to do before anything is chosen: equal choices count once, arms of too many rows do not."""
+        """What is to do before anything is chosen."""
         count = self.rows.run.dataset.count()
-        untuned: tuple[object, ...] = ("as it is",)
-        seen: dict[tuple[object, ...], int] = {}
-        for arm in self.study.arms:
-            if arm.preset is None:
-                seen[untuned] = 1
-                continue
-            try:
-                size = parse_size(arm.size, count)
-            except BudgetError:
-                continue
-            choice = ("all",) if size == count else (arm.preset, size, str(arm.weights))
-            key = (*choice, arm.recipe, None if arm.data is None else arm.data.path)
-            seen[key] = max(seen.get(key, 0), self.study.seeds_of(arm))
-        runs = sum(seen.values())
-        return _Jobs(runs, runs, runs - seen.get(untuned, 0), dict.fromkeys(self.tasks.items, runs), count)
+        models, trainings = count_runs(self.study, count)
+        return _Jobs(models, models, trainings, dict.fromkeys(self.tasks.items, models), count)
 
     def stage1_seconds(self) -> float:
         """Training the offline models: photos through the towers, then steps."""

@@ -1,8 +1,11 @@
 """Every arm judged against the baseline, first seeds, in both orders."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+from PIL import Image
 
 from finegold.errors import ConfigError
 from finegold.evaluation.answers import read_all_answers
@@ -17,9 +20,18 @@ from finegold.judging import (
     read_answer_set,
     read_judge_questions,
 )
-from finegold.llm import Session, model_from, session_from
+from finegold.llm import (
+    Limits,
+    Plan,
+    Session,
+    default_cache,
+    model_from,
+    prices_from,
+    session_from,
+)
 from finegold.report.study.findings import Example
 from finegold.run import read_sealed_lines
+from finegold.samples import ImageRef
 from finegold.study.examples import judged_examples
 from finegold.study.folder import StudyFolder
 from finegold.study.prepare import Prepared
@@ -64,23 +76,39 @@ def judge_arms(
     return judgements, examples
 
 
-def judging_cost(settings: Judged, items: Sequence[Item], arms: int) -> tuple[int, float | None]:
-    """Upper bounds of calls and dollars of judging, before there are answers. Sends nothing.
+def judging_cost(study: Study, items: Sequence[Item] | None) -> Plan:
+    """Upper bounds of calls, tokens and dollars of judging, before there are answers. Sends nothing.
 
-    Returns:
-        Calls, and dollars or None if the price is unknown.
+    Args:
+        study: A study with a judge.
+        items: Items of the judge's task; None where its files are missing, for as many as published, each
+            with a question of 100 characters and an image of the largest size that is sent.
+
+    Raises:
+        ConfigError: If the study has no judge.
     """
+    settings = study.judge
+    if settings is None:
+        raise ConfigError(f"the study {study.name} has no judge: name one with --judge")
+    if items is None:
+        (task,) = find_tasks([settings.task])
+        count = task.split(study.evaluation.splits.get(task.name)).items
+        items = [Item(str(number), _largest_image(), (), "x" * 100) for number in range(count)]
     questions = [
         JudgeQuestion(item.id, item.question, item.category, "", item.image if settings.images else None)
         for item in items
     ]
-    session, judge = _session(settings), _judge(settings)
-    plans = [
-        plan_judging(_long(f"a{arm}", questions), _long(f"b{arm}", questions), questions, session, judge)
-        for arm in range(arms)
-    ]
-    prices = [plan.usd for plan in plans if plan.usd is not None]
-    return sum(plan.calls for plan in plans), sum(prices) if prices else None
+    prices = prices_from(settings.usd_per_m_prompt, settings.usd_per_m_completion)
+    plan, judge = Plan(default_cache(), Limits(max_usd=settings.max_usd, prices=prices)), _judge(settings)
+    for arm in range(len(study.arms) - 1):
+        plan_judging(_long(f"a{arm}", questions), _long(f"b{arm}", questions), questions, judge, plan)
+    return plan
+
+
+def _largest_image() -> ImageRef:
+    file = io.BytesIO()
+    Image.new("RGB", (1024, 1024)).save(file, "JPEG")
+    return ImageRef("largest", data=file.getvalue())
 
 
 def _long(name: str, questions: list[JudgeQuestion]) -> AnswerSet:
@@ -89,7 +117,7 @@ def _long(name: str, questions: list[JudgeQuestion]) -> AnswerSet:
 
 
 def _judge(settings: Judged) -> JudgeSettings:
-    return JudgeSettings(model_from(settings.model), with_images=settings.images)
+    return JudgeSettings(model_from(settings.model, option="--judge-model"), with_images=settings.images)
 
 
 def _session(settings: Judged) -> Session:

@@ -10,6 +10,7 @@ from finegold.engines import Compute
 from finegold.errors import RunError
 from finegold.evaluation.notes import Fitted, fitted_with
 from finegold.evaluation.task import find_tasks
+from finegold.models.prefix import check_parts
 from finegold.report.study.findings import ArmResult, Example, Findings, Gain
 from finegold.report.study.page import write_findings
 from finegold.run import progress, write_sealed
@@ -20,7 +21,7 @@ from finegold.study.examples import largest_differences
 from finegold.study.folder import StudyFolder
 from finegold.study.measure import Metric, outcome, read_metrics
 from finegold.study.prepare import Prepared, prepare_study
-from finegold.study.study import Study
+from finegold.study.study import ModelParts, Study
 from finegold.study.task_items import read_task_items
 from finegold.study.task_table import task_tables
 from finegold.study.workers import WorkerPool, run_jobs
@@ -42,6 +43,7 @@ def run_study(study: Study, out: str | Path, *, workers: int | None = None, devi
     Raises:
         FinegoldError: Whatever is wrong with the data, the options or the models, in one sentence.
     """
+    check_parts(study.model, (study.parts or ModelParts()).parts())
     tasks = read_task_items(study)
     folder = StudyFolder(Path(out))
     pool = WorkerPool.of(workers, device)

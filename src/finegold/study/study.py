@@ -31,6 +31,7 @@ class PoolSpec(_Strict):
         ids: Where ids come from.
         run: A run folder of these rows that has scores already, such as `reward` and `llm`; None for one in
             the study's folder.
+        rows: Number of rows as published, for a plan where the dataset is missing.
     """
 
     path: str
@@ -39,6 +40,7 @@ class PoolSpec(_Strict):
     instruction: str | None = None
     ids: Literal["record", "row"] = "record"
     run: str | None = None
+    rows: int | None = Field(default=None, ge=1)
 
 
 class ArmSpec(_Strict):
@@ -151,7 +153,7 @@ class Judged(_Strict):
 
     Attributes:
         task: Task whose answers are judged: `llava-bench-coco` or `llava-bench-wild`.
-        data: Folder of the task's files.
+        data: Folder of the task's files; None for that of the evaluation.
         model: Name of the judge at the endpoint; None for FINEGOLD_LLM_MODEL.
         context: LLaVA-Bench's context file.
         images: Whether the judge is shown the images; false for a judge that takes none.
@@ -162,7 +164,7 @@ class Judged(_Strict):
     """
 
     task: str
-    data: str
+    data: str | None = None
     model: str | None = None
     context: str | None = None
     images: bool = True
@@ -219,6 +221,18 @@ class Study(_Strict):
         """The recipe of arms that name none."""
         return self.recipe or default_recipe(self.model)
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks that every model answers: the evaluation's, then the judge's."""
+        judged = () if self.judge is None else (self.judge.task,)
+        return tuple(dict.fromkeys((*self.evaluation.tasks, *judged)))
+
+    def task_data(self, task: str) -> Path:
+        """Folder of a task's files."""
+        if self.judge is not None and self.judge.data is not None and task not in self.evaluation.tasks:
+            return Path(self.judge.data)
+        return Path(self.evaluation.data)
+
     def seeds_of(self, arm: ArmSpec) -> int:
         """Number of seeds of an arm."""
         return arm.seeds or self.seeds
@@ -229,7 +243,7 @@ class Study(_Strict):
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise ValueError(f"two arms are called {min(twice)}")
-        check_parts(self.model, (self.parts or ModelParts()).parts())
+        check_parts(self.model, (self.parts or ModelParts()).parts(), there=False)
         find_profile(self.evaluation.profile)
         if self.baseline not in names:
             raise ValueError(f"the baseline '{self.baseline}' is none of the arms {', '.join(names)}")
@@ -279,7 +293,12 @@ def merged(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     return found
 
 
-_OPTIONS = {"data": "--data", "evaluation": "--tasks and --task-data", "evaluation.data": "--task-data"}
+_OPTIONS = {
+    "judge.task": "--judge",
+    "data": "--data",
+    "evaluation": "--tasks and --task-data",
+    "evaluation.data": "--task-data",
+}
 
 
 def _reason(error: ValidationError) -> str:

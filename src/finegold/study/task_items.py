@@ -97,11 +97,12 @@ def read_task_items(study: Study) -> TaskItems:
     """
     wanted = study.evaluation
     options = EvaluationOptions(splits=tuple(wanted.splits.items()))
-    places = [(name, wanted.data, wanted.limit) for name in wanted.tasks]
-    require_files(find_tasks(list(wanted.tasks)), Path(wanted.data), options)
-    if study.judge is not None and study.judge.task not in wanted.tasks:
-        places.append((study.judge.task, study.judge.data, None))
-        require_files(find_tasks([study.judge.task]), Path(study.judge.data), options)
+    places = [
+        (name, str(study.task_data(name)), wanted.limit if name in wanted.tasks else None)
+        for name in study.tasks
+    ]
+    for name, data, _ in places:
+        require_files(find_tasks([name]), Path(data), options)
     specs, found = [], {}
     for name, data, limit in places:
         losses = wanted.losses and find_tasks([name])[0].kind == "caption"

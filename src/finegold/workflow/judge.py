@@ -72,9 +72,10 @@ class JudgeTask:
 
     def plan(self, session: Session) -> Plan:
         """The calls and their price; sends nothing."""
-        plan = plan_judging(self.a, self.b, self.questions, session, self.settings)
+        plan = Plan(session.cache, session.limits)
+        plan_judging(self.a, self.b, self.questions, self.settings, plan)
         for other in canary_sets(self.a, self.planted) if self.planted else ():
-            plan_judging(self.a, other, self.planted, session, self.settings, plan)
+            plan_judging(self.a, other, self.planted, self.settings, plan)
         return plan
 
     def run(self, session: Session, out: Path) -> Judgement:

@@ -109,8 +109,13 @@ class Parts:
         )
 
 
-def check_parts(model: str, parts: Parts) -> None:
+def check_parts(model: str, parts: Parts, *, there: bool = True) -> None:
     """Check that a model of parts has a projection, and that no other model is given parts.
+
+    Args:
+        model: Name of the model.
+        parts: The parts.
+        there: Whether the file of the projection must be there.
 
     Raises:
         ConfigError: If not; an untrained projection is used only where `from_scratch` says so.
@@ -129,7 +134,7 @@ def check_parts(model: str, parts: Parts) -> None:
         raise ConfigError(
             "--projection names a trained projection and --from-scratch an untrained one: give one"
         )
-    elif parts.projection is not None and not parts.projection.is_file():
+    elif there and parts.projection is not None and not parts.projection.is_file():
         raise ModelError(f"there is no projection at {parts.projection}: name a .safetensors or .pth file")
 
 
