@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from tests.report.study.latex import BrokenTable, read_tables
 
 from finegold.report.study.findings import Findings
 from finegold.report.study.tables import study_csv, study_latex, study_markdown
@@ -113,24 +114,61 @@ def test_hostile_names_break_no_markdown_table(plain: Findings, hostile: Finding
     text.encode("utf-8")
 
 
-def test_latex_is_balanced_and_escaped(plain: Findings, hostile: Findings) -> None:
-    body = "\n".join(line for line in study_latex(hostile).splitlines() if not line.startswith("% "))
-    body.encode("utf-8")
-    bare = re.sub(r"\\[{}$&#_%\\]", "", body)
-    depth = 0
-    for character in bare:
-        depth += (character == "{") - (character == "}")
-        assert depth >= 0
-    assert depth == 0
-    assert not set("#%<>|~^") & set(bare)
-    assert not re.search(r"[_&]", re.sub(r" & ", "", bare))
-    assert bare.count("$") == 2 * bare.count("$-$")
-    assert body.count(r"\begin{tabular}") == body.count(r"\end{tabular}") == len(hostile.questions)
-    # Seven columns in every line, three of them joined where there is no number.
-    for line in study_latex(plain).splitlines():
-        if line.endswith(r"\\"):
-            cells = re.sub(r"\\&", "", line).count("&") + (2 if r"\multicolumn{3}" in line else 0)
-            assert cells == 6
+def test_latex_is_read_by_a_strict_reader(plain: Findings, hostile: Findings) -> None:
+    for findings in (plain, hostile):
+        text = study_latex(findings)
+        text.encode("utf-8")
+        tables = read_tables(text)
+        assert [table.columns for table in tables] == [7] * len(findings.questions)
+        assert all(len(table.rows) == 1 + len(findings.arms) for table in tables)
+    (main, *_) = read_tables(study_latex(plain))
+    assert [row[0] for row in main.rows[1:]] == [arm.name for arm in plain.arms]
+    (main, *_) = read_tables(study_latex(hostile))
+    assert "a_b & 50% $1 #2 {c}" in main.rows[1][0]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("a & 1.0", "a & 1.0 & 2", "a row has 3 of 2 columns"),
+        ("a & 1.0", "a", "a row has 1 of 2 columns"),
+        (r"50\%", "50%", "'%' is not escaped"),
+        (r"b\_c", "b_c", "'_' is not escaped"),
+        ("$-$2", "$2", "mathematics"),
+        (r"\textbf{3}", r"\textbf{3", "is not escaped|ends before"),
+        (r"\textbf{3}", r"\textbf 3", "where an argument begins"),
+        (r"\textbf{3}", r"\textsf{3}", r"\\textsf is unknown"),
+        (r"{ll}", r"{lz}", "the columns are 'lz'"),
+        (r"\end{tabular}", "", "ends as table"),
+        (r"\end{table}", "", "table does not end"),
+        (r"\end{table}", r"\end{table*}", "table ends as"),
+        (r"\bottomrule", r"x \bottomrule", "inside of a row"),
+        (r"4 \\", "4", "inside of a row|the last row does not end"),
+    ],
+)
+def test_the_reader_of_latex_refuses_what_is_broken(right: str, wrong: str, told: str) -> None:
+    good = "\n".join(
+        [
+            "% a comment with & and _",
+            r"\begin{table}",
+            r"\caption{50\% of b\_c.}",
+            r"\begin{tabular}{ll}",
+            r"\toprule",
+            r"a & 1.0 \\",
+            r"\midrule",
+            r"$-$2 & \textbf{3} \\",
+            r"\multicolumn{2}{p{0.4\linewidth}}{both} \\",
+            r"{[}x{]} & 4 \\",
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+    )
+    (table,) = read_tables(good)
+    assert table.rows == [["a", "1.0"], ["-2", "3"], ["both"], ["[x]", "4"]]
+    assert right in good
+    with pytest.raises(BrokenTable, match=told):
+        read_tables(good.replace(right, wrong))
 
 
 def test_a_study_that_measured_nothing_still_says_why(plain: Findings, tmp_path: Path) -> None:
