@@ -314,6 +314,23 @@ def test_the_sampling_profile_chooses_everything_together(tmp_path: Path) -> Non
     assert "decoding" not in kept["vsr"]["profile"]
 
 
+def test_tokens_are_drawn_as_lvlm_ehub_drew_them() -> None:
+    """`Chat.batch_answer` of LVLM-eHub (bd2999a) under transformers 4.29.2, which it pins.
+
+    That call names temperature 1, top-p 0.9, one beam and no penalties. Top-k 50 is the default of that
+    version. Its `min_length` of 1 changes nothing, because the start token counts there.
+    """
+    sampling = find_profile("ehub-2023").sampling(16, seed=0)
+    assert sampling.arguments() == {
+        "max_new_tokens": 16,
+        "do_sample": True,
+        "num_beams": 1,
+        "temperature": 1.0,
+        "top_p": 0.9,
+        "top_k": 50,
+    }
+
+
 def test_greedy_answers_of_earlier_versions_are_continued(tmp_path: Path) -> None:
     """The settings of the default profile are what they were."""
     made.flickr30k(tmp_path)

@@ -1,7 +1,7 @@
 """Tiny models of the real classes, made here: no weights are needed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,19 +68,24 @@ OTHER = [
 ]
 
 
-def llama_tokenizer() -> PreTrainedTokenizerFast:
-    """LLaMA's scheme (32,000 ids, each piece of text begins with a word mark) over the pieces above."""
-    vocabulary = {piece: index for index, piece in KNOWN.items()}
+def llama_tokenizer(pieces: Mapping[int, str] | None = None) -> PreTrainedTokenizerFast:
+    """LLaMA's scheme (32,000 ids, each piece of text begins with a word mark) over the pieces above.
+
+    Args:
+        pieces: Further pieces with LLaMA's ids below 26,000; a line end is `<0x0A>`.
+    """
+    known, own = KNOWN | dict(pieces or {}), 5000 if pieces is None else 26000
+    vocabulary = {piece: index for index, piece in known.items()}
     merges: list[tuple[str, str]] = []
     # A piece is merged from left to right; those that begin a word come first.
-    for piece in sorted([*KNOWN.values(), *OTHER], key=lambda piece: not piece.startswith("▁")):
+    for piece in sorted([*known.values(), *OTHER], key=lambda piece: not piece.startswith("▁")):
         for end in range(1, len(piece) + 1):
-            vocabulary.setdefault(piece[:end], 5000 + len(vocabulary))
-            vocabulary.setdefault(piece[end - 1], 5000 + len(vocabulary))
+            vocabulary.setdefault(piece[:end], own + len(vocabulary))
+            vocabulary.setdefault(piece[end - 1], own + len(vocabulary))
             pair = (piece[: end - 1], piece[end - 1])
-            if end > 1 and piece not in ("<unk>", "<s>", "</s>") and pair not in merges:
+            if end > 1 and piece not in ("<unk>", "<s>", "</s>", "<0x0A>") and pair not in merges:
                 merges.append(pair)
-    tokenizer = Tokenizer(BPE(vocabulary, merges, unk_token="<unk>"))
+    tokenizer = Tokenizer(BPE(vocabulary, merges, unk_token="<unk>", byte_fallback=pieces is not None))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="first", split=False)
     tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="first")
     return PreTrainedTokenizerFast(

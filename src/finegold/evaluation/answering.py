@@ -95,8 +95,8 @@ PROFILES = {
     ),
 }
 """`ehub-2023` is how LVLM-eHub ran MiniGPT-4: it draws tokens, and applies the training crop to the images.
-Its `generate` keeps the 50 likeliest tokens, the default of transformers then. LVLM-eHub drew without a seed;
-here every draw has one."""
+Its `generate` keeps the 50 likeliest tokens, the default of transformers 4.29.2, which it pins. It drew
+without a seed; here every draw has one."""
 
 
 def find_profile(name: str) -> Profile:

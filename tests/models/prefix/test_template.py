@@ -141,3 +141,124 @@ def test_a_format_of_one_turn_has_no_earlier_ones() -> None:
     assert encode_prompt(TOKENIZER, template, "a dog", chat=True, earlier=TURNS) == encode_prompt(
         TOKENIZER, template, "a dog", chat=True
     )
+
+
+PIECES = {
+    25538: "▁Give",
+    278: "▁the",
+    1494: "▁following",
+    1967: "▁image",
+    2940: "Image",
+    3916: "Content",
+    829: "</",
+    15513: ">.",
+    887: "▁You",
+    674: "▁will",
+    367: "▁be",
+    2221: "▁able",
+    304: "▁to",
+    1074: "▁see",
+    2748: "▁once",
+    306: "▁I",
+    3867: "▁provide",
+    372: "▁it",
+    366: "▁you",
+    29889: ".",
+    3529: "▁Please",
+    1234: "▁answer",
+    590: "▁my",
+    5155: "▁questions",
+    1533: "▁</",
+    825: "▁what",
+    338: "▁is",
+    5439: "▁described",
+    297: "▁in",
+    29973: "?",
+    7900: "Ass",
+    22137: "istant",
+    3251: "▁Gener",
+    403: "ate",
+    5777: "▁ca",
+    310: "▁of",
+    445: "▁this",
+    894: "▁Question",
+    8449: "▁Which",
+    1438: "▁these",
+    1353: "▁number",
+    29896: "1",
+    13: "<0x0A>",
+    5856: "Options",
+    683: "ption",
+    2654: "▁red",
+    1701: "▁fo",
+    29916: "x",
+    1724: "▁What",
+    7980: "▁sport",
+    1317: "▁Is",
+    1492: "▁right",
+    450: "▁The",
+    6635: "▁cat",
+    2175: "▁left",
+    577: "▁so",
+    5444: "fa",
+    1939: "▁No",
+    3869: "▁Yes",
+    1128: "▁How",
+    1784: "▁many",
+    2305: "▁people",
+    526: "▁are",
+    727: "▁there",
+    5538: "▁Does",
+    260: "▁t",
+    583: "ies",
+    429: "▁ex",
+    275: "is",
+    319: "▁A",
+    11203: "▁dog",
+    6804: "▁Where",
+    1551: "▁On",
+    17455: "▁grass",
+    3750: "▁Why",
+}
+"""Pieces of LLaMA's vocabulary with their ids."""
+SYSTEM = (
+    "1 25538 278 1494 1967 29901 529 25518 29958 2940 3916 829 25518 15513 887 674 "
+    "367 2221 304 1074 278 1967 2748 "
+    "306 3867 372 304 366 29889 3529 1234 590 5155 29889 2277 29937 29950 7889 29901 529 25518 29958"
+)
+ASKED = [
+    "825 338 5439 297 278 1967 29973",
+    "3251 403 5777 683 310 445 1967 29901",
+    "894 29901 8449 310 1438 338 1353 29871 29896 29973 13 5856 29901 2654 1701 29916 2654 13",
+    "1724 7980 338 445 29973",
+    "894 29901 1317 278 1494 5777 683 1492 29973 450 6635 338 2175 310 278 577 "
+    "5444 29889 13 5856 29901 1939 3869 13",
+    "1128 1784 2305 526 727 297 278 1967 29973",
+    "5538 260 583 429 275 297 278 1967 29973",
+]
+"""Ids of `EHUB_QUESTIONS` inside of the prompts, from the original code and LLaMA's sentencepiece model."""
+
+
+@pytest.mark.parametrize(("question", "asked"), list(zip(EHUB_QUESTIONS, ASKED, strict=True)))
+def test_the_prompts_of_both_originals_have_these_ids(question: str, asked: str) -> None:
+    """Ids from `get_prompt` of LVLM-eHub (bd2999a) and MiniGPT-4 (d94738a) with LLaMA's own tokenizer."""
+    tokenizer = llama_tokenizer(PIECES)
+    ehub = f"1533 25518 29958 {asked} 2277 29937 7900 22137 29901"
+    for name, ids in (("minigpt4-vicuna0-2023-04", ehub), ("minigpt4-vicuna0", f"{ehub} 29871")):
+        before, after = encode_prompt(tokenizer, template_named(name), question, chat=True)
+        assert before == [int(one) for one in SYSTEM.split()]
+        assert after == [int(one) for one in ids.split()]
+
+
+def test_the_turns_of_both_originals_have_these_ids() -> None:
+    turns = (
+        "1533 25518 29958 1724 338 445 29973 2277 29937 7900 22137 29901 319 11203 "
+        "29889 2277 29937 29950 7889 29901 "
+        "6804 29973 2277 29937 7900 22137 29901 1551 17455 29889 2277 29937 29950 "
+        "7889 29901 3750 29973 2277 29937 "
+        "7900 22137 29901"
+    )
+    tokenizer = llama_tokenizer(PIECES)
+    for name, ids in (("minigpt4-vicuna0-2023-04", turns), ("minigpt4-vicuna0", f"{turns} 29871")):
+        prompt = encode_prompt(tokenizer, template_named(name), "Why?", chat=True, earlier=TURNS)
+        assert prompt.after == [int(one) for one in ids.split()]
