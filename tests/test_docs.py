@@ -168,7 +168,7 @@ def test_commands_in_sentences_name_verbs_and_options_that_exist(page: Path) -> 
 
 @every_page
 def test_options_in_sentences_belong_to_a_verb_or_a_script(page: Path) -> None:
-    known = {name for verb in VERBS.values() for p in verb.params for name in p.opts}
+    known = {name for verb in VERBS.values() for p in verb.params for name in (*p.opts, *p.secondary_opts)}
     scripts = "".join(
         path.read_text(encoding="utf-8")
         for name in ("scripts", "benchmarks")
