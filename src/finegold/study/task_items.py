@@ -101,8 +101,8 @@ def read_task_items(study: Study) -> TaskItems:
         (name, str(study.task_data(name)), wanted.limit if name in wanted.tasks else None)
         for name in study.tasks
     ]
-    for name, data, _ in places:
-        require_files(find_tasks([name]), Path(data), options)
+    for folder in dict.fromkeys(data for _, data, _ in places):
+        require_files(find_tasks([name for name, data, _ in places if data == folder]), Path(folder), options)
     specs, found = [], {}
     for name, data, limit in places:
         losses = wanted.losses and find_tasks([name])[0].kind == "caption"
