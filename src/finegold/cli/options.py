@@ -25,6 +25,7 @@ from finegold.cli.endpoint_options import EndpointOptions as EndpointOptions
 
 if TYPE_CHECKING:
     from finegold.models import Model
+    from finegold.models.prefix import Parts
     from finegold.workflow import Compute, SelectionFiles, SelectionSettings
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
@@ -252,17 +253,29 @@ class PresetFiles:
 
 
 @dataclass(frozen=True)
-class ModelOptions:
+class PartsOptions:
+    """Parts of a model that is put together, such as minigpt4-7b."""
+
+    projection: Projection = None
+    language_model: LanguageModel = None
+    vision_model: VisionModel = None
+    from_scratch: FromScratch = False
+
+    def parts(self) -> "Parts":
+        """The parts as models take them."""
+        from finegold.models.prefix import Parts
+
+        return Parts(self.language_model, self.vision_model, self.projection, self.from_scratch)
+
+
+@dataclass(frozen=True)
+class ModelOptions(PartsOptions):
     """How the model is loaded."""
 
     device: Device = "auto"
     dtype: Annotated[
         str, typer.Option(help="Precision of the weights: `auto`, `float32`, `bfloat16` or `float16`.")
     ] = "auto"
-    projection: Projection = None
-    language_model: LanguageModel = None
-    vision_model: VisionModel = None
-    from_scratch: FromScratch = False
 
     def load(
         self, name: str, endpoint: EndpointOptions, audit: Path | None = None, *, retry: bool = False
@@ -276,14 +289,12 @@ class ModelOptions:
             retry: Whether calls are sent again whose replies hold no answer.
         """
         from finegold.models import load_model
-        from finegold.models.prefix import Parts
         from finegold.models.registry import ENDPOINT
 
         if not name.startswith(ENDPOINT):
             endpoint.refuse(f"the model '{name}'")
-        parts = Parts(self.language_model, self.vision_model, self.projection, self.from_scratch)
         session = partial(endpoint.session, audit, retry=retry)
-        return load_model(name, device=self.device, dtype=self.dtype, parts=parts, session=session)
+        return load_model(name, device=self.device, dtype=self.dtype, parts=self.parts(), session=session)
 
     def load_all(self, texts: Sequence[str], endpoint: EndpointOptions) -> list["Model"]:
         """The models of texts, which may name a checkpoint too: `minigpt4-7b=released.pth`.
@@ -295,7 +306,7 @@ class ModelOptions:
         from finegold.models.registry import ENDPOINT
 
         pairs = [(text, *text.partition("=")[::2]) for text in texts]
-        plain = ModelOptions(self.device, self.dtype)
+        plain = ModelOptions(device=self.device, dtype=self.dtype)
         if not any(name in NEW_MODELS for _, name, _ in pairs):
             plain = self
         other = EndpointOptions() if any(text.startswith(ENDPOINT) for text in texts) else endpoint

@@ -12,6 +12,7 @@ from finegold.cli.output import OutputOptions
 from finegold.cli.show import say
 
 if TYPE_CHECKING:
+    from finegold.models.prefix import Parts
     from finegold.run import PartTable
 
 
@@ -56,6 +57,7 @@ def score(
     *,
     dataset: options.DatasetOptions,
     computing: options.ComputeOptions,
+    loading: options.PartsOptions,
     endpoint: options.EndpointOptions,
     output: OutputOptions,
 ) -> None:
@@ -71,13 +73,16 @@ def score(
     from finegold.scorers import Context, parameter_names, scorer_class, scorer_from_text
     from finegold.scorers.canary import keep_canaries, parse_share
     from finegold.scorers.llm import LlmScorer
+    from finegold.scorers.vlm import ModelScorer
     from finegold.workflow import Run
     from finegold.workflow.tables import find_encoder
 
     if (scorer is None) == (column is None):
         raise ConfigError("a score is computed with --scorer or brought with --column: give one of them")
+    parts = loading.parts()
     if column is not None:
         endpoint.refuse("--column")
+        _refuse_parts(parts, "--column")
         source = None if data is None else dataset.source(data)
         opened = Run.open(run, source, compute=computing.compute(), strict=strict)
         file, colon, part = column.rpartition(":")
@@ -109,6 +114,8 @@ def score(
     foreign = not scorer_type.__module__.startswith("finegold.")
     if not (scorer_type.uses_endpoint or foreign or named.startswith(ENDPOINT)):
         endpoint.refuse(f"the scorer '{scorer}'")
+    if not foreign and not issubclass(scorer_type, ModelScorer):
+        _refuse_parts(parts, f"the scorer '{scorer}'")
     source = None if data is None else dataset.source(data)
     opened = Run.open(run, source, encoder=encoder, compute=computing.compute(), strict=strict)
     share = None if canary is None else parse_share(canary)
@@ -120,12 +127,12 @@ def score(
     made = scorer_from_text(scorer, parameters, defaults)
     audit = None if show_plan else run / "audit-llm.jsonl"
     session = cache(lambda: endpoint.session(audit))
-    context = Context(retry=retry_failed, open_session=session)
+    context = Context(retry=retry_failed, open_session=session, parts=parts)
     if not show_plan:
         with session_in_force(session):
             table = opened.score(made, context)
             if share is not None and isinstance(made, LlmScorer):
-                planted = Context(retry=retry_failed, open_session=session)
+                planted = Context(retry=retry_failed, open_session=session, parts=parts)
                 result = opened.canary(made, planted, share)
                 keep_canaries(table.folder, result)
                 context.notes.append(result.note(made.name))
@@ -142,6 +149,17 @@ def score(
             facts |= show_plan_lines(opened.plan(made, context))
     else:
         raise ConfigError(f"the scorer '{scorer}' has no plan: --plan is for --scorer llm")
+
+
+def _refuse_parts(parts: "Parts", what: str) -> None:
+    """Raise ConfigError if parts of a model were given to what loads none."""
+    from finegold.errors import ConfigError
+
+    if parts != type(parts)():
+        raise ConfigError(
+            f"--projection and the other parts of a model would have no effect, because {what} loads none: "
+            "leave them out"
+        )
 
 
 def _show(name: str, table: "PartTable") -> dict[str, Any]:

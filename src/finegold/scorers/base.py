@@ -15,6 +15,7 @@ from finegold.encoders import Encoder, load_encoder
 from finegold.errors import ConfigError
 from finegold.llm import Session, session_from
 from finegold.models import Model, load_model
+from finegold.models.prefix import Parts
 from finegold.samples import Pair, Sample
 from finegold.samples.images import decode, decoded_bytes
 
@@ -169,6 +170,7 @@ class Context:
         features: Folder where a model may keep image features, so that they are computed once for all its
             indicators; None keeps none.
         losses: Folder where the losses of answers by a scorer's model are kept, likewise; None keeps none.
+        parts: Projection and other parts of a model that is put together.
         open_session: Gives endpoint, limits, cache and audit of calls to a model; called at most once.
         opened: The session once it was needed. Copies of a context share it, so that its limits hold for all
             calls together.
@@ -183,6 +185,7 @@ class Context:
     fixed_samples: Callable[[int], Sequence[Sample]] = _no_samples
     features: Path | None = None
     losses: Path | None = None
+    parts: Parts = field(default_factory=Parts)
     open_session: Callable[[], Session] = session_from
     opened: list[Session] = field(default_factory=list, repr=False)
     exit: ExitStack = field(default_factory=ExitStack)
@@ -207,7 +210,12 @@ class Context:
     def model(self, name: str, dtype: str = "auto") -> Model:
         """The model of a name on the context's device, its weights not loaded; see `load_model`."""
         return load_model(
-            name, device=self.device, dtype=dtype, session=lambda: self.session, features=self.features
+            name,
+            device=self.device,
+            dtype=dtype,
+            session=lambda: self.session,
+            features=self.features,
+            parts=self.parts,
         )
 
     def __enter__(self) -> Self:

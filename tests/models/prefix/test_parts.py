@@ -68,11 +68,13 @@ def verbs(tmp_path: Path, pool: Path) -> dict[str, list[str]]:
         "study": f"{tmp_path}/study.toml --model minigpt4-7b --data {pool} --images {pool.parent}/images "
         f"--tasks flickr30k --task-data {tmp_path}/benchmarks --out {tmp_path}/studied --steps 1 --seeds 1 "
         "--workers 1",
+        "score": f"{tmp_path}/scored.run --data {pool} --images {pool.parent}/images --encoder offline "
+        "--scorer difficulty --param model=minigpt4-7b",
     }
     return {verb: [verb, *text.split(), "--device", "cpu"] for verb, text in words.items()}
 
 
-@pytest.mark.parametrize("verb", ["evaluate", "generate", "chat", "tune", "study"])
+@pytest.mark.parametrize("verb", ["evaluate", "generate", "chat", "tune", "study", "score"])
 def test_no_verb_runs_an_untrained_projection_unless_told(
     verb: str, verbs: dict[str, list[str]], made: MadeParts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +90,13 @@ def test_no_verb_runs_an_untrained_projection_unless_told(
             arguments[arguments.index("--out") + 1] = str(out.with_name(f"{start[0]}{out.name}"))
         result = CliRunner().invoke(app, arguments, catch_exceptions=False, input="a dog?\n\n")
         assert result.exit_code == 0, result.output
+
+
+def test_parts_that_a_score_does_not_read_are_refused(made: MadeParts, pool: Path, tmp_path: Path) -> None:
+    run = [str(tmp_path / "scored.run"), "--data", str(pool), "--images", str(pool.parent / "images")]
+    words = ["score", *run, "--scorer", "length", "--projection", str(made.released)]
+    with pytest.raises(ConfigError, match="would have no effect, because the scorer 'length' loads none"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
 
 
 def test_the_answers_name_the_checkpoint_by_its_hash(
