@@ -4,11 +4,11 @@ import { byId, count, get, h, number, told } from "./dom.js";
 import { change, filterBy, query, state } from "./state.js";
 
 const STEPS = 200, OPEN = 5, NOTHING = "(none)";
-const shownValue = { selected: "chosen", "not selected": "not chosen", veto: "vetoed", keep: "kept" };
+const shownValue = { "only here": "only in the open one", "only there": "only in the other", selected: "chosen", "not selected": "not chosen", veto: "vetoed", keep: "kept" };
 const open = new Map();
 
 export function valueText(name, value) {
-  if (value === NOTHING) return name === "mark" ? "not marked" : "none";
+  if (value === NOTHING) return { mark: "not marked", change: "in neither" }[name] ?? "none";
   return name === "cluster" ? `cluster ${Number(value) + 1}` : shownValue[value] ?? value;
 }
 

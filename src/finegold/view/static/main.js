@@ -12,7 +12,7 @@ import { change, onChange, query, readAddress, state } from "./state.js";
 
 const VIEWS = { grid: "Grid", table: "Table", map: "Map", selections: "Selections" };
 const OTHERS = { map: MapView, selections: Selections };
-let about = null, shown = null, asked = 0, lastQuery = null;
+let about = null, shown = null, asked = 0, lastQuery = null, lastSpread = null;
 
 readAddress();
 // The token of the first address is in a cookie now; it need not stay in the history.
@@ -24,7 +24,7 @@ function drawBar() {
   byId("title").textContent = about.data;
   document.title = `${about.data}: finegold view`;
   byId("selection").replaceChildren(
-    ...about.selections.map((name) => h("option", { value: name, selected: name === about.selection }, name)),
+    ...about.selections.map((name) => h("option", { value: name, selected: name === about.selection }, name.replace(/-([0-9a-f]{5})[0-9a-f]{7}$/, " $1"))),
     h("option", { value: "", selected: about.selection === "" }, "no selection"),
   );
   const sort = state.sort ?? "row";
@@ -59,7 +59,12 @@ async function load() {
   drawActions();
   byId("total").textContent = totalText(about, found.total);
   if (mine === 1) requestAnimationFrame(() => performance.mark("first-rows"));
-  await drawFilters(about, current);
+  // Neither the order nor the view changes how the rows spread.
+  const spread = query({ sort: "", order: "", selection: about.selection });
+  if (spread !== lastSpread || other) {
+    await drawFilters(about, current);
+    if (current()) lastSpread = spread;
+  }
 }
 
 onChange((changed) => {
@@ -104,4 +109,7 @@ watchKeys({
   extra: { x: mark("veto"), k: mark("keep"), c: mark(null), u: undo, m: () => change({ view: "map" }), s: () => change({ view: "selections" }) },
   help: [["x", "veto the row"], ["k", "keep it"], ["c", "take its mark back"], ["u", "undo the last action"], ["m, s", "map, selections"]],
 });
-told(load().then(() => drawRow(about, rowActions)));
+told(load().then(() => drawRow(about, rowActions)).catch((error) => {
+  byId("total").textContent = error.message;
+  throw error;
+}));
