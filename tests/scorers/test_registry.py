@@ -46,8 +46,8 @@ def test_every_scorer_is_found_and_none_is_computed_that_needs_a_further_downloa
         assert scorer_class(name).name == name.removesuffix("-image")
         assert scorer_class(name).uses_encoder == ("image_embedding" in scorer_class(name).requires)
     assert {name for name in names if is_automatic(name)} == {
-        "clip", "detail", "difficulty", "evidence", "foil", "gain", "length", "necessity", "novelty",
-        "phrasing", "relevance", "support", "yes-probability",
+        "clip", "detail", "difficulty", "evidence", "foil", "foil-loss", "gain", "length", "necessity",
+        "novelty", "phrasing", "relevance", "support", "yes-probability",
         "width", "height", "aspect", "brightness", "sharpness", "entropy", "turns", "words",
     }  # fmt: skip
     assert not is_automatic("a column of my own")

@@ -149,6 +149,26 @@ class KeptLosses(Model):
         """Keep what was computed since the last time."""
         self._files.flush()
 
+    def losses(
+        self,
+        images: Sequence[Image.Image | None],
+        prompts: Sequence[str | None],
+        answers: Sequence[str],
+        *,
+        mask_images: bool = False,
+        max_tokens: int | None = None,
+        batch_size: int = 16,
+    ) -> list[Vectors]:
+        """Those of the model; they are not kept."""
+        return self._model.losses(
+            images,
+            prompts,
+            answers,
+            mask_images=mask_images,
+            max_tokens=max_tokens,
+            batch_size=batch_size,
+        )
+
     def preferences(
         self, images: Sequence[Image.Image | None], prompts: Sequence[str], words: tuple[str, str]
     ) -> list[float]:

@@ -1,0 +1,193 @@
+"""Foil, read by a vision-language model: are the least likely words of the answer likelier than their foils?
+
+`foil` asks the encoder; this asks a model that tells losses. The foils of a word are the same: words that the
+dataset's answers use in the same contexts. Each sentence is read after its question, the image being shown:
+
+    preference(word) = min over foils of loss(sentence with the foil) - loss(sentence)
+
+in nats, summed over the tokens. Each foil is a sentence to read, so only the three words of a turn that the
+model finds least likely are tried; a wrong word is often among them. The row is worth its weakest word.
+finegold's own.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import exp
+from typing import NamedTuple
+
+from finegold.arrays import Vectors
+from finegold.errors import ConfigError
+from finegold.models import Model
+from finegold.models.registry import ENDPOINT
+from finegold.samples import Pair
+from finegold.scorers.base import Context, Score, TurnScore, no_answer
+from finegold.scorers.contexts import WordContexts
+from finegold.scorers.registry import SCORERS
+from finegold.scorers.statements import MOST_ROWS, Forms, smallest_hashes
+from finegold.scorers.vlm import ModelScorer, ScoreRows, ShownRow
+
+TRIED = 4
+"""Foils of a word that take its place: the likest ones."""
+SUSPECTS = 3
+"""Words of a turn that are tried: those of the highest loss among the words that have foils."""
+NO_FOILS = "no word of the answer has foils in the dataset"
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+class Sentence(NamedTuple):
+    """A sentence of an answer.
+
+    Attributes:
+        row: Position of its row.
+        turn: Number of the question and answer.
+        question: The question.
+        text: The sentence.
+    """
+
+    row: int
+    turn: int
+    question: str
+    text: str
+
+
+class FoiledSentence(NamedTuple):
+    """A sentence with a foil in a word's place.
+
+    Attributes:
+        sentence: Position of the sentence.
+        word: The word, in lower case.
+        foil: The foil.
+        text: The sentence with the foil.
+        loss: Loss of the word, nats.
+    """
+
+    sentence: int
+    word: str
+    foil: str
+    text: str
+    loss: float
+
+
+@SCORERS.register("foil-loss")
+@dataclass(frozen=True)
+class FoilLoss(ModelScorer):
+    """How much likelier the weakest word of the answer is than its foils, 0 to 1; 0.5 is no preference.
+
+    1 / (1 + exp(-preference)). Short answers have no foils. Rows without an image are skipped, and rows in
+    which no word has foils.
+    """
+
+    name = "foil-loss"
+    version = "1"
+    label = "Preference over foils of the weakest word, by losses"
+
+    def scores(self, model: Model, context: Context) -> ScoreRows:
+        """Learn which words can stand in each other's place.
+
+        Raises:
+            ConfigError: If the model is served: an endpoint does not say which tokens a word has.
+        """
+        if self.model.startswith(ENDPOINT):
+            raise ConfigError(
+                f"foil-loss must know which tokens a word has, and '{self.model}' does not say it: name "
+                "offline, a tuned folder or a Hugging Face model"
+            )
+        corpus = context.corpus
+        learnt = [corpus.pairs[row] for row in smallest_hashes(corpus.ids, MOST_ROWS)]
+        forms = Forms.learn(learnt)
+        texts = (one.text for pairs in learnt for one in forms.statements(pairs) if one.form == "sentence")
+        contexts = WordContexts.learn(texts)
+
+        def score(rows: Sequence[ShownRow]) -> list[Score]:
+            sentences = [
+                Sentence(at, one.turn, row.sample.pairs[one.turn].question, one.text)
+                for at, row in enumerate(rows)
+                for one in forms.statements(row.sample.pairs)
+                if one.form == "sentence"
+            ]
+            own = self._losses_of(model, rows, sentences, [one.text for one in sentences])
+            trials = _suspects(sentences, list(_trials(model, contexts, sentences, own)))
+            foiled = self._losses_of(
+                model, rows, [sentences[trial.sentence] for trial in trials], [trial.text for trial in trials]
+            )
+            found: list[list[tuple[float, int, FoiledSentence]]] = [[] for _ in rows]
+            for trial, nats in zip(trials, foiled, strict=True):
+                sentence = sentences[trial.sentence]
+                preference = _total(nats) - _total(own[trial.sentence])
+                found[sentence.row].append((preference, sentence.turn, trial))
+            return [_score(row, one) for row, one in zip(rows, found, strict=True)]
+
+        return score
+
+    def _losses_of(
+        self, model: Model, rows: Sequence[ShownRow], sentences: Sequence[Sentence], texts: Sequence[str]
+    ) -> list[Vectors]:
+        """Losses of texts that stand where sentences stand."""
+        return model.losses(
+            [rows[one.row].image for one in sentences],
+            [one.question for one in sentences],
+            texts,
+            max_tokens=self.max_tokens,
+        )
+
+
+def _trials(
+    model: Model, contexts: WordContexts, sentences: Sequence[Sentence], own: Sequence[Vectors]
+) -> Iterator[FoiledSentence]:
+    """Every word with each of its likest foils in its place; a capital letter stays one."""
+    for number, (sentence, nats) in enumerate(zip(sentences, own, strict=True)):
+        text = sentence.text
+        for place in _WORD.finditer(text):
+            word = place[0]
+            foils = contexts.foils.get(word.lower(), ())[:TRIED]
+            if not foils:
+                continue
+            start, end = (model.count_tokens(text[:at]) for at in place.span())
+            loss = _total(nats[min(start, end - 1) : end])
+            for foil in foils:
+                as_written = foil.capitalize() if word[0].isupper() else foil
+                foiled = f"{text[: place.start()]}{as_written}{text[place.end() :]}"
+                yield FoiledSentence(number, word.lower(), foil, foiled, loss)
+
+
+def _suspects(sentences: Sequence[Sentence], trials: Sequence[FoiledSentence]) -> list[FoiledSentence]:
+    """The trials of the words of each turn that cost most; ties in the order of the text."""
+    words: dict[tuple[int, int], dict[tuple[int, str], float]] = {}
+    for trial in trials:
+        sentence = sentences[trial.sentence]
+        losses = words.setdefault((sentence.row, sentence.turn), {})
+        key = (trial.sentence, trial.word)
+        losses[key] = max(trial.loss, losses.get(key, 0.0))
+    # Rounded, so that batches do not decide between words that are equally likely.
+    kept = {
+        key
+        for losses in words.values()
+        for key in sorted(losses, key=lambda key: -round(losses[key], 3))[:SUSPECTS]
+    }
+    return [trial for trial in trials if (trial.sentence, trial.word) in kept]
+
+
+def _score(row: ShownRow, found: Sequence[tuple[float, int, FoiledSentence]]) -> Score:
+    if not found:
+        return Score.skipped(NO_FOILS)
+
+    def turn(number: int, pair: Pair) -> TurnScore:
+        values = [preference for preference, at, _ in found if at == number]
+        return TurnScore(_share(min(values))) if values else TurnScore(None, no_answer(pair) or NO_FOILS)
+
+    weakest, _, trial = min(found, key=lambda one: one[0])
+    remark = f"weakest: '{trial.word}' against '{trial.foil}'"
+    if len(row.sample.images) > 1:
+        remark += f"; the first of {len(row.sample.images)} images was shown"
+    turns = tuple(turn(number, pair) for number, pair in enumerate(row.sample.pairs))
+    return replace(Score.ok(_share(weakest), remark), turns=turns)
+
+
+def _total(nats: Vectors) -> float:
+    return float(nats.sum(dtype="float64"))
+
+
+def _share(preference: float) -> float:
+    """The logistic function, rounded where batches differ."""
+    return round(1 / (1 + exp(-max(-700.0, preference))), 4)
