@@ -1,5 +1,6 @@
 """Tables that are damaged, or hold values that Python does not have."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -84,7 +85,7 @@ def test_more_rows_than_bytes_are_refused(tmp_path: Path) -> None:
 def test_a_column_that_unpacks_to_too_much_is_not_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finegold.samples.formats.parquet._UNPACKED", 1 << 20)
+    monkeypatch.setattr("finegold.samples.parquet_pages._UNPACKED", 1 << 20)
     zeros = pa.array([b"", b"", bytes(2 << 20), b"", b"", b""], pa.binary())
     path = save_parquet(table(extra=zeros), tmp_path / "data")
     assert ids(path) == ["r0", "r1", None, None, "r4", "r5"]
@@ -120,3 +121,94 @@ def test_texts_of_the_newer_kind_are_read_and_written(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     written = open_dataset(folder).write(tmp_path / "out", [1, 4])
     assert ids(written.data) == ["r1", "r4"]
+
+
+def test_an_arrow_batch_that_unpacks_to_too_much_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finegold.samples.formats.huggingface.MAX_BATCH", 1 << 20)
+    zeros = pa.array([b"", b"", bytes(2 << 20), b"", b"", b""], pa.binary())
+    made, folder = table(extra=zeros), save_arrow(table(), tmp_path / "data")
+    for codec in ("zstd", "lz4"):
+        options = pa.ipc.IpcWriteOptions(compression=codec)
+        out = io.BytesIO()
+        with pa.ipc.new_stream(out, made.schema, options=options) as stream:
+            stream.write_table(made, max_chunksize=2)
+        (folder / "a.arrow").write_bytes(out.getvalue())
+        assert ids(folder) == ["r0", "r1", None, None, "r4", "r5"]
+        (row, _) = [row for row in open_dataset(folder).rows() if row.exclusion is not None]
+        assert row.exclusion is not None
+        assert "unpacks to 2,0" in row.exclusion.reason
+    # What is not compressed is read where it lies.
+    assert None not in ids(save_arrow(made, tmp_path / "data"))
+
+
+def test_a_parquet_page_is_measured_by_its_own_header(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finegold.samples.parquet_pages._UNPACKED", 1 << 20)
+    zeros = pa.array([b"", b"", bytes(2 << 20), b"", b"", b""], pa.binary())
+    path = save_parquet(table(extra=zeros), tmp_path / "data")
+    data = path.read_bytes()
+    group = pq.ParquetFile(path).metadata.row_group(1)
+    stated = max(group.column(place).total_uncompressed_size for place in range(group.num_columns))
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    lie = data[footer:-8].replace(varint(stated), varint(stated - 1_500_000))
+    assert lie != data[footer:-8]
+    path.write_bytes(data[:footer] + lie + len(lie).to_bytes(4, "little") + b"PAR1")
+    assert ids(path) == ["r0", "r1", None, None, "r4", "r5"]
+
+
+def varint(number: int) -> bytes:
+    """A number as Thrift's compact protocol writes it."""
+    left, out = number << 1, bytearray()
+    while left > 127:
+        out.append(left & 127 | 128)
+        left >>= 7
+    return bytes([*out, left])
+
+
+def repeated(count: int, size: int) -> pa.Array:
+    """One text that many values name."""
+    return pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), pa.array(["x" * size]))
+
+
+@pytest.mark.parametrize("save", SAVES)
+def test_a_text_that_a_row_names_again_and_again_is_counted_as_often(tmp_path: Path, save: Save) -> None:
+    count = 8_000
+    lists = pa.ListArray.from_arrays(
+        pa.array([0, 0, 0, 0, *[count] * 3], pa.int32()), repeated(count, 200_000)
+    )
+    found = ids(save(table(extra=lists), tmp_path / "data"))
+    assert found[:2] + found[4:] == ["r0", "r1", "r4", "r5"]
+    assert found[3] is None
+
+
+def test_views_that_lie_over_one_another_are_counted_as_often(tmp_path: Path) -> None:
+    starts, sizes = pa.array([0] * 6, pa.int32()), pa.array([1, 1, 1, 2_000_000, 1, 1], pa.int32())
+    lists = pa.ListViewArray.from_arrays(starts, sizes, pa.nulls(2_000_000))
+    assert ids(save_arrow(table(extra=lists), tmp_path / "data")) == ["r0", "r1", "r2", None, "r4", "r5"]
+
+
+@pytest.mark.parametrize("save", SAVES)
+def test_columns_of_every_type_are_read(tmp_path: Path, save: Save) -> None:
+    columns = {
+        "map": pa.array(
+            [[("k", "v")], [], None, [("k", None)], [("a", "b"), ("c", "d")], []],
+            pa.map_(pa.string(), pa.string()),
+        ),
+        "fixed": pa.array([[1, 2]] * 6, pa.list_(pa.int8(), 2)),
+        "large": pa.array([["x"], None] * 3, pa.large_list(pa.large_string())),
+        "bytes": pa.array([b"abc"] * 6, pa.binary(3)),
+        "kinds": pa.array(["a", "b"] * 3).dictionary_encode(),
+        "decimal": pa.array([None] * 6, pa.decimal128(9, 2)),
+    }
+    if save is save_arrow:
+        columns["view"] = pa.array(["short", "x" * 40] * 3, pa.string_view())
+        columns["runs"] = pa.RunEndEncodedArray.from_arrays(
+            pa.array([2, 6], pa.int32()), pa.array(["a", "b"])
+        )
+        columns["lists"] = pa.array([[1], [2, 3]] * 3, pa.list_view(pa.int32()))
+    made = table(**columns)
+    assert None not in ids(save(made, tmp_path / "data"))
+    assert ids(save(made.slice(0, 5), tmp_path / "data")) == ["r0", "r1", "r2", "r3", "r4"]

@@ -1,7 +1,10 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from finegold.errors import DataError, RunError
@@ -15,7 +18,9 @@ from finegold.selection.manifest import (
     ScorerInfo,
     manifest_text,
     read_manifest,
+    read_table,
 )
+from finegold.selection.table import SCHEMA
 
 
 def manifest(**changes: Any) -> Manifest:
@@ -133,3 +138,47 @@ def test_a_file_that_is_not_one_is_named_with_the_place(tmp_path: Path, content:
         read_manifest(path)
     with pytest.raises(DataError, match="cannot be read"):
         read_manifest(tmp_path / "none.json")
+
+
+def whole_table() -> pa.Table:
+    """The table of `manifest()`: two selected rows, one that was not, and four that are excluded."""
+    selected, other = ["selected"] * 2 + ["not selected"], ["excluded"] * 4
+    columns: dict[str, list[Any]] = {field.name: [None] * 7 for field in SCHEMA}
+    columns |= {
+        "sample_id": list("äbcdefg"),
+        "status": selected + other,
+        "code": [None] * 3 + ["missing-image"] * 4,
+        "rank": [1, 2] + [None] * 5,
+        "row": list(range(7)),
+    }
+    return pa.table(columns, SCHEMA).append_column("clip", pa.array([3.0, 3.0, 1.0] + [None] * 4))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda made: made.drop_columns(["quality"]), "no column 'quality'"),
+        (lambda made: made.drop_columns(["clip"]), "no column 'clip'"),
+        (lambda made: made.slice(1), "'row' does not count from 0"),
+        (lambda made: with_column(made, "cluster", pa.array(["x"] * 7)), "cannot be read"),
+        (lambda made: with_column(made, "cluster", pa.array([-1] * 7)), "negative"),
+        (lambda made: with_column(made, "status", pa.array(["chosen"] * 7)), "status 'chosen'"),
+        (lambda made: with_column(made, "rank", pa.array([1, 1] + [None] * 5)), "does not count from 1"),
+        (lambda made: with_column(made, "rank", pa.array(list(range(1, 8)))), "has a 'rank'"),
+        (lambda made: with_column(made, "row", pa.array([[1]] * 7)), "cannot be read"),
+    ],
+)
+def test_a_table_that_is_none_of_a_selection_is_one_sentence(
+    change: Callable[[pa.Table], pa.Table], message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "selection.json"
+    path.write_text(manifest_text(manifest()), encoding="utf-8")
+    pq.write_table(whole_table(), tmp_path / "selection.parquet")
+    assert read_table(path).num_rows == 7
+    pq.write_table(change(whole_table()), tmp_path / "selection.parquet")
+    with pytest.raises(DataError, match=message):
+        read_table(path)
+
+
+def with_column(made: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    return made.set_column(made.schema.get_field_index(name), name, values)

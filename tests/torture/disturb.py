@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tests.llm.server import FakeServer
 from tests.torture.table import Row
-from tests.torture.verbs import Verb, honest, make_world
+from tests.torture.verbs import TINY, Verb, honest, make_world
 
 CONCURRENCY = 2
 """Calls that may be in flight at once: so many replies a kill may lose."""
@@ -97,6 +97,11 @@ class Bench:
             done = self.run(base, words)
             if done.returncode:
                 raise RuntimeError(f"{self.verb.name}: {done.stderr[-500:]}")
+        if self.verb.spoilt:
+            spoilt = min(base.glob(self.verb.spoilt))
+            data = bytearray(spoilt.read_bytes())
+            data[len(data) // 2] ^= 1
+            spoilt.write_bytes(data)
         kept = []
         for _ in range(2):
             place = self.place()
@@ -245,32 +250,31 @@ NAMES: dict[Disturbance, str] = {kill: "kills", fill_disk: "full disk", start_tw
 
 
 def disturb(
-    how: Disturbance,
+    verb: Verb,
     work: Path,
     rng: random.Random,
-    verbs: Sequence[Verb],
     more: Callable[[], bool] = lambda: False,
-) -> Row:
-    """Disturb each verb once, then verbs in turn as long as `more` says."""
-    row = Row(NAMES[how])
-    world = make_world(work / "world")
+    ways: Iterable[Disturbance] = tuple(NAMES),
+) -> list[Row]:
+    """Disturb a verb in each way once, then in turn as long as `more` says."""
+    rows = {how: Row(NAMES[how]) for how in ways}
+    world = make_world(work / "world", model=TINY in verb.words)
     with FakeServer(honest) as server:
-        benches: list[Bench] = []
-        for verb in verbs:
-            bench = Bench(verb, world, work / verb.name.replace(" ", "-"), server)
-            try:
-                bench.prepare()
-            except RuntimeError as error:
+        bench = Bench(verb, world, work / "bench", server)
+        try:
+            bench.prepare()
+        except RuntimeError as error:
+            for row in rows.values():
                 row.unexpected.append(str(error))
+            return list(rows.values())
+        for how, row in rows.items():
+            if how is fill_disk and not verb.grows:
                 continue
             if any(how(bench, row, rng) for _ in range(TRIES)):
                 row.tried += 1
             else:
                 row.unexpected.append(f"{verb.name}: ended {TRIES} times before it was disturbed")
-            benches.append(bench)
-        while benches and more():
-            for bench in benches:
-                row.tried += how(bench, row, rng)
-                if not more():
-                    break
-    return row
+        while more():
+            for how, row in rows.items():
+                row.tried += (verb.grows or how is not fill_disk) and how(bench, row, rng)
+    return list(rows.values())

@@ -58,11 +58,11 @@ class Row:
         return asdict(self)
 
     def measure(self) -> "Row":
-        """Note the most memory that this process and those that it started took."""
+        """Note the most memory that this process and those that it started took, unless it is noted."""
         found = (
             resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
         )
-        self.peak_bytes = max(found) * (1 if sys.platform == "darwin" else 1024)
+        self.peak_bytes = self.peak_bytes or max(found) * (1 if sys.platform == "darwin" else 1024)
         return self
 
 

@@ -10,6 +10,8 @@ from tests.llm.server import Answer, Ask, completion
 from tests.torture.pool import make_pool
 
 ROWS = 60
+TINY = "tiny-model"
+"""Folder of a small Hugging Face model, made only where a verb names it."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Verb:
         result: The file or table that it is for, below its folder, as a pattern.
         before: Command lines that ran before it, undisturbed.
         asks: Whether it asks the endpoint.
+        spoilt: A file, as a pattern, of which a byte is changed after the commands before it.
+        grows: Whether it writes files that a full disk may cut.
     """
 
     name: str
@@ -29,6 +33,8 @@ class Verb:
     result: str
     before: tuple[str, ...] = ()
     asks: bool = False
+    spoilt: str = ""
+    grows: bool = True
 
 
 _LENGTH = "pick {world}/pool/data.json --size 9 --preset length-only --run run"
@@ -40,9 +46,14 @@ _VSR = "--tasks vsr --task-data {world}/bench --out out"
 _LITTLE = "--max-new-tokens 4 --device cpu"
 _SHOWN = "--image {world}/pool/images/0000.png --prompt Who?"
 _COMPARED = "--size 5 --presets random,length-only --out c.csv --encoder offline"
+_EVALUATED = tuple(f"evaluate constant:{word} {_VSR.removesuffix('out')}{word}" for word in ("Yes", "No"))
+_FEW = "--steps 6 --batch-size 2"
+_EXPORTED = "--model some/model --recipe hf-lora --out out --export"
+_RELEASED = Path(__file__).resolve().parents[3] / "shared" / "reference" / "instructiongpt4"
+"""The paper's released files, which are not part of finegold: without them `reproduce` is not tried."""
 _TUNED = "--model offline --steps 12 --batch-size 4 --device cpu --out out --features features"
 
-VERBS = (
+VERBS: tuple[Verb, ...] = (
     Verb("pick", f"{_LENGTH} --out out", "out/selection.json"),
     Verb("score by a model", "score run --scorer llm", "run/scores/llm-*", (_PICKED,), asks=True),
     Verb(
@@ -71,9 +82,44 @@ VERBS = (
     Verb("evaluate", f"evaluate offline {_VSR} {_LITTLE}", "out/answers/vsr.jsonl"),
     Verb("demo", f"demo offline {_SHOWN} {_LITTLE} --out page.html", "page.html"),
     Verb(
+        "pick a mixture",
+        "pick {world}/mix.toml --size 9 --preset length-only --out out",
+        "out/selection.json",
+    ),
+    Verb(
+        "score by a model that sees images",
+        "score run --scorer llm-image",
+        "run/scores/llm-*",
+        (_PICKED,),
+        asks=True,
+    ),
+    Verb(
+        "check",
+        "check run --repair",
+        "run/manifest.json",
+        (_PICKED,),
+        spoilt="run/samples/*/part-*.parquet",
+        grows=False,
+    ),
+    Verb("compare-results", "compare-results Yes No --draws 100 --out c.json", "c.json", _EVALUATED),
+    Verb(
+        "export to LLaMA-Factory",
+        f"tune {{world}}/pool {_EXPORTED} llama-factory --template t",
+        "out/data.json",
+    ),
+    Verb("export to ms-swift", f"tune {{world}}/pool {_EXPORTED} ms-swift", "out/data.jsonl"),
+    Verb(
+        "tune a Hugging Face model",
+        f"tune {{world}}/pool --model {{world}}/{TINY} --recipe hf-full {_FEW} --device cpu --out out",
+        "out/*.safetensors",
+    ),
+    Verb(
         "study", "study {world}/study.toml --out out --workers 1 --device cpu", "out/models/*/*.safetensors"
     ),
 )
+if _RELEASED.is_dir():
+    _REPRODUCED = f"reproduce instructiongpt4 --from {_RELEASED} --ids-only --out out"
+    VERBS = (*VERBS, Verb("reproduce", _REPRODUCED, "out/ids.txt"))
 
 
 def named(name: str) -> Verb:
@@ -81,8 +127,13 @@ def named(name: str) -> Verb:
     return next(verb for verb in VERBS if verb.name == name)
 
 
-def make_world(folder: Path) -> Path:
-    """Write what all verbs read: a pool, a benchmark, questions, two files of answers and a study."""
+def make_world(folder: Path, *, model: bool = False) -> Path:
+    """Write what all verbs read: a pool, a benchmark, questions, two files of answers, a mixture and a study.
+
+    Args:
+        folder: A new folder.
+        model: Whether there is a small Hugging Face model too, which takes seconds.
+    """
     pool = make_pool(folder / "pool", ROWS)
     made.vsr(folder / "bench", [index % 2 for index in range(24)])
     questions, a, b = [], [], []
@@ -96,9 +147,27 @@ def make_world(folder: Path) -> Path:
     tastes = [f"r{number:04d},{number % 7}" for number in range(ROWS)]
     (folder / "taste.csv").write_text("\n".join(["sample_id,taste", *tastes]))
     made.flickr30k(folder / "captions", 4)
+    make_pool(folder / "other", ROWS // 2, seed=1)
+    (folder / "mix.toml").write_text(_MIX)
+    if model:
+        from tests.models.huggingface.made import llava
+
+        llava(folder / TINY)
     (folder / "study.toml").write_text(_STUDY.format(pool=pool, images=pool.parent / "images", folder=folder))
     return folder
 
+
+_MIX = """
+[[sources]]
+name = "one"
+path = "pool/data.json"
+weight = 0.5
+
+[[sources]]
+name = "other"
+path = "other/data.json"
+weight = 0.5
+"""
 
 _STUDY = """
 about = "Plain colours"

@@ -32,7 +32,7 @@ def test_flipped_bits_are_found_or_change_nothing_and_the_repair_makes_the_same_
 
 @pytest.mark.parametrize("how", NAMES, ids=NAMES.get)
 def test_kills_a_full_disk_and_a_second_process_lose_nothing(how: Disturbance, tmp_path: Path) -> None:
-    row = disturb(how, tmp_path, random.Random(0), [named("pick")])
+    row = disturb(named("pick"), tmp_path, random.Random(0), ways=[how])[0]
     assert (row.tried, row.problems) == (1, [])
 
 

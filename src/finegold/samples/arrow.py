@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from finegold.errors import DataError
+from finegold.samples.arrow_size import python_size
 from finegold.samples.dataset import DataFiles, Dataset
 from finegold.samples.exclusions import RowError
 from finegold.samples.roots import ImageRoot
@@ -19,6 +20,8 @@ _TOGETHER = 64 << 20
 """Bytes of a batch beyond which its rows are held one at a time."""
 _VALUES = 1_000_000
 """Values of a row beyond which it is not read."""
+_ROW = 512 << 20
+"""Bytes of a row beyond which it is not read."""
 
 
 class TableDataset(Dataset):
@@ -125,10 +128,11 @@ def python_rows(batch: "pa.RecordBatch | DamagedRows") -> Iterator[Any]:
         for _ in range(batch.num_rows):
             yield RowError(f"the file is damaged here ({batch.reason})", "unreadable-shard")
         return
-    step = BATCH if batch.get_total_buffer_size() <= _TOGETHER and _values(batch) <= _VALUES else 1
-    for offset in range(0, batch.num_rows, step):
-        part = batch.slice(offset, step)
+    for offset in range(0, batch.num_rows, BATCH):
+        part = batch.slice(offset, BATCH)
         try:
+            if not _is_small(part):
+                raise ValueError("row by row")
             yield from _plain(part)
         except Exception:
             # Python has no value for a time beyond the year 9999, or for two fields of one name.
@@ -136,9 +140,21 @@ def python_rows(batch: "pa.RecordBatch | DamagedRows") -> Iterator[Any]:
                 yield from _one_row(part.slice(row, 1))
 
 
+def _is_small(batch: pa.RecordBatch) -> bool:
+    """Whether `BATCH` rows of a batch may be Python values at the same time."""
+    try:
+        values, size = python_size(batch)
+    except pa.ArrowException:
+        return False  # Whatever is wrong belongs to one of the rows.
+    return size <= _TOGETHER and values <= _VALUES
+
+
 def _plain(batch: pa.RecordBatch) -> list[Any]:
-    if (found := _values(batch)) > _VALUES:
-        raise ValueError(f"it holds {found:,} values, expected at most {_VALUES:,}")
+    values, size = python_size(batch)
+    if values > _VALUES:
+        raise ValueError(f"it holds {values:,} values, expected at most {_VALUES:,}")
+    if size > _ROW:
+        raise ValueError(f"it holds {size:,} bytes, expected at most {_ROW:,}")
     if len(set(batch.schema.names)) < len(batch.schema.names):
         raise ValueError("two of its columns have the same name")
     return list(batch.to_pylist())
@@ -161,20 +177,6 @@ def _to_microseconds(batch: pa.RecordBatch) -> pa.RecordBatch:
             times = batch.column(place).cast(pa.timestamp("us", column.type.tz), safe=False)
             batch = batch.set_column(place, column.name, times)
     return batch
-
-
-def _values(array: Any) -> int:
-    """Number of values that a batch or array becomes in Python; a list of nulls takes no bytes in Arrow."""
-    if isinstance(array, pa.RecordBatch):
-        return sum(map(_values, array.columns))
-    if isinstance(array, pa.StructArray):
-        return sum(_values(child) for child in array.flatten())
-    if isinstance(
-        array,
-        pa.ListArray | pa.LargeListArray | pa.FixedSizeListArray | pa.ListViewArray | pa.LargeListViewArray,
-    ):
-        return len(array) + _values(array.flatten())
-    return len(array)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,7 @@ from finegold.run import broken_seal, damaged, fingerprint, read_parquet, read_s
 from finegold.run.seal import FILES
 from finegold.selection.id_list import IdList
 from finegold.selection.preset import Preset
-from finegold.selection.table import NEWER_COLUMNS
-from finegold.selection.table import SCHEMA as TABLE_SCHEMA
+from finegold.selection.table import as_selection_table
 
 SCHEMA: Literal["finegold/selection/2"] = "finegold/selection/2"
 MANIFEST = "selection.json"
@@ -307,13 +306,11 @@ def read_table(manifest: Path) -> pa.Table:
     """
     path = manifest.with_name(TABLE)
     try:
-        known = read_sealed(manifest).get(FILES, {}).get(TABLE)
-        table = read_parquet(path, {known} if known else ())
-        for column in TABLE_SCHEMA:
-            if column.name in NEWER_COLUMNS and column.name not in table.column_names:
-                table = table.append_column(column, pa.nulls(len(table), column.type))
-        return table
-    except (OSError, pa.ArrowException) as error:
+        sealed = read_sealed(manifest)
+        known = (sealed.get(FILES) or {}).get(TABLE)
+        indicators = [scorer["name"] for scorer in sealed["configuration"]["scorers"]]
+        return as_selection_table(read_parquet(path, {known} if known else ()), indicators)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
         why = "is not there" if not path.exists() else f"cannot be read ({error})"
         raise DataError(
             f"the table {TABLE} beside {manifest} {why}: if an older finegold made the selection, "

@@ -191,9 +191,22 @@ class Preset:
         return found
 
     @classmethod
-    def read(cls, content: Mapping[str, Any]) -> "Preset":
-        """The preset of its fields as JSON or TOML values; raises pydantic's ValidationError."""
-        return TypeAdapter(cls).validate_python(content)
+    def read(cls, content: Mapping[str, Any], name: str = "of the selection") -> "Preset":
+        """The preset of its fields as JSON or TOML values.
+
+        Args:
+            content: The fields.
+            name: What messages call it.
+
+        Raises:
+            ConfigError: If a field is wrong; the message names it.
+        """
+        try:
+            return TypeAdapter(cls).validate_python(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "its fields"
+            raise ConfigError(f"the preset {name} has a wrong field: {where}: {first['msg']}") from None
 
     @property
     def fingerprint(self) -> str:
@@ -240,12 +253,7 @@ def find_preset(name: str) -> Preset:
         ConfigError: If there is none, or the file is no preset; the message names the field.
     """
     fields = _of_selection(Path(name)) if name.endswith(".json") else read_toml(name, *_OWN)
-    try:
-        return Preset.read(fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its fields"
-        raise ConfigError(f"the preset {name} has a wrong field: {where}: {first['msg']}") from None
+    return Preset.read(fields, name)
 
 
 def _of_selection(path: Path) -> Any:
@@ -254,7 +262,7 @@ def _of_selection(path: Path) -> Any:
         if not isinstance(found, dict):
             raise TypeError("it is of an older finegold")
         return found
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(
             f"{path} holds no preset ({error}): name a selection.json or a .toml file"
         ) from None

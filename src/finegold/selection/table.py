@@ -205,6 +205,44 @@ def selection_table(candidates: Candidates, selected: SelectedRows) -> pa.Table:
     return pa.table(columns)
 
 
+def as_selection_table(table: pa.Table, indicators: Collection[str]) -> pa.Table:
+    """A table that was read from a file, with the columns of `SCHEMA`; those that older ones lack are null.
+
+    Args:
+        table: The table.
+        indicators: Names of the columns of numbers that must be there too.
+
+    Raises:
+        ValueError: If it is no table of a selection.
+        pyarrow.ArrowException: If a column has another type.
+    """
+    for column in [*SCHEMA, *(pa.field(name, pa.float64()) for name in indicators)]:
+        if column.name in NEWER_COLUMNS and column.name not in table.column_names:
+            table = table.append_column(column, pa.nulls(len(table), column.type))
+        place = table.schema.get_field_index(column.name)
+        if place < 0:
+            raise ValueError(f"it has no column '{column.name}', or several")
+        if table.schema.field(place).type != column.type:
+            table = table.set_column(place, column.name, table.column(place).cast(column.type))
+    for name in ("sample_id", "status", "row"):
+        if table[name].null_count:
+            raise ValueError(f"'{name}' is missing in a row")
+    if table["row"].to_pylist() != list(range(len(table))):
+        raise ValueError("'row' does not count from 0")
+    statuses = set(table["status"].unique().to_pylist())
+    if other := sorted(statuses - {SELECTED, NOT_SELECTED, EXCLUDED}):
+        raise ValueError(f"a row has the status '{other[0]}'")
+    ranks = table.filter(pc.equal(table["status"], SELECTED))["rank"].to_pylist()
+    if sorted(ranks, key=lambda rank: rank or 0) != list(range(1, len(ranks) + 1)):
+        raise ValueError("'rank' of the selected rows does not count from 1")
+    if table["rank"].null_count != len(table) - len(ranks):
+        raise ValueError("a row that was not selected has a 'rank'")
+    lowest = pc.min(table["cluster"]).as_py()
+    if lowest is not None and lowest < 0:
+        raise ValueError("a cluster has a negative number")
+    return table
+
+
 def _spread(values: Ints | Floats | None, rows: Ints, n: int, kind: pa.DataType) -> pa.Array:
     """Values of the candidates as a column over all rows, null elsewhere and where NaN."""
     column = np.zeros(n, dtype=np.float64)

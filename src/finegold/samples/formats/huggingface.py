@@ -6,6 +6,7 @@ Read with pyarrow alone. The subset is such a folder too and opens with `dataset
 import hashlib
 import json
 import os
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from finegold.samples.arrow import (
     validated,
 )
 from finegold.samples.dataset import FORMATS, DataFiles
+from finegold.samples.ipc import MAX_BATCH, packed_batch
 from finegold.samples.json_text import dump_json, read_json
 from finegold.samples.links import allowed_targets, leaving_link
 
@@ -151,6 +153,17 @@ def _stream(file: Path) -> Iterator[pa.RecordBatch | DamagedRows]:
         with pa.memory_map(str(file)) as source:
             stream, place = pa.ipc.open_stream(source), -1
             while True:
+                start = source.tell()
+                try:
+                    rows, unpacked = packed_batch(source)
+                    if unpacked > MAX_BATCH:
+                        place = source.tell()
+                        reason = f"a batch unpacks to {unpacked:,} bytes, expected at most {MAX_BATCH:,}"
+                        yield DamagedRows(rows if 0 <= rows <= source.size() else 1, reason)
+                        continue
+                except (pa.ArrowException, OSError, EOFError, ValueError, MemoryError, struct.error):
+                    pass  # Reading it raises the same, or ends.
+                source.seek(start)
                 try:
                     batch = stream.read_next_batch()
                 except StopIteration:

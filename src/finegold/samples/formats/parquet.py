@@ -23,14 +23,11 @@ from finegold.samples.arrow import (
     validated,
 )
 from finegold.samples.dataset import FORMATS, DataFiles
+from finegold.samples.parquet_pages import find_excess, read_pages, rows_at_a_time
 
 _BUFFER = 1 << 20
 _GROUP = 32 << 20
 """Bytes of a written row group."""
-_UNPACKED = 256 << 20
-"""Bytes of an unpacked column of a row group from which on `_RATIO` is looked at."""
-_RATIO = 50
-"""How many times its packed size such a column may have; images and texts have 1 to 10 times."""
 
 
 @FORMATS.register("parquet")
@@ -55,7 +52,7 @@ class ParquetDataset(TableDataset):
         source = _open(self.shards[shard])
         for group, rows in enumerate(_group_rows(source)):
             if rows > skip:
-                yield from skip_rows(_read_group(source, group, rows), skip)
+                yield from skip_rows(_read_group(source, self.shards[shard], group, rows), skip)
             skip = max(0, skip - rows)
 
     def write_records(self, out: Path, keep: set[int]) -> tuple[Path, int]:
@@ -99,13 +96,14 @@ def _group_rows(source: Any) -> list[int]:
     return [max(0, source.metadata.row_group(group).num_rows) for group in range(source.num_row_groups)]
 
 
-def _read_group(source: Any, group: int, rows: int) -> Iterator[pa.RecordBatch | DamagedRows]:
+def _read_group(source: Any, file: Path, group: int, rows: int) -> Iterator[pa.RecordBatch | DamagedRows]:
     """The batches of one row group, with as many rows as the file states, whatever is found."""
     done = 0
     try:
-        if excess := _group_excess(source.metadata.row_group(group)):
+        pages = read_pages(file, source, group)
+        if excess := find_excess(pages, file, group):
             raise pa.ArrowInvalid(excess)
-        for batch in source.iter_batches(batch_size=BATCH, row_groups=[group]):
+        for batch in source.iter_batches(batch_size=rows_at_a_time(pages, BATCH), row_groups=[group]):
             if done + batch.num_rows > rows:
                 raise pa.ArrowInvalid("there are more rows than the file states")
             done += batch.num_rows
@@ -115,19 +113,6 @@ def _read_group(source: Any, group: int, rows: int) -> Iterator[pa.RecordBatch |
         reason = first_line(error)
     if done < rows:
         yield DamagedRows(rows - done, reason)
-
-
-def _group_excess(group: Any) -> str | None:
-    """Why a row group is not unpacked; None if it is."""
-    for place in range(group.num_columns):
-        column = group.column(place)
-        packed, unpacked = max(1, column.total_compressed_size), column.total_uncompressed_size
-        if unpacked > _UNPACKED and unpacked > _RATIO * packed:
-            return (
-                f"the column '{column.path_in_schema}' unpacks from {packed:,} bytes to {unpacked:,}, more "
-                f"than {_RATIO} times"
-            )
-    return None
 
 
 def _open(file: Path) -> Any:
