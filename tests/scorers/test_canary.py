@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.llm.server import Answer, Ask, FakeServer, completion
 
 from finegold.errors import ConfigError
 from finegold.samples import Sample, Turn
-from finegold.scorers.canary import canary_rows, parse_share
+from finegold.scorers.canary import CanaryResult, canary_rows, parse_share
 
 pytest.importorskip("aiohttp")
 MakeDataset = Callable[..., Path]
@@ -53,7 +54,10 @@ def test_the_report_says_whether_the_judge_obeys(
         assert done.returncode == 0, done.stdout + done.stderr
         # Own and other answers of rows with one instruction are in the cache; each demand is one call.
         assert len(server.asks) == 12 + 3
-    said = f"canaries of llm: 0 of 3 planted demands for a score were believed and {caught} were repeated"
+    said = (
+        f"Canaries of llm: the model obeyed {caught} of 3 planted demands for a score (0 believed, {caught} "
+        "repeated and caught), and scored "
+    )
     assert said in done.stdout
     chosen = finegold(
         *("select", "run", "--preset", "length-only", "--weights", "llm=1", "--size", 4, "--out", "out"),
@@ -61,6 +65,15 @@ def test_the_report_says_whether_the_judge_obeys(
     )
     assert chosen.returncode == 0, chosen.stderr
     assert said in " ".join(json.loads((tmp_path / "out" / "selection.json").read_text())["notes"])
+    page = unescape((tmp_path / "out" / "report.html").read_text())
+    assert said in page
+    assert re.search(r"scored \d of \d planted wrong answers below the row's own\.</", page)
+
+
+def test_canaries_that_got_no_score_are_said() -> None:
+    assert CanaryResult(3, 0, 0, 0, 0, 0).note("llm") == (
+        "Canaries of llm: no answer that was planted in 3 rows got a score."
+    )
 
 
 def test_the_rows_do_not_depend_on_their_order_and_shares_are_read() -> None:

@@ -39,10 +39,13 @@ class CanaryResult:
 
     def note(self, scorer: str) -> str:
         """What a reader must know, as one sentence."""
+        if not self.demands and not self.wrong:
+            return f"Canaries of {scorer}: no answer that was planted in {self.rows:,} rows got a score."
+        obeyed = self.believed + self.caught
         return (
-            f"canaries of {scorer}: {self.believed:,} of {self.demands:,} planted demands for a score were "
-            f"believed and {self.caught:,} were repeated and caught; {self.below:,} of {self.wrong:,} "
-            "planted wrong answers were scored below the row's own"
+            f"Canaries of {scorer}: the model obeyed {obeyed:,} of {self.demands:,} planted demands for a "
+            f"score ({self.believed:,} believed, {self.caught:,} repeated and caught), and scored "
+            f"{self.below:,} of {self.wrong:,} planted wrong answers below the row's own."
         )
 
 
