@@ -1,5 +1,6 @@
 """What lies in files: flipped bits, kills, a full disk, two processes and replaced images, in short."""
 
+import io
 import json
 import os
 import random
@@ -7,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from tests.conftest import MakeDataset
@@ -16,6 +19,7 @@ from tests.torture.pool import make_pool
 from tests.torture.verbs import named
 
 from finegold.errors import DataError
+from finegold.samples import open_dataset
 from finegold.workflow import Run, pick
 
 
@@ -110,7 +114,36 @@ def test_a_path_that_is_not_utf_8_works(make_dataset: MakeDataset, tmp_path: Pat
         os.fsdecode(folder) + "/data.json", 3, Path(os.fsdecode(folder) + "-out"), preset="random", run=run
     )
     assert len(chosen.ids) == 3
-    assert Run.open(run).selection(os.fsdecode(folder) + "-out/selection.json").ids == chosen.ids
+    opened = Run.open(run)
+    assert opened.selection(os.fsdecode(folder) + "-out/selection.json").ids == chosen.ids
+    # Arrow's own functions take names in UTF-8 alone.
+    for ending in ("csv", "parquet"):
+        table = opened.export(f"{os.fsdecode(folder)}/rows.{ending}", format=ending)
+        assert len(table) == 12
+    brought = opened.bring_column(os.fsdecode(folder) + "/rows.parquet", "answer_chars", "chars")
+    assert brought.name == "chars"
+
+
+def test_tables_below_a_folder_whose_name_is_not_utf_8_are_read_and_written(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/data-\xff"))
+    folder.mkdir()
+    turns = [
+        [{"role": "user", "content": "q"}, {"role": "assistant", "content": f"It is {n}."}] for n in range(4)
+    ]
+    table = pa.table({"id": list("abcd"), "messages": turns})
+    packed, stream = io.BytesIO(), io.BytesIO()
+    pq.write_table(table, packed)
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    (folder / "data.parquet").write_bytes(packed.getvalue())
+    (folder / "saved").mkdir()
+    (folder / "saved" / "data.arrow").write_bytes(stream.getvalue())
+    (folder / "saved" / "state.json").write_text('{"_data_files": [{"filename": "data.arrow"}]}')
+    (folder / "saved" / "dataset_info.json").write_text("{}")
+    for data in (folder / "data.parquet", folder / "saved"):
+        out = folder / f"{data.name}-out"
+        assert len(pick(data, 2, out, preset="length-only").ids) == 2
+        assert open_dataset(out / data.name if data.suffix else out).count() == 2
 
 
 def test_a_scorer_may_lie_in_the_current_folder_and_no_other_module_of_it_is_imported(tmp_path: Path) -> None:

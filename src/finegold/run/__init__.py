@@ -9,7 +9,7 @@ from finegold.run.atomic import (
     write_lines,
     write_text,
 )
-from finegold.run.buffers import file_buffer
+from finegold.run.buffers import arrow_file, file_buffer
 from finegold.run.check import check_folder
 from finegold.run.filling import filled_folder
 from finegold.run.fingerprint import canonical_json, file_hashes, file_sha256, fingerprint
@@ -40,6 +40,7 @@ __all__ = [
     "PartTable",
     "Parts",
     "RunFolder",
+    "arrow_file",
     "atomic_path",
     "broken_seal",
     "cache_folder",

@@ -2,8 +2,18 @@
 
 import os
 from pathlib import Path
+from typing import Any, Literal
 
 import pyarrow as pa
+
+
+def arrow_file(path: Path, mode: Literal["rb", "wb"] = "rb") -> Any:
+    """A file opened by Arrow, whatever bytes its name has: Arrow's own functions take names in UTF-8 alone.
+
+    Raises:
+        OSError: If it cannot be opened.
+    """
+    return pa.OSFile(os.fsencode(path), mode)
 
 
 def file_buffer(path: Path) -> pa.Buffer:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from finegold.errors import ConfigError, DataError
-from finegold.run import file_sha256
+from finegold.run import arrow_file, file_sha256
 from finegold.samples.pixels import to_rgb
 
 BATCH = 1024
@@ -227,7 +227,7 @@ def _write_parquet(tables: Iterator[pa.Table], folder: Path) -> Path:
     if first is None:
         raise DataError("the data has no rows, expected at least one")
     path = folder / "rows.parquet"
-    with pq.ParquetWriter(path, first.schema) as file:
+    with arrow_file(path, "wb") as sink, pq.ParquetWriter(sink, first.schema) as file:
         for table in chain([first], tables):
             file.write_table(table, row_group_size=BATCH)
     return path

@@ -13,6 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from finegold.run import arrow_file
+
+_BUFFER = 1 << 20
 MAX_PAGES = 768 << 20
 """Bytes of the largest pages of all columns of a row group, which are in memory together."""
 _UNPACKED = 256 << 20
@@ -90,7 +96,7 @@ def _read_column(data: mmap.mmap, column: Any, nested: bool) -> ColumnPages:
     return found
 
 
-def find_excess(pages: Sequence[ColumnPages], file: Path, group: int) -> str | None:
+def find_packed_excess(pages: Sequence[ColumnPages], file: Path, group: int) -> str | None:
     """Why a row group is not unpacked; None if it is."""
     for column in pages:
         if column.unpacked > _UNPACKED and column.unpacked > _RATIO * column.packed:
@@ -109,6 +115,27 @@ def find_excess(pages: Sequence[ColumnPages], file: Path, group: int) -> str | N
     return None
 
 
+def open_parquet(file: Path) -> Any:
+    """A file as a `pyarrow.parquet.ParquetFile` that reads a page at a time; raises what pyarrow raises."""
+    return pq.ParquetFile(arrow_file(file), buffer_size=_BUFFER, pre_buffer=False)
+
+
+def read_parquet_file(file: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """The whole of a small file that others made, such as a list of ids, validated.
+
+    Raises:
+        OSError: If it cannot be read.
+        pyarrow.ArrowException: If it is damaged, or unpacks to too much.
+    """
+    source = open_parquet(file)
+    for group in range(source.num_row_groups):
+        if excess := find_packed_excess(read_pages(file, source, group), file, group):
+            raise pa.ArrowInvalid(excess)
+    table = source.read(columns=columns and list(columns))
+    table.validate(full=True)
+    return table
+
+
 def rows_at_a_time(pages: Sequence[ColumnPages], most: int) -> int:
     """Rows of a batch, at most `most`: fewer where each row may name a long value."""
     named = sum(column.named for column in pages if not column.nested)
@@ -116,11 +143,11 @@ def rows_at_a_time(pages: Sequence[ColumnPages], most: int) -> int:
 
 
 _TRY = """
-import resource, sys
-import pyarrow.parquet as pq
+import os, resource, sys
+import pyarrow as pa, pyarrow.parquet as pq
 limit = int(sys.argv[1]) + (256 << 20)
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-file = pq.ParquetFile(sys.argv[2], pre_buffer=False)
+file = pq.ParquetFile(pa.OSFile(os.fsencode(sys.argv[2])), pre_buffer=False)
 for batch in file.iter_batches(16, row_groups=[int(sys.argv[3])], columns=sys.argv[4:], use_threads=False):
     pass
 """

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from finegold.errors import ConfigError
+from finegold.samples.parquet_pages import read_parquet_file
 
 COLUMNS = ("sample_id", "id")
 """Names of the column of ids in a table; the first that is there counts."""
@@ -111,10 +111,9 @@ def filled_lines(text: str) -> list[str]:
 
 def _read(path: Path, option: str) -> list[str]:
     if path.suffix == ".parquet":
-        names = pq.read_schema(path).names
-        refuse_twice(names)
-        column = _column(names, path, option)
-        found = pq.read_table(path, columns=[column])[column]
+        table = read_parquet_file(path)
+        refuse_twice(table.column_names)
+        found = table[_column(table.column_names, path, option)]
         return [text for one in found.to_pylist() if (text := id_text(one)) is not None]
     text = path.read_text(encoding="utf-8-sig")
     if path.suffix in (".csv", ".tsv"):

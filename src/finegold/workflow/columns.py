@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from finegold.encoders.step import embeddings_schema
 from finegold.errors import ConfigError, DataError, did_you_mean
 from finegold.run import PART_ROWS, PartTable, file_sha256
 from finegold.samples.attributes import SCHEMA as ATTRIBUTE_SCHEMA
+from finegold.samples.parquet_pages import read_parquet_file
 from finegold.scorers.step import SCHEMA as SCORE_SCHEMA
 from finegold.selection.id_list import COLUMNS as ID_COLUMNS
 from finegold.selection.id_list import csv_rows, filled_lines, id_text, refuse_twice
@@ -229,9 +229,9 @@ def _read(path: Path) -> dict[str, list[Any]]:
     """Columns of a file; an empty cell is None."""
     try:
         if path.suffix == ".parquet":
-            refuse_twice(pq.read_schema(path).names)
-            columns: dict[str, list[Any]] = pq.read_table(path).to_pydict()
-            return columns
+            found = read_parquet_file(path)
+            refuse_twice(found.column_names)
+            return {name: found[name].to_pylist() for name in found.column_names}
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix in (".csv", ".tsv"):
             table = csv_rows(text, path.suffix)

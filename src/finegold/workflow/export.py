@@ -9,7 +9,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from finegold.errors import ConfigError
-from finegold.run import PartTable, RunFolder, atomic_path
+from finegold.run import PartTable, RunFolder, arrow_file, atomic_path
 from finegold.selection.manifest import MANIFEST, read_table
 from finegold.workflow.filters import COLUMNS
 from finegold.workflow.rows import Rows
@@ -41,11 +41,11 @@ def export_table(
     if out.is_dir() or not out.parent.is_dir():
         raise ConfigError(f"--out {out} is no file in a folder that exists: name a file")
     found = scores_of(rows) if table == "scores" else read_table(selection or _only_selection(rows.folder))
-    with atomic_path(out) as temporary:
+    with atomic_path(out) as temporary, arrow_file(temporary, "wb") as file:
         if format == "csv":
-            pa_csv.write_csv(found, temporary)
+            pa_csv.write_csv(found, file)
         else:
-            pq.write_table(found, temporary)
+            pq.write_table(found, file)
     return found
 
 

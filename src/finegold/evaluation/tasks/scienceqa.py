@@ -13,6 +13,7 @@ from finegold.evaluation.files import field, image_at
 from finegold.evaluation.task import Item, Source, Split, Task, add_task, question_prompts
 from finegold.samples import ImageRef
 from finegold.samples.json_text import read_json
+from finegold.samples.parquet_pages import open_parquet
 
 _TERMS = "CC BY-NC-SA 4.0"
 _PROBLEMS = "problems.json"
@@ -56,7 +57,6 @@ def _problems(folder: Path, split: str) -> Iterator[tuple[str, ImageRef, Any, st
 
 
 def _parquet(folder: Path, split: str) -> Iterator[tuple[str, ImageRef, Any, str]]:
-    import pyarrow.parquet as pq
 
     wanted = ["image", "question", "choices", "answer", "hint", "subject"]
     files = sorted((folder / _PARQUET.path).glob(f"{split}-*.parquet"))
@@ -66,7 +66,7 @@ def _parquet(folder: Path, split: str) -> Iterator[tuple[str, ImageRef, Any, str
         )
     position = 0
     for file in files:
-        for batch in pq.ParquetFile(file).iter_batches(batch_size=64, columns=wanted):
+        for batch in open_parquet(file).iter_batches(batch_size=64, columns=wanted):
             for record in batch.to_pylist():
                 number = f"{position:04d}"
                 position += 1

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from finegold.errors import DataError
+from finegold.run import arrow_file
 from finegold.samples.arrow import (
     DamagedRows,
     TableDataset,
@@ -102,11 +103,11 @@ class HuggingFaceDataset(TableDataset):
     def write_records(self, out: Path, keep: set[int]) -> tuple[Path, int]:
         """Write the kept rows as one Arrow file with the same schema and metadata, and what describes it."""
         self.output_names(out)
-        with pa.OSFile(str(self.shards[0]), "rb") as first:
+        with arrow_file(self.shards[0]) as first:
             schema = pa.ipc.open_stream(first).schema
         name = _WRITTEN
         written = position = 0
-        with pa.OSFile(str(out / name), "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
+        with arrow_file(out / name, "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
             for shard in range(len(self.shards)):
                 for batch in self.batches(shard):
                     if isinstance(batch, DamagedRows):
@@ -150,7 +151,7 @@ def _can_be_named(file: Path) -> bool:
 def _stream(file: Path) -> Iterator[pa.RecordBatch | DamagedRows]:
     """The batches of a file as they are, not validated; one that cannot be decoded counts as one row."""
     try:
-        with pa.memory_map(str(file)) as source:
+        with pa.memory_map(os.fsencode(file)) as source:
             stream, place = pa.ipc.open_stream(source), -1
             while True:
                 start = source.tell()

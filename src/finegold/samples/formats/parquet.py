@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finegold.errors import DataError
+from finegold.run import arrow_file
 from finegold.samples.arrow import (
     BATCH,
     DamagedRows,
@@ -23,9 +24,8 @@ from finegold.samples.arrow import (
     validated,
 )
 from finegold.samples.dataset import FORMATS, DataFiles
-from finegold.samples.parquet_pages import find_excess, read_pages, rows_at_a_time
+from finegold.samples.parquet_pages import find_packed_excess, open_parquet, read_pages, rows_at_a_time
 
-_BUFFER = 1 << 20
 _GROUP = 32 << 20
 """Bytes of a written row group."""
 
@@ -77,7 +77,7 @@ class ParquetDataset(TableDataset):
         codec = {"UNCOMPRESSED": "NONE", "LZ4_RAW": "LZ4"}.get(codec, codec)
         schema, position = source.schema_arrow, 0
         pending: list[pa.RecordBatch] = []
-        with pq.ParquetWriter(target, schema, compression=codec) as file:
+        with arrow_file(target, "wb") as sink, pq.ParquetWriter(sink, schema, compression=codec) as file:
             for batch in self.batches(shard):
                 if isinstance(batch, DamagedRows):
                     position += batch.num_rows
@@ -101,7 +101,7 @@ def _read_group(source: Any, file: Path, group: int, rows: int) -> Iterator[pa.R
     done = 0
     try:
         pages = read_pages(file, source, group)
-        if excess := find_excess(pages, file, group):
+        if excess := find_packed_excess(pages, file, group):
             raise pa.ArrowInvalid(excess)
         for batch in source.iter_batches(batch_size=rows_at_a_time(pages, BATCH), row_groups=[group]):
             if done + batch.num_rows > rows:
@@ -117,7 +117,7 @@ def _read_group(source: Any, file: Path, group: int, rows: int) -> Iterator[pa.R
 
 def _open(file: Path) -> Any:
     try:
-        return pq.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
+        return open_parquet(file)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         raise DataError(
             f"{file} is not a whole Parquet file ({first_line(error)}): check that it was fully copied"
