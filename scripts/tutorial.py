@@ -30,9 +30,20 @@ def run_tutorial(folder: Path) -> Any:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            cell.outputs = _without_progress(cell.outputs)
     shown = nbformat.writes(notebook).replace(f"{folder}/docs/", "")
     return nbformat.reads(shown, as_version=4)
+
+
+def _without_progress(outputs: list[Any]) -> list[Any]:
+    """The outputs without stderr; what was printed in pieces is one output."""
+    kept: list[Any] = []
+    for output in outputs:
+        if output.get("name") == "stdout" and kept and kept[-1].get("name") == "stdout":
+            kept[-1].text += output.text
+        elif output.get("name") != "stderr":
+            kept.append(output)
+    return kept
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """The tutorial notebook runs from top to bottom, and shows what is kept in it."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,7 @@ def test_the_notebook_runs_and_shows_what_is_kept_in_it(
     run = run_tutorial(tmp_path)
     kept = nbformat.read(NOTEBOOK, as_version=4)
     assert [_kinds(cell) for cell in run.cells] == [_kinds(cell) for cell in kept.cells]
-    words = [output.text.split()[:-4] for output in _printed(run)]
-    assert words == [output.text.split()[:-4] for output in _printed(kept)]
+    assert _printed(run) == _printed(kept)
     assert len(NOTEBOOK.read_bytes()) < 200_000
     page = notebook_page(kept)
     assert "missing-image" in page
@@ -37,5 +37,7 @@ def _kinds(cell: Any) -> list[list[str]]:
     return [sorted(output.get("data", {"text": ""})) for output in cell.get("outputs", [])]
 
 
-def _printed(notebook: Any) -> list[Any]:
-    return [output for cell in notebook.cells for output in cell.get("outputs", []) if "text" in output]
+def _printed(notebook: Any) -> list[str]:
+    """What cells print, without numbers: another machine may choose a row or two differently."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", []) if "text" in output]
+    return [re.sub(r" *\d+", " N", output.text) for output in outputs]
