@@ -289,7 +289,14 @@ def test_the_messages_that_the_questions_are_about_are_those_of_the_code() -> No
     texts = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
     code = re.sub(r'"\s+f?"', "", texts)  # a sentence over several lines
     assert len(headings) > 10
-    assert not [one for one in headings if one not in code]
+    pieces = [piece.strip() for one in headings for piece in re.split(r"\.\.\.|: (?=the reasons)", one)]
+    assert not [piece for piece in pieces if piece not in code]
+
+
+def test_the_glossary_is_in_the_order_of_the_alphabet() -> None:
+    terms = re.findall(r"^\*\*(.*?)\.\*\*", text_of(ROOT / "docs" / "glossary.md"), re.MULTILINE)
+    assert terms == sorted(terms, key=str.lower)
+    assert len(terms) > 40
 
 
 def test_the_readme_names_every_format() -> None:

@@ -126,7 +126,9 @@ def make_desk(desk: Path) -> None:
     choose = ["--encoder", "offline", "--size", "200", "--out"]
     succeed("pick", "captions.json", "--images", "photos/", *choose, "subset/")
     succeed("pick", "DATA", "--images", "DIR", "--preset", "length-only", "--size", "10", "--out", "OUT")
-    for table in ("embeddings", "scores", "turns", "graphs", "layout"):
-        shutil.copytree(desk / "subset.run" / table, desk / "OUT.run" / table, dirs_exist_ok=True)
+    succeed("score", "subset.run", "--scorer", "necessity")
+    for tables in (desk / "subset.run").iterdir():
+        if tables.is_dir() and tables.name not in ("samples", "selections"):
+            shutil.copytree(tables, desk / "OUT.run" / tables.name, dirs_exist_ok=True)
     shutil.rmtree(desk / "OUT")
     succeed("pick", "DATA", "--images", "DIR", *choose, "OUT")
