@@ -5,6 +5,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageDraw
 
-from finegold.scorers import make_scorer
+from finegold.scorers import Context, Score, ScoreBatch, Scorer, make_scorer
 from finegold.workflow import Run, SelectionSettings
 
 ROWS = 90
@@ -23,6 +24,21 @@ MADE = "made"
 """Name of the brought embeddings."""
 COLOURS = ("red", "green", "blue")
 HOSTILE = '<img src=x onerror="document.title=1">'
+
+
+@dataclass(frozen=True)
+class WeakestWord(Scorer):
+    """Finds fault with the word "ground"."""
+
+    name = "weakest-word"
+    version = "1"
+    requires = frozenset({"answer"})
+
+    def prepare(self, context: Context) -> ScoreBatch:
+        remark = "weakest: 'ground' against 'sky'"
+        return lambda batch: [
+            Score.ok(0.5, remark if "ground" in sample.answer else None) for sample in batch.samples
+        ]
 
 
 def make_run(folder: Path, rows: int = ROWS) -> Path:
@@ -70,6 +86,7 @@ def make_run(folder: Path, rows: int = ROWS) -> Path:
     run.bring_column(folder / "columns.parquet", "taste")
     run.score(make_scorer("length"))
     run.score(make_scorer("detail"))
+    run.score(WeakestWord())
     run.select(settings())
     return folder / "made.run"
 

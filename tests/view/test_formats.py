@@ -93,5 +93,5 @@ def test_data_that_changed_since_is_said(tmp_path: Path) -> None:
     run.score(make_scorer("length"))
     data.write_text(json.dumps([*records, {"id": "9", "messages": turns("More?", "Yes, more.")}]))
     again = Run.open(tmp_path / "a.run")
-    with pytest.raises(RunError, match=r"does not hold the checked rows .* run the command"):
+    with pytest.raises(RunError, match=r"does not hold the rows of .* as they are now.* run the command"):
         checked_rows(again.folder, open_dataset(data), Compute())

@@ -140,6 +140,9 @@ def test_a_row_shows_its_turns_indicators_neighbours_and_record(browser: Any, cl
     with Visit(browser, client, "row=8") as visit:
         dialog, said = visit.page.locator("#row"), client.get("/api/row/8")
         assert dialog.locator(".said-turns > li").count() == 2
+        assert dialog.locator("mark").all_inner_texts() == [
+            "The ground is white, and blue stands out well in number 8."
+        ]
         assert "the weakest by" in dialog.locator(".weak").first.inner_text()
         assert dialog.locator("#why").inner_text() == said["why"]
         assert dialog.locator(".indicators tr").count() == len(said["indicators"])

@@ -144,14 +144,17 @@ def test_a_second_view_of_a_run_is_told_and_may_look_read_only(client: Client, r
         assert server.address.startswith("http://127.0.0.1:")
 
 
-def test_the_command_prints_its_address_and_ends_on_ctrl_c(run_folder: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_prints_its_address_and_ends_when_asked(
+    run_folder: Path, how: signal.Signals, tmp_path: Path
+) -> None:
     command = [sys.executable, "-m", "finegold", "view", str(run_folder), "--no-browser", "--read-only"]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": ":".join(sys.path)},
+        env=os.environ | {"PYTHONPATH": ":".join(sys.path), "TMPDIR": str(tmp_path)},
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -159,7 +162,9 @@ def test_the_command_prints_its_address_and_ends_on_ctrl_c(run_folder: Path) -> 
         found = re.search(r"http://127\.0\.0\.1:\d+/\?token=(\S{20,})", line)
         assert found, line + process.stderr.read()
         assert Client(found[0]).send("/api/about", token=found[1])[0] == 200
-        process.send_signal(signal.SIGINT)
+        assert list(tmp_path.iterdir())
+        process.send_signal(how)
         process.wait(30)
         assert process.returncode == 0
         assert "Traceback" not in process.stderr.read()
+        assert not list(tmp_path.iterdir())

@@ -1,8 +1,10 @@
 """The server: a run's rows behind a guarded loopback port."""
 
 import secrets
+import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -40,7 +42,12 @@ class ViewServer:
         self._server, self._listener = server, listener
 
     def serve(self) -> None:
-        """Answer until `stop` is called or Ctrl-C is pressed."""
+        """Answer until `stop` is called, Ctrl-C is pressed, or the process is asked to end."""
+        if threading.current_thread() is threading.main_thread():
+            # So that the temporary folder goes in each case.
+            for name in ("SIGTERM", "SIGHUP"):
+                if number := getattr(signal, name, None):
+                    signal.signal(number, _interrupt)
         try:
             self._server.run(sockets=[self._listener])
         except KeyboardInterrupt:
@@ -109,6 +116,10 @@ def open_view(
                 pool.close()
     finally:
         listener.close()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _listen(port: int) -> socket.socket:

@@ -50,18 +50,13 @@ function weakest(indicator) {
   return known.length > 1 ? known.reduce((least, turn) => (turn.value < least.value ? turn : least)).turn : null;
 }
 
-// The sentence that an indicator quotes in its remark is marked in the answer.
+// The word that an indicator calls the weakest, and the sentence that holds it.
 function marked(text, remarks) {
-  const quotes = remarks.flatMap((remark) => [...(remark ?? "").matchAll(/['"“‘]([^'"”’]{4,})['"”’]/g)].map((found) => found[1].replace(/(\.\.\.|…)$/, "")));
-  const found = quotes.map((quote) => [text.indexOf(quote), quote.length]).filter(([at]) => at >= 0).sort((a, b) => a[0] - b[0]);
-  const parts = [];
-  let from = 0;
-  for (const [at, length] of found) {
-    if (at < from) continue;
-    parts.push(text.slice(from, at), h("mark", {}, text.slice(at, at + length)));
-    from = at + length;
-  }
-  return [...parts, text.slice(from)];
+  const words = remarks.flatMap((remark) => [...(remark ?? "").matchAll(/weakest: '([^']{2,80})'/g)].map((found) => found[1].toLowerCase()));
+  if (!words.length) return [text];
+  const holds = (sentence) => words.some((word) => new RegExp(`(?<![\\p{L}\\p{N}])${word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\p{L}\\p{N}])`, "iu").test(sentence));
+  const sentences = [...new Intl.Segmenter(undefined, { granularity: "sentence" }).segment(text)].map((one) => one.segment);
+  return sentences.map((one) => (holds(one) ? h("mark", {}, one) : one));
 }
 
 function turns(found) {
