@@ -171,8 +171,9 @@ def checked_rows(folder: RunFolder, dataset: Dataset, compute: Compute) -> Rows:
     table = samples_table(folder, dataset)
     if not table.done:
         raise RunError(
-            f"{folder.path} does not hold the rows of {dataset.path} as they are now, checked by this version "
-            "of finegold: run the command that made the folder again, such as `finegold pick` or `finegold score`"
+            f"{folder.path} does not hold the rows of {dataset.path} as they are now, checked by this "
+            "version of finegold: run the command that made the folder again, such as `finegold pick` or "
+            "`finegold score`"
         )
     return _rows_of(folder, dataset, compute, table)
 
