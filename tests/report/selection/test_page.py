@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from finegold.report.selection.page import MOST_EXCLUDED, report_values
+from finegold.report.selection.page import MOST_EXCLUDED, render_report, report_values
 from finegold.report.selection.sections import RowContent
 
 Made = Callable[..., dict[str, Any]]
@@ -26,6 +26,21 @@ def test_cards_follow_the_rank_and_carry_the_row_s_own_numbers(made: Made) -> No
         assert (clip["value"], length["value"]) == (row["clip"], row["length"])
         assert length["top"] == (pool >= row["length"]).mean()
         assert quality["label"] == "Quality"
+
+
+def test_a_value_that_none_exceeds_is_called_the_highest_however_many_rows_share_it(made: Made) -> None:
+    report = made()
+    table = report["table"]
+    place = table.schema.names.index("length")
+    capped = pc.min_element_wise(table["length"], 50.0, skip_nulls=False)
+    report["table"] = table.set_column(place, "length", capped)
+    cards = values(report)["cards"]
+    best = [card["scores"][2] for card in cards if card["scores"][2]["value"] == 50.0]
+    assert best
+    assert all(score["highest"] for score in best)
+    assert not any(card["scores"][2]["highest"] for card in cards if card["scores"][2]["value"] != 50.0)
+    shared = f"top {best[0]['top']:.1%}".replace("%", "")
+    assert shared not in render_report(**report)
 
 
 def test_a_long_answer_is_whole_until_it_is_said_how_much_is_left_out(made: Made) -> None:

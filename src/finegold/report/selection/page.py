@@ -119,7 +119,12 @@ def report_values(
             "cluster": None if rows.labels is None else int(rows.labels[row]),
             "rank": int(rows.rank[row]),
             "scores": [
-                {"label": label, "value": float(values[row]), "top": _share_above(ordered, values[row])}
+                {
+                    "label": label,
+                    "value": float(values[row]),
+                    "top": _share_above(ordered, values[row]),
+                    "highest": bool(len(ordered) and values[row] == ordered[-1]),
+                }
                 for (label, _, values, _), ordered in zip(columns, in_order, strict=True)
             ],
             "why": why,
