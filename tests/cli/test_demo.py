@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -35,13 +36,34 @@ def test_every_answer_stands_beside_the_others(images: list[Path], tmp_path: Pat
     prompts = ("--prompt", "What <is> this?", "--prompt", "Does it exis in the image?")
     _demo("constant:A <b>dog</b>.", "spelling-rule", *shown, *prompts, "--out", out)
     page = out.read_text()
-    assert page.count("A &lt;b&gt;dog&lt;/b&gt;.</bdi></td>") == 4
-    assert page.count("<bdi>No</bdi></td>") == 2
-    assert page.count("<bdi>Yes</bdi></td>") == 2
+    assert page.count("A &lt;b&gt;dog&lt;/b&gt;.</bdi></dd>") == 4
+    assert page.count("<bdi>No</bdi></dd>") == 2
+    assert page.count("<bdi>Yes</bdi></dd>") == 2
     assert page.count("data:image/") >= 2
     assert "What &lt;is&gt; this?" in page
     assert "the likeliest token each time, so no seed" in page
     assert "Each prompt is put by itself: a model does not see the turns before it." in page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_long_answers_stand_side_by_side_or_below_one_another(
+    browser: Any, images: list[Path], tmp_path: Path, scheme: str
+) -> None:
+    out = tmp_path / "page.html"
+    long = f"constant:{'A brown dog runs through the high grass. ' * 12}{'x' * 300}"
+    _demo(long, "constant:Yes", "--image", images[0], "--prompt", "Describe it.", "--out", out)
+    tops = {}
+    for width in (1280, 390):
+        page = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 844})
+        page.goto(out.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        answers = page.locator(".side > div")
+        boxes = [answers.nth(number).bounding_box() for number in range(2)]
+        assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+        tops[width] = [box["y"] for box in boxes]
+        page.close()
+    assert tops[1280][0] == tops[1280][1]
+    assert tops[390][0] < tops[390][1]
 
 
 def test_two_checkpoints_stand_side_by_side_and_the_seed_is_said(
@@ -86,7 +108,7 @@ def test_prompts_are_the_turns_of_one_conversation(
         assert "reply 1" in json.dumps(second[1])
         assert "reply 3" in page
         assert "The prompts are the turns of one conversation" in page
-        assert "Not so constant:Yes: each prompt is put by itself." in page
+        assert "Each prompt is put by itself to constant:Yes." in page
         _demo(*given, *prompts, "--separate", *settings)
         assert len(server.asks) == 3
         assert len(server.asks[-1].body["messages"]) == 1

@@ -280,6 +280,7 @@ def test_the_judge_sees_the_images_and_the_page_shows_every_question(
     assert read(tmp_path / "out")["judge"]["template"] == "judge-image/1"
     page = browser.new_page(color_scheme="dark")
     page.goto((tmp_path / "out" / "judge.html").as_uri())
+    assert " against " in page.locator("h1").inner_text()
     assert page.locator("#questions details").count() == 60
     first = page.locator("#questions details").first
     assert "What is the name of this famous sight in the photo?" in first.inner_text()
@@ -287,9 +288,10 @@ def test_the_judge_sees_the_images_and_the_page_shows_every_question(
     assert first.locator("li").count() == 2
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.close()
-    light_page = browser.new_page(color_scheme="light")
+    light_page = browser.new_page(color_scheme="light", viewport={"width": 390, "height": 844})
     light_page.goto((tmp_path / "out" / "judge.html").as_uri())
     assert light_page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
+    assert light_page.evaluate("document.documentElement.scrollWidth") == 390
     light_page.close()
 
 

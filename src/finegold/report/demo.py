@@ -106,7 +106,7 @@ def _conversation(
 def demonstration_page(
     names: Sequence[str], prompts: Sequence[str], found: Sequence[Demonstration], sampling: Sampling
 ) -> str:
-    """The page: a section for each image, a line for each prompt, a column for each model."""
+    """The page: a section for each image, and under each prompt the models' answers side by side."""
     return render_page(
         "demo.html",
         style="study.css",
@@ -124,4 +124,4 @@ def _turns(names: Sequence[str], alone: Sequence[bool]) -> str:
         return "Each prompt is put by itself: a model does not see the turns before it."
     one_turn = [name for name, by_itself in zip(names, alone, strict=True) if by_itself]
     found = "The prompts are the turns of one conversation: a model sees its own answers to the earlier ones."
-    return f"{found} Not so {', '.join(one_turn)}: each prompt is put by itself." if one_turn else found
+    return f"{found} Each prompt is put by itself to {', '.join(one_turn)}." if one_turn else found
