@@ -57,7 +57,7 @@ def test_long_answers_stand_side_by_side_or_below_one_another(
         page = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 844})
         page.goto(out.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") == width
-        answers = page.locator(".side > div")
+        answers = page.locator(".beside > div")
         boxes = [answers.nth(number).bounding_box() for number in range(2)]
         assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
         tops[width] = [box["y"] for box in boxes]
