@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 
 from finegold.extras import require
-from finegold.run import PartTable
+from finegold.run import PartTable, progress
 from finegold.selection.manifest import MANIFEST, Manifest, read_manifest, read_table
 from finegold.view.columns import (
     SAMPLE_COLUMNS,
@@ -41,6 +41,11 @@ PARTS_AT_ONCE = 64
 """Parts of a table that are in memory together."""
 SEARCHES = 32
 """Searches whose results are kept."""
+SAMPLES = (
+    *("row", "sample_id", "place", "status", "code", "reason", "source", "kind", "turns", "n_images"),
+    *("images", "width", "height", "answer_chars", "image_bytes"),
+)
+"""Columns of the samples table that `rows` has."""
 NO_SELECTION = ""
 """Name of the view of a run without a selection."""
 
@@ -81,12 +86,15 @@ class RowDatabase:
             str(one.parameters["field"]): one
             for one in rows.folder.tables("attributes", samples=rows.table.fingerprint)
         }
-        self._base.execute("BEGIN")
-        self._read_samples()
-        self._read_scores(tables)
-        self._base.execute("CREATE TABLE marks (row BIGINT, mark VARCHAR, note VARCHAR)")
-        self._join(tables)
-        self._base.execute("COMMIT")
+        turns = named_tables(rows.folder.tables("turns", data=rows.sequence), "scorer")
+        parts = sum(len(table.paths()) for table in (rows.table, *tables.values(), *turns.values()))
+        with progress("Reading tables", parts, "parts") as self._advance:
+            self._base.execute("BEGIN")
+            self._read_samples()
+            self._read_scores(tables, turns)
+            self._base.execute("CREATE TABLE marks (row BIGINT, mark VARCHAR, note VARCHAR)")
+            self._join(tables)
+            self._base.execute("COMMIT")
 
     def close(self) -> None:
         """Close the database."""
@@ -232,17 +240,16 @@ class RowDatabase:
             "array_to_string(answer, chr(10)))) AS said FROM samples ORDER BY row"
         )
 
-    def _read_scores(self, tables: Mapping[str, PartTable]) -> None:
+    def _read_scores(self, tables: Mapping[str, PartTable], turns: Mapping[str, PartTable]) -> None:
         self._base.execute(
             "CREATE TABLE scores (indicator VARCHAR, sample_id VARCHAR, value DOUBLE, reason VARCHAR);"
             "CREATE TABLE turns (indicator VARCHAR, sample_id VARCHAR, turn INTEGER, value DOUBLE, "
             "reason VARCHAR)"
         )
-        turns = named_tables(self.rows.folder.tables("turns", data=self.rows.sequence), "scorer")
         for kind, found in (("scores", tables), ("turns", turns)):
             columns = ["sample_id", *(["turn"] if kind == "turns" else []), "value", "reason"]
             for name, table in found.items():
-                for batch in _batches(table, columns):
+                for batch in self._batches(table, columns):
                     self._base.register("batch", batch)
                     self._base.execute(f"INSERT INTO {kind} SELECT ?, * FROM batch", [name])
                     self._base.unregister("batch")
@@ -280,22 +287,15 @@ class RowDatabase:
         self._base.execute("DROP TABLE samples")
 
     def _fill(self, name: str, table: PartTable, columns: Sequence[str]) -> None:
-        for at, batch in enumerate(_batches(table, columns)):
+        for at, batch in enumerate(self._batches(table, columns)):
             self._base.register("batch", batch)
             begin = f"INSERT INTO {name}" if at else f"CREATE TABLE {name} AS"
             self._base.execute(f"{begin} SELECT * FROM batch")
             self._base.unregister("batch")
 
-
-SAMPLES = (
-    *("row", "sample_id", "place", "status", "code", "reason", "source", "kind", "turns", "n_images"),
-    *("images", "width", "height", "answer_chars", "image_bytes"),
-)
-"""Columns of the samples table that `rows` has."""
-
-
-def _batches(table: PartTable, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """The parts of a finished table, some at a time; at least one, which may be empty."""
-    parts = table.parts(columns)
-    while some := list(islice(parts, PARTS_AT_ONCE)):
-        yield pa.concat_tables(some).select(list(columns))
+    def _batches(self, table: PartTable, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """The parts of a finished table, some at a time; at least one, which may be empty."""
+        parts = table.parts(columns)
+        while some := list(islice(parts, PARTS_AT_ONCE)):
+            yield pa.concat_tables(some).select(list(columns))
+            self._advance(len(some))
