@@ -78,6 +78,9 @@ def scorer_label(name: str) -> tuple[str, str]:
 def scorer_name(scorer: Scorer) -> str:
     """The name under which a scorer object is used; a class of one's own gets its name in this process.
 
+    A class may share the name of one that it is made from, as `llm-image` has that of `llm`: their scores are
+    one indicator.
+
     Raises:
         ConfigError: If the name belongs to another scorer.
     """
@@ -85,13 +88,14 @@ def scorer_name(scorer: Scorer) -> str:
     if scorer.name not in SCORERS:
         SCORERS.add(scorer.name, kind)
     known = SCORERS.get(scorer.name)
+    if issubclass(kind, known):
+        return scorer.name
     if (known.__module__, known.__qualname__) != (kind.__module__, kind.__qualname__):
         raise ConfigError(
             f"the name '{scorer.name}' of the scorer {kind.__qualname__} belongs to {known.__module__}: give "
             "it another name"
         )
-    if known is not kind:  # a cell of a notebook that was run again
-        SCORERS.add(scorer.name, kind)
+    SCORERS.add(scorer.name, kind)  # a cell of a notebook that was run again
     return scorer.name
 
 
