@@ -7,12 +7,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.samples.conftest import picture
 
 import finegold
 from finegold.errors import ConfigError, DataError
 from finegold.samples import Sample, Turn, open_dataset
+from finegold.samples.exclusions import RowError
 from finegold.samples.reading import read_map
+from finegold.samples.records import parse_record
 from finegold.workflow import DataSource, replay
 
 PAIRS = "question=ask,answer=reply,image=photo,id=uid"
@@ -202,3 +206,62 @@ def test_the_text_of_a_map_gives_it_again() -> None:
         assert found is not None
         assert found.text == text
         assert read_map(found.text) == found
+
+
+def test_rows_in_memory_are_mapped_too(folder: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    columns = {"question": "ask", "answer": "reply", "image": "photo", "id": "uid"}
+    for data in (rows(), pandas.DataFrame(rows()), pa.Table.from_pylist(rows())):
+        opened = finegold.open_dataset(data, images=folder / "photos", columns=columns)
+        assert [row.id for row in opened] == ["ü0", "ü1", "ü2", "ü3"]
+        run = folder / f"{type(data).__name__}.run"
+        selection = finegold.pick(opened, 2, preset="length-only", run=run)
+        assert set(selection.ids) == {"ü2", "ü3"}
+        assert finegold.Run.open(run).rows().usable.sum() == 4
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.binary(max_size=4)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["a", "who", "says", "role", "image", "path", "bytes"]), inner, max_size=3
+        )
+    ),
+    max_leaves=8,
+)
+MAPS = [
+    "question=a,answer=b,image=c,history=d,system=e,input=f,id=g",
+    "answer=b.who,image=c.path",
+    "turns=a,role=who,text=says,user_role=u,image=c",
+    "role=who",
+    json.dumps(
+        {
+            "dataset": "x",
+            "columns": {"prompt": "a", "response": "b", "images": "c", "history": "d", "system": "e"},
+        }
+    ),
+    json.dumps(
+        {
+            "dataset": "x",
+            "formatting": "sharegpt",
+            "columns": {"messages": "a", "images": "c", "system": "e", "tools": "f"},
+            "tags": {"role_tag": "who", "content_tag": "says", "user_tag": "u", "assistant_tag": "v"},
+        }
+    ),
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(MAPS),
+    st.dictionaries(st.sampled_from([*"abcdefg", "messages", "image", "texts"]), VALUES),
+)
+def test_a_record_of_any_values_is_a_sample_or_has_a_reason(text: str, record: dict[str, Any]) -> None:
+    columns = read_map(text)
+    try:
+        found: object = parse_record(record, columns=columns).turns
+    except RowError as error:
+        found = str(error)
+    assert found

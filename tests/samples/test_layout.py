@@ -149,3 +149,14 @@ def test_files_of_no_split_are_the_training_data(tmp_path: Path) -> None:
         assert [row.id for row in open_dataset(tmp_path / "more", split=split)] == ["b"]
     with pytest.raises(DataError, match="no split or configuration 'dev', expected one of train"):
         open_dataset(tmp_path, split="dev")
+
+
+def test_lines_that_are_named_for_a_split_are_found_in_folders_of_configurations(tmp_path: Path) -> None:
+    for language in ("en", "fr"):
+        for name in ("train", "test"):
+            made(tmp_path / language / f"{name}.jsonl", f"{language} {name}")
+    made(tmp_path / "en/notes.jsonl", "no split")
+    assert [row.id for row in open_dataset(tmp_path, split="en/train")] == ["en train"]
+    assert [row.id for row in open_dataset(tmp_path, split="fr/test")] == ["fr test"]
+    with pytest.raises(DataError, match="holds several splits or configurations"):
+        open_dataset(tmp_path)

@@ -372,3 +372,40 @@ def test_a_source_of_a_mix_that_is_neither_a_path_nor_on_the_hub_says_both(
         open_dataset(mix)
     with pytest.raises(ConfigError, match=r"the revision of .*write OWNER/NAME@REVISION at the source"):
         open_dataset(mix, revision="abc")
+
+
+def test_an_entry_of_dataset_info_may_lie_on_the_hub(server: RemoteServer, tmp_path: Path) -> None:
+    turns = {"columns": {"messages": "conversations", "images": "image"}, "formatting": "sharegpt"}
+    split = {
+        f"french/{name}-00000-of-00001.jsonl": json.dumps(json.loads(rows(2, start))[0]).encode() + b"\n"
+        for name, start in (("train", 3), ("test", 4))
+    }
+    server.repositories["lab/splits"] = {**split, **{f"images/{n}.jpg": picture(n) for n in range(6)}}
+    info = {
+        "whole": {"hf_hub_url": "lab/pictures", **turns},
+        "part": {"hf_hub_url": "lab/splits", "subset": "french", "split": "test", **turns},
+        "usual": {"hf_hub_url": "lab/splits", "subset": "french", **turns},
+        "none": {"hf_hub_url": "lab/none", **turns},
+        "cloud": {"cloud_file_name": f"{server.url}/a/data.json", **turns},
+    }
+    server.files = {"/a/data.json": rows(2)}
+    (tmp_path / "dataset_info.json").write_text(json.dumps(info))
+    found = {
+        name: [row.id for row in open_dataset(f"{tmp_path}#{name}")]
+        for name in ("whole", "part", "usual", "cloud")
+    }
+    assert found == {
+        "whole": ["r0", "r1", "r2", "r3"],
+        "part": ["r4"],
+        "usual": ["r3"],
+        "cloud": ["r0", "r1"],
+    }
+    assert finegold.inspect(f"{tmp_path}#whole").usable == 4
+    finegold.pick(f"{tmp_path}#whole", 2, tmp_path / "out", preset="length-only")
+    kept = json.loads((tmp_path / "out.run/manifest.json").read_text())["data"]
+    assert kept["revision"] == COMMIT
+    assert json.loads((tmp_path / "out/dataset_info.json").read_text())["whole"]["file_name"] == "data.json"
+    with pytest.raises(DataError, match="the hub has no dataset 'lab/none'"):
+        open_dataset(f"{tmp_path}#none")
+    with pytest.raises(DataError, match=r"names a dataset of a dataset_info.json that lies elsewhere"):
+        open_dataset("lab/pictures#whole")

@@ -155,9 +155,17 @@ def _folder_groups(folder: Path, formats: Sequence[type["Dataset"]]) -> dict[str
         folders[:] = sorted(name for name in folders if name[0] != ".") if depth < _DEPTH else []
         wanted = suffixes if Path(where) == folder / "data" else shards
         below += [
-            Path(where, name) for name in names if Path(name).suffix.lower() in wanted and name[0] != "."
+            Path(where, name)
+            for name in names
+            if (Path(name).suffix.lower() in wanted or _is_split_lines(name)) and name[0] != "."
         ]
     return _by_split(below, folder)
+
+
+def _is_split_lines(name: str) -> bool:
+    """Whether a file is JSON lines and named for a split: other JSON in folders may be anything."""
+    stem, _, ending = name.lower().rpartition(".")
+    return ending in ("jsonl", "ndjson") and _SPLIT.search(stem) is not None
 
 
 def _by_split(files: list[Path], folder: Path | None) -> dict[str, list[Path]]:

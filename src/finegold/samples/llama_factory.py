@@ -189,7 +189,7 @@ class LlamaFactoryMap(FieldMap):
                 role = "system"
             else:
                 expected = "user" if sum(turn.role != "system" for turn in turns) % 2 == 0 else "assistant"
-                if roles.get(told) != expected:
+                if not isinstance(told, str) or roles.get(told) != expected:
                     raise RowError(
                         f"{where} is by {told!r}, expected '{self.tag(f'{expected}_tag')}' by the tags of "
                         f"'{self.name}' in {FILE}",
