@@ -177,3 +177,29 @@ def test_links_are_followed_where_they_may_be(mix: Path, tmp_path: Path) -> None
 def test_images_are_named_in_the_file(mix: Path) -> None:
     with pytest.raises(ConfigError, match="omit --images"):
         open_dataset(mix, images=mix.parent)
+
+
+def test_sources_may_have_fields_of_other_names_or_stand_in_a_dataset_info(tmp_path: Path) -> None:
+    asked = [{"ask": f"What is {n}?", "reply": f"Thing {n}."} for n in range(3)]
+    told = [{"instruction": f"Say {n}.", "output": f"Number {n}."} for n in range(3)]
+    (tmp_path / "asked.json").write_text(json.dumps(asked))
+    (tmp_path / "told.json").write_text(json.dumps(told))
+    (tmp_path / "dataset_info.json").write_text(
+        json.dumps({"told": {"file_name": "told.json"}, "other": {"file_name": "x.json"}})
+    )
+    mix = tmp_path / "mix.toml"
+    mix.write_text(
+        '[[sources]]\nname = "a"\npath = "asked.json"\ncolumns = "question=ask,answer=reply"\n'
+        '[[sources]]\nname = "b"\npath = ".#told"\n'
+    )
+    data = open_dataset(mix)
+    answers = [row.sample and row.sample.answer for row in data]
+    assert answers == ["Thing 0.", "Thing 1.", "Thing 2.", "Number 0.", "Number 1.", "Number 2."]
+    (tmp_path / "out").mkdir()
+    data.write(tmp_path / "out", [1, 4, 5])
+    again = [row.sample and row.sample.answer for row in open_dataset(tmp_path / "out")]
+    assert again == ["Thing 1.", "Number 1.", "Number 2."]
+    assert list(json.loads((tmp_path / "out/b/dataset_info.json").read_text())) == ["told"]
+    mix.write_text('[[sources]]\nname = "a"\npath = "asked.json"\ncolumns = "question=aske"\n')
+    with pytest.raises(DataError, match=r"the source 'a': .*no field 'aske' \(did you mean 'ask'\?\)"):
+        open_dataset(mix)
