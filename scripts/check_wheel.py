@@ -30,14 +30,16 @@ MISSING = "install finegold from a wheel that holds them, or name another model"
 def build(folder: Path, *, weights: bool) -> Path:
     """Build the wheel from a copy of what git knows, and look into it."""
     names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for name in filter(None, names.stdout.split("\0")):
-        if weights or WEIGHTS not in name:
-            (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, folder / "source" / name)
+    kept = [name for name in names.stdout.split("\0") if name and (weights or WEIGHTS not in name)]
+    for name in kept:
+        (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, folder / "source" / name)
     pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--disable-pip-version-check"]
     subprocess.run([*pip, "-w", str(folder / "dist"), str(folder / "source")], check=True)
     (wheel,) = (folder / "dist").glob("finegold-*.whl")
     held = zipfile.ZipFile(wheel).namelist()
+    sources = {name.removeprefix("src/") for name in kept if name.startswith("src/finegold/")}
+    assert sources <= set(held), f"the wheel lacks {min(sources - set(held))}"
     assert any(name.startswith(WEIGHTS) for name in held) == weights, "the weights are not as asked"
     for name in ("licenses/LICENSE", "licenses/NOTICE", "METADATA", "entry_points.txt"):
         assert any(one.endswith(f".dist-info/{name}") for one in held), f"the wheel lacks {name}"
@@ -104,25 +106,17 @@ def do_a_job(programs: Path, desk: Path, *, weights: bool, borrow: bool) -> None
     )
     run("finegold", *["report", "out.run", "--selection", "out/selection.json", "--out", "page.html"])
     run("finegold", *["check", "out.run"])
+    with_model = "pick rows.json --images . --size 4 --encoder offline --out seen"
     if not borrow:
-        said = run(
-            "finegold",
-            *["pick", "rows.json", "--images", ".", "--size", "4", "--encoder", "offline", "--out", "x"],
-            status=2,
-        )
-        assert "pip install 'finegold[offline]'" in said, said
+        for words, extra in ((with_model, "offline"), ("view out.run", "view")):
+            message = run("finegold", *words.split(), status=2)
+            assert f"pip install 'finegold[{extra}]'" in message, message
     elif weights:
-        run(
-            "finegold",
-            *["pick", "rows.json", "--images", ".", "--size", "4", "--encoder", "offline", "--out", "seen"],
-        )
+        run("finegold", *with_model.split())
     else:
-        for words in (
-            "pick rows.json --images . --size 4 --encoder offline --out x",
-            "chat offline --image 1.png",
-        ):
-            said = run("finegold", *words.split(), status=2)
-            assert MISSING in said, said
+        for words in (with_model, "chat offline --image 1.png"):
+            message = run("finegold", *words.split(), status=2)
+            assert MISSING in message, message
 
 
 def main() -> None:
