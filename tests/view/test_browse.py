@@ -102,6 +102,8 @@ def test_a_row_says_why_it_is_in_or_out(client: Client) -> None:
         why = client.get(f"/api/row/{row['row']}")["why"]
         if row["status"] == "excluded":
             assert why.startswith(f"Excluded as {row['code']}: ")
+            assert ".." not in why
+            assert row["reason"].rstrip(".") in why
             continue
         peers = [
             one for one in everything if one["cluster"] == row["cluster"] and one["status"] != "excluded"

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from finegold.errors import DataError
 from finegold.report.text import number
 from finegold.samples.exclusions import find_code
 from finegold.selection.manifest import Manifest
@@ -25,7 +26,12 @@ def explain_row(pool: RowDatabase, selection: str, row: dict[str, Any]) -> str:
     """
     manifest = pool.manifest(selection)
     if row["status"] == EXCLUDED:
-        return f"Excluded as {row['code']}: {row['reason']}. {find_code(row['code']).remedy}"
+        reason = str(row["reason"] or "no reason is known").rstrip(".")
+        try:
+            remedy = find_code(row["code"]).remedy
+        except DataError:  # a code of a plug-in
+            remedy = ""
+        return f"Excluded as {row['code']}: {reason}. {remedy}".rstrip()
     if manifest is None:
         return "It can be used. There is no selection yet."
     inside = row["status"] == SELECTED
