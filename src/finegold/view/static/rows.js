@@ -65,6 +65,8 @@ export class RowList {
   show(found) {
     this.list.reset(found.total, found.rows);
     this.total = found.total;
+    const order = state.order === "down" ? "descending" : "ascending";
+    for (const cell of this.viewport.querySelectorAll("[data-name]")) cell.setAttribute("aria-sort", cell.dataset.name === (state.sort ?? "row") ? order : "none");
     this.viewport.querySelector("[role=table]")?.setAttribute("aria-rowcount", found.total + 1);
   }
 
@@ -105,14 +107,12 @@ export class RowList {
   }
 
   head() {
-    const sorted = (name) => (state.sort !== name ? "none" : state.order === "down" ? "descending" : "ascending");
     return h("div", { role: "rowgroup", class: "head" }, h("div", { role: "row", class: "cells" },
       h("div", { role: "columnheader", class: "first" }, "Row"),
-      ...this.fields.map((column) => h("div", { role: "columnheader", "aria-sort": sorted(column.name), "data-name": column.name },
+      ...this.fields.map((column) => h("div", { role: "columnheader", "aria-sort": "none", "data-name": column.name },
         h("button", { type: "button", onclick: () => {
           const up = state.sort === column.name && state.order === "down";
           change({ sort: column.name, order: up ? null : column.kind === "number" && state.sort !== column.name ? "down" : state.order === "down" ? null : "down" });
-          for (const cell of this.viewport.querySelectorAll("[data-name]")) cell.setAttribute("aria-sort", sorted(cell.dataset.name));
         } }, column.label))),
     ));
   }
