@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.samples.conftest import picture
 from tests.samples.remote_server import COMMIT, RemoteServer, serving
+from tests.samples.s3_server import S3Server, serving_s3
 
 import finegold
 from finegold import extras
@@ -409,3 +410,18 @@ def test_an_entry_of_dataset_info_may_lie_on_the_hub(server: RemoteServer, tmp_p
         open_dataset(f"{tmp_path}#none")
     with pytest.raises(DataError, match=r"names a dataset of a dataset_info.json that lies elsewhere"):
         open_dataset("lab/pictures#whole")
+
+
+def test_a_hub_that_takes_requests_and_does_not_answer_is_a_sentence(
+    server: RemoteServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finegold.samples.stores.ANSWER_SECONDS", 1)
+    silent = S3Server()
+    silent.silent.set()
+    with serving_s3(silent):
+        monkeypatch.setenv("HF_ENDPOINT", silent.url)
+        extras.hub_answers.cache_clear()
+        with pytest.raises(
+            DataError, match=r"'hf://datasets/lab/pictures' cannot be read .*check the address"
+        ):
+            open_dataset("hf://datasets/lab/pictures")

@@ -394,4 +394,5 @@ def _commit(address: RemoteAddress) -> str:
         )
     hub = importlib.import_module("huggingface_hub")
     api = hub.HfApi(endpoint=hub_address())
-    return str(api.dataset_info(address.repository, revision=address.revision or None).sha)
+    revision = address.revision or None
+    return str(api.dataset_info(address.repository, revision=revision, timeout=ANSWER_SECONDS).sha)
