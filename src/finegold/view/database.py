@@ -88,13 +88,16 @@ class RowDatabase:
         }
         turns = named_tables(rows.folder.tables("turns", data=rows.sequence), "scorer")
         parts = sum(len(table.paths()) for table in (rows.table, *tables.values(), *turns.values()))
-        with progress("Reading tables", parts, "parts") as self._advance:
-            self._base.execute("BEGIN")
-            self._read_samples()
-            self._read_scores(tables, turns)
-            self._base.execute("CREATE TABLE marks (row BIGINT, mark VARCHAR, note VARCHAR)")
-            self._join(tables)
-            self._base.execute("COMMIT")
+        try:
+            with progress("Reading tables", parts, "parts") as self._advance:
+                self._base.execute("BEGIN")
+                self._read_samples()
+                self._read_scores(tables, turns)
+                self._base.execute("CREATE TABLE marks (row BIGINT, mark VARCHAR, note VARCHAR)")
+                self._join(tables)
+                self._base.execute("COMMIT")
+        except duckdb.InterruptException:  # Ctrl-C while DuckDB computes
+            raise KeyboardInterrupt from None
 
     def close(self) -> None:
         """Close the database."""
