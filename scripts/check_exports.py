@@ -1,18 +1,23 @@
-"""Let LLaMA-Factory or ms-swift read what `finegold tune --export` wrote, without training.
+"""Let LLaMA-Factory or ms-swift read what `finegold tune --export` wrote, and train two steps on it.
 
-    python scripts/check_exports.py EXPORT [EXPORT ...]
+    python scripts/check_exports.py [--train] EXPORT [EXPORT ...]
 
 Runs with the Python of an environment that has the framework; finegold need not be there (docs/tune.md says
 how to make one). An unknown or misspelt field, a value that arrives as another one, an unknown chat template,
 and a row or image that the framework's own reader does not take are errors. Without a GPU `use_cpu` is added,
 since both refuse bfloat16 there. ms-swift looks into the model to check the rest, so for a hub id that is not
 on this machine it is only the fields and rows that are checked, which is said.
+
+`--train` then lets the framework train for two steps by the export's own configuration, with the weights in
+float32 where there is no GPU; the model must be a folder on this machine. Tiny random ones can be made with
+`python -m tests.models.huggingface.made KIND FOLDER`.
 """
 
 import argparse
 import importlib
 import importlib.util
 import json
+import math
 import os
 import sys
 import types
@@ -24,6 +29,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+STEPS = 2
+"""Steps of `--train`."""
 
 
 def check_llama_factory() -> str:
@@ -79,6 +87,32 @@ def check_ms_swift() -> str:
     return f"ms-swift {version('ms-swift')}: {len(config)} fields, {written} rows{note}"
 
 
+def train_llama_factory() -> list[float]:
+    """Losses of two steps by its own trainer."""
+    with _without_sound():
+        run = _module("llamafactory.train.tuner").run_exp
+    shorter = {
+        "max_steps": STEPS,
+        "save_steps": STEPS,
+        "overwrite_output_dir": True,
+        "output_dir": "two-steps",
+    }
+    run({**_config(), **shorter, **_cpu(), **({"bf16": False, "fp16": False} if _cpu() else {})})
+    state = json.loads(Path("two-steps", "trainer_state.json").read_text())
+    return [line["loss"] for line in state["log_history"] if "loss" in line]
+
+
+def train_ms_swift() -> list[float]:
+    """Losses of two steps by its own trainer."""
+    words = ["train.yaml"]
+    _module("swift.cli.main").parse_yaml_args(words)
+    shorter = {"max_steps": STEPS, "save_steps": STEPS, "output_dir": "two-steps", **_cpu()}
+    on_cpu = {"bf16": False, "fp16": False, "torch_dtype": "float32"} if _cpu() else {}
+    words += [str(word) for name, value in {**shorter, **on_cpu}.items() for word in (f"--{name}", value)]
+    done = _module("swift.pipelines").sft_main(words)
+    return [line["loss"] for line in done["log_history"] if "loss" in line]
+
+
 def _equal(config: dict[str, Any], *parsed: Any) -> None:
     """Each value arrives as it was written: a float that was read as text would not."""
     for name, value in config.items():
@@ -118,6 +152,13 @@ def _without_sound() -> Iterator[None]:
         del sys.modules["torchaudio"]
 
 
+def _train(framework: str) -> str:
+    losses = {"llama-factory": train_llama_factory, "ms-swift": train_ms_swift}[framework]()
+    if len(losses) != STEPS or not all(math.isfinite(loss) for loss in losses):
+        raise ValueError(f"{STEPS} steps gave the losses {losses}")
+    return f"; {STEPS} steps trained, losses {', '.join(f'{loss:.3f}' for loss in losses)}"
+
+
 def _module(name: str) -> Any:
     return importlib.import_module(name)
 
@@ -127,15 +168,17 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("exports", nargs="+", type=Path, metavar="EXPORT")
+    parser.add_argument("--train", action="store_true", help="train two steps too")
     failed = 0
     start = Path.cwd()
-    for folder in parser.parse_args().exports:
-        check: Callable[[], str] = check_ms_swift
-        if (folder / "dataset_info.json").is_file():
-            check = check_llama_factory
+    options = parser.parse_args()
+    for folder in options.exports:
+        framework = "llama-factory" if (folder / "dataset_info.json").is_file() else "ms-swift"
+        check: Callable[[], str] = {"llama-factory": check_llama_factory}.get(framework, check_ms_swift)
         os.chdir(folder)
         try:
-            print(f"{folder}: fine, {check()}", flush=True)
+            found = check()
+            print(f"{folder}: fine, {found}{_train(framework) if options.train else ''}", flush=True)
         except (AssertionError, ValueError, OSError, KeyError, TypeError, RuntimeError) as error:
             failed += 1
             print(f"{folder}: {type(error).__name__}: {error}", file=sys.stderr)

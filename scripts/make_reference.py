@@ -1,13 +1,18 @@
-"""Write the generated pages of the docs: API, selection.json, presets and exclusions.
+"""Write the generated pages of the docs: command line, API, selection.json, presets and exclusions.
 
 python scripts/make_reference.py [--check]
 """
 
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
+from typer.main import get_command
+
 import finegold
+from finegold.cli import app
+from finegold.cli.verbs import BEGINS_AGAIN, GOES_ON
 from finegold.samples.exclusions import CODES, STEPS
 from finegold.selection.manifest import Manifest
 from finegold.selection.preset import find_preset, preset_names
@@ -31,6 +36,16 @@ COLUMNS = {
     "content_hash": "Hash of the record and its images",
 }
 """What the columns of a selection's table mean."""
+MISTAKES = Path(__file__).parents[1] / "tests" / "cli" / "mistakes.toml"
+STATUS_1 = {
+    "check": "something is damaged and not repaired",
+    "evaluate": "no item has an answer",
+    "inspect": "no row can be used, or `--strict` found a bad one",
+    "judge": "too many questions have no verdict (`--max-invalid`), or a limit stopped the calls",
+    "replay": "a chosen row is missing or changed",
+    "score": "every row failed, or a limit stopped the calls",
+}
+"""When a verb ends with the exit status 1."""
 MADE = "<!-- made by scripts/make_reference.py -->\n\n"
 
 
@@ -149,10 +164,57 @@ def api() -> str:
     return MADE + "\n".join(lines)
 
 
+def command_line() -> str:
+    """What every verb prints, how it ends and goes on, and the mistakes with their sentences."""
+    verbs: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]  # the app is a group
+    mistakes = tomllib.loads(MISTAKES.read_text(encoding="utf-8"))["mistakes"]
+    lines = [
+        "# The command line\n",
+        "`finegold -h` lists the verbs, and `-h` after a verb its options. `finegold --install-completion` "
+        "makes the shell complete them. One name stands for one thing in all verbs: `--data` is a dataset, "
+        "`--task-data` the folder of the benchmarks, `--images` a folder of images, `--out` what is written, "
+        "`--batch-size`, `--max-new-tokens`, `--seed`. An earlier name of an option is understood, and the "
+        "command says the new one.\n",
+        "## What is printed\n",
+        "Results go to stdout, errors and progress to stderr. `--json` prints exactly one JSON object on "
+        "stdout in place of the lines, also where the exit status is 1. `--quiet` prints nothing there. "
+        "`--log-level info` logs each step with its seconds on stderr, `--log-level debug` also each bad row "
+        "and each call to an endpoint; the option works at any place of the command. The steps of a run "
+        "folder are in its `events.jsonl` too. `--save-config FILE` writes the options that were given to a "
+        "TOML file, and `--config FILE` takes them from there.\n",
+        "## Exit status\n",
+        "| status | meaning |",
+        "| --- | --- |",
+        "| 0 | Done. |",
+        "| 1 | The command worked, and what it looked at is not as it should be: see the table of verbs. |",
+        "| 2 | An error, explained in one sentence: what was found, what was expected, what to do. |",
+        "| 130 | Ctrl-C. The last line says how to go on. |",
+        "",
+        "| verb | `--json`, `--quiet` | `--config` | exit status 1 | after Ctrl-C |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, verb in sorted(verbs.items()):
+        options = {word for one in verb.params for word in one.opts}
+        cells = ("yes" if one in options else "" for one in ("--json", "--config"))
+        after = GOES_ON.get(name, BEGINS_AGAIN)
+        lines.append(f"| `{name}` | {' | '.join(cells)} | {STATUS_1.get(name, '')} | {after} |")
+    lines += [
+        "\n## Mistakes, and what is said\n",
+        "A test gives each of these commands and compares. The dots stand for more text.\n",
+        "| mistake | what follows `finegold` | status | sentence |",
+        "| --- | --- | --- | --- |",
+    ]
+    for one in mistakes:
+        says = " ".join(one["says"].split()).replace("|", "\\|")
+        lines.append(f"| {one['what']} | `{one['command']}` | {one['status']} | {says} |")
+    return MADE + "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Write, or with --check compare, every generated page."""
     stale = []
     pages = {
+        "command-line.md": command_line,
         "api.md": api,
         "selection-json.md": selection_json,
         "presets.md": presets,

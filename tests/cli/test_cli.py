@@ -14,7 +14,11 @@ from tests.plugins import install
 from finegold.workflow import pick
 
 MakeDataset = Callable[..., Path]
-ABSENT = ("torch", "transformers", "accelerate", "safetensors", "trl", "peft", "datasets")
+ABSENT = (
+    *("torch", "transformers", "accelerate", "safetensors", "trl", "peft", "datasets"),
+    *("aiohttp", "fsspec", "huggingface_hub"),
+)
+"""What a core install does not bring."""
 
 
 def finegold(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -87,15 +91,29 @@ def test_a_mistake_is_one_sentence_without_a_traceback(
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("command", "extra"),
     [
-        ["chat", "offline"],
-        ["generate", "offline", "--questions", "questions.jsonl", "--out", "answers.jsonl"],
-        ["evaluate", "offline", "--task-data", ".", "--out", "out", "--tasks", "vsr"],
-        ["tune", "data.json", "--model", "offline", "--out", "tuned"],
+        ("chat offline", "offline"),
+        ("chat some/model", "models"),
+        ("chat endpoint:m --base-url http://127.0.0.1:9/v1", "llm"),
+        ("generate offline --questions questions.jsonl --out answers.jsonl", "offline"),
+        ("evaluate offline --task-data . --out out --tasks vsr", "offline"),
+        ("evaluate endpoint:m --base-url http://127.0.0.1:9/v1 --task-data . --out out --tasks vsr", "llm"),
+        ("demo offline --image images/0001.png --prompt What? --out demo.html", "offline"),
+        ("tune data.json --model offline --out tuned", "offline"),
+        ("tune data.json --model some/model --out tuned", "tune"),
+        ("study size-sweep --data data.json --task-data . --tasks vsr --out study", "offline"),
+        ("pick data.json --encoder offline --size 1 --out out", "offline"),
+        ("pick data.json --size 1 --out out", "models"),
+        ("score run --data data.json --scorer necessity", "offline"),
+        ("score run --data data.json --scorer perplexity", "offline"),
+        ("score run --data data.json --scorer llm --model m --base-url http://127.0.0.1:9/v1", "llm"),
+        ("inspect s3://bucket/data.json", "remote"),
     ],
 )
-def test_a_missing_extra_is_named_with_its_command(make_dataset: MakeDataset, arguments: list[str]) -> None:
+def test_a_missing_extra_is_named_with_its_command(
+    make_dataset: MakeDataset, command: str, extra: str
+) -> None:
     folder = make_dataset(2).parent
     made.vsr(folder)
     (folder / "questions.jsonl").write_text('{"question_id": 1, "text": "What is this?"}\n')
@@ -105,11 +123,13 @@ def test_a_missing_extra_is_named_with_its_command(make_dataset: MakeDataset, ar
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
+        [sys.executable, "-c", code, *command.split()],
         capture_output=True, text=True, check=False, env=environment, cwd=folder, input="What?\n",
     )  # fmt: skip
     assert done.returncode == 2
-    assert "which is not installed: pip install 'finegold[models]'" in done.stderr
+    sentence = done.stderr.strip().splitlines()[-1]
+    assert sentence.endswith(f"which is not installed: pip install 'finegold[{extra}]'"), sentence
+    assert "defect" not in done.stderr
 
 
 def test_the_steps_one_by_one_give_what_pick_gives(make_dataset: MakeDataset, tmp_path: Path) -> None:

@@ -8,9 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.cli.test_cli import finegold
+from tests.evaluation import made as evaluated
 from tests.llm.server import Answer, Ask, FakeServer, completion
 from tests.models.huggingface import made
 from tests.models.served import ServedModel
+from typer.testing import CliRunner
+
+from finegold.cli import app
+from finegold.errors import ConfigError
 
 pytest.importorskip("aiohttp")
 MakeDataset = Callable[..., Path]
@@ -58,11 +64,13 @@ def test_plan_limit_failure_and_retry(make_dataset: MakeDataset, tmp_path: Path)
         assert not server.asks
 
         limited = _score(server, tmp_path, "--max-calls", 5)
-        assert limited.returncode == 0, limited.stderr
+        assert limited.returncode == 1, limited.stderr
         assert "stopped" in limited.stdout
         assert len(server.asks) <= 5
 
-        first = _score(server, tmp_path, "--retry-failed")
+        prices = ("--usd-per-m-prompt", 10, "--usd-per-m-completion", 100)
+        first = _score(server, tmp_path, "--retry-failed", *prices)
+        assert "; spent: $0.0" in first.stdout
         assert "9 ok" in first.stdout
         assert "3 failed" in first.stdout
         asked = len(server.asks)
@@ -75,6 +83,65 @@ def test_plan_limit_failure_and_retry(make_dataset: MakeDataset, tmp_path: Path)
         assert "sk-very-secret" not in shown.stdout + shown.stderr
     files = [path for path in tmp_path.rglob("*") if path.is_file() and "images" not in path.parts]
     assert not [path for path in files if b"sk-very-secret" in path.read_bytes()]
+
+
+def test_a_plan_needs_no_endpoint_and_no_key(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("FINEGOLD_LLM_BASE_URL", "FINEGOLD_LLM_API_KEY", "OPENAI_API_KEY", "FINEGOLD_LLM_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path / "cache"))
+    asked = [
+        "score",
+        str(tmp_path / "run"),
+        "--data",
+        str(make_dataset(3)),
+        "--scorer",
+        "llm",
+        "--model",
+        "m",
+    ]
+    planned = CliRunner().invoke(
+        app, [*asked, "--plan", "--usd-per-m-prompt", "1", "--usd-per-m-completion", "2"]
+    )
+    assert planned.exit_code == 0, planned.output
+    assert "calls to send" in planned.stdout
+    assert "$" in planned.stdout
+    sent = CliRunner().invoke(app, asked).exception
+    assert isinstance(sent, ConfigError)
+    assert "no LLM endpoint is set" in str(sent)
+    (tmp_path / "a.jsonl").write_text('{"question_id": 1, "text": "A dog."}\n')
+    answers = [str(tmp_path / "a.jsonl")] * 2
+    judged = [
+        "judge",
+        *answers,
+        "--questions",
+        answers[0],
+        "--out",
+        str(tmp_path / "j"),
+        "--model",
+        "m",
+        "--plan",
+    ]
+    assert CliRunner().invoke(app, judged).exit_code == 0
+
+
+def test_what_was_spent_is_said_by_every_verb_that_calls(tmp_path: Path) -> None:
+    evaluated.vsr(tmp_path, [1, 0])
+    (tmp_path / "q.jsonl").write_text('{"question_id": 1, "text": "What?"}\n')
+    (tmp_path / "a.jsonl").write_text('{"question_id": 1, "text": "A dog."}\n')
+    with FakeServer(lambda _: completion('{"first": 5, "second": 5, "reason": "same"}')) as server:
+        where = ["--base-url", server.url, "--cache", str(tmp_path / "cache.sqlite")]
+        where += ["--usd-per-m-prompt", "10", "--usd-per-m-completion", "100"]
+        for words, calls in (
+            ("evaluate endpoint:m --task-data . --tasks vsr --out answers", 2),
+            ("generate endpoint:m --questions q.jsonl --out g.jsonl", 1),
+            ("judge a.jsonl a.jsonl --questions q.jsonl --out judged --model m", 2),
+        ):
+            done = finegold(*words.split(), *where, cwd=tmp_path)
+            assert done.returncode == 0, done.stderr
+            used = f"tokens: {100 * calls:,} sent, {10 * calls} received; spent: ${0.002 * calls:.4f}"
+            assert f"calls: {calls}; {used}" in done.stdout
 
 
 def test_a_served_model_scores_within_the_limit_and_a_server_without_numbers_is_told(

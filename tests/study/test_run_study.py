@@ -16,7 +16,7 @@ from tests.scorers.tiny_reward import save_deberta
 from tests.study.conftest import found_fingerprint
 
 from finegold.engines import Compute
-from finegold.errors import ConfigError, DataError, RunError
+from finegold.errors import ConfigError, DataError, FinegoldError, RunError
 from finegold.offline.captioner import MODEL_FOLDER
 from finegold.report.study.page import read_findings
 from finegold.run import file_sha256
@@ -49,6 +49,17 @@ def _runs(out: Path) -> int:
     """Trainings and evaluations that were done so far."""
     events = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
     return sum(event["event"] == "run" for event in events)
+
+
+@pytest.mark.parametrize("changes", [{"model": "ofline"}, {"recipe": "offline-stage"}])
+def test_a_misspelt_name_is_found_before_a_row_is_read(
+    study_file: Path, tmp_path: Path, changes: dict[str, str]
+) -> None:
+    out = tmp_path / "out"
+    for work in (run_study, plan_study):
+        with pytest.raises(FinegoldError, match="did you mean 'offline"):
+            work(load_study(str(study_file), changes), out, workers=1, device="cpu")
+    assert not out.exists()
 
 
 def test_a_study_its_extension_and_its_files(

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from finegold.cli import app
 from finegold.errors import ConfigError, DataError
 from finegold.samples import Row, Sample, open_dataset
-from finegold.tuning.export import write_export
+from finegold.tuning.export import COMMANDS, Framework, write_export
 from finegold.tuning.recipe import load_recipe
 
 MODEL = "Qwen/Qwen2-VL-2B-Instruct"
@@ -28,6 +30,7 @@ def test_llama_factory(recipe: str, pool: Path, tmp_path: Path) -> None:
     info = json.loads((out / "dataset_info.json").read_text())
     config = _yaml(out / "train.yaml")
     rows = json.loads((out / info[config["dataset"]]["file_name"]).read_text())
+    assert [row["id"] for row in rows] == [row.id for row in dataset]
     assert [m["role"] for m in rows[3]["messages"]] == ["user", "assistant"]
     assert rows[3]["messages"][0]["content"].count("<image>") == len(rows[3]["images"]) == 1
     original = pool.parent / "images" / "3.png"
@@ -42,9 +45,33 @@ def test_ms_swift(pool: Path, tmp_path: Path) -> None:
     write_export(open_dataset(pool), "ms-swift", MODEL, load_recipe("hf-lora"), out)
     config = _yaml(out / "train.yaml")
     rows = [json.loads(line) for line in (out / config["dataset"][0]).read_text().splitlines()]
-    assert len(rows) == 10
+    assert [row["id"] for row in rows] == [row.id for row in open_dataset(pool)]
     assert all((out / image).is_file() for row in rows for image in row["images"])
     assert config["tuner_type"] == "lora"
+
+
+@pytest.mark.parametrize("trainer", list(COMMANDS))
+def test_the_command_says_what_to_run_next_and_how_often_rows_are_seen(
+    trainer: Framework, pool: Path, tmp_path: Path
+) -> None:
+    asked = [
+        "tune",
+        str(pool),
+        "--model",
+        MODEL,
+        "--export",
+        trainer,
+        "--template",
+        "qwen2_vl",
+        "--steps",
+        "5",
+    ]
+    done = CliRunner().invoke(app, [*asked, "--out", str(tmp_path / "my out")])
+    assert done.exit_code == 0, done.output
+    assert f"Next: cd '{tmp_path / 'my out'}' && {COMMANDS[trainer]}" in done.stdout
+    assert "5 steps of 8 rows: each row is seen 4.0 times" in done.stdout
+    found = json.loads(CliRunner().invoke(app, [*asked, "--out", str(tmp_path / "b"), "--json"]).stdout)
+    assert (found["rows"], found["epochs"], found["command"]) == (10, 4.0, COMMANDS[trainer])
 
 
 def test_a_bad_row_stops_with_its_id(pool: Path, tmp_path: Path) -> None:

@@ -51,3 +51,4 @@ def demo(
         write_html(demonstration_page(models, prompt, found, sampling), out)
         facts |= {"images": len(image), "prompts": len(prompt), "models": models, "page": str(out.resolve())}
         say(f"{len(image):,} images, {len(prompt):,} prompts and {len(models):,} models in {out}")
+        endpoint.say_spent(facts)

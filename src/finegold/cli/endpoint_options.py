@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,16 +46,37 @@ class EndpointOptions:
         Path | None, typer.Option(help="SQLite file of replies. [default: one in the user's cache folder]")
     ] = None
 
-    def session(self, audit: Path | None, *, retry: bool = False) -> "Session":
+    def session(self, audit: Path | None, *, retry: bool = False, sends: bool = True) -> "Session":
         """The session with the endpoint.
 
         Args:
             audit: Where its calls are written; None for nowhere.
             retry: Whether calls are sent again whose replies hold no answer.
+            sends: False for a plan, which needs no address and no key.
         """
+        from finegold.errors import ConfigError
         from finegold.llm import session_from
+        from finegold.llm.endpoint import OPENAI_URL
 
-        return session_from(**asdict(self), audit=audit, retry=retry)
+        options = asdict(self)
+        try:
+            found = session_from(**options, audit=audit, retry=retry)
+        except ConfigError:
+            if sends or self.base_url is not None:
+                raise
+            found = session_from(**{**options, "base_url": OPENAI_URL}, audit=audit, retry=retry)
+        # For `say_spent`; a field would become an option.
+        vars(self).setdefault("opened", []).append(found)
+        return found
+
+    def say_spent(self, facts: dict[str, Any]) -> None:
+        """Say what the sessions of this command used, if they sent anything; `facts` gets it too."""
+        from finegold.cli.show import say
+
+        for session in vars(self).get("opened", ()):
+            if session.ledger.spent.calls:
+                facts["spent"] = session.ledger.spent.text(session.limits)
+                say(facts["spent"])
 
     @property
     def given(self) -> list[str]:

@@ -107,7 +107,8 @@ def evaluate(
             facts |= evaluate_model(
                 answering, options.names(tasks), task_data, out, chosen, bootstrap=bootstrap, say=say
             )
-        if facts:
+        endpoint.say_spent(facts)
+        if facts.get("tasks"):
             _show(facts, out)
         else:
             say(f"shard {shard} is done: score all of them with finegold evaluate --rescore --out {out}")

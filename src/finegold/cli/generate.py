@@ -45,3 +45,4 @@ def generate(
             )
         facts |= {"answers": count, "file": str(out.resolve())}
         say(f"{count:,} answers in {out}")
+        endpoint.say_spent(facts)

@@ -92,13 +92,14 @@ def judge(
         canary=canary,
         bootstrap_seed=bootstrap_seed,
     )
-    session = endpoint.session(out / "audit.jsonl", retry=retry_failed)
+    session = endpoint.session(out / "audit.jsonl", retry=retry_failed, sends=not show_plan)
     with output.printing() as facts:
         if show_plan:
             facts |= show_plan_lines(task.plan(session).lines())
         else:
             found = task.run(session, out)
             facts |= found.as_json()
+            endpoint.say_spent(facts)
             _show(found, max_invalid)
 
 
@@ -111,4 +112,6 @@ def _show(result: "Judgement", max_invalid: float) -> None:
     invalid = result.overall().invalid
     if invalid > max_invalid * len(result.comparisons) or invalid == len(result.comparisons):
         say(f"{invalid} of {len(result.comparisons)} questions have no readable verdict in both orders")
+        raise typer.Exit(1)
+    if result.stopped:
         raise typer.Exit(1)

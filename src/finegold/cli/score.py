@@ -63,6 +63,8 @@ def score(
 ) -> None:
     """Compute one indicator for every usable row and keep it in the run folder.
 
+    The exit code is 1 if every row failed, or if a limit stopped the calls.
+
     --model, --plan and the options of the endpoint are for scorers that call one, such as `llm`, or
     `necessity` with `--param model=endpoint:NAME`. Replies are kept, so that no call is paid for twice.
     """
@@ -126,7 +128,7 @@ def score(
         defaults["encoder"] = find_encoder(opened.folder, encoder, "missing")
     made = scorer_from_text(scorer, parameters, defaults)
     audit = None if show_plan else run / "audit-llm.jsonl"
-    session = cache(lambda: endpoint.session(audit))
+    session = cache(lambda: endpoint.session(audit, sends=not show_plan))
     context = Context(retry=retry_failed, open_session=session, parts=parts)
     if not show_plan:
         with session_in_force(session):
@@ -140,9 +142,11 @@ def score(
             facts |= _show(made.name, table) | {"notes": context.notes}
             for note in context.notes:
                 say(f"  {note}")
+            if not any(note.startswith("calls: ") for note in context.notes):
+                endpoint.say_spent(facts)
             if not session.cache_info().misses and not scorer_type.uses_endpoint:
                 endpoint.refuse(f"the scorer '{scorer}', whose scores are kept,")
-            if not facts["scored"]:
+            if not facts["scored"] or any(note.startswith("stopped: ") for note in context.notes):
                 raise typer.Exit(1)
     elif isinstance(made, LlmScorer):
         with output.printing() as facts:

@@ -1,5 +1,6 @@
 """`finegold tune`: fine-tune a model on a subset."""
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
@@ -88,13 +89,18 @@ def tune(
         write_config(context, save_config)
     if export is not None:
         from finegold.samples import open_dataset
+        from finegold.tuning.export import COMMANDS
 
         plan = load_recipe(recipe or "hf-lora", steps=steps, batch=batch_size, seed=seed)
         with output.printing() as facts:
             data = open_dataset(subset, images=images, ids=ids)
             count = write_export(data, export, model, plan, out, template=template)
-            facts |= {"rows": count, "trainer": export, "out": str(out.resolve())}
-            say(f"{count:,} rows with a configuration for {export} in {out}")
+            epochs = plan.steps * plan.batch / count
+            facts |= {"rows": count, "trainer": export, "steps": plan.steps, "epochs": epochs}
+            facts |= {"out": str(out.resolve()), "command": COMMANDS[export]}
+            say(f"{count:,} rows with a configuration for {export} in {out}; each row keeps its id")
+            say(f"{plan.steps:,} steps of {plan.batch} rows: each row is seen {epochs:,.1f} times")
+            say(f"Next: cd {shlex.quote(str(out))} && {COMMANDS[export]}")
         return
     with output.printing() as facts:
         result = run(

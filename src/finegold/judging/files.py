@@ -128,7 +128,9 @@ def read_json_lines(path: Path, *, skip_damaged: bool = False) -> Iterator[tuple
     """
     try:
         lines = path.read_text("utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): give a JSONL file") from None
+    except UnicodeDecodeError as error:
         raise DataError(f"{path} cannot be read as UTF-8 text ({error}): give a JSONL file") from None
     for number, line in enumerate(lines, 1):
         if not line.strip():

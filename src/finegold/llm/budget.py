@@ -94,6 +94,13 @@ class Spent:
     completion_tokens: int = 0
     uncertain: int = 0
 
+    def text(self, limits: Limits) -> str:
+        """What was used in words, in dollars too where the prices are known."""
+        usd = limits.usd(self.prompt_tokens, self.completion_tokens)
+        price = "" if usd is None else f"; spent: ${usd:,.4f}"
+        tokens = f"{self.prompt_tokens:,} sent, {self.completion_tokens:,} received"
+        return f"calls: {self.calls:,}; tokens: {tokens}{price}"
+
 
 @dataclass(slots=True)
 class Ledger:

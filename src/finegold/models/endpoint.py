@@ -10,6 +10,7 @@ from PIL import Image
 
 from finegold.arrays import Vectors
 from finegold.errors import ConfigError, ModelError, RunError
+from finegold.extras import check_installed
 from finegold.llm import (
     CachedClient,
     CallFailed,
@@ -61,6 +62,10 @@ class EndpointModel(Model):
     def identity(self) -> dict[str, Any]:
         """Name of the model at the endpoint, and the form of the calls."""
         return {"kind": "endpoint", "model": self._model, "template": _TEMPLATE, "temperature": 0.0}
+
+    def load(self) -> None:
+        """Make sure that the client's package is there; there are no weights."""
+        check_installed("aiohttp", extra="llm", why=f"the model '{self.name}'")
 
     def check_sampling(self, sampling: Sampling) -> None:
         """Refuse drawn tokens.

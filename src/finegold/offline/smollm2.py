@@ -59,10 +59,10 @@ def smollm2_folder() -> Path:
 
 
 def _convert(source: Path, folder: Path) -> None:
-    transformers = require("transformers", extra="models", why=_WHAT)
-    torch = require("torch", extra="models", why=_WHAT)
+    transformers = require("transformers", extra="offline", why=_WHAT)
+    torch = require("torch", extra="offline", why=_WHAT)
     require("gguf", extra="offline", why=f"converting {_WHAT}")
-    require("accelerate", extra="models", why=f"converting {_WHAT}")
+    require("accelerate", extra="offline", why=f"converting {_WHAT}")
     model = transformers.AutoModelForCausalLM.from_pretrained(
         source.parent, gguf_file=source.name, dtype=torch.float32, local_files_only=True
     )

@@ -64,6 +64,7 @@ def demonstrate(
     for model in models:
         model.check_sampling(sampling)
         with model:
+            model.load()
             alone.append(separate or not model.sees_turns())
             said.append(
                 [

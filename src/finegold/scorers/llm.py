@@ -182,11 +182,8 @@ def _remark(sample: Sample, image: Image.Image | None) -> str | None:
 
 
 def _used(client: CachedClient) -> list[str]:
-    """Lines on the calls and tokens that were used, on why calls stopped, and the client's notes."""
-    spent = client.budget.spent
-    lines = [
-        f"calls: {spent.calls:,}; tokens: {spent.prompt_tokens:,} sent, {spent.completion_tokens:,} received"
-    ]
+    """Lines on the calls, tokens and dollars that were used, on why calls stopped, and the client's notes."""
+    lines = [client.budget.spent.text(client.budget.limits)]
     if client.halted:
         lines.append(f"stopped: {client.halted}; --retry-failed goes on")
     return lines + [f"note: {note}" for note in client.notes]

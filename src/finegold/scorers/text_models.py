@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from finegold.engines.devices import resolve_device
 from finegold.errors import ConfigError, ModelError
-from finegold.extras import check_hub, hub_commit, reading_tokenizer, require
+from finegold.extras import check_hub, extra_of, hub_commit, reading_tokenizer, require
 from finegold.offline import smollm2
 from finegold.run import file_hashes
 
@@ -89,8 +89,8 @@ def load_pretrained(
         ModelError: If the model cannot be loaded.
         ConfigError: If a revision of `smollm2` is given, or torch lacks the device.
     """
-    torch = require("torch", extra="models", why=f"the {kind} '{model}'")
-    transformers = require("transformers", extra="models", why=f"the {kind} '{model}'")
+    torch = require("torch", extra=extra_of(model), why=f"the {kind} '{model}'")
+    transformers = require("transformers", extra=extra_of(model), why=f"the {kind} '{model}'")
     if model == smollm2.NAME and revision is not None:
         raise ConfigError(f"'{smollm2.NAME}' has one revision and not '{revision}': give no revision")
     place = str(smollm2.smollm2_folder()) if model == smollm2.NAME else model
@@ -116,7 +116,7 @@ def pretrained_identity(kind: str, model: str, revision: str | None) -> dict[str
     folder = Path(model)
     if folder.is_dir():
         return {"files": file_hashes(folder, (".safetensors", ".bin", ".json", ".txt", ".model"))}
-    require("transformers", extra="models", why=f"the {kind} '{model}'")
+    require("transformers", extra=extra_of(model), why=f"the {kind} '{model}'")
     check_hub(model, (smollm2.NAME,))
     with _loading(kind, model):
         return {"model": model, "revision": hub_commit(model, revision)}

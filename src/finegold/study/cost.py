@@ -22,7 +22,7 @@ from finegold.study.arms import StudyRows
 from finegold.study.folder import StudyFolder, finished
 from finegold.study.jobs import Job, Training, weights_identity
 from finegold.study.offline_models import place, training_photos
-from finegold.study.prepare import Prepared, base_model, prepare_study
+from finegold.study.prepare import Prepared, base_model, check_names, prepare_study
 from finegold.study.study import ModelParts, PoolSpec, Study
 from finegold.study.task_items import TaskItems, read_task_items
 from finegold.study.workers import WorkerPool, run_jobs
@@ -123,6 +123,7 @@ def plan_by_trials(
     """
     check_parts(study.model, (study.parts or ModelParts()).parts())
     tasks = read_task_items(study)
+    check_names(study)
     folder = StudyFolder(Path(out))
     with folder.run.writing(), tempfile.TemporaryDirectory(prefix="finegold-plan-") as trial:
         pool = WorkerPool.of(workers, device)

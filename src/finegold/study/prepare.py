@@ -5,7 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finegold.engines import Compute
+from finegold.extras import extra_of, require
+from finegold.models.loading import commit_of
 from finegold.models.prefix import NEW_MODELS, load_network, save_network
+from finegold.models.prefix.storage import is_prefix_name
 from finegold.report.study.findings import PoolOverlap
 from finegold.run import file_sha256, fingerprint
 from finegold.study.arms import ArmRuns, StudyRows
@@ -46,6 +49,21 @@ class Prepared:
         return {
             one.arm.name: [job.answers(folder, task) for job in one.jobs] for one in self.runs if one.jobs
         }
+
+
+def check_names(study: Study) -> None:
+    """Find a misspelt model or recipe, or a missing package, before the hours of reading and embedding.
+
+    Raises:
+        ConfigError: If there is no such recipe.
+        ModelError: If there is no such model.
+        MissingExtraError: If what the model needs is not installed.
+    """
+    require("torch", extra=extra_of(study.model), why=f"a study of the model '{study.model}'")
+    for recipe in {study.recipe_name, *(arm.recipe for arm in study.arms if arm.recipe)}:
+        load_recipe(recipe)
+    if not is_prefix_name(study.model):
+        commit_of(study.model)
 
 
 def prepare_study(folder: StudyFolder, study: Study, tasks: TaskItems, compute: Compute) -> Prepared:

@@ -20,7 +20,7 @@ from finegold.study.clusters import gains, nearest_clusters
 from finegold.study.examples import largest_differences
 from finegold.study.folder import StudyFolder
 from finegold.study.measure import Metric, outcome, read_metrics
-from finegold.study.prepare import Prepared, prepare_study
+from finegold.study.prepare import Prepared, check_names, prepare_study
 from finegold.study.study import ModelParts, Study
 from finegold.study.task_items import read_task_items
 from finegold.study.task_table import task_tables
@@ -45,6 +45,7 @@ def run_study(study: Study, out: str | Path, *, workers: int | None = None, devi
     """
     check_parts(study.model, (study.parts or ModelParts()).parts())
     tasks = read_task_items(study)
+    check_names(study)
     folder = StudyFolder(Path(out))
     pool = WorkerPool.of(workers, device)
     begin = time.perf_counter()

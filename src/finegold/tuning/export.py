@@ -18,6 +18,11 @@ from finegold.tuning.recipe import Recipe
 from finegold.tuning.rows import usable_samples, with_ordered_turns
 
 Framework = Literal["llama-factory", "ms-swift"]
+COMMANDS: dict[Framework, str] = {
+    "llama-factory": "llamafactory-cli train train.yaml",
+    "ms-swift": "swift sft train.yaml",
+}
+"""What trains an export, in its folder."""
 DATASET = "finegold"
 CONFIGURATION = "train.yaml"
 _WRITTEN = {"images", "data.json", "data.jsonl", "dataset_info.json", CONFIGURATION}
@@ -127,12 +132,13 @@ def _first_word(text: str, framework: Framework) -> str | None:
 
 
 def _row(sample: Sample, number: int, out: Path) -> dict[str, Any]:
-    """A row in both frameworks' format; its images are copied to `out`."""
+    """A row in both frameworks' format, with its id, which they ignore; its images are copied to `out`."""
     names = []
     for place, image in enumerate(sample.images):
         names.append(f"images/{number}-{place}{Path(image.name).suffix.lower() or '.jpg'}")
         (out / names[-1]).write_bytes(read_bytes(image))
-    return {"messages": [{"role": turn.role, "content": turn.text} for turn in sample.turns], "images": names}
+    turns = [{"role": turn.role, "content": turn.text} for turn in sample.turns]
+    return {"id": sample.id, "messages": turns, "images": names}
 
 
 def _settings(framework: Framework, model: str, recipe: Recipe, template: str | None) -> dict[str, Any]:

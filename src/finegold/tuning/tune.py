@@ -12,7 +12,7 @@ from PIL import Image
 
 from finegold.engines.devices import only_gpu, resolve_device
 from finegold.errors import ConfigError
-from finegold.extras import require
+from finegold.extras import extra_of, require
 from finegold.models.base import located
 from finegold.models.prefix.features import FeatureCache
 from finegold.models.prefix.projection import write_pth
@@ -120,7 +120,8 @@ def tune(
     target = Path(out)
     if target.exists() and not target.is_dir():
         raise ConfigError(f"--out {target} is a file: name a folder")
-    require("torch", extra="models" if kind == "prefix" else "tune", why="tuning a model")
+    extra = extra_of(model) if kind == "prefix" else "tune"
+    require("torch", extra=extra, why=f"tuning the model '{model}'")
     processes = join_processes(resolve_device(only_gpu(device) if kind == "huggingface" else device))
     # Of several processes that train together the first one writes.
     alone = folder_lock(target, "give --out another folder") if processes.index == 0 else nullcontext()

@@ -1,5 +1,6 @@
 """Tiny random vision-language models of real classes, with processors, made offline."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -230,3 +231,7 @@ ALL: dict[str, Callable[[Path], object]] = {
     "blip-2": blip2,
 }
 """Every kind of model that can be made here."""
+
+
+if __name__ == "__main__":
+    ALL[sys.argv[1]](Path(sys.argv[2]))

@@ -10,7 +10,7 @@ from PIL import Image
 
 from finegold.arrays import Vectors
 from finegold.engines.devices import resolve_device
-from finegold.extras import require
+from finegold.extras import extra_of, require
 from finegold.models.base import (
     GREEDY,
     Model,
@@ -84,7 +84,7 @@ class PrefixModel(Model):
 
     @property
     def _precision(self) -> "torch.dtype":
-        require("torch", extra="models", why=f"the model '{self.name}'")
+        require("torch", extra=extra_of(self.name), why=f"the model '{self.name}'")
         return dtype_named(self._dtype, automatic_dtype(self.name, resolve_device(self._device)))
 
     def use_template(self, name: str | None) -> None:
