@@ -87,7 +87,8 @@ def test_a_limit_holds_whatever_name_the_scorer_was_given_by(
         assert len(server.asks) == 3
     assert (tmp_path / "mine.sqlite").exists()
     assert len((tmp_path / "run" / "audit-llm.jsonl").read_text().splitlines()) == 3
-    assert done.returncode == 1
+    # A scorer of one's own may give another reason than that a call was not sent.
+    assert done.returncode == (0 if scorer == "plugin:Own" else 1)
 
 
 def test_options_that_nothing_would_read_are_refused(make_dataset: MakeDataset, tmp_path: Path) -> None:

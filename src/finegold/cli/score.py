@@ -146,7 +146,7 @@ def score(
                 endpoint.say_spent(facts)
             if not session.cache_info().misses and not scorer_type.uses_endpoint:
                 endpoint.refuse(f"the scorer '{scorer}', whose scores are kept,")
-            if not facts["scored"] or any(note.startswith("stopped: ") for note in context.notes):
+            if not facts["scored"] or facts["not_sent"]:
                 raise typer.Exit(1)
     elif isinstance(made, LlmScorer):
         with output.printing() as facts:
@@ -184,5 +184,6 @@ def _show(name: str, table: "PartTable") -> dict[str, Any]:
         "lowest": values[0] if values else None,
         "median": values[len(values) // 2] if values else None,
         "highest": values[-1] if values else None,
+        "not_sent": sum(str(reason).startswith("not sent: ") for reason in rows["reason"].to_pylist()),
         "scored": "ok" in statuses or "failed" not in statuses,
     }

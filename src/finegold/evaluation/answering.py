@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from PIL import Image
 
 from finegold.engines import map_ordered
-from finegold.errors import ConfigError, ModelError, RunError
+from finegold.errors import ConfigError, ModelError, RunError, did_you_mean
 from finegold.evaluation.answers import ALL_ITEMS, Answer, Shard, read_answer_file, write_answers
 from finegold.evaluation.task import DEFAULT_PROMPTS, Item, Prompt, Split, Task
 from finegold.llm import without_thinking
@@ -106,7 +106,9 @@ def find_profile(name: str) -> Profile:
         ConfigError: If there is none of that name.
     """
     if name not in PROFILES:
-        raise ConfigError(f"there is no profile '{name}': there are {', '.join(PROFILES)}")
+        raise ConfigError(
+            f"there is no profile '{name}'{did_you_mean(name, PROFILES)}: there are {', '.join(PROFILES)}"
+        )
     return PROFILES[name]
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from finegold.errors import ConfigError, DataError
+from finegold.errors import ConfigError, DataError, did_you_mean
 from finegold.registry import Registry
 from finegold.samples import ImageRef
 
@@ -168,8 +168,9 @@ class Task:
         for split in self.splits:
             if name is None or split.name == name:
                 return split
-        names = ", ".join(split.name for split in self.splits)
-        raise ConfigError(f"the task {self.name} has no split '{name}': it has {names}")
+        names = [split.name for split in self.splits]
+        like = did_you_mean(str(name), names)
+        raise ConfigError(f"the task {self.name} has no split '{name}'{like}: it has {', '.join(names)}")
 
     def prompt(self, version: str) -> Prompt:
         """A prompt by version.
@@ -179,7 +180,8 @@ class Task:
         """
         if version not in self.prompts:
             raise ConfigError(
-                f"the task {self.name} has no prompts '{version}': it has {', '.join(self.prompts)}"
+                f"the task {self.name} has no prompts '{version}'{did_you_mean(version, self.prompts)}: it has "
+                f"{', '.join(self.prompts)}"
             )
         return self.prompts[version]
 

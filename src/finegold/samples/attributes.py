@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 import pyarrow as pa
 
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, did_you_mean
 from finegold.run import PART_ROWS, Parts, PartTable, RunFolder, fill
 from finegold.samples.dataset import Dataset
 from finegold.samples.exclusions import RowError
@@ -81,7 +81,7 @@ def read_attribute(run: RunFolder, dataset: Dataset, samples: PartTable, name: s
     )
     if not any(values):
         raise ConfigError(
-            f"no row has a field '{name}' to group by: give source, kind or a field of the records, such as "
-            "meta.dataset"
+            f"no row has a field '{name}' to group by{did_you_mean(name, ('source', 'kind'))}: give source, "
+            "kind or a field of the records, such as meta.dataset"
         )
     return values

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from finegold.errors import ConfigError, FinegoldError
+from finegold.errors import ConfigError, FinegoldError, did_you_mean
 from finegold.registry import Registry
 from finegold.scorers.base import Context, Scorer
 
@@ -138,7 +138,7 @@ def make_scorer(name: str, **parameters: Any) -> Scorer:
     for parameter in parameters:
         if parameter not in known:
             raise ConfigError(
-                f"the scorer '{name}' has no parameter '{parameter}': "
+                f"the scorer '{name}' has no parameter '{parameter}'{did_you_mean(parameter, known)}: "
                 + (f"give one of {', '.join(known)}" if known else "it takes none")
             )
     try:

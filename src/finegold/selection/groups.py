@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from finegold.arrays import Floats, Ints
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, did_you_mean
 from finegold.selection.shares import share_out
 
 GroupQuality = Literal["none", "rank", "calibrated"]
@@ -170,7 +170,8 @@ def _weights_of(mixture: Mapping[str, float], names: Sequence[str]) -> list[str]
     unmatched = sorted(set(patterns) - set(found))
     if unmatched:
         raise ConfigError(
-            f"the mixture names '{unmatched[0]}', and the groups are {', '.join(names)}: name some of these"
+            f"the mixture names '{unmatched[0]}'{did_you_mean(unmatched[0], names)}, and the groups are "
+            f"{', '.join(names)}: name some of these"
         )
     return found
 
@@ -179,9 +180,10 @@ def check_mixture(mixture: Mixture | None) -> None:
     """Raise ConfigError unless it is a mixture or None."""
     if isinstance(mixture, str):
         if mixture not in ("none", SOFTMAX, *SHARES):
+            known = ("none", SOFTMAX, *SHARES)
             raise ConfigError(
-                f"the mixture '{mixture}' is unknown: give {', '.join(SHARES)}, {SOFTMAX}, none, or "
-                "weights such as captions=0.3,vqa=0.5,*=0.2"
+                f"the mixture '{mixture}' is unknown{did_you_mean(mixture, known)}: give "
+                f"{', '.join(SHARES)}, {SOFTMAX}, none, or weights such as captions=0.3,vqa=0.5,*=0.2"
             )
     elif mixture is not None:
         weights = list(mixture.values())

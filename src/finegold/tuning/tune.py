@@ -12,11 +12,12 @@ from PIL import Image
 
 from finegold.engines.devices import only_gpu, resolve_device
 from finegold.errors import ConfigError
-from finegold.extras import extra_of, require
+from finegold.extras import check_hub, extra_of, require
 from finegold.models.base import located
 from finegold.models.prefix.features import FeatureCache
 from finegold.models.prefix.projection import write_pth
 from finegold.models.prefix.storage import (
+    NEW_MODELS,
     Parts,
     check_parts,
     is_prefix_name,
@@ -116,6 +117,9 @@ def tune(
             f"the recipe {plan.name} is for {plan.kind} models, '{model}' is not one: "
             f"try {default_recipe(model)}"
         )
+    if kind == "huggingface":
+        # Before the libraries are loaded: a misspelt name is found at once.
+        check_hub(model, ("offline", *NEW_MODELS))
     dataset = open_dataset(subset, images=images, ids=ids)
     target = Path(out)
     if target.exists() and not target.is_dir():

@@ -17,6 +17,7 @@ from finegold.run.cards import card
 from finegold.samples import Dataset
 from finegold.samples.images import decode
 from finegold.scorers import (
+    SCORERS,
     Context,
     Scorer,
     make_scorer,
@@ -138,7 +139,7 @@ class Run:
             if "encoder" in parameter_names(scorer_class(scorer)):
                 parameters.setdefault("encoder", find_encoder(self.folder, self._encoder, "missing"))
             scorer = make_scorer(scorer, **parameters)
-        else:
+        elif scorer.name not in SCORERS:
             scorer_name(scorer)
         with self.folder.writing():
             table = self.rows().score(scorer, context)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, cast, get_args
 
 from finegold.dedup import Dedup, parse_dedup
 from finegold.encoders import MINILM, Space
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, did_you_mean
 from finegold.instructiongpt4 import read_selector
 from finegold.scorers import Scorer, scorer_name, stated_parameters, uses_encoder
 from finegold.selection.groups import GroupQuality, Mixture, parse_mixture
@@ -221,7 +221,9 @@ def mixed(
             f"the group quality '{group_quality}' is unknown: give one of {', '.join(get_args(GroupQuality))}"
         )
     if space is not None and space not in get_args(Space):
-        raise ConfigError(f"the space '{space}' is unknown: give one of {', '.join(get_args(Space))}")
+        raise ConfigError(
+            f"the space '{space}' is unknown{did_you_mean(space, get_args(Space))}: give one of {', '.join(get_args(Space))}"
+        )
     names = (group_by or "").split(",") if isinstance(group_by, str | None) else group_by
     found = preset.mixed(
         tuple(name.strip() for name in names if name.strip()),
