@@ -180,8 +180,8 @@ class Task:
         """
         if version not in self.prompts:
             raise ConfigError(
-                f"the task {self.name} has no prompts '{version}'{did_you_mean(version, self.prompts)}: it has "
-                f"{', '.join(self.prompts)}"
+                f"the task {self.name} has no prompts '{version}'{did_you_mean(version, self.prompts)}: "
+                f"it has {', '.join(self.prompts)}"
             )
         return self.prompts[version]
 

@@ -222,7 +222,8 @@ def mixed(
         )
     if space is not None and space not in get_args(Space):
         raise ConfigError(
-            f"the space '{space}' is unknown{did_you_mean(space, get_args(Space))}: give one of {', '.join(get_args(Space))}"
+            f"the space '{space}' is unknown{did_you_mean(space, get_args(Space))}: give one of "
+            f"{', '.join(get_args(Space))}"
         )
     names = (group_by or "").split(",") if isinstance(group_by, str | None) else group_by
     found = preset.mixed(
