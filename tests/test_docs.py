@@ -147,7 +147,7 @@ def check_values(page: Path, words: list[str]) -> None:
     for option, value in pairwise(words):
         if option in CHECKS:
             CHECKS[option](value, defined)
-    if words[0] == "study" and len(words) > 1:
+    if words[0] == "study" and len(words) > 1 and not words[1].startswith("--"):
         names(lambda: toml_names("finegold.study", "studies"))(words[1], set())
 
 
@@ -175,7 +175,7 @@ def test_options_in_sentences_belong_to_a_verb_or_a_script(page: Path) -> None:
         for path in (ROOT / name).glob("*.py")
     )
     for option in re.findall(r"`(--[\w-]+)", text_of(page)):
-        foreign = option in {"--no-deps", "--include_path", "--debug", "--version", "--help"}
+        foreign = option in {"--no-deps", "--include_path", "--debug", "--version", "--help", "--log-level"}
         assert option in known or f'"{option}"' in scripts or foreign, option
 
 
