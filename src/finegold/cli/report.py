@@ -15,7 +15,7 @@ def report(
     run: options.RunPath,
     selection: Annotated[Path, typer.Option(help="A selection.json that was made from this run folder.")],
     out: Annotated[Path, typer.Option(help="HTML file for the report.")],
-    judge: Annotated[
+    verdicts: Annotated[
         Path | None, typer.Option(help="audit.jsonl of `finegold judge`, to show its verdicts.")
     ] = None,
     *,
@@ -25,7 +25,7 @@ def report(
     from finegold.cli.show import shown
     from finegold.workflow import Run
 
-    written = Run.open(run).selection(selection).report(out, judge)
+    written = Run.open(run).selection(selection).report(out, verdicts)
     with output.printing() as facts:
         facts |= {"report": str(written.resolve())}
         say(f"Report  {shown(written)}")

@@ -16,6 +16,7 @@ EARLIER_NAMES = {
     "compare": {"--csv": "--out"},
     "evaluate": {"--data": "--task-data"},
     "judge": {"--max-tokens": "--max-new-tokens", "--seed": "--bootstrap-seed"},
+    "report": {"--judge": "--verdicts"},
     "tasks": {"--data": "--task-data"},
     "tune": {"--batch": "--batch-size", "--cache": "--features"},
 }
