@@ -65,6 +65,7 @@ def explode(name: str, work: Path) -> Row:
         status, said, peak, seconds = _measured(words, work)
         row.peak_bytes = max(row.peak_bytes, peak)
         what = f"{name}: {words[0]}: status {status}, {seconds:.0f} s of processor time, {peak / 1e6:,.0f} MB"
+        print(f"  {what}", file=sys.stderr, flush=True)
         if peak > MOST_BYTES or seconds > PROCESSOR_SECONDS or "defect" in said or "Traceback" in said:
             row.unexpected.append(f"{what}: {said[-300:]}")
         elif status != (2 if not bomb.usable else 0):

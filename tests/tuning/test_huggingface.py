@@ -148,3 +148,11 @@ def test_a_killed_run_goes_on_to_the_same_weights(recipe: str, pool: Path, tmp_p
     resumed, whole = run(tmp_path / "killed"), run(tmp_path / "whole")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert read_log(tmp_path / "killed") == read_log(tmp_path / "whole")
+    # A kill behind the last step leaves its checkpoint; it is no reason for a further step.
+    log = read_log(tmp_path / "whole")
+    for lost in ((), ("tuning.json",), ("tuning.json", "config.json", "adapter_config.json")):
+        for name in lost:
+            (tmp_path / "whole" / name).unlink(missing_ok=True)
+        again = run(tmp_path / "whole")
+        assert all(torch.equal(whole[name], again[name]) for name in whole)
+        assert read_log(tmp_path / "whole") == log

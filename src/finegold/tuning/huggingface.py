@@ -1,6 +1,7 @@
 """LoRA or full fine-tuning of a vision-language model through TRL, with the loss on answers only."""
 
 import math
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.extras import require
 from finegold.models.loading import load_processor, load_vlm
-from finegold.run import progress
+from finegold.run import atomic_path, progress
 from finegold.samples import Dataset
 from finegold.samples.images import Decoding, decode
 from finegold.tuning.monitor import Monitor
@@ -20,6 +21,8 @@ from finegold.tuning.steps import Processes
 TRAINER = "trainer"
 """Folder of TRL's checkpoints, inside the run's folder."""
 ROW = "finegold_row"
+_OF_THE_TRAINER = ("optimizer", "scheduler", "scaler", "rng_state", "trainer_state")
+"""Beginnings of the names of a checkpoint's files that are not of the model."""
 
 
 def tune_huggingface(
@@ -58,6 +61,12 @@ def tune_huggingface(
     }
     done = max(saved, default=0)
     checkpoint = saved.get(done)
+    if checkpoint is not None and done >= recipe.steps:
+        # The trainer would take a further step.
+        if processes.index == 0:
+            _copy_model(checkpoint, out)
+            processor.save_pretrained(out)
+        return len(rows), 0, 0.0
     # A full checkpoint is a whole model. The trainer would read it by its raw tensor names, which newer
     # versions of transformers have renamed for many models, and go on from the untuned weights.
     source = str(checkpoint) if checkpoint and recipe.trains == "everything" else name
@@ -71,6 +80,14 @@ def tune_huggingface(
     trainer.save_model(str(out))
     processor.save_pretrained(out)
     return len(rows), recipe.steps - done, seconds
+
+
+def _copy_model(checkpoint: Path, out: Path) -> None:
+    """Bring the model of a checkpoint to the tuned folder, as the trainer saves it there at the end."""
+    for file in checkpoint.iterdir():
+        if file.is_file() and not file.name.startswith(_OF_THE_TRAINER):
+            with atomic_path(out / file.name) as temporary:
+                shutil.copyfile(file, temporary)
 
 
 def _trainer(
