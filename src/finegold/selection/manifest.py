@@ -235,7 +235,8 @@ class Manifest(_Model):
     @property
     def folder(self) -> str:
         """Name of the selection's folder in the run folder; equal selections have the same one."""
-        return f"{slug(self.configuration.preset['name'])}-{self.size}-{self.fingerprint}"
+        name = Preset.read(self.configuration.preset).name
+        return f"{slug(name)}-{self.size}-{self.fingerprint}"
 
 
 def chosen_rows(table: pa.Table, indicators: list[str]) -> list[RowInfo]:
