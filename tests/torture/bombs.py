@@ -70,7 +70,7 @@ def explode(name: str, work: Path) -> Row:
             row.unexpected.append(f"{what}: {said[-300:]}")
         elif status != (2 if not bomb.usable else 0):
             row.lost.append(f"{what}: {said[-300:]}")
-    if bomb.usable:
+    if bomb.usable and not row.lost:
         table = pq.read_table(work / "out" / "selection.parquet", columns=["status"])
         usable = sum(status != "excluded" for status in table["status"].to_pylist())
         if usable != bomb.usable:
@@ -339,13 +339,6 @@ def _listed(array: pa.Array) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array([0, len(array)], pa.int32()), array)
 
 
-def _views(count: int, size: int) -> pa.Array:
-    """Rows that each name the same text."""
-    views = struct.pack("<i4sii", size, b"xxxx", 0, 0) * count
-    buffers = [None, pa.py_buffer(views), pa.py_buffer(b"x" * size)]
-    return pa.Array.from_buffers(pa.string_view(), count, buffers)
-
-
 def _list_views(count: int, size: int) -> pa.Array:
     """Rows that each name all of the same numbers."""
     starts, sizes = pa.array([0] * count, pa.int32()), pa.array([size] * count, pa.int32())
@@ -358,7 +351,7 @@ BOMBS = {
         _photos(60, 4000, 3000), 60, _WITH_MODEL, "score run --scorer gain", False
     ),
     "4 photos of 64 megapixels": Bomb(
-        _photos(4, 8000, 7999, progressive=True), 4, _WITH_MODEL, "score run --scorer necessity", False
+        _photos(4, 8000, 7999, progressive=True), 4, "--preset random", "score run --scorer necessity", False
     ),
     "64 megapixels of every layout": Bomb(_large_pngs, 9, "--encoder offline --preset random", quick=False),
     "notes of PNG": Bomb(_notes, 6, _WITH_MODEL, quick=False),
@@ -400,7 +393,6 @@ BOMBS = {
     "an Arrow dictionary in a list": Bomb(
         _arrow(lambda: {"more": _listed(_repeated(100_000, 1 << 20))}, None), 2, quick=False
     ),
-    "Arrow text views": Bomb(_arrow(lambda: {"more": _views(64, 60 << 20)}, None), 66, quick=False),
     "Arrow list views": Bomb(_arrow(lambda: {"more": _list_views(3_000, 1_500_000)}, None), 2),
 }
 """What is picked from, by name."""
