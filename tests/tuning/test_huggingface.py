@@ -148,6 +148,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(recipe: str, pool: Path, tmp_p
     resumed, whole = run(tmp_path / "killed"), run(tmp_path / "whole")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert read_log(tmp_path / "killed") == read_log(tmp_path / "whole")
+    assert not (tmp_path / "whole" / "trainer" / "README.md").exists()
     # A kill behind the last step leaves its checkpoint; it is no reason for a further step.
     log = read_log(tmp_path / "whole")
     for lost in ((), ("tuning.json",), ("tuning.json", "config.json", "adapter_config.json")):

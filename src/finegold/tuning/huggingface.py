@@ -166,6 +166,9 @@ def _trainer(
                 )
             return result
 
+        def create_model_card(self, *arguments: Any, **named: Any) -> None:
+            """Writes no card: TRL's is a template whose list of tags has another order each time."""
+
         def _load_from_checkpoint(self, checkpoint: str, model: Any = None) -> None:
             if adapters is not None:
                 super()._load_from_checkpoint(checkpoint, model)
