@@ -5,6 +5,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,8 +108,8 @@ class Client:
     def send(
         self, path: str, body: Any = None, token: str = TOKEN, method: str | None = None, **headers: str
     ) -> tuple[int, bytes, dict[str, str]]:
-        """Status, body and headers of the answer."""
-        data = None if body is None else json.dumps(body).encode()
+        """Status, body and headers of the answer; a body is sent as JSON, bytes as they are."""
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.origin}{path}", data, method=method)
         if token:
             request.add_header("Authorization", f"Bearer {token}")
@@ -132,14 +133,14 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_run(tmp_path_factory.mktemp("view"))
 
 
-@pytest.fixture(scope="module")
-def client(run_folder: Path) -> Iterator[Client]:
-    """A view that answers during the tests of a module."""
+@contextmanager
+def viewing(folder: Path, **options: Any) -> Iterator[Client]:
+    """A view that answers during the block."""
     pytest.importorskip("duckdb")
     pytest.importorskip("uvicorn")
     from finegold.view import open_view
 
-    with open_view(run_folder, token=TOKEN) as server:
+    with open_view(folder, token=TOKEN, **options) as server:
         thread = threading.Thread(target=server.serve)
         thread.start()
         try:
@@ -147,3 +148,10 @@ def client(run_folder: Path) -> Iterator[Client]:
         finally:
             server.stop()
             thread.join(30)
+
+
+@pytest.fixture(scope="module")
+def client(run_folder: Path) -> Iterator[Client]:
+    """A view that answers during the tests of a module."""
+    with viewing(run_folder) as found:
+        yield found

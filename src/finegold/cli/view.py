@@ -1,6 +1,7 @@
 """`finegold view`: look through a run in the browser."""
 
 import webbrowser
+from dataclasses import fields
 from threading import Timer
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from finegold.cli import options
 from finegold.cli.show import say
 
 
+@options.grouped
 def view(
     run: options.RunPath,
     port: Annotated[
@@ -21,16 +23,47 @@ def view(
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Write nothing: rows cannot be marked or chosen again.")
     ] = False,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A model to ask about images, as `finegold demo` takes it; can be repeated. It is loaded at "
+            "the first prompt."
+        ),
+    ] = None,
+    decode: options.Decode = None,
+    *,
+    loading: options.ModelOptions,
+    endpoint: options.EndpointOptions,
 ) -> None:
     """Look through every row of a run in the browser: sort, filter, see why a row is in or out.
 
     The page is served to this computer alone, at an address that holds a secret. Ctrl-C ends it.
     """
-    from finegold.view import open_view
+    from finegold.view import AskedModels, open_view
 
-    with open_view(run, port=port, read_only=read_only) as server:
+    names = model or []
+    if not names:
+        _refuse_model_options(loading, endpoint, decode)
+    models = AskedModels(names, loading.load_all(names, endpoint), decode or "finegold")
+    with open_view(run, port=port, read_only=read_only, models=models) as server:
         say(f"View    {server.address}")
         say("        Ctrl-C ends it")
         if not no_browser:
             Timer(0.5, webbrowser.open, [server.address]).start()
         server.serve()
+
+
+def _refuse_model_options(
+    loading: options.ModelOptions, endpoint: options.EndpointOptions, decode: object
+) -> None:
+    """Refuse options that nothing would read, because no model is named."""
+    from finegold.errors import ConfigError
+
+    given = [
+        f"--{one.name.replace('_', '-')}"
+        for one in fields(loading)
+        if getattr(loading, one.name) != one.default
+    ]
+    given += endpoint.given + ([] if decode is None else ["--decode"])
+    if given:
+        raise ConfigError(f"{', '.join(given)} would have no effect without a model: give --model too")

@@ -86,22 +86,51 @@ def demonstrate(
 def _conversation(
     model: Model, image: Image.Image, name: str, prompts: Sequence[str], sampling: Sampling, *, alone: bool
 ) -> list[str]:
-    """The answer to each prompt, or why there is none; nothing follows a turn without an answer."""
-    earlier: list[tuple[str, str]] = []
-    found: list[str] = []
-    for number, prompt in enumerate(prompts):
-        if not alone and len(earlier) < number:
-            found.append("no answer: the turn before has none")
-            continue
-        seen = [name, prompt] if alone else [name, *prompts[: number + 1]]
-        answer = model.reply(image, earlier, prompt, sampling.for_batch(seen))
-        if isinstance(answer, Exclusion):
-            found.append(f"no answer: {answer.reason}")
-            continue
-        found.append(answer)
-        if not alone:
-            earlier.append((prompt, answer))
-    return found
+    """The answer to each prompt, or why there is none."""
+    found: list[str | Exclusion] = []
+    for number in range(len(prompts)):
+        found.append(put_prompt(model, image, name, prompts[: number + 1], found, sampling, alone=alone))
+    return [shown_answer(one) for one in found]
+
+
+def put_prompt(
+    model: Model,
+    image: Image.Image,
+    name: str,
+    prompts: Sequence[str],
+    said: Sequence[str | Exclusion],
+    sampling: Sampling,
+    *,
+    alone: bool,
+) -> str | Exclusion:
+    """Put the last of some prompts to a model that answered those before it.
+
+    Nothing follows a turn without an answer, unless the prompts are put by themselves.
+
+    Args:
+        model: The model.
+        image: The image.
+        name: Its name, which seeds the draws together with the prompts.
+        prompts: The prompts up to the one that is put.
+        said: The answers to all but the last, or why there is none.
+        sampling: How tokens are chosen.
+        alone: Whether the prompt is put by itself.
+    """
+    if alone:
+        return model.reply(image, [], prompts[-1], sampling.for_batch([name, prompts[-1]]))
+    earlier = [
+        (prompt, answer)
+        for prompt, answer in zip(prompts, said, strict=False)
+        if not isinstance(answer, Exclusion)
+    ]
+    if len(earlier) < len(said):
+        return Exclusion("no-answer", "the turn before has none")
+    return model.reply(image, earlier, prompts[-1], sampling.for_batch([name, *prompts]))
+
+
+def shown_answer(answer: str | Exclusion) -> str:
+    """An answer as pages show it, or why there is none."""
+    return f"no answer: {answer.reason}" if isinstance(answer, Exclusion) else answer
 
 
 def demonstration_page(

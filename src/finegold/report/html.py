@@ -52,10 +52,13 @@ def render_part(name: str, **values: Any) -> Markup:
 
 def write_html(page: str, path: Path) -> None:
     """Write a page whole or not at all."""
-    # A lone surrogate, which JSON can hold and UTF-8 cannot, is shown as its escape rather than lost.
-    encoded = page.encode("utf-8", "backslashreplace")
     with atomic_path(path) as temporary:
-        temporary.write_bytes(encoded)
+        temporary.write_bytes(html_bytes(page))
+
+
+def html_bytes(page: str) -> bytes:
+    """A page as UTF-8. A lone surrogate, which JSON can hold and UTF-8 cannot, becomes its escape."""
+    return page.encode("utf-8", "backslashreplace")
 
 
 def embedded_json(value: Any) -> Markup:

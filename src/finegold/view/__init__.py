@@ -1,5 +1,6 @@
-"""The local web application: look through a run's rows, veto and keep, choose again, compare selections."""
+"""The local web application: look through rows, veto and keep, choose again, compare, ask models."""
 
+from finegold.view.conversations import AskedModels
 from finegold.view.server import ViewServer, open_view
 
-__all__ = ["ViewServer", "open_view"]
+__all__ = ["AskedModels", "ViewServer", "open_view"]

@@ -15,10 +15,12 @@ from finegold.errors import ConfigError, DataError
 from finegold.version import __version__
 from finegold.view.again import choose_again, difference
 from finegold.view.browse import Browser
+from finegold.view.conversations import AskedModels
 from finegold.view.database import NO_SELECTION, RowDatabase
 from finegold.view.detail import nearest_rows, record_text, row_detail
 from finegold.view.exports import FILE_NAMES, as_csv, as_fiftyone, as_label_studio, write_subset_zip
 from finegold.view.filters import RowFilter
+from finegold.view.guard import MOST_IMAGE
 from finegold.view.maps import points_of_map
 from finegold.view.marks import WORDS, Marks
 from finegold.view.pictures import Pictures
@@ -40,9 +42,11 @@ class Answers:
         places: Places,
         pictures: Pictures,
         marks: Marks,
+        models: AskedModels,
         *,
         read_only: bool,
     ) -> None:
+        self.models = models
         self.run, self.pool, self.browser, self.places = run, pool, browser, places
         self.pictures, self.marks, self.read_only = pictures, marks, read_only
         self.changing = threading.Lock()
@@ -92,6 +96,8 @@ class Answers:
                 for one in columns
             ],
             "layers": self.places.layers(),
+            "models": self.models.names,
+            "most_image": MOST_IMAGE,
             "marks": self.marks_now(),
         }
 
@@ -102,7 +108,7 @@ class Answers:
 
     def mark(self, request: Request) -> dict[str, Any]:
         """Mark rows by their positions, or all rows of the filter."""
-        said = _body(request)
+        said = body_of(request)
         name = self.selection(request)
         if said.get("filtered") is True:
             ids = self.browser.usable_ids(name, self.filter(request, name))
@@ -177,7 +183,7 @@ class Answers:
             file = tempfile.TemporaryFile(prefix="finegold-view-")  # noqa: SIM115 (closed when it was sent)
             write_subset_zip(self.pool, name, file)
             file.seek(0)
-            return _download(file, "subset.zip")
+            return download(file, "subset.zip")
         if kind not in FILE_NAMES:
             raise DataError(f"there is no export '{kind}': choose subset, {', '.join(FILE_NAMES)}")
         table = self.browser.table(name, self.filter(request, name))
@@ -187,7 +193,7 @@ class Answers:
             "label-studio": lambda: as_label_studio(table),
             "fiftyone": lambda: as_fiftyone(table, title),
         }
-        return _download(BytesIO(makers[kind]()), FILE_NAMES[kind])
+        return download(BytesIO(makers[kind]()), FILE_NAMES[kind])
 
     def rows(self, request: Request) -> dict[str, Any]:
         """A page of rows; their number with the first page."""
@@ -246,7 +252,7 @@ class Answers:
         return Response(data, media_type=media, headers=PICTURES_STAY)
 
 
-def _body(request: Request) -> dict[str, Any]:
+def body_of(request: Request) -> dict[str, Any]:
     """The JSON object that a request sends."""
     try:
         found = json.loads(request.state.body)
@@ -257,7 +263,7 @@ def _body(request: Request) -> dict[str, Any]:
     return found
 
 
-def _download(file: IO[bytes], name: str) -> Response:
+def download(file: IO[bytes], name: str) -> Response:
     """A file that the browser saves under a name."""
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(_pieces(file), media_type="application/octet-stream", headers=headers)

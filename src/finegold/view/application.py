@@ -19,6 +19,8 @@ from finegold.errors import FinegoldError
 from finegold.report.html import BASE_STYLE
 from finegold.samples.exclusions import ImageError
 from finegold.view.answers import Answers
+from finegold.view.asking import Asking
+from finegold.view.guard import IMAGES
 
 STATIC = Path(__file__).parent / "static"
 MEDIA = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -30,6 +32,7 @@ Answer = Callable[[Request], Any]
 
 def make_application(answers: Answers) -> Starlette:
     """The application, without the guard that stands before it."""
+    asking = Asking(answers)
 
     def get(path: str, answer: Answer) -> Route:
         return Route(path, _answering(answer), methods=["GET"])
@@ -54,6 +57,10 @@ def make_application(answers: Answers) -> Starlette:
             post("/api/marks", answers.mark),
             post("/api/undo", answers.undo),
             post("/api/choose", answers.choose),
+            get("/api/named", asking.named),
+            post(IMAGES, asking.image),
+            post("/api/ask", asking.ask),
+            get("/conversation/{key}", asking.page),
             get("/thumbnail/{row:int}/{image:int}", answers.thumbnail),
             get("/image/{row:int}/{image:int}", answers.image),
         ],

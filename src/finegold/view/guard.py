@@ -28,6 +28,9 @@ HEADERS = {
 }
 MOST_BODY = 1 << 20
 """Bytes that a request may send."""
+IMAGES = "/api/image"
+"""Where an image is sent to, which may be larger."""
+MOST_IMAGE = 16 << 20
 TOKEN = "token"
 """Parameter of the first address; the browser keeps the token in a cookie then."""
 
@@ -55,7 +58,8 @@ class Guard:
             return
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        refusal = self._refusal(scope["method"], headers, query)
+        most = MOST_IMAGE if scope["path"] == IMAGES else MOST_BODY
+        refusal = self._refusal(scope["method"], headers, query, most)
         arrived = self._is_token(query.get(TOKEN, ""))
 
         async def answer(message: "Message") -> None:
@@ -83,7 +87,9 @@ class Guard:
             return
         await self._app(scope, receive, answer)
 
-    def _refusal(self, method: str, headers: dict[str, str], query: dict[str, str]) -> tuple[int, str] | None:
+    def _refusal(
+        self, method: str, headers: dict[str, str], query: dict[str, str], most: int
+    ) -> tuple[int, str] | None:
         if headers.get("host", "") not in self._hosts:
             return 403, f"This server answers at 127.0.0.1:{self._port} only."
         if method not in ("GET", "HEAD", "POST"):
@@ -100,9 +106,9 @@ class Guard:
         try:
             size = int(headers.get("content-length", "0"))
         except ValueError:
-            size = MOST_BODY + 1
-        if size > MOST_BODY or "transfer-encoding" in headers:
-            return 413, f"A request has at most {MOST_BODY:,} bytes, and says how many."
+            size = most + 1
+        if size > most or "transfer-encoding" in headers:
+            return 413, f"A request has at most {most:,} bytes, and says how many."
         return None
 
     def _is_token(self, text: str) -> bool:

@@ -45,7 +45,7 @@ class Pictures:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         made = with_image(
-            self._ref(row, number), lambda image: thumbnail(image, side=SIDE, max_bytes=THUMBNAIL_BYTES)
+            self.ref(row, number), lambda image: thumbnail(image, side=SIDE, max_bytes=THUMBNAIL_BYTES)
         )
         with self._lock:
             self._bytes += len(made) - len(self._kept.pop(key, b""))
@@ -61,7 +61,7 @@ class Pictures:
             DataError: If the row has no such image.
             ImageError: If it cannot be used.
         """
-        ref = self._ref(row, number)
+        ref = self.ref(row, number)
         check_image(ref)
         data = read_bytes(ref)
         with Image.open(BytesIO(data)) as opened:
@@ -72,8 +72,13 @@ class Pictures:
         decode(ref).save(encoded, "PNG")
         return encoded.getvalue(), "image/png"
 
-    def _ref(self, row: int, number: int) -> ImageRef:
-        """The image of a row that the samples table names; bytes in the records are read from there."""
+    def ref(self, row: int, number: int) -> ImageRef:
+        """The image of a row that the samples table names; bytes in the records are read from there.
+
+        Raises:
+            DataError: If the row has no such image.
+            ImageError: If its record has it no more.
+        """
         found = self._pool.query("SELECT images FROM rows WHERE row = ?", [row])
         names = (found[0][0] or []) if found else []
         if not 0 <= number < len(names):

@@ -15,6 +15,7 @@ from finegold.errors import ConfigError, RunError
 from finegold.extras import require
 from finegold.run import lock_beside
 from finegold.view.browse import Browser
+from finegold.view.conversations import AskedModels
 from finegold.view.database import RowDatabase
 from finegold.view.guard import TOKEN, Guard
 from finegold.view.marks import MARKS, Marks
@@ -60,7 +61,12 @@ class ViewServer:
 
 @contextmanager
 def open_view(
-    path: str | Path, *, port: int = 0, read_only: bool = False, token: str | None = None
+    path: str | Path,
+    *,
+    port: int = 0,
+    read_only: bool = False,
+    token: str | None = None,
+    models: AskedModels | None = None,
 ) -> Iterator[ViewServer]:
     """Read a run folder and listen on a loopback port during the block.
 
@@ -69,6 +75,7 @@ def open_view(
         port: The port; 0 for a free one.
         read_only: Whether rows cannot be marked or chosen again. Any number of read-only views may be open.
         token: The secret of the address; None for a random one.
+        models: The models that can be asked; they are closed behind the block.
 
     Raises:
         RunError: If it is no run folder, its rows were not checked or changed since, another view is open on
@@ -83,6 +90,7 @@ def open_view(
     from finegold.view.answers import Answers
     from finegold.view.application import make_application
 
+    asked = models or AskedModels()
     run = Run.open(path)
     folder = run.folder.path
     lock: AbstractContextManager[None] = (
@@ -96,9 +104,8 @@ def open_view(
             pool = RowDatabase(rows, Path(made))
             try:
                 places = Places(pool, Path(made))
-                answers = Answers(
-                    run, pool, Browser(pool, places), places, Pictures(pool), marks, read_only=read_only
-                )
+                browser, pictures = Browser(pool, places), Pictures(pool)
+                answers = Answers(run, pool, browser, places, pictures, marks, asked, read_only=read_only)
                 secret = token or secrets.token_urlsafe(24)
                 number = listener.getsockname()[1]
                 application = make_application(answers)
@@ -116,6 +123,7 @@ def open_view(
                 pool.close()
     finally:
         listener.close()
+        asked.close()
 
 
 def _interrupt(*_: object) -> None:

@@ -51,6 +51,25 @@ export async function post(path, body, parameters = "") {
   return answer(await fetch(parameters ? `${path}?${parameters}` : path, { method: "POST", headers, body: JSON.stringify(body) }));
 }
 
+// Posts an object and calls `each` with every JSON line of the answer as it comes.
+export async function postLines(path, body, each) {
+  const response = await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  if (!response.ok) return answer(response);
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return undefined;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    for (const line of lines) each(JSON.parse(line));
+  }
+}
+
+export async function postFile(path, file, parameters) {
+  return answer(await fetch(`${path}?${parameters}`, { method: "POST", body: file }));
+}
+
 export function told(promise) {
   return promise.catch((error) => { notice(error.message); });
 }

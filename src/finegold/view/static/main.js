@@ -5,13 +5,14 @@ import { byId, get, h, told } from "./dom.js";
 import { watchKeys } from "./keys.js";
 import { drawActions, markRow, rowMarks, undo, watchMarks } from "./marks.js";
 import { MapView } from "./map.js";
+import { Models } from "./models.js";
 import { drawRow, openRow, watchRow } from "./row.js";
 import { RowList, totalText } from "./rows.js";
 import { Selections } from "./selections.js";
 import { change, onChange, query, readAddress, state } from "./state.js";
 
-const VIEWS = { grid: "Grid", table: "Table", map: "Map", selections: "Selections" };
-const OTHERS = { map: MapView, selections: Selections };
+const VIEWS = { grid: "Grid", table: "Table", map: "Map", selections: "Selections", models: "Models" };
+const OTHERS = { map: MapView, selections: Selections, models: Models };
 let about = null, shown = null, asked = 0, lastQuery = null, lastSpread = null;
 
 readAddress();
@@ -71,6 +72,7 @@ onChange((changed) => {
   if (!about) return;
   if (query() !== lastQuery || about.other !== state.other || shown.layout !== view()) told(load());
   else drawBar();
+  if (shown.layout === "models") shown.follow();
   if (changed?.includes("colour") && shown.layout === "map") shown.refresh();
   if (changed === null || changed.includes("row")) told(drawRow(about, rowActions));
 });
@@ -79,7 +81,12 @@ const rowActions = (found) => [
   h("button", { type: "button", "aria-label": "Previous row", onclick: () => step(-1) }, "←"),
   h("button", { type: "button", "aria-label": "Next row", onclick: () => step(1) }, "→"),
   ...rowMarks(found),
-];
+  found.row.n_images && about.models.length ? h("button", { type: "button", onclick: () => askAbout(found.row) }, "Ask the models") : null,
+].filter(Boolean);
+
+function askAbout(row) {
+  change({ view: "models", ask: row ? String(row.row) : state.ask, row: null }, { push: true });
+}
 
 // The next row of the list, or the one before, while a row is open.
 async function step(by) {
@@ -106,8 +113,8 @@ watchMarks({
 });
 watchKeys({
   step: (by) => told(step(by)),
-  extra: { x: mark("veto"), k: mark("keep"), c: mark(null), u: undo, m: () => change({ view: "map" }), s: () => change({ view: "selections" }) },
-  help: [["x", "veto the row"], ["k", "keep it"], ["c", "take its mark back"], ["u", "undo the last action"], ["m, s", "map, selections"]],
+  extra: { x: mark("veto"), k: mark("keep"), c: mark(null), u: undo, m: () => change({ view: "map" }), s: () => change({ view: "selections" }), a: () => askAbout(marked()) },
+  help: [["x", "veto the row"], ["k", "keep it"], ["c", "take its mark back"], ["u", "undo the last action"], ["m, s", "map, selections"], ["a", "ask the models about the row"]],
 });
 told(load().then(() => drawRow(about, rowActions)).catch((error) => {
   byId("total").textContent = error.message;

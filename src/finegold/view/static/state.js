@@ -1,6 +1,6 @@
 // What the page shows is in its address, so that a link shows the same.
 
-const SINGLE = ["selection", "view", "text", "sort", "order", "area", "layer", "row", "colour", "other"];
+const SINGLE = ["selection", "view", "text", "sort", "order", "area", "layer", "row", "colour", "other", "ask"];
 
 export const state = { filters: {} };
 const listeners = [];
@@ -26,7 +26,7 @@ export function address(changes = {}) {
 // The part of the address that decides which rows there are, and in what order.
 export function query(extra = {}) {
   const found = address();
-  for (const name of ["view", "row", "colour"]) found.delete(name);
+  for (const name of ["view", "row", "colour", "ask"]) found.delete(name);
   for (const [name, value] of Object.entries(extra)) found.set(name, value);
   return found.toString();
 }
