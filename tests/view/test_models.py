@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from typer.testing import CliRunner
 from finegold.cli import app
 from finegold.cli.endpoint_options import EndpointOptions
 from finegold.cli.options import ModelOptions
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, DataError, FinegoldError
+from finegold.models import Sampling
+from finegold.samples import ImageRef
 from finegold.view import AskedModels
 
 NAMES = ["constant:A <b>dog</b>.", "endpoint:scripted"]
@@ -184,10 +187,48 @@ def test_options_of_models_need_a_model(run_folder: Path) -> None:
     for given in (["--dtype", "float16"], ["--base-url", "http://127.0.0.1:1"], ["--decode", "original"]):
         with pytest.raises(ConfigError, match=f"{given[0]} would have no effect without a model"):
             CliRunner().invoke(app, ["view", str(run_folder), *given], catch_exceptions=False)
-    with pytest.raises(ConfigError, match="nothing-of-this-name"):
-        CliRunner().invoke(
-            app, ["view", str(run_folder), "--model", "nothing-of-this-name"], catch_exceptions=False
-        )
+    with pytest.raises(FinegoldError, match="has no projection"):
+        CliRunner().invoke(app, ["view", str(run_folder), "--model", "minigpt4-7b"], catch_exceptions=False)
+
+
+def test_a_model_that_does_not_load_says_so_in_its_column(run_folder: Path) -> None:
+    names = ["no-such/model-of-the-tests", "constant:Yes"]
+    models = AskedModels(names, ModelOptions().load_all(names, EndpointOptions()))
+    with viewing(run_folder, read_only=True, models=models) as client:
+        said = _ask(client, row=1, prompt="What?")[1]
+    assert said[1]["answer"] == "Yes"
+    assert "no-such/model-of-the-tests" in said[0]["why"]
+    assert "\n" not in said[0]["why"]
+
+
+def test_one_prompt_of_a_conversation_is_answered_at_a_time(run_folder: Path, tmp_path: Path) -> None:
+    """Two requests of one conversation: the second is refused while the endpoint is silent."""
+    silent, heard = threading.Event(), threading.Event()
+
+    def reply(_: Ask) -> Answer:
+        heard.set()
+        silent.wait(60)
+        return completion("late")
+
+    with FakeServer(reply) as server:
+        endpoint = EndpointOptions(base_url=server.url, api_key="secret", cache=tmp_path / "replies")
+        models = AskedModels(["endpoint:slow"], ModelOptions().load_all(["endpoint:slow"], endpoint))
+        talk = models.begin(ImageRef("a.png", data=_png()), Sampling(), separate=False)
+        replies = models.ask(talk, "What?")
+        assert heard.wait(60)
+        with pytest.raises(DataError, match="still answer the prompt before"):
+            models.ask(talk, "And?")
+        with pytest.raises(DataError, match="no answers yet"):
+            models.page(talk)
+        silent.set()
+        assert replies.get(timeout=60) == (0, "late")
+        assert replies.get(timeout=60) is None
+        assert "late" in models.page(talk)
+        for _ in range(8):
+            models.begin(ImageRef("a.png", data=_png()), Sampling(), separate=False)
+        with pytest.raises(DataError, match="begin a new one"):
+            models.page(talk)
+        models.close()
 
 
 def test_a_row_is_asked_about_and_the_page_saved(browser: Any, asked: Client, tmp_path: Path) -> None:
@@ -211,11 +252,12 @@ def test_a_row_is_asked_about_and_the_page_saved(browser: Any, asked: Client, tm
         assert "What is picture 8?" in text
         assert "reply 1" in text
         assert page.evaluate("document.documentElement.scrollWidth") == 390
+        assert visit.faults() == []
         assert visit.noise == []
 
 
 def test_an_image_is_dropped_on_the_page(browser: Any, asked: Client) -> None:
-    with Visit(browser, asked, "view=models") as visit:
+    with Visit(browser, asked, "view=models", scheme="dark") as visit:
         page = visit.page
         page.locator("input[type=file]").set_input_files(
             {"name": "mine.png", "mimeType": "image/png", "buffer": _png()}
@@ -224,6 +266,7 @@ def test_an_image_is_dropped_on_the_page(browser: Any, asked: Client) -> None:
         page.locator("#prompt").fill("Which colour is mine?")
         page.keyboard.press("Control+Enter")
         visit.until(lambda: page.locator(".beside dd").all_inner_texts()[1:] == ["reply 1"])
+        assert visit.faults() == []
         data = page.evaluate_handle(
             "bytes => { const held = new DataTransfer();"
             " held.items.add(new File([new Uint8Array(bytes)], 'bomb.png')); return held; }",

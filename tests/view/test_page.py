@@ -65,6 +65,13 @@ class Visit:
         found: list[str] = self.page.locator(".item bdi").all_inner_texts()
         return found
 
+    def faults(self) -> list[tuple[str, str]]:
+        """What axe-core finds fault with."""
+        axe = pytest.importorskip("axe_playwright_python")
+        self.page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+        found = self.page.evaluate("async () => (await axe.run()).violations")
+        return [(one["id"], one["nodes"][0]["html"]) for one in found]
+
     def __enter__(self) -> "Visit":
         return self
 
@@ -238,10 +245,6 @@ def test_a_lasso_on_the_map_filters_the_rows(browser: Any, client: Client) -> No
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_stands_in_the_way_of_a_screen_reader(browser: Any, client: Client, scheme: str) -> None:
     """By axe-core, which also compares colours."""
-    axe = pytest.importorskip("axe_playwright_python")
-    script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-    for query in ("f.mark=(none)", "view=table", "view=map", "view=selections", "row=8"):
+    for query in ("f.mark=(none)", "view=table", "view=map", "view=selections", "view=models", "row=8"):
         with Visit(browser, client, query, "phone" if scheme == "dark" else "desktop", scheme) as visit:
-            visit.page.evaluate(script)
-            found = visit.page.evaluate("async () => (await axe.run()).violations")
-            assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], query
+            assert visit.faults() == [], query
