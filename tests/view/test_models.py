@@ -2,7 +2,12 @@
 
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -229,6 +234,42 @@ def test_one_prompt_of_a_conversation_is_answered_at_a_time(run_folder: Path, tm
         with pytest.raises(DataError, match="begin a new one"):
             models.page(talk)
         models.close()
+
+
+def test_ctrl_c_ends_a_view_that_waits_for_an_answer(run_folder: Path, tmp_path: Path) -> None:
+    silent = threading.Event()
+
+    def reply(_: Ask) -> Answer:
+        silent.wait(60)
+        return completion("late")
+
+    with FakeServer(reply) as server:
+        command: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "finegold",
+            "view",
+            run_folder,
+            "--no-browser",
+            "--read-only",
+        ]
+        command += ["--model", "endpoint:slow", "--base-url", server.url, "--api-key", "secret"]
+        command += ["--model", "constant:Yes", "--cache", tmp_path / "replies"]
+        pipe, path = subprocess.PIPE, os.environ | {"PYTHONPATH": ":".join(sys.path)}
+        with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=path) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            address, _, token = process.stdout.readline().split()[-1].partition("/?token=")
+            request = urllib.request.Request(f"{address}/api/ask", b'{"row": 1, "prompt": "What?"}')
+            request.add_header("Authorization", f"Bearer {token}")
+            with urllib.request.urlopen(request, timeout=60) as lines:
+                assert "conversation" in json.loads(lines.readline())
+                assert json.loads(lines.readline()) == {"model": 1, "answer": "Yes"}
+                process.send_signal(signal.SIGINT)
+                assert lines.read() == b""
+            assert process.wait(60) == 0
+            assert process.stderr.read() == ""
+        silent.set()
 
 
 def test_a_row_is_asked_about_and_the_page_saved(browser: Any, asked: Client, tmp_path: Path) -> None:

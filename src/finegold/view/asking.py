@@ -62,9 +62,8 @@ class Asking:
             )
         if not isinstance(key, str):
             raise DataError("a conversation is named by its key: begin a new one")
-        return StreamingResponse(
-            _lines(key, self._models.ask(key, prompt)), media_type="application/x-ndjson"
-        )
+        lines = self._lines(key, self._models.ask(key, prompt))
+        return StreamingResponse(lines, media_type="application/x-ndjson")
 
     def page(self, request: Request) -> Response:
         """The page of a conversation, for the browser to save."""
@@ -79,6 +78,20 @@ class Asking:
             raise DataError("the prompt has no image: take a row or drop an image")
         return self._pictures.ref(row, number)
 
+    async def _lines(self, key: str, replies: Replies) -> AsyncIterator[str]:
+        yield json.dumps({"conversation": key}) + "\n"
+        while not self._models.stopped():
+            try:
+                reply = replies.get_nowait()
+            except Empty:
+                await asyncio.sleep(PAUSE)
+                continue
+            if reply is None:
+                return
+            at, answer = reply
+            what = {"why": answer.reason} if isinstance(answer, Exclusion) else {"answer": answer}
+            yield json.dumps({"model": at, **what}) + "\n"
+
 
 def _sampling(said: dict[str, Any]) -> Sampling:
     given: dict[str, Any] = {}
@@ -89,18 +102,3 @@ def _sampling(said: dict[str, Any]) -> Sampling:
             raise DataError(f"{name.replace('_', ' ')} is no {'whole ' if whole else ''}number: write one")
         given[name] = value if whole else float(value)
     return Sampling(**given)
-
-
-async def _lines(key: str, replies: Replies) -> AsyncIterator[str]:
-    yield json.dumps({"conversation": key}) + "\n"
-    while True:
-        try:
-            reply = replies.get_nowait()
-        except Empty:
-            await asyncio.sleep(PAUSE)
-            continue
-        if reply is None:
-            return
-        at, answer = reply
-        what = {"why": answer.reason} if isinstance(answer, Exclusion) else {"answer": answer}
-        yield json.dumps({"model": at, **what}) + "\n"

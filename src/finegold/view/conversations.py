@@ -3,7 +3,7 @@
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from queue import SimpleQueue
@@ -58,6 +58,10 @@ class AskedModels:
 
     Models of this computer answer one after the other: they share its memory, and the generator that their
     draws are seeded with. An endpoint answers beside them. Weights stay loaded.
+
+    Attributes:
+        names: The models' names, as they were given.
+        stopped: Whether the server ends, so that nobody waits for answers any more.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class AskedModels:
     ) -> None:
         """Take the models under the names that were given for them; nothing is loaded."""
         self.names = list(names)
+        self.stopped: Callable[[], bool] = lambda: False
         self._models, self._decoding = list(models), decoding
         local = threading.Lock()
         self._locks = [threading.Lock() if one.name.startswith(ENDPOINT) else local for one in models]

@@ -118,7 +118,9 @@ def open_view(
                     ws="none",
                     timeout_graceful_shutdown=2,
                 )
-                yield ViewServer(Server(config), listener, f"http://{HOST}:{number}/?{TOKEN}={secret}")
+                server = Server(config)
+                asked.stopped = lambda: server.should_exit
+                yield ViewServer(server, listener, f"http://{HOST}:{number}/?{TOKEN}={secret}")
             finally:
                 pool.close()
     finally:
