@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,23 +24,23 @@ def table(rows: int = 6, **columns: Any) -> pa.Table:
     return made
 
 
-def save_arrow(made: pa.Table, folder: Path) -> Path:
+def save_arrow(made: pa.Table, folder: Path, group: int = 2) -> Path:
     folder.mkdir(exist_ok=True)
     with pa.OSFile(str(folder / "a.arrow"), "wb") as sink, pa.ipc.new_stream(sink, made.schema) as stream:
-        stream.write_table(made, max_chunksize=2)
+        stream.write_table(made, max_chunksize=group)
     (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": "a.arrow"}]}))
     (folder / "dataset_info.json").write_text("{}")
     return folder
 
 
-def save_parquet(made: pa.Table, folder: Path) -> Path:
+def save_parquet(made: pa.Table, folder: Path, group: int = 2) -> Path:
     folder.mkdir(exist_ok=True)
-    pq.write_table(made, folder / "a.parquet", row_group_size=2, compression="zstd")
+    pq.write_table(made, folder / "a.parquet", row_group_size=group, compression="zstd")
     return folder / "a.parquet"
 
 
 SAVES = [save_arrow, save_parquet]
-Save = Callable[[pa.Table, Path], Path]
+Save = Callable[..., Path]
 
 
 def ids(path: Path) -> list[str | None]:
@@ -182,6 +183,56 @@ def test_a_text_that_a_row_names_again_and_again_is_counted_as_often(tmp_path: P
     found = ids(save(table(extra=lists), tmp_path / "data"))
     assert found[:2] + found[4:] == ["r0", "r1", "r4", "r5"]
     assert found[3] is None
+
+
+def views(count: int, size: int, kind: pa.DataType) -> pa.Array:
+    """One text that many values name, as views of it."""
+    packed = struct.pack("<i4sii", size, b"xxxx", 0, 0) * count
+    return pa.Array.from_buffers(kind, count, [None, pa.py_buffer(packed), pa.py_buffer(b"x" * size)])
+
+
+def listed(values: pa.Array) -> pa.Array:
+    """One value a row, in a list."""
+    return pa.ListArray.from_arrays(pa.array(range(len(values) + 1), pa.int32()), values)
+
+
+MANY = 600
+"""Rows of a batch of which each names the same text of a mebibyte and more: 600 MiB and more."""
+LONG = (1 << 20) + 9
+NAMED = {
+    "texts": lambda: views(MANY, LONG, pa.string_view()),
+    "bytes": lambda: views(MANY, LONG, pa.binary_view()),
+    "lists of texts": lambda: listed(views(MANY, LONG, pa.string_view())),
+    "a dictionary": lambda: repeated(MANY, LONG),
+    "list views": lambda: pa.ListViewArray.from_arrays(
+        pa.array([0] * MANY, pa.int32()), pa.array([1] * MANY, pa.int32()), pa.array(["x" * LONG])
+    ),
+    "runs": lambda: pa.RunEndEncodedArray.from_arrays(pa.array([MANY], pa.int32()), pa.array(["x" * LONG])),
+}
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_a_batch_whose_rows_name_the_same_long_text_is_not_read(tmp_path: Path, kind: str) -> None:
+    path = save_arrow(table(MANY, extra=NAMED[kind]()), tmp_path / "data", MANY)
+    # It is the only batch: there is nothing to read.
+    with pytest.raises(DataError, match=r"its rows name texts of 629,1\d\d,\d\d\d bytes"):
+        open_dataset(path)
+
+
+def test_a_row_group_whose_rows_name_the_same_long_text_is_read_up_to_the_limit(tmp_path: Path) -> None:
+    made = table(MANY, extra=repeated(MANY, LONG))
+    found = ids(save_parquet(made, tmp_path / "data", MANY))
+    assert len(found) == MANY
+    read = [one for one in found if one is not None]
+    assert found[: len(read)] == read
+    assert 480 <= len(read) <= 512
+
+
+@pytest.mark.parametrize("save", SAVES)
+def test_a_dictionary_is_counted_by_the_texts_that_are_named(tmp_path: Path, save: Save) -> None:
+    words = pa.array(["x" * LONG, "What is it?"])
+    extra = pa.DictionaryArray.from_arrays(pa.array([0, *[1] * (MANY - 1)], pa.int32()), words)
+    assert None not in ids(save(table(MANY, extra=extra), tmp_path / "data", MANY))
 
 
 def test_views_that_lie_over_one_another_are_counted_as_often(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from finegold.errors import DataError
-from finegold.samples.arrow_size import python_size
+from finegold.samples.arrow_size import find_named_excess, python_size
 from finegold.samples.dataset import DataFiles, Dataset
 from finegold.samples.exclusions import RowError
 from finegold.samples.roots import ImageRoot
@@ -20,8 +20,8 @@ _TOGETHER = 64 << 20
 """Bytes of a batch beyond which its rows are held one at a time."""
 _VALUES = 1_000_000
 """Values of a row beyond which it is not read."""
-_ROW = 512 << 20
-"""Bytes of a row beyond which it is not read."""
+_ROW = 192 << 20
+"""Bytes of a row beyond which it is not read; checking one takes up to ten times as many."""
 
 
 class TableDataset(Dataset):
@@ -113,13 +113,24 @@ def skip_rows(
 def validated(batch: pa.RecordBatch) -> "pa.RecordBatch | DamagedRows":
     """The batch, if every offset, index and text in it is valid; reading another may kill the process.
 
-    Costs one pass over the offsets and texts, not over the bytes of images.
+    Costs one pass over the offsets and texts, not over the bytes of images. One that names the same texts
+    too often is not read either.
     """
     try:
         batch.validate(full=True)
     except (pa.ArrowException, OSError) as error:
         return DamagedRows(batch.num_rows, first_line(error))
+    if excess := find_named_excess(text_bytes(batch), batch.num_rows, batch.nbytes):
+        return DamagedRows(batch.num_rows, excess)
     return batch
+
+
+def text_bytes(batch: pa.RecordBatch) -> int:
+    """Bytes of the texts of a validated batch as Python holds them; 0 if only one of its rows can tell."""
+    try:
+        return python_size(batch)[1]
+    except pa.ArrowException:
+        return 0  # Whatever is wrong belongs to one of the rows.
 
 
 def python_rows(batch: "pa.RecordBatch | DamagedRows") -> Iterator[Any]:

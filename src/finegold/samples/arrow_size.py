@@ -11,6 +11,11 @@ import pyarrow.compute as pc
 
 _LISTS = pa.ListArray | pa.LargeListArray | pa.FixedSizeListArray
 _LIST_VIEWS = pa.ListViewArray | pa.LargeListViewArray
+MAX_NAMED = 512 << 20
+"""Bytes of the texts of a batch or row group from which on it is looked at how often they are named."""
+_ALWAYS, _OFTEN = 50, 4
+"""How many times what is stored they may have, and how many times if they have more than `_LONG` a row."""
+_LONG = 1 << 20
 _VIEW = 16
 """Bytes of one view of a text, of which the first four are its length."""
 
@@ -25,6 +30,9 @@ def python_size(array: Any) -> tuple[int, int]:
     if isinstance(array, pa.ExtensionArray):
         return python_size(array.storage)
     if isinstance(array, pa.DictionaryArray):
+        lengths = _lengths(array.dictionary)
+        if lengths is not None:
+            return len(array), int(pc.sum(lengths.take(array.indices)).as_py() or 0)
         return _times(len(array), array.dictionary)
     if isinstance(array, pa.RunEndEncodedArray):
         return _times(len(array), array.values)
@@ -43,6 +51,30 @@ def python_size(array: Any) -> tuple[int, int]:
         values, size = _times(pc.sum(array.sizes).as_py() or 0, array.values)
         return len(array) + values, size
     return len(array), _bytes(array)
+
+
+def find_named_excess(size: int, rows: int, own: int) -> str | None:
+    """Why rows are not read that name the same texts again and again; None if they are.
+
+    Args:
+        size: Bytes of the texts, as often as they are named.
+        rows: Number of rows.
+        own: Bytes that the texts and all that names them take in the file, unpacked.
+    """
+    often = _OFTEN if size > rows * _LONG else _ALWAYS
+    if size <= MAX_NAMED or size <= often * own:
+        return None
+    return f"its rows name texts of {size:,} bytes, more than {often} times what it stores"
+
+
+def _lengths(array: Any) -> Any:
+    """The lengths of texts, as numbers of 64 bits; None of other values."""
+    kind = array.type
+    if pa.types.is_binary(kind) or pa.types.is_string(kind) or _is_large(kind):
+        return pc.cast(pc.binary_length(array), pa.int64())
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        return pa.array(_view_lengths(array))
+    return None
 
 
 def _sum(arrays: Any) -> tuple[int, int]:
@@ -64,19 +96,15 @@ def _largest(array: Any) -> tuple[int, int]:
         return 0, 0
     if pa.types.is_nested(kind) or isinstance(array, pa.DictionaryArray | pa.ExtensionArray):
         return python_size(array)
-    if pa.types.is_binary(kind) or pa.types.is_string(kind) or _is_large(kind):
-        return 1, pc.max(pc.binary_length(array)).as_py() or 0
-    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
-        return 1, int(_view_lengths(array).max())
-    return 1, 0
+    lengths = _lengths(array)
+    return 1, 0 if lengths is None else int(pc.max(lengths).as_py() or 0)
 
 
 def _bytes(array: Any) -> int:
     kind = array.type
-    if pa.types.is_binary(kind) or pa.types.is_string(kind) or _is_large(kind):
-        return int(pc.sum(pc.cast(pc.binary_length(array), pa.int64())).as_py() or 0)
-    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
-        return int(_view_lengths(array).sum())
+    lengths = _lengths(array)
+    if lengths is not None:
+        return int(pc.sum(lengths).as_py() or 0)
     if pa.types.is_fixed_size_binary(kind):
         return len(array) * int(kind.byte_width)
     return 0

@@ -62,8 +62,8 @@ def check(row: Row) -> Checked:
 
 
 def row_bytes(row: Row) -> int:
-    """Bytes of images that a row holds in memory."""
-    return 0 if row.sample is None else row.sample.encoded_bytes
+    """Bytes of texts and images that a row holds in memory."""
+    return 0 if row.sample is None else row.sample.held_bytes
 
 
 def file_stamp(path: Path | None) -> str:

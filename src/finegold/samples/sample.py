@@ -74,9 +74,19 @@ class Sample:
         return tuple(found)
 
     @property
-    def encoded_bytes(self) -> int:
-        """Bytes of the images that the sample itself holds; none of files and addresses."""
-        return sum(len(ref.data) for ref in self.images if ref.data is not None)
+    def held_bytes(self) -> int:
+        """Bytes of the texts and images that the sample and its record hold in memory, each counted once."""
+        images: list[Any] = [ref.data for ref in self.images]
+        waiting, found = [self.record, *images], dict[int, int]()
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, str | bytes):
+                found[id(value)] = len(value)
+            elif isinstance(value, dict):
+                waiting += value.values()
+            elif isinstance(value, list | tuple):
+                waiting += value
+        return sum(found.values())
 
     def _repr_html_(self) -> str:
         turns = [("image", picture(self.images)), *((turn.role, turn.text) for turn in self.turns)]

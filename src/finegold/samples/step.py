@@ -254,8 +254,8 @@ def samples_of_parts(
 
 
 def part_bytes(item: tuple[int, Sample | None]) -> int:
-    """Bytes of images that an item of `samples_of_parts` holds in memory."""
-    return 0 if item[1] is None else item[1].encoded_bytes
+    """Bytes of texts and images that an item of `samples_of_parts` holds in memory."""
+    return 0 if item[1] is None else item[1].held_bytes
 
 
 def by_part(items: Iterable[tuple[int, T | None]]) -> Iterator[tuple[int, list[T]]]:

@@ -126,10 +126,10 @@ def score(
             waiting: list[Sample] = []
             held = 0
             for part, sample in samples_of_parts(dataset, usable, missing):
-                # A part is scored as one batch, unless its rows hold too many bytes of images.
+                # A part is scored as one batch, unless its rows hold too many bytes.
                 if sample is not None:
                     waiting.append(sample)
-                    held += sample.encoded_bytes
+                    held += sample.held_bytes
                     if held <= IN_FLIGHT:
                         continue
                 scores += _score_rows(scorer, prepared(), waiting, embeddings, part, len(ids), ready.workers)

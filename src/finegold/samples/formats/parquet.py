@@ -21,8 +21,10 @@ from finegold.samples.arrow import (
     first_line,
     kept_rows,
     skip_rows,
+    text_bytes,
     validated,
 )
+from finegold.samples.arrow_size import find_named_excess
 from finegold.samples.dataset import FORMATS, DataFiles
 from finegold.samples.parquet_pages import find_packed_excess, open_parquet, read_pages, rows_at_a_time
 
@@ -98,7 +100,7 @@ def _group_rows(source: Any) -> list[int]:
 
 def _read_group(source: Any, file: Path, group: int, rows: int) -> Iterator[pa.RecordBatch | DamagedRows]:
     """The batches of one row group, with as many rows as the file states, whatever is found."""
-    done = 0
+    done = named = 0
     try:
         pages = read_pages(file, source, group)
         if excess := find_packed_excess(pages, file, group):
@@ -106,8 +108,13 @@ def _read_group(source: Any, file: Path, group: int, rows: int) -> Iterator[pa.R
         for batch in source.iter_batches(batch_size=rows_at_a_time(pages, BATCH), row_groups=[group]):
             if done + batch.num_rows > rows:
                 raise pa.ArrowInvalid("there are more rows than the file states")
+            if isinstance(found := validated(batch), pa.RecordBatch):
+                named += text_bytes(batch)
+                own = sum(column.unpacked for column in pages)
+                if excess := find_named_excess(named, done + batch.num_rows, own):
+                    raise pa.ArrowInvalid(excess)
             done += batch.num_rows
-            yield validated(batch)
+            yield found
         reason = "there are fewer rows than the file states"
     except (pa.ArrowException, OSError, ValueError, MemoryError, IndexError) as error:
         reason = first_line(error)
