@@ -31,6 +31,8 @@ _ELSEWHERE = {
     b"\x89PNG": "a PNG image, expected a dataset: name the data file and give the images with --images",
 }
 """What files that are no dataset begin with."""
+_SPREADSHEETS = {".csv": "csv", ".xlsx": "excel", ".xls": "excel", ".ods": "excel"}
+"""Suffixes of tables that no format reads, with the function of pandas, `read_NAME`, that does."""
 
 
 def open_dataset(
@@ -166,6 +168,12 @@ def _fetch(
 
 def _refuse_other_files(source: DataFiles, text: bool) -> None:
     name, head = source.files[0].name, source.head
+    reader = _SPREADSHEETS.get(source.files[0].suffix.lower())
+    if reader is not None and head.strip():
+        raise DataError(
+            f"{name} is a table of the kind '{source.files[0].suffix}', expected JSON text, Parquet or tar: "
+            f"save it as Parquet, as pandas.read_{reader}(...).to_parquet(...) does"
+        )
     for magic, what in _ELSEWHERE.items():
         if head.startswith(magic):
             raise DataError(f"{name} is {what}")

@@ -58,6 +58,8 @@ def test_the_first_readable_record_decides(tmp_path: Path) -> None:
     ("name", "content", "said"),
     [
         ("a.json", b"", "empty"),
+        ("a.csv", b"image,question,answer\nx.jpg,What?,A cat.\n", r"read_csv\(\.\.\.\)\.to_parquet"),
+        ("a.xlsx", b"PK\x03\x04", r"read_excel\(\.\.\.\)\.to_parquet"),
         ("a.json", b"  \n ", "empty"),
         ("a.json", b"[]", "no records"),
         ("a.json", b"7", "expected an array"),

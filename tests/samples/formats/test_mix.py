@@ -143,7 +143,14 @@ def source(**fields: Any) -> str:
     ("text", "said"),
     [
         ("", "holds nothing, expected"),
-        ("name = 'x'", "wrong field"),
+        ("name = 'x'", "holds 'name'.*, expected .*sources"),
+        ("sources = 3", "a wrong 'sources'"),
+        ("sources = [3]", "a wrong source 1"),
+        ('[[source]]\nname = "a"\npath = "shard.tar"', "did you mean 'sources'"),
+        (source(name="a"), "has no 'path' in source 1"),
+        (source(name="a", path=3), "a wrong 'path' in source 1"),
+        (source(name="a", pth="x"), r"the field 'pth' \(did you mean 'path'\?\) in source 1"),
+        (source(name="a", path="shard.tar") + "columns = {qestion = 'x'}", "did you mean 'question'"),
         (source(name="a/b", path="shard.tar"), "expected a name of letters"),
         (source(name="a", path="shard.tar", weigth=1), "weigth"),
         (source(name="a", path="shard.tar") + source(name="A", path="shard.tar"), "expected each name once"),
@@ -179,7 +186,10 @@ def test_images_are_named_in_the_file(mix: Path) -> None:
         open_dataset(mix, images=mix.parent)
 
 
-def test_sources_may_have_fields_of_other_names_or_stand_in_a_dataset_info(tmp_path: Path) -> None:
+@pytest.mark.parametrize("columns", ['"question=ask,answer=reply"', '{ question = "ask", answer = "reply" }'])
+def test_sources_may_have_fields_of_other_names_or_stand_in_a_dataset_info(
+    tmp_path: Path, columns: str
+) -> None:
     asked = [{"ask": f"What is {n}?", "reply": f"Thing {n}."} for n in range(3)]
     told = [{"instruction": f"Say {n}.", "output": f"Number {n}."} for n in range(3)]
     (tmp_path / "asked.json").write_text(json.dumps(asked))
@@ -189,7 +199,7 @@ def test_sources_may_have_fields_of_other_names_or_stand_in_a_dataset_info(tmp_p
     )
     mix = tmp_path / "mix.toml"
     mix.write_text(
-        '[[sources]]\nname = "a"\npath = "asked.json"\ncolumns = "question=ask,answer=reply"\n'
+        f'[[sources]]\nname = "a"\npath = "asked.json"\ncolumns = {columns}\n'
         '[[sources]]\nname = "b"\npath = ".#told"\n'
     )
     data = open_dataset(mix)

@@ -19,24 +19,30 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from math import isfinite
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
-from finegold.errors import ConfigError, DataError
+from finegold.errors import ConfigError, DataError, did_you_mean
 from finegold.registry import parse_toml
 from finegold.run import write_text
 from finegold.samples.addresses import RemoteAddress, read_address
+from finegold.samples.columns import Columns
 from finegold.samples.dataset import FORMATS, DataFiles, Dataset, Ids, WrittenSubset
 from finegold.samples.opening import found_revision, open_dataset
 from finegold.samples.remote import image_address
 from finegold.samples.roots import ImageRoot
 from finegold.samples.sample import Row, Sample
 from finegold.samples.sources import field_text
+
+
+def _columns_text(given: Any) -> Any:
+    """A table of columns as the text of `--columns`; anything else as it is."""
+    return Columns.of(given).text if isinstance(given, dict) else given
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class MixSource:
         split: The split to read, of a folder that holds several.
         instruction: Instruction of rows that have none; None for that of the whole mix.
         ids: Where its ids come from; None for what the whole mix has.
-        columns: Which fields hold what, as `--columns` takes it; None for the usual names.
+        columns: Which fields hold what, as `--columns` takes it, or a table; None for the usual names.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -65,7 +71,7 @@ class MixSource:
     split: str | None = None
     instruction: str | None = None
     ids: Ids | None = None
-    columns: str | None = None
+    columns: Annotated[str | None, BeforeValidator(_columns_text)] = None
 
 
 @FORMATS.register("mix")
@@ -208,9 +214,7 @@ def read_sources(file: Path) -> tuple[MixSource, ...]:
         content = parse_toml(file, "file of sources")
         found = TypeAdapter(dict[str, tuple[MixSource, ...]]).validate_python(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its fields"
-        raise DataError(f"{file} has a wrong field: {where}: {first['msg']}") from None
+        raise DataError(f"{file} {_fault(error)}") from None
     except ConfigError as error:
         raise DataError(str(error)) from None
     sources = found.get("sources", ())
@@ -232,6 +236,27 @@ def read_sources(file: Path) -> tuple[MixSource, ...]:
             f"{file} has weights for some of its sources, or only 0, expected one for each source or none"
         )
     return sources
+
+
+def _fault(error: ValidationError) -> str:
+    """What is wrong in a file of sources, in words; an unknown field explains a missing one."""
+    known = [one.name for one in fields(MixSource)]
+    faults = sorted(error.errors(), key=lambda one: one["type"] != "unexpected_keyword_argument")
+    first = faults[0]
+    table, *place = first["loc"]
+    where = f"source {int(place[0]) + 1}" if place else f"'{table}'"
+    name = str(place[1]) if len(place) > 1 else ""
+    if table != "sources":
+        return f"holds '{table}'{did_you_mean(str(table), ['sources'])}, expected [[sources]] alone"
+    if first["type"] == "unexpected_keyword_argument":
+        return f"has the field '{name}'{did_you_mean(name, known)} in {where}, expected {', '.join(known)}"
+    if first["type"] == "missing":
+        return f"has no '{name}' in {where}, expected a name and a path for each source"
+    return (
+        f"has a wrong '{name}' in {where}: {first['msg'].removeprefix('Value error, ').lower()}"
+        if name
+        else (f"has a wrong {where}: expected tables [[sources]]")
+    )
 
 
 def pin_sources(path: Path, download_limit: str | None) -> str | None:
@@ -323,6 +348,6 @@ def _is_mix(file: Path) -> bool:
 
 def _toml(source: MixSource) -> str:
     """A source as it stands in the file; JSON strings and numbers are TOML too."""
-    fields = {key: value for key, value in asdict(source).items() if value is not None}
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items()]
+    given = {key: value for key, value in asdict(source).items() if value is not None}
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in given.items()]
     return "\n".join(["[[sources]]", *lines, ""])
