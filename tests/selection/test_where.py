@@ -123,7 +123,7 @@ def test_a_quantile_is_a_number_of_the_column() -> None:
     ],
 )
 def test_what_is_no_quantile_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"quantile\(column, share\)|it compares nothing"):
+    with pytest.raises(ConfigError, match=r"a share from 0 to 1, as in quantile|is no comparison"):
         Condition.parse(text)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.conftest import MakeDataset
+from typer.testing import CliRunner
 
+from finegold.cli import app
 from finegold.errors import ConfigError, DataError
 from finegold.scorers import make_scorer
 from finegold.workflow import Run, SelectionSettings, pick
@@ -105,6 +108,7 @@ def test_embeddings_from_elsewhere_are_clustered(opened: Run, tmp_path: Path) ->
     ("name", "text", "words"),
     [
         ("a.csv", "name,x\n1,2\n", "expected one of ids"),
+        ("a.csv", "", "is empty, expected a column sample_id"),
         ("a.csv", "sample_id,x,y\n1,2,3\n", "name one as FILE:COLUMN"),
         ("a.csv", "sample_id\n1\n", "name one as FILE:COLUMN"),
         ("a.csv", "sample_id,kind\n1,2\n", "cannot be called 'kind'"),
@@ -134,7 +138,7 @@ def test_all_rows_are_exported_with_one_column_an_indicator(
     opened = Run.open(tmp_path / "run")
     opened.score(make_scorer("detail"))
     opened.export(tmp_path / "all.parquet")
-    opened.export(tmp_path / "all.csv", "scores", "csv")
+    opened.export(tmp_path / "all.csv")
     table = pq.read_table(tmp_path / "all.parquet").to_pylist()
     assert len(table) == 30
     assert {"sample_id", "source", "kind", "code", "reason", "length", "detail"} <= set(table[0])
@@ -151,6 +155,24 @@ def test_all_rows_are_exported_with_one_column_an_indicator(
     pick(data, 6, run=tmp_path / "run", preset="length-only")
     with pytest.raises(ConfigError, match="has 2 selections: name one with --selection"):
         opened.export(tmp_path / "chosen.csv", "selection", "csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("rows.xlsx", r"ends in '\.xlsx', expected \.csv or \.parquet"),
+        ("none/rows.csv", "a folder that does not exist: make .*none first"),
+    ],
+)
+def test_a_file_that_cannot_be_exported_is_refused(
+    make_dataset: MakeDataset, tmp_path: Path, name: str, words: str
+) -> None:
+    pick(make_dataset(6), 2, run=tmp_path / "run", preset="length-only")
+    made = CliRunner().invoke(app, ["export", str(tmp_path / "run"), "--out", str(tmp_path / name)])
+    assert made.exit_code != 0
+    assert isinstance(made.exception, ConfigError)
+    assert re.search(words, str(made.exception))
+    assert not (tmp_path / name).exists()
 
 
 @pytest.mark.parametrize(

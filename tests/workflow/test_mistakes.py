@@ -62,6 +62,10 @@ def test_a_misspelt_weight_is_found_before_a_row_is_read(make_dataset: MakeDatas
     with pytest.raises(ConfigError, match=r"'lenght' \(did you mean 'length'\?\)"):
         pick(data, 3, run=tmp_path / "run", weights="lenght=1")
     assert not (tmp_path / "run" / "samples").exists()
+    pick(data, 3, run=tmp_path / "run", preset="length-only")
+    for weights in ("lenght=1", "lenght=1,length=1"):
+        with pytest.raises(ConfigError, match=r"'lenght' \(did you mean 'length'\?\)"):
+            Run.open(tmp_path / "run").select(3, weights=weights)
 
 
 def test_a_note_on_the_weights_is_of_the_weights_that_counted(

@@ -31,8 +31,7 @@ def export(
     from finegold.cli.show import shown
     from finegold.workflow import Run
 
-    chosen = format or ("csv" if out.suffix == ".csv" else "parquet")
-    found = Run.open(run).export(out, table, chosen, selection)
+    found = Run.open(run).export(out, table, format, selection)
     with output.printing() as facts:
         facts |= {"rows": len(found), "columns": found.column_names, "file": str(out.resolve())}
         say(f"{len(found):,} rows, {len(found.column_names)} columns in {shown(out)}")

@@ -222,6 +222,11 @@ def _check(node: ast.expr, text: str, *, truth: bool = True) -> None:
             return
         case ast.Name() | ast.Attribute() if not truth and _name(node) is not None:
             return
+        case ast.Call() if not truth:
+            raise ConfigError(
+                f"the condition '{text}' holds `{ast.unparse(node)}`, and the only function of --where is "
+                "quantile: write a column and a share from 0 to 1, as in quantile(necessity, 0.1)"
+            )
         case _:
             raise ConfigError(
                 f"the condition '{text}' holds `{ast.unparse(node)}`, which is no "

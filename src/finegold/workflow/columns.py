@@ -67,10 +67,12 @@ def bring_column(
     """
     path = Path(file)
     columns = _read(path)
+    if not columns:
+        raise DataError(f"{path} is empty, expected a column sample_id and a column of values")
     key = next((one for one in ID_COLUMNS if one in columns), None)
     if key is None:
         raise DataError(
-            f"{path} has the columns {', '.join(columns) or 'none'}, expected one of ids: call it sample_id"
+            f"{path} has the columns {', '.join(columns)}, expected one of ids: call it sample_id"
         )
     others = [one for one in columns if one not in ID_COLUMNS]
     if column is None and len(others) != 1:

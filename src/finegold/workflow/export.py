@@ -18,8 +18,27 @@ Table = Literal["scores", "selection"]
 Format = Literal["parquet", "csv"]
 
 
+def _format_of(out: Path) -> Format:
+    """The format that the name of a file states; without a suffix, Parquet.
+
+    Raises:
+        ConfigError: If the suffix is that of another format.
+    """
+    found: Format = "csv" if out.suffix.lower() == ".csv" else "parquet"
+    if out.suffix.lower() not in ("", f".{found}"):
+        raise ConfigError(
+            f"--out {out} ends in '{out.suffix}', expected .csv or .parquet: name the file so, or give "
+            "--format"
+        )
+    return found
+
+
 def export_table(
-    rows: Rows, out: Path, table: Table = "scores", format: Format = "parquet", selection: Path | None = None
+    rows: Rows,
+    out: Path,
+    table: Table = "scores",
+    format: Format | None = None,
+    selection: Path | None = None,
 ) -> pa.Table:
     """Write all rows with their indicators, kind, source, cluster and reason to a file; returns the table.
 
@@ -27,19 +46,22 @@ def export_table(
         rows: The run's checked rows.
         out: The file.
         table: `scores`: what was computed, each row's status and reasons; `selection`: a selection's table.
-        format: `parquet` or `csv`.
+        format: `parquet` or `csv`; None for what the name of the file states.
         selection: The `selection.json`, if the run folder has several.
 
     Raises:
         ConfigError: If the table is unknown, or it is not clear which selection is meant.
     """
+    format = format or _format_of(out)
     if table not in get_args(Table) or format not in get_args(Format):
         raise ConfigError(
             f"the table '{table}' as '{format}' is unknown: give --table {' or '.join(get_args(Table))} and "
             f"--format {' or '.join(get_args(Format))}"
         )
-    if out.is_dir() or not out.parent.is_dir():
-        raise ConfigError(f"--out {out} is no file in a folder that exists: name a file")
+    if out.is_dir():
+        raise ConfigError(f"--out {out} is a folder, expected a file: write {out / 'rows.parquet'}")
+    if not out.parent.is_dir():
+        raise ConfigError(f"--out {out} is in a folder that does not exist: make {out.parent} first")
     found = scores_of(rows) if table == "scores" else read_table(selection or _only_selection(rows.folder))
     with atomic_path(out) as temporary, arrow_file(temporary, "wb") as file:
         if format == "csv":

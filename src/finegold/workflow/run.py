@@ -176,7 +176,7 @@ class Run:
         self,
         out: str | Path,
         table: Table = "scores",
-        format: Format = "parquet",
+        format: Format | None = None,
         selection: Path | None = None,
     ) -> pa.Table:
         """Write every row with its indicators to one file; see `export_table`."""
@@ -256,7 +256,9 @@ class Run:
         Raises:
             ConfigError: If a table is missing, or several would do and none is named.
         """
-        return self._select(SelectionSettings.asked(size, options), "nothing", out)
+        settings = SelectionSettings.asked(size, options)
+        check_weight_names(self.folder, settings)
+        return self._select(settings, "nothing", out)
 
     def _select(self, settings: SelectionSettings, making: Making, out: str | Path | None) -> Selection:
         if out is not None:
