@@ -127,3 +127,10 @@ def test_nothing_follows_a_turn_without_an_answer(
     page = out.read_text()
     assert "no answer: the turn before has none" in page
     assert page.count("no answer: ") == 2
+
+
+def test_an_image_that_is_not_there_is_named_with_the_option_of_this_verb(tmp_path: Path) -> None:
+    with pytest.raises(FinegoldError, match=r"there is no image at .*none\.jpg: check --image$"):
+        _demo(
+            "constant:A", "--image", tmp_path / "none.jpg", "--prompt", "What?", "--out", tmp_path / "x.html"
+        )

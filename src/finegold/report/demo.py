@@ -8,7 +8,7 @@ from PIL import Image
 
 from finegold.models import Model, Sampling
 from finegold.report.html import render_page
-from finegold.samples import Exclusion, ImageRef
+from finegold.samples import Exclusion, ImageError, ImageRef
 from finegold.samples.images import Decoding, by_content, decode
 from finegold.samples.thumbnails import thumbnail
 
@@ -56,6 +56,9 @@ def demonstrate(
         ImageError: If an image cannot be used.
         ConfigError: If a model cannot sample so.
     """
+    for path in images:
+        if not path.exists():
+            raise ImageError(f"there is no image at {path}: check --image", "missing-image")
     shown: list[Image.Image] = [
         decode(by_content(ImageRef(path.name, path=path)), decoding=decoding) for path in images
     ]
