@@ -42,7 +42,10 @@ from finegold.samples.sources import field_text
 
 def _columns_text(given: Any) -> Any:
     """A table of columns as the text of `--columns`; anything else as it is."""
-    return Columns.of(given).text if isinstance(given, dict) else given
+    try:
+        return Columns.of(given).text if isinstance(given, dict) else given
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +222,8 @@ def read_sources(file: Path) -> tuple[MixSource, ...]:
         raise DataError(str(error)) from None
     sources = found.get("sources", ())
     if not sources or len(found) > 1:
-        raise DataError(f"{file} holds {', '.join(found) or 'nothing'}, expected [[sources]] alone")
+        near = "".join(did_you_mean(name, ["sources"]) for name in found if name != "sources")
+        raise DataError(f"{file} holds {', '.join(found) or 'nothing'}{near}, expected [[sources]] alone")
     names = [one.name.lower() for one in sources]
     for one in sources:
         if not re.fullmatch(r"[A-Za-z0-9][\w-]*", one.name, re.ASCII):
@@ -253,7 +257,7 @@ def _fault(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"has no '{name}' in {where}, expected a name and a path for each source"
     return (
-        f"has a wrong '{name}' in {where}: {first['msg'].removeprefix('Value error, ').lower()}"
+        f"has a wrong '{name}' in {where}: {first['msg'].removeprefix('Value error, ')}"
         if name
         else (f"has a wrong {where}: expected tables [[sources]]")
     )
