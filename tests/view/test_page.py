@@ -95,6 +95,19 @@ def test_the_page_is_silent_and_fits(
         assert visit.noise == []
 
 
+def test_a_card_shows_the_value_of_an_indicator_with_a_long_name(browser: Any, client: Client) -> None:
+    with Visit(browser, client) as visit:
+        labels = visit.page.locator(".numbers .label")
+        assert labels.count() > 0
+        labels.evaluate_all("found => found.forEach(one => { one.textContent = 'Evidence '.repeat(9) })")
+        lowest = visit.page.locator(".numbers").first.bounding_box()
+        value = visit.page.locator(".numbers b").first.bounding_box()
+        assert lowest is not None
+        assert value is not None
+        assert value["x"] + value["width"] <= lowest["x"] + lowest["width"] + 1
+        assert value["y"] + value["height"] <= lowest["y"] + lowest["height"] + 1
+
+
 def test_filters_sorting_and_search_stay_in_the_address(browser: Any, client: Client) -> None:
     with Visit(browser, client) as visit:
         page = visit.page

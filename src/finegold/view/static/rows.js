@@ -95,7 +95,7 @@ export class RowList {
         row.change && row.change !== "both" ? h("span", { class: "badge change" }, row.change === "only here" ? "came in" : "went out") : null,
         row.mark ? h("span", { class: `badge ${row.mark}` }, markText[row.mark]) : null,
         h("span", { class: "words", dir: "auto" }, row.answer ?? row.reason ?? ""),
-        h("span", { class: "numbers" }, ...scores.map((column) => h("span", {}, `${column.label} `, h("b", {}, number(row[column.name])))))),
+        h("span", { class: "numbers" }, ...scores.map((column) => h("span", {}, h("span", { class: "label" }, `${column.label} `), h("b", {}, number(row[column.name])))))),
     ));
   }
 
