@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from tests.view.conftest import TOKEN, Client
@@ -158,7 +159,11 @@ def test_the_command_prints_its_address_and_ends_when_asked(
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
+        # A view that keeps its address to itself would hold the suite for ever.
+        guard = Timer(120, process.kill)
+        guard.start()
         line = process.stdout.readline()
+        guard.cancel()
         found = re.search(r"http://127\.0\.0\.1:\d+/\?token=(\S{20,})", line)
         assert found, line + process.stderr.read()
         assert Client(found[0]).send("/api/about", token=found[1])[0] == 200

@@ -1,5 +1,6 @@
 """`finegold view`: look through a run in the browser."""
 
+import sys
 import webbrowser
 from dataclasses import fields
 from threading import Timer
@@ -48,6 +49,8 @@ def view(
     with open_view(run, port=port, read_only=read_only, models=models) as server:
         say(f"View    {server.address}")
         say("        Ctrl-C ends it")
+        # Whoever reads a pipe needs the address now, not when the view ends.
+        sys.stdout.flush()
         if not no_browser:
             Timer(0.5, webbrowser.open, [server.address]).start()
         server.serve()
