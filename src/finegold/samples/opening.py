@@ -121,7 +121,7 @@ def open_dataset(
     fits = {name: one.fit(source) for name, one in formats.items()}
     surest = max(fits, key=fits.__getitem__)
     if fits[surest] < 1:
-        _refuse_other_files(source, fits[surest] > 0)
+        _refuse_other_files(source, fits[surest] > 0, json=formats[surest].content == "JSON text")
     if format is not None and not fits[format]:
         raise DataError(
             f"{source.files[0].name} is {formats[surest].content}, expected the format '{format}': omit "
@@ -166,10 +166,10 @@ def _fetch(
     )
 
 
-def _refuse_other_files(source: DataFiles, text: bool) -> None:
+def _refuse_other_files(source: DataFiles, text: bool, *, json: bool) -> None:
     name, head = source.files[0].name, source.head
     reader = _SPREADSHEETS.get(source.files[0].suffix.lower())
-    if reader is not None and head.strip():
+    if reader is not None and head.strip() and (json or not text):
         raise DataError(
             f"{name} is a table of the kind '{source.files[0].suffix}', expected JSON text, Parquet or tar: "
             f"save it as Parquet, as pandas.read_{reader}(...).to_parquet(...) does"

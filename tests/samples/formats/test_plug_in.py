@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 SCRIPT = """
 import json, sys
@@ -25,7 +27,10 @@ print(json.dumps({
 """
 
 
-def test_a_format_is_one_file(tmp_path: Path, picture: Callable[..., bytes]) -> None:
+@pytest.mark.parametrize(("ending", "sure"), [("tsv", 1), ("csv", 0.9)])
+def test_a_format_is_one_file(
+    tmp_path: Path, picture: Callable[..., bytes], ending: str, sure: float
+) -> None:
     code = re.search(
         r"## A format.*?```python\n(.*?)```", (ROOT / "docs/extend.md").read_text("utf-8"), re.DOTALL
     )
@@ -34,19 +39,20 @@ def test_a_format_is_one_file(tmp_path: Path, picture: Callable[..., bytes]) -> 
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[finegold.formats]\ntsv = my_tsv:TsvDataset\n")
-    module = code[1].replace('@FORMATS.register("tsv")\n', "")
+    module = code[1].replace('@FORMATS.register("tsv")\n', "").replace(".tsv", f".{ending}")
+    module = module.replace("return float(", f"return {sure} * float(")
     (tmp_path / "package/my_tsv.py").write_text(module, "utf-8")
 
     (tmp_path / "images").mkdir()
     for name in "abc":
         (tmp_path / f"images/{name}.jpg").write_bytes(picture(ord(name)))
     lines = ["a\ta.jpg\tWhat?\tA cat.", "b\tb.jpg\tWhat?", "c\tc.jpg\tWhat?\tEine Katze – grün."]
-    (tmp_path / "data.tsv").write_text("\n".join(lines), "utf-8")
+    (tmp_path / f"data.{ending}").write_text("\n".join(lines), "utf-8")
     (tmp_path / "out").mkdir()
 
     path = os.pathsep.join([str(tmp_path / "package"), *sys.path])
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
+        [sys.executable, "-c", SCRIPT.replace(".tsv", f".{ending}")],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
@@ -60,4 +66,4 @@ def test_a_format_is_one_file(tmp_path: Path, picture: Callable[..., bytes]) -> 
         "kept": [["a", "A cat.", "a.jpg"], ["c", "Eine Katze – grün.", "c.jpg"]],
         "images": ["images", 2],
     }
-    assert (tmp_path / "out/data.tsv").read_text("utf-8").splitlines() == [lines[0], lines[2]]
+    assert (tmp_path / f"out/data.{ending}").read_text("utf-8").splitlines() == [lines[0], lines[2]]
