@@ -106,7 +106,8 @@ def check_hub(name: str, known: Sequence[str] = ()) -> None:
             f"there is no model '{name}'{did_you_mean(name, known)}: give the path of a folder, a hub id of "
             f"the form OWNER/NAME{''.join(f', or {one}' for one in known[:1])}"
         )
-    if not hub_answers():
+    # Without the package the caller's own extra is what is missing, and it says so.
+    if importlib.util.find_spec("huggingface_hub") is not None and not hub_answers():
         constants: Any = importlib.import_module("huggingface_hub.constants")
         constants.HF_HUB_OFFLINE = True
 
