@@ -65,7 +65,9 @@ def test_unknown_names_and_parameters_list_the_known_ones() -> None:
         ConfigError, match=r"no scorer 'lenght' .did you mean 'length'..: give one of .*clip.*length"
     ):
         make_scorer("lenght")
-    with pytest.raises(ConfigError, match=r"'length' has no parameter 'units': give one of unit"):
+    with pytest.raises(
+        ConfigError, match=r"'length' has no parameter 'units' .did you mean 'unit'..: give one of unit"
+    ):
         make_scorer("length", units="tokens")
 
 
