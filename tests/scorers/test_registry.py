@@ -39,7 +39,8 @@ class Vowels(Scorer):
 
 
 def test_every_scorer_is_found_and_none_is_computed_that_needs_a_further_download_or_money() -> None:
-    names = set(SCORERS)
+    # Other tests of the same process add scorers of their own.
+    names = {name for name in SCORERS if scorer_class(name).__module__.startswith("finegold.")}
     assert {"clip", "detail", "ifd", "length", "llm", "perplexity", "phrasing", "reward", "support"} < names
     for name in names:
         # One indicator, with or without the image.

@@ -65,7 +65,8 @@ def test_groups_and_mixtures_of_the_command_win(mix: Path, tmp_path: Path) -> No
         mix, 20, run=tmp_path / "run", preset="random", group_by="source,kind", mixture="equal"
     ).table
     chosen = [row["group"] for row in table.to_pylist() if row["rank"]]
-    assert sorted(Counter(chosen).values()) == [6, 7, 7]
+    # A "No" that goes on is a kind of its own beside the plain "Yes".
+    assert sorted(Counter(chosen).values()) == [5, 5, 5, 5]
     table = pick(
         mix, 10, run=tmp_path / "run", preset="random", group_by="origin.set", mixture="hard=1"
     ).table
