@@ -1,9 +1,11 @@
 """What became of the tries of a campaign, and the table of all campaigns."""
 
+import re
 import resource
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 MOST_BYTES = 2 * 10**9
@@ -59,11 +61,26 @@ class Row:
 
     def measure(self) -> "Row":
         """Note the most memory that this process and those that it started took, unless it is noted."""
-        found = (
-            resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-        )
-        self.peak_bytes = self.peak_bytes or max(found) * (1 if sys.platform == "darwin" else 1024)
+        self.peak_bytes = self.peak_bytes or max(_own_peak(), _peak(resource.RUSAGE_CHILDREN))
         return self
+
+
+def _peak(who: int) -> int:
+    """Most memory in bytes, as the system accounts it."""
+    return resource.getrusage(who).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _own_peak() -> int:
+    """Most memory in bytes that this program took.
+
+    Linux accounts to a process also what its parent held when it started it; the memory of the program
+    itself stands in `/proc`.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return _peak(resource.RUSAGE_SELF)
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024
 
 
 def table(rows: Iterable[Row]) -> str:

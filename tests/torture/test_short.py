@@ -1,5 +1,8 @@
 """The short form of `make torture`."""
 
+import subprocess
+import sys
+
 import pytest
 from tests.torture.campaign import CAMPAIGNS, run
 from tests.torture.disturb import NAMES
@@ -21,3 +24,10 @@ def test_a_finding_is_shown_and_no_clean_row() -> None:
     assert "kills: lost: pick: another out/selection.json" in table([row])
     assert not Row("kills").clean, "a campaign that tried nothing"
     assert not Row("kills", 1, peak_bytes=3 * 10**9).clean
+
+
+def test_the_memory_of_whoever_started_a_campaign_is_not_its_own() -> None:
+    child = "from tests.torture.table import Row; print(Row('x', 1).measure().peak_bytes)"
+    parent = f"import subprocess, sys; held = b'x' * 10**9; subprocess.run([sys.executable, '-c', {child!r}])"
+    done = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=True)
+    assert 10**6 < int(done.stdout) < 5 * 10**8
