@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,8 +158,7 @@ def measure(address: str, repeat: int, screenshot: Path | None) -> dict[str, lis
             page.wait_for_load_state("networkidle")
             timed("filter by a category", page.locator(".values input").first.click)
             timed("filter by a range", lambda: page.get_by_label("Lowest taste").press("PageUp"))
-            word = WORDS[at % len(WORDS)]
-            timed("search", lambda word=word: page.fill("#text", word))  # type: ignore[misc]
+            timed("search", partial(page.fill, "#text", WORDS[at % len(WORDS)]))
             timed("no filter", page.locator("#clear").click)
             timed("sort by an indicator", lambda: page.select_option("#sort", label="taste"))
         if screenshot is not None:
