@@ -10,26 +10,28 @@ if TYPE_CHECKING:
     from finegold.llm import Session
 
 
+BaseUrl = Annotated[
+    str | None, typer.Option(help="URL of the endpoint. [default: FINEGOLD_LLM_BASE_URL, or OpenAI's]")
+]
+MaxUsd = Annotated[float | None, typer.Option(help="Largest cost in US dollars; needs both prices.")]
+UsdPerMPrompt = Annotated[float | None, typer.Option(help="Price of a million prompt tokens in US dollars.")]
+UsdPerMCompletion = Annotated[
+    float | None, typer.Option(help="Price of a million reply tokens in US dollars.")
+]
+
+
 @dataclass(frozen=True)
 class EndpointOptions:
     """How the OpenAI-compatible endpoint is called."""
 
-    base_url: Annotated[
-        str | None, typer.Option(help="URL of the endpoint. [default: FINEGOLD_LLM_BASE_URL, or OpenAI's]")
-    ] = None
+    base_url: BaseUrl = None
     api_key: Annotated[
         str | None, typer.Option(help="Key. Safer: set FINEGOLD_LLM_API_KEY or OPENAI_API_KEY.")
     ] = None
     max_calls: Annotated[int | None, typer.Option(help="Largest number of requests.")] = None
-    max_usd: Annotated[float | None, typer.Option(help="Largest cost in US dollars; needs both prices.")] = (
-        None
-    )
-    usd_per_m_prompt: Annotated[
-        float | None, typer.Option(help="Price of a million prompt tokens in US dollars.")
-    ] = None
-    usd_per_m_completion: Annotated[
-        float | None, typer.Option(help="Price of a million reply tokens in US dollars.")
-    ] = None
+    max_usd: MaxUsd = None
+    usd_per_m_prompt: UsdPerMPrompt = None
+    usd_per_m_completion: UsdPerMCompletion = None
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="Number of requests at the same time. [default: 16]")
     ] = None

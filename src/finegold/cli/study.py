@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from finegold.cli import options
+from finegold.cli import endpoint_options, options
 from finegold.cli.output import OutputOptions
 from finegold.cli.show import say
 
@@ -30,18 +30,10 @@ class JudgingOptions:
         bool | None,
         typer.Option("--judge-images/--no-judge-images", help="Whether the judge is shown the images."),
     ] = None
-    base_url: Annotated[
-        str | None, typer.Option(help="URL of the endpoint. [default: FINEGOLD_LLM_BASE_URL, or OpenAI's]")
-    ] = None
-    max_usd: Annotated[float | None, typer.Option(help="Largest cost in US dollars; needs both prices.")] = (
-        None
-    )
-    usd_per_m_prompt: Annotated[
-        float | None, typer.Option(help="Price of a million prompt tokens in US dollars.")
-    ] = None
-    usd_per_m_completion: Annotated[
-        float | None, typer.Option(help="Price of a million reply tokens in US dollars.")
-    ] = None
+    base_url: endpoint_options.BaseUrl = None
+    max_usd: endpoint_options.MaxUsd = None
+    usd_per_m_prompt: endpoint_options.UsdPerMPrompt = None
+    usd_per_m_completion: endpoint_options.UsdPerMCompletion = None
 
     def changes(self) -> dict[str, Any]:
         """The study file's table `judge`."""
