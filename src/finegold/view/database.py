@@ -69,6 +69,7 @@ class RowDatabase:
         self.rows = rows
         self._lock = threading.RLock()
         self._selections: dict[str, tuple[int, Manifest | None]] = {}
+        self._sequences: dict[str, str] = {}
         self._searches: dict[tuple[str, ...], str] = {}
         self._searched = 0
         self._columns: dict[str, list[ViewColumn]] = {}
@@ -171,8 +172,11 @@ class RowDatabase:
         """Names of the selections that the run folder keeps of these rows, sorted."""
         found = []
         for path in sorted((self.rows.folder.path / "selections").glob(f"*/{MANIFEST}")):
-            if read_manifest(path).dataset.sequence == self.rows.sequence:
-                found.append(path.parent.name)
+            name = path.parent.name
+            if name not in self._sequences:  # every request asks, and a manifest lists all chosen rows
+                self._sequences[name] = read_manifest(path).dataset.sequence
+            if self._sequences[name] == self.rows.sequence:
+                found.append(name)
         return found
 
     def manifest(self, name: str) -> Manifest | None:
