@@ -110,14 +110,13 @@ def difference(pool: RowDatabase, one: str, other: str) -> dict[str, Any]:
             ]
     indicators = []
     for column in known.values():
-        if column.indicator:
+        if column.indicator and column.name != "quality":  # each selection has a quality of its own
             value = f"a.{quoted(column.name)}"
             [means] = pool.query(
                 f"SELECT avg({value}), avg({value}) FILTER ({mine}), avg({value}) FILTER ({theirs}) "
                 f"FROM {rows}"
             )
-            if column.name != "quality":  # each selection has a quality of its own
-                indicators.append([column.label, *means])
+            indicators.append([column.label, *means])
     return {
         "both": both,
         "only_one": here,
