@@ -183,6 +183,14 @@ def test_a_row_shows_its_turns_indicators_neighbours_and_record(browser: Any, cl
         assert visit.noise == []
 
 
+def test_a_duplicate_of_a_row_is_named_with_the_reason_why_it_is_out(browser: Any, client: Client) -> None:
+    with Visit(browser, client, "row=7") as visit:
+        wanted = "r0006 it repeats this row, excluded: duplicate-exact"
+        assert visit.page.locator("#row .twins li").all_inner_texts() == [wanted]
+        visit.until(lambda: visit.page.locator("#row .near li").count() == 12)
+        assert "undefined" not in visit.text("#row")
+
+
 def test_text_of_the_data_stays_text(browser: Any, client: Client) -> None:
     with Visit(browser, client, "row=5") as visit:
         assert HOSTILE in visit.page.locator("#row .answer").inner_text()

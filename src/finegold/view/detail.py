@@ -7,7 +7,7 @@ from finegold.errors import DataError
 from finegold.view.browse import Browser
 from finegold.view.database import RowDatabase
 from finegold.view.places import Places
-from finegold.view.reasons import explain_row, twins
+from finegold.view.reasons import NAMED, explain_row, twins
 
 NEAREST = 12
 MOST_RECORD = 200_000
@@ -64,11 +64,10 @@ def nearest_rows(
     """The rows nearest to a row, with their cosine."""
     near = dict(places.nearest(layer, position, NEAREST))
     found = pool.query(
-        f"SELECT row, sample_id, status, answer FROM {pool.view(selection)} WHERE row IN "
-        "(SELECT unnest(?::BIGINT[]))",
+        f"SELECT {', '.join(NAMED)} FROM {pool.view(selection)} WHERE row IN (SELECT unnest(?::BIGINT[]))",
         [list(near)],
     )
-    rows = {one[0]: dict(zip(("row", "sample_id", "status", "answer"), one, strict=True)) for one in found}
+    rows = {one[0]: dict(zip(NAMED, one, strict=True)) for one in found}
     return [{**rows[row], "cosine": round(cosine, 4)} for row, cosine in near.items() if row in rows]
 
 

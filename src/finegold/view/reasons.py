@@ -9,6 +9,9 @@ from finegold.selection.manifest import Manifest
 from finegold.selection.table import EXCLUDED, SELECTED
 from finegold.view.database import RowDatabase
 
+NAMED = ("row", "sample_id", "status", "code", "rank", "n_images")
+"""Columns by which the page names a row beside another one."""
+
 
 def ordinal(place: int) -> str:
     """1st, 2nd, 3rd, 4th, 11th, 21st, ..."""
@@ -78,7 +81,7 @@ def _place(pool: RowDatabase, selection: str, manifest: Manifest, row: dict[str,
 def twins(pool: RowDatabase, selection: str, row: dict[str, Any]) -> list[dict[str, Any]]:
     """Rows that repeat a row or that it repeats, and rows of the same first image, with how."""
     found = pool.query(
-        "SELECT row, sample_id, status, CASE WHEN sample_id = ? THEN 'this row repeats it' "
+        f"SELECT {', '.join(NAMED)}, CASE WHEN sample_id = ? THEN 'this row repeats it' "
         "WHEN duplicate_of = ? THEN 'it repeats this row' "
         "WHEN duplicate_of = ? THEN 'it repeats the same row' ELSE 'same image' END "
         f"FROM {pool.view(selection)} WHERE row <> ? AND (sample_id = ? OR duplicate_of = ? "
@@ -88,4 +91,4 @@ def twins(pool: RowDatabase, selection: str, row: dict[str, Any]) -> list[dict[s
             *(row["duplicate_of"], row["sample_id"], row["duplicate_of"], (row["images"] or [None])[0]),
         ],
     )
-    return [dict(zip(("row", "sample_id", "status", "how"), one, strict=True)) for one in found]
+    return [dict(zip((*NAMED, "how"), one, strict=True)) for one in found]

@@ -90,7 +90,7 @@ async function nearest(found, box) {
   const near = await get(`/api/row/${found.row.row}/nearest`, query({ layer: found.layers[0] }));
   if (!box.isConnected) return;
   box.replaceChildren(h("h3", {}, found.layers[0] === "image" ? "Nearest images" : "Nearest texts"),
-    near.length ? h("ul", { class: "near" }, ...near.map((one) => h("li", {}, rowLink(one.row, picture({ ...one, n_images: found.row.n_images }, { size: "" }), h("span", { class: "small" }, `${one.sample_id}, ${statusText(one)}, cosine ${one.cosine}`)))))
+    near.length ? h("ul", { class: "near" }, ...near.map((one) => h("li", {}, rowLink(one.row, picture(one), h("span", { class: "small" }, `${one.sample_id}, ${statusText(one)}, cosine ${one.cosine}`)))))
       : h("p", { class: "quiet" }, "This row is not embedded."));
 }
 
