@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from tests.pages import SIZES, OpenedPage
 
 from finegold.report.html import write_html
 from finegold.report.selection.page import render_report
 from finegold.report.selection.sections import RowContent
 from finegold.samples.thumbnails import thumbnail
-
-SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
 @pytest.fixture(scope="module")
@@ -30,33 +29,11 @@ def report(made: Callable[..., dict[str, Any]], tmp_path_factory: pytest.TempPat
     return path
 
 
-class Visit:
-    """One opened report, and everything that the page said or asked for meanwhile."""
+class Visit(OpenedPage):
+    """One opened report."""
 
     def __init__(self, browser: Any, report: Path, size: str = "desktop", scheme: str = "light") -> None:
-        width, height = SIZES[size]
-        self.context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,
-            has_touch=size == "phone",
-            reduced_motion="reduce",
-        )
-        self.page = self.context.new_page()
-        self.noise: list[str] = []
-        self.page.on("console", lambda message: self.noise.append(message.text))
-        self.page.on("pageerror", lambda error: self.noise.append(str(error)))
-        self.page.on("request", lambda request: self._asked(request.url, report.as_uri()))
-        self.page.goto(report.as_uri())
-
-    def _asked(self, url: str, own: str) -> None:
-        if not url.startswith("data:") and url.partition("#")[0] != own:
-            self.noise.append(f"request for {url}")
-
-    def __enter__(self) -> "Visit":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.context.close()
+        super().__init__(browser, report.as_uri(), report.as_uri(), size, scheme)
 
     def background(self) -> int:
         """Sum of red, green and blue of the page's background."""

@@ -5,39 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.pages import SIZES, OpenedPage
 from tests.view.conftest import HOSTILE, ROWS, TOKEN, Client
 
-SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
-
-class Visit:
-    """One opened page, and everything that it said meanwhile."""
+class Visit(OpenedPage):
+    """One opened view."""
 
     def __init__(
         self, browser: Any, client: Client, query: str = "", size: str = "desktop", scheme: str = "light"
     ) -> None:
-        width, height = SIZES[size]
-        self.context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,
-            has_touch=size == "phone",
-            reduced_motion="reduce",
-        )
-        self.page = self.context.new_page()
-        self.noise: list[str] = []
-        self.page.on("console", lambda message: self._said(message.text))
-        self.page.on("pageerror", lambda error: self.noise.append(str(error)))
-        self.page.on("request", lambda request: self._asked(request.url, client.origin))
-        self.page.goto(f"{client.origin}/?token={TOKEN}&{query}")
+        super().__init__(browser, f"{client.origin}/?token={TOKEN}&{query}", client.origin, size, scheme)
         self.settle()
 
-    def _said(self, text: str) -> None:
+    def said(self, text: str) -> None:
         if "404" not in text:  # r0003 has no picture
-            self.noise.append(text)
-
-    def _asked(self, url: str, own: str) -> None:
-        if not url.startswith(("data:", own)):
-            self.noise.append(f"request for {url}")
+            super().said(text)
 
     def settle(self) -> None:
         self.page.wait_for_selector("#total:not(:empty)")
@@ -71,12 +54,6 @@ class Visit:
         self.page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
         found = self.page.evaluate("async () => (await axe.run()).violations")
         return [(one["id"], one["nodes"][0]["html"]) for one in found]
-
-    def __enter__(self) -> "Visit":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.context.close()
 
 
 @pytest.mark.parametrize(
