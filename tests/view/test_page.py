@@ -142,6 +142,17 @@ def test_the_list_holds_only_what_is_seen_and_keys_reach_every_row(browser: Any,
         assert not page.locator("#row").is_visible()
 
 
+def test_the_keys_are_listed(browser: Any, client: Client) -> None:
+    with Visit(browser, client) as visit:
+        page = visit.page
+        page.keyboard.press("?")
+        visit.until(lambda: visit.text("#sheet h2") == "Keys")
+        assert "veto the row" in visit.text("#sheet")
+        page.get_by_role("button", name="Close").click()
+        visit.until(lambda: not page.locator("#sheet").is_visible())
+        assert visit.noise == []
+
+
 def test_a_row_shows_its_turns_indicators_neighbours_and_record(browser: Any, client: Client) -> None:
     with Visit(browser, client, "row=8") as visit:
         dialog, said = visit.page.locator("#row"), client.get("/api/row/8")

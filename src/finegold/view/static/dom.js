@@ -34,6 +34,15 @@ export function notice(text) {
   timer = setTimeout(() => { line.hidden = true; }, 9000);
 }
 
+// The dialog with a title, a button that closes it, and what is given.
+export function sheet(title, ...content) {
+  const box = byId("sheet");
+  box.setAttribute("aria-label", title);
+  box.replaceChildren(h("header", {}, h("h2", {}, title), h("button", { type: "button", onclick: () => box.close() }, "Close")), ...content);
+  if (!box.open) box.showModal();
+  return box;
+}
+
 async function answer(response) {
   const text = await response.text();
   if (response.ok) return response.headers.get("content-type").includes("json") ? JSON.parse(text) : text;

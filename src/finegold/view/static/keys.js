@@ -1,6 +1,6 @@
 // The keys of the page.
 
-import { byId, h } from "./dom.js";
+import { byId, h, sheet } from "./dom.js";
 import { change, state } from "./state.js";
 
 const HELP = [
@@ -10,12 +10,7 @@ const HELP = [
 ];
 
 export function watchKeys({ step, extra = {}, help = [] }) {
-  const show = () => {
-    byId("sheet").replaceChildren(h("header", {}, h("h2", {}, "Keys"), h("button", { type: "button", onclick: () => byId("sheet").close() }, "Close")),
-      h("dl", { class: "keys" }, ...[...HELP, ...help].flatMap(([key, what]) => [h("dt", {}, key), h("dd", {}, what)])));
-    byId("sheet").setAttribute("aria-label", "Keys");
-    byId("sheet").showModal();
-  };
+  const show = () => sheet("Keys", h("dl", { class: "keys" }, ...[...HELP, ...help].flatMap(([key, what]) => [h("dt", {}, key), h("dd", {}, what)])));
   byId("help").addEventListener("click", show);
   const actions = {
     "/": () => byId("text").focus(), "?": show, g: () => change({ view: null }), t: () => change({ view: "table" }),

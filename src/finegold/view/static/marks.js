@@ -1,6 +1,6 @@
 // Veto and keep: a row or all rows of the filter, undo, and choosing again.
 
-import { byId, count, h, notice, post, rowsOf, told } from "./dom.js";
+import { byId, count, h, notice, post, rowsOf, sheet, told } from "./dom.js";
 import { markText } from "./rows.js";
 import { change, query, state } from "./state.js";
 
@@ -27,14 +27,6 @@ export function undo() {
   return told(send("/api/undo", {}).then(({ undone }) => {
     notice(undone ? `Undone: ${rowsOf(undone.rows)} ${undone.mark ? markText[undone.mark] : "no longer marked"}.` : "There is nothing to undo.");
   }));
-}
-
-function sheet(title, ...content) {
-  const box = byId("sheet");
-  box.setAttribute("aria-label", title);
-  box.replaceChildren(h("header", {}, h("h2", {}, title), h("button", { type: "button", onclick: () => box.close() }, "Close")), ...content);
-  if (!box.open) box.showModal();
-  return box;
 }
 
 function markShown(mark) {
