@@ -94,7 +94,7 @@ class Verbs(TyperGroup):
         return _without_placeholder(super().get_help_option(ctx))
 
 
-def _no_type(ctx: Any) -> None:  # noqa: ARG001 (Typer names it)
+def _no_type(**_: object) -> None:
     return None
 
 
