@@ -17,9 +17,10 @@ from finegold.errors import FinegoldError
 __all__ = ["blip2_folder"]
 
 
-def _demo(*arguments: object) -> None:
+def _demo(*arguments: object) -> str:
     result = CliRunner().invoke(app, ["demo", *map(str, arguments)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
+    return result.stdout
 
 
 @pytest.fixture
@@ -127,6 +128,22 @@ def test_nothing_follows_a_turn_without_an_answer(
     page = out.read_text()
     assert "no answer: the turn before has none" in page
     assert page.count("no answer: ") == 2
+
+
+def test_a_limit_holds_for_all_models_together(
+    images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FINEGOLD_LLM_API_KEY", "secret")
+    monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path / "cache"))
+    with FakeServer(lambda _: completion("Yes")) as server:
+        given = ("endpoint:a", "endpoint:b", "--base-url", server.url, "--image", images[0])
+        out = ("--out", tmp_path / "page.html")
+        with pytest.raises(FinegoldError, match="the limit of 1 calls is reached"):
+            _demo(*given, *out, "--prompt", "What is it?", "--max-calls", 1)
+        assert len(server.asks) == 1
+        said = _demo(*given, *out, "--prompt", "Which colour?", "--max-calls", 2)
+        assert said.count("calls: ") == said.count("calls: 2;") == 1
+        assert len(server.asks) == 3
 
 
 def test_an_image_that_is_not_there_is_named_with_the_option_of_this_verb(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Options of the endpoint: its address, the limits on its calls, and the cache of its replies."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,7 +49,7 @@ class EndpointOptions:
     ] = None
 
     def session(self, audit: Path | None, *, retry: bool = False, sends: bool = True) -> "Session":
-        """The session with the endpoint.
+        """A session with the endpoint; all sessions of a command share its limits.
 
         Args:
             audit: Where its calls are written; None for nowhere.
@@ -67,18 +67,18 @@ class EndpointOptions:
             if sends or self.base_url is not None:
                 raise
             found = session_from(**{**options, "base_url": OPENAI_URL}, audit=audit, retry=retry)
-        # For `say_spent`; a field would become an option.
-        vars(self).setdefault("opened", []).append(found)
-        return found
+        # Not a field, which would become an option.
+        first = vars(self).setdefault("first", found)
+        return replace(found, ledger=first.ledger)
 
     def say_spent(self, facts: dict[str, Any]) -> None:
         """Say what the sessions of this command used, if they sent anything; `facts` gets it too."""
         from finegold.cli.show import say
 
-        for session in vars(self).get("opened", ()):
-            if session.ledger.spent.calls:
-                facts["spent"] = session.ledger.spent.text(session.limits)
-                say(facts["spent"])
+        session = vars(self).get("first")
+        if session is not None and session.ledger.spent.calls:
+            facts["spent"] = session.ledger.spent.text(session.limits)
+            say(facts["spent"])
 
     @property
     def given(self) -> list[str]:
