@@ -1,6 +1,6 @@
 """Options of the endpoint: its address, the limits on its calls, and the cache of its replies."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -80,12 +80,6 @@ class EndpointOptions:
             facts["spent"] = session.ledger.spent.text(session.limits)
             say(facts["spent"])
 
-    @property
-    def given(self) -> list[str]:
-        """The options that were given, such as `--max-usd`."""
-        values = asdict(self).items()
-        return [f"--{name.replace('_', '-')}" for name, value in values if value is not None]
-
     def refuse(self, what: str) -> None:
         """Refuse options that nothing would read; a limit that is not kept is never ignored.
 
@@ -94,8 +88,14 @@ class EndpointOptions:
         """
         from finegold.errors import ConfigError
 
-        if self.given:
+        if given := given_options(self):
             raise ConfigError(
-                f"{', '.join(self.given)} would have no effect, because {what} calls no endpoint: leave "
-                f"{'it' if len(self.given) == 1 else 'them'} out"
+                f"{', '.join(given)} would have no effect, because {what} calls no endpoint: leave "
+                f"{'it' if len(given) == 1 else 'them'} out"
             )
+
+
+def given_options(group: Any) -> list[str]:
+    """The options of a group that were given another value than their default, such as `--max-usd`."""
+    found = [one.name for one in fields(group) if getattr(group, one.name) != one.default]
+    return [f"--{name.replace('_', '-')}" for name in found]

@@ -2,13 +2,13 @@
 
 import sys
 import webbrowser
-from dataclasses import fields
 from threading import Timer
 from typing import Annotated
 
 import typer
 
 from finegold.cli import options
+from finegold.cli.endpoint_options import given_options
 from finegold.cli.show import say
 
 
@@ -62,11 +62,6 @@ def _refuse_model_options(
     """Refuse options that nothing would read, because no model is named."""
     from finegold.errors import ConfigError
 
-    given = [
-        f"--{one.name.replace('_', '-')}"
-        for one in fields(loading)
-        if getattr(loading, one.name) != one.default
-    ]
-    given += endpoint.given + ([] if decode is None else ["--decode"])
+    given = given_options(loading) + given_options(endpoint) + ([] if decode is None else ["--decode"])
     if given:
         raise ConfigError(f"{', '.join(given)} would have no effect without a model: give --model too")
