@@ -188,7 +188,7 @@ def command_line() -> str:
         "| 0 | Done. |",
         "| 1 | The command worked, and what it looked at is not as it should be: see the table of verbs. |",
         "| 2 | An error, explained in one sentence: what was found, what was expected, what to do. |",
-        "| 130 | Ctrl-C. The last line says how to go on. |",
+        "| 130 | Ctrl-C. The last line says how to go on. An open view ends with 0 and says nothing. |",
         "",
         "| verb | `--json`, `--quiet` | `--config` | exit status 1 | after Ctrl-C |",
         "| --- | --- | --- | --- | --- |",
