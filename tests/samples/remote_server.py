@@ -3,14 +3,32 @@
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.loopback import answering
+
 COMMIT = "a" * 40
+
+
+def rows(count: int, start: int = 0) -> bytes:
+    """LLaVA rows `r0`, `r1` and so on, each with its image `0.jpg`, `1.jpg`."""
+    return json.dumps(
+        [
+            {
+                "id": f"r{number}",
+                "image": f"{number}.jpg",
+                "conversations": [
+                    {"from": "human", "value": "<image>\nWhat is it?"},
+                    {"from": "gpt", "value": f"It is thing number {number}."},
+                ],
+            }
+            for number in range(start, start + count)
+        ]
+    ).encode()
 
 
 @dataclass
@@ -222,14 +240,5 @@ def serving(server: RemoteServer) -> Iterator[RemoteServer]:
             if self.command != "HEAD":
                 self.wfile.write(content)
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    server.url = f"http://127.0.0.1:{http.server_port}"
-    try:
+    with answering(Handler) as server.url:
         yield server
-    finally:
-        http.shutdown()
-        http.server_close()
-        thread.join()

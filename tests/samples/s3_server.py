@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from tests.loopback import answering
 
 KEY = "loopback"
 PAGE = 3
@@ -128,15 +130,5 @@ def serving_s3(server: S3Server) -> Iterator[S3Server]:
             if self.command == "GET":
                 self.wfile.write(content)
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    server.url = f"http://127.0.0.1:{http.server_port}"
-    try:
+    with answering(Handler, over.set) as server.url:
         yield server
-    finally:
-        over.set()
-        http.shutdown()
-        http.server_close()
-        thread.join()

@@ -1,10 +1,10 @@
 import ipaddress
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
+from tests.loopback import answering
 
 from finegold.samples.exclusions import ImageError
 from finegold.samples.fetch import Address, fetch, is_public
@@ -47,12 +47,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[int]:
-    serving = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=serving.serve_forever, daemon=True)
-    thread.start()
-    yield serving.server_port
-    serving.shutdown()
-    serving.server_close()
+    with answering(Handler) as url:
+        yield int(url.rpartition(":")[2])
 
 
 def only_this(address: Address) -> bool:
