@@ -4,7 +4,6 @@ import json
 import os
 import random
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,6 @@ COLOURS = ("red", "green", "blue", "orange", "purple", "black")
 SHAPES = ("circle", "square", "line")
 
 MakeDataset = Callable[..., Path]
-
-OFFLINE = os.environ.get("HF_HUB_OFFLINE", "") in ("1", "ON", "YES", "TRUE")
 
 
 def _picture(colour: str, shape: str, shift: int) -> Image.Image:
@@ -31,14 +28,6 @@ def _picture(colour: str, shape: str, shift: int) -> Image.Image:
     else:
         draw.line(box, fill=colour, width=7)
     return image
-
-
-@pytest.fixture(autouse=True)
-def hub_as_it_was() -> Iterator[None]:
-    """A model of a hub that does not answer turns the hub's package offline: not for the next test."""
-    yield
-    if constants := sys.modules.get("huggingface_hub.constants"):
-        constants.HF_HUB_OFFLINE = OFFLINE  # type: ignore[attr-defined]
 
 
 @pytest.fixture

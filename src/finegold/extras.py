@@ -6,10 +6,11 @@ import logging
 import os
 import re
 import socket
+import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -68,6 +69,8 @@ EXTRAS = {
     **dict.fromkeys(("duckdb", "starlette", "uvicorn"), "view"),
 }
 """The extra that brings a package, by the package's top-level module."""
+_ASK_SECONDS = 60
+"""How long models go by what the hub did last: behind a firewall each asking takes three seconds."""
 
 
 def extra_of(model: str) -> str:
@@ -106,10 +109,14 @@ def check_hub(name: str, known: Sequence[str] = ()) -> None:
             f"there is no model '{name}'{did_you_mean(name, known)}: give the path of a folder, a hub id of "
             f"the form OWNER/NAME{''.join(f', or {one}' for one in known[:1])}"
         )
-    # Without the package the caller's own extra is what is missing, and it says so.
-    if importlib.util.find_spec("huggingface_hub") is not None and not hub_answers():
-        constants: Any = importlib.import_module("huggingface_hub.constants")
-        constants.HF_HUB_OFFLINE = True
+    _answered(hub_address(), time.monotonic() // _ASK_SECONDS)
+
+
+@lru_cache(maxsize=1)
+def _answered(address: str, period: float) -> bool:
+    """What `hub_answers` gave in a period of `_ASK_SECONDS`."""
+    del address, period
+    return hub_answers()
 
 
 def hub_commit(name: str, revision: str | None = None) -> str | None:
@@ -134,9 +141,27 @@ def hub_address() -> str:
     return os.environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co"
 
 
-@cache
 def hub_answers() -> bool:
-    """Whether the hub, or the proxy in front of it, takes a connection within three seconds."""
+    """Whether the hub, or the proxy in front of it, takes a connection within three seconds.
+
+    It is asked anew each time, and the hub's package is told: until it answers again its caches alone are
+    read. With `HF_HUB_OFFLINE` it is not asked and does not answer.
+    """
+    answers = not _states_offline() and _connects()
+    # Without the package the caller's own extra is what is missing, and it says so.
+    if importlib.util.find_spec("huggingface_hub") is not None:
+        constants: Any = importlib.import_module("huggingface_hub.constants")
+        constants.HF_HUB_OFFLINE = not answers
+    return answers
+
+
+def _states_offline() -> bool:
+    """Whether the user's environment says that there is no hub, as the hub's package reads it."""
+    stated = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return stated.upper() in ("1", "ON", "YES", "TRUE")
+
+
+def _connects() -> bool:
     address = hub_address()
     proxies = urllib.request.getproxies()
     parts = urlsplit(proxies.get(urlsplit(address).scheme) or address)

@@ -25,7 +25,7 @@ from tests.llm.server import Answer, Ask, FakeServer, completion
 from tests.samples.remote_server import RemoteServer, serving
 from typer.main import get_command
 
-from finegold import extras, load_study
+from finegold import load_study
 from finegold.cli import app
 
 ROOT = Path(__file__).parents[2]
@@ -69,12 +69,10 @@ def desk(pristine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("FINEGOLD_CACHE", str(pristine.parent / "cache"))
     files = {f"images/{n}.jpg": (folder / "photos" / f"{n}.jpg").read_bytes() for n in (1, 2, 3)}
     files["train.json"] = json.dumps(rows(3)).encode()
-    extras.hub_answers.cache_clear()
     with FakeServer(honest) as endpoint, serving(RemoteServer({"OWNER/NAME": files}, tags=("v1.0",))) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         monkeypatch.setenv("FINEGOLD_LLM_BASE_URL", endpoint.url)
         yield folder
-    extras.hub_answers.cache_clear()
 
 
 @pytest.mark.parametrize(

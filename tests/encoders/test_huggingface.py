@@ -85,7 +85,7 @@ def test_lower_precision_stays_near(tiny_clip: Path, photos: list[Image.Image]) 
 
 
 def test_an_unreachable_hub_is_said_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ModelError, match=r"some-team/no-such-clip.*local folder.*--encoder offline"):
         HuggingFaceEncoder("some-team/no-such-clip", device="cpu").load()
 
@@ -130,7 +130,7 @@ def test_a_hub_model_is_named_by_its_commit(
     (cached / "refs").mkdir()
     (cached / "refs/main").write_text(commit)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     encoder = HuggingFaceEncoder("some-team/tiny", device="cpu")
     assert encoder.identity()["revision"] == commit
     assert encoder.encode_texts(["a dog"]).shape == (1, encoder.dim)

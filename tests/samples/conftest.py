@@ -5,7 +5,7 @@ import csv
 import io
 import json
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from tests.samples.remote_server import RemoteServer, rows, serving
 
 Picture = Callable[..., bytes]
 Maker = Callable[..., Path]
@@ -165,3 +166,14 @@ def save_to_disk(table: pa.Table, folder: Path) -> Path:
 @pytest.fixture(scope="session", name="write_dataset")
 def _write_dataset() -> Maker:
     return write_dataset
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RemoteServer]:
+    """A hub with the dataset `lab/pictures`, of which four of six images have rows, and plain files."""
+    monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path / "cache"))
+    photos = {f"images/{number}.jpg": picture(number) for number in range(6)}
+    one = RemoteServer({"lab/pictures": {"README.md": b"# Pictures", "data.json": rows(4), **photos}})
+    with serving(one):
+        monkeypatch.setenv("HF_ENDPOINT", one.url)
+        yield one

@@ -1,57 +1,23 @@
-"""Data from elsewhere: a hub and plain addresses on loopback."""
+"""Data of a hub on loopback."""
 
-import importlib.util
-import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from tests.samples.conftest import picture
-from tests.samples.remote_server import COMMIT, RemoteServer, serving
+from tests.samples.remote_server import COMMIT, RemoteServer, rows
 from tests.samples.s3_server import S3Server, serving_s3
 
 import finegold
-from finegold import extras
-from finegold.errors import ConfigError, DataError, MissingExtraError
+from finegold.errors import ConfigError, DataError
+from finegold.extras import check_hub
 from finegold.run import cache_folder
-from finegold.samples.addresses import is_safe_name, read_address
 from finegold.samples.opening import open_dataset
 from finegold.samples.remote import download_bytes
 from finegold.workflow import DataSource
-
-
-def rows(count: int, start: int = 0) -> bytes:
-    return json.dumps(
-        [
-            {
-                "id": f"r{number}",
-                "image": f"{number}.jpg",
-                "conversations": [
-                    {"from": "human", "value": "<image>\nWhat is it?"},
-                    {"from": "gpt", "value": f"It is thing number {number}."},
-                ],
-            }
-            for number in range(start, start + count)
-        ]
-    ).encode()
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RemoteServer]:
-    monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path / "cache"))
-    extras.hub_answers.cache_clear()
-    photos = {f"images/{number}.jpg": picture(number) for number in range(6)}
-    one = RemoteServer({"lab/pictures": {"README.md": b"# Pictures", "data.json": rows(4), **photos}})
-    with serving(one):
-        monkeypatch.setenv("HF_ENDPOINT", one.url)
-        yield one
-    extras.hub_answers.cache_clear()
 
 
 def usable(data: finegold.Dataset) -> int:
@@ -104,7 +70,6 @@ def test_a_run_keeps_the_commit_and_opens_without_the_hub(
     server.commit = "b" * 40
     server.repositories["lab/pictures"]["data.json"] = rows(1)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    extras.hub_answers.cache_clear()
     assert len(finegold.Run.open(tmp_path / "out.run").dataset) == 4
 
 
@@ -162,9 +127,25 @@ def test_a_hub_that_does_not_answer_is_said(
     server: RemoteServer, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    extras.hub_answers.cache_clear()
     with pytest.raises(DataError, match="does not answer"):
         open_dataset(address)
+
+
+def test_a_hub_that_answers_again_is_read_again(
+    server: RemoteServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = pytest.importorskip("huggingface_hub")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    check_hub("nobody/nothing")
+    with pytest.raises(DataError, match="does not answer"):
+        open_dataset("lab/pictures")
+    assert package.is_offline_mode()  # the loaders of models do not try for minutes
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    assert len(open_dataset("lab/pictures")) == 4
+    assert not package.is_offline_mode()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(DataError, match="that HF_HUB_OFFLINE is not set"):
+        open_dataset("lab/pictures")
 
 
 def test_a_path_that_exists_wins(
@@ -177,60 +158,11 @@ def test_a_path_that_exists_wins(
     assert not server.requests
 
 
-def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for scheme, package in (("s3", "s3fs"), ("gs", "gcsfs")):
-        if importlib.util.find_spec(package) is None:
-            with pytest.raises(MissingExtraError, match=package):
-                open_dataset(f"{scheme}://bucket/data.json")
-
-
-def test_a_plain_address_opens_and_a_change_of_it_is_found(server: RemoteServer, tmp_path: Path) -> None:
-    server.files = {"/a/data.json": rows(3), **{f"/p/{n}.jpg": picture(n) for n in range(5)}}
-    source = DataSource.of(f"{server.url}/a/data.json", f"{server.url}/p")
-    run = finegold.Run.open(tmp_path / "run", source)
-    assert int(run.rows().usable.sum()) == 3
-    assert not [line for line in server.sent("GET") if "/p/4.jpg" in line]
-    server.files["/a/data.json"] = rows(2)
-    assert len(finegold.Run.open(tmp_path / "run").dataset) == 3  # from the cache
-    assert len(open_dataset(f"{server.url}/a/data.json")) == 2
-    with pytest.raises(DataError, match="has changed since the run began"):
-        open_dataset(f"{server.url}/a/data.json", revision="0" * 64)
-
-
 def test_images_of_data_on_disk_may_be_remote(server: RemoteServer, tmp_path: Path) -> None:
     (tmp_path / "data.json").write_bytes(rows(7))
     found = finegold.inspect(tmp_path / "data.json", images="hf://datasets/lab/pictures/images")
     assert found.usable == 6
     assert found.codes == {"missing-image": 1}
-
-
-def test_a_server_without_ranges_is_read_from_the_start(server: RemoteServer) -> None:
-    server.ranges = False
-    server.files = {"/data.jsonl": b"\n".join(json.dumps(row).encode() for row in json.loads(rows(50)))}
-    assert len(open_dataset(f"{server.url}/data.jsonl")) == 50
-
-
-def test_plain_addresses_that_fail_are_said(server: RemoteServer) -> None:
-    server.refused.add("/secret.json")
-    with pytest.raises(DataError, match="there is nothing at"):
-        open_dataset(f"{server.url}/none.json")
-    with pytest.raises(DataError, match=r"access to .* was refused"):
-        open_dataset(f"{server.url}/secret.json")
-    with pytest.raises(DataError, match=r"cannot be read \(Cannot connect"):
-        open_dataset("http://127.0.0.1:9/data.json")
-
-
-def test_a_download_that_breaks_off_goes_on_where_it_stopped(server: RemoteServer) -> None:
-    content = b"\n".join(json.dumps({**row, "pad": "x" * 1000}).encode() for row in json.loads(rows(20_000)))
-    server.files = {"/big.jsonl": content}
-    server.cut = 12 << 20
-    with pytest.raises(DataError, match="run the command again"):
-        open_dataset(f"{server.url}/big.jsonl")
-    server.cut = None
-    server.requests.clear()
-    data = open_dataset(f"{server.url}/big.jsonl")
-    assert data.files()[0].read_bytes() == content
-    assert f"bytes={8 << 20}-" in server.sent("GET")[0]
 
 
 def test_a_download_that_is_killed_goes_on_where_it_stopped(server: RemoteServer) -> None:
@@ -277,51 +209,11 @@ def test_names_that_leave_the_cache_folder_are_not_written(server: RemoteServer,
     assert not outside
 
 
-@pytest.mark.parametrize("name", ["../a", "a/../b", "/a", "a//b", "C:/a", "a\\b", "a\nb", "", ".", "a\0b"])
-def test_names_that_are_not_safe(name: str) -> None:
-    assert not is_safe_name(name)
-
-
 def test_a_size_is_read() -> None:
     assert download_bytes("20GB") == 20 * 10**9
     assert download_bytes("1.5 M") == 1_500_000
     with pytest.raises(ConfigError, match="expected a size such as 20GB"):
         download_bytes("much")
-
-
-def test_a_path_object_of_an_address_is_the_address() -> None:
-    for text in ("s3://bucket/a.json", "hf://datasets/a/b", "https://host/a.json"):
-        assert read_address(Path(text)) == read_address(text) is not None
-    for text in ("a/b/c", "data.json", "../a", "a/*.json", "owner/data.jsonl", "/a/b"):
-        assert read_address(text) is None
-
-
-@pytest.mark.parametrize("address", ["memory://pool", "memory://pool/data.json", "memory://pool/d*.json"])
-def test_a_store_of_objects_opens_by_folder_file_and_pattern(server: RemoteServer, address: str) -> None:
-    store = pytest.importorskip("fsspec").filesystem("memory")
-    store.pipe("/pool/data.json", rows(3))
-    for number in range(3):
-        store.pipe(f"/pool/images/{number}.jpg", picture(number))
-    try:
-        images = "memory://pool/images" if address.endswith("data.json") else None
-        assert finegold.inspect(address, images=images).usable == 3
-    finally:
-        store.rm("/pool", recursive=True)
-
-
-def test_a_table_of_a_store_holds_some_images_and_names_others(server: RemoteServer) -> None:
-    store = pytest.importorskip("fsspec").filesystem("memory")
-    images = [{"bytes": picture(number), "path": None} for number in range(20)]
-    named = {"id": "named", "image": {"bytes": None, "path": "far.jpg"}, "caption": "A far thing."}
-    kept = [{"id": str(at), "image": one, "caption": f"Thing {at}."} for at, one in enumerate(images)]
-    table = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist([*kept, named]), table)
-    store.pipe("/table/data.parquet", table.getvalue())
-    store.pipe("/table/images/far.jpg", picture(99))
-    try:
-        assert finegold.inspect("memory://table").usable == 21
-    finally:
-        store.rm("/table", recursive=True)
 
 
 def test_the_sources_of_a_mix_may_lie_elsewhere_and_keep_their_revision(
@@ -355,7 +247,6 @@ def test_the_sources_of_a_mix_may_lie_elsewhere_and_keep_their_revision(
     server.commit = "b" * 40
     server.repositories["lab/pictures"]["data.json"] = rows(1)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    extras.hub_answers.cache_clear()
     server.files.clear()
     assert len(finegold.Run.open(tmp_path / "out.run").dataset) == 4 + 3 + 2 + 4
     with pytest.raises(DataError, match=r"mix.toml: the source 'hub': .*does not answer"):
@@ -420,7 +311,6 @@ def test_a_hub_that_takes_requests_and_does_not_answer_is_a_sentence(
     silent.silent.set()
     with serving_s3(silent):
         monkeypatch.setenv("HF_ENDPOINT", silent.url)
-        extras.hub_answers.cache_clear()
         with pytest.raises(
             DataError, match=r"'hf://datasets/lab/pictures' cannot be read .*check the address"
         ):

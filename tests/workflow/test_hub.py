@@ -8,7 +8,6 @@ from tests.conftest import MakeDataset
 from tests.samples.remote_server import RemoteServer, serving
 
 import finegold
-from finegold import extras
 from finegold.errors import ConfigError, DataError
 
 
@@ -50,11 +49,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RemoteServe
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # the store of large files is the server's own
     monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_TOKEN", "hf_loopback")
-    extras.hub_answers.cache_clear()
     with serving(RemoteServer()) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         yield server
-    extras.hub_answers.cache_clear()
 
 
 def test_a_selection_is_sent_to_the_hub_and_read_from_there(
@@ -89,9 +86,11 @@ def test_what_the_hub_refuses_is_a_sentence(
     with pytest.raises(DataError, match=r"'hf://datasets/lab/two'"):
         selection.push_to_hub("lab/two")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    extras.hub_answers.cache_clear()
     with pytest.raises(DataError, match="the hub does not answer, so 'lab/two' was not sent"):
         selection.push_to_hub("lab/two")
+    hub.broken = False
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    assert selection.push_to_hub("lab/two") == "hf://datasets/lab/two"  # the network is back
 
 
 def test_a_saved_dataset_and_a_mix_have_cards_that_are_true(

@@ -387,10 +387,11 @@ def _no_protocol(address: RemoteAddress, error: Exception) -> FinegoldError:
 
 
 def _commit(address: RemoteAddress) -> str:
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE") or not hub_answers():
+    if not hub_answers():
         raise DataError(
             f"the hub at {hub_address()} does not answer, so the dataset '{address.repository}' cannot be "
-            "looked up: check the network, or give the path of a copy on this machine"
+            "looked up: check the network, and that HF_HUB_OFFLINE is not set, or give the path of a copy on "
+            "this machine"
         )
     hub = importlib.import_module("huggingface_hub")
     api = hub.HfApi(endpoint=hub_address())

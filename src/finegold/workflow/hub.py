@@ -35,7 +35,10 @@ def push_selection(
         return str(dry_run)
     hub = require("huggingface_hub", extra="remote", why="push_to_hub")
     if not hub_answers():
-        raise DataError(f"the hub does not answer, so '{repo_id}' was not sent: check the network")
+        raise DataError(
+            f"the hub does not answer, so '{repo_id}' was not sent: check the network, and that "
+            "HF_HUB_OFFLINE is not set"
+        )
     address = RemoteAddress("hf", f"hf://datasets/{repo_id}", repo_id)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "data"

@@ -1,0 +1,19 @@
+"""What is an address, and which names of a store are safe."""
+
+from pathlib import Path
+
+import pytest
+
+from finegold.samples.addresses import is_safe_name, read_address
+
+
+@pytest.mark.parametrize("name", ["../a", "a/../b", "/a", "a//b", "C:/a", "a\\b", "a\nb", "", ".", "a\0b"])
+def test_names_that_are_not_safe(name: str) -> None:
+    assert not is_safe_name(name)
+
+
+def test_a_path_object_of_an_address_is_the_address() -> None:
+    for text in ("s3://bucket/a.json", "hf://datasets/a/b", "https://host/a.json"):
+        assert read_address(Path(text)) == read_address(text) is not None
+    for text in ("a/b/c", "data.json", "../a", "a/*.json", "owner/data.jsonl", "/a/b"):
+        assert read_address(text) is None
