@@ -116,21 +116,22 @@ def validated(batch: pa.RecordBatch) -> "pa.RecordBatch | DamagedRows":
     Costs one pass over the offsets and texts, not over the bytes of images. One that names the same texts
     too often is not read either.
     """
+    return weighed(batch)[0]
+
+
+def weighed(batch: pa.RecordBatch) -> tuple["pa.RecordBatch | DamagedRows", int]:
+    """The validated batch and the bytes of its texts as Python holds them; 0 if only one row can tell."""
     try:
         batch.validate(full=True)
     except (pa.ArrowException, OSError) as error:
-        return DamagedRows(batch.num_rows, first_line(error))
-    if excess := find_named_excess(text_bytes(batch), batch.num_rows, batch.nbytes):
-        return DamagedRows(batch.num_rows, excess)
-    return batch
-
-
-def text_bytes(batch: pa.RecordBatch) -> int:
-    """Bytes of the texts of a validated batch as Python holds them; 0 if only one of its rows can tell."""
+        return DamagedRows(batch.num_rows, first_line(error)), 0
     try:
-        return python_size(batch)[1]
+        size = python_size(batch)[1]
     except pa.ArrowException:
-        return 0  # Whatever is wrong belongs to one of the rows.
+        size = 0  # Whatever is wrong belongs to one of the rows.
+    if excess := find_named_excess(size, batch.num_rows, batch.nbytes):
+        return DamagedRows(batch.num_rows, excess), size
+    return batch, size
 
 
 def python_rows(batch: "pa.RecordBatch | DamagedRows") -> Iterator[Any]:
@@ -142,30 +143,20 @@ def python_rows(batch: "pa.RecordBatch | DamagedRows") -> Iterator[Any]:
     for offset in range(0, batch.num_rows, BATCH):
         part = batch.slice(offset, BATCH)
         try:
-            if not _is_small(part):
-                raise ValueError("row by row")
-            yield from _plain(part)
+            yield from _plain(part, _TOGETHER)
         except Exception:
-            # Python has no value for a time beyond the year 9999, or for two fields of one name.
+            # Too much to hold together, or what Python has no value for: a time beyond the year 9999.
             for row in range(part.num_rows):
                 yield from _one_row(part.slice(row, 1))
 
 
-def _is_small(batch: pa.RecordBatch) -> bool:
-    """Whether `BATCH` rows of a batch may be Python values at the same time."""
-    try:
-        values, size = python_size(batch)
-    except pa.ArrowException:
-        return False  # Whatever is wrong belongs to one of the rows.
-    return size <= _TOGETHER and values <= _VALUES
-
-
-def _plain(batch: pa.RecordBatch) -> list[Any]:
+def _plain(batch: pa.RecordBatch, most: int = _ROW) -> list[Any]:
+    """The rows as Python values, if their texts have at most `most` bytes; raises whatever is wrong."""
     values, size = python_size(batch)
     if values > _VALUES:
         raise ValueError(f"it holds {values:,} values, expected at most {_VALUES:,}")
-    if size > _ROW:
-        raise ValueError(f"it holds {size:,} bytes, expected at most {_ROW:,}")
+    if size > most:
+        raise ValueError(f"it holds {size:,} bytes, expected at most {most:,}")
     if len(set(batch.schema.names)) < len(batch.schema.names):
         raise ValueError("two of its columns have the same name")
     return list(batch.to_pylist())

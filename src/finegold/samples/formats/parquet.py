@@ -21,8 +21,7 @@ from finegold.samples.arrow import (
     first_line,
     kept_rows,
     skip_rows,
-    text_bytes,
-    validated,
+    weighed,
 )
 from finegold.samples.arrow_size import find_named_excess
 from finegold.samples.dataset import FORMATS, DataFiles
@@ -105,12 +104,13 @@ def _read_group(source: Any, file: Path, group: int, rows: int) -> Iterator[pa.R
         pages = read_pages(file, source, group)
         if excess := find_packed_excess(pages, file, group):
             raise pa.ArrowInvalid(excess)
+        own = sum(column.unpacked for column in pages)
         for batch in source.iter_batches(batch_size=rows_at_a_time(pages, BATCH), row_groups=[group]):
             if done + batch.num_rows > rows:
                 raise pa.ArrowInvalid("there are more rows than the file states")
-            if isinstance(found := validated(batch), pa.RecordBatch):
-                named += text_bytes(batch)
-                own = sum(column.unpacked for column in pages)
+            found, size = weighed(batch)
+            if isinstance(found, pa.RecordBatch):
+                named += size
                 if excess := find_named_excess(named, done + batch.num_rows, own):
                     raise pa.ArrowInvalid(excess)
             done += batch.num_rows
