@@ -15,6 +15,7 @@ def test_a_misspelt_name_gets_a_suggestion() -> None:
     assert did_you_mean("sonud", known) == " (did you mean 'sound'?)"
     assert did_you_mean("Lenght-only", known) == " (did you mean 'length-only'?)"
     assert did_you_mean("xyz", known) == ""
+    assert did_you_mean("llava_mx", ["LLaVA_Mix"]) == " (did you mean 'LLaVA_Mix'?)"
 
 
 def test_a_name_that_can_be_no_model_is_refused_before_anything_is_asked(tmp_path: Path) -> None:

@@ -38,5 +38,6 @@ class MissingExtraError(FinegoldError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """` (did you mean 'sound'?)` for a name that is like a known one, else nothing: a part of a message."""
-    near = get_close_matches(name.lower(), known, n=1, cutoff=0.75)
-    return f" (did you mean '{near[0]}'?)" if near else ""
+    spelt = {one.lower(): one for one in known}
+    near = get_close_matches(name.lower(), spelt, n=1, cutoff=0.75)
+    return f" (did you mean '{spelt[near[0]]}'?)" if near else ""

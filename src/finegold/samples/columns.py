@@ -261,16 +261,10 @@ def no_field(field: str, why: str, names: Iterable[str], where: str) -> DataErro
     known = list(names)
     shown = ", ".join(f"'{name}'" for name in known[:20]) or "none"
     more = f" and {len(known) - 20} more" if len(known) > 20 else ""
-    near = {name.lower(): name for name in known}
     return DataError(
-        f"{where} has no field '{field}'{_near(field, near)}, which {why}: its fields are {shown}{more}"
+        f"{where} has no field '{field}'{did_you_mean(field, known)}, which {why}: its fields are "
+        f"{shown}{more}"
     )
-
-
-def _near(field: str, known: dict[str, str]) -> str:
-    hint = did_you_mean(field, known)
-    lower = hint.partition("'")[2].rpartition("'")[0]
-    return hint.replace(f"'{lower}'", f"'{known[lower]}'") if lower in known else hint
 
 
 def _split(text: str) -> Iterator[tuple[str, str]]:

@@ -45,7 +45,7 @@ class LlamaFactoryMap(FieldMap):
         name: Its name there.
         formatting: `alpaca`, `sharegpt` or `openai`.
         columns: What each column is called, as the file states it; None for the usual names.
-        tags: Likewise of the fields of a turn and the names of roles.
+        tags: What the fields of a turn and the roles are called, as the file states it; None as above.
         draw: Number of rows that are drawn (`num_samples`).
     """
 
@@ -267,9 +267,9 @@ def find_named(folder: Path, name: str, allow_links: Path | None = None) -> Name
     entries = _entries(folder)
     if name not in entries:
         known = ", ".join(list(entries)[:20]) or "none"
-        near = {one.lower(): one for one in entries}
         raise DataError(
-            f"{folder / FILE} states no dataset '{name}'{did_you_mean(name, near)}, expected one of {known}"
+            f"{folder / FILE} states no dataset '{name}'{did_you_mean(name, entries)}, expected one of "
+            f"{known}"
         )
     entry = entries[name]
     columns = LlamaFactoryMap.of(name, entry)
