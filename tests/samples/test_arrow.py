@@ -2,7 +2,6 @@
 
 import io
 import json
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.samples.packed import repeated, restated, views
 
 from finegold.errors import DataError
 from finegold.samples import open_dataset
@@ -150,28 +150,10 @@ def test_a_parquet_page_is_measured_by_its_own_header(
     monkeypatch.setattr("finegold.samples.parquet_pages._UNPACKED", 1 << 20)
     zeros = pa.array([b"", b"", bytes(2 << 20), b"", b"", b""], pa.binary())
     path = save_parquet(table(extra=zeros), tmp_path / "data")
-    data = path.read_bytes()
     group = pq.ParquetFile(path).metadata.row_group(1)
     stated = max(group.column(place).total_uncompressed_size for place in range(group.num_columns))
-    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
-    lie = data[footer:-8].replace(varint(stated), varint(stated - 1_500_000))
-    assert lie != data[footer:-8]
-    path.write_bytes(data[:footer] + lie + len(lie).to_bytes(4, "little") + b"PAR1")
+    restated(path, stated, stated - 1_500_000)
     assert ids(path) == ["r0", "r1", None, None, "r4", "r5"]
-
-
-def varint(number: int) -> bytes:
-    """A number as Thrift's compact protocol writes it."""
-    left, out = number << 1, bytearray()
-    while left > 127:
-        out.append(left & 127 | 128)
-        left >>= 7
-    return bytes([*out, left])
-
-
-def repeated(count: int, size: int) -> pa.Array:
-    """One text that many values name."""
-    return pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), pa.array(["x" * size]))
 
 
 @pytest.mark.parametrize("save", SAVES)
@@ -183,12 +165,6 @@ def test_a_text_that_a_row_names_again_and_again_is_counted_as_often(tmp_path: P
     found = ids(save(table(extra=lists), tmp_path / "data"))
     assert found[:2] + found[4:] == ["r0", "r1", "r4", "r5"]
     assert found[3] is None
-
-
-def views(count: int, size: int, kind: pa.DataType) -> pa.Array:
-    """One text that many values name, as views of it."""
-    packed = struct.pack("<i4sii", size, b"xxxx", 0, 0) * count
-    return pa.Array.from_buffers(kind, count, [None, pa.py_buffer(packed), pa.py_buffer(b"x" * size)])
 
 
 def listed(values: pa.Array) -> pa.Array:
