@@ -1,4 +1,5 @@
 from finegold.samples import Sample, Turn
+from finegold.samples.sample import ImageRef
 
 
 def sample(*turns: tuple[str, str]) -> Sample:
@@ -30,3 +31,10 @@ def test_an_answer_to_nothing_is_a_pair_and_a_question_without_an_answer_is_none
 def test_a_row_without_an_answer_has_no_pairs() -> None:
     assert sample(("user", "What is it?")).pairs == ()
     assert sample().pairs == ()
+
+
+def test_a_sample_weighs_each_of_its_texts_and_images_once_in_bytes() -> None:
+    data, text = bytes(500), "語" * 1000
+    record = {"image": data, "answer": text, "more": {"again": [text]}}
+    held = Sample("a", (ImageRef("a.png", data=data),), (), record).held_bytes
+    assert 2500 <= held < 2700

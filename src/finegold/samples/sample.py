@@ -1,5 +1,6 @@
 """The nouns of a dataset: a Sample with its turns and images, and the Row that it was read from."""
 
+import sys
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
@@ -81,7 +82,7 @@ class Sample:
         while waiting:
             value = waiting.pop()
             if isinstance(value, str | bytes):
-                found[id(value)] = len(value)
+                found[id(value)] = sys.getsizeof(value)  # a character takes up to four bytes
             elif isinstance(value, dict):
                 waiting += value.values()
             elif isinstance(value, list | tuple):
