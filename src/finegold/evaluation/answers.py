@@ -14,8 +14,8 @@ from typing import Any
 from finegold.errors import ConfigError, RunError
 from finegold.evaluation.task import Item
 from finegold.run import (
+    DamagedError,
     canonical_json,
-    damaged,
     folder_lock,
     read_sealed,
     read_sealed_lines,
@@ -150,7 +150,7 @@ def read_settings(out: Path) -> dict[str, dict[str, Any]]:
         named = isinstance(model, dict) and isinstance(model.get("name"), str)
         texts = all(isinstance(one.get(key), str | None) and key in one for key in ("split", "half"))
         if not (named and texts and type(items) is int):
-            raise damaged(out / "answers" / f"{name}.json", "it holds no settings of answers")
+            raise DamagedError(out / "answers" / f"{name}.json", "it holds no settings of answers")
     return found
 
 
@@ -175,7 +175,7 @@ def read_answer_file(path: Path) -> list[Answer]:
                 raise TypeError("a member has another type than finegold writes")
             answers.append(answer)
         except (ValueError, TypeError, KeyError) as error:
-            raise damaged(path, f"line {number} is no answer: {error}") from None
+            raise DamagedError(path, f"line {number} is no answer: {error}") from None
     return answers
 
 

@@ -20,8 +20,8 @@ from finegold.run.progress import progress
 from finegold.run.records import from_json, read_record, to_json, write_record
 from finegold.run.seal import (
     FILES,
+    DamagedError,
     broken_seal,
-    damaged,
     file_list,
     listed_files_are_there,
     read_sealed,
@@ -36,6 +36,7 @@ __all__ = [
     "PART_ROWS",
     "ROWS",
     "Columns",
+    "DamagedError",
     "LineFile",
     "PartTable",
     "Parts",
@@ -46,7 +47,6 @@ __all__ = [
     "cache_folder",
     "canonical_json",
     "check_folder",
-    "damaged",
     "file_buffer",
     "file_hashes",
     "file_list",

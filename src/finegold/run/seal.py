@@ -56,9 +56,9 @@ def read_sealed(path: Path) -> dict[str, Any]:
     """
     value = _parse(path.read_bytes(), path)
     if broken_seal(value):
-        raise damaged(path, "its content does not fit its hash")
+        raise DamagedError(path, "its content does not fit its hash")
     if not isinstance(value, dict):
-        raise damaged(path, f"it holds {type(value).__name__} in place of an object")
+        raise DamagedError(path, f"it holds {type(value).__name__} in place of an object")
     value.pop(SEAL, None)
     return value
 
@@ -78,8 +78,9 @@ def file_list(folder: Path, *, skip: Collection[str] = ()) -> dict[str, str]:
 def listed_files_are_there(record: Path, value: Mapping[str, Any]) -> bool:
     """Whether the files that a record lists are there; each is compared with its hash.
 
-    A process that asks again compares those alone that were written since: the system stamps each change
-    with a time of its own (`st_ctime_ns`), which no program can set back.
+    A process that asks again, as a study does before each step, compares those alone that were written since.
+    The system stamps each change with its own time (`st_ctime_ns`), unlike the times that a copy sets; only a
+    change of the same size within one tick of its clock, some milliseconds, would have the same.
 
     Raises:
         RunError: If one does not fit.
@@ -92,7 +93,7 @@ def listed_files_are_there(record: Path, value: Mapping[str, Any]) -> bool:
         state = (str(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns, str(digest))
         if state not in _compared:
             if file_sha256(path) != digest:
-                raise damaged(path, "its content does not fit its hash")
+                raise DamagedError(path, "its content does not fit its hash")
             _compared.add(state)
     return True
 
@@ -112,16 +113,11 @@ class DamagedError(RunError):
         self.why = why
 
 
-def damaged(path: Path, why: str) -> DamagedError:
-    """The error about a damaged file."""
-    return DamagedError(path, why)
-
-
 def _parse(data: bytes, path: Path) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise damaged(path, f"it is not JSON: {error}") from None
+        raise DamagedError(path, f"it is not JSON: {error}") from None
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -26,7 +26,7 @@ from finegold.run.buffers import file_buffer
 from finegold.run.cards import card
 from finegold.run.fingerprint import file_sha256
 from finegold.run.lines import LineFile
-from finegold.run.seal import FILES, damaged, read_sealed, write_sealed
+from finegold.run.seal import FILES, DamagedError, read_sealed, write_sealed
 
 PART_ROWS = 256
 """Dataset rows a part covers: part k holds what came of rows [256 k, 256 (k + 1))."""
@@ -56,7 +56,7 @@ def read_parquet(path: Path, hashes: Collection[str], columns: Sequence[str] | N
     """
     data = file_buffer(path)
     if hashes and hashlib.sha256(data).hexdigest() not in hashes:
-        raise damaged(path, "its content does not fit its hash")
+        raise DamagedError(path, "its content does not fit its hash")
     # With the hash of the whole file the checksums of its pages would be computed in vain.
     return pq.read_table(
         pa.BufferReader(data), columns=columns and list(columns), page_checksum_verification=not hashes
@@ -88,7 +88,7 @@ class PartTable:
         try:
             return cls(folder, pa.schema([]), read_sealed(folder / STEP))
         except OSError as error:
-            raise damaged(folder / STEP, f"it cannot be read: {error.strerror}") from None
+            raise DamagedError(folder / STEP, f"it cannot be read: {error.strerror}") from None
 
     @property
     def fingerprint(self) -> str:
@@ -157,7 +157,7 @@ class PartTable:
             return False
         files, parts = record.get(FILES), record.get("parts")
         if not isinstance(parts, int) or not isinstance(files, dict | None):
-            raise damaged(self.folder / DONE, "it does not say how many parts there are")
+            raise DamagedError(self.folder / DONE, "it does not say how many parts there are")
         if files is None:  # of an earlier finegold
             return len(self.paths()) >= parts
         return files.keys() <= {path.name for path in self.folder.iterdir()}
@@ -243,4 +243,4 @@ class PartTable:
         try:
             return read_parquet(path, self.hashes.get(path.name, ()), columns)
         except (pa.ArrowException, OSError, KeyError) as error:
-            raise damaged(path, str(error)) from error
+            raise DamagedError(path, str(error)) from error

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from finegold.dedup import Dedup
 from finegold.errors import DataError
-from finegold.run import broken_seal, damaged, fingerprint, read_parquet, read_sealed, seal, slug
+from finegold.run import DamagedError, broken_seal, fingerprint, read_parquet, read_sealed, seal, slug
 from finegold.run.seal import FILES
 from finegold.selection.id_list import IdList
 from finegold.selection.preset import Preset
@@ -280,7 +280,7 @@ def read_manifest(path: Path) -> Manifest:
     try:
         content = json.loads(path.read_bytes())
         if broken_seal(content):
-            raise damaged(path, "its content does not fit its hash")
+            raise DamagedError(path, "its content does not fit its hash")
         if isinstance(content, dict) and content.get("schema") == "finegold/selection/1":
             content = _from_schema_1(content)
         manifest = Manifest.model_validate(content).model_copy(update={"sha256": "", "files": {}})

@@ -11,7 +11,7 @@ from finegold.arrays import Floats
 from finegold.evaluation.task import find_tasks
 from finegold.models import Model
 from finegold.offline.captioner import DETAIL_INSTRUCTIONS
-from finegold.run import damaged, read_sealed, write_sealed
+from finegold.run import DamagedError, read_sealed, write_sealed
 from finegold.samples import ImageRef
 from finegold.samples.images import by_content, decode
 from finegold.study.task_items import TaskSpec
@@ -85,4 +85,4 @@ def read_losses(where: Path) -> tuple[list[str], dict[str, Floats]] | None:
         found = read_sealed(path)
         return found["images"], {kind: np.array(found[kind]) for kind in KINDS}
     except (ValueError, KeyError, TypeError) as error:
-        raise damaged(path, f"it holds no losses: {error}") from None
+        raise DamagedError(path, f"it holds no losses: {error}") from None

@@ -9,7 +9,7 @@ from typing import Any
 
 from finegold.errors import ConfigError
 from finegold.extras import require
-from finegold.run import LineFile, damaged, read_sealed_lines, replace_lines, sealed_line
+from finegold.run import DamagedError, LineFile, read_sealed_lines, replace_lines, sealed_line
 from finegold.tuning.recipe import Recipe
 
 LOG = "log.jsonl"
@@ -76,7 +76,7 @@ def read_log(out: Path) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     for number, line in read_sealed_lines(out / LOG) if (out / LOG).is_file() else ():
         if line is None or not {"step", "loss"} <= line.keys():
-            raise damaged(out / LOG, f"line {number} does not fit its hash")
+            raise DamagedError(out / LOG, f"line {number} does not fit its hash")
         lines.append(line)
     return lines
 

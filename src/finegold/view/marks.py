@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from finegold.errors import ConfigError, RunError
-from finegold.run import LineFile, damaged, read_sealed_lines, sealed_line
+from finegold.run import DamagedError, LineFile, read_sealed_lines, sealed_line
 
 MARKS = "marks.jsonl"
 """Name of the file in the run folder."""
@@ -49,7 +49,7 @@ class Marks:
         if path.exists():
             for number, line in read_sealed_lines(path):
                 if line is None:
-                    raise damaged(path, f"line {number} does not fit its hash")
+                    raise DamagedError(path, f"line {number} does not fit its hash")
                 self._lines.append(line)
         self.rows = self._fold()
 
