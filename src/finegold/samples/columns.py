@@ -62,7 +62,7 @@ ALIASES = {
 }
 """Other tools' names of the same, LLaMA-Factory's first."""
 _PAIR = ("question", "answer", "input", "history")
-_VALUES = ("user_role", "assistant_role", "system_role")
+_VALUES: dict[str, Role] = {"user_role": "user", "assistant_role": "assistant", "system_role": "system"}
 _IN_TURNS = ("role", "text", *_VALUES)
 
 
@@ -87,12 +87,15 @@ class FieldMap(ABC):
     """How records of other names are read.
 
     Attributes:
-        text: The map as a text that gives it again: what a run folder and a selection store.
         draw: Number of rows that are drawn from the dataset; None for all.
     """
 
-    text: str
     draw: int | None = None
+
+    @property
+    @abstractmethod
+    def text(self) -> str:
+        """The map as a text that gives it again: what a run folder and a selection store."""
 
     @abstractmethod
     def read(
@@ -158,7 +161,7 @@ class Columns(FieldMap):
         return cls(tuple(sorted(found.items())))
 
     @property
-    def text(self) -> str:  # type: ignore[override]
+    def text(self) -> str:
         """The map as `--columns` takes it."""
         line = io.StringIO()
         csv.writer(line, lineterminator="").writerow([f"{name}={field}" for name, field in self.fields])
@@ -227,8 +230,7 @@ class Columns(FieldMap):
         return list(read_pair(flat, question, answer, below, fields.get("history", "history")))
 
     def _turn_fields(self, fields: dict[str, str]) -> TurnFields:
-        said = {"user_role": "user", "assistant_role": "assistant", "system_role": "system"}
-        roles: dict[str, Role] = {fields[name]: said[name] for name in _VALUES if name in fields}  # type: ignore[misc]
+        roles = {fields[name]: role for name, role in _VALUES.items() if name in fields}
         return TurnFields(fields.get("role"), fields.get("text"), roles)
 
     def id_field(self, record: dict[str, Any]) -> dict[str, Any]:

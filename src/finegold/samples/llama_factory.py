@@ -106,7 +106,7 @@ class LlamaFactoryMap(FieldMap):
         }
 
     @property
-    def text(self) -> str:  # type: ignore[override]
+    def text(self) -> str:
         """The map as JSON."""
         number = {} if self.draw is None else {"num_samples": self.draw}
         return json.dumps({"dataset": self.name} | self.entry() | number, ensure_ascii=False)

@@ -128,14 +128,14 @@ def open_dataset(
             "--format"
         )
     opened = formats[format or surest]
-    if reading.columns is not None:
+    away = elsewhere is not None or (fetched is not None and root is None)
+    if reading.columns is not None or away:
         plain = opened(source, ImageRoot(None))
-        records = (plain.fields(one) for one in plain.first_records() if not isinstance(one, RowError))
-        reading.columns.check(records, title or path.name)
-    if elsewhere is not None or (fetched is not None and root is None):
-        root = remote_images(
-            opened(source, ImageRoot(None)), elsewhere, fetched, limit, allow_urls=allow_urls
-        )
+        if reading.columns is not None:
+            records = (plain.fields(one) for one in plain.first_records() if not isinstance(one, RowError))
+            reading.columns.check(records, title or path.name)
+        if away:
+            root = remote_images(plain, elsewhere, fetched, limit, allow_urls=allow_urls)
     dataset = opened(source, root)
     dataset.asked = asked
     return dataset

@@ -46,8 +46,10 @@ def remote_images(
     if address is not None and not address.repository and "*" in address.url:
         # The images of a pattern lie below the folder that it begins with.
         address = replace(address, url=address.url.partition("*")[0].rpartition("/")[0])
+    if address is None or fetched.path.is_file():
+        return None
     first = _first_names(dataset)
-    if address is None or not first or fetched.path.is_file():
+    if not first:
         return None
     place = fetched.files[0] if fetched.files[0].is_dir() else fetched.files[0].parent
     inner = PurePosixPath(place.relative_to(fetched.path).as_posix())
