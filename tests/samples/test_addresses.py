@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from finegold.samples.addresses import is_safe_name, read_address
+from finegold.samples.addresses import is_safe_name, pattern_folder, read_address
 
 
 @pytest.mark.parametrize("name", ["../a", "a/../b", "/a", "a//b", "C:/a", "a\\b", "a\nb", "", ".", "a\0b"])
@@ -17,3 +17,10 @@ def test_a_path_object_of_an_address_is_the_address() -> None:
         assert read_address(Path(text)) == read_address(text) is not None
     for text in ("a/b/c", "data.json", "../a", "a/*.json", "owner/data.jsonl", "/a/b"):
         assert read_address(text) is None
+
+
+def test_a_pattern_begins_with_a_folder_and_a_host_in_brackets_is_none() -> None:
+    assert pattern_folder("bucket/pool/a[0-9]*.json") == "bucket/pool"
+    assert pattern_folder("http://[::1]:80/pool/*.json") == "http://[::1]:80/pool"
+    for place in ("bucket/pool/", "http://[::1]:80/pool/"):
+        assert pattern_folder(place) is None

@@ -59,7 +59,10 @@ def test_a_download_that_breaks_off_goes_on_where_it_stopped(server: RemoteServe
     assert f"bytes={8 << 20}-" in server.sent("GET")[0]
 
 
-@pytest.mark.parametrize("address", ["memory://pool", "memory://pool/data.json", "memory://pool/d*.json"])
+@pytest.mark.parametrize(
+    "address",
+    ["memory://pool", "memory://pool/data.json", "memory://pool/d*.json", "memory://pool/d[a-z]ta.json"],
+)
 def test_a_store_of_objects_opens_by_folder_file_and_pattern(server: RemoteServer, address: str) -> None:
     store = pytest.importorskip("fsspec").filesystem("memory")
     store.pipe("/pool/data.json", rows(3))

@@ -81,6 +81,13 @@ def read_address(data: str | Path) -> RemoteAddress | None:
     return None
 
 
+def pattern_folder(place: str) -> str | None:
+    """The folder that a pattern begins with; None of a place that is no pattern."""
+    # `[::1]` is the host of a web address.
+    found = re.match(r"((?:https?://[^/]*+)?+[^*\[]*)[*\[]", place)
+    return None if found is None else found[1].rpartition("/")[0]
+
+
 def _hub_address(rest: str, text: str) -> RemoteAddress:
     kind, _, name = rest.partition("/")
     found = _HUB.fullmatch(name.rstrip("/")) if kind == "datasets" else None

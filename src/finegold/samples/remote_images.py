@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from finegold.samples.addresses import RemoteAddress, read_address
+from finegold.samples.addresses import RemoteAddress, pattern_folder, read_address
 from finegold.samples.dataset import Dataset
 from finegold.samples.exclusions import RowError
 from finegold.samples.image_fields import RawImage
@@ -43,9 +43,9 @@ def remote_images(
         return ImageRoot.at(fetch_images(images, _names(dataset), limit), allow_urls=allow_urls)
     assert fetched is not None
     address = read_address(fetched.address)
-    if address is not None and not address.repository and "*" in address.url:
+    if address is not None and not address.repository and (folder := pattern_folder(address.url)):
         # The images of a pattern lie below the folder that it begins with.
-        address = replace(address, url=address.url.partition("*")[0].rpartition("/")[0])
+        address = replace(address, url=folder)
     if address is None or fetched.path.is_file():
         return None
     first = _first_names(dataset)

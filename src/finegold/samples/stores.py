@@ -19,7 +19,7 @@ from typing import Any
 from finegold.errors import DataError, FinegoldError, MissingExtraError
 from finegold.extras import hub_address, hub_answers, require
 from finegold.run import cache_folder, folder_lock, progress
-from finegold.samples.addresses import RemoteAddress, is_safe_name
+from finegold.samples.addresses import RemoteAddress, is_safe_name, pattern_folder
 
 _CHUNK = 8 << 20
 ANSWER_SECONDS = 30
@@ -111,9 +111,9 @@ class RemoteStore:
         with explained(self.address):
             if self.address.scheme in ("http", "https") and not self._root.endswith("/"):
                 return [self._file(self.address.title, self._info(self._root), self._root)]
-            if not self.address.repository and any(mark in self._root for mark in "*["):
-                base = self._root[: min(self._root.find(mark) for mark in "*[" if mark in self._root)]
-                base = base.rpartition("/")[0]
+            folder = None if self.address.repository else pattern_folder(self._root)
+            if folder is not None:
+                base = folder
                 with suppress(FileNotFoundError):
                     self._info(base)
                 found = self._system.glob(self._root, detail=True)
