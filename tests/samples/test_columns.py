@@ -200,6 +200,14 @@ def test_every_table_is_mapped_and_its_subset_opens_by_itself(folder: Path) -> N
         finegold.pick(source, 3, out, preset="length-only")  # its own folder is written again
 
 
+def test_the_id_of_a_row_that_cannot_be_used_is_mapped_too(folder: Path) -> None:
+    (folder / "rows.tsv").write_text(
+        "index\tuid\task\treply\tphoto\n1\ta\tWhat?\tIt.\t0.jpg\n2\tb\tWhat?\t\t1.jpg\n"
+    )
+    data = open_dataset(folder / "rows.tsv", images=folder / "photos", columns=PAIRS)
+    assert [(row.id, row.sample is None) for row in data] == [("a", False), ("b", True)]
+
+
 def test_the_text_of_a_map_gives_it_again() -> None:
     for text in ("answer=reply,question=ask", '"answer=a,b",question=ask', '"answer=say ""x""",question=ask'):
         found = read_map(text)

@@ -55,13 +55,11 @@ class VLMEvalKitDataset(Dataset):
         if image.startswith("[") and image.endswith("]"):
             fields["image"] = _listed(image)
         parsed = super().parse(fields)
-        return Parsed(parsed.id or self.own_id(record), parsed.images, parsed.turns)
+        return Parsed(self.own_id(record), parsed.images, parsed.turns)
 
     def own_id(self, record: Any) -> str | None:
-        """The cell `index`, or `id`."""
-        columns = self.source.columns
-        mapped = record if columns is None else columns.id_field(record)
-        return record.get("index") or mapped.get("id") or None
+        """The id of a record of any format, or the cell `index`."""
+        return super().own_id(record) or record.get("index") or None
 
     def write_records(self, out: Path, keep: set[int]) -> tuple[Path, int]:
         """Write the header and the kept rows character for character, in UTF-8."""
