@@ -197,6 +197,9 @@ def test_every_table_is_mapped_and_its_subset_opens_by_itself(folder: Path) -> N
         ]
         for data in (source, DataSource.of(out)):
             assert replay(out / "selection.json", data, None).differences == ()
+        # As the selection was read: its map is in selection.json.
+        found = replay(out / "selection.json", folder / name, images=folder / "photos")
+        assert found.differences == ()
         finegold.pick(source, 3, out, preset="length-only")  # its own folder is written again
 
 

@@ -34,22 +34,16 @@ def replay(
 ) -> None:
     """Make a subset again from its selection.json; each row is compared with the hash of its content.
 
-    The dataset may have another order or new rows. Instruction and ids are those of the selection, unless
-    they are given. If chosen rows are missing or changed, the command lists them, writes nothing, and exits
-    with 1.
+    The dataset may have another order or new rows. Instruction, ids and columns are those of the selection,
+    unless they are given. If chosen rows are missing or changed, the command lists them, writes nothing, and
+    exits with 1.
     """
     from finegold.selection.manifest import read_manifest
-    from finegold.workflow import DataSource
     from finegold.workflow import replay as replay_rows
+    from finegold.workflow.replay import source_as_selected
 
     manifest = read_manifest(selection)
-    made = manifest.dataset
-    given = asdict(dataset)
-    given["instruction"] = made.instruction if dataset.instruction is None else dataset.instruction
-    given["ids"] = made.ids if dataset.ids == "record" else dataset.ids
-    if dataset.columns is None and "#" not in str(data):
-        given["columns"] = made.columns
-    source = DataSource.of(data, **given)
+    source = source_as_selected(manifest.dataset, data, **asdict(dataset))
     result = replay_rows(selection, source, out, link=link, workers=workers)
     with output.printing() as facts:
         facts |= {

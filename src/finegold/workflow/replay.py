@@ -10,7 +10,8 @@ from finegold.engines import map_ordered
 from finegold.run.cards import card
 from finegold.samples import Dataset, Row, WrittenSubset
 from finegold.samples.check import check
-from finegold.selection.manifest import MANIFEST, TABLE, read_manifest
+from finegold.samples.memory import is_path
+from finegold.selection.manifest import MANIFEST, TABLE, DatasetInfo, read_manifest
 from finegold.workflow.output import check_free, output_folder, relocated, subset_names
 from finegold.workflow.source import DataSource
 
@@ -47,8 +48,8 @@ def replay(
 
     Args:
         selection: Path of a `selection.json`; it and its table are written again too.
-        data: The dataset: a `DataSource`, or what `open_dataset` takes; then the ids and the instruction are
-            read as they were for the selection.
+        data: The dataset: a `DataSource`, or what `open_dataset` takes, which is read as `source_as_selected`
+            says.
         out: Folder for the subset and `selection.json`; nothing is written if None or if anything differs.
         images: Folder of the images, if `data` is no `DataSource`.
         link: Hard-link image files instead of copying them.
@@ -59,13 +60,9 @@ def replay(
     """
     selection, out = Path(selection), None if out is None else Path(out)
     manifest = read_manifest(selection)
-    made = manifest.dataset
-    source = (
-        data
-        if isinstance(data, DataSource)
-        else DataSource.of(data, images, None, made.instruction, made.ids)
-    )
-    dataset = source.open()
+    if not isinstance(data, DataSource):
+        data = source_as_selected(manifest.dataset, data, images=images)
+    dataset = data.open()
     names = subset_names(dataset)
     if out is not None:
         check_free(out.resolve(), names)
@@ -95,6 +92,24 @@ def replay(
             if file.exists():
                 shutil.copyfile(file, folder / (MANIFEST if file == selection else TABLE))
     return Replayed((), relocated(subset, folder, out.resolve()))
+
+
+def source_as_selected(made: DatasetInfo, data: Any, **given: Any) -> DataSource:
+    """A source that reads data as it was read for a selection.
+
+    Args:
+        made: The dataset of the selection, whose instruction, ids and columns hold.
+        data: The dataset, as `DataSource.of` takes it.
+        given: Options of `DataSource.of`, which win; `FOLDER#NAME` has columns of its own.
+    """
+    named = is_path(data) and "#" in str(data)
+    kept = {"instruction": made.instruction, "columns": None if named else made.columns}
+    for name, value in kept.items():
+        if given.get(name) is None:
+            given[name] = value
+    if given.get("ids", "record") == "record":
+        given["ids"] = made.ids
+    return DataSource.of(data, **given)
 
 
 def _rows_of(dataset: Dataset, ids: Container[str]) -> Iterator[Row]:
