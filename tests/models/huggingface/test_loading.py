@@ -69,3 +69,7 @@ def test_a_misspelt_model_is_refused_before_the_hub_is_asked() -> None:
     for name in ("ofline", "minigpt4-13"):
         with pytest.raises(ModelError, match=rf"no model '{name}' \(did you mean '"):
             HuggingFaceModel(name, device="cpu").identity()
+
+
+def test_a_model_shows_itself_in_a_notebook_without_its_weights() -> None:
+    assert "HuggingFaceModel" in HuggingFaceModel("lab/of-the-hub", device="cpu")._repr_html_()
