@@ -93,7 +93,8 @@ def _read(path: Path, columns: Sequence[str]) -> pa.Table | None:
 class KeptLosses(Model):
     """A model that reads losses of conversations from files, and computes and keeps those that are not there.
 
-    Everything else is the model's own.
+    For scorers: losses of single answers, preferences and numbers of tokens are the model's own, and `reply`
+    shows no earlier turns.
     """
 
     def __init__(self, model: Model, folder: Path) -> None:
@@ -106,7 +107,7 @@ class KeptLosses(Model):
         return LossFiles(self._folder)
 
     def identity(self) -> dict[str, Any]:
-        """That of the model."""
+        """Identity of the model."""
         return self._model.identity()
 
     def answer(
@@ -159,7 +160,7 @@ class KeptLosses(Model):
         max_tokens: int | None = None,
         batch_size: int = 16,
     ) -> list[Vectors]:
-        """Those of the model; they are not kept."""
+        """Losses of the model; they are not kept."""
         return self._model.losses(
             images,
             prompts,
@@ -172,15 +173,15 @@ class KeptLosses(Model):
     def preferences(
         self, images: Sequence[Image.Image | None], prompts: Sequence[str], words: tuple[str, str]
     ) -> list[float]:
-        """Those of the model."""
+        """Preferences of the model."""
         return self._model.preferences(images, prompts, words)
 
     def check_losses(self) -> None:
-        """As the model does."""
+        """Raise ModelError if the model computes no losses."""
         self._model.check_losses()
 
     def count_tokens(self, text: str) -> int:
-        """As the model does."""
+        """Number of tokens that a text is to the model."""
         return self._model.count_tokens(text)
 
     def load(self) -> None:
