@@ -12,6 +12,7 @@ from finegold.samples import Sample, Turn
 from finegold.samples.images import decode
 from finegold.scorers.base import Batch, Context, Score, Scorer, runs_of_images
 from finegold.scorers.llm import REPEATED, LlmScorer
+from finegold.scorers.statements import smallest_hashes
 
 CANARY = "canary.json"
 """The file beside a score table that holds what its canaries showed."""
@@ -68,8 +69,7 @@ def canary_rows(samples: Sequence[Sample], share: float) -> list[int]:
 
 def drawn_by_id(ids: Sequence[str], share: float) -> list[int]:
     """The places of a share of some ids, by their hashes: the same ids in any order; at least two."""
-    places = sorted(range(len(ids)), key=lambda place: (id_hash(ids[place]), ids[place]))
-    return places[: max(2, math.ceil(share * len(ids)))]
+    return smallest_hashes(ids, max(2, math.ceil(share * len(ids))))
 
 
 def id_hash(text: str) -> int:
