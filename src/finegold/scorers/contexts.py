@@ -5,6 +5,7 @@ pointwise mutual information (Church and Hanks 1990; Bullinaria and Levy 2007), 
 "Red" is like "green", "man" like "woman": the wrong word of a near miss is one of these.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -60,6 +61,10 @@ SMALL_WORDS = frozenset(
 )
 """Words that say little about an image; leaving them out saves time."""
 START, END = "\n", "\n\n"
+WORD = re.compile(r"[^\W\d_]+")
+"""What is looked up among the foils, in lower case."""
+NO_FOILS = "no word of the answer has foils in the dataset"
+"""Why an indicator of foils does not apply to a row or a turn."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ each weighed by how many rows say it. A word of which images tell nothing has a 
 foils as a test of models: Shekhar et al. 2017 (arXiv 1705.01359).
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
@@ -24,13 +23,12 @@ from typing import NamedTuple
 import numpy as np
 
 from finegold.arrays import Floats
-from finegold.samples import Pair
 from finegold.scorers.base import Batch, Context, Score, ScoreBatch
-from finegold.scorers.contexts import WordContexts
+from finegold.scorers.contexts import NO_FOILS, WORD, WordContexts
 from finegold.scorers.image_text import EncoderScorer, Learnt
 from finegold.scorers.references import unit
 from finegold.scorers.registry import SCORERS
-from finegold.scorers.statements import Forms
+from finegold.scorers.statements import Statement
 
 SHARPNESS = 2.0
 """Factor of d: the rows that it is learnt from are wrong at times and tell too little of a word."""
@@ -38,7 +36,6 @@ PRIOR_ROWS = 3
 """Rows with d of 0 that are counted with a word's own, so that a rare word tells little."""
 MOST = 50.0
 """Bound of a gain either way, so that its exponential is a number."""
-_WORD = re.compile(r"[^\W\d_]+")
 
 
 class Preference(NamedTuple):
@@ -71,16 +68,15 @@ class Foil(EncoderScorer):
         """
         learnt = self.learn(context)
         forms = learnt.forms
-        said = {row: _words(forms, learnt.corpus.pairs[row]) for row in learnt.rows}
-        contexts = WordContexts.learn(
-            text for row in learnt.rows for text in _sentences(forms, learnt.corpus.pairs[row])
-        )
+        sentences = {row: forms.sentences(learnt.corpus.pairs[row]) for row in learnt.rows}
+        contexts = WordContexts.learn(one.text for found in sentences.values() for one in found)
+        said = {row: _words(found) for row, found in sentences.items()}
         words = SeenWords.learn(learnt, contexts.foils, said)
 
         def score_batch(batch: Batch) -> list[Score]:
             images, against = self.images_of(batch)
             return [
-                reason or _score(words.preferences(sample.id, image, _words(forms, sample.pairs)))
+                reason or _score(words.preferences(sample.id, image, _words(forms.sentences(sample.pairs))))
                 for sample, image, reason in zip(batch.samples, unit(images), against, strict=True)
             ]
 
@@ -169,15 +165,11 @@ class SeenWords:
 
 def _score(preferences: Sequence[Preference]) -> Score:
     if not preferences:
-        return Score.skipped("no word of the answer has foils in the dataset")
+        return Score.skipped(NO_FOILS)
     against = sum(exp(-one.value) for one in preferences) / len(preferences)
     weakest = min(preferences, key=lambda one: one.value)
     return Score.ok(round(1 / (1 + against), 4), f"weakest: '{weakest.word}' against '{weakest.foil}'")
 
 
-def _sentences(forms: Forms, pairs: Sequence[Pair]) -> list[str]:
-    return [one.text for one in forms.statements(pairs) if one.form == "sentence"]
-
-
-def _words(forms: Forms, pairs: Sequence[Pair]) -> list[str]:
-    return [word[0].lower() for text in _sentences(forms, pairs) for word in _WORD.finditer(text)]
+def _words(sentences: Sequence[Statement]) -> list[str]:
+    return [word[0].lower() for one in sentences for word in WORD.finditer(one.text)]

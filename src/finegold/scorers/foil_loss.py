@@ -1,7 +1,8 @@
 """Foil, read by a vision-language model: are the least likely words of the answer likelier than their foils?
 
-`foil` asks the encoder; this asks a model that tells losses. The foils of a word are the same: words that the
-dataset's answers use in the same contexts. Each sentence is read after its question, the image being shown:
+`foil` asks the encoder; this asks a model that tells losses. The foils of a word are learnt in the same way,
+and a word that the row itself says elsewhere is one too. Each sentence is read after its question, the image
+being shown:
 
     preference(word) = min over foils of loss(sentence with the foil) - loss(sentence)
 
@@ -10,7 +11,6 @@ model finds least likely are tried; a wrong word is often among them. The row is
 finegold's own.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import exp
@@ -22,7 +22,7 @@ from finegold.models import Model
 from finegold.models.registry import ENDPOINT
 from finegold.samples import Pair
 from finegold.scorers.base import Context, Score, TurnScore, no_answer
-from finegold.scorers.contexts import WordContexts
+from finegold.scorers.contexts import NO_FOILS, WORD, WordContexts
 from finegold.scorers.registry import SCORERS
 from finegold.scorers.statements import MOST_ROWS, Forms, smallest_hashes
 from finegold.scorers.vlm import ModelScorer, ScoreRows, ShownRow
@@ -31,8 +31,6 @@ TRIED = 4
 """Foils of a word that take its place: the likest ones."""
 SUSPECTS = 3
 """Words of a turn that are tried: those of the highest loss among the words that have foils."""
-NO_FOILS = "no word of the answer has foils in the dataset"
-_WORD = re.compile(r"[^\W\d_]+")
 
 
 class Sentence(NamedTuple):
@@ -96,15 +94,13 @@ class FoilLoss(ModelScorer):
         corpus = context.corpus
         learnt = [corpus.pairs[row] for row in smallest_hashes(corpus.ids, MOST_ROWS)]
         forms = Forms.learn(learnt)
-        texts = (one.text for pairs in learnt for one in forms.statements(pairs) if one.form == "sentence")
-        contexts = WordContexts.learn(texts)
+        contexts = WordContexts.learn(one.text for pairs in learnt for one in forms.sentences(pairs))
 
         def score(rows: Sequence[ShownRow]) -> list[Score]:
             sentences = [
                 Sentence(at, one.turn, row.sample.pairs[one.turn].question, one.text)
                 for at, row in enumerate(rows)
-                for one in forms.statements(row.sample.pairs)
-                if one.form == "sentence"
+                for one in forms.sentences(row.sample.pairs)
             ]
             own = self._losses_of(model, rows, sentences, [one.text for one in sentences])
             trials = _suspects(sentences, list(_trials(model, contexts, sentences, own)))
@@ -138,7 +134,7 @@ def _trials(
     """Every word with each of its likest foils in its place; a capital letter stays one."""
     for number, (sentence, nats) in enumerate(zip(sentences, own, strict=True)):
         text = sentence.text
-        for place in _WORD.finditer(text):
+        for place in WORD.finditer(text):
             word = place[0]
             foils = contexts.foils.get(word.lower(), ())[:TRIED]
             if not foils:

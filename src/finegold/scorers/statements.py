@@ -121,6 +121,10 @@ class Forms:
             found.append(Statement(turn, form, text, asked, fits or answers < LIKE))
         return found
 
+    def sentences(self, pairs: Sequence[Pair]) -> list[Statement]:
+        """The statements of a row that are sentences."""
+        return [one for one in self.statements(pairs) if one.form == "sentence"]
+
     def others(self, statement: Statement) -> list[str]:
         """Answers that others gave to like questions, the most frequent first; to any if there are few."""
         for ranked in (self.given.get(_beginning(statement.question), ()), self.all_given):
@@ -132,7 +136,9 @@ class Forms:
 
 def smallest_hashes(ids: Sequence[str], number: int) -> list[int]:
     """Positions of the ids with the smallest hashes: a sample that no order of the rows changes."""
-    return sorted(range(len(ids)), key=lambda row: sha256(ids[row].encode()).digest())[:number]
+    return sorted(
+        range(len(ids)), key=lambda row: sha256(ids[row].encode("utf-8", "surrogatepass")).digest()
+    )[:number]
 
 
 def word_count(text: str) -> int:
