@@ -227,13 +227,13 @@ def as_selection_table(table: pa.Table, indicators: Collection[str]) -> pa.Table
     for name in ("sample_id", "status", "row"):
         if table[name].null_count:
             raise ValueError(f"'{name}' is missing in a row")
-    if table["row"].to_pylist() != list(range(len(table))):
+    if not np.array_equal(table["row"].to_numpy(), np.arange(len(table))):
         raise ValueError("'row' does not count from 0")
     statuses = set(table["status"].unique().to_pylist())
     if other := sorted(statuses - {SELECTED, NOT_SELECTED, EXCLUDED}):
         raise ValueError(f"a row has the status '{other[0]}'")
-    ranks = table.filter(pc.equal(table["status"], SELECTED))["rank"].to_pylist()
-    if sorted(ranks, key=lambda rank: rank or 0) != list(range(1, len(ranks) + 1)):
+    ranks = table.filter(pc.equal(table["status"], SELECTED))["rank"].to_numpy()
+    if not np.array_equal(np.sort(ranks), np.arange(1, len(ranks) + 1)):
         raise ValueError("'rank' of the selected rows does not count from 1")
     if table["rank"].null_count != len(table) - len(ranks):
         raise ValueError("a row that was not selected has a 'rank'")
