@@ -208,6 +208,11 @@ def find_overlap(
     texts = [spoken[key] for key in ids]
     excluded: dict[str, Exclusion] = {}
     infos, notes = [], []
+    row_vectors = None
+    if compared is not None and any(item.images for bench in found for item in bench.items):
+        names, vectors = read_embeddings(compared)
+        at = {key: index for index, key in enumerate(names)}
+        row_vectors = vectors[[at[key] for key in ids]]
     for bench in found:
         refs = [(at, ref) for at, item in enumerate(bench.items) for ref in item.images]
         images = _Images([ref for _, ref in refs], rows) if refs else None
@@ -217,10 +222,7 @@ def find_overlap(
             _by_item(image_overlap(files, [[sha] if sha else [] for sha, _ in known]), owner),
             _by_item(perceptual_overlap(hashes, [code for _, code in known]), owner),
         ]
-        if images and encoder is not None and compared is not None:
-            names, vectors = read_embeddings(compared)
-            at = {key: index for index, key in enumerate(names)}
-            row_vectors = vectors[[at[key] for key in ids]]
+        if images and encoder is not None and row_vectors is not None:
             passes.append(_by_item(semantic_overlap(row_vectors, images.vectors(encoder)), owner))
         passes.append(text_overlap(texts, [item.texts for item in bench.items]))
         counts: Counter[int] = Counter()
