@@ -157,9 +157,7 @@ class SelectionSettings:
             ConfigError: If options are given beside settings, or one is wrong.
         """
         if not isinstance(size, SelectionSettings):
-            return cls.of(
-                options.get("preset", "sound"), size, **{k: v for k, v in options.items() if k != "preset"}
-            )
+            return cls.of(**{"preset": "sound", **options, "size": size})
         if options:
             raise ConfigError(f"settings and '{next(iter(options))}' are given: put it into the settings")
         return size
