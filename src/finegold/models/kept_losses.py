@@ -35,14 +35,19 @@ class LossFiles:
     """The losses in a folder, by key."""
 
     def __init__(self, folder: Path) -> None:
-        """Read which losses the folder has; it need not be there."""
+        """Take the folder, which need not be there; it is read when losses are first asked for."""
         self._folder = folder
-        self._file_of: dict[bytes, Path] = {}
         self._held: OrderedDict[Path, dict[bytes, list[Vectors]]] = OrderedDict()
         self._new: dict[bytes, list[Vectors]] = {}
-        for path in sorted(folder.glob("*.parquet")):
+
+    @cached_property
+    def _file_of(self) -> dict[bytes, Path]:
+        """The file of each key."""
+        found: dict[bytes, Path] = {}
+        for path in sorted(self._folder.glob("*.parquet")):
             table = _read(path, ["key"])
-            self._file_of |= dict.fromkeys([] if table is None else table["key"].to_pylist(), path)
+            found |= dict.fromkeys([] if table is None else table["key"].to_pylist(), path)
+        return found
 
     def get(self, key: bytes) -> list[Vectors] | None:
         """Losses of a key, an array an answer; None if there are none."""
@@ -77,7 +82,7 @@ class LossFiles:
         data = buffer.getvalue()
         path = self._folder / f"{hashlib.sha256(data).hexdigest()[:12]}.parquet"
         write_bytes(path, data)
-        self._file_of |= dict.fromkeys(keys, path)
+        self._file_of.update(dict.fromkeys(keys, path))
         self._new = {}
 
 
@@ -100,11 +105,7 @@ class KeptLosses(Model):
     def __init__(self, model: Model, folder: Path) -> None:
         """Take the model, and the folder of its losses, which must be of this model alone."""
         self.name, self.blind = model.name, model.blind
-        self._model, self._folder = model, folder
-
-    @cached_property
-    def _files(self) -> LossFiles:
-        return LossFiles(self._folder)
+        self._model, self._files = model, LossFiles(folder)
 
     def identity(self) -> dict[str, Any]:
         """Identity of the model."""
