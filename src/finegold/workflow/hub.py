@@ -56,7 +56,8 @@ def push_selection(
 
 
 def _write(selection: Any, folder: Path, repo_id: str, license: str | None) -> None:
-    # Nothing that is sent names a folder of this machine.
+    # No folder of the data or of a benchmark is named. Of a model in a folder the parameters name it: the
+    # fingerprint covers them.
     selection = replace(selection, manifest=_without_places(selection.manifest))
     subset: WrittenSubset = selection.write(folder)
     (folder / "report.html").unlink(missing_ok=True)
