@@ -102,6 +102,8 @@ def test_presets_and_scorer_objects_stand_for_their_names(desk: Path) -> None:
     assert few.to_pandas().vowels.max() == 5
     with pytest.raises(ConfigError, match=r"the name 'length' of the scorer .*Vowels.* belongs to"):
         run.pick(1, preset="length-only", weights={type("Vowels", (Vowels,), {"name": "length"})(): 1})
+    with pytest.raises(ConfigError, match="a scorer object and 'limit' are given"):
+        run.score(Vowels(), limit=5)
     with pytest.raises(ConfigError, match="settings and 'seed' are given"):
         run.select(finegold.SelectionSettings.of("length-only", 5), seed=1)
 

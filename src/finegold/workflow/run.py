@@ -134,11 +134,18 @@ class Run:
             parameters: The scorer's parameters, if it is given by name.
             context: Endpoint of calls to a model, and whether the rows are scored again on which the scorer
                 failed; what the scorer has to say is in its notes.
+
+        Raises:
+            ConfigError: If there is no such scorer or parameter, or parameters are given beside an object.
         """
         if isinstance(scorer, str):
             if "encoder" in parameter_names(scorer_class(scorer)):
                 parameters.setdefault("encoder", find_encoder(self.folder, self._encoder, "missing"))
             scorer = make_scorer(scorer, **parameters)
+        elif parameters:
+            raise ConfigError(
+                f"a scorer object and '{next(iter(parameters))}' are given: put it into the object"
+            )
         elif scorer.name not in SCORERS:
             scorer_name(scorer)
         with self.folder.writing():
