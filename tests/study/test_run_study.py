@@ -13,16 +13,14 @@ from tests.conftest import MakeDataset
 from tests.llm.server import Answer, Ask, FakeServer, completion
 from tests.models.huggingface import made
 from tests.scorers.tiny_reward import save_deberta
-from tests.study.conftest import found_fingerprint
+from tests.study.conftest import count_runs_done, found_fingerprint
 
 from finegold.engines import Compute
 from finegold.errors import ConfigError, DataError, FinegoldError, RunError
 from finegold.offline.captioner import MODEL_FOLDER
-from finegold.report.study.page import read_findings
 from finegold.run import file_sha256
 from finegold.scorers.registry import make_scorer
 from finegold.selection.learned import read_pairs
-from finegold.selection.manifest import read_manifest
 from finegold.study import Findings, Study, load_study, run_study
 from finegold.study.arms import StudyRows
 from finegold.study.cost import plan_by_trials, scores_are_there
@@ -43,12 +41,6 @@ with StudyFolder(Path(sys.argv[1])).run.writing():
 
 def _study(path: Path) -> Study:
     return load_study(str(path))
-
-
-def _runs(out: Path) -> int:
-    """Trainings and evaluations that were done so far."""
-    events = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
-    return sum(event["event"] == "run" for event in events)
 
 
 @pytest.mark.parametrize("changes", [{"model": "ofline"}, {"recipe": "offline-stage"}])
@@ -72,7 +64,7 @@ def test_a_study_its_extension_and_its_files(
     assert (arms["long"].seeds, arms["long"].subsets) == (2, 1)
     assert arms["rewarded"].seeds == 0
     assert "reward" in arms["rewarded"].note
-    assert _runs(out) == 5
+    assert count_runs_done(out) == 5
 
     titles = [question.title for question in findings.questions]
     assert titles[0] == "flickr30k, strict: CIDEr-D"
@@ -101,7 +93,7 @@ def test_a_study_its_extension_and_its_files(
     assert found_fingerprint(run_study(_study(study_file), out, workers=1, device="cpu")) == (
         found_fingerprint(findings)
     )
-    assert _runs(out) == 5
+    assert count_runs_done(out) == 5
     own = make_dataset(5, name="own", seed=3)
     further = (
         'name = "short"\npreset = "random"\nsize = 3\nseeds = 1\n\n[[arms]]\n'
@@ -111,7 +103,7 @@ def test_a_study_its_extension_and_its_files(
     )
     study_file.write_text(study_file.read_text().replace('name = "long"', further))
     extended = run_study(_study(study_file), out, workers=1, device="cpu")
-    assert _runs(out) == 8
+    assert count_runs_done(out) == 8
     arms = {arm.name: arm for arm in extended.arms}
     assert arms["long"].seeds == 3
     assert (arms["chosen elsewhere"].rows, arms["chosen elsewhere"].whole) == (5, False)
@@ -127,7 +119,7 @@ def test_images_of_a_benchmark_that_were_replaced_are_answered_again(
     image = min((Path(study.evaluation.data) / "flickr30k" / "flickr30k-images").iterdir())
     Image.new("RGB", (24, 16), "red").save(image, "BMP")
     first = run_study(study, out, workers=1, device="cpu")
-    assert _runs(out) == 5
+    assert count_runs_done(out) == 5
     found = image.stat()
     Image.new("RGB", (24, 16), "blue").save(image, "BMP")
     os.utime(image, ns=(found.st_atime_ns, found.st_mtime_ns))
@@ -135,7 +127,7 @@ def test_images_of_a_benchmark_that_were_replaced_are_answered_again(
 
     second = run_study(study, out, workers=1, device="cpu")
 
-    assert _runs(out) == 10
+    assert count_runs_done(out) == 10
     assert len(list((out / "models").iterdir())) == 4, "nothing is trained again"
     losses = [
         [figure.value.value for q in findings.questions if "loss" in q.title for figure in q.figures]
@@ -337,87 +329,3 @@ def _check_page(findings: Findings, page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "the first says more" in text
     assert findings.baseline in text
-
-
-def _with_items_of_the_evaluation(study_file: Path) -> dict[str, str]:
-    """Put the first image of the evaluation into row 3, the second one smaller into row 5, a text into 7."""
-    study = _study(study_file)
-    images, data = Path(str(study.data.images)), Path(study.data.path)
-    task = Path(study.evaluation.data) / "flickr30k"
-    first, second, *_ = sorted((task / "flickr30k-images").iterdir())
-    records = json.loads(data.read_text())
-    (images / records[3]["image"]).write_bytes(first.read_bytes())
-    with Image.open(second) as image:
-        image.resize((60, 60)).save(images / records[5]["image"])
-    said = "A man in a red cap holds a ladder while two children wait below it."
-    records[7]["conversations"][-1]["value"] = said.lower()
-    data.write_text(json.dumps(records))
-    token = task / "results_20130124.token"
-    token.write_text(token.read_text() + f"{sorted(task.rglob('*.png'))[2].name}#2\t{said}\n")
-    return {
-        records[3]["id"]: "has the image file of item x0000.png",
-        records[5]["id"]: "of 120 bits from that of item x0001.png",
-        records[7]["id"]: "has 100% of the 8-word sequences of a text of item x0002.png",
-    }
-
-
-def test_no_arm_has_a_row_of_the_evaluation(study_file: Path, tmp_path: Path) -> None:
-    wanted = _with_items_of_the_evaluation(study_file)
-    whole = '\n[[arms]]\nname = "all"\npreset = "random"\nsize = "100%"\nseeds = 1\n'
-    study_file.write_text(study_file.read_text().replace("\n[data]", f"{whole}\n[data]"))
-    out, study = tmp_path / "out", _study(study_file)
-    assert plan_by_trials(study, out, workers=1, device="cpu").overlap is None
-    findings = run_study(study, out, workers=1, device="cpu")
-    (found,) = findings.overlaps
-    assert (found.data, found.usable) == ("data.json", 24)
-    assert dict(found.rows).keys() == wanted.keys()
-    assert all(words in dict(found.rows)[key] for key, words in wanted.items())
-    assert {arm.name: arm.rows for arm in findings.arms}["all"] == 21
-    chosen = {key for pair in read_pairs(out / "shapes" / "pairs.jsonl") for key in pair.sample_ids}
-    assert len(chosen) == 21
-    assert not chosen & wanted.keys()
-    for path in out.glob("subsets/*/selection.json"):
-        manifest = read_manifest(path)
-        assert manifest.counts.excluded == {"benchmark-overlap": 3}
-        assert [one.name for one in manifest.configuration.without] == ["flickr30k/ehub"]
-
-    # The files say how many and which.
-    results = out / "shapes"
-    told = "3 of the 24 usable rows of data.json have an image or a text of an item of the evaluation"
-    assert told in (results / "table.md").read_text().replace("\\", "")
-    assert "3 rows, 2 by their images and 1 by their texts alone" in (results / "table.md").read_text()
-    lines = list(csv.DictReader((results / "overlap.csv").open(encoding="utf-8")))
-    assert [(line["sample_id"], line["reason"]) for line in lines] == list(found.rows)
-    page = (results / "study.html").read_text(encoding="utf-8")
-    assert all(reason in page for _, reason in found.rows)
-    assert read_findings(results) == findings
-
-    # The same again runs nothing, and a plan knows what is left out.
-    done = _runs(out)
-    again = run_study(study, out, workers=1, device="cpu")
-    assert (found_fingerprint(again), _runs(out)) == (found_fingerprint(findings), done)
-    assert plan_by_trials(study, out, workers=1, device="cpu").overlap == 3
-
-    # Kept on request: all rows are chosen from, and the findings say that nothing was looked for.
-    kept = run_study(
-        load_study(str(study_file), {"evaluation": {"overlap": "keep"}}), out, workers=1, device="cpu"
-    )
-    assert {arm.name: arm.rows for arm in kept.arms}["all"] == 24
-    assert kept.overlaps == ()
-    assert any("were not looked for" in note for note in kept.notes)
-    assert not (results / "overlap.csv").exists()
-
-
-def test_only_rows_of_the_evaluation_are_an_error_that_names_the_way_out(
-    study_file: Path, tmp_path: Path
-) -> None:
-    task = Path(_study(study_file).evaluation.data) / "flickr30k" / "flickr30k-images"
-    rows = [
-        {"image": path.name, "caption": f"A patch, number {n}."}
-        for n, path in enumerate(sorted(task.iterdir()))
-    ]
-    data = tmp_path / "leak.json"
-    data.write_text(json.dumps(rows))
-    changes = {"data": {"path": str(data), "images": str(task)}}
-    with pytest.raises(DataError, match=r"each of the 6 usable rows .*flickr30k/ehub.*--keep-overlap"):
-        run_study(load_study(str(study_file), changes), tmp_path / "out", workers=1, device="cpu")
