@@ -23,7 +23,6 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 WEIGHTS = "finegold/offline/trained/"
-_WITH_MODEL = "pick rows.json --images . --size 4 --encoder offline --out seen"
 MISSING = "install finegold from a wheel that holds them, or name another model"
 
 
