@@ -11,6 +11,7 @@ from finegold.evaluation.task import find_tasks
 from finegold.llm import Plan
 from finegold.models.prefix.storage import read_config
 from finegold.samples import open_dataset
+from finegold.samples.addresses import read_address
 from finegold.study.cost import Cost, count_runs, judging_line, plan_by_trials
 from finegold.study.counted import SIZES, Hours, Speed, count_hours, find_speed
 from finegold.study.study import ModelParts, Study
@@ -197,8 +198,14 @@ def _on_disk(name: str) -> bool:
 
 
 def _absent(data: str) -> bool:
-    """Whether a dataset is a local file or folder that is not there; patterns and addresses are not tried."""
-    return not Path(data).exists() and not any(mark in data for mark in ("*", "?", "[", "://"))
+    """Whether a dataset is a local file or folder that is not there; patterns and addresses are not tried.
+
+    `OWNER/NAME` is taken for a folder: what it may be on the hub is looked up only where no number is known.
+    """
+    address = read_address(data)
+    if address is not None and not address.guessed:
+        return False
+    return not Path(data).exists() and not any(mark in data for mark in "*?[")
 
 
 def _rows(study: Study) -> int:
@@ -208,7 +215,7 @@ def _rows(study: Study) -> int:
         ConfigError: If neither is known.
     """
     data = study.data
-    if not _absent(data.path):
+    if not _absent(data.path) or (data.rows is None and read_address(data.path)):
         found = open_dataset(
             data.path, images=data.images, format=data.format, instruction=data.instruction, ids=data.ids
         )
