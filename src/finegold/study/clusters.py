@@ -1,23 +1,25 @@
 """Where an arm gains: the evaluation's images by the cluster of the pool that they are nearest to."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from finegold.encoders import load_encoder
+from finegold.encoders import Encoder, load_encoder
 from finegold.engines import map_ordered
 from finegold.evaluation.task import Item
 from finegold.report.study.findings import Gain
 from finegold.run import fingerprint, read_sealed, write_sealed
 from finegold.samples import ImageRef
 from finegold.samples.exclusions import ImageError
-from finegold.samples.images import by_content, check_image, decode
+from finegold.samples.images import by_content, decode
 from finegold.selection.pickers.edges import unit_rows
 from finegold.selection.table import gather
 from finegold.statistics import HierarchicalBootstrap, SeedMeasure
 from finegold.study.arms import StudyRows
 from finegold.study.measure import Metric
 from finegold.study.study import Study
+from finegold.workflow.overlap import readable_sha256
 
 FEWEST = 5
 """Number of images in a cluster below which no gain is stated."""
@@ -41,10 +43,8 @@ def nearest_clusters(
     computed = pool.tables("stratified")
     assert computed.clusters is not None
     assert computed.embeddings is not None
-    model = load_encoder(encoder, device=device)
     refs = {item.image.name: item.image for item in sorted(items, key=lambda item: item.image.name)}
-    hashes = dict(zip(refs, map_ordered(_sha256, refs.values()), strict=True))
-    names = [name for name, sha256 in hashes.items() if sha256 is not None]
+    hashes = dict(zip(refs, map_ordered(readable_sha256, refs.values()), strict=True))
     depends = {"clusters": computed.clusters.table.fingerprint, "images": hashes}
     path = folder / "clusters" / f"{fingerprint(depends)}.json"
     if path.exists():
@@ -57,19 +57,23 @@ def nearest_clusters(
     whole = np.isfinite(unit).all(axis=1)
     numbers = np.unique(labels[whole & (labels >= 0)])
     means = unit_rows(np.stack([unit[whole & (labels == number)].mean(axis=0) for number in numbers]))
+    model = load_encoder(encoder, device=device)
     found: dict[str, int] = {}
-    for start in range(0, len(names), 32):
-        part = names[start : start + 32]
-        inputs = [model.preprocess(decode(by_content(refs[name]))) for name in part]
-        near = numbers[(unit_rows(model.encode_images(inputs)) @ means.T).argmax(axis=1)]
-        found |= dict(zip(part, near.tolist(), strict=True))
+    for start in range(0, len(refs), 32):
+        part = list(refs)[start : start + 32]
+        inputs = {name: one for name in part if (one := _input(model, refs[name])) is not None}
+        if inputs:
+            vectors = unit_rows(model.encode_images(list(inputs.values())))
+            near = numbers[(vectors @ means.T).argmax(axis=1)]
+            found |= dict(zip(inputs, near.tolist(), strict=True))
     write_sealed(path, found)
     return found
 
 
-def _sha256(ref: ImageRef) -> str | None:
+def _input(model: Encoder, ref: ImageRef) -> Any:
+    """An image as the encoder takes it; None if it cannot be read."""
     try:
-        return check_image(by_content(ref)).sha256
+        return model.preprocess(decode(by_content(ref)))
     except ImageError:
         return None
 

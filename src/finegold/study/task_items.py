@@ -9,11 +9,8 @@ from finegold.evaluation.answering import EvaluationOptions
 from finegold.evaluation.evaluate import require_files
 from finegold.evaluation.task import Item, find_tasks
 from finegold.run import file_sha256, fingerprint
-from finegold.samples import ImageRef
-from finegold.samples.exclusions import ImageError
-from finegold.samples.images import image_sha256
 from finegold.study.study import Study
-from finegold.workflow.overlap import Benchmark, task_benchmark
+from finegold.workflow.overlap import Benchmark, readable_sha256, task_benchmark
 
 VERSION = 3
 """Version of the answers: raise it when the same inputs give other answers."""
@@ -118,7 +115,8 @@ def read_task_items(study: Study) -> TaskItems:
             wanted.profile,
         )
         found[name] = spec.read()
-        hashes = map_ordered(_image_sha256, (item.image for item in found[name]))
+        # The answer to an item will say that its image cannot be read.
+        hashes = map_ordered(readable_sha256, (item.image for item in found[name]))
         identities = [_identity(item, sha256) for item, sha256 in zip(found[name], hashes, strict=True)]
         specs.append(replace(spec, items=fingerprint({"items": identities})))
     return TaskItems(tuple(specs), found)
@@ -127,11 +125,3 @@ def read_task_items(study: Study) -> TaskItems:
 def _identity(item: Item, image: str | None) -> list[object]:
     """What an answer to an item depends on, with the hash of its image's bytes."""
     return [item.id, item.image.name, image, item.question, item.context, item.choices, item.references]
-
-
-def _image_sha256(image: ImageRef) -> str | None:
-    """Hex sha256 of the bytes of an image; None if it cannot be read, which its answer will say."""
-    try:
-        return image_sha256(image)
-    except ImageError:
-        return None

@@ -295,7 +295,7 @@ class _Images:
     def __init__(self, refs: Sequence[ImageRef], rows: Rows) -> None:
         """Read the images, each once, though several items may have it."""
         images = list(dict.fromkeys(refs))
-        hashes = list(map_ordered(_sha256, images, workers=rows.compute.workers))
+        hashes = list(map_ordered(readable_sha256, images, workers=rows.compute.workers))
         self._data = fingerprint({"images": hashes})
         self._folder = RunFolder.create(rows.folder.path / "benchmarks" / self._data, {"images": len(images)})
         self._dataset, self._usable = ImageList(images), np.ones(len(images), np.bool_)
@@ -333,7 +333,8 @@ class _Images:
         return vectors
 
 
-def _sha256(ref: ImageRef) -> str | None:
+def readable_sha256(ref: ImageRef) -> str | None:
+    """Hex sha256 of an image's encoded bytes; None if they cannot be read."""
     try:
         return image_sha256(ref)
     except ImageError:
