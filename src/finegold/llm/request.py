@@ -13,6 +13,9 @@ from PIL import Image
 from finegold.run import canonical_json
 from finegold.samples.control_tokens import VERSION, defused, holds_control_tokens
 
+LONGEST_SIDE = 1024
+"""Pixels of the longest side of an image that is sent, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -47,7 +50,7 @@ class Picture:
     size: tuple[int, int]
 
     @classmethod
-    def of(cls, image: Image.Image, *, longest_side: int = 1024) -> "Picture":
+    def of(cls, image: Image.Image, *, longest_side: int = LONGEST_SIDE) -> "Picture":
         """An RGB image, shrunk so that its longest side fits, as JPEG of quality 90."""
         digest = hashlib.sha256(f"{image.size}/{longest_side}/".encode() + image.tobytes()).hexdigest()
         shown = image.copy()

@@ -29,6 +29,7 @@ from finegold.llm import (
     prices_from,
     session_from,
 )
+from finegold.llm.request import LONGEST_SIDE
 from finegold.report.study.findings import Example
 from finegold.run import read_sealed_lines
 from finegold.samples import ImageRef
@@ -93,7 +94,8 @@ def judging_cost(study: Study, items: Sequence[Item] | None) -> Plan:
     if items is None:
         (task,) = find_tasks([settings.task])
         count = task.split(study.evaluation.splits.get(task.name)).items
-        items = [Item(str(number), _largest_image(), (), "x" * 100) for number in range(count)]
+        image = _largest_image()
+        items = [Item(str(number), image, (), "x" * 100) for number in range(count)]
     questions = [
         JudgeQuestion(item.id, item.question, item.category, "", item.image if settings.images else None)
         for item in items
@@ -106,8 +108,9 @@ def judging_cost(study: Study, items: Sequence[Item] | None) -> Plan:
 
 
 def _largest_image() -> ImageRef:
+    """An image of the size of the largest one that a judge is sent."""
     file = io.BytesIO()
-    Image.new("RGB", (1024, 1024)).save(file, "JPEG")
+    Image.new("RGB", (LONGEST_SIDE, LONGEST_SIDE)).save(file, "JPEG")
     return ImageRef("largest", data=file.getvalue())
 
 
