@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from typer.core import TyperGroup
 from typer.main import get_command
 
 import finegold
@@ -164,9 +165,15 @@ def api() -> str:
     return MADE + "\n".join(lines)
 
 
+def verbs() -> dict[str, Any]:
+    """The verbs of the command line by name."""
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    return dict(group.commands)
+
+
 def command_line() -> str:
     """What every verb prints, how it ends and goes on, and the mistakes with their sentences."""
-    verbs: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]  # the app is a group
     mistakes = tomllib.loads(MISTAKES.read_text(encoding="utf-8"))["mistakes"]
     lines = [
         "# The command line\n",
@@ -193,7 +200,7 @@ def command_line() -> str:
         "| verb | `--json`, `--quiet` | `--config` | exit status 1 | after Ctrl-C |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for name, verb in sorted(verbs.items()):
+    for name, verb in sorted(verbs().items()):
         options = {word for one in verb.params for word in one.opts}
         cells = ("yes" if one in options else "" for one in ("--json", "--config"))
         after = GOES_ON.get(name, BEGINS_AGAIN)

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scripts.make_reference import verbs
 from tests.conftest import MakeDataset
 from tests.plugins import install
 from tests.test_house import LAYERS
-from typer.main import get_command
 
-from finegold.cli import app
 from finegold.dedup import parse_dedup
 from finegold.evaluation import TASKS
 from finegold.registry import toml_names
@@ -33,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
-VERBS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]  # the app is a group
+VERBS = verbs()
 
 
 def text_of(page: Path) -> str:

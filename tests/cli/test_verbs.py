@@ -8,19 +8,18 @@ import sys
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 import pytest
+from scripts.make_reference import verbs
 from tests.cli.test_cli import finegold
 from tests.conftest import MakeDataset
 from tests.llm.server import FakeServer, completion
-from typer.main import get_command
 from typer.testing import CliRunner
 
 from finegold.cli import app
 from finegold.cli.verbs import BEGINS_AGAIN, EARLIER_NAMES, GOES_ON
 
-VERBS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]  # the app is a group
+VERBS = verbs()
 
 
 def test_placeholders_stand_in_capitals() -> None:

@@ -18,15 +18,14 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from scripts.make_reference import verbs
 from tests.docs.desk import finegold, make_desk, restore, rows
 from tests.docs.reading import Command, Snippet, steps
 from tests.docs.stand_ins import STAND_INS
 from tests.llm.server import Answer, Ask, FakeServer, completion
 from tests.samples.remote_server import RemoteServer, serving
-from typer.main import get_command
 
 from finegold import load_study
-from finegold.cli import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -36,7 +35,7 @@ TESTED_APART = {"extend.md"}
 """
 ADDED = {"tune": ["--steps", "2", "--device", "cpu"], "view": ["--no-browser"]}
 """Options that a command gets here, so that it takes seconds and opens no window."""
-VERBS = get_command(app).commands  # type: ignore[attr-defined]  # the app is a group
+VERBS = verbs()
 
 
 def honest(ask: Ask) -> Answer:

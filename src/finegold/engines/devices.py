@@ -70,7 +70,7 @@ def only_gpu(device: str) -> str:
     numbers = [str(place) for place in range(count)]
     if count < 2 or number not in ("", *numbers):
         return device
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # torch leaves it untyped
         raise ConfigError(
             f"this process has used some of its {count} GPUs already, and the trainer would take them all: "
             "start a new one with CUDA_VISIBLE_DEVICES set to one of them"

@@ -44,7 +44,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     base: Any = require("lmms_eval.api.model", extra="lmms-eval", why=_WHY).lmms
 
-    class FinegoldModel(base):  # type: ignore[misc]
+    class FinegoldModel(base):  # type: ignore[misc]  # lmms-eval has no types
         """A finegold model as a simple model of lmms-eval."""
 
         is_simple = True

@@ -54,7 +54,7 @@ def load_processor(name: str, *, chat: bool = False) -> Any:
 def images_only(processor_class: Any) -> Any:
     """A processor class without its part for videos, which only torchvision can load."""
 
-    class ImagesOnly(processor_class):  # type: ignore[misc]
+    class ImagesOnly(processor_class):  # type: ignore[misc]  # known only at run time
         @classmethod
         def get_attributes(cls) -> list[str]:
             return [part for part in super().get_attributes() if part != "video_processor"]

@@ -27,7 +27,7 @@ class _Member(tarfile.TarInfo):
         """Read one header block; raises HeaderError if it announces a longer header."""
         member = super().frombuf(buf, encoding, errors)
         if member.type in (*_ADDITIONS, tarfile.SOLARIS_XHDTYPE) and not 0 <= member.size <= MAX_HEADER:
-            raise tarfile.InvalidHeaderError(f"a header of {member.size:,} bytes")  # type: ignore[attr-defined]
+            raise tarfile.InvalidHeaderError(f"a header of {member.size:,} bytes")  # type: ignore[attr-defined]  # not in typeshed
         return member
 
 

@@ -151,7 +151,7 @@ def _trainer(
             task_type="CAUSAL_LM",
         )
 
-    class NamedTrainer(trl.SFTTrainer):  # type: ignore[misc]
+    class NamedTrainer(trl.SFTTrainer):  # type: ignore[misc]  # TRL has no types
         """Names the rows of a loss that is not finite, and reports steps to the monitor."""
 
         def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **named: Any) -> Any:

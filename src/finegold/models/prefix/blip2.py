@@ -84,7 +84,8 @@ class Blip2Features:
                 encoder_hidden_states=seen,
                 encoder_attention_mask=mask,
             ).last_hidden_state
-        return out.float().cpu()  # type: ignore[no-any-return]
+        features: torch.Tensor = out.float().cpu()
+        return features
 
     @cached_property
     def _parts(self) -> tuple[Any, Any, Any]:
@@ -132,7 +133,8 @@ class Blip2VisionFeatures(Blip2Features):
         pixels = torch.stack([blip2_pixels(image, size) for image in images])
         with torch.no_grad():
             seen = vision(pixel_values=pixels.to(self._device, self._dtype)).last_hidden_state.float()
-        return seen[:, 1:].reshape(len(images), self.tokens, self.width).cpu()  # type: ignore[no-any-return]
+        features: torch.Tensor = seen[:, 1:].reshape(len(images), self.tokens, self.width).cpu()
+        return features
 
 
 def blip2_pixels(image: Image.Image, size: int = 224) -> "torch.Tensor":

@@ -39,7 +39,7 @@ def layout(ids: Sequence[str], embeddings: Vectors, *, seed: int = 0) -> Floats:
     landmarks = np.unique((np.arange(min(len(order), LANDMARKS)) * step).astype(np.int64))
     # First: the limit holds only for libraries that are loaded when it is set.
     import sklearn.manifold  # noqa: F401
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
 
     # Sums split over threads round differently, and t-SNE amplifies the last bit into another map.
     with threadpool_limits(limits=1):
