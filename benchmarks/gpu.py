@@ -1,4 +1,4 @@
-"""What one card does with models of the real sizes and random weights, in at most eight minutes.
+"""What one card does with models of the real sizes and random weights, meant for eight minutes.
 
     python benchmarks/gpu.py [--out gpu.json] [--tiny] [--device cuda]
 
@@ -52,7 +52,7 @@ from finegold.tuning import load_recipe, tune
 from finegold.tuning.steps import adamw
 
 SECONDS = 420
-"""No part starts after this many seconds; the longest part takes less than a minute."""
+"""No part starts after this many seconds. How long a part takes on a card was not measured yet."""
 BATCH = 12
 ANSWER = "A brown dog runs through the grass. A dog is playing outside. The dog has a ball in its mouth. " * 3
 
