@@ -152,8 +152,14 @@ def _without_sound() -> Iterator[None]:
         del sys.modules["torchaudio"]
 
 
-def _train(framework: str) -> str:
-    losses = {"llama-factory": train_llama_factory, "ms-swift": train_ms_swift}[framework]()
+FRAMEWORKS: dict[str, tuple[Callable[[], str], Callable[[], list[float]]]] = {
+    "llama-factory": (check_llama_factory, train_llama_factory),
+    "ms-swift": (check_ms_swift, train_ms_swift),
+}
+
+
+def _two_steps(train: Callable[[], list[float]]) -> str:
+    losses = train()
     if len(losses) != STEPS or not all(math.isfinite(loss) for loss in losses):
         raise ValueError(f"{STEPS} steps gave the losses {losses}")
     return f"; {STEPS} steps trained, losses {', '.join(f'{loss:.3f}' for loss in losses)}"
@@ -174,11 +180,11 @@ def main() -> int:
     options = parser.parse_args()
     for folder in options.exports:
         framework = "llama-factory" if (folder / "dataset_info.json").is_file() else "ms-swift"
-        check: Callable[[], str] = {"llama-factory": check_llama_factory}.get(framework, check_ms_swift)
+        check, train = FRAMEWORKS[framework]
         os.chdir(folder)
         try:
             found = check()
-            print(f"{folder}: fine, {found}{_train(framework) if options.train else ''}", flush=True)
+            print(f"{folder}: fine, {found}{_two_steps(train) if options.train else ''}", flush=True)
         except (AssertionError, ValueError, OSError, KeyError, TypeError, RuntimeError) as error:
             failed += 1
             print(f"{folder}: {type(error).__name__}: {error}", file=sys.stderr)
