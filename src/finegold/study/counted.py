@@ -19,7 +19,8 @@ LOSS_TOKENS = 2 * (TRAINING_PROMPT + 20) + 2 * (TRAINING_PROMPT + 160)
 """Tokens of an item's losses without its image: a caption and all captions, each with two images."""
 SHARE = 0.25
 """Assumed share of a card's bound. MiniGPT-4's paper states about 7 minutes on one A100 for 400 steps of 12
-rows (arXiv 2304.10592), which is a quarter of the card's bound; other steps and cards are assumed alike."""
+rows (arXiv 2304.10592): 23 % of the card's bound if it was the 7B model, 43 % if it was the 13B one. Other
+steps and cards are assumed alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ def card_speed(card: str, sizes: Sizes, batch: int) -> Speed:
     read = 2 * sizes.weights + batch * (prompt + 128) * sizes.cached_bytes
     return Speed(
         f"{name}: {operations / 1e12:,.0f} TFLOP/s and {bytes_ / 1e12:.3g} TB/s by its data sheet; "
-        f"{SHARE:.0%} of it is assumed, the share of MiniGPT-4's own 7 minutes for 400 steps on an A100",
+        f"{SHARE:.0%} of it is assumed, the share of MiniGPT-4's own 7 minutes for 400 steps on an A100 if "
+        "that was the 7B model",
         # Forward, and backward to the embeddings alone: two products a weight and token each way.
         training_token=4 * sizes.weights / operations,
         image=sizes.image_operations / operations,
