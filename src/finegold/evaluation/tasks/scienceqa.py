@@ -57,7 +57,6 @@ def _problems(folder: Path, split: str) -> Iterator[tuple[str, ImageRef, Any, st
 
 
 def _parquet(folder: Path, split: str) -> Iterator[tuple[str, ImageRef, Any, str]]:
-
     wanted = ["image", "question", "choices", "answer", "hint", "subject"]
     files = sorted((folder / _PARQUET.path).glob(f"{split}-*.parquet"))
     if not files:
