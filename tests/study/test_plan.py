@@ -147,6 +147,13 @@ def test_rows_of_the_hub_are_counted_where_the_study_states_no_number(
     assert found.rows == 3
 
 
+@pytest.mark.usefixtures("empty")
+def test_rows_that_an_arm_alone_needs_are_named_where_they_are_missing() -> None:
+    arm = {"name": "random 200", "preset": "random", "size": 200}
+    found = plan({"arms": [arm, arm | {"name": "another", "data": {"path": "own.json"}}]})
+    assert {"the rows cc_sbu_align", "the rows own.json"} <= set(found.missing)
+
+
 def test_a_new_token_takes_the_time_of_reading_weights_and_cache() -> None:
     sizes = SIZES["minigpt4-7b"]
     speed = card_speed("h100", sizes, 50)

@@ -174,8 +174,8 @@ def missing_here(study: Study) -> list[str]:
         ("vision model", parts.vision_model or config.features["path"]),
     )
     found += [f"the {part} {name}" for part, name in names if not _on_disk(name)]
-    if _absent(study.data.path):
-        found.append(f"the rows {study.data.path}")
+    pools = [study.data, *(arm.data for arm in study.arms if arm.data is not None)]
+    found += [f"the rows {path}" for path in dict.fromkeys(pool.path for pool in pools) if _absent(path)]
     options = EvaluationOptions(splits=tuple(study.evaluation.splits.items()))
     places: dict[str, list[str]] = {}
     for name in study.tasks:
