@@ -8,7 +8,6 @@ import pytest
 from tests.samples.remote_server import RemoteServer, serving
 from typer.testing import CliRunner
 
-from finegold import extras
 from finegold.cli import app
 from finegold.errors import ConfigError, DataError
 from finegold.study import CountedCost, load_study, plan_study
@@ -137,12 +136,10 @@ def test_rows_of_the_hub_are_counted_where_the_study_states_no_number(
 ) -> None:
     monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path / "finegold"))
     rows = [{"image": f"{number}.jpg", "caption": "A patch."} for number in range(3)]
-    extras.hub_answers.cache_clear()
     with serving(RemoteServer({"lab/patches": {"data.json": json.dumps(rows).encode()}})) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         changes = PARTS | {"data": {"path": "lab/patches"}, "evaluation": {"data": "b"}}
         found = plan_study(load_study("size-sweep", changes), "out")
-    extras.hub_answers.cache_clear()
     assert isinstance(found, CountedCost)
     assert found.rows == 3
 
