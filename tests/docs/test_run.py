@@ -40,7 +40,7 @@ VERBS = verbs()
 
 def honest(ask: Ask) -> Answer:
     """A rating or a verdict, whichever is wanted."""
-    if "ANSWER 1" in ask.text:
+    if ask.compares:
         return completion(json.dumps({"first": 6, "second": 5, "reason": "so"}))
     return completion(json.dumps({"score": 40 + len(ask.text) % 40, "reason": "Yes."}))
 

@@ -36,6 +36,14 @@ class Ask:
             found += [part["text"] for part in parts if part["type"] == "text"]
         return "\n".join(found)
 
+    @property
+    def compares(self) -> bool:
+        """Whether two answers are to be compared, and not one to be rated.
+
+        The space counts: behind the label of a single answer stands its marker, which may begin with a 1.
+        """
+        return "<<<ANSWER 1 " in self.text
+
     def chance(self, salt: str = "") -> float:
         """A number in [0, 1) that depends on the call and on how often it was tried, not on timing."""
         digest = hashlib.sha256(f"{salt}/{self.key}/{self.tries}".encode()).digest()

@@ -202,6 +202,6 @@ def honest(ask: Ask) -> Answer:
     """What the endpoint of the campaigns answers, a little late."""
     numbers = re.findall(r"(?:of|number|cat|picture) (\d+)", ask.text)
     score = 40 + int(numbers[-1] if numbers else 0) % 40
-    if "ANSWER 1" in ask.text:
+    if ask.compares:
         return completion(json.dumps({"first": 6, "second": 5, "reason": "so"}), delay=0.03)
     return completion(json.dumps({"score": score, "reason": "Yes."}), delay=0.03)
