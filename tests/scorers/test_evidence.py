@@ -182,6 +182,18 @@ def test_the_image_prefers_a_right_word_to_its_foils_and_a_foil_to_a_wrong_word(
         assert str(found.reason).startswith(f"weakest: '{new}' against")
 
 
+def test_foil_tells_which_turn_has_the_wrong_word() -> None:
+    wrong = caption(0, subject=SUBJECTS[(SUBJECTS.index(PHOTOS[0][0]) + 1) % 6])
+    learnt = corpus_of([row(f"r{at:03d}", DESCRIBE, caption(at)) for at in range(len(PHOTOS))])
+    talk = row("a", DESCRIBE, caption(0), COLOUR, "Red", DESCRIBE, wrong)
+    (found,) = score(Foil(), [talk], [0], learnt)
+    good, short, bad = found.turns
+    assert short == (None, "no word of the answer has foils in the dataset")
+    assert good.value is not None
+    assert bad.value is not None
+    assert bad.value < value_of(found) < good.value
+
+
 def test_a_word_of_which_images_tell_nothing_is_no_evidence_against_a_row() -> None:
     rng = random.Random(5)
     said = [

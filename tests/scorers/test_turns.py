@@ -15,11 +15,13 @@ from tests.scorers.test_sound import Topics
 
 from finegold.run import PART_ROWS, PartTable, RunFolder
 from finegold.samples import Dataset, ImageRef, Pair, Sample, Turn, open_dataset
-from finegold.scorers import Batch, Context, Corpus, Score, ScoreBatch, Scorer
+from finegold.scorers import SCORERS, Batch, Context, Corpus, Score, ScoreBatch, Scorer
 from finegold.scorers.base import fold, score_pairs
 from finegold.scorers.clip import Clip
 from finegold.scorers.detail import Detail
 from finegold.scorers.length import Length
+from finegold.scorers.measures import Words as CountedWords
+from finegold.scorers.novelty import Novelty
 from finegold.scorers.phrasing import Phrasing
 from finegold.scorers.step import score, turns_table
 from finegold.scorers.support import Support
@@ -55,7 +57,13 @@ def corpus_of(rows: Sequence[Sample]) -> tuple[Corpus, np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("scorer", "rule"), [(Support(cap=None), min), (Clip(mode="whole"), np.mean), (Length("tokens"), sum)]
+    ("scorer", "rule"),
+    [
+        (Support(cap=None), min),
+        (Clip(mode="whole"), np.mean),
+        (Length("tokens"), sum),
+        (CountedWords(), sum),
+    ],
 )
 def test_a_row_is_folded_from_what_its_turns_would_get_alone(
     topics: None, scorer: Scorer, rule: object
@@ -94,6 +102,27 @@ def test_a_turn_that_was_cut_off_sinks_a_conversation() -> None:
     assert last.value is not None
     assert last.value < 0.3
     assert last.turns[0].value == pytest.approx(1.0)
+
+
+def test_a_turn_that_repeats_another_is_not_new() -> None:
+    text = "A brown dog runs over the grass."
+    row = sample(
+        "a", ("", text), ("", ""), ("", f"{text} A man looks on from afar."), ("", text), ("", "Yes")
+    )
+    (found,) = scores_of(Novelty(), [row])
+    first, empty, half, nothing, short = found.turns
+    assert (first.value, nothing.value, short.value) == (1, 0, 1)
+    assert empty == (None, "there is no answer")
+    assert half.value is not None
+    assert 0 < half.value < 0.1
+    assert found.value == values(scores_of(Novelty(), [sample("b", ("", row.answer))]))[0]
+
+
+def test_every_indicator_of_answers_keeps_the_values_of_turns_but_ratings() -> None:
+    """A rating is one call for all turns."""
+    classes = [SCORERS.get(name) for name in SCORERS]
+    whole = {one.name for one in classes if "answer" in one.requires and not one.by_turn}
+    assert whole == {"llm", "turns"}
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=5))

@@ -16,14 +16,15 @@ foils as a test of models: Shekhar et al. 2017 (arXiv 1705.01359).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, log
 from typing import NamedTuple
 
 import numpy as np
 
 from finegold.arrays import Floats
-from finegold.scorers.base import Batch, Context, Score, ScoreBatch
+from finegold.samples import Sample
+from finegold.scorers.base import Batch, Context, Score, ScoreBatch, TurnScore, no_answer
 from finegold.scorers.contexts import NO_FOILS, WORD, WordContexts
 from finegold.scorers.image_text import EncoderScorer, Learnt
 from finegold.scorers.references import unit
@@ -52,12 +53,13 @@ class Foil(EncoderScorer):
     """How much the image prefers the answer's words to their foils, 0 to 1; 0.5 is no preference.
 
     p / (1 + p), where 1 / p is the mean over the words of exp(-preference): one word that does not fit weighs
-    most. Short answers have no foils here: `evidence` compares them with others'. Rows without an image are
-    skipped, and rows in which no word has foils.
+    most. A turn has the value of its own words. Short answers have no foils here: `evidence` compares them
+    with others'. Rows without an image are skipped, and rows in which no word has foils.
     """
 
     name = "foil"
     version = "2"
+    by_turn = True
     label = "Preference of the image for the words over their foils"
 
     def prepare(self, context: Context) -> ScoreBatch:
@@ -76,7 +78,7 @@ class Foil(EncoderScorer):
         def score_batch(batch: Batch) -> list[Score]:
             images, against = self.images_of(batch)
             return [
-                reason or _score(words.preferences(sample.id, image, _words(forms.sentences(sample.pairs))))
+                reason or _score(sample, words, image, forms.sentences(sample.pairs))
                 for sample, image, reason in zip(batch.samples, unit(images), against, strict=True)
             ]
 
@@ -136,8 +138,8 @@ class SeenWords:
         z: Floats = (self.vectors[places] @ image - self.usual[places]) / self.spread[places]
         return z
 
-    def preferences(self, sample_id: str, image: Floats, said: Sequence[str]) -> list[Preference]:
-        """The preference of a row's image for each word that its answers say.
+    def preferences(self, sample_id: str, image: Floats, said: Sequence[str]) -> dict[str, Preference]:
+        """The preference of a row's image for each word with foils that its answers say.
 
         The row itself does not count in what its words usually tell.
         """
@@ -152,18 +154,31 @@ class SeenWords:
         gains = np.clip(usual * z - usual**2 / 2, -MOST, MOST)
         gain = dict(zip(words, gains.tolist(), strict=True))
         weight = dict(zip(words, (rows + 1).tolist(), strict=True))
-        found = []
-        for word in said:
-            foils = tried.get(word)
+        found = {}
+        for word, foils in tried.items():
             if foils:
                 total = sum(weight[foil] for foil in foils)
                 likelihood = sum(weight[foil] / total * exp(gain[foil]) for foil in foils)
                 best = max(foils, key=lambda foil: gain[foil])
-                found.append(Preference(word, best, gain[word] - log(likelihood)))
+                found[word] = Preference(word, best, gain[word] - log(likelihood))
         return found
 
 
-def _score(preferences: Sequence[Preference]) -> Score:
+def _score(sample: Sample, words: SeenWords, image: Floats, sentences: Sequence[Statement]) -> Score:
+    """The score of a row by all its words, with that of each turn by the turn's own words."""
+    found = words.preferences(sample.id, image, _words(sentences))
+
+    def score(sentences: Sequence[Statement]) -> Score:
+        return _fold([found[word] for word in _words(sentences) if word in found])
+
+    turns = []
+    for number, pair in enumerate(sample.pairs):
+        one = score([sentence for sentence in sentences if sentence.turn == number])
+        turns.append(TurnScore(one.value, no_answer(pair) or one.reason))
+    return replace(score(sentences), turns=tuple(turns))
+
+
+def _fold(preferences: Sequence[Preference]) -> Score:
     if not preferences:
         return Score.skipped(NO_FOILS)
     against = sum(exp(-one.value) for one in preferences) / len(preferences)

@@ -6,14 +6,24 @@ measured: no light library gives it.
 """
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from finegold.samples import Sample
+from finegold.samples import Pair, Sample
 from finegold.samples.words import count_words
-from finegold.scorers.base import NO_ANSWER, NO_IMAGE, Batch, Context, Score, ScoreBatch, Scorer
+from finegold.scorers.base import (
+    NO_IMAGE,
+    Batch,
+    Context,
+    Score,
+    ScoreBatch,
+    Scorer,
+    no_answer,
+    score_pairs,
+)
 from finegold.scorers.registry import SCORERS
 
 LONGEST_SIDE = 512
@@ -167,9 +177,13 @@ class Words(TextMeasure):
     """Words and punctuation marks of all answers together, in any language."""
 
     name = "words"
+    by_turn = True
     label = "Words"
 
     def measure(self, sample: Sample) -> Score:
-        """1 and up; a row without an answer is skipped."""
-        count = sum(count_words(pair.answer) for pair in sample.pairs)
-        return Score.ok(count) if count else Score.skipped(NO_ANSWER)
+        """1 and up, the sum over the turns; a row without an answer is skipped."""
+        return score_pairs([sample], _count_words, "sum", no_answer)[0]
+
+
+def _count_words(pairs: Sequence[Pair]) -> list[Score]:
+    return [Score.ok(count_words(pair.answer)) for pair in pairs]
