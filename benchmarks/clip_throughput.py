@@ -27,7 +27,7 @@ from PIL import Image
 from finegold.encoders import load_encoder
 from finegold.encoders.base import TEXT_BATCH
 from finegold.encoders.step import IMAGE_BATCH
-from finegold.run import PART_ROWS, RunFolder
+from finegold.run import BLOCK_ROWS, RunFolder
 from finegold.samples import Dataset, Sample, open_dataset
 from finegold.samples.images import decode
 from finegold.scorers.clip import PAPER_PIECES, Clip
@@ -110,8 +110,8 @@ def seconds(work: Callable[[], object]) -> float:
 def bare_batches(encoder: Any, samples: list[Sample]) -> tuple[list[list[Any]], list[Any]]:
     """The batches of pixels and of tokens that the scorer would make, part by part."""
     pixels, tokens = [], []
-    for start in range(0, len(samples), PART_ROWS):
-        part = samples[start : start + PART_ROWS]
+    for start in range(0, len(samples), BLOCK_ROWS):
+        part = samples[start : start + BLOCK_ROWS]
         inputs = [encoder.preprocess(decode(sample.images[0])) for sample in part]
         pixels += [inputs[at : at + IMAGE_BATCH] for at in range(0, len(inputs), IMAGE_BATCH)]
         texts = sorted(

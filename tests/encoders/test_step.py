@@ -8,10 +8,10 @@ from PIL import Image
 
 from finegold.encoders import Encoder, load_encoder
 from finegold.encoders.step import embed, embeddings_of
-from finegold.run import PART_ROWS, RunFolder
+from finegold.run import BLOCK_ROWS, RunFolder
 from finegold.samples import Dataset, open_dataset
 
-ROWS = 2 * PART_ROWS + 40
+ROWS = 2 * BLOCK_ROWS + 40
 
 
 def _row(index: int, images: list[str]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(dataset: Dataset, encoder: Encod
     with pytest.raises(KeyboardInterrupt):
         embed(_run(tmp_path / "b"), dataset, broken, usable=USABLE, data="d")
     resumed = embed(_run(tmp_path / "b"), dataset, counting := Breaking(encoder, 99), usable=USABLE, data="d")
-    assert counting.images == ROWS - PART_ROWS
+    assert counting.images == ROWS - BLOCK_ROWS
     assert [path.read_bytes() for path in resumed.paths()] == [path.read_bytes() for path in whole.paths()]
 
 

@@ -1,5 +1,6 @@
 """Damage to tables is found and named, and repaired by making the damaged part again."""
 
+import json
 import random
 import shutil
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from finegold.errors import RunError
-from finegold.run import Columns, Parts, PartTable, RunFolder, check_folder, fill, fill_once, write_sealed
+from finegold.run import Blocks, Columns, PartTable, RunFolder, check_folder, fill, fill_once, write_sealed
 
 SCHEMA = pa.schema([("sample_id", pa.string()), ("value", pa.float64())])
 
@@ -18,7 +19,7 @@ SCHEMA = pa.schema([("sample_id", pa.string()), ("value", pa.float64())])
 def _fill(run: RunFolder) -> tuple[PartTable, list[int]]:
     made: list[int] = []
 
-    def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
+    def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
         for part in missing:
             made.append(part)
             yield part, {"sample_id": [f"{part}-{row}" for row in range(256)], "value": [part / 7.0] * 256}
@@ -85,16 +86,17 @@ def test_a_deleted_part_is_made_again_and_no_other(run: RunFolder) -> None:
     assert again.read().equals(whole)
 
 
-def test_a_part_of_an_unfinished_table_is_checked_too(run: RunFolder) -> None:
+def test_a_damaged_part_of_an_unfinished_table_is_found_and_made_again(run: RunFolder) -> None:
     table, _ = _fill(run)
     whole = table.read()
     (table.folder / "done.json").unlink()
     table.part_path(2).unlink()
     _flip(table.part_path(0), random.Random(0))
-    with pytest.raises(RunError, match=r"part-000000\.parquet is damaged"):
-        _fill(run)[0].read()
-    _repair(run.path)
-    assert _fill(run)[0].read().equals(whole)
+    again, made = _fill(run)
+    assert made == [0, 2]
+    assert again.read().equals(whole)
+    events = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
+    assert [one["part"] for one in events if one["event"] == "damaged"] == [0]
 
 
 def test_a_table_of_an_earlier_version_is_read_and_counted(run: RunFolder) -> None:

@@ -41,6 +41,29 @@ def test_a_manifest_that_makes_no_sense_is_one_sentence(tmp_path: Path, content:
         RunFolder.open(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("rows", "size", "expected"),
+    [
+        (3_439, 1 << 20, 256),
+        (100_000, 1 << 30, 256),
+        (100_001, 1 << 20, 4_096),
+        (10_000_000, 3 << 30, 65_536),
+        (10_000_000, 1 << 40, 4_096),  # 110 kB a row
+        (400_000_000, 1, 65_536),
+    ],
+)
+def test_parts_are_sized_by_rows_and_bytes_and_the_size_is_kept(
+    tmp_path: Path, rows: int, size: int, expected: int
+) -> None:
+    run = RunFolder.create(tmp_path / "run", {})
+    run.size_parts(rows, size)
+    again = RunFolder.open(tmp_path / "run")
+    assert again.part_rows == expected
+    assert again.table("scores", "clip", {}, SCHEMA).blocks * 256 == expected
+    # A finegold that knows one size of parts alone must not read others.
+    assert again.manifest["layout"] == (1 if expected == 256 else 2)
+
+
 def test_tables_of_other_parameters_do_not_meet(tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "run", {})
     first = run.table("scores", "openai/clip", {"mode": "paper"}, SCHEMA)

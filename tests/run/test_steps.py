@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from finegold.run import PART_ROWS, Parts, PartTable, RunFolder, fill, fill_once
+from finegold.run import BLOCK_ROWS, Blocks, PartTable, RunFolder, fill, fill_once
 
 SCHEMA = pa.schema([("row", pa.int64())])
-USABLE = np.ones(3 * PART_ROWS + 40, np.bool_)
+USABLE = np.ones(3 * BLOCK_ROWS + 40, np.bool_)
 USABLE[::3] = False
 
 
@@ -21,12 +21,12 @@ def run(tmp_path: Path) -> RunFolder:
 
 
 def _filled(run: RunFolder, made: list[int], *, stop: int | None = None, name: str = "numbers") -> PartTable:
-    def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
+    def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
         for part in missing:
             if part == stop:
                 raise KeyboardInterrupt
             made.append(part)
-            rows = np.flatnonzero(USABLE[part * PART_ROWS : (part + 1) * PART_ROWS]) + part * PART_ROWS
+            rows = np.flatnonzero(USABLE[part * BLOCK_ROWS : (part + 1) * BLOCK_ROWS]) + part * BLOCK_ROWS
             yield part, {"row": rows}
             advance(len(rows))
 
@@ -53,6 +53,22 @@ def test_a_stopped_run_goes_on_at_the_first_missing_part(run: RunFolder, stop: i
     assert len(made) == 6
 
 
+@pytest.mark.parametrize("stop", [None, 0, 3])
+def test_larger_parts_hold_the_same_rows(run: RunFolder, tmp_path: Path, stop: int | None) -> None:
+    small = _filled(run, []).read()
+    large = RunFolder.create(tmp_path / "large", {})
+    large.manifest["part_rows"] = 2 * BLOCK_ROWS
+    made: list[int] = []
+    if stop is not None:
+        with pytest.raises(KeyboardInterrupt):
+            _filled(large, made, stop=stop)
+    table = _filled(large, made)
+    assert table.read().equals(small)
+    assert [len(part) for part in table.parts()] == [USABLE[:512].sum(), USABLE[512:].sum()]
+    # What was gathered and not written is made again, and no whole part is.
+    assert made == [-1, *({None: (), 0: (-1,), 3: (0, 1, 2, -1)}[stop]), *range(2 if stop == 3 else 0, 4)]
+
+
 def test_a_deleted_part_is_made_again_and_nothing_else(run: RunFolder) -> None:
     table = _filled(run, [])
     before = _bytes(table)
@@ -76,7 +92,7 @@ def test_the_log_says_how_many_rows_were_left(run: RunFolder) -> None:
     _filled(run, [])
     lines = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
     starts = [line for line in lines if line["event"] == "start"]
-    left = [int(USABLE.sum()), int(USABLE[3 * PART_ROWS :].sum())]
+    left = [int(USABLE.sum()), int(USABLE[3 * BLOCK_ROWS :].sum())]
     assert [(line["step"], line["rows"], line["table"]) for line in starts] == [
         ("count", rows, table.folder.name) for rows in left
     ]

@@ -8,13 +8,13 @@ import pyarrow as pa
 import pytest
 
 from finegold.errors import DataError
-from finegold.run import PART_ROWS, RunFolder
+from finegold.run import BLOCK_ROWS, RunFolder
 from finegold.samples import open_dataset
 from finegold.samples.check import Checked, check
 from finegold.samples.step import SCHEMA, dataset_fingerprint, ingest, stamp
 
 Picture = Callable[..., bytes]
-ROWS = PART_ROWS * 2 + 40
+ROWS = BLOCK_ROWS * 2 + 40
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def data(tmp_path: Path, pictures: list[bytes]) -> Path:
         (folder / f"images/{number}.jpg").write_bytes(picture)
     with (folder / "data.jsonl").open("w") as file:
         for row in range(ROWS):
-            same = row if row not in (PART_ROWS + 3, PART_ROWS * 2 + 5) else 3
-            file.write(json.dumps(record(same, 3 if row == PART_ROWS + 4 else same)) + "\n")
+            same = row if row not in (BLOCK_ROWS + 3, BLOCK_ROWS * 2 + 5) else 3
+            file.write(json.dumps(record(same, 3 if row == BLOCK_ROWS + 4 else same)) + "\n")
         file.write("{broken\n")
     return folder
 
@@ -59,9 +59,9 @@ def test_every_row_is_there_with_its_reason(data: Path, tmp_path: Path) -> None:
     bad = {row["row"]: (row["code"], row["place"]) for row in table.to_pylist() if row["status"] != "ok"}
     assert bad == {
         7: ("missing-image", "data.jsonl line 8"),
-        PART_ROWS + 3: ("duplicate-row", f"data.jsonl line {PART_ROWS + 4}"),
-        PART_ROWS + 4: ("repeated-id", f"data.jsonl line {PART_ROWS + 5}"),
-        PART_ROWS * 2 + 5: ("duplicate-row", f"data.jsonl line {PART_ROWS * 2 + 6}"),
+        BLOCK_ROWS + 3: ("duplicate-row", f"data.jsonl line {BLOCK_ROWS + 4}"),
+        BLOCK_ROWS + 4: ("repeated-id", f"data.jsonl line {BLOCK_ROWS + 5}"),
+        BLOCK_ROWS * 2 + 5: ("duplicate-row", f"data.jsonl line {BLOCK_ROWS * 2 + 6}"),
         ROWS: ("malformed-row", f"data.jsonl line {ROWS + 1}"),
     }
     first = table.slice(0, 1).to_pylist()[0]
@@ -71,7 +71,7 @@ def test_every_row_is_there_with_its_reason(data: Path, tmp_path: Path) -> None:
     assert [event["row"] for event in events if event["event"] == "excluded"] == sorted(bad)
 
 
-@pytest.mark.parametrize("stop", [0, 5, PART_ROWS, PART_ROWS + 100, PART_ROWS * 2 + 20])
+@pytest.mark.parametrize("stop", [0, 5, BLOCK_ROWS, BLOCK_ROWS + 100, BLOCK_ROWS * 2 + 20])
 def test_a_stopped_run_ends_as_an_uninterrupted_one(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:

@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 from finegold.errors import ConfigError, ModelError, RunError
-from finegold.run import PART_ROWS, RunFolder
+from finegold.run import BLOCK_ROWS, RunFolder
 from finegold.samples import Dataset, open_dataset
 from finegold.scorers import NOT_IN_FINGERPRINT, Batch, Context, Score, ScoreBatch, Scorer
 from finegold.scorers.clip import Clip
 from finegold.scorers.length import Length
 from finegold.scorers.step import score
 
-ROWS = PART_ROWS + 30
+ROWS = BLOCK_ROWS + 30
 USABLE = np.ones(ROWS, np.bool_)
 COLOURS = ("red", "green", "blue")
 

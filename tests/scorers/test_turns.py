@@ -13,7 +13,7 @@ from PIL import Image
 from tests.scorers.scoring import scores_of
 from tests.scorers.test_sound import Topics
 
-from finegold.run import PART_ROWS, PartTable, RunFolder
+from finegold.run import BLOCK_ROWS, PartTable, RunFolder
 from finegold.samples import Dataset, ImageRef, Pair, Sample, Turn, open_dataset
 from finegold.scorers import SCORERS, Batch, Context, Corpus, Score, ScoreBatch, Scorer
 from finegold.scorers.base import fold, score_pairs
@@ -26,7 +26,7 @@ from finegold.scorers.phrasing import Phrasing
 from finegold.scorers.step import score, turns_table
 from finegold.scorers.support import Support
 
-ROWS = PART_ROWS + 20
+ROWS = BLOCK_ROWS + 20
 
 
 def sample(key: str, *pairs: tuple[str, str]) -> Sample:

@@ -13,11 +13,11 @@ from finegold.arrays import Ints
 from finegold.dedup.duplicates import content_key
 from finegold.dedup.perceptual import perceptual_hash
 from finegold.engines import map_ordered
-from finegold.run import Parts, PartTable, RunFolder, fill
+from finegold.run import Blocks, PartTable, RunFolder, fill
 from finegold.samples import Dataset, Sample
 from finegold.samples.exclusions import ImageError
 from finegold.samples.images import image_sha256, with_image
-from finegold.samples.step import by_part, part_bytes, samples_of_parts
+from finegold.samples.step import by_block, item_bytes, samples_of_blocks
 
 VERSION = 1
 """Raised when the same images would give other hashes."""
@@ -75,11 +75,11 @@ def hash_images(
         workers: Decoding threads; the cores of the process if None.
     """
 
-    def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
-        samples = samples_of_parts(dataset, usable, missing)
-        with closing(map_ordered(_hashed, samples, workers=workers, weigh=part_bytes)) as hashed:
-            for part, rows in by_part(hashed):
-                yield part, pa.Table.from_pylist(rows, schema=SCHEMA)
+    def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
+        samples = samples_of_blocks(dataset, usable, missing)
+        with closing(map_ordered(_hashed, samples, workers=workers, weigh=item_bytes)) as hashed:
+            for block, rows in by_block(hashed):
+                yield block, pa.Table.from_pylist(rows, schema=SCHEMA)
                 advance(len(rows))
 
     table = run.table("hashes", "images", {"data": data, "version": VERSION}, SCHEMA)
@@ -87,9 +87,9 @@ def hash_images(
 
 
 def _hashed(item: tuple[int, Sample | None]) -> tuple[int, dict[str, Any] | None]:
-    part, sample = item
+    block, sample = item
     if sample is None:
-        return part, None
+        return block, None
     row: dict[str, Any] = {"sample_id": sample.id, "images": [], "perceptual": None, "reason": None}
     try:
         row["images"] = [image_sha256(ref) for ref in sample.images]
@@ -98,7 +98,7 @@ def _hashed(item: tuple[int, Sample | None]) -> tuple[int, dict[str, Any] | None
             row["perceptual"] = None if found is None else f"{found:030x}"
     except ImageError as error:
         row["reason"] = error.exclusion.reason
-    return part, row
+    return block, row
 
 
 def read_contents(hashes: PartTable, samples: PartTable, ids: Sequence[str]) -> Contents:

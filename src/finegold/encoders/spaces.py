@@ -11,10 +11,10 @@ from finegold.arrays import Vectors
 from finegold.encoders.base import TextEncoder
 from finegold.encoders.step import embeddings_of, embeddings_schema
 from finegold.encoders.text import embed_long_texts
-from finegold.run import Columns, Parts, PartTable, RunFolder, fill, fill_once
+from finegold.run import Blocks, Columns, PartTable, RunFolder, fill, fill_once
 from finegold.samples import Dataset, Sample
 from finegold.samples.sample import IMAGE_PLACEHOLDER
-from finegold.samples.step import by_part, samples_of_parts
+from finegold.samples.step import by_block, samples_of_blocks
 
 Space = Literal["image", "text", "instruction", "both"]
 """`image`: the mean of a row's image embeddings. `text`: the embedding of its questions and answers.
@@ -46,17 +46,17 @@ def embed_texts_of_rows(
     """
 
     def texts(item: tuple[int, Sample | None]) -> tuple[int, tuple[str, str] | None]:
-        part, sample = item
-        return part, None if sample is None else (sample.id, row_text(sample, space))
+        block, sample = item
+        return block, None if sample is None else (sample.id, row_text(sample, space))
 
-    def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
-        for part, rows in by_part(map(texts, samples_of_parts(dataset, usable, missing))):
+    def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
+        for block, rows in by_block(map(texts, samples_of_blocks(dataset, usable, missing))):
             there = [text for _, text in rows if text]
             vectors = np.full((len(rows), encoder.dim), np.nan, np.float32)
             if there:
                 vectors[[bool(text) for _, text in rows]] = embed_long_texts(encoder, there)
             advance(len(rows))
-            yield part, _columns([key for key, _ in rows], vectors, [None] * len(rows))
+            yield block, _columns([key for key, _ in rows], vectors, [None] * len(rows))
 
     parameters = {"data": data, "version": VERSION, "model": encoder.identity(), "space": space}
     table = run.table("texts", f"{space}-{encoder.name}", parameters, embeddings_schema(encoder.dim))

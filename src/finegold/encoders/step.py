@@ -12,10 +12,10 @@ import pyarrow as pa
 from finegold.arrays import Vectors
 from finegold.encoders.base import Encoder
 from finegold.engines import map_ordered
-from finegold.run import Parts, PartTable, RunFolder, fill
+from finegold.run import Blocks, PartTable, RunFolder, fill
 from finegold.samples import Dataset, Sample
 from finegold.samples.images import with_image
-from finegold.samples.step import part_bytes, samples_of_parts
+from finegold.samples.step import item_bytes, samples_of_blocks
 
 VERSION = 1
 """Raised when the same images and encoder would give other numbers."""
@@ -24,7 +24,7 @@ IMAGE_BATCH = 32
 
 @dataclass(slots=True)
 class _Row:
-    """A sample of a part: its images' embeddings so far, or why there are none."""
+    """A sample of a block: its images' embeddings so far, or why there are none."""
 
     sample_id: str
     reason: str | None = None
@@ -67,7 +67,7 @@ def embed(
 ) -> PartTable:
     """Embed the images of the usable rows, going on where an earlier run stopped.
 
-    Images are decoded and preprocessed in threads beside the forward pass. Batches end where parts end, so a
+    Images are decoded and preprocessed in threads beside the forward pass. Batches end where blocks end, so a
     resumed run computes the same batches and so the same bytes. An image that cannot be used makes a row of
     NaN with a reason.
 
@@ -86,24 +86,24 @@ def embed(
     """
 
     def prepare(item: tuple[int, Sample | None]) -> tuple[int, _Row | None, list[Any]]:
-        part, sample = item
+        block, sample = item
         if sample is None:
-            return part, None, []
+            return block, None, []
         try:
-            return part, _Row(sample.id), [with_image(ref, encoder.preprocess) for ref in sample.images]
+            return block, _Row(sample.id), [with_image(ref, encoder.preprocess) for ref in sample.images]
         except Exception as error:
-            return part, _Row(sample.id, str(error) or type(error).__name__), []
+            return block, _Row(sample.id, str(error) or type(error).__name__), []
 
-    def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
-        samples = samples_of_parts(dataset, usable, missing)
+    def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
+        samples = samples_of_blocks(dataset, usable, missing)
         rows: list[_Row] = []
         waiting: list[tuple[_Row, Any]] = []
-        # Not part by part: images of the next part are decoded while the encoder is busy with this one.
+        # Not block by block: images of the next block are decoded while the encoder is busy with this one.
         window = 2 * batch_size
         with closing(
-            map_ordered(prepare, samples, workers=workers, window=window, weigh=part_bytes)
+            map_ordered(prepare, samples, workers=workers, window=window, weigh=item_bytes)
         ) as items:
-            for part, row, inputs in items:
+            for block, row, inputs in items:
                 if row is not None:
                     rows.append(row)
                     waiting += [(row, image) for image in inputs]
@@ -113,7 +113,7 @@ def embed(
                     for (owner, _), vector in zip(batch, vectors, strict=True):
                         owner.vectors.append(vector)
                 if row is None:
-                    yield part, _columns(rows, encoder.dim)
+                    yield block, _columns(rows, encoder.dim)
                     rows = []
                 else:
                     advance(1)

@@ -28,18 +28,19 @@ from finegold.run.seal import (
     seal,
     write_sealed,
 )
-from finegold.run.steps import Columns, Parts, fill, fill_once
-from finegold.run.tables import PART_ROWS, PartTable, read_parquet, write_parquet
+from finegold.run.steps import Blocks, Columns, PartWriter, fill, fill_once
+from finegold.run.tables import BLOCK_ROWS, PartTable, read_parquet, write_parquet
 
 __all__ = [
+    "BLOCK_ROWS",
     "FILES",
-    "PART_ROWS",
     "ROWS",
+    "Blocks",
     "Columns",
     "DamagedError",
     "LineFile",
     "PartTable",
-    "Parts",
+    "PartWriter",
     "RunFolder",
     "arrow_file",
     "atomic_path",

@@ -14,17 +14,21 @@ MOST_BYTES = 200
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Give a temporary path to write to; it takes the place of `path` when the block ends well.
 
     No two writers get the same one, in whatever process, thread or computer they are.
+
+    Args:
+        path: The file.
+        sync: Whether the file is on the disk when the block ends; if not, the caller calls `sync_file`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = hidden_beside(path, f"{unique_name()}.tmp")
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        if sync:
+            sync_file(temporary)
         temporary.replace(path)
     except OSError as error:
         if error.filename is None or str(error.filename) == str(temporary):
@@ -33,6 +37,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file is on the disk; raises OSError, which names it."""
+    with path.open("rb") as file:
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            error.filename = str(path)
+            raise
 
 
 def unique_name() -> str:

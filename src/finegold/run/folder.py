@@ -1,7 +1,7 @@
 """The run folder: everything that was computed for one dataset, each table named after what it depends on.
 
 RUN/
-  manifest.json                              the data and the options it was opened with
+  manifest.json                              the data and the options it was opened with, the size of parts
   rows/                                      the rows, if they came from memory and not from files
   samples/ingest-<fingerprint>/              one row a record: usable or excluded, with the reason
   embeddings/<encoder>-<fingerprint>/        one vector a usable sample
@@ -43,11 +43,19 @@ from finegold.run.fingerprint import canonical_json, fingerprint
 from finegold.run.lines import LineFile
 from finegold.run.lock import folder_lock
 from finegold.run.seal import read_sealed, write_sealed
-from finegold.run.tables import PartTable
+from finegold.run.tables import BLOCK_ROWS, PartTable
 from finegold.version import __version__
 
-LAYOUT = 1
-"""Version of the folder layout, in manifest.json."""
+LAYOUTS = (1, 2)
+"""Versions of the folder layout, in manifest.json: in 1 a part has 256 rows, in 2 it has `part_rows`."""
+SMALL = 100_000
+"""Rows up to which a run has parts of one block: 391 files a table."""
+LEAST_PART, MOST_PART = 4_096, 65_536
+"""Rows of a part in a run of more rows."""
+PART_BYTES = 64 << 20
+"""Bytes of data that the rows of a part have at most, unless `LEAST_PART` rows have more."""
+MOST_PARTS = 256
+"""Parts of a table up to which they stay as small as they may be."""
 MANIFEST, EVENTS = "manifest.json", "events.jsonl"
 LOGGER = logging.getLogger("finegold.run")
 ROWS = "rows"
@@ -59,7 +67,8 @@ class RunFolder:
 
     Attributes:
         path: The folder.
-        manifest: Content of manifest.json: `layout`, `finegold`, `created`, `data` (how it is opened).
+        manifest: Content of manifest.json: `layout`, `finegold`, `created`, `data` (how it is opened), and
+            `part_rows` if a part has more than 256 rows.
     """
 
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
@@ -91,7 +100,7 @@ class RunFolder:
         if path.exists() and not (path.is_dir() and may_become_run(path)):
             raise RunError(f"{path} is not empty and not a run folder: give --run a new folder")
         path.mkdir(parents=True, exist_ok=True)
-        manifest = {"layout": LAYOUT, "finegold": __version__, "created": _now(), "data": dict(data)}
+        manifest = {"layout": LAYOUTS[0], "finegold": __version__, "created": _now(), "data": dict(data)}
         write_sealed(path / MANIFEST, manifest)
         return cls(path, manifest)
 
@@ -110,12 +119,27 @@ class RunFolder:
                 f"{path} is not a run folder: it has no manifest.json; `finegold pick` makes one"
             ) from None
         layout = manifest.get("layout")
-        if layout != LAYOUT:
+        if layout not in LAYOUTS:
             raise RunError(
-                f"{path} has layout {layout}, this finegold ({__version__}) reads layout {LAYOUT}: "
+                f"{path} has layout {layout}, this finegold ({__version__}) reads layouts 1 and 2: "
                 "use the finegold that made it, or a new run folder"
             )
         return cls(path, manifest)
+
+    @property
+    def part_rows(self) -> int:
+        """Dataset rows that a part of a table covers, a multiple of `BLOCK_ROWS`."""
+        return int(self.manifest.get("part_rows", BLOCK_ROWS))
+
+    def size_parts(self, rows: int, size: int) -> None:
+        """Choose `part_rows` for a dataset of `rows` rows in files of `size` bytes; kept in the manifest.
+
+        Call it before the first table is made. Results do not depend on it.
+        """
+        part_rows = choose_part_rows(rows, size)
+        if part_rows != self.part_rows:
+            self.manifest = {**self.manifest, "layout": LAYOUTS[1], "part_rows": part_rows}
+            write_sealed(self.path / MANIFEST, self.manifest)
 
     def _rebind(self, data: Mapping[str, Any]) -> bool:
         """Take other data or options, if nothing came of those that the folder was opened with.
@@ -133,7 +157,8 @@ class RunFolder:
                 if "ok" in table.read(["status"])["status"].to_pylist():
                     return False
             shutil.rmtree(self.path / "samples", ignore_errors=True)
-            self.manifest = {**self.manifest, "data": dict(data)}
+            self.manifest = {**self.manifest, "data": dict(data), "layout": LAYOUTS[0]}
+            self.manifest.pop("part_rows", None)
             write_sealed(self.path / MANIFEST, self.manifest)
             self.log("rebound", data=dict(data))
         return True
@@ -149,7 +174,8 @@ class RunFolder:
         """
         folder = self.path / kind / f"{slug(name)}-{fingerprint(parameters)}"
         # As they are read back: a tuple would differ from its list.
-        return PartTable(folder, schema, json.loads(canonical_json({"name": name, **parameters})))
+        written = json.loads(canonical_json({"name": name, **parameters}))
+        return PartTable(folder, schema, written, self.part_rows // BLOCK_ROWS)
 
     def tables(self, kind: str, **wanted: Any) -> list[PartTable]:
         """The finished tables of a kind, for reading, sorted by the names of their folders.
@@ -161,7 +187,8 @@ class RunFolder:
         Raises:
             RunError: If the parameters of a table cannot be read.
         """
-        found = [PartTable.open(mark.parent) for mark in sorted((self.path / kind).glob("*/done.json"))]
+        marks = sorted((self.path / kind).glob("*/done.json"))
+        found = [PartTable.open(mark.parent, self.part_rows // BLOCK_ROWS) for mark in marks]
         return [table for table in found if table.done and wanted.items() <= table.parameters.items()]
 
     def log(self, event: str, **fields: Any) -> None:
@@ -194,6 +221,19 @@ class RunFolder:
         """
         with folder_lock(self.path, "give --run another folder"):
             yield
+
+
+def choose_part_rows(rows: int, size: int) -> int:
+    """Rows of a part: 256 for a small dataset, else a power of two from 4,096 to 65,536.
+
+    Args:
+        rows: Rows of the dataset.
+        size: Bytes of its files.
+    """
+    if rows <= SMALL:
+        return BLOCK_ROWS
+    wanted = min(PART_BYTES * rows // max(1, size), -(-rows // MOST_PARTS))
+    return int(min(MOST_PART, max(LEAST_PART, 1 << (wanted - 1).bit_length())))
 
 
 def may_become_run(folder: Path) -> bool:

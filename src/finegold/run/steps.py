@@ -10,20 +10,44 @@ import pyarrow as pa
 
 from finegold.run.folder import RunFolder
 from finegold.run.progress import progress
-from finegold.run.tables import PART_ROWS, PartTable
+from finegold.run.tables import BLOCK_ROWS, PartTable
 
 Columns: TypeAlias = pa.Table | Mapping[str, Any]
 """What `PartTable.write` takes."""
-Parts: TypeAlias = Generator[tuple[int, Columns], None, None]
-"""Parts with their numbers, each yielded when it is ready."""
-MakeParts: TypeAlias = Callable[[list[int], Callable[[int], None]], Parts]
-"""Makes the parts of these numbers, in order; calls the function with the number of rows that it has done."""
+Blocks: TypeAlias = Generator[tuple[int, Columns], None, None]
+"""Blocks with their numbers, each yielded when it is ready."""
+MakeBlocks: TypeAlias = Callable[[list[int], Callable[[int], None]], Blocks]
+"""Makes the blocks of these numbers, in order; calls the function with the number of rows that are done."""
+
+
+class PartWriter:
+    """Gathers the blocks of a table, which come in order, and writes a part when all of it is there."""
+
+    def __init__(self, table: PartTable) -> None:
+        """Nothing is gathered yet."""
+        self._table = table
+        self._waiting: list[pa.Table] = []
+        self._next = 0
+
+    def add(self, block: int, columns: Columns) -> None:
+        """Take a block; write its part if it is the last of it."""
+        self._waiting.append(self._table.conform(columns))
+        self._next = block + 1
+        if self._next % self._table.blocks == 0:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits: after the last block, whose part may have fewer."""
+        if self._waiting:
+            whole = pa.concat_tables(self._waiting) if len(self._waiting) > 1 else self._waiting[0]
+            self._table.write((self._next - 1) // self._table.blocks, whole)
+            self._waiting = []
 
 
 def fill(
     run: RunFolder,
     table: PartTable,
-    make: MakeParts,
+    make: MakeBlocks,
     *,
     usable: npt.NDArray[np.bool_],
     step: str,
@@ -36,8 +60,8 @@ def fill(
     Args:
         run: Keeps the log.
         table: The table to fill.
-        make: Makes the missing parts.
-        usable: One flag a dataset row: the rows to go over. Part k covers rows [256 k, 256 (k + 1)).
+        make: Makes the missing blocks; those of one part follow one another.
+        usable: One flag a dataset row: the rows to go over. Block k covers rows [256 k, 256 (k + 1)).
         step: Name of the step in the log.
         label: What the progress says: "Hashing images".
         load: Loads what `make` needs; called once, if a part is missing, before the time is taken.
@@ -45,18 +69,30 @@ def fill(
     """
     if table.done:
         return table
-    rows = [int(usable[start : start + PART_ROWS].sum()) for start in range(0, len(usable), PART_ROWS)]
-    missing = [part for part in range(len(rows)) if not table.has(part)]
+    size = BLOCK_ROWS * table.blocks
+    rows = [int(usable[start : start + size].sum()) for start in range(0, len(usable), size)]
+    missing = [part for part in range(len(rows)) if not table.is_whole(part)]
+    for part in missing:
+        if table.has(part):  # a power cut took it
+            run.log("damaged", table=table.folder.name, part=part)
     left = sum(rows[part] for part in missing)
+    blocks = -(-len(usable) // BLOCK_ROWS)
+    wanted = [
+        block
+        for part in missing
+        for block in range(part * table.blocks, min(blocks, (part + 1) * table.blocks))
+    ]
     with run.step(step, **about, rows=left, table=table.folder.name):
         if missing:
             load()
         with (
             progress(label, sum(rows), "rows", done=sum(rows) - left) as advance,
-            closing(make(missing, advance)) as made,
+            closing(make(wanted, advance)) as made,
         ):
-            for part, columns in made:
-                table.write(part, columns)
+            writer = PartWriter(table)
+            for block, columns in made:
+                writer.add(block, columns)
+            writer.flush()
         table.finish(max(len(rows), len(table.paths())))
     return table
 

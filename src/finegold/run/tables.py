@@ -3,14 +3,16 @@
 A table's folder holds
 
     step.json           what the numbers depend on
-    part-000000.parquet dataset rows [0, 256), and so on
+    part-000000.parquet the first dataset rows: one or several whole blocks of 256
     parts.sha256        the hash of each part, noted before the part gets its name: `sha256sum -c` reads it
     done.json           once the table is whole: the number of parts, and the hash of each file
 
-A part is checked against these hashes each time that it is read.
+A part is checked against these hashes each time that it is read. Parts are synced to the disk some at a
+time: what a power cut took is found by its hash, and made again.
 """
 
 import hashlib
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -21,15 +23,18 @@ import pyarrow.parquet as pq
 
 from finegold.errors import RunError
 from finegold.extras import to_frame
-from finegold.run.atomic import atomic_path, write_text
+from finegold.run.atomic import atomic_path, sync_file, write_text
 from finegold.run.buffers import file_buffer
 from finegold.run.cards import card
 from finegold.run.fingerprint import file_sha256
 from finegold.run.lines import LineFile
 from finegold.run.seal import FILES, DamagedError, read_sealed, write_sealed
 
-PART_ROWS = 256
-"""Dataset rows a part covers: part k holds what came of rows [256 k, 256 (k + 1))."""
+BLOCK_ROWS = 256
+"""Dataset rows of a block, the unit of work: block k holds what came of rows [256 k, 256 (k + 1)). A part,
+the unit of storage, holds one or several whole blocks, so that numbers do not depend on the size of parts."""
+COMMIT_SECONDS = 2.0
+"""Time after which parts that were written are synced to the disk, all at once."""
 STEP, DONE, HASHES = "step.json", "done.json", "parts.sha256"
 
 
@@ -70,23 +75,29 @@ class PartTable:
         folder: Where the table lies, named after the step and its fingerprint.
         schema: Columns of every part.
         parameters: What the numbers depend on, as recorded in `step.json`.
+        blocks: Blocks of `BLOCK_ROWS` dataset rows that a part covers.
     """
 
-    def __init__(self, folder: Path, schema: pa.Schema, parameters: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, schema: pa.Schema, parameters: Mapping[str, Any], blocks: int = 1
+    ) -> None:
         """Open the table, or make an empty one."""
         self.folder = folder
         self.schema = schema
         self.parameters = dict(parameters)
+        self.blocks = blocks
+        self._unsynced: list[Path] = []
+        self._synced = time.monotonic()
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
+    def open(cls, folder: Path, blocks: int = 1) -> Self:
         """Open a table that is there, to read it; its schema is left empty.
 
         Raises:
             RunError: If `step.json` is missing or damaged.
         """
         try:
-            return cls(folder, pa.schema([]), read_sealed(folder / STEP))
+            return cls(folder, pa.schema([]), read_sealed(folder / STEP), blocks)
         except OSError as error:
             raise DamagedError(folder / STEP, f"it cannot be read: {error.strerror}") from None
 
@@ -103,19 +114,42 @@ class PartTable:
         """Whether the part is there, which means that it was written to its end."""
         return self.part_path(part).exists()
 
+    def conform(self, table: pa.Table | Mapping[str, Any]) -> pa.Table:
+        """Columns in any order as a table of the schema, cast to it."""
+        if not isinstance(table, pa.Table):
+            return pa.table({name: table[name] for name in self.schema.names}, schema=self.schema)
+        return table.select(self.schema.names).cast(self.schema)
+
     def write(self, part: int, table: pa.Table | Mapping[str, Any]) -> None:
-        """Write one part atomically; columns in any order, cast to the schema."""
+        """Write one part atomically; columns in any order, cast to the schema.
+
+        It is on the disk after `commit`, which is called here every `COMMIT_SECONDS`, and by `finish`.
+        """
         self._reopen()
         if not (self.folder / STEP).exists():
             write_sealed(self.folder / STEP, self.parameters)
-        if not isinstance(table, pa.Table):
-            table = pa.table({name: table[name] for name in self.schema.names}, schema=self.schema)
         path = self.part_path(part)
-        with atomic_path(path) as temporary:
-            digest = write_parquet(table.select(self.schema.names).cast(self.schema), temporary)
+        with atomic_path(path, sync=False) as temporary:
+            digest = write_parquet(self.conform(table), temporary)
             with LineFile(self.folder / HASHES) as file:
                 file.write(f"{digest}  {path.name}\n".encode())
         self.hashes.setdefault(path.name, set()).add(digest)
+        self._unsynced.append(path)
+        if time.monotonic() - self._synced > COMMIT_SECONDS:
+            self.commit()
+
+    def commit(self) -> None:
+        """Sync the parts that were written, and their hashes, to the disk."""
+        for path in [*self._unsynced, self.folder / HASHES] if self._unsynced else []:
+            if path.exists():
+                sync_file(path)
+        self._unsynced, self._synced = [], time.monotonic()
+
+    def is_whole(self, part: int) -> bool:
+        """Whether a part is there and fits its hash: after a power cut a part may be empty or half there."""
+        path = self.part_path(part)
+        known = self.hashes.get(path.name)
+        return path.exists() and (not known or file_sha256(path) in known)
 
     def finish(self, parts: int) -> None:
         """Declare the table whole.
@@ -126,6 +160,7 @@ class PartTable:
         missing = [part for part in range(parts) if not self.has(part)]
         if missing:
             raise RunError(f"{self.folder} lacks part {missing[0]}: delete the folder and run the step again")
+        self.commit()
         if not (self.folder / STEP).exists():
             write_sealed(self.folder / STEP, self.parameters)
         for leftover in self.folder.glob(".*.tmp"):

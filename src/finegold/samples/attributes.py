@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from finegold.errors import ConfigError, did_you_mean
-from finegold.run import PART_ROWS, Parts, PartTable, RunFolder, fill
+from finegold.run import BLOCK_ROWS, Blocks, PartTable, RunFolder, fill
 from finegold.samples.dataset import Dataset
 from finegold.samples.exclusions import RowError
 from finegold.samples.languages import language_of
@@ -61,17 +61,17 @@ def read_attribute(run: RunFolder, dataset: Dataset, samples: PartTable, name: s
         return [None if turns is None else language_of("\n".join(turns)) for turns in answers]
     table = run.table("attributes", name, {"samples": samples.fingerprint, "field": name}, SCHEMA)
 
-    def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
+    def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
         first = missing[0]
-        records = enumerate(dataset.records(first * PART_ROWS), first * PART_ROWS)
-        for part in range(first, missing[-1] + 1):
-            rows = list(islice(records, PART_ROWS))
+        records = enumerate(dataset.records(first * BLOCK_ROWS), first * BLOCK_ROWS)
+        for block in range(first, missing[-1] + 1):
+            rows = list(islice(records, BLOCK_ROWS))
             values = [
                 None if isinstance(record, RowError) else field_text(dataset.fields(record), name)
                 for _, (_, record) in rows
             ]
             advance(len(rows))
-            yield part, pa.table({"row": [row for row, _ in rows], "value": values}, schema=SCHEMA)
+            yield block, pa.table({"row": [row for row, _ in rows], "value": values}, schema=SCHEMA)
 
     every = np.ones(len(samples.read(["row"])), np.bool_)
     values: list[str | None] = (

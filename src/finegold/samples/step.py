@@ -4,6 +4,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
+from functools import lru_cache, partial
 from itertools import count, groupby, islice
 from typing import Any, Literal, TypeVar
 
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 
 from finegold.engines.threads import map_ordered
 from finegold.errors import DataError
-from finegold.run import PART_ROWS, Parts, PartTable, RunFolder, fill, fingerprint
+from finegold.run import BLOCK_ROWS, Blocks, PartTable, RunFolder, fill, fingerprint
 from finegold.samples.check import (
     Checked,
     Repeats,
@@ -78,32 +79,35 @@ def ingest(
     Raises:
         DataError: If `strict` and a row is bad, or the dataset cannot be read on.
     """
+    if not (run.path / "samples").exists():
+        run.size_parts(len(dataset), sum(file.stat().st_size for file in dataset.files() if file.is_file()))
     table = samples_table(run, dataset)
-    kept, repeats = _kept_parts(table, dataset, strict)
+    kept = _kept_parts(table, dataset, strict)
     if kept < len(table.paths()):
         _discard(table, kept)
     if table.done:
         return table
+    repeats, first = _repeats_of(table, kept), kept * table.blocks
 
-    def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
-        checked = map_ordered(check, dataset.rows(kept * PART_ROWS), workers=workers, weigh=row_bytes)
+    def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
+        checked = map_ordered(check, dataset.rows(first * BLOCK_ROWS), workers=workers, weigh=row_bytes)
         judged = map(repeats.judge, checked)
-        for part in count(kept):
+        for block in count(first):
             rows = []
-            for one in islice(judged, PART_ROWS):
+            for one in islice(judged, BLOCK_ROWS):
                 if strict and one.exclusion is not None:
                     raise _strict_error(one.row.place, one.row.id, one.exclusion.reason)
                 advance(1)
                 rows.append(_table_row(one, dataset))
-            if not rows and part not in missing:
+            if not rows and block not in missing:
                 break
-            yield part, pa.Table.from_pylist(rows, schema=SCHEMA)
+            yield block, pa.Table.from_pylist(rows, schema=SCHEMA)
             for row in rows:
                 if row["code"] is not None:
                     why = {name: row[name] for name in ("place", "code", "reason")}
                     run.log("excluded", row=row["row"], id=row["sample_id"], **why)
 
-    every = np.ones(dataset.count(), np.bool_)
+    every = np.ones(len(dataset), np.bool_)
     return fill(run, table, make, usable=every, step="ingest", label="Checking rows")
 
 
@@ -159,57 +163,75 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-_KEPT = ("row", "sample_id", "place", "status", "code", "reason", "content_hash", "images", "image_stamps")
+_IMAGES = ("row", "images", "image_stamps")
+_KEPT = ("sample_id", "place", "status", "reason", *_IMAGES)
+IMAGES_REMEMBERED = 1 << 18
+"""Images whose state is remembered while the parts of a table are looked at."""
 
 
-def _kept_parts(table: PartTable, dataset: Dataset, strict: bool) -> tuple[int, Repeats]:
-    """Number of leading parts that are still valid, and what the rows after them may repeat.
+def _kept_parts(table: PartTable, dataset: Dataset, strict: bool) -> int:
+    """Number of leading parts that are still valid.
 
-    A row whose images were only touched is checked again; if its content is the same, its part stays.
+    An image that many rows share is looked at once. A row whose images were only touched is checked again;
+    if its content is the same, its part stays.
     """
-    repeats, kept = Repeats(), 0
+    kept = 0
     touched: dict[int, int] = {}
-    for part, (path, found) in enumerate(zip(table.paths(), table.parts(_KEPT), strict=False)):
-        rows = found.to_pylist()
-        changes = [_change(dataset, row) for row in rows]
-        if path != table.part_path(part) or "changed" in changes:
+    change_of = lru_cache(maxsize=IMAGES_REMEMBERED)(partial(_change, dataset))
+    whole = table.done
+    for part, path in enumerate(table.paths()):
+        if path != table.part_path(part) or not (whole or table.is_whole(part)):
             break
-        touched |= {
-            row["row"]: part for row, change in zip(rows, changes, strict=True) if change == "touched"
-        }
-        _note(rows, repeats, strict)
+        found = table.part(part, _KEPT)
+        changes = {pair: change_of(*pair) for pair in _stamped_images(found)}
+        if "changed" in changes.values():
+            break
+        if "touched" in changes.values():
+            for row, names, stamps in zip(*(found[name].to_pylist() for name in _IMAGES), strict=True):
+                pairs = zip(names or (), stamps or (), strict=True)
+                if any(changes.get(pair) == "touched" for pair in pairs):
+                    touched[row] = part
+        if strict and len(bad := found.filter(pc.not_equal(found["status"], "ok")).slice(0, 1)):
+            first = bad.to_pylist()[0]
+            raise _strict_error(first["place"], first["sample_id"], first["reason"])
         kept = part + 1
-    stamps = {}
+    renewed = {}
     for checked in map_ordered(check, dataset.rows_at(touched), weigh=row_bytes):
-        row, part = checked.row, touched[checked.row.index]
-        if part < kept and not _same_content(table.part(part, _KEPT), checked):
-            kept, repeats = part, Repeats()
-            for earlier in range(kept):
-                _note(table.part(earlier, _KEPT).to_pylist(), repeats, strict)
-        stamps[row.index] = list(checked.stamps)
+        part = touched[checked.row.index]
+        if part < kept and not _same_content(table.part(part), checked):
+            kept = part
+        renewed[checked.row.index] = list(checked.stamps)
     for part in sorted(set(touched.values())):
         if part < kept:
-            _renew_stamps(table, part, stamps)
-    return kept, repeats
+            _renew_stamps(table, part, renewed)
+    return kept
 
 
-def _change(dataset: Dataset, row: dict[str, Any]) -> Literal["none", "touched", "changed"]:
-    """What became of a row's image files since they were checked."""
-    change: Literal["none", "touched"] = "none"
-    for name, stamped in zip(row["images"] or (), row["image_stamps"] or (), strict=True):
-        if stamped and (now := file_stamp(dataset.locate(name))) != stamped:
-            if not content_may_be_equal(now, stamped):
-                return "changed"
-            change = "touched"
-    return change
+def _stamped_images(part: pa.Table) -> list[tuple[str, str]]:
+    """The distinct images of a part that lie in files, each with the stamp that it had."""
+    names, stamps = (pc.list_flatten(part[name]) for name in _IMAGES[1:])
+    pairs = pa.table({"name": names, "stamp": stamps}).filter(pc.not_equal(stamps, ""))
+    pairs = pairs.group_by(["name", "stamp"]).aggregate([])
+    return list(zip(pairs["name"].to_pylist(), pairs["stamp"].to_pylist(), strict=True))
 
 
-def _note(rows: list[dict[str, Any]], repeats: Repeats, strict: bool) -> None:
-    for row in rows:
-        if row["status"] == "ok":
-            repeats.add(row["sample_id"], row["content_hash"], row["place"])
-        elif strict:
-            raise _strict_error(row["place"], row["sample_id"], row["reason"])
+def _change(dataset: Dataset, name: str, stamped: str) -> Literal["none", "touched", "changed"]:
+    """What became of an image file since it was checked."""
+    now = file_stamp(dataset.locate(name))
+    if now == stamped:
+        return "none"
+    return "touched" if content_may_be_equal(now, stamped) else "changed"
+
+
+def _repeats_of(table: PartTable, parts: int) -> Repeats:
+    """What the rows after some leading parts may repeat."""
+    repeats = Repeats()
+    for part in range(parts):
+        found = table.part(part, ["sample_id", "content_hash", "place", "status"])
+        usable = found.filter(pc.equal(found["status"], "ok"))
+        for row in zip(*(usable[name].to_pylist() for name in usable.column_names[:3]), strict=True):
+            repeats.add(*row)
+    return repeats
 
 
 def _same_content(part: pa.Table, checked: Checked) -> bool:
@@ -236,34 +258,34 @@ def _discard(table: PartTable, first: int) -> None:
             path.unlink()
 
 
-def samples_of_parts(
-    dataset: Dataset, usable: npt.NDArray[np.bool_], parts: list[int]
+def samples_of_blocks(
+    dataset: Dataset, usable: npt.NDArray[np.bool_], blocks: list[int]
 ) -> Iterator[tuple[int, Sample | None]]:
-    """Yield the usable samples of the given parts (sorted), each with its part, and (part, None) after it."""
-    left = deque(parts)
-    rows = dataset.rows(left[0] * PART_ROWS) if left else iter(())
-    for part, group in groupby(rows, lambda row: row.index // PART_ROWS):
-        if part == left[0]:
+    """Yield the usable samples of some blocks (sorted), each with its block, and (block, None) after it."""
+    left = deque(blocks)
+    rows = dataset.rows(left[0] * BLOCK_ROWS) if left else iter(())
+    for block, group in groupby(rows, lambda row: row.index // BLOCK_ROWS):
+        if block == left[0]:
             for row in group:
                 if row.index < len(usable) and usable[row.index] and row.sample is not None:
-                    yield part, row.sample
+                    yield block, row.sample
             yield left.popleft(), None
         if not left:
             break
-    yield from ((part, None) for part in left)
+    yield from ((block, None) for block in left)
 
 
-def part_bytes(item: tuple[int, Sample | None]) -> int:
-    """Bytes of texts and images that an item of `samples_of_parts` holds in memory."""
+def item_bytes(item: tuple[int, Sample | None]) -> int:
+    """Bytes of texts and images that an item of `samples_of_blocks` holds in memory."""
     return 0 if item[1] is None else item[1].held_bytes
 
 
-def by_part(items: Iterable[tuple[int, T | None]]) -> Iterator[tuple[int, list[T]]]:
-    """Gather what was made of `samples_of_parts`, one item a sample and None at the end of a part."""
+def by_block(items: Iterable[tuple[int, T | None]]) -> Iterator[tuple[int, list[T]]]:
+    """Gather what was made of `samples_of_blocks`, one item a sample and None at the end of a block."""
     waiting: list[T] = []
-    for part, item in items:
+    for block, item in items:
         if item is None:
-            yield part, waiting
+            yield block, waiting
             waiting = []
         else:
             waiting.append(item)

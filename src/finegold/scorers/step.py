@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from hashlib import sha256
 from heapq import nsmallest
 
@@ -15,9 +15,9 @@ from finegold.encoders.step import IMAGE_BATCH, embed, embeddings_of
 from finegold.engines import map_ordered
 from finegold.engines.threads import IN_FLIGHT
 from finegold.errors import ConfigError, FinegoldError, RunError
-from finegold.run import Parts, PartTable, RunFolder, fill, fingerprint
+from finegold.run import BLOCK_ROWS, Blocks, PartTable, PartWriter, RunFolder, fill, fingerprint
 from finegold.samples import Dataset, Sample
-from finegold.samples.step import samples_of_parts
+from finegold.samples.step import samples_of_blocks
 from finegold.scorers.base import (
     Batch,
     Context,
@@ -69,7 +69,7 @@ def score(
     context: Context | None = None,
     batch_size: int = IMAGE_BATCH,
 ) -> PartTable:
-    """Score the usable rows, a part at a time, going on where an earlier run stopped.
+    """Score the usable rows, a block at a time, going on where an earlier run stopped.
 
     A scorer that requires `image_embedding` makes the run embed the images first. Where a scorer raises on a
     batch, each of its samples is scored alone, and those on which it raises are `failed`.
@@ -120,27 +120,46 @@ def score(
         def prepared() -> ScoreBatch:
             return scorer.prepare(ready)
 
-        def make(missing: list[int], advance: Callable[[int], None]) -> Parts:
+        turns_writer = None if turns is None else PartWriter(turns)
+
+        stored = lru_cache(maxsize=1)(embeddings.part) if embeddings is not None else None
+
+        def embedded(block: int, first: int, samples: Sequence[Sample]) -> pa.Table | None:
+            """The stored embeddings of samples of a block, of which `first` come before them."""
+            if embeddings is None or stored is None:
+                return None
+            part = block // embeddings.blocks
+            begin = BLOCK_ROWS * embeddings.blocks * part
+            before = int(usable[begin : BLOCK_ROWS * block].sum())
+            found = stored(part).slice(before + first, len(samples))
+            if found["sample_id"].to_pylist() != [sample.id for sample in samples]:
+                raise RunError(
+                    f"{embeddings.part_path(part)} is of other rows: delete its folder and run again"
+                )
+            return found
+
+        def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
             ids: list[str] = []
             scores: list[Score] = []
             waiting: list[Sample] = []
             held = 0
-            for part, sample in samples_of_parts(dataset, usable, missing):
-                # A part is scored as one batch, unless its rows hold too many bytes.
+            for block, sample in samples_of_blocks(dataset, usable, missing):
+                # A block is scored as one batch, unless its rows hold too many bytes.
                 if sample is not None:
                     waiting.append(sample)
                     held += sample.held_bytes
                     if held <= IN_FLIGHT:
                         continue
-                scores += _score_rows(scorer, prepared(), waiting, embeddings, part, len(ids), ready.workers)
+                vectors = embedded(block, len(ids), waiting)
+                scores += _score_rows(scorer, prepared(), waiting, vectors, ready.workers)
                 ids += [one.id for one in waiting]
                 waiting, held = [], 0
                 if sample is None:
-                    if turns is not None:
+                    if turns_writer is not None:
                         # Before the scores, whose part says that this one is done.
-                        turns.write(part, _turns(ids, scores))
+                        turns_writer.add(block, _turns(ids, scores))
                     yield (
-                        part,
+                        block,
                         {
                             "sample_id": ids,
                             "value": [score.value for score in scores],
@@ -150,6 +169,8 @@ def score(
                     )
                     advance(len(ids))
                     ids, scores = [], []
+            if turns_writer is not None:
+                turns_writer.flush()
 
         about = {"label": f"Scoring {scorer.name}", "scorer": scorer.name}
         fill(run, table, make, usable=usable, step="score", load=prepared, **about)
@@ -187,18 +208,13 @@ def _score_rows(
     scorer: Scorer,
     score_batch: ScoreBatch,
     samples: Sequence[Sample],
-    embeddings: PartTable | None,
-    part: int,
-    first: int,
+    stored: pa.Table | None,
     workers: int | None,
 ) -> list[Score]:
-    """Scores of a part's samples from `first` on; those whose images failed are not shown to the scorer."""
+    """Scores of samples; the scorer is not shown those whose images or stored embeddings failed."""
     vectors: Vectors | None = None
     reasons: list[str | None] = [None] * len(samples)
-    if embeddings is not None:
-        stored = embeddings.part(part).slice(first, len(samples))
-        if stored["sample_id"].to_pylist() != [sample.id for sample in samples]:
-            raise RunError(f"{embeddings.part_path(part)} is of other rows: delete its folder and run again")
+    if stored is not None:
         vectors = embeddings_of(stored)
         reasons = stored["reason"].to_pylist()
     shown = "image" in scorer.requires

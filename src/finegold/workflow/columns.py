@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from finegold.encoders.step import embeddings_schema
 from finegold.errors import ConfigError, DataError, did_you_mean
-from finegold.run import PART_ROWS, PartTable, file_sha256
+from finegold.run import BLOCK_ROWS, PartTable, file_sha256
 from finegold.samples.attributes import SCHEMA as ATTRIBUTE_SCHEMA
 from finegold.samples.parquet_pages import read_parquet_file
 from finegold.scorers.step import SCHEMA as SCORE_SCHEMA
@@ -178,10 +178,11 @@ def _write(
             return {"row": list(places), "value": [None if one is None else str(one) for one in texts]}
 
     if not table.done:
-        for number, start in enumerate(range(0, len(ids), PART_ROWS)):
-            places = range(start, min(start + PART_ROWS, len(ids)))
+        size = BLOCK_ROWS * table.blocks
+        for number, start in enumerate(range(0, len(ids), size)):
+            places = range(start, min(start + size, len(ids)))
             table.write(number, part([at for at in places if kind == "attributes" or ids[at] is not None]))
-        table.finish(math.ceil(len(ids) / PART_ROWS))
+        table.finish(math.ceil(len(ids) / size))
     return kind, table
 
 
