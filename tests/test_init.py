@@ -22,5 +22,7 @@ def test_importing_it_loads_nothing_heavy() -> None:
 
 
 def test_a_name_that_is_not_there_is_said() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'pikc'"):
+    with pytest.raises(AttributeError, match=r"no attribute 'pikc' \(did you mean 'pick'\?\)$"):
         finegold.pikc  # noqa: B018 (the access is what is tested)
+    with pytest.raises(AttributeError, match=r"no attribute '__wrapped__'$"):
+        finegold.__wrapped__  # noqa: B018

@@ -69,7 +69,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """A public name, imported when it is first used, so that `import finegold` stays fast."""
     if name not in _ROOM_OF:
-        raise AttributeError(f"module 'finegold' has no attribute '{name}'")
+        from finegold.errors import did_you_mean
+
+        raise AttributeError(f"module 'finegold' has no attribute '{name}'{did_you_mean(name, __all__)}")
     return getattr(import_module(f"finegold.{_ROOM_OF[name]}"), name)
 
 

@@ -79,14 +79,17 @@ def test_a_file_of_before_has_no_schema_and_may_lack_what_has_a_default() -> Non
         ),
         (
             {"sizes": [1, "2"]},
-            "the file cannot be read: at sizes.1, input should be a valid integer; make it again",
+            "the file cannot be read: 'sizes.1' should be a valid integer; make it again",
         ),
-        ({"name": None}, "the file cannot be read: at name, input should be a valid string; make it again"),
+        ({"name": None}, "the file cannot be read: 'name' should be a valid string; make it again"),
         (
             {"both": [{"order": "ab"}]},
-            "the file cannot be read: at both.0.score, field required; make it again",
+            "the file cannot be read: 'both.0.score' is missing; make it again",
         ),
-        ({"by_name": {"x": {"order": "no", "score": 1}}}, "the file cannot be read: at by_name.x.order, "),
+        (
+            {"by_name": {"x": {"order": "no", "score": 1}}},
+            "the file cannot be read: 'by_name.x.order' should be",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_sentence(change: dict[str, Any], message: str) -> None:

@@ -123,12 +123,13 @@ def test_a_changed_value_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("not json", "JSONDecodeError"),
-        ("[]", "at its beginning"),
-        ("{}", "at finegold, field required"),
-        (unsealed().replace("finegold/selection/2", "finegold/selection/9"), "at schema"),
-        (unsealed().replace('"size": 2', '"size": "two"'), "at size"),
-        ('{"schema": "finegold/selection/1"}', "configuration"),
+        ("not json", "it is no JSON"),
+        ("[]", "it is other JSON"),
+        ("{}", "it is other JSON"),
+        (unsealed().replace('"finegold":', '"finegld":'), "'finegold' is missing"),
+        (unsealed().replace("finegold/selection/2", "finegold/selection/9"), "'schema' should be"),
+        (unsealed().replace('"size": 2', '"size": "two"'), "'size' should be a valid integer"),
+        ('{"schema": "finegold/selection/1"}', "'configuration' is missing"),
     ],
 )
 def test_a_file_that_is_not_one_is_named_with_the_place(tmp_path: Path, content: str, message: str) -> None:
@@ -138,6 +139,8 @@ def test_a_file_that_is_not_one_is_named_with_the_place(tmp_path: Path, content:
         read_manifest(path)
     with pytest.raises(DataError, match="cannot be read"):
         read_manifest(tmp_path / "none.json")
+    with pytest.raises(DataError, match=r"is a folder, expected a selection.json: name .*selection\.json"):
+        read_manifest(tmp_path)
 
 
 def whole_table() -> pa.Table:

@@ -8,6 +8,7 @@ import typer
 from finegold.cli import options
 from finegold.cli.output import OutputOptions
 from finegold.cli.show import say
+from finegold.errors import counted
 
 if TYPE_CHECKING:
     from finegold.run.check import FolderCheck
@@ -49,7 +50,7 @@ def _show(folder: Path, found: "FolderCheck", *, repair: bool) -> None:
     for damage in found.damages:
         say(f"damaged: {damage.path}: {damage.why}")
     old = f", {found.unhashed:,} of an earlier finegold have none" if found.unhashed else ""
-    say(f"{found.hashed:,} files compared with their hashes{old}; {len(found.damages):,} damaged")
+    say(f"{counted(found.hashed, 'file')} compared with their hashes{old}; {len(found.damages):,} damaged")
     if not found.damages:
         return
     if not repair:

@@ -7,6 +7,7 @@ import typer
 from finegold.cli import options
 from finegold.cli.output import OutputOptions
 from finegold.cli.show import say
+from finegold.errors import counted
 
 
 @options.grouped
@@ -46,7 +47,7 @@ def cluster(
         facts |= {"table": found.table.folder.name, "sizes": list(summary.sizes)}
         facts |= {"components": summary.components, "note": summary.note}
         sizes = ", ".join(f"{size:,}" for size in summary.sizes)
-        say(f"{sum(summary.sizes):,} rows in {len(summary.sizes)} clusters: {sizes}")
+        say(f"{counted(sum(summary.sizes), 'row')} in {counted(len(summary.sizes), 'cluster')}: {sizes}")
         if summary.components is not None:
             say(f"  the neighbour graph has {summary.components} connected parts")
         if summary.note:

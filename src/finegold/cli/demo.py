@@ -9,6 +9,7 @@ from finegold.cli import options
 from finegold.cli.output import OutputOptions
 from finegold.cli.sampling import SamplingOptions
 from finegold.cli.show import say
+from finegold.errors import counted
 
 
 @options.grouped
@@ -50,5 +51,6 @@ def demo(
         found = demonstrate(loaded, image, prompt, sampling, separate=separate, decoding=decode or "finegold")
         write_html(demonstration_page(models, prompt, found, sampling), out)
         facts |= {"images": len(image), "prompts": len(prompt), "models": models, "page": str(out.resolve())}
-        say(f"{len(image):,} images, {len(prompt):,} prompts and {len(models):,} models in {out}")
+        shown = (counted(len(image), "image"), counted(len(prompt), "prompt"), counted(len(models), "model"))
+        say(f"{shown[0]}, {shown[1]} and {shown[2]} in {out}")
         endpoint.say_spent(facts)

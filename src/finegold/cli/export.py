@@ -8,6 +8,7 @@ import typer
 from finegold.cli import options
 from finegold.cli.output import OutputOptions
 from finegold.cli.show import say
+from finegold.errors import counted
 
 
 @options.grouped
@@ -34,4 +35,4 @@ def export(
     found = Run.open(run).export(out, table, format, selection)
     with output.printing() as facts:
         facts |= {"rows": len(found), "columns": found.column_names, "file": str(out.resolve())}
-        say(f"{len(found):,} rows, {len(found.column_names)} columns in {shown(out)}")
+        say(f"{counted(len(found), 'row')}, {counted(len(found.column_names), 'column')} in {shown(out)}")

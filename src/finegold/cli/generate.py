@@ -9,6 +9,7 @@ from finegold.cli import options
 from finegold.cli.output import OutputOptions
 from finegold.cli.sampling import SamplingOptions
 from finegold.cli.show import say
+from finegold.errors import counted
 
 
 @options.grouped
@@ -44,5 +45,5 @@ def generate(
                 decoding=decode or "finegold",
             )
         facts |= {"answers": count, "file": str(out.resolve())}
-        say(f"{count:,} answers in {out}")
+        say(f"{counted(count, 'answer')} in {out}")
         endpoint.say_spent(facts)

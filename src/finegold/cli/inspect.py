@@ -8,6 +8,7 @@ import typer
 from finegold.cli import options
 from finegold.cli.output import OutputOptions
 from finegold.cli.show import printable, say
+from finegold.errors import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,8 @@ def _show(console: "Console", dataset: "Dataset", found: "Inspection", limit: in
         "Format": f"{dataset.format}  ({name})",
         "Image folder": _image_folders(dataset),
         "Rows": f"{found.rows:,}: {found.usable:,} usable, {len(found.bad):,} bad",
-        "Images": f"{found.images:,}, {_bytes(found.image_bytes)}; {found.text_only:,} rows without an image",
+        "Images": f"{found.images:,}, {_bytes(found.image_bytes)}; "
+        f"{counted(found.text_only, 'row')} without an image",
         "Turns": _spread(found.turns, "a row"),
         "Answers": _spread(found.answer_chars, "characters"),
         "Width": _spread(found.width, "pixels"),

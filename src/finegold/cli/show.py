@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from finegold.errors import counted
+
 if TYPE_CHECKING:
     from finegold.workflow import Selection
 
@@ -42,7 +44,8 @@ def show_selection(selection: "Selection", out: Path, *, link: bool) -> dict[str
         say("  weights: " + ", ".join(f"{name}={value:g}" for name, value in weights))
     for note in manifest.notes:
         say(f"  note: {note}")
-    say(f"Subset      {shown(subset.data)}  ({subset.rows:,} rows, {subset.files:,} image files)")
+    written = f"{counted(subset.rows, 'row')}, {counted(subset.files, 'image file')}"
+    say(f"Subset      {shown(subset.data)}  ({written})")
     say(f"Selection   {shown(out / MANIFEST)}")
     say(f"Report      {shown(out / REPORT)}")
     say(f"Run folder  {shown(selection.run.path)}")

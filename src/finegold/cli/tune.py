@@ -11,6 +11,7 @@ from finegold.cli import options
 from finegold.cli.config import Config, SaveConfig, write_config
 from finegold.cli.output import OutputOptions
 from finegold.cli.show import say
+from finegold.errors import counted
 
 
 @options.grouped
@@ -98,7 +99,7 @@ def tune(
             epochs = plan.steps * plan.batch / count
             facts |= {"rows": count, "trainer": export, "steps": plan.steps, "epochs": epochs}
             facts |= {"out": str(out.resolve()), "command": COMMANDS[export]}
-            say(f"{count:,} rows with a configuration for {export} in {out}; each row keeps its id")
+            say(f"{counted(count, 'row')} with a configuration for {export} in {out}; each row keeps its id")
             say(f"{plan.steps:,} steps of {plan.batch} rows: each row is seen {epochs:,.1f} times")
             say(f"Next: cd {shlex.quote(str(out))} && {COMMANDS[export]}")
         return
@@ -123,6 +124,7 @@ def tune(
         facts |= asdict(result) | {"out": str(result.out.resolve())}
         cut = f", {result.cut} answers cut" if result.cut else ""
         say(
-            f"{result.rows:,} rows{cut}, {result.steps:,} steps in {result.seconds:,.0f} s: "
+            f"{counted(result.rows, 'row')}{cut}, {counted(result.steps, 'step')} in "
+            f"{result.seconds:,.0f} s: "
             f"loss {result.first_loss:.3f} -> {result.last_loss:.3f}; the model is in {result.out}"
         )

@@ -1,8 +1,10 @@
 """What all verbs share: placeholders in capitals, earlier names of options, and what Ctrl-C says."""
 
 import inspect
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
@@ -49,7 +51,8 @@ class Verb(TyperCommand):
             if name in earlier:
                 say(f"finegold: {name} is now called {earlier[name]}", error=True)
                 args[position] = earlier[name] + equals + value
-        return super().parse_args(ctx, args)
+        with _suggesting():
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the verb; Ctrl-C ends it with a sentence on how to go on and the exit status 130."""
@@ -84,7 +87,8 @@ class Verbs(TyperGroup):
             first.append(word)
             if _ANYWHERE[name] == 2 and not equals:
                 first += [value for value in (next(words, None),) if value is not None]
-        return super().parse_args(ctx, first + rest)
+        with _suggesting():
+            return super().parse_args(ctx, first + rest)
 
     def get_help_option(self, ctx: Any) -> Any:
         """The option `--help`; no flag has a placeholder."""
@@ -92,6 +96,23 @@ class Verbs(TyperGroup):
             if getattr(one, "is_flag", False):
                 _without_placeholder(one)
         return _without_placeholder(super().get_help_option(ctx))
+
+
+@contextmanager
+def _suggesting() -> Iterator[None]:
+    """In the block, a value that an option does not have gets the one that it is like, as names do."""
+    from finegold.errors import did_you_mean
+
+    try:
+        yield
+    except typer.BadParameter as error:
+        found = re.search(r"'([^']*)' is not one of ('.*')", error.message)
+        if found is not None:
+            known = re.findall(r"'([^']*)'", found[2])
+            error.message = (
+                f"there is no '{found[1]}'{did_you_mean(found[1], known)}: give one of {', '.join(known)}"
+            )
+        raise
 
 
 def _no_type(**_: object) -> None:

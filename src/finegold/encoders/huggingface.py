@@ -13,7 +13,7 @@ from PIL import Image
 
 from finegold.arrays import Vectors
 from finegold.engines.devices import resolve_device
-from finegold.errors import ConfigError, ModelError
+from finegold.errors import ConfigError, ModelError, did_you_mean
 from finegold.extras import check_hub, hub_commit, quiet_transformers, reading_tokenizer, require
 from finegold.run import file_hashes
 from finegold.samples.words import split_windows
@@ -50,7 +50,8 @@ class HuggingFaceEncoder:
         require("torch", extra="models", why=why)
         self._transformers = require("transformers", extra="models", why=why)
         if dtype not in DTYPES:
-            raise ConfigError(f"the dtype '{dtype}' is not known: give one of {', '.join(DTYPES)}")
+            hint = did_you_mean(dtype, DTYPES)
+            raise ConfigError(f"the dtype '{dtype}' is not known{hint}: give one of {', '.join(DTYPES)}")
         self.name = name
         self._device = resolve_device(device)
         self._dtype = (

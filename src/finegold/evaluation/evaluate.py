@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from finegold.errors import DataError
+from finegold.errors import DataError, counted
 from finegold.evaluation.answering import AnswerRun, EvaluationOptions, Half, answer_items
 from finegold.evaluation.answers import keep_settings, read_all_answers
 from finegold.evaluation.questions import answer_record
@@ -65,7 +65,7 @@ def evaluate(
         done = answer_task(task, data, out, model, options)
         if done.fresh:
             rate = done.fresh / max(done.seconds, 1e-9)
-            say(f"{task.name}: {done.fresh:,} items in {done.seconds:,.1f} s, {rate:,.1f} a second")
+            say(f"{task.name}: {counted(done.fresh, 'item')} in {done.seconds:,.1f} s, {rate:,.1f} a second")
     return score_folder(out, bootstrap or Bootstrap()) if options.shard.count == 1 else EvaluationResults()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from finegold.arrays import Floats, Ints
-from finegold.errors import DataError
+from finegold.errors import DataError, why_unread
 from finegold.extras import require
 from finegold.instructiongpt4.selector import Selector, read_selector
 
@@ -87,7 +87,7 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as JSON ({error}): {_ADVICE}") from error
+        raise DataError(f"{path} cannot be read ({why_unread(error)}): {_ADVICE}") from error
 
 
 def _tensor(path: Path, shape: tuple[int, ...]) -> Floats:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finegold.errors import DataError
+from finegold.errors import DataError, why_unread
 from finegold.run import broken_seal
 from finegold.samples import ImageRef
 from finegold.samples.image_fields import RawImage
@@ -128,10 +128,8 @@ def read_json_lines(path: Path, *, skip_damaged: bool = False) -> Iterator[tuple
     """
     try:
         lines = path.read_text("utf-8-sig").split("\n")
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): give a JSONL file") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} cannot be read as UTF-8 text ({error}): give a JSONL file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read ({why_unread(error)}): give a JSONL file") from None
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from finegold.errors import DataError
+from finegold.errors import DataError, first_fault, why_unread
 from finegold.run.seal import broken_seal, write_sealed
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ def from_json(kind: type[T], value: Any, schema: str | None = None, *, place: st
         # As JSON, since an array there is a tuple even where no type is converted.
         return TypeAdapter(kind).validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the top"
-        raise DataError(f"{place} cannot be read: at {where}, {first['msg'].lower()}; {advice}") from None
+        raise DataError(f"{place} cannot be read: {first_fault(error)}; {advice}") from None
 
 
 def write_record(path: Path, record: "DataclassInstance", schema: str | None = None, **derived: Any) -> None:
@@ -73,7 +71,7 @@ def read_record(path: Path, kind: type[T], schema: str | None = None, *, advice:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read ({error}): {advice}") from None
+        raise DataError(f"{path} cannot be read ({why_unread(error)}): {advice}") from None
     if broken_seal(value):
         raise DataError(f"{path} is damaged, since its content does not fit its hash: {advice}")
     return from_json(kind, value, schema, place=str(path), advice=advice)

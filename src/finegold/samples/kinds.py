@@ -5,14 +5,14 @@ The rules stand in kinds.toml beside this module. A user's file of the same form
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, first_fault
 from finegold.registry import parse_toml
 from finegold.samples.sample import Sample
 from finegold.samples.words import sentences, split_words
@@ -137,9 +137,8 @@ def _read(path: Path) -> list[KindRule]:
     except KeyError:
         raise ConfigError(f"the file of kinds {path} has no [[rules]]: write at least one") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its fields"
-        raise ConfigError(f"the file of kinds {path} has a wrong field: {where}: {first['msg']}") from None
+        fault = first_fault(error, (one.name for one in fields(KindRule)))
+        raise ConfigError(f"the file of kinds {path} cannot be used: {fault}") from None
 
 
 @cache

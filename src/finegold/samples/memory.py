@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from finegold.errors import ConfigError, DataError
+from finegold.errors import ConfigError, DataError, with_article
 from finegold.run import arrow_file, file_sha256
 from finegold.samples.pixels import to_rgb
 
@@ -73,8 +73,8 @@ def _write(data: Any, folder: Path) -> Path:
         return _write_rows(_of_pandas(data), folder)
     if isinstance(data, Mapping) or not isinstance(data, Iterable):
         raise ConfigError(
-            f"the data is a {type(data).__name__}, expected a path, a datasets.Dataset, a pandas or polars "
-            "frame, an Arrow table, or an iterable of dicts"
+            f"the data is {with_article(type(data).__name__)}, expected a path, a datasets.Dataset, a pandas "
+            "or polars frame, an Arrow table, or an iterable of dicts"
         )
     return _write_rows(iter(data), folder)
 
@@ -103,7 +103,7 @@ def _write_rows(rows: Iterator[Any], folder: Path) -> Path:
         for number, row in enumerate(rows):
             if not isinstance(row, Mapping):
                 raise ConfigError(
-                    f"row {number} is a {type(row).__name__}, expected a dict of the row's fields"
+                    f"row {number} is {with_article(type(row).__name__)}, expected a dict of the row's fields"
                 )
             try:
                 text = _line(_plain(row))

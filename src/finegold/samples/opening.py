@@ -174,6 +174,11 @@ def _refuse_other_files(source: DataFiles, text: bool, *, json: bool) -> None:
             f"{name} is a table of the kind '{source.files[0].suffix}', expected JSON text, Parquet or tar: "
             f"save it as Parquet, as pandas.read_{reader}(...).to_parquet(...) does"
         )
+    if json and source.files[0].suffix.lower() == ".tsv" and (header := _tab_header(head)):
+        raise DataError(
+            f"{name} is tab-separated text with the columns {header}, expected those of VLMEvalKit such as "
+            "question, answer and image: say which column holds what with --columns question=COLUMN,..."
+        )
     for magic, what in _ELSEWHERE.items():
         if head.startswith(magic):
             raise DataError(f"{name} is {what}")
@@ -183,3 +188,13 @@ def _refuse_other_files(source: DataFiles, text: bool, *, json: bool) -> None:
         raise DataError(
             f"{name} is a binary file, expected JSON text, Parquet or tar: name the dataset itself"
         )
+
+
+def _tab_header(head: bytes) -> str:
+    """The columns of tab-separated text that begins so; nothing for JSON and for bytes."""
+    first = head.decode("utf-8", "replace").lstrip("\ufeff").split("\n")[0].strip()
+    return (
+        ""
+        if (not first.isprintable() and "\t" not in first) or first[:1] in "[{"
+        else ", ".join(first.split("\t"))
+    )

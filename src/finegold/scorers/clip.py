@@ -8,7 +8,7 @@ import numpy as np
 
 from finegold.arrays import Floats
 from finegold.encoders import Encoder
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, did_you_mean
 from finegold.samples import Pair, Sample
 from finegold.samples.words import count_words
 from finegold.scorers.base import Context, Score, ScoreBatch
@@ -44,7 +44,10 @@ class Clip(ImageTextScorer):
     def __post_init__(self) -> None:
         """Refuse an unknown mode."""
         if self.mode not in get_args(Mode):
-            raise ConfigError(f"clip has no mode '{self.mode}': give one of {', '.join(get_args(Mode))}")
+            hint = did_you_mean(self.mode, get_args(Mode))
+            raise ConfigError(
+                f"clip has no mode '{self.mode}'{hint}: give one of {', '.join(get_args(Mode))}"
+            )
 
     def prepare(self, context: Context) -> ScoreBatch:
         """Load the encoder."""

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from finegold.arrays import Vectors
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, did_you_mean
 from finegold.models import Model
 from finegold.samples import ImageRef
 from finegold.samples.images import decode, with_image
@@ -61,7 +61,8 @@ class ImageGain(ModelScorer):
             ("against", self.against, get_args(Against)),
         ):
             if value not in known:
-                raise ConfigError(f"gain has no {field} '{value}': give one of {', '.join(known)}")
+                hint = did_you_mean(value, known)
+                raise ConfigError(f"gain has no {field} '{value}'{hint}: give one of {', '.join(known)}")
         if self.others < 1:
             raise ConfigError(f"gain compares with {self.others} other images, expected 1 or more")
 

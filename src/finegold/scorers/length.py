@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, did_you_mean
 from finegold.samples import Pair
 from finegold.samples.words import count_words
 from finegold.scorers.base import Context, Score, ScoreBatch, Scorer, score_pairs
@@ -38,7 +38,10 @@ class Length(Scorer):
     def __post_init__(self) -> None:
         """Refuse an unknown unit."""
         if self.unit not in get_args(Unit):
-            raise ConfigError(f"length has no unit '{self.unit}': give one of {', '.join(get_args(Unit))}")
+            hint = did_you_mean(self.unit, get_args(Unit))
+            raise ConfigError(
+                f"length has no unit '{self.unit}'{hint}: give one of {', '.join(get_args(Unit))}"
+            )
 
     def prepare(self, context: Context) -> ScoreBatch:
         """Count the characters or the tokens of each answer; 0 for an empty one."""

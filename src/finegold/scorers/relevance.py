@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, did_you_mean
 from finegold.models import Model
 from finegold.scorers.base import Context, Score
 from finegold.scorers.registry import SCORERS
@@ -33,9 +33,9 @@ class Relevance(ModelScorer):
     def __post_init__(self) -> None:
         """Refuse an unknown form."""
         if self.form not in get_args(RelevanceForm):
-            raise ConfigError(
-                f"relevance has no form '{self.form}': give one of {', '.join(get_args(RelevanceForm))}"
-            )
+            known = get_args(RelevanceForm)
+            hint = did_you_mean(self.form, known)
+            raise ConfigError(f"relevance has no form '{self.form}'{hint}: give one of {', '.join(known)}")
 
     def scores(self, model: Model, context: Context) -> ScoreRows:
         """Two passes: with the questions, and with turns that hold the image alone."""

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from finegold.dedup import Dedup
-from finegold.errors import DataError
+from finegold.errors import DataError, first_fault, why_unread
 from finegold.run import DamagedError, broken_seal, fingerprint, read_parquet, read_sealed, seal, slug
 from finegold.run.seal import FILES
 from finegold.selection.id_list import IdList
@@ -281,17 +281,24 @@ def read_manifest(path: Path) -> Manifest:
         content = json.loads(path.read_bytes())
         if broken_seal(content):
             raise DamagedError(path, "its content does not fit its hash")
-        if isinstance(content, dict) and content.get("schema") == "finegold/selection/1":
+        if not isinstance(content, dict) or not str(content.get("schema")).startswith("finegold/selection/"):
+            raise _unlike(path, "it is other JSON")
+        if content["schema"] == "finegold/selection/1":
             content = _from_schema_1(content)
         manifest = Manifest.model_validate(content).model_copy(update={"sha256": "", "files": {}})
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): name a selection.json") from error
+        what = f"cannot be read ({why_unread(error)}): name a selection.json"
+        if path.is_dir():
+            what = f"is a folder, expected a selection.json: name {path / MANIFEST}"
+        raise DataError(f"{path} {what}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its beginning"
-        raise _unlike(path, f"at {where}, {first['msg'].lower()}") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _unlike(path, f"{type(error).__name__}: {error}") from error
+        raise _unlike(path, first_fault(error)) from None
+    except KeyError as error:
+        raise _unlike(path, f"{error} is missing") from None
+    except (ValueError, RecursionError):
+        raise _unlike(path, "it is no JSON") from None
+    except TypeError as error:
+        raise _unlike(path, str(error)) from None
     if len(manifest.rows) == manifest.size:
         return manifest
     indicators = [scorer.name for scorer in manifest.configuration.scorers]
@@ -321,7 +328,7 @@ def read_table(manifest: Path) -> pa.Table:
 
 def _unlike(path: Path, why: str) -> DataError:
     return DataError(
-        f"{path} is not a selection of schema {SCHEMA}: {why}; name the selection.json that finegold wrote"
+        f"{path} is no selection of the schema {SCHEMA} ({why}): name the selection.json that finegold wrote"
     )
 
 

@@ -6,7 +6,7 @@ one through the entry-point group `finegold.presets`; a user names a file of the
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from inspect import signature
 from math import isfinite, isqrt
 from pathlib import Path
@@ -16,7 +16,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from finegold.clustering import Method
 from finegold.encoders.spaces import Space
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, first_fault, why_unread
 from finegold.registry import read_toml, toml_names
 from finegold.run import fingerprint as short_name
 from finegold.run.cards import card
@@ -204,9 +204,8 @@ class Preset:
         try:
             return TypeAdapter(cls).validate_python(content)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "its fields"
-            raise ConfigError(f"the preset {name} has a wrong field: {where}: {first['msg']}") from None
+            fault = first_fault(error, (one.name for one in fields(cls)))
+            raise ConfigError(f"the preset {name} cannot be used: {fault}") from None
 
     @property
     def fingerprint(self) -> str:
@@ -264,5 +263,5 @@ def _of_selection(path: Path) -> Any:
         return found
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(
-            f"{path} holds no preset ({error}): name a selection.json or a .toml file"
+            f"{path} holds no preset ({why_unread(error)}): name a selection.json or a .toml file"
         ) from None

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, first_fault
 from finegold.evaluation.answering import find_profile
 from finegold.models.prefix import Parts, check_parts
 from finegold.registry import read_toml, toml_names
@@ -307,4 +307,5 @@ def _reason(error: ValidationError) -> str:
     if first["type"] == "missing":
         hint = f", or give {_OPTIONS[where]}" if where in _OPTIONS else ""
         return f"lacks {where}: write it in the file{hint}"
-    return f"has a wrong field: {where}: {first['msg']}"
+    known = (name for one in _Strict.__subclasses__() for name in one.model_fields)
+    return f"cannot be used: {first_fault(error, known)}"

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, did_you_mean
 from finegold.extras import require
 from finegold.run import DamagedError, LineFile, read_sealed_lines, replace_lines, sealed_line
 from finegold.tuning.recipe import Recipe
@@ -100,4 +100,5 @@ def _tracker(name: str, out: Path, closing: ExitStack) -> Callable[[int, dict[st
         run = wandb.init(project="finegold", dir=str(out), name=out.name)
         closing.callback(run.finish)
         return lambda step, values: run.log(values, step=step)
-    raise ConfigError(f"the tracker '{name}' is unknown, expected one of {', '.join(TRACKERS)}")
+    hint = did_you_mean(name, TRACKERS)
+    raise ConfigError(f"the tracker '{name}' is unknown{hint}, expected one of {', '.join(TRACKERS)}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, first_fault
 from finegold.models.prefix.storage import is_prefix_name, read_config
 from finegold.registry import read_toml
 from finegold.samples.images import Decoding
@@ -124,9 +124,8 @@ def load_recipe(name: str, **changes: object) -> Recipe:
     try:
         return Recipe.model_validate(read_toml(name, *BUILT_IN, "recipe") | set_)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the recipe"
-        raise ConfigError(f"the recipe {name} has a wrong field: {where}: {first['msg']}") from None
+        fault = first_fault(error, Recipe.model_fields)
+        raise ConfigError(f"the recipe {name} cannot be used: {fault}") from None
 
 
 def default_recipe(model: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from finegold.arrays import Floats, Ints
-from finegold.errors import ConfigError, DataError
+from finegold.errors import ConfigError, DataError, why_unread
 from finegold.run import PartTable, fingerprint, write_record
 from finegold.selection import compare as figures
 from finegold.selection.compare import PresetComparison, PresetFigures
@@ -238,7 +238,7 @@ def read_labels(path: Path, good: Sequence[str]) -> Labels:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{path} cannot be read ({error}): give --labels a JSON object of id to label"
+            f"{path} cannot be read ({why_unread(error)}): give --labels a JSON object of id to label"
         ) from None
     if not isinstance(content, dict) or not all(isinstance(label, str) for label in content.values()):
         raise DataError(f"{path} is no JSON object of id to label: give --labels one")

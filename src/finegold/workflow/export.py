@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, did_you_mean
 from finegold.run import PartTable, RunFolder, arrow_file, atomic_path
 from finegold.selection.manifest import MANIFEST, read_table
 from finegold.workflow.filters import COLUMNS
@@ -53,16 +53,16 @@ def export_table(
         ConfigError: If the table is unknown, or it is not clear which selection is meant.
     """
     format = format or _format_of(out)
-    if table not in get_args(Table) or format not in get_args(Format):
-        raise ConfigError(
-            f"the table '{table}' as '{format}' is unknown: give --table {' or '.join(get_args(Table))} and "
-            f"--format {' or '.join(get_args(Format))}"
-        )
+    for option, given, known in (("table", table, get_args(Table)), ("format", format, get_args(Format))):
+        if given not in known:
+            raise ConfigError(
+                f"there is no {option} '{given}'{did_you_mean(given, known)}: give --{option} "
+                f"{' or '.join(known)}"
+            )
     if out.is_dir():
         raise ConfigError(f"--out {out} is a folder, expected a file: write {out / 'rows.parquet'}")
-    if not out.parent.is_dir():
-        raise ConfigError(f"--out {out} is in a folder that does not exist: make {out.parent} first")
     found = scores_of(rows) if table == "scores" else read_table(selection or _only_selection(rows.folder))
+    out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(out) as temporary, arrow_file(temporary, "wb") as file:
         if format == "csv":
             pa_csv.write_csv(found, file)

@@ -1,9 +1,10 @@
 """What is chosen from: rows that `--exclude` vetoes or `--where` does not let through are taken out first."""
 
+import re
 from collections.abc import Collection
 from typing import Any
 
-from finegold.errors import BudgetError, ConfigError, did_you_mean
+from finegold.errors import BudgetError, ConfigError, counted, did_you_mean
 from finegold.run import RunFolder, write_text
 from finegold.samples import Exclusion
 from finegold.samples.attributes import read_attribute
@@ -20,6 +21,11 @@ COLUMNS = (
 """Columns of the samples table that a condition may name."""
 
 
+def known_indicators(run: RunFolder) -> set[str]:
+    """Names of the scorers, and of what the run folder has scores of."""
+    return {str(table.parameters["scorer"]) for table in run.tables("scores")} | set(SCORERS.names())
+
+
 def indicators_of(condition: Condition | None, run: RunFolder) -> dict[str, str]:
     """Names of a condition that are indicators, each with the indicator; the other names are columns.
 
@@ -28,7 +34,7 @@ def indicators_of(condition: Condition | None, run: RunFolder) -> dict[str, str]
     """
     if condition is None:
         return {}
-    known = {str(table.parameters["scorer"]) for table in run.tables("scores")} | set(SCORERS.names())
+    known = known_indicators(run)
     found = {}
     for name in condition.names:
         if name not in COLUMNS:
@@ -69,7 +75,7 @@ def filtered_rows(
             unmet = condition.unmet({name: values[at] for name, values in columns.items()})
             if unmet is not None:
                 found[key] = Exclusion("filtered", unmet)
-        notes.append(f"Excluded by --where '{condition.text}': {len(found) - before:,} rows.")
+        notes.append(f"Excluded by --where '{condition.text}': {counted(len(found) - before, 'row')}.")
     if settings.include is not None:
         notes += _pinned_note(pinned, settings.include.name, candidates, rows)
     if len(found) == len(candidates.ids):
@@ -80,15 +86,29 @@ def filtered_rows(
     return found, tuple(notes)
 
 
-def check_weight_names(run: RunFolder, settings: SelectionSettings) -> None:
-    """Raise ConfigError if a weight names nothing that could be scored, before the hours of reading."""
-    known = {str(table.parameters["scorer"]) for table in run.tables("scores")} | set(SCORERS.names())
+def check_names(run: RunFolder, settings: SelectionSettings) -> None:
+    """Raise ConfigError if a weight or condition names no indicator that can be, before hours of reading."""
+    known = known_indicators(run)
     for name in settings.indicators if settings.weights else ():
         if name not in known:
             raise ConfigError(
-                f"the weights name '{name}'{did_you_mean(name, SCORERS.names())}, and there is no scorer of "
+                f"the weights name '{name}'{did_you_mean(name, known)}, and there is no scorer of "
                 "this name and no score that was brought with --column: `finegold scorers` lists them"
             )
+    condition = re.sub(r"'[^']*'|\"[^\"]*\"", "", settings.where or "")
+    for name in known:
+        if "-" in name and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", condition):
+            raise ConfigError(
+                f"--where names '{name}', and a hyphen is a minus sign there: write {name.replace('-', '_')}"
+            )
+
+
+def check_fields(settings: SelectionSettings, rows: Rows) -> None:
+    """Raise ConfigError if the condition names something that no record has, before hours of scoring."""
+    condition = settings.condition
+    if condition is not None:
+        for name in {*condition.names} - {*COLUMNS} - {*indicators_of(condition, rows.folder)}:
+            _field(name, rows, condition)
 
 
 def keep_ids(run: RunFolder, settings: SelectionSettings) -> None:
@@ -133,25 +153,25 @@ def _columns(condition: Condition, rows: Rows, candidates: Candidates) -> dict[s
         if name in COLUMNS:
             column: list[Any] = rows.table.read([name])[name].to_pylist()
         else:
-            column = _field(name, rows, name in condition.numbers, name in condition.flags)
+            column = _field(name, rows, condition)
         found[name] = [column[place] for place in places]
     return found
 
 
-def _field(name: str, rows: Rows, as_number: bool, as_flag: bool) -> list[Value]:
+def _field(name: str, rows: Rows, condition: Condition) -> list[Value]:
     """A field of the records, as numbers or true and false if the condition compares it with these."""
     try:
         texts = read_attribute(rows.folder, rows.dataset, rows.table, name)
     except ConfigError:
-        known = (*COLUMNS, *SCORERS.names())
+        known = (*COLUMNS, *(one.replace("-", "_") for one in known_indicators(rows.folder)))
         raise ConfigError(
             f"--where names '{name}'{did_you_mean(name, known)}, and no column, indicator or field of the "
             f"records has this name: give one of {', '.join(COLUMNS)}, a scorer that `finegold scorers` "
             "lists, or a field such as meta.dataset"
         ) from None
-    if as_flag:
+    if name in condition.flags:
         return [_FLAGS.get((text or "").lower()) for text in texts]
-    return [_number(text) for text in texts] if as_number else list(texts)
+    return [_number(text) for text in texts] if name in condition.numbers else list(texts)
 
 
 _FLAGS = {"true": True, "false": False}

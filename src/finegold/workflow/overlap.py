@@ -25,7 +25,7 @@ from finegold.dedup.semantic import THRESHOLD
 from finegold.encoders import load_encoder
 from finegold.encoders.step import embed
 from finegold.engines import map_ordered
-from finegold.errors import ConfigError, DataError
+from finegold.errors import ConfigError, DataError, did_you_mean
 from finegold.evaluation.task import TASKS, Item
 from finegold.run import PartTable, RunFolder, fingerprint
 from finegold.samples import Exclusion, ImageRef, open_dataset
@@ -139,8 +139,8 @@ def _read_task(name: str, folder: Path) -> Benchmark:
     task_name, _, split_name = name.partition("/")
     if task_name not in known:
         raise ConfigError(
-            f"--without names the task '{task_name}', expected one of {', '.join(known)}: `finegold tasks` "
-            "lists them"
+            f"--without names the task '{task_name}'{did_you_mean(task_name, known)}, expected one of "
+            f"{', '.join(known)}: `finegold tasks` lists them"
         )
     task = known[task_name]
     split = task.split(split_name or None)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, cast, get_args
 
 from finegold.dedup import Dedup, parse_dedup
 from finegold.encoders import MINILM, Space
-from finegold.errors import ConfigError, did_you_mean
+from finegold.errors import ConfigError, did_you_mean, with_article
 from finegold.instructiongpt4 import read_selector
 from finegold.scorers import Scorer, scorer_name, stated_parameters, uses_encoder
 from finegold.selection.groups import GroupQuality, Mixture, parse_mixture
@@ -106,7 +106,11 @@ class SelectionSettings:
         known = [*(field.name for field in fields(cls)[3:]), *MIXING]
         unknown = sorted(set(others) - set(known))
         if unknown:
-            raise ConfigError(f"a selection has no setting '{unknown[0]}': give one of {', '.join(known)}")
+            every = [*(field.name for field in fields(cls)), *MIXING]
+            raise ConfigError(
+                f"a selection has no setting '{unknown[0]}'{did_you_mean(unknown[0], every)}: give one of "
+                f"{', '.join(every)}"
+            )
         if isinstance(others.get("dedup"), str):
             others["dedup"] = parse_dedup(others["dedup"])
         for name in ("include", "exclude"):
@@ -120,6 +124,11 @@ class SelectionSettings:
         named: Mapping[str, float] | None = None
         if isinstance(weights, str):
             named = parse_weights(weights)
+        elif weights is not None and not isinstance(weights, Mapping):
+            raise ConfigError(
+                f"the weights are {with_article(type(weights).__name__)}, expected a mapping such as "
+                "{'support': 2}, or text such as support=2"
+            )
         elif weights is not None:
             named = {_name(one): weight for one, weight in weights.items()}
             objects = [one for one in weights if isinstance(one, Scorer)]
@@ -193,9 +202,14 @@ class SelectionSettings:
         return images or any(uses_encoder(name) for name in (*self.indicators, *named))
 
 
-def as_preset(preset: str | Preset) -> Preset:
-    """A preset, or the one of a name or a `.toml` file."""
-    return find_preset(preset) if isinstance(preset, str) else preset
+def as_preset(preset: str | Path | Preset) -> Preset:
+    """A preset, or the one of a name or a `.toml` file; raises ConfigError for anything else."""
+    if not isinstance(preset, str | Path | Preset):
+        raise ConfigError(
+            f"the preset is {with_article(type(preset).__name__)}, expected a Preset, its name, or a .toml "
+            "file"
+        )
+    return preset if isinstance(preset, Preset) else find_preset(str(preset))
 
 
 def _name(scorer: str | Scorer) -> str:
@@ -214,15 +228,14 @@ def mixed(
     Raises:
         ConfigError: If one of them cannot be read.
     """
-    if group_quality is not None and group_quality not in get_args(GroupQuality):
-        raise ConfigError(
-            f"the group quality '{group_quality}' is unknown: give one of {', '.join(get_args(GroupQuality))}"
-        )
-    if space is not None and space not in get_args(Space):
-        raise ConfigError(
-            f"the space '{space}' is unknown{did_you_mean(space, get_args(Space))}: give one of "
-            f"{', '.join(get_args(Space))}"
-        )
+    for name, given, known in (
+        ("group quality", group_quality, get_args(GroupQuality)),
+        ("space", space, get_args(Space)),
+    ):
+        if given is not None and given not in known:
+            raise ConfigError(
+                f"the {name} '{given}' is unknown{did_you_mean(given, known)}: give one of {', '.join(known)}"
+            )
     names = (group_by or "").split(",") if isinstance(group_by, str | None) else group_by
     found = preset.mixed(
         tuple(name.strip() for name in names if name.strip()),

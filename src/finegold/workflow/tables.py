@@ -213,8 +213,11 @@ class TableFinder:
             return self.rows.embed(encoder)
         found = self.run.tables("embeddings", data=self.rows.sequence, name=encoder)
         if not found:
+            others = ", ".join(run_encoders(self.run))
             raise ConfigError(
-                f"{self.run.path} has no images embedded with '{encoder}': run `finegold cluster` first"
+                f"{self.run.path} has no images embedded with '{encoder}'"
+                + (f", only with {others}: omit --encoder, or " if others else ": ")
+                + f"run `finegold cluster {self.run.path} --encoder {encoder}` first"
             )
         if len(found) > 1:
             raise ConfigError(
@@ -292,10 +295,7 @@ class TableFinder:
                     return self._compute(scorer, table, listed=making == "stated" and stated is None)
                 listed = [one for one in found if one.folder == table.folder]
             if not listed:
-                raise ConfigError(
-                    f"{self.run.path} has no scores of '{name}', which preset '{settings.preset.name}' "
-                    f"reads: run `finegold score --scorer {name}`, or name the tables with --scores"
-                )
+                raise self._no_scores(name, settings, encoder)
         found = listed
         if len(found) > 1:
             raise ConfigError(
@@ -303,6 +303,22 @@ class TableFinder:
                 + " or ".join(f"{table.folder.name} ({_parameters(table)})" for table in found)
             )
         return found[0] if found else None
+
+    def _no_scores(self, name: str, settings: SelectionSettings, encoder: str | None) -> ConfigError:
+        """What to do about scores that are missing, or were made with another encoder."""
+        reader = f"preset '{settings.preset.name}'" if name in settings.indicators else "--where"
+        tables = (one.parameters for one in self._finished_scores if one.parameters["scorer"] == name)
+        others = sorted({str(one["parameters"].get("encoder")) for one in tables} - {"None", str(encoder)})
+        again = f"run `finegold score {self.run.path} --scorer {name}"
+        if others:
+            return ConfigError(
+                f"{self.run.path} has scores of '{name}', which {reader} reads, with the encoder "
+                f"'{others[0]}' and not with '{encoder}': omit --encoder, or {again} --encoder {encoder}`"
+            )
+        return ConfigError(
+            f"{self.run.path} has no scores of '{name}', which {reader} reads: {again}`, or name the tables "
+            "with --scores"
+        )
 
     def _compute(self, scorer: Scorer, table: PartTable, *, listed: bool) -> PartTable:
         """Compute scores, or find them.

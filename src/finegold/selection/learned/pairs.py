@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
-from finegold.errors import DataError
+from finegold.errors import DataError, first_fault, why_unread
 from finegold.run.atomic import write_text
 
 SampleId = Annotated[str, Field(min_length=1)]
@@ -48,7 +48,7 @@ def read_pairs(path: Path) -> list[MeasuredSubset]:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
-            f"{path} cannot be read as text ({error}): give a JSON lines file of pairs"
+            f"{path} cannot be read ({why_unread(error)}): give a JSON lines file of pairs"
         ) from error
     pairs: list[MeasuredSubset] = []
     for number, line in enumerate(lines, start=1):
@@ -57,12 +57,10 @@ def read_pairs(path: Path) -> list[MeasuredSubset]:
         try:
             pairs.append(MeasuredSubset.model_validate_json(line))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the line"
             raise DataError(
-                f"{path} line {number} is not a measured subset: {where}: {first['msg']} (format: "
+                f"{path} line {number} is not a measured subset: {first_fault(error)} (format: "
                 "docs/learned-quality.md)"
-            ) from error
+            ) from None
         if pairs[-1].metric != pairs[0].metric:
             raise DataError(
                 f"{path} line {number} measures '{pairs[-1].metric}' where the first line measures "

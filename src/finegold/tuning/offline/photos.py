@@ -8,7 +8,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from finegold.engines import map_ordered
-from finegold.errors import DataError
+from finegold.errors import DataError, why_unread
 from finegold.run import file_sha256
 
 
@@ -58,7 +58,9 @@ def read_photos(path: Path, folder: Path) -> CaptionedPhotos:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"the captions {path} cannot be read ({error}): give a UTF-8 file") from None
+        raise DataError(
+            f"the captions {path} cannot be read ({why_unread(error)}): give a UTF-8 file"
+        ) from None
     for number, line in enumerate(lines, 1):
         name, tab, caption = line.partition("\t")
         if not tab or not caption.strip():
