@@ -86,7 +86,7 @@ def filtered_rows(
     return found, tuple(notes)
 
 
-def check_names(run: RunFolder, settings: SelectionSettings) -> None:
+def check_indicator_names(run: RunFolder, settings: SelectionSettings) -> None:
     """Raise ConfigError if a weight or condition names no indicator that can be, before hours of reading."""
     known = known_indicators(run)
     for name in settings.indicators if settings.weights else ():

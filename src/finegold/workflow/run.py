@@ -34,7 +34,7 @@ from finegold.workflow.choosing import choose, mixed_as_data
 from finegold.workflow.columns import BroughtColumn, bring_column
 from finegold.workflow.compare import Labels, compare_presets
 from finegold.workflow.export import Format, Table, export_table
-from finegold.workflow.filters import check_fields, check_names
+from finegold.workflow.filters import check_fields, check_indicator_names
 from finegold.workflow.output import check_free, output_lock, subset_names
 from finegold.workflow.overlap import Benchmark, FoundOverlap, OverlapFinder
 from finegold.workflow.rows import Rows, check_encoder, read_rows
@@ -243,7 +243,7 @@ class Run:
             options: Beside a size: `preset`, `weights`, `seed` and further attributes of `SelectionSettings`.
         """
         settings = SelectionSettings.asked(size, options)
-        check_names(self.folder, settings)
+        check_indicator_names(self.folder, settings)
         if settings.needs_embeddings and settings.preset.space != "image":
             load_text_encoder(settings.text_encoder, device=self.compute.device)
         if settings.uses_encoder:
@@ -264,7 +264,7 @@ class Run:
             ConfigError: If a table is missing, or several would do and none is named.
         """
         settings = SelectionSettings.asked(size, options)
-        check_names(self.folder, settings)
+        check_indicator_names(self.folder, settings)
         return self._select(settings, "nothing", out)
 
     def _select(self, settings: SelectionSettings, making: Making, out: str | Path | None) -> Selection:
