@@ -42,7 +42,7 @@ def test_the_second_process_is_told_which_one_writes_and_a_killed_one_frees_the_
     assert not list(tmp_path.iterdir())
 
 
-def test_a_thread_may_take_the_lock_of_its_output_again_and_another_thread_may_not(tmp_path: Path) -> None:
+def test_a_thread_may_take_a_lock_again_if_it_says_so_and_another_thread_may_not(tmp_path: Path) -> None:
     def other() -> str:
         try:
             with lock_beside(tmp_path / "out", "name another"):
@@ -51,7 +51,8 @@ def test_a_thread_may_take_the_lock_of_its_output_again_and_another_thread_may_n
             return str(error)
 
     with lock_beside(tmp_path / "out", ""):
-        with lock_beside(tmp_path / "out", ""):
+        assert f"process {os.getpid()} on " in other()
+        with lock_beside(tmp_path / "out", "", again=True):
             pass
         with ThreadPoolExecutor(1) as pool:
             assert f"process {os.getpid()} on " in pool.submit(other).result()

@@ -26,7 +26,7 @@ def filled_folder(out: Path, check: Callable[[], object]) -> Iterator[Path]:
     """
     out = out.resolve()
     filling, old = hidden_beside(out, f"{unique_name()}.filling"), hidden_beside(out, "old")
-    with lock_beside(out, "give --out another folder"):
+    with lock_beside(out, "give --out another folder", again=True):
         if old.exists() and not out.exists():
             old.rename(out)  # a process was killed between the two renamings below
         check()

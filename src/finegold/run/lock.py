@@ -73,14 +73,18 @@ def folder_lock(folder: Path, advice: str, *, wait: bool = False) -> Iterator[No
                 one.rmdir()
 
 
-def lock_beside(target: Path, advice: str) -> AbstractContextManager[None]:
+def lock_beside(target: Path, advice: str, *, again: bool = False) -> AbstractContextManager[None]:
     """The lock of a file, or of a folder that will be replaced as a whole; see `locked`.
 
-    A thread that holds it may take it again: a pick holds that of its output folder from the start.
+    Args:
+        target: The file or folder.
+        advice: What the second one can do besides waiting.
+        again: Whether a thread that holds it goes on: a pick holds that of its output folder from the start,
+            and the subset is written there at its end.
     """
     target = target.absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
-    return locked(hidden_beside(target, "lock"), target, advice, again=True)
+    return locked(hidden_beside(target, "lock"), target, advice, again=again)
 
 
 def _acquire(path: Path, what: Path, advice: str, *, wait: bool) -> int | None:

@@ -36,7 +36,7 @@ def output_lock(out: Path) -> AbstractContextManager[None]:
     Raises:
         RunError: If another process holds it.
     """
-    return lock_beside(out.resolve(), "give --out another folder")
+    return lock_beside(out.resolve(), "give --out another folder", again=True)
 
 
 def check_free(out: Path, made_here: set[str]) -> None:
