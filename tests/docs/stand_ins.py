@@ -9,6 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tests.docs.desk import ROWS, photo, succeed, write_rows
 from tests.evaluation import made
+from tests.report.study.conftest import build, judgement
+
+from finegold.report.study.page import write_findings
+from finegold.workflow.judge import write_judgement
 
 
 def compare(desk: Path) -> None:
@@ -159,6 +163,11 @@ def tune(desk: Path) -> None:
     _subset(desk)
 
 
+def view(desk: Path) -> None:
+    write_findings(build(desk), desk / "sweep")
+    write_judgement(judgement("ours", "theirs"), desk / "verdicts")
+
+
 STAND_INS: dict[str, Callable[[Path], None]] = {
     "compare.md": compare,
     "deduplicate.md": deduplicate,
@@ -174,6 +183,7 @@ STAND_INS: dict[str, Callable[[Path], None]] = {
     "python.md": python,
     "run-folder.md": run_folder,
     "tune.md": tune,
+    "view.md": view,
 }
 
 

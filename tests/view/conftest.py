@@ -134,13 +134,13 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def viewing(folder: Path, **options: Any) -> Iterator[Client]:
+def viewing(*folders: Path, **options: Any) -> Iterator[Client]:
     """A view that answers during the block."""
     pytest.importorskip("duckdb")
     pytest.importorskip("uvicorn")
     from finegold.view import open_view
 
-    with open_view(folder, token=TOKEN, **options) as server:
+    with open_view(*folders, token=TOKEN, **options) as server:
         thread = threading.Thread(target=server.serve)
         thread.start()
         try:

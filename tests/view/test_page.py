@@ -23,7 +23,7 @@ class Visit(OpenedPage):
             super().said(text)
 
     def settle(self) -> None:
-        self.page.wait_for_selector("#total:not(:empty)")
+        self.page.wait_for_selector("body:not(.results) #total:not(:empty), .results .page h2")
         self.page.wait_for_load_state("networkidle")
 
     def until(self, condition: Callable[[], object]) -> None:

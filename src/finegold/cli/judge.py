@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 @options.grouped
 def judge(
-    out: Annotated[Path, typer.Option(help="Folder for judge.json, judge.html and audit.jsonl.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for judge.json, judged.jsonl, judge.html and audit.jsonl.")
+    ],
     a: Annotated[Path | None, typer.Argument(metavar="A", help="Answers; a win is a win of these.")] = None,
     b: Annotated[Path | None, typer.Argument(metavar="B", help="Answers to compare with.")] = None,
     questions: Annotated[

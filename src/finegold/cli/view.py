@@ -2,6 +2,7 @@
 
 import sys
 import webbrowser
+from pathlib import Path
 from threading import Timer
 from typing import Annotated
 
@@ -14,7 +15,14 @@ from finegold.cli.show import say
 
 @options.grouped
 def view(
-    run: options.RunPath,
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FOLDER...",
+            help="A run folder. Beside it, or alone: folders of studies (--out of `finegold study`) and of "
+            "judged answers (--out of `finegold judge`).",
+        ),
+    ],
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of this computer to listen on; 0 takes a free one.")
     ] = 0,
@@ -38,7 +46,8 @@ def view(
 ) -> None:
     """Look through every row of a run in the browser: sort, filter, see why a row is in or out.
 
-    The page is served to this computer alone, at an address that holds a secret. Ctrl-C ends it.
+    Studies and judged answers are pages beside the rows: tables with examples, and every judged question. The
+    page is served to this computer alone, at an address that holds a secret. Ctrl-C ends it.
     """
     from finegold.view import AskedModels, open_view
 
@@ -46,7 +55,7 @@ def view(
     if not names:
         _refuse_model_options(loading, endpoint, decode)
     models = AskedModels(names, loading.load_all(names, endpoint), decode or "finegold")
-    with open_view(run, port=port, read_only=read_only, models=models) as server:
+    with open_view(*folders, port=port, read_only=read_only, models=models) as server:
         say(f"View    {server.address}")
         say("        Ctrl-C ends it")
         # Whoever reads a pipe needs the address now, not when the view ends.

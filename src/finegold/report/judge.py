@@ -1,7 +1,7 @@
 """Judged answers as a page, as a section of other pages, and as a table for the terminal."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 from rich.console import Group, RenderableType
@@ -9,78 +9,15 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from finegold.errors import DataError
-from finegold.judging.files import AnswerSet, JudgeQuestion
-from finegold.judging.result import Judgement, OrderVerdict, Tally
+from finegold.judging.result import Judgement, Tally
 from finegold.report.charts import stacked_bars
 from finegold.report.html import render_page, render_part
+from finegold.report.judged import JudgedQuestion, category_words
 from finegold.report.text import printable
-from finegold.samples.images import by_content, decode
-from finegold.samples.thumbnails import thumbnail
 from finegold.statistics import Estimate
 
 SHOWN_REASONS = 5
 """Reasons for missing verdicts that the terminal lists."""
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedQuestion:
-    """A question as the page shows it: what was asked, both answers, and both verdicts in words.
-
-    Attributes:
-        id: Id of the question.
-        category: Category of the question.
-        text: The question.
-        answers: The answers of A and of B.
-        thumbnail: JPEG of the image; None without one that can be read.
-        outcome: `win`, `tie`, `lose` or `invalid`, for A.
-        verdicts: Verdicts in the orders `ab` and `ba`.
-    """
-
-    id: str
-    category: str
-    text: str
-    answers: tuple[str, str]
-    thumbnail: bytes | None
-    outcome: str
-    verdicts: tuple[str, str]
-
-
-def judged_questions(
-    result: Judgement, a: AnswerSet, b: AnswerSet, questions: Sequence[JudgeQuestion]
-) -> list[JudgedQuestion]:
-    """What the page shows of each question, in the order of the judgement."""
-    by_id = {question.id: question for question in questions}
-    return [
-        JudgedQuestion(
-            compared.question_id,
-            LLAVA_CATEGORIES.get(compared.category, compared.category),
-            by_id[compared.question_id].text,
-            (a.texts[compared.question_id], b.texts[compared.question_id]),
-            _picture(by_id[compared.question_id]),
-            compared.outcome,
-            (_said(compared.orders[0]), _said(compared.orders[1])),
-        )
-        for compared in result.comparisons
-    ]
-
-
-def _picture(question: JudgeQuestion) -> bytes | None:
-    try:
-        return None if question.image is None else thumbnail(decode(by_content(question.image)))
-    except DataError:
-        return None
-
-
-def _said(verdict: OrderVerdict) -> str:
-    if verdict.a is None or verdict.b is None:
-        return f"no verdict: {verdict.reason}"
-    first = "A" if verdict.order == "ab" else "B"
-    return f"A {verdict.a:g}, B {verdict.b:g} ({first} shown first)"
-
-
-LLAVA_CATEGORIES = {"conv": "conversation", "detail": "detail", "complex": "complex reasoning"}
-"""LLaVA-Bench's categories in words."""
 
 
 def judgement_page(result: Judgement, questions: Sequence[JudgedQuestion] = ()) -> str:
@@ -108,11 +45,24 @@ def judgement_section(result: Judgement, anchor: str = "judge") -> Markup:
         result=result,
         anchor=anchor,
         invalid=overall.invalid,
-        bars=stacked_bars(counts, f"{overall.wins} wins, {overall.ties} ties, {overall.losses} losses"),
-        rows=[(name, *_figures(found, "p = ")) for name, found in tallies.items()],
-        ratings=[(name, *_ratings(found)) for name, found in tallies.items()],
-        bias=[*_bias(result), ("answered by", ", ".join(result.answered_by))],
+        bars=stacked_bars(counts, counts_text(overall)),
+        **judgement_tables(result),
     )
+
+
+def judgement_tables(result: Judgement) -> dict[str, Any]:
+    """The figures of a judgement as texts.
+
+    Returns:
+        `rows`: for all questions and for each category win rate, net wins and p-value; `ratings`: equal or
+        better, relative scores, and ratings without a number; `bias`: names and values.
+    """
+    tallies = _tallies(result)
+    return {
+        "rows": [(name, *_figures(found, "p = ")) for name, found in tallies.items()],
+        "ratings": [(name, *_ratings(found)) for name, found in tallies.items()],
+        "bias": [*_bias(result), ("answered by", ", ".join(result.answered_by))],
+    }
 
 
 def judgement_table(result: Judgement) -> RenderableType:
@@ -146,6 +96,13 @@ def judgement_table(result: Judgement) -> RenderableType:
         *([f"no verdict: {more:,} for other reasons"] if more else []),
     ]
     return Group(counts, scores, Text("\n".join(map(printable, lines))))
+
+
+def counts_text(found: Tally) -> str:
+    """Wins, ties, losses and invalid questions in words: `29 wins, 1 tie, 16 losses`."""
+    named = [("win", "wins", found.wins), ("tie", "ties", found.ties), ("loss", "losses", found.losses)]
+    words = [f"{number:,} {one if number == 1 else more}" for one, more, number in named]
+    return ", ".join([*words, *([f"{found.invalid:,} invalid"] if found.invalid else [])])
 
 
 def _bias(result: Judgement) -> list[tuple[str, str]]:
@@ -201,5 +158,5 @@ def net_text(estimate: Estimate | None) -> str:
 
 def _tallies(result: Judgement) -> dict[str, Tally]:
     """Counts of all questions, then of each category if there are several."""
-    categories = {LLAVA_CATEGORIES.get(name, name): found for name, found in result.by_category().items()}
+    categories = {category_words(name): found for name, found in result.by_category().items()}
     return {"all": result.overall()} | (categories if len(categories) > 1 else {})

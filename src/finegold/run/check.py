@@ -29,7 +29,9 @@ RECORDS = frozenset(
 )
 """Names of JSON files that finegold alone writes; others are looked at in the folders below."""
 RECORD_FOLDERS = frozenset({"answers", "comparisons", "clusters"})
-LINE_FILES = frozenset({"audit.jsonl", "audit-llm.jsonl", "canary.jsonl", "log.jsonl", "marks.jsonl"})
+LINE_FILES = frozenset(
+    {"audit.jsonl", "audit-llm.jsonl", "canary.jsonl", "judged.jsonl", "log.jsonl", "marks.jsonl"}
+)
 _NAMED_BY_HASH = re.compile(r"[0-9a-f]{12}\.(pth|jsonl|parquet)")
 
 

@@ -30,6 +30,7 @@ from finegold.llm import (
     session_from,
 )
 from finegold.llm.request import LONGEST_SIDE
+from finegold.report.judged import judged_questions
 from finegold.report.study.findings import Example
 from finegold.run import read_sealed_lines
 from finegold.samples import ImageRef
@@ -37,6 +38,7 @@ from finegold.study.examples import judged_examples
 from finegold.study.folder import StudyFolder
 from finegold.study.prepare import Prepared
 from finegold.study.study import Judged, Study
+from finegold.workflow.judge import write_judgement
 
 WORDS = 1024
 """Assumed length of an answer in characters before there is one: 256 tokens of English."""
@@ -57,8 +59,8 @@ def judge_arms(
         _file(base, task.name, "questions"), Path(settings.context) if settings.context else None
     )
     shown = {item.id: item.image for item in prepared.tasks.items[task.name]}
-    if settings.images:
-        questions = [replace(question, image=shown.get(question.id)) for question in questions]
+    pictured = [replace(question, image=shown.get(question.id)) for question in questions]
+    questions = pictured if settings.images else questions
     second = _answers(base, task.name, questions, study.baseline)
     paths = {item.image.name: item.image.path for item in prepared.tasks.items[task.name]}
     judgements: list[Judgement] = []
@@ -72,6 +74,7 @@ def judge_arms(
         first = _answers(place, task.name, questions, arm)
         found = judge_in_session(first, second, questions, replace(session, audit=out / "audit.jsonl"), judge)
         judgements.append(found)
+        write_judgement(found, out, judged_questions(found, first, second, pictured))
         a, b = ({row.id: row for row in read_all_answers(at, task.name)} for at in (place, base))
         examples += judged_examples(found.as_json(), _words(out / "audit.jsonl"), (a, b), paths)
     return judgements, examples

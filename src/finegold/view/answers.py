@@ -3,7 +3,7 @@
 import json
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from itertools import islice
 from typing import IO, Any
@@ -15,7 +15,6 @@ from finegold.errors import ConfigError, DataError
 from finegold.version import __version__
 from finegold.view.again import choose_again, difference
 from finegold.view.browse import Browser
-from finegold.view.conversations import AskedModels
 from finegold.view.database import NO_SELECTION, RowDatabase
 from finegold.view.detail import nearest_rows, record_text, row_detail
 from finegold.view.exports import FILE_NAMES, as_csv, as_fiftyone, as_label_studio, write_subset_zip
@@ -42,7 +41,7 @@ class Answers:
         places: Places,
         pictures: Pictures,
         marks: Marks,
-        models: AskedModels,
+        models: Sequence[str],
         *,
         read_only: bool,
     ) -> None:
@@ -96,7 +95,7 @@ class Answers:
                 for one in columns
             ],
             "layers": self.places.layers(),
-            "models": self.models.names,
+            "models": list(self.models),
             "most_image": MOST_IMAGE,
             "marks": self.marks_now(),
         }
@@ -250,6 +249,23 @@ class Answers:
         where = request.path_params
         data, media = self.pictures.image(where["row"], where["image"])
         return Response(data, media_type=media, headers=PICTURES_STAY)
+
+
+def about_nothing(models: Sequence[str]) -> dict[str, Any]:
+    """What `Answers.about` says, for a view without a run."""
+    return {
+        "finegold": __version__,
+        "run": None,
+        "data": "Results",
+        "rows": 0,
+        "read_only": True,
+        "selections": [],
+        "selection": "",
+        "columns": [],
+        "layers": [],
+        "models": list(models),
+        "most_image": MOST_IMAGE,
+    }
 
 
 def body_of(request: Request) -> dict[str, Any]:

@@ -18,9 +18,11 @@ from starlette.routing import Route
 from finegold.errors import FinegoldError
 from finegold.report.html import BASE_STYLE
 from finegold.samples.exclusions import ImageError
-from finegold.view.answers import Answers
+from finegold.view.answers import Answers, about_nothing
 from finegold.view.asking import Asking
+from finegold.view.conversations import AskedModels
 from finegold.view.guard import IMAGES
+from finegold.view.results import Results
 
 STATIC = Path(__file__).parent / "static"
 MEDIA = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -30,9 +32,9 @@ FILES = {path.name: path for path in (*STATIC.iterdir(), BASE_STYLE) if path.suf
 Answer = Callable[[Request], Any]
 
 
-def make_application(answers: Answers) -> Starlette:
-    """The application, without the guard that stands before it."""
-    asking = Asking(answers)
+def make_application(answers: Answers | None, results: Results, models: AskedModels) -> Starlette:
+    """The application, without the guard before it; a view without a run has no answers about rows."""
+    asking = Asking(models, answers)
 
     def get(path: str, answer: Answer) -> Route:
         return Route(path, _answering(answer), methods=["GET"])
@@ -40,11 +42,13 @@ def make_application(answers: Answers) -> Starlette:
     def post(path: str, answer: Answer) -> Route:
         return Route(path, _answering(answer), methods=["POST"])
 
-    return Starlette(
-        routes=[
-            Route("/", _file("index.html"), methods=["GET"]),
-            Route("/static/{name}", _static, methods=["GET"]),
-            get("/api/about", answers.about),
+    def about(request: Request) -> dict[str, Any]:
+        found = about_nothing(models.names) if answers is None else answers.about(request)
+        return {**found, **results.about()}
+
+    of_rows = [get("/api/rows", lambda _: {"rows": [], "start": 0, "total": 0})]
+    if answers is not None:
+        of_rows = [
             get("/api/rows", answers.rows),
             get("/api/facets", answers.facets),
             get("/api/map", answers.map),
@@ -58,11 +62,22 @@ def make_application(answers: Answers) -> Starlette:
             post("/api/undo", answers.undo),
             post("/api/choose", answers.choose),
             get("/api/named", asking.named),
+            get("/thumbnail/{row:int}/{image:int}", answers.thumbnail),
+            get("/image/{row:int}/{image:int}", answers.image),
+        ]
+    return Starlette(
+        routes=[
+            Route("/", _file("index.html"), methods=["GET"]),
+            Route("/static/{name}", _static, methods=["GET"]),
+            get("/api/about", about),
+            get("/api/study/{number:int}", results.study),
+            get("/api/judged/{number:int}", results.pair),
+            get("/study/{number:int}/{at:int}", results.study_image),
+            get("/judged/{number:int}/{at:int}", results.judged_image),
             post(IMAGES, asking.image),
             post("/api/ask", asking.ask),
             get("/conversation/{key}", asking.page),
-            get("/thumbnail/{row:int}/{image:int}", answers.thumbnail),
-            get("/image/{row:int}/{image:int}", answers.image),
+            *of_rows,
         ],
         exception_handlers={Exception: _unexpected},
     )

@@ -16,7 +16,7 @@ from finegold.models import Sampling
 from finegold.report.html import html_bytes
 from finegold.samples import Exclusion, ImageRef
 from finegold.view.answers import Answers, body_of, download
-from finegold.view.conversations import Replies
+from finegold.view.conversations import AskedModels, Replies
 
 PAUSE: Final = 0.03
 """Seconds between two looks for an answer."""
@@ -27,14 +27,14 @@ MOST: Final = 1e15
 class Asking:
     """Answers about models, each a function of a request that runs in a thread."""
 
-    def __init__(self, answers: Answers) -> None:
-        """Take the answers about rows, which hold the models and the pictures."""
-        self._models, self._pictures, self._pool = answers.models, answers.pictures, answers.pool
+    def __init__(self, models: AskedModels, rows: Answers | None) -> None:
+        """Take the models, and the answers about rows, whose images they are asked about."""
+        self._models, self._rows = models, rows
 
     def named(self, request: Request) -> dict[str, Any]:
         """The position of the row with an id; of several the one that can be used."""
         name = request.query_params.get("id", "")
-        found = self._pool.query(
+        found = self._need_rows().pool.query(
             "SELECT row FROM rows WHERE sample_id = ? ORDER BY usable DESC, row LIMIT 1", [name]
         )
         if not found:
@@ -76,7 +76,12 @@ class Asking:
             return self._models.held(key)
         if type(row) is not int or type(number) is not int:
             raise DataError("the prompt has no image: take a row or drop an image")
-        return self._pictures.ref(row, number)
+        return self._need_rows().pictures.ref(row, number)
+
+    def _need_rows(self) -> Answers:
+        if self._rows is None:
+            raise DataError("this view has no run, so it has no rows: drop an image")
+        return self._rows
 
     async def _lines(self, key: str, replies: Replies) -> AsyncIterator[str]:
         yield json.dumps({"conversation": key}) + "\n"

@@ -55,22 +55,13 @@ class Pictures:
         return made
 
     def image(self, row: int, number: int) -> tuple[bytes, str]:
-        """The image in full size and its media type: the file as it is, or as PNG if few browsers show it.
+        """The image in full size and its media type, as `sent_image` gives them.
 
         Raises:
             DataError: If the row has no such image.
             ImageError: If it cannot be used.
         """
-        ref = self.ref(row, number)
-        check_image(ref)
-        data = read_bytes(ref)
-        with Image.open(BytesIO(data)) as opened:
-            media = SHOWN.get(opened.format or "")
-        if media is not None:
-            return data, media
-        encoded = BytesIO()
-        decode(ref).save(encoded, "PNG")
-        return encoded.getvalue(), "image/png"
+        return sent_image(self.ref(row, number))
 
     def ref(self, row: int, number: int) -> ImageRef:
         """The image of a row that the samples table names; bytes in the records are read from there.
@@ -95,3 +86,20 @@ class Pictures:
         if sample is None or number >= len(sample.images):
             raise ImageError(f"row {row} has no image {number + 1} any more", "missing-image")
         return sample.images[number]
+
+
+def sent_image(ref: ImageRef) -> tuple[bytes, str]:
+    """An image in full size and its media type: the file as it is, or as PNG if few browsers show it.
+
+    Raises:
+        ImageError: If it cannot be used.
+    """
+    check_image(ref)
+    data = read_bytes(ref)
+    with Image.open(BytesIO(data)) as opened:
+        media = SHOWN.get(opened.format or "")
+    if media is not None:
+        return data, media
+    encoded = BytesIO()
+    decode(ref).save(encoded, "PNG")
+    return encoded.getvalue(), "image/png"

@@ -27,6 +27,8 @@ from finegold.workflow.rows import checked_rows
 if TYPE_CHECKING:
     from uvicorn import Server
 
+    from finegold.view.answers import Answers
+
 HOST = "127.0.0.1"
 
 
@@ -61,25 +63,26 @@ class ViewServer:
 
 @contextmanager
 def open_view(
-    path: str | Path,
-    *,
+    *folders: str | Path,
     port: int = 0,
     read_only: bool = False,
     token: str | None = None,
     models: AskedModels | None = None,
 ) -> Iterator[ViewServer]:
-    """Read a run folder and listen on a loopback port during the block.
+    """Read folders and listen on a loopback port during the block.
 
     Args:
-        path: The run folder. Its rows were checked by an earlier command.
+        folders: A run folder, whose rows were checked by an earlier command; beside it, or without one,
+            folders of studies and of judged answers.
         port: The port; 0 for a free one.
         read_only: Whether rows cannot be marked or chosen again. Any number of read-only views may be open.
         token: The secret of the address; None for a random one.
         models: The models that can be asked; they are closed behind the block.
 
     Raises:
-        RunError: If it is no run folder, its rows were not checked or changed since, another view is open on
-            it, or a table is damaged.
+        RunError: If there is no run folder, its rows were not checked or changed since, another view is open
+            on it, or a table is damaged.
+        DataError: If two folders are runs, or the results of one cannot be read.
         ConfigError: If the port cannot be listened on.
         MissingExtraError: If a package of the extra `view` is not installed.
     """
@@ -87,45 +90,55 @@ def open_view(
         require(module, extra="view", why="`finegold view`")
     from uvicorn import Config, Server
 
-    from finegold.view.answers import Answers
     from finegold.view.application import make_application
+    from finegold.view.results import Results, sort_folders
 
     asked = models or AskedModels()
-    run = Run.open(path)
+    run, studies, judged = sort_folders(folders)
+    results = Results(studies, judged)
+    opened = nullcontext() if run is None else _opened(Run.open(run), asked, read_only=read_only)
+    listener = _listen(port)
+    try:
+        with opened as answers:
+            secret = token or secrets.token_urlsafe(24)
+            number = listener.getsockname()[1]
+            application = make_application(answers, results, asked)
+            config = Config(
+                Guard(application, secret, number),
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                ws="none",
+                timeout_graceful_shutdown=2,
+            )
+            server = Server(config)
+            asked.stopped = lambda: server.should_exit
+            yield ViewServer(server, listener, f"http://{HOST}:{number}/?{TOKEN}={secret}")
+    finally:
+        listener.close()
+        asked.close()
+
+
+@contextmanager
+def _opened(run: Run, asked: AskedModels, *, read_only: bool) -> Iterator["Answers"]:
+    """The rows of a run in a database, and its marks, which nobody else changes meanwhile."""
+    from finegold.view.answers import Answers
+
     folder = run.folder.path
     lock: AbstractContextManager[None] = (
         nullcontext() if read_only else lock_beside(folder / MARKS, "look with --read-only")
     )
-    listener = _listen(port)
-    try:
-        with _writable(lock, folder), tempfile.TemporaryDirectory(prefix="finegold-view-") as made:
-            rows = checked_rows(run.folder, run.dataset, Compute())
-            marks = Marks(folder / MARKS, read_only=read_only)
-            pool = RowDatabase(rows, Path(made))
-            try:
-                places = Places(pool, Path(made))
-                browser, pictures = Browser(pool, places), Pictures(pool)
-                answers = Answers(run, pool, browser, places, pictures, marks, asked, read_only=read_only)
-                secret = token or secrets.token_urlsafe(24)
-                number = listener.getsockname()[1]
-                application = make_application(answers)
-                config = Config(
-                    Guard(application, secret, number),
-                    log_level="warning",
-                    access_log=False,
-                    server_header=False,
-                    lifespan="off",
-                    ws="none",
-                    timeout_graceful_shutdown=2,
-                )
-                server = Server(config)
-                asked.stopped = lambda: server.should_exit
-                yield ViewServer(server, listener, f"http://{HOST}:{number}/?{TOKEN}={secret}")
-            finally:
-                pool.close()
-    finally:
-        listener.close()
-        asked.close()
+    with _writable(lock, folder), tempfile.TemporaryDirectory(prefix="finegold-view-") as made:
+        rows = checked_rows(run.folder, run.dataset, Compute())
+        marks = Marks(folder / MARKS, read_only=read_only)
+        pool = RowDatabase(rows, Path(made))
+        try:
+            places = Places(pool, Path(made))
+            browser, pictures = Browser(pool, places), Pictures(pool)
+            yield Answers(run, pool, browser, places, pictures, marks, asked.names, read_only=read_only)
+        finally:
+            pool.close()
 
 
 def _interrupt(*_: object) -> None:

@@ -20,7 +20,8 @@ from finegold.judging import (
 )
 from finegold.llm import Plan, Session, model_from, session_from
 from finegold.report.html import write_html
-from finegold.report.judge import JudgedQuestion, judged_questions, judgement_page
+from finegold.report.judge import judgement_page
+from finegold.report.judged import JUDGE, JUDGED, JudgedQuestion, judged_questions, write_judged
 from finegold.run import folder_lock, write_sealed
 from finegold.scorers.canary import parse_share
 
@@ -93,9 +94,12 @@ class JudgeTask:
 
 
 def write_judgement(found: Judgement, out: Path, questions: Sequence[JudgedQuestion] = ()) -> None:
-    """Write `judge.json` and `judge.html` to a folder."""
+    """Write `judge.json`, `judge.html` and, if the questions are known, `judged.jsonl` to a folder."""
     out.mkdir(parents=True, exist_ok=True)
-    write_sealed(out / "judge.json", found.as_json())
+    (out / JUDGED).unlink(missing_ok=True)  # of an earlier judgement
+    write_sealed(out / JUDGE, found.as_json())
+    if questions:
+        write_judged(out / JUDGED, questions)
     write_html(judgement_page(found, questions), out / "judge.html")
 
 
@@ -121,7 +125,7 @@ def judge(
         a: Answers, JSON lines with `question_id` and `text`; a win is a win of these.
         b: Answers to compare with.
         questions: Questions of LLaVA-Bench, JSON lines, joined on `question_id`.
-        out: Folder for judge.json, judge.html and audit.jsonl.
+        out: Folder for judge.json, judged.jsonl, judge.html and audit.jsonl.
         context: Descriptions of the images for the judge, JSON lines.
         images: Folder of the images: they are shown to the judge and on the page.
         model: Name of the judge at the endpoint; None takes FINEGOLD_LLM_MODEL.

@@ -8,7 +8,7 @@ from typing import Any
 from finegold.errors import DataError
 from finegold.judging import Judgement
 from finegold.report.html import render_page, write_html
-from finegold.report.judge import judgement_section
+from finegold.report.judge import counts_text, judgement_section
 from finegold.report.study.findings import Example, Findings, decimals
 from finegold.report.study.plots import difference_chart, gain_charts, size_chart
 from finegold.report.study.tables import overlap_csv, study_csv, study_latex, study_markdown
@@ -30,6 +30,7 @@ from finegold.samples.sample import ImageRef
 from finegold.samples.thumbnails import thumbnail
 
 SCHEMA = "finegold/study/1"
+FINDINGS = "findings.json"
 OVERLAP = "overlap.csv"
 """File of the rows that items of the evaluation contain."""
 FIRST = 12
@@ -60,8 +61,8 @@ def write_findings(findings: Findings, folder: Path) -> dict[str, Path]:
         **({OVERLAP: overlap_csv(findings)} if findings.overlaps else {}),
     }
     page = render_study(findings)
-    paths = {name: folder / name for name in ("findings.json", *texts, "study.html")}
-    write_record(paths["findings.json"], findings, SCHEMA)
+    paths = {name: folder / name for name in (FINDINGS, *texts, "study.html")}
+    write_record(paths[FINDINGS], findings, SCHEMA)
     for name, text in texts.items():
         write_text(paths[name], text)
     write_html(page, paths["study.html"])
@@ -77,7 +78,7 @@ def read_findings(path: str | Path) -> Findings:
         DataError: If the file cannot be read, or is no findings.
     """
     found = Path(path)
-    file = found / "findings.json" if found.is_dir() else found
+    file = found / FINDINGS if found.is_dir() else found
     return read_record(file, Findings, SCHEMA, advice="run the study again; its finished runs are kept")
 
 
@@ -135,20 +136,19 @@ def render_study(findings: Findings) -> str:
 def _judged(value: Mapping[str, Any], number: int) -> dict[str, str]:
     """A pair of arms: counts in words, and the section that shows them."""
     judgement = Judgement.from_json(value)
-    found = judgement.overall()
     return {
         "title": f"{judgement.a} against {judgement.b}",
-        "counts": f"{found.wins} wins, {found.ties} ties, {found.losses} losses",
+        "counts": counts_text(judgement.overall()),
         "body": judgement_section(judgement, f"judge-{number}"),
     }
 
 
-def _card(findings: Findings, example: Example) -> dict[str, Any]:
-    """An example; its thumbnail is None where the image cannot be read."""
+def example_answers(findings: Findings, example: Example) -> list[dict[str, Any]]:
+    """The two arms of an example: `arm`, `answer`, `score` as text, and whether it is the `better` one."""
     main = findings.questions[0] if findings.questions else None
     scale = 1.0 if main is None else main.scale
     lower = main is not None and main.better == "lower"
-    said = [
+    return [
         {
             "arm": arm,
             "answer": answer,
@@ -160,6 +160,11 @@ def _card(findings: Findings, example: Example) -> dict[str, Any]:
             (example.second, example.second_answer, example.second_score, example.first_score),
         )
     ]
+
+
+def _card(findings: Findings, example: Example) -> dict[str, Any]:
+    """An example; its thumbnail is None where the image cannot be read."""
+    said = example_answers(findings, example)
     return {"example": example, "thumbnail": _thumbnail(example.image), "said": said}
 
 

@@ -6,20 +6,27 @@ import { watchKeys } from "./keys.js";
 import { drawActions, markRow, rowMarks, undo, watchMarks } from "./marks.js";
 import { MapView } from "./map.js";
 import { Models } from "./models.js";
+import { JudgedView, StudyView } from "./results.js";
 import { drawRow, openRow, watchRow } from "./row.js";
 import { RowList, totalText } from "./rows.js";
 import { Selections } from "./selections.js";
 import { change, onChange, query, readAddress, state } from "./state.js";
 
-const VIEWS = { grid: "Grid", table: "Table", map: "Map", selections: "Selections", models: "Models" };
-const OTHERS = { map: MapView, selections: Selections, models: Models };
+const VIEWS = { grid: "Grid", table: "Table", map: "Map", selections: "Selections", studies: "Studies", judged: "Judged", models: "Models" };
+const OTHERS = { map: MapView, selections: Selections, studies: StudyView, judged: JudgedView, models: Models };
 let about = null, shown = null, asked = 0, lastQuery = null, lastSpread = null;
 
 readAddress();
 // The token of the first address is in a cookie now; it need not stay in the history.
 history.replaceState(null, "", `?${(() => { const left = new URLSearchParams(location.search); left.delete("token"); return left; })()}`);
 
-const view = () => (state.view in VIEWS && (state.view !== "map" || !about || about.layers.length) ? state.view : "grid");
+// A map needs embeddings, studies and judged answers need folders, and all but these and models need a run.
+function views() {
+  const { run, layers, studies, judged, models } = about;
+  const there = { map: run && layers.length, studies: studies.length, judged: judged.length, models: run || models.length };
+  return Object.keys(VIEWS).filter((name) => there[name] ?? run);
+}
+const view = () => (views().includes(state.view) ? state.view : views()[0]);
 
 function drawBar() {
   byId("title").textContent = about.data;
@@ -31,7 +38,8 @@ function drawBar() {
   const sort = state.sort ?? "row";
   byId("sort").replaceChildren(...about.columns.map((column) => h("option", { value: column.name, selected: column.name === sort }, column.label)));
   byId("order").setAttribute("aria-pressed", String(state.order === "down"));
-  byId("views").replaceChildren(...Object.entries(VIEWS).filter(([name]) => name !== "map" || about.layers.length).map(([name, label]) => h("button", { type: "button", "aria-pressed": String(view() === name), onclick: () => change({ view: name }) }, label)));
+  byId("views").replaceChildren(...views().map((name) => h("button", { type: "button", "aria-pressed": String(view() === name), onclick: () => change({ view: name }) }, VIEWS[name])));
+  document.body.classList.toggle("results", ["studies", "judged"].includes(view()) || !about.run);
   if (document.activeElement !== byId("text")) byId("text").value = state.text ?? "";
   const filters = filterCount();
   byId("filter-count").textContent = filters ? `(${filters})` : "";
@@ -57,8 +65,9 @@ async function load() {
     shown = new Kind(byId("content"), about, view());
   }
   shown.show(found);
-  drawActions();
-  byId("total").textContent = totalText(about, found.total);
+  if (about.run) drawActions();
+  byId("total").textContent = about.run ? totalText(about, found.total) : "";
+  if (!about.run) return;
   if (mine === 1) requestAnimationFrame(() => performance.mark("first-rows"));
   // Neither the order nor the view changes how the rows spread.
   const spread = query({ sort: "", order: "", selection: about.selection });
@@ -70,9 +79,9 @@ async function load() {
 
 onChange((changed) => {
   if (!about) return;
-  if (query() !== lastQuery || about.other !== state.other || shown.layout !== view()) told(load());
+  if (query() !== lastQuery || about.other !== state.other || shown?.layout !== view()) told(load());
   else drawBar();
-  if (shown.layout === "models") shown.follow();
+  shown?.follow?.(changed);
   if (changed?.includes("colour") && shown.layout === "map") shown.refresh();
   if (changed === null || changed.includes("row")) told(drawRow(about, rowActions));
 });

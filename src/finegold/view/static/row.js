@@ -14,10 +14,10 @@ function go(row) {
 
 const rowLink = (row, ...children) => h("a", { href: `?${address({ row })}`, onclick: go(row) }, ...children);
 
-// A click or Enter makes the image as large as it is, and back.
-function image(row, at) {
-  const shown = h("img", { src: `/image/${row.row}/${at}`, alt: `Image ${at + 1} of ${row.sample_id}` });
-  const button = h("button", { type: "button", class: "full", "aria-pressed": "false", "aria-label": `Image ${at + 1}: show in full size`, onclick: () => {
+// A click or Enter makes an image as large as it is, and back.
+export function zoomable(address, name, of) {
+  const shown = h("img", { src: address, alt: `${name} of ${of}`, loading: "lazy", decoding: "async" });
+  const button = h("button", { type: "button", class: "full", "aria-pressed": "false", "aria-label": `${name} of ${of}: show in full size`, onclick: () => {
     const large = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(large));
     frame.classList.toggle("large", large);
@@ -112,7 +112,7 @@ export async function drawRow(about, actions) {
     found.mark ? h("p", { class: "why" }, `${markText[found.mark.mark]} by hand, ${found.mark.time}${found.mark.note ? `: ${found.mark.note}` : ""}`) : null,
     h("p", { class: "why", id: "why" }, found.why),
     h("div", { class: "sides" },
-      h("div", {}, ...Array.from({ length: row.n_images ?? 0 }, (_, at) => image(row, at)), row.n_images ? null : h("p", { class: "quiet" }, "This row has no image.")),
+      h("div", {}, ...Array.from({ length: row.n_images ?? 0 }, (_, at) => zoomable(`/image/${row.row}/${at}`, `Image ${at + 1}`, row.sample_id ?? `row ${row.row}`)), row.n_images ? null : h("p", { class: "quiet" }, "This row has no image.")),
       h("div", {}, h("ol", { class: "said-turns" }, ...turns(found)))),
     found.indicators.length ? h("div", { class: "scroll-x" }, h("table", { class: "indicators" }, h("caption", {}, "Indicators, and where the row lies in the pool"), h("tbody", {}, ...found.indicators.map(indicator)))) : null,
     h("dl", { class: "facts" }, ...Object.entries(facts).filter(([, value]) => value !== null && value !== undefined).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value))))),

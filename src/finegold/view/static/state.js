@@ -1,6 +1,8 @@
 // What the page shows is in its address, so that a link shows the same.
 
-const SINGLE = ["selection", "view", "text", "sort", "order", "area", "layer", "row", "colour", "other", "ask"];
+// These decide which rows there are, and in what order.
+const OF_ROWS = ["selection", "text", "sort", "order", "area", "layer", "other"];
+const SINGLE = [...OF_ROWS, "view", "row", "colour", "ask", "study", "arm", "pair", "outcome", "category"];
 
 export const state = { filters: {} };
 const listeners = [];
@@ -26,7 +28,7 @@ export function address(changes = {}) {
 // The part of the address that decides which rows there are, and in what order.
 export function query(extra = {}) {
   const found = address();
-  for (const name of ["view", "row", "colour", "ask"]) found.delete(name);
+  for (const name of SINGLE) if (!OF_ROWS.includes(name)) found.delete(name);
   for (const [name, value] of Object.entries(extra)) found.set(name, value);
   return found.toString();
 }
