@@ -182,7 +182,7 @@ def test_a_reply_that_was_changed_in_the_audit_is_not_counted(
     out = tmp_path / "out"
     compare(prefers_longer, *small, "--out", out)
     whole = check_folder(out)
-    assert (whole.hashed, whole.unhashed, whole.damages) == (2, 0, [])
+    assert (whole.hashed, whole.unhashed, whole.damages) == (3, 0, [])
     audit = (out / "audit.jsonl").read_text()
     (out / "audit.jsonl").write_text(audit.replace('"category": "conv"', '"category": "cony"', 1))
     with pytest.raises(DataError, match=r"audit\.jsonl line 1 is damaged.*its content does not fit its hash"):
@@ -245,7 +245,7 @@ def test_an_answer_cannot_judge_itself(small: list[str | Path], tmp_path: Path) 
 def test_outputs_hold_the_section_and_no_key(small: list[str | Path], tmp_path: Path) -> None:
     compare(prefers_longer, *small, "--out", tmp_path / "out")
     names = {file.name for file in (tmp_path / "out").iterdir()}
-    assert names == {"judge.json", "judge.html", "audit.jsonl"}
+    assert names == {"judge.json", "judged.jsonl", "judge.html", "audit.jsonl"}
     assert "<svg" in (tmp_path / "out" / "judge.html").read_text()
     assert not any(b"very-secret" in file.read_bytes() for file in (tmp_path / "out").iterdir())
 
