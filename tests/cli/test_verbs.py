@@ -8,11 +8,13 @@ import sys
 import time
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scripts.make_reference import verbs
 from tests.cli.test_cli import finegold
 from tests.conftest import MakeDataset
+from tests.docs import desk
 from tests.llm.server import FakeServer, completion
 from typer.testing import CliRunner
 
@@ -49,6 +51,29 @@ def test_one_name_stands_for_one_kind_of_thing() -> None:
         options = {word for one in VERBS[verb].params for word in one.opts}
         assert set(names.values()) <= options
         assert not set(names) & options
+
+
+def test_a_number_that_is_none_or_out_of_range_is_refused_before_anything_is_done() -> None:
+    values = {"NUMBER": ("nan", "1e999", "-1"), "N": ("-1", "9" * 30)}
+    below_0 = ("judge", "--temperature", "-1")
+    tried = set()
+    for verb, found in VERBS.items():
+        needed = [word for one in found.params if one.required for word in _words(one)]
+        for one in found.params:
+            name = max(one.opts, key=len)
+            wrong = values.get(str(one.metavar), ()) if (name, one.help) not in tried else ()
+            tried.add((name, one.help))
+            for value in wrong:
+                if (verb, name, value) != below_0:
+                    done = desk.finegold(verb, *needed, f"{name}={value}")
+                    assert done.status == 2, (name, value, done.err)
+                    assert name in done.err, (name, value, done.err)
+
+
+def _words(required: Any) -> list[str]:
+    """A word for an argument, or an option with one, that a verb needs."""
+    name = max(required.opts, key=len)
+    return ["nothing"] if required.param_type_name == "argument" else [f"{name}=nothing"]
 
 
 def test_an_earlier_name_is_understood_and_said() -> None:

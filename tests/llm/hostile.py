@@ -292,6 +292,21 @@ def cut_json(text: str) -> Answer:
     return replace(whole, body=whole.body[:-60])
 
 
+@_fault("empty", tries=3, tells="not JSON: '{")
+def json_cut_in_its_first_field(text: str) -> Answer:
+    return Answer(b'{"id": "chatcmpl-1', bills=True)
+
+
+@_fault("empty", tries=3, tells="not JSON")
+def plain_text(text: str) -> Answer:
+    return Answer(f"The grade is {text}".encode(), headers={"content-type": "text/plain"}, bills=True)
+
+
+@_fault("empty", tries=3, tells="not JSON")
+def json_in_utf_16(text: str) -> Answer:
+    return replace(completion(text), body=completion(text).body.decode().encode("utf-16"))
+
+
 @_fault("empty", tries=3, tells="without an end")
 def cut_event_stream(text: str) -> Answer:
     return Answer(b'data: {"choices": [{"delta": {"content": "8"}}]}\n\n', bills=True)

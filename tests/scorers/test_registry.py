@@ -109,3 +109,22 @@ def test_parameters_hold_what_the_numbers_depend_on() -> None:
             return {"weights": context.device}
 
     assert scorer_parameters(WithModel(), Context("cpu"))["model"] == {"weights": "cpu"}
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("llm", {"temperature": "NaN"}),
+        ("llm", {"temperature": "warm"}),
+        ("llm", {"temperature": "-1"}),
+        ("llm", {"max_tokens": "1.5"}),
+        ("llm", {"asks": "1000"}),
+        ("llm", {"structured": "7"}),
+        ("support", {"cap": "Infinity"}),
+        ("necessity", {"max_tokens": "0"}),
+        ("reward", {"max_tokens": "-3"}),
+    ],
+)
+def test_a_parameter_of_another_type_or_out_of_range_is_refused(name: str, texts: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(texts))):
+        scorer_from_text(name, texts, {"model": "m"})

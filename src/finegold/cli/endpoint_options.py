@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 BaseUrl = Annotated[
     str | None, typer.Option(help="URL of the endpoint. [default: FINEGOLD_LLM_BASE_URL, or OpenAI's]")
 ]
-MaxUsd = Annotated[float | None, typer.Option(help="Largest cost in US dollars; needs both prices.")]
-UsdPerMPrompt = Annotated[float | None, typer.Option(help="Price of a million prompt tokens in US dollars.")]
+MaxUsd = Annotated[float | None, typer.Option(min=0, help="Largest cost in US dollars; needs both prices.")]
+UsdPerMPrompt = Annotated[
+    float | None, typer.Option(min=0, help="Price of a million prompt tokens in US dollars.")
+]
 UsdPerMCompletion = Annotated[
-    float | None, typer.Option(help="Price of a million reply tokens in US dollars.")
+    float | None, typer.Option(min=0, help="Price of a million reply tokens in US dollars.")
 ]
 
 
@@ -28,7 +30,7 @@ class EndpointOptions:
     api_key: Annotated[
         str | None, typer.Option(help="Key. Safer: set FINEGOLD_LLM_API_KEY or OPENAI_API_KEY.")
     ] = None
-    max_calls: Annotated[int | None, typer.Option(help="Largest number of requests.")] = None
+    max_calls: Annotated[int | None, typer.Option(min=0, help="Largest number of requests.")] = None
     max_usd: MaxUsd = None
     usd_per_m_prompt: UsdPerMPrompt = None
     usd_per_m_completion: UsdPerMCompletion = None
@@ -36,14 +38,14 @@ class EndpointOptions:
         int | None, typer.Option(min=1, help="Number of requests at the same time. [default: 16]")
     ] = None
     timeout: Annotated[
-        float | None, typer.Option(help="Seconds that one attempt may take. [default: 120]")
+        float | None, typer.Option(min=0, help="Seconds that one attempt may take. [default: 120]")
     ] = None
     requests_per_minute: Annotated[
-        float | None, typer.Option(help="Largest number of requests in a minute.")
+        float | None, typer.Option(min=0, help="Largest number of requests in a minute.")
     ] = None
-    tokens_per_minute: Annotated[float | None, typer.Option(help="Largest number of tokens in a minute.")] = (
-        None
-    )
+    tokens_per_minute: Annotated[
+        float | None, typer.Option(min=0, help="Largest number of tokens in a minute.")
+    ] = None
     cache: Annotated[
         Path | None, typer.Option(help="SQLite file of replies. [default: one in the user's cache folder]")
     ] = None

@@ -65,8 +65,10 @@ Scores = Annotated[
     str | None, typer.Option(help="Names of the score tables to use, where an indicator has several.")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.")]
-Draws = Annotated[int, typer.Option(min=100, help="Number of bootstrap draws behind each interval.")]
-BootstrapSeed = Annotated[int, typer.Option(help="Seed of the bootstrap.")]
+Draws = Annotated[
+    int, typer.Option(min=100, max=1_000_000, help="Number of bootstrap draws behind each interval.")
+]
+BootstrapSeed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
 Device = Annotated[str, typer.Option(help="`auto`, `cpu`, `cuda`, `cuda:1` or `mps`.")]
 Questions = Annotated[int, typer.Option("--batch-size", min=1, help="Number of questions in a forward pass.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what failed in an earlier run.")]

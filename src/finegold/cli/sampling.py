@@ -20,9 +20,12 @@ class SamplingOptions:
         float, typer.Option(min=0, help="0 takes the likeliest token each time; a larger value draws tokens.")
     ] = 0.0
     top_p: Annotated[
-        float, typer.Option(help="Draw from the likeliest tokens that together have this probability.")
+        float,
+        typer.Option(
+            min=0, max=1, help="Draw from the likeliest tokens that together have this probability."
+        ),
     ] = 1.0
-    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0
 
     def sampling(self) -> "Sampling":
         """The sampling as models take it."""

@@ -39,13 +39,13 @@ def tune(
     images: options.Images = None,
     ids: options.Ids = "record",
     steps: Annotated[
-        int | None, typer.Option(help="Number of optimiser steps. [default: the recipe's]")
+        int | None, typer.Option(min=1, help="Number of optimiser steps. [default: the recipe's]")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Number of rows in a step. [default: the recipe's]")
+        int | None, typer.Option(min=1, help="Number of rows in a step. [default: the recipe's]")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Seed of the order and the draws. [default: the recipe's]")
+        int | None, typer.Option(min=0, help="Seed of the order and the draws. [default: the recipe's]")
     ] = None,
     augment: Annotated[
         bool | None,

@@ -1,6 +1,7 @@
 """What all verbs share: placeholders in capitals, earlier names of options, and what Ctrl-C says."""
 
 import inspect
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from finegold.cli.show import say
+from finegold.errors import ConfigError
 
 EARLIER_NAMES = {
     "compare": {"--csv": "--out"},
@@ -37,6 +39,8 @@ GOES_ON = {
 BEGINS_AGAIN = "no file is half written, and the same command begins again"
 _ANYWHERE = {"--debug": 1, "--log-level": 2}
 """Options of `finegold` itself that may also stand after the verb, with their number of words."""
+MOST = 2**32 - 1
+"""The largest whole number of an option; seeds of scikit-learn end there."""
 _PLACEHOLDERS = {str: "TEXT", int: "N", float: "NUMBER", Path: "PATH"}
 
 
@@ -52,7 +56,10 @@ class Verb(TyperCommand):
                 say(f"finegold: {name} is now called {earlier[name]}", error=True)
                 args[position] = earlier[name] + equals + value
         with _suggesting():
-            return super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, args)
+        for option in self.params:
+            _check_number(max(option.opts, key=len), ctx.params.get(str(option.name)))
+        return rest
 
     def invoke(self, ctx: Any) -> Any:
         """Run the verb; Ctrl-C ends it with a sentence on how to go on and the exit status 130."""
@@ -113,6 +120,14 @@ def _suggesting() -> Iterator[None]:
                 f"there is no '{found[1]}'{did_you_mean(found[1], known)}: give one of {', '.join(known)}"
             )
         raise
+
+
+def _check_number(option: str, value: Any) -> None:
+    """Raise ConfigError for a number that is inside every range by its letters and by no computation."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{option} is {value}, expected a finite number: give another one, or leave it out")
+    if isinstance(value, int) and abs(value) > MOST:
+        raise ConfigError(f"{option} is {value}, expected at most {MOST:,}: give a smaller number")
 
 
 def _no_type(**_: object) -> None:

@@ -5,9 +5,11 @@ accuracy and level of detail of two answers, a score of 1 to 10 each, the image 
 wording is finegold's.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from finegold.errors import ConfigError
 from finegold.judging.files import AnswerSet, JudgeQuestion
 from finegold.llm import ChatRequest, Mark, Message, Untrusted, check_model_name
 from finegold.llm.request import Picture
@@ -79,8 +81,14 @@ class JudgeSettings:
     with_images: bool = False
 
     def __post_init__(self) -> None:
-        """Raise ConfigError if the model's name cannot be sent."""
+        """Raise ConfigError if the model's name cannot be sent, or a number is out of range."""
         check_model_name(self.model)
+        warm = self.temperature is None or 0 <= self.temperature < math.inf
+        if not (warm and self.max_tokens >= 1 and self.attempts >= 1):
+            raise ConfigError(
+                f"{self} is out of range, expected a temperature of 0 or more, or None, and max_tokens and "
+                "attempts of at least 1"
+            )
 
 
 def shown_image(question: JudgeQuestion, settings: JudgeSettings) -> ImageRef | None:

@@ -49,7 +49,7 @@ def read_body(body: bytes, created: str, *, status: int = 200, wait: float | Non
     try:
         return _read(body, created, status, wait)
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError, OverflowError) as error:
-        raise _garbled(body, created, f"the reply cannot be read ({type(error).__name__})", status) from None
+        raise _garbled(created, f"the reply cannot be read ({type(error).__name__})", status) from None
 
 
 def error_in(status: int, data: Any, text: str = "", *, wait: float | None = None) -> RequestError:
@@ -108,7 +108,7 @@ def _kind(status: int, words: str) -> RequestErrorKind:
 def _read(body: bytes, created: str, status: int, wait: float | None) -> ChatReply:
     text = body.decode("utf-8", "replace").lstrip("\ufeff").strip()
     if re.match(r"(?:data|event|id|retry)?:", text):
-        data = _joined_stream(text, body, created, status)
+        data = _joined_stream(text, created, status)
     else:
         try:
             # A count of thousands of digits is no reason to lose a reply.
@@ -119,7 +119,7 @@ def _read(body: bytes, created: str, status: int, wait: float | None) -> ChatRep
             if not text:
                 return _without_text({}, "stop", "unknown", {}, created, "the body is empty")
             raise _garbled(
-                body, created, f"the reply's body is not JSON: {shown_line(text, 80)!r}", status
+                created, f"the reply's body is not JSON: {shown_line(text, 80)!r}", status
             ) from None
     if not isinstance(data, dict):
         raise _no_completion(text, status, "something else")
@@ -254,7 +254,7 @@ def _misplaced(reasoning: str) -> str:
     return answer if whole else ""
 
 
-def _joined_stream(text: str, body: bytes, created: str, status: int) -> dict[str, Any]:
+def _joined_stream(text: str, created: str, status: int) -> dict[str, Any]:
     """One completion from an event stream; raises a `garbled` RequestError if the stream has no end."""
     joined: dict[str, Any] = {}
     pieces: dict[str, list[Any]] = {}
@@ -286,7 +286,7 @@ def _joined_stream(text: str, body: bytes, created: str, status: int) -> dict[st
             if piece:
                 pieces.setdefault(key, []).append(piece)
     if not (ended or finish or joined.get("error")):
-        raise _garbled(body, created, "the reply is an event stream without an end", status)
+        raise _garbled(created, "the reply is an event stream without an end", status)
     message: dict[str, Any] = {
         key: "".join(found) if all(isinstance(p, str) for p in found) else found
         for key, found in pieces.items()
@@ -294,11 +294,9 @@ def _joined_stream(text: str, body: bytes, created: str, status: int) -> dict[st
     return joined | {"choices": [{"message": message, "finish_reason": finish}]}
 
 
-def _garbled(body: bytes, created: str, reason: str, status: int) -> RequestError:
-    """A body that is cut off; where it is one of a completion, it was paid for."""
-    paid = None
-    if b'"choices"' in body or b'"usage"' in body:
-        paid = ChatReply("", "unknown", "unknown", None, None, created, problem=reason)
+def _garbled(created: str, reason: str, status: int) -> RequestError:
+    """A body that is cut off or no JSON: it is counted as paid, so it is kept when its tries are used up."""
+    paid = ChatReply("", "unknown", "unknown", None, None, created, problem=reason)
     return RequestError("garbled", reason, status=status, tries=_CUT_TRIES, reply=paid)
 
 

@@ -1,6 +1,7 @@
 """Money: what calls will cost, what they did cost, and a stop before a limit is passed."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,14 @@ class Prices:
 
     prompt: float
     completion: float
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError if one is no price: below 0, infinite or no number."""
+        for price in (self.prompt, self.completion):
+            if not 0 <= price < math.inf:
+                raise ConfigError(
+                    f"a price of {price} dollars per million tokens makes no sense: give 0 or more"
+                )
 
 
 def estimate_tokens(request: ChatRequest) -> int:
@@ -61,7 +70,11 @@ class Limits:
     prices: Prices | None = None
 
     def __post_init__(self) -> None:
-        """Raise ConfigError if dollars are limited and the price is unknown."""
+        """Raise ConfigError if a limit is no number of 0 or more, or dollars have no known price."""
+        if self.max_calls is not None and self.max_calls < 0:
+            raise ConfigError(f"--max-calls is {self.max_calls}, expected 0 or more: give another limit")
+        if self.max_usd is not None and not 0 <= self.max_usd < math.inf:
+            raise ConfigError(f"--max-usd is {self.max_usd}, expected 0 or more dollars: give another limit")
         if self.max_usd is not None and self.prices is None:
             raise ConfigError(
                 f"--max-usd {self.max_usd:g} cannot be kept because the model's price is unknown: give "

@@ -8,6 +8,8 @@ from pydantic import SecretStr
 from finegold.errors import ConfigError
 
 OPENAI_URL = "https://api.openai.com/v1"
+MOST_IN_FLIGHT, MOST = 10_000, 1_000_000_000
+"""Largest number of calls in flight, and of the other settings of the pace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,13 @@ class Endpoint:
                 f"the base URL of {parts.hostname} holds a user name or password, which would show in "
                 "messages: give the key in FINEGOLD_LLM_API_KEY instead"
             )
-        limits = (self.requests_per_minute, self.tokens_per_minute, self.timeout, self.concurrency)
-        if any(limit is not None and limit <= 0 for limit in limits):
-            raise ConfigError("concurrency, timeout and the limits per minute must be positive")
+        for name in ("requests_per_minute", "tokens_per_minute", "timeout", "concurrency"):
+            limit, most = getattr(self, name), MOST_IN_FLIGHT if name == "concurrency" else MOST
+            if limit is not None and not 0 < limit <= most:
+                raise ConfigError(
+                    f"--{name.replace('_', '-')} is {limit}, expected a number above 0 and at most {most:,}: "
+                    "give another one"
+                )
 
     @property
     def place(self) -> str:

@@ -1,6 +1,7 @@
 """Sessions from flags and the environment, and the thread that calls are made in."""
 
 import asyncio
+import math
 import os
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -129,9 +130,6 @@ def prices_from(prompt: float | None = None, completion: float | None = None) ->
         raise ConfigError(
             "only one of the two prices is known: give those of prompt and of completion tokens"
         )
-    for price in (prompt, completion):
-        if not 0 <= price < float("inf"):
-            raise ConfigError(f"a price of {price} dollars per million tokens makes no sense: give 0 or more")
     return Prices(prompt, completion)
 
 
@@ -140,9 +138,12 @@ def _number(value: float | None, name: str, default: T) -> float | T:
     if value is not None or not text:
         return default if value is None else value
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise ConfigError(f"FINEGOLD_LLM_{name} is {text!r}: give a number, such as 0.15 or 16") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise ConfigError(f"FINEGOLD_LLM_{name} is {text!r}: give a number, such as 0.15 or 16")
+    return number
 
 
 class LoopThread(AbstractContextManager["LoopThread"]):

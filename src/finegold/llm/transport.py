@@ -152,12 +152,7 @@ class HttpTransport:
         except RequestError:
             raise
         except Exception as error:
-            raise RequestError(
-                "garbled",
-                f"the reply cannot be read ({type(error).__name__})",
-                status=status,
-                tries=_BAD_HTTP_TRIES,
-            ) from None
+            raise self._unreadable(f"the reply cannot be read ({type(error).__name__})", status) from None
 
     async def close(self) -> None:
         """Close its connections."""
@@ -173,9 +168,7 @@ class HttpTransport:
         except _Unreadable as error:
             if not 200 <= status < 300:
                 raise error_in(status, str(error), wait=wait) from None
-            reason = f"the reply cannot be read: {error}"
-            paid = ChatReply("", "unknown", "unknown", None, None, utc_now(), problem=reason)
-            raise RequestError("garbled", reason, status=status, tries=error.tries, reply=paid) from None
+            raise self._unreadable(f"the reply cannot be read: {error}", status, error.tries) from None
         # Some servers repeat the key.
         for secret in self._secrets:
             body = body.replace(secret.encode(), b"[key]")
@@ -187,6 +180,12 @@ class HttpTransport:
         except (ValueError, RecursionError):
             found = text
         raise error_in(status, found, text, wait=wait)
+
+    def _unreadable(self, reason: str, status: int, tries: int = _BAD_HTTP_TRIES) -> RequestError:
+        """A body that nothing can be read from; with a status of success it is kept after its tries."""
+        paid = ChatReply("", "unknown", "unknown", None, None, utc_now(), problem=reason)
+        kept = paid if 200 <= status < 300 else None
+        return RequestError("garbled", reason, status=status, tries=tries, reply=kept)
 
     def _redirect(self, status: int, location: str) -> RequestError:
         try:

@@ -1,12 +1,12 @@
 """The interface of all models: answers to questions about images, and losses of given answers."""
 
 import hashlib
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from math import exp
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -48,7 +48,8 @@ class Sampling:
     top_k: int = 0
 
     def __post_init__(self) -> None:
-        if self.max_new_tokens < 1 or self.temperature < 0 or not 0 < self.top_p <= 1 or self.top_k < 0:
+        drawn = 0 <= self.temperature < math.inf and 0 < self.top_p <= 1 and self.top_k >= 0
+        if self.max_new_tokens < 1 or not drawn:
             raise ConfigError(
                 f"{self} is out of range, expected max_new_tokens >= 1, temperature >= 0, top_p above 0 "
                 "and at most 1, and top_k >= 0"
@@ -250,7 +251,7 @@ class Model(ABC):
         )
         nats = [float(one.sum()) for one in losses]
         return [
-            1 / (1 + exp(min(first - second, 700.0)))
+            1 / (1 + math.exp(min(first - second, 700.0)))
             for first, second in zip(nats[::2], nats[1::2], strict=True)
         ]
 

@@ -31,6 +31,8 @@ NO_IMAGE = "the row has no image"
 """Why an indicator of images does not apply to a row."""
 NOT_IN_FINGERPRINT: Mapping[str, bool] = {"fingerprint": False}
 """Metadata of a scorer's field on which the numbers do not depend."""
+ABOVE_0: Mapping[str, int] = {"least": 1}
+"""Metadata of a scorer's field whose smallest value is 1."""
 
 
 class TurnScore(NamedTuple):

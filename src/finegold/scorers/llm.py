@@ -3,6 +3,7 @@
 A reply that cannot be read is a failure with a reason, never a number.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import repeat
@@ -33,6 +34,9 @@ from finegold.scorers.registry import SCORERS
 
 REPEATED = "the reply repeats words of the row as its score"
 """How the reason begins where a score is not the model's own."""
+
+MOST_ASKS = 10
+"""Most calls for one row whose replies cannot be read: each is paid."""
 
 
 @SCORERS.register("llm")
@@ -69,11 +73,15 @@ class LlmScorer(Scorer):
         """Check the parameters.
 
         Raises:
-            ConfigError: If no model is named, or a number is not positive.
+            ConfigError: If no model is named, or a number is out of range.
         """
         check_model_name(self.model)
-        if not self.model or self.max_tokens < 1 or self.asks < 1:
-            raise ConfigError("the llm scorer needs a model, and max_tokens and asks of at least 1")
+        warm = self.temperature is None or 0 <= self.temperature < math.inf
+        if not (self.model and warm and self.max_tokens >= 1 and 1 <= self.asks <= MOST_ASKS):
+            raise ConfigError(
+                "the llm scorer needs a model, a temperature of 0 or more, max_tokens of at least 1, and "
+                f"asks from 1 to {MOST_ASKS}"
+            )
 
     def identity(self, context: Context) -> dict[str, Any]:
         """What the numbers depend on besides the fields: the prompt."""

@@ -6,13 +6,13 @@ arXiv 2402.00530), which showed that a small model ranks rows as a large one doe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import exp
 from typing import Any, NamedTuple
 
 from finegold.offline import smollm2
 from finegold.samples import Pair, Sample
-from finegold.scorers.base import Context, Score, ScoreBatch, Scorer, fold, no_answer
+from finegold.scorers.base import ABOVE_0, Context, Score, ScoreBatch, Scorer, fold, no_answer
 from finegold.scorers.registry import SCORERS
 from finegold.scorers.text_models import AnswerLoss, CausalLm, Dtype, load_causal_lm, pretrained_identity
 
@@ -42,7 +42,7 @@ class Perplexity(Scorer):
 
     model: str = smollm2.NAME
     revision: str | None = None
-    max_tokens: int = 512
+    max_tokens: int = field(default=512, metadata=ABOVE_0)
     dtype: Dtype = "float32"
 
     def identity(self, context: Context) -> dict[str, Any]:

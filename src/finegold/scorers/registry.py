@@ -1,14 +1,16 @@
 """Scorers by name, as a command line gives them, and their parameters for fingerprints."""
 
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import Field, fields, is_dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from finegold.errors import ConfigError, FinegoldError, did_you_mean
 from finegold.registry import Registry
@@ -141,6 +143,18 @@ def make_scorer(name: str, **parameters: Any) -> Scorer:
                 f"the scorer '{name}' has no parameter '{parameter}'{did_you_mean(parameter, known)}: "
                 + (f"give one of {', '.join(known)}" if known else "it takes none")
             )
+    hints: dict[str, Any] = {}
+    with suppress(NameError):  # types that a plug-in imports for checking alone
+        hints = get_type_hints(found)
+    for field in _fields(found):
+        value, hint = parameters.get(field.name), hints.get(field.name, object)
+        least = field.metadata.get("least")
+        if field.name in parameters and not (_is_of_type(value, hint) and (least is None or value >= least)):
+            wanted = hint.__name__ if isinstance(hint, type) else hint
+            raise ConfigError(
+                f"the parameter '{field.name}' of the scorer '{name}' is {value!r}, expected {wanted}"
+                f"{'' if least is None else f' of {least} or more'}: give another value"
+            )
     try:
         return found(**parameters)
     except TypeError as error:
@@ -184,6 +198,16 @@ def scorer_parameters(scorer: Scorer, context: Context | None = None) -> dict[st
         "parameters": chosen,
         "model": scorer.identity(context or Context()),
     }
+
+
+def _is_of_type(value: Any, hint: Any) -> bool:
+    """Whether a value is of a plain type, and finite if it is a number; the class checks all other types."""
+    if get_args(hint) and get_origin(hint) in (UnionType, Union):
+        return any(_is_of_type(value, one) for one in get_args(hint))
+    if hint in (int, float):
+        number = isinstance(value, int | hint) and not isinstance(value, bool)
+        return number and math.isfinite(value)
+    return isinstance(value, hint) if hint in (bool, str, type(None)) else True
 
 
 def _fields(scorer: type[Scorer]) -> tuple[Field[Any], ...]:

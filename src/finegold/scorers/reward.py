@@ -6,13 +6,13 @@ OpenAssistant/reward-model-deberta-v3-large-v2.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from finegold.errors import ModelError
 from finegold.samples import Pair
-from finegold.scorers.base import Context, Score, ScoreBatch, Scorer, no_answer, score_pairs
+from finegold.scorers.base import ABOVE_0, Context, Score, ScoreBatch, Scorer, no_answer, score_pairs
 from finegold.scorers.registry import SCORERS
 from finegold.scorers.text_models import in_buckets, load_pretrained, pretrained_identity
 
@@ -42,7 +42,7 @@ class Reward(Scorer):
 
     model: str = DEFAULT_MODEL
     revision: str | None = None
-    max_tokens: int = 512
+    max_tokens: int = field(default=512, metadata=ABOVE_0)
 
     def identity(self, context: Context) -> dict[str, Any]:
         """What the numbers depend on besides the parameters: the model's weights."""

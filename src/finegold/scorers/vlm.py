@@ -5,7 +5,7 @@ The answers of a row are read as a conversation: see `Model.dialogue_losses`. Lo
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,6 +18,7 @@ from finegold.models import KeptLosses, Model, NoLosses
 from finegold.models.registry import ENDPOINT
 from finegold.samples import Pair, Sample
 from finegold.scorers.base import (
+    ABOVE_0,
     NO_ANSWER,
     NO_IMAGE,
     Batch,
@@ -73,7 +74,7 @@ class ModelScorer(Scorer):
 
     model: str = "offline"
     dtype: str = "auto"
-    max_tokens: int = 512
+    max_tokens: int = field(default=512, metadata=ABOVE_0)
 
     def identity(self, context: Context) -> dict[str, Any]:
         """What the model's numbers depend on."""

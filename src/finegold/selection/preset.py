@@ -40,7 +40,7 @@ class ClusteringSpec:
         neighbours: Neighbours of a row in the graph, the row itself counted; `spectral` only.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     method: Method = "spectral"
     clusters: int | Literal["sqrt(rows / 2)", "rows / 100"] = 10
@@ -84,7 +84,7 @@ class Preset:
         space: Where rows are compared, for clusters, pickers and semantic duplicates: see `encoders.spaces`.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     name: str
     version: str

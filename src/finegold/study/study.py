@@ -17,7 +17,7 @@ _STUDIES = ("finegold.study", "studies")
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class PoolSpec(_Strict):

@@ -1,7 +1,7 @@
 """Recipes: short TOML files with the settings of a training; the built-in ones are in `recipes`."""
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
@@ -17,7 +17,11 @@ BUILT_IN = ("finegold.tuning", "recipes")
 """Package and folder of the built-in recipes."""
 
 
-class Recipe(BaseModel, extra="forbid", frozen=True):
+Beta = Annotated[float, Field(ge=0, lt=1)]
+"""What AdamW takes: 0 or more, and below 1."""
+
+
+class Recipe(BaseModel, extra="forbid", frozen=True, allow_inf_nan=False):
     """Settings of a training. A step is an optimiser update, and a batch is shared by all devices.
 
     Attributes:
@@ -51,7 +55,7 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     trains: Literal["projection", "everything", "lora"]
     steps: int = Field(gt=0)
     batch: int = Field(gt=0)
-    seed: int = 42
+    seed: int = Field(default=42, ge=0, lt=2**32)
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     longest_answer: int = Field(default=160, gt=0)
     instructions: tuple[str, ...] = ()
@@ -66,7 +70,7 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     warmup_steps: int = Field(default=0, ge=0)
     epoch_steps: int = Field(default=0, ge=0)
     weight_decay: float = Field(default=0.0, ge=0)
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
     clip: float = Field(default=0.0, ge=0)
 
     save_every: int = Field(default=200, gt=0)
