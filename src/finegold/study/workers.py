@@ -2,11 +2,12 @@
 
 import multiprocessing
 import os
+import signal
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,11 +56,11 @@ class WorkerPool:
 def run_jobs(out: Path, jobs: Sequence[Job], pool: WorkerPool) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Run jobs, each once; yields each with its facts as it ends.
 
-    The workers end with this process, however it ends; an unfinished training continues from its last
-    checkpoint the next time.
+    The workers end with this process, however it ends, and at once if it is interrupted or a job fails: an
+    unfinished training continues from its last checkpoint the next time.
 
     Raises:
-        FinegoldError: What a job raised; jobs under way are ended first.
+        FinegoldError: What a job raised.
         RunError: If a worker was killed.
     """
     if not jobs:
@@ -68,17 +69,22 @@ def run_jobs(out: Path, jobs: Sequence[Job], pool: WorkerPool) -> Iterator[tuple
     free = context.SimpleQueue()
     for device in pool.devices:
         free.put(device)
+    stop = context.Event()
     executor = ProcessPoolExecutor(
         min(len(pool.devices), len(jobs)),
         context,
         initializer=_begin,
-        initargs=(free, pool.threads, os.getpid()),
+        initargs=(free, pool.threads, os.getpid(), stop),
     )
     try:
-        futures = {executor.submit(_work, out, job): job for job in jobs}
+        with _no_interrupts():
+            futures = {executor.submit(_work, out, job): job for job in jobs}
         for future in as_completed(futures):
             yield futures[future], future.result()
-    except BrokenProcessPool:
+    except BaseException as error:
+        stop.set()
+        if not isinstance(error, BrokenProcessPool):
+            raise
         raise RunError(
             "a worker process ended by itself, as it does when memory runs out: run the same command again, "
             "with fewer --workers if it repeats"
@@ -90,18 +96,32 @@ def run_jobs(out: Path, jobs: Sequence[Job], pool: WorkerPool) -> Iterator[tuple
 _device = "cpu"
 
 
-def _begin(free: Any, threads: int, parent: int) -> None:
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """In the block, Ctrl-C waits; processes that start there never see it, and this one ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin(free: Any, threads: int, parent: int, stop: Any) -> None:
     global _device
     _device = only_gpu(free.get())
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent, stop), daemon=True).start()
     import torch
 
     torch.set_num_threads(threads)
 
 
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
+def _end_with(parent: int, stop: Any) -> None:
+    """End this process when its parent has ended, or says so."""
+    while os.getppid() == parent and not stop.wait(0.5):
+        pass
     os._exit(1)
 
 
