@@ -1,9 +1,12 @@
 """Fields of other names are mapped: `--columns question=prompt,answer=response,image=photo`."""
 
+import io
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -63,6 +66,48 @@ def test_a_question_an_answer_an_image_and_an_id_are_read_from_the_fields_that_a
         first(folder / "rows.json", {"question": "ask", "answer": "reply", "image": "photo"}).turns
         == sample.turns
     )
+
+
+def test_the_fields_of_a_tar_file_and_of_a_saved_dataset_are_mapped(tmp_path: Path) -> None:
+    def members(number: int) -> dict[str, bytes]:
+        described = {"ask": f"What is {number}?", "reply": f"Thing {number}.", "pic": f"{number}.a.jpg"}
+        return {"a.jpg": picture(number), "b.jpg": picture(9), "json": json.dumps(described).encode()}
+
+    with tarfile.open(tmp_path / "rows.tar", "w") as tar:
+        for number in range(4):
+            for extension, content in members(number).items():
+                if (number, extension) != (3, "b.jpg"):
+                    found = tarfile.TarInfo(f"{number}.{extension}")
+                    found.size = len(content)
+                    tar.addfile(found, io.BytesIO(content))
+    features = datasets.Features(
+        {"ask": datasets.Value("string"), "reply": datasets.Value("string"), "pic": datasets.Image()}
+    )
+    saved = [
+        {"ask": f"What is {n}?", "reply": f"Thing {n}.", "pic": {"bytes": picture(n), "path": None}}
+        for n in range(4)
+    ]
+    datasets.Dataset.from_list(saved, features=features).save_to_disk(tmp_path / "saved")
+    for data, image, names in (
+        ("rows.tar", "pic", ["0.a.jpg"]),
+        ("rows.tar", "b.jpg", ["0.b.jpg"]),
+        ("saved", "pic", [""]),
+    ):
+        columns = f"question=ask,answer=reply,image={image}"
+        opened = open_dataset(tmp_path / data, columns=columns)
+        sample = opened[0].sample
+        assert sample is not None
+        assert [turn.text for turn in sample.turns] == ["<image>\nWhat is 0?", "Thing 0."]
+        assert [one.name for one in sample.images] == names
+        out = tmp_path / f"{data}-{image}"
+        chosen = finegold.pick(opened, 2, out, preset="length-only")
+        again = open_dataset(out)
+        assert sorted(row.id for row in again) == sorted(chosen.ids)
+        assert not replay(out / "selection.json", str(tmp_path / data)).differences
+        if image == "b.jpg":
+            assert finegold.inspect(opened).codes == {"unread-image": 1}
+    with pytest.raises(DataError, match=r"no field 'c.jpg'.* its fields are 'a.jpg', 'b.jpg', 'ask'"):
+        open_dataset(tmp_path / "rows.tar", columns="answer=reply,image=c.jpg")
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,11 @@ class FieldMap(ABC):
     def check(self, records: Iterable[Any], where: str) -> None:
         """Raise DataError if a field that is named is in none of some records."""
 
+    def image_names(self, record: dict[str, Any]) -> list[str] | None:
+        """The images that a record names in the field of the map; None if the map has no such field."""
+        del record
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Columns(FieldMap):
@@ -237,6 +242,11 @@ class Columns(FieldMap):
         """A record whose `id` is the field that is mapped; the record itself if none is."""
         field = dict(self.fields).get("id")
         return record if field is None else {"id": _value(record, field)}
+
+    def image_names(self, record: dict[str, Any]) -> list[str] | None:
+        """The images that a record names in the field that is mapped."""
+        field = dict(self.fields).get("image")
+        return None if field is None else [one.name for one in read_images(_value(record, field), field)]
 
     def check(self, records: Iterable[Any], where: str) -> None:
         """Raise DataError if a field that is named is in none of some records."""

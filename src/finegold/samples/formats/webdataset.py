@@ -135,7 +135,10 @@ class WebDataset(Dataset):
             if _kind(extension) in _IMAGES
         ]
         described = _description(members)
-        ordered = _ordered(described, images)
+        named = None
+        if self.source.columns is not None:
+            named = self.source.columns.image_names(self.fields(record))
+        ordered = _ordered(described, images) if named is None else _named(images, named)
         parsed = parse_record(described, self.source.instruction, ordered, self.source.columns)
         if any(image.data is None for image in parsed.images):
             raise RowError("the row names an image that is not among its members", "missing-image")
@@ -146,9 +149,16 @@ class WebDataset(Dataset):
         return str(record["__key__"])
 
     def fields(self, record: Any) -> Any:
-        """The fields of the JSON members; none if the members cannot be read."""
+        """The fields of the JSON members, and by its extension the name of each image among the members.
+
+        None if the members cannot be read.
+        """
+        members = record["members"]
         try:
-            return {} if isinstance(record["members"], RowError) else _description(record["members"])
+            if isinstance(members, RowError):
+                return {}
+            images = {one: f"{record['__key__']}.{one}" for one in members if _kind(one) in _IMAGES}
+            return images | _description(members)
         except RowError:
             return {}
 
@@ -283,6 +293,21 @@ def _description(members: dict[str, bytes]) -> dict[str, Any]:
             except UnicodeDecodeError:
                 raise RowError(f"the member .{extension} is not valid UTF-8") from None
     return described
+
+
+def _named(images: list[RawImage], names: list[str]) -> list[RawImage]:
+    """The image members of the names that a mapped field holds; raises RowError if one is not there."""
+    by_name = {Path(image.name).name: image for image in images}
+    if by_name and not names:
+        raise RowError(
+            f"the row has the image {next(iter(by_name))!r}, and nothing in the field that --columns names "
+            "for 'image'",
+            "unread-image",
+        )
+    missing = [name for name in names if Path(name).name not in by_name]
+    if missing:
+        raise RowError(f"the row names the image {missing[0]!r}, which is no member", "missing-image")
+    return [by_name[Path(name).name] for name in names]
 
 
 def _ordered(described: dict[str, Any], images: list[RawImage]) -> list[RawImage]:
