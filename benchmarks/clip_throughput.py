@@ -26,7 +26,7 @@ from PIL import Image
 
 from finegold.encoders import load_encoder
 from finegold.encoders.base import TEXT_BATCH
-from finegold.encoders.step import IMAGE_BATCH
+from finegold.engines import Compute
 from finegold.run import BLOCK_ROWS, RunFolder
 from finegold.samples import Dataset, Sample, open_dataset
 from finegold.samples.images import decode
@@ -113,7 +113,8 @@ def bare_batches(encoder: Any, samples: list[Sample]) -> tuple[list[list[Any]], 
     for start in range(0, len(samples), BLOCK_ROWS):
         part = samples[start : start + BLOCK_ROWS]
         inputs = [encoder.preprocess(decode(sample.images[0])) for sample in part]
-        pixels += [inputs[at : at + IMAGE_BATCH] for at in range(0, len(inputs), IMAGE_BATCH)]
+        batch = Compute().batch_size
+        pixels += [inputs[at : at + batch] for at in range(0, len(inputs), batch)]
         texts = sorted(
             {text for sample in part for text in pieces_of(sample)}, key=lambda text: (len(text), text)
         )

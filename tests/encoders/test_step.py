@@ -8,6 +8,7 @@ from PIL import Image
 
 from finegold.encoders import Encoder, load_encoder
 from finegold.encoders.step import embed, embeddings_of
+from finegold.engines import Compute, ThisProcess
 from finegold.run import BLOCK_ROWS, RunFolder
 from finegold.samples import Dataset, open_dataset
 
@@ -77,7 +78,9 @@ def test_the_batch_size_does_not_reach_the_numbers(
 ) -> None:
     expected = _vectors(tmp_path / "a", dataset, encoder)
     np.testing.assert_allclose(
-        _vectors(tmp_path / "b", dataset, encoder, batch_size=size), expected, atol=1e-5
+        _vectors(tmp_path / "b", dataset, encoder, engine=ThisProcess(Compute(batch_size=size))),
+        expected,
+        atol=1e-5,
     )
 
 

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from finegold.engines.devices import only_gpu, resolve_device
+from finegold.engines.devices import Compute, only_gpu, parse_devices, resolve_device
 from finegold.errors import ConfigError
 
 torch = pytest.importorskip("torch")
@@ -56,3 +56,34 @@ def test_nothing_is_hidden_where_that_would_be_wrong(monkeypatch: pytest.MonkeyP
 def test_a_device_that_is_not_there_is_told_in_a_sentence() -> None:
     with pytest.raises(ConfigError, match=r"the device 'cuda:99' cannot be used \(.+\): give auto or cpu"):
         resolve_device("cuda:99")
+
+
+@pytest.mark.parametrize(
+    ("text", "devices"),
+    [("cpu*3", ("cpu",) * 3), (" cpu , cpu*2 ", ("cpu",) * 3)],
+)
+def test_devices_of_processes_are_read(text: str, devices: tuple[str, ...]) -> None:
+    assert parse_devices(text) == devices
+
+
+def test_all_means_every_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert parse_devices("all") == ("cuda:0", "cuda:1")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(ConfigError, match=r"torch sees no GPU: give a number of processes, as in cpu\*4"):
+        parse_devices("all")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "gpu", "cpu*", "cpu*x", "cpu*-1", "cpu*0", "cpu*9999", "cpu,,cpu", "auto", "cpu;cpu"]
+)
+def test_devices_that_are_none_are_told_what_they_can_be(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^--devices is '"):
+        parse_devices(text)
+
+
+def test_device_and_devices_are_not_given_together() -> None:
+    with pytest.raises(
+        ConfigError, match=r"--device cpu and --devices cpu\*2 are given: leave one of them out"
+    ):
+        Compute(device="cpu", devices="cpu*2")

@@ -109,3 +109,26 @@ def test_a_table_of_one_part_is_made_once(run: RunFolder) -> None:
         table = fill_once(run, run.table("clusters", "k", {}, SCHEMA), make, step="cluster")
         assert table.read()["row"].to_pylist() == [1, 2]
     assert made == [1]
+
+
+def test_blocks_may_come_in_any_order(run: RunFolder) -> None:
+    def table(name: str) -> PartTable:
+        return PartTable(run.path / "scores" / name, SCHEMA, {}, blocks=2)
+
+    def rows_of(block: int) -> dict[str, list[int]]:
+        return {
+            "row": [row for row in range(block * BLOCK_ROWS, (block + 1) * BLOCK_ROWS) if row < len(USABLE)]
+        }
+
+    def forwards(missing: list[int], advance: Callable[[int], None]) -> Blocks:
+        yield from ((block, rows_of(block)) for block in missing)
+
+    def mixed(missing: list[int], advance: Callable[[int], None]) -> Blocks:
+        yield from ((block, rows_of(block)) for block in (missing[2], missing[0], missing[3], missing[1]))
+
+    every = np.ones(len(USABLE), np.bool_)
+    about = {"usable": every, "step": "count", "label": "Counting"}
+    whole, other = fill(run, table("a"), forwards, **about), fill(run, table("b"), mixed, **about)
+    assert len(whole.paths()) == 2
+    assert _bytes(other) == _bytes(whole)
+    assert other.read()["row"].to_pylist() == list(range(len(USABLE)))

@@ -125,12 +125,22 @@ class ComputeOptions:
     workers: Annotated[
         int | None, typer.Option(min=1, help="Number of threads that decode images. [default: all cores]")
     ] = None
+    devices: Annotated[
+        str | None,
+        typer.Option(
+            help="Compute with one process for each of these devices, in place of --device: `all` for every "
+            "GPU, `cuda:0,cuda:1`, or a number of processes as in `cpu*4`."
+        ),
+    ] = None
 
     def compute(self) -> "Compute":
         """The compute settings as the workflow takes them."""
+        from finegold.engines import choose_engine
         from finegold.workflow import Compute
 
-        return Compute(**asdict(self))
+        compute = Compute(**asdict(self))
+        choose_engine(compute)  # before hours of work: a device that is not there is found at once
+        return compute
 
 
 @dataclass(frozen=True)

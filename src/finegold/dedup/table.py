@@ -1,7 +1,7 @@
 """The run folder's table of image hashes, which the exact and the perceptual pass compare."""
 
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,8 @@ import pyarrow as pa
 from finegold.arrays import Ints
 from finegold.dedup.duplicates import content_key
 from finegold.dedup.perceptual import perceptual_hash
-from finegold.engines import map_ordered
-from finegold.run import Blocks, PartTable, RunFolder, fill
+from finegold.engines import Compute, Engine, Make, Results, ThisProcess, Work, map_ordered
+from finegold.run import Columns, PartTable, RunFolder, fill
 from finegold.samples import Dataset, Sample
 from finegold.samples.exclusions import ImageError
 from finegold.samples.images import image_sha256, with_image
@@ -57,13 +57,32 @@ class Contents:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Hashing(Work[Columns]):
+    """Hashing the images of a dataset's usable rows."""
+
+    dataset: Dataset
+    usable: npt.NDArray[np.bool_]
+
+    @contextmanager
+    def begin(self, compute: Compute) -> Iterator[Make[Columns]]:
+        def make(missing: list[int], advance: Callable[[int], None]) -> Results[Columns]:
+            samples = samples_of_blocks(self.dataset, self.usable, missing)
+            with closing(map_ordered(_hashed, samples, workers=compute.workers, weigh=item_bytes)) as hashed:
+                for block, rows in by_block(hashed):
+                    advance(len(rows))
+                    yield block, pa.Table.from_pylist(rows, schema=SCHEMA)
+
+        yield make
+
+
 def hash_images(
     run: RunFolder,
     dataset: Dataset,
     *,
     usable: npt.NDArray[np.bool_],
     data: str,
-    workers: int | None = None,
+    engine: Engine | None = None,
 ) -> PartTable:
     """Hash the images of the usable rows, going on where an earlier run stopped.
 
@@ -72,18 +91,12 @@ def hash_images(
         dataset: Read from the first row that is missing.
         usable: One flag a dataset row, by `Row.index`.
         data: Fingerprint of the dataset.
-        workers: Decoding threads; the cores of the process if None.
+        engine: Who hashes; this process if None.
     """
-
-    def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
-        samples = samples_of_blocks(dataset, usable, missing)
-        with closing(map_ordered(_hashed, samples, workers=workers, weigh=item_bytes)) as hashed:
-            for block, rows in by_block(hashed):
-                yield block, pa.Table.from_pylist(rows, schema=SCHEMA)
-                advance(len(rows))
-
     table = run.table("hashes", "images", {"data": data, "version": VERSION}, SCHEMA)
-    return fill(run, table, make, usable=usable, step="hash", label="Hashing images")
+    making = (engine or ThisProcess(Compute())).start(_Hashing(dataset, usable), table.blocks)
+    about = {"label": "Hashing images"}
+    return fill(run, table, making.make, usable=usable, step="hash", load=making.load, **about)
 
 
 def _hashed(item: tuple[int, Sample | None]) -> tuple[int, dict[str, Any] | None]:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from finegold.arrays import Vectors
+from finegold.engines import HalvingBatches
 from finegold.errors import ConfigError
 from finegold.registry import Registry
 
@@ -104,6 +105,9 @@ def _loaded(name: str, device: str, dtype: str) -> Encoder:
     return HuggingFaceEncoder(name, device=device, dtype=dtype)
 
 
+_FITTING = HalvingBatches("texts")
+
+
 def embed_texts(encoder: TextEncoder, texts: Sequence[str], batch_size: int = TEXT_BATCH) -> Vectors:
     """Embed texts, each distinct one once, batches of similar length together.
 
@@ -114,7 +118,7 @@ def embed_texts(encoder: TextEncoder, texts: Sequence[str], batch_size: int = TE
     vectors = np.empty((len(distinct), encoder.dim), np.float32)
     for start in range(0, len(distinct), batch_size):
         batch = distinct[start : start + batch_size]
-        vectors[start : start + len(batch)] = encoder.encode_texts(batch)
+        vectors[start : start + len(batch)] = _FITTING.apply(encoder.encode_texts, batch)
     place = {text: index for index, text in enumerate(distinct)}
     return vectors[[place[text] for text in texts]]
 

@@ -1,6 +1,8 @@
 """Spaces in which rows are compared: their images, their texts, their first instructions, or both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -10,8 +12,9 @@ import pyarrow as pa
 from finegold.arrays import Vectors
 from finegold.encoders.base import TextEncoder
 from finegold.encoders.step import embeddings_of, embeddings_schema
-from finegold.encoders.text import embed_long_texts
-from finegold.run import Blocks, Columns, PartTable, RunFolder, fill, fill_once
+from finegold.encoders.text import embed_long_texts, load_text_encoder
+from finegold.engines import Compute, Engine, Make, Results, ThisProcess, Work
+from finegold.run import Columns, PartTable, RunFolder, fill, fill_once
 from finegold.samples import Dataset, Sample
 from finegold.samples.sample import IMAGE_PLACEHOLDER
 from finegold.samples.step import by_block, samples_of_blocks
@@ -23,6 +26,45 @@ VERSION = 1
 """Raised when the same texts and encoder would give other numbers."""
 
 
+@dataclass(frozen=True, slots=True)
+class _TextEmbedding(Work[Columns]):
+    """Embedding the texts of a dataset's usable rows in a space.
+
+    Attributes:
+        dataset: The dataset.
+        usable: One flag a dataset row.
+        space: `text` or `instruction`.
+        name: Name of the encoder, for processes that load one of their own.
+        encoder: The encoder, where it is used in this process.
+    """
+
+    dataset: Dataset
+    usable: npt.NDArray[np.bool_]
+    space: Space
+    name: str
+    encoder: TextEncoder | None
+
+    @contextmanager
+    def begin(self, compute: Compute) -> Iterator[Make[Columns]]:
+        encoder = self.encoder or load_text_encoder(self.name, device=compute.device)
+        encoder.load()
+
+        def texts(item: tuple[int, Sample | None]) -> tuple[int, tuple[str, str] | None]:
+            block, sample = item
+            return block, None if sample is None else (sample.id, row_text(sample, self.space))
+
+        def make(missing: list[int], advance: Callable[[int], None]) -> Results[Columns]:
+            for block, rows in by_block(map(texts, samples_of_blocks(self.dataset, self.usable, missing))):
+                there = [text for _, text in rows if text]
+                vectors = np.full((len(rows), encoder.dim), np.nan, np.float32)
+                if there:
+                    vectors[[bool(text) for _, text in rows]] = embed_long_texts(encoder, there)
+                advance(len(rows))
+                yield block, _columns([key for key, _ in rows], vectors, [None] * len(rows))
+
+        yield make
+
+
 def embed_texts_of_rows(
     run: RunFolder,
     dataset: Dataset,
@@ -31,6 +73,7 @@ def embed_texts_of_rows(
     *,
     usable: npt.NDArray[np.bool_],
     data: str,
+    engine: Engine | None = None,
 ) -> PartTable:
     """Embed the texts of the usable rows, going on where an earlier run stopped.
 
@@ -39,29 +82,19 @@ def embed_texts_of_rows(
     Args:
         run: Where the table is written.
         dataset: Read from the first row that is missing.
-        encoder: Loaded here if there is something to do.
+        encoder: Loaded here if there is something to do, or by its name in other processes.
         space: `text` or `instruction`.
         usable: One flag a dataset row.
         data: Fingerprint of the dataset.
+        engine: Who embeds; this process if None.
     """
-
-    def texts(item: tuple[int, Sample | None]) -> tuple[int, tuple[str, str] | None]:
-        block, sample = item
-        return block, None if sample is None else (sample.id, row_text(sample, space))
-
-    def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
-        for block, rows in by_block(map(texts, samples_of_blocks(dataset, usable, missing))):
-            there = [text for _, text in rows if text]
-            vectors = np.full((len(rows), encoder.dim), np.nan, np.float32)
-            if there:
-                vectors[[bool(text) for _, text in rows]] = embed_long_texts(encoder, there)
-            advance(len(rows))
-            yield block, _columns([key for key, _ in rows], vectors, [None] * len(rows))
-
+    engine = engine or ThisProcess(Compute())
+    here = encoder if isinstance(engine, ThisProcess) else None
     parameters = {"data": data, "version": VERSION, "model": encoder.identity(), "space": space}
     table = run.table("texts", f"{space}-{encoder.name}", parameters, embeddings_schema(encoder.dim))
+    making = engine.start(_TextEmbedding(dataset, usable, space, encoder.name, here), table.blocks)
     about = {"label": "Embedding texts", "encoder": encoder.name}
-    return fill(run, table, make, usable=usable, step="embed texts", load=encoder.load, **about)
+    return fill(run, table, making.make, usable=usable, step="embed texts", load=making.load, **about)
 
 
 def row_text(sample: Sample, space: Space) -> str:

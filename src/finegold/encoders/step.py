@@ -1,8 +1,9 @@
 """The step that embeds a dataset's images into the run folder."""
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,16 +11,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from finegold.arrays import Vectors
-from finegold.encoders.base import Encoder
-from finegold.engines import map_ordered
-from finegold.run import Blocks, PartTable, RunFolder, fill
+from finegold.encoders.base import Encoder, load_encoder
+from finegold.engines import Compute, Engine, HalvingBatches, Make, ThisProcess, Work, map_ordered
+from finegold.run import Blocks, Columns, PartTable, RunFolder, fill
 from finegold.samples import Dataset, Sample
 from finegold.samples.images import with_image
 from finegold.samples.step import item_bytes, samples_of_blocks
 
 VERSION = 1
 """Raised when the same images and encoder would give other numbers."""
-IMAGE_BATCH = 32
 
 
 @dataclass(slots=True)
@@ -55,6 +55,31 @@ def embeddings_of(table: pa.Table) -> Vectors:
     return vectors
 
 
+@dataclass(frozen=True, slots=True)
+class _Embedding(Work[Columns]):
+    """Embedding the images of a dataset's usable rows.
+
+    Attributes:
+        dataset: The dataset.
+        usable: One flag a dataset row.
+        name: Name of the encoder, for processes that load one of their own.
+        dtype: Its precision, likewise.
+        encoder: The encoder, where it is used in this process.
+    """
+
+    dataset: Dataset
+    usable: npt.NDArray[np.bool_]
+    name: str
+    dtype: str
+    encoder: Encoder | None
+
+    @contextmanager
+    def begin(self, compute: Compute) -> Iterator[Make[Columns]]:
+        encoder = self.encoder or load_encoder(self.name, device=compute.device, dtype=self.dtype)
+        encoder.load()
+        yield partial(_embed_blocks, self.dataset, self.usable, encoder, compute)
+
+
 def embed(
     run: RunFolder,
     dataset: Dataset,
@@ -62,8 +87,8 @@ def embed(
     *,
     usable: npt.NDArray[np.bool_],
     data: str,
-    batch_size: int = IMAGE_BATCH,
-    workers: int | None = None,
+    engine: Engine | None = None,
+    dtype: str = "auto",
 ) -> PartTable:
     """Embed the images of the usable rows, going on where an earlier run stopped.
 
@@ -74,16 +99,34 @@ def embed(
     Args:
         run: Where the table is written.
         dataset: Read from the first row that is missing.
-        encoder: Loaded here if there is something to do.
+        encoder: Loaded here if there is something to do, or by its name in other processes.
         usable: One flag a dataset row, by `Row.index`: whether to embed it; rows beyond the flags are not.
         data: Fingerprint of the dataset.
-        batch_size: Images a forward pass.
-        workers: Decoding threads; the cores of the process if None.
+        engine: Who embeds, with which batch size; this process if None.
+        dtype: Precision of the encoder in other processes, as in `load_encoder`.
 
     Raises:
         ModelError: If the encoder cannot be loaded.
         DataError: If the dataset cannot be read on.
     """
+    engine = engine or ThisProcess(Compute())
+    here = encoder if isinstance(engine, ThisProcess) else None
+    table = embeddings_table(run, encoder, data)
+    making = engine.start(_Embedding(dataset, usable, encoder.name, dtype, here), table.blocks)
+    about = {"label": "Embedding images", "encoder": encoder.name}
+    return fill(run, table, making.make, usable=usable, step="embed", load=making.load, **about)
+
+
+def _embed_blocks(
+    dataset: Dataset,
+    usable: npt.NDArray[np.bool_],
+    encoder: Encoder,
+    compute: Compute,
+    missing: list[int],
+    advance: Callable[[int], None],
+) -> Blocks:
+    batch_size = compute.batch_size
+    fitting = HalvingBatches("images")
 
     def prepare(item: tuple[int, Sample | None]) -> tuple[int, _Row | None, list[Any]]:
         block, sample = item
@@ -94,33 +137,28 @@ def embed(
         except Exception as error:
             return block, _Row(sample.id, str(error) or type(error).__name__), []
 
-    def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
-        samples = samples_of_blocks(dataset, usable, missing)
-        rows: list[_Row] = []
-        waiting: list[tuple[_Row, Any]] = []
-        # Not block by block: images of the next block are decoded while the encoder is busy with this one.
-        window = 2 * batch_size
-        with closing(
-            map_ordered(prepare, samples, workers=workers, window=window, weigh=item_bytes)
-        ) as items:
-            for block, row, inputs in items:
-                if row is not None:
-                    rows.append(row)
-                    waiting += [(row, image) for image in inputs]
-                while len(waiting) >= batch_size or (row is None and waiting):
-                    batch, waiting = waiting[:batch_size], waiting[batch_size:]
-                    vectors = encoder.encode_images([image for _, image in batch])
-                    for (owner, _), vector in zip(batch, vectors, strict=True):
-                        owner.vectors.append(vector)
-                if row is None:
-                    yield block, _columns(rows, encoder.dim)
-                    rows = []
-                else:
-                    advance(1)
-
-    table = embeddings_table(run, encoder, data)
-    about = {"label": "Embedding images", "encoder": encoder.name}
-    return fill(run, table, make, usable=usable, step="embed", load=encoder.load, **about)
+    samples = samples_of_blocks(dataset, usable, missing)
+    rows: list[_Row] = []
+    waiting: list[tuple[_Row, Any]] = []
+    # Not block by block: images of the next block are decoded while the encoder is busy with this one.
+    window = 2 * batch_size
+    with closing(
+        map_ordered(prepare, samples, workers=compute.workers, window=window, weigh=item_bytes)
+    ) as items:
+        for block, row, inputs in items:
+            if row is not None:
+                rows.append(row)
+                waiting += [(row, image) for image in inputs]
+            while len(waiting) >= batch_size or (row is None and waiting):
+                batch, waiting = waiting[:batch_size], waiting[batch_size:]
+                vectors = fitting.apply(encoder.encode_images, [image for _, image in batch])
+                for (owner, _), vector in zip(batch, vectors, strict=True):
+                    owner.vectors.append(vector)
+            if row is None:
+                yield block, _columns(rows, encoder.dim)
+                rows = []
+            else:
+                advance(1)
 
 
 def _columns(rows: list[_Row], dim: int) -> dict[str, Any]:

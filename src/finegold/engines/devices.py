@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from finegold.errors import ConfigError
 
+MOST_PROCESSES = 256
+"""Processes of one device: more is a slip of the hand."""
+
 
 @dataclass(frozen=True, slots=True)
 class Compute:
@@ -14,11 +17,49 @@ class Compute:
         device: Device of models: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
         batch_size: Images a forward pass.
         workers: Threads that decode images; the cores of the process if None.
+        devices: One process for each of these devices, in place of this process: see `parse_devices`.
     """
 
     device: str = "auto"
     batch_size: int = 32
     workers: int | None = None
+    devices: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError if both `device` and `devices` are given."""
+        if self.devices is not None and self.device != "auto":
+            raise ConfigError(
+                f"--device {self.device} and --devices {self.devices} are given: leave one of them out"
+            )
+
+
+def parse_devices(text: str) -> tuple[str, ...]:
+    """The device of each process: `all` for every GPU, or names with numbers of processes, `cuda:0,cpu*4`.
+
+    Raises:
+        ConfigError: If it has another form, or torch does not have a device.
+    """
+    if text.strip() == "all":
+        import torch
+
+        count = torch.cuda.device_count()
+        if not count:
+            raise ConfigError(
+                "--devices is all, and torch sees no GPU: give a number of processes, as in cpu*4"
+            )
+        return tuple(f"cuda:{number}" for number in range(count))
+    found: list[str] = []
+    for part in text.split(","):
+        name, star, number = (one.strip() for one in part.partition("*"))
+        if (name not in ("cpu", "mps") and not name.startswith("cuda")) or (star and not number.isdecimal()):
+            raise ConfigError(
+                f"--devices is '{text}', expected all, or devices such as cuda:0,cuda:1 or cpu*4"
+            )
+        count = int(number) if star else 1
+        if not 1 <= count <= MOST_PROCESSES:
+            raise ConfigError(f"--devices is '{text}', expected 1 to {MOST_PROCESSES} processes of a device")
+        found += [name if name == "cpu" else resolve_device(name)] * count
+    return tuple(found)
 
 
 def resolve_device(device: str) -> str:

@@ -1,5 +1,6 @@
 """Filling a table: the parts that are missing are made in order, and a killed run goes on at the next one."""
 
+from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from typing import Any, TypeAlias
@@ -17,31 +18,33 @@ Columns: TypeAlias = pa.Table | Mapping[str, Any]
 Blocks: TypeAlias = Generator[tuple[int, Columns], None, None]
 """Blocks with their numbers, each yielded when it is ready."""
 MakeBlocks: TypeAlias = Callable[[list[int], Callable[[int], None]], Blocks]
-"""Makes the blocks of these numbers, in order; calls the function with the number of rows that are done."""
+"""Makes the blocks of these numbers; calls the function with the number of rows that are done."""
 
 
 class PartWriter:
-    """Gathers the blocks of a table, which come in order, and writes a part when all of it is there."""
+    """Gathers the blocks of a table, in whatever order they come, and writes a part when it is whole."""
 
     def __init__(self, table: PartTable) -> None:
         """Nothing is gathered yet."""
         self._table = table
-        self._waiting: list[pa.Table] = []
-        self._next = 0
+        self._waiting: defaultdict[int, dict[int, pa.Table]] = defaultdict(dict)
 
     def add(self, block: int, columns: Columns) -> None:
         """Take a block; write its part if it is the last of it."""
-        self._waiting.append(self._table.conform(columns))
-        self._next = block + 1
-        if self._next % self._table.blocks == 0:
-            self.flush()
+        part = block // self._table.blocks
+        self._waiting[part][block] = self._table.conform(columns)
+        if len(self._waiting[part]) == self._table.blocks:
+            self._write(part)
 
     def flush(self) -> None:
-        """Write what waits: after the last block, whose part may have fewer."""
-        if self._waiting:
-            whole = pa.concat_tables(self._waiting) if len(self._waiting) > 1 else self._waiting[0]
-            self._table.write((self._next - 1) // self._table.blocks, whole)
-            self._waiting = []
+        """Write what waits: after the last block, since the last part may have fewer."""
+        for part in sorted(self._waiting):
+            self._write(part)
+
+    def _write(self, part: int) -> None:
+        blocks = self._waiting.pop(part)
+        tables = [blocks[block] for block in sorted(blocks)]
+        self._table.write(part, pa.concat_tables(tables) if len(tables) > 1 else tables[0])
 
 
 def fill(
@@ -60,7 +63,7 @@ def fill(
     Args:
         run: Keeps the log.
         table: The table to fill.
-        make: Makes the missing blocks; those of one part follow one another.
+        make: Makes the missing blocks, in any order.
         usable: One flag a dataset row: the rows to go over. Block k covers rows [256 k, 256 (k + 1)).
         step: Name of the step in the log.
         label: What the progress says: "Hashing images".

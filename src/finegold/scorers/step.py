@@ -1,8 +1,10 @@
 """The step that scores a dataset into the run folder."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import cache, lru_cache, partial
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from hashlib import sha256
 from heapq import nsmallest
 
@@ -11,11 +13,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from finegold.arrays import Vectors
-from finegold.encoders.step import IMAGE_BATCH, embed, embeddings_of
-from finegold.engines import map_ordered
+from finegold.encoders.step import embed, embeddings_of
+from finegold.engines import Compute, Engine, Make, Results, ThisProcess, Work, map_ordered
+from finegold.engines.memory import is_out_of_memory
 from finegold.engines.threads import IN_FLIGHT
 from finegold.errors import ConfigError, FinegoldError, RunError
-from finegold.run import BLOCK_ROWS, Blocks, PartTable, PartWriter, RunFolder, fill, fingerprint
+from finegold.llm import Session, session_in_force
+from finegold.models.registry import ENDPOINT
+from finegold.run import BLOCK_ROWS, Blocks, Columns, PartTable, PartWriter, RunFolder, fill, fingerprint
 from finegold.samples import Dataset, Sample
 from finegold.samples.step import samples_of_blocks
 from finegold.scorers.base import (
@@ -59,6 +64,86 @@ def turns_table(run: RunFolder, scorer: Scorer, scores: PartTable) -> PartTable 
     return run.table("turns", scorer.name, parameters, TURNS_SCHEMA)
 
 
+@dataclass(frozen=True)
+class _Scoring(Work[tuple[Columns, Columns]]):
+    """Scoring a dataset's usable rows: makes the columns of scores and those of turns.
+
+    Attributes:
+        dataset: The dataset.
+        usable: One flag a dataset row.
+        scorer: The scorer.
+        embeddings: Finished table of the images' embeddings, if the scorer requires them.
+        context: What the scorer may use.
+        here: Whether it is prepared with this context as it is; in other processes it gets their device and
+            threads, and no endpoint.
+    """
+
+    dataset: Dataset
+    usable: npt.NDArray[np.bool_]
+    scorer: Scorer
+    embeddings: PartTable | None
+    context: Context
+    here: bool
+
+    @contextmanager
+    def begin(self, compute: Compute) -> Iterator[Make[tuple[Columns, Columns]]]:
+        context = self.context
+        if self.here:
+            yield self._maker(context)
+            return
+        context = replace(context, device=compute.device, workers=compute.workers)
+        with context, session_in_force(_no_session):
+            yield self._maker(context)
+
+    def _maker(self, context: Context) -> Make[tuple[Columns, Columns]]:
+        score_batch = self.scorer.prepare(context)
+        stored = None if self.embeddings is None else lru_cache(maxsize=1)(self.embeddings.part)
+
+        def embedded(block: int, first: int, samples: Sequence[Sample]) -> pa.Table | None:
+            """The stored embeddings of samples of a block, of which `first` come before them."""
+            if self.embeddings is None or stored is None:
+                return None
+            part = block // self.embeddings.blocks
+            begin = BLOCK_ROWS * self.embeddings.blocks * part
+            before = int(self.usable[begin : BLOCK_ROWS * block].sum())
+            found = stored(part).slice(before + first, len(samples))
+            if found["sample_id"].to_pylist() != [sample.id for sample in samples]:
+                raise RunError(
+                    f"{self.embeddings.part_path(part)} is of other rows: delete its folder and run again"
+                )
+            return found
+
+        def make(missing: list[int], advance: Callable[[int], None]) -> Results[tuple[Columns, Columns]]:
+            ids: list[str] = []
+            scores: list[Score] = []
+            waiting: list[Sample] = []
+            held = 0
+            for block, sample in samples_of_blocks(self.dataset, self.usable, missing):
+                # A block is scored as one batch, unless its rows hold too many bytes.
+                if sample is not None:
+                    waiting.append(sample)
+                    held += sample.held_bytes
+                    if held <= IN_FLIGHT:
+                        continue
+                vectors = embedded(block, len(ids), waiting)
+                scores += _score_rows(self.scorer, score_batch, waiting, vectors, context.workers)
+                ids += [one.id for one in waiting]
+                waiting, held = [], 0
+                if sample is None:
+                    advance(len(ids))
+                    yield block, (_columns(ids, scores), _turns(ids, scores))
+                    ids, scores = [], []
+
+        return make
+
+
+def _no_session() -> Session:
+    raise ConfigError(
+        "the scorer calls an endpoint, and calls are made by one process, so that their limits hold: leave "
+        "--devices out"
+    )
+
+
 def score(
     run: RunFolder,
     dataset: Dataset,
@@ -67,21 +152,22 @@ def score(
     usable: npt.NDArray[np.bool_],
     data: str,
     context: Context | None = None,
-    batch_size: int = IMAGE_BATCH,
+    engine: Engine | None = None,
 ) -> PartTable:
     """Score the usable rows, a block at a time, going on where an earlier run stopped.
 
     A scorer that requires `image_embedding` makes the run embed the images first. Where a scorer raises on a
-    batch, each of its samples is scored alone, and those on which it raises are `failed`.
+    batch, each of its samples is scored alone, and those on which it raises are `failed`. Calls to an
+    endpoint are made by this process, whatever the engine, so that their limits hold for all of them.
 
     Args:
         run: Where the table is written.
         dataset: Read from the first row that is missing.
-        scorer: Prepared here if there is something to do.
+        scorer: Prepared if there is something to do.
         usable: One flag a dataset row, by `Row.index`: whether to score it.
         data: Fingerprint of the dataset.
         context: Device, threads and endpoint. What the scorer opens is closed at the end.
-        batch_size: Images a forward pass of the encoder, if they are to be embedded.
+        engine: Who scores and embeds; this process if None, with the context's device and threads.
 
     Raises:
         ModelError: If a model cannot be loaded.
@@ -95,19 +181,18 @@ def score(
             if turns is None or turns.done:
                 return table
             table.drop(range(len(table.paths())))
+        here = ThisProcess(Compute(context.device, workers=context.workers))
+        engine = engine or here
         embeddings: PartTable | None = None
         if "image_embedding" in scorer.requires:
-            name = getattr(scorer, "encoder", None)
+            name, dtype = getattr(scorer, "encoder", None), getattr(scorer, "dtype", "auto")
             if not isinstance(name, str):
                 raise ConfigError(
                     f"the scorer '{scorer.name}' requires image embeddings and has no field 'encoder': "
                     "add one"
                 )
-            encoder = context.encoder(name, getattr(scorer, "dtype", "auto"))
-            workers = context.workers
-            embeddings = embed(
-                run, dataset, encoder, usable=usable, data=data, batch_size=batch_size, workers=workers
-            )
+            encoder = context.encoder(name, dtype)
+            embeddings = embed(run, dataset, encoder, usable=usable, data=data, engine=engine, dtype=dtype)
         ready = replace(
             context,
             read_corpus=partial(_corpus, dataset, usable, embeddings),
@@ -115,68 +200,44 @@ def score(
             features=run.path / "features" if usable.sum() <= FEATURES_OF_ROWS else None,
             losses=run.path / "losses" / fingerprint({"model": table.parameters["model"]}),
         )
-
-        @cache
-        def prepared() -> ScoreBatch:
-            return scorer.prepare(ready)
-
+        if calls_endpoint(scorer):
+            engine = here
+        if not isinstance(engine, ThisProcess):
+            ready = replace(ready, open_session=_no_session, opened=[], exit=ExitStack(), notes=[])
+        work = _Scoring(dataset, usable, scorer, embeddings, ready, isinstance(engine, ThisProcess))
+        making = engine.start(work, table.blocks)
         turns_writer = None if turns is None else PartWriter(turns)
 
-        stored = lru_cache(maxsize=1)(embeddings.part) if embeddings is not None else None
-
-        def embedded(block: int, first: int, samples: Sequence[Sample]) -> pa.Table | None:
-            """The stored embeddings of samples of a block, of which `first` come before them."""
-            if embeddings is None or stored is None:
-                return None
-            part = block // embeddings.blocks
-            begin = BLOCK_ROWS * embeddings.blocks * part
-            before = int(usable[begin : BLOCK_ROWS * block].sum())
-            found = stored(part).slice(before + first, len(samples))
-            if found["sample_id"].to_pylist() != [sample.id for sample in samples]:
-                raise RunError(
-                    f"{embeddings.part_path(part)} is of other rows: delete its folder and run again"
-                )
-            return found
-
         def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
-            ids: list[str] = []
-            scores: list[Score] = []
-            waiting: list[Sample] = []
-            held = 0
-            for block, sample in samples_of_blocks(dataset, usable, missing):
-                # A block is scored as one batch, unless its rows hold too many bytes.
-                if sample is not None:
-                    waiting.append(sample)
-                    held += sample.held_bytes
-                    if held <= IN_FLIGHT:
-                        continue
-                vectors = embedded(block, len(ids), waiting)
-                scores += _score_rows(scorer, prepared(), waiting, vectors, ready.workers)
-                ids += [one.id for one in waiting]
-                waiting, held = [], 0
-                if sample is None:
+            with closing(making.make(missing, advance)) as made:
+                for block, (found, of_turns) in made:
                     if turns_writer is not None:
                         # Before the scores, whose part says that this one is done.
-                        turns_writer.add(block, _turns(ids, scores))
-                    yield (
-                        block,
-                        {
-                            "sample_id": ids,
-                            "value": [score.value for score in scores],
-                            "status": [score.status for score in scores],
-                            "reason": [score.reason for score in scores],
-                        },
-                    )
-                    advance(len(ids))
-                    ids, scores = [], []
+                        turns_writer.add(block, of_turns)
+                    yield block, found
             if turns_writer is not None:
                 turns_writer.flush()
 
         about = {"label": f"Scoring {scorer.name}", "scorer": scorer.name}
-        fill(run, table, make, usable=usable, step="score", load=prepared, **about)
+        fill(run, table, make, usable=usable, step="score", load=making.load, **about)
         if turns is not None:
             turns.finish(len(table.paths()))
         return table
+
+
+def calls_endpoint(scorer: Scorer) -> bool:
+    """Whether a scorer calls an endpoint, by itself or by its model."""
+    return scorer.uses_endpoint or str(getattr(scorer, "model", "")).startswith(ENDPOINT)
+
+
+def _columns(ids: Sequence[str], scores: Sequence[Score]) -> dict[str, list[object]]:
+    """Columns of the table of scores."""
+    return {
+        "sample_id": list(ids),
+        "value": [score.value for score in scores],
+        "status": [score.status for score in scores],
+        "reason": [score.reason for score in scores],
+    }
 
 
 def _turns(ids: Sequence[str], scores: Sequence[Score]) -> dict[str, list[object]]:
@@ -246,7 +307,11 @@ def _score_batch(name: str, score_batch: ScoreBatch, batch: Batch) -> list[Score
     except Exception as error:
         if len(rows) == 1:
             return [Score.failed(f"the scorer raised {type(error).__name__}: {error}")]
-        return [_score_batch(name, score_batch, batch.take([row]))[0] for row in rows]
+        size = (len(rows) + 1) // 2 if is_out_of_memory(error) else 1
+        if size > 1:
+            print(f"finegold: {len(rows)} rows at a time do not fit into memory: {size}", file=sys.stderr)
+        pieces = [rows[start : start + size] for start in range(0, len(rows), size)]
+        return [one for some in pieces for one in _score_batch(name, score_batch, batch.take(some))]
     if len(scores) != len(rows):
         raise RunError(
             f"the scorer '{name}' returned {len(scores)} scores for {len(rows)} samples: "

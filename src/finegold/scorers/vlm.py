@@ -6,13 +6,14 @@ The answers of a row are read as a conversation: see `Model.dialogue_losses`. Lo
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 from PIL import Image
 
 from finegold.arrays import Vectors
-from finegold.engines import map_ordered
+from finegold.engines import HalvingBatches, map_ordered
 from finegold.errors import FinegoldError
 from finegold.models import KeptLosses, Model, NoLosses
 from finegold.models.registry import ENDPOINT
@@ -97,7 +98,7 @@ class ModelScorer(Scorer):
         context.exit.callback(model.close)
         model.load()
         model.check_losses()
-        score_rows = self.scores(model, context)
+        score_rows = partial(HalvingBatches("rows").apply, self.scores(model, context))
 
         def score_batch(batch: Batch) -> list[Score]:
             scores: list[Score | None] = [_reason_against(sample) for sample in batch.samples]

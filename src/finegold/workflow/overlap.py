@@ -24,7 +24,7 @@ from finegold.dedup.perceptual import RADIUS
 from finegold.dedup.semantic import THRESHOLD
 from finegold.encoders import load_encoder
 from finegold.encoders.step import embed
-from finegold.engines import map_ordered
+from finegold.engines import choose_engine, map_ordered
 from finegold.errors import ConfigError, DataError, did_you_mean
 from finegold.evaluation.task import TASKS, Item
 from finegold.run import PartTable, RunFolder, fingerprint
@@ -310,7 +310,7 @@ class _Images:
             self._dataset,
             usable=self._usable,
             data=self._data,
-            workers=self._compute.workers,
+            engine=choose_engine(self._compute),
         )
         found = [
             (None if row["reason"] else row["images"][0], row["perceptual"] and int(row["perceptual"], 16))
@@ -326,8 +326,7 @@ class _Images:
             load_encoder(encoder, device=self._compute.device),
             usable=self._usable,
             data=self._data,
-            batch_size=self._compute.batch_size,
-            workers=self._compute.workers,
+            engine=choose_engine(self._compute),
         )
         vectors: Vectors = read_embeddings(table)[1][self._places]
         return vectors

@@ -12,7 +12,7 @@ from finegold.dedup import hash_images, question_key
 from finegold.encoders import Space, load_encoder, load_text_encoder
 from finegold.encoders.spaces import embed_texts_of_rows
 from finegold.encoders.step import embed
-from finegold.engines import Compute
+from finegold.engines import Compute, choose_engine
 from finegold.errors import DataError, RunError
 from finegold.run import PartTable, RunFolder, fingerprint
 from finegold.samples import Dataset, Sample
@@ -80,7 +80,7 @@ class Rows:
             usable=self.usable,
             data=self.sequence,
             context=context,
-            batch_size=compute.batch_size,
+            engine=choose_engine(compute),
         )
 
     def embed(self, encoder: str) -> PartTable:
@@ -94,8 +94,7 @@ class Rows:
             load_encoder(encoder, device=self.compute.device),
             usable=self.usable,
             data=self.sequence,
-            batch_size=self.compute.batch_size,
-            workers=self.compute.workers,
+            engine=choose_engine(self.compute),
         )
 
     def brought_embeddings(self, name: str) -> PartTable | None:
@@ -112,6 +111,7 @@ class Rows:
             space,
             usable=self.usable,
             data=self.sequence,
+            engine=choose_engine(self.compute),
         )
 
     def questions(self, ids: Sequence[str]) -> list[str]:
@@ -148,7 +148,7 @@ class Rows:
             self.dataset,
             usable=self.usable,
             data=self.sequence,
-            workers=self.compute.workers,
+            engine=choose_engine(self.compute),
         )
 
 

