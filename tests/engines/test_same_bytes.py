@@ -46,7 +46,7 @@ def _tables(folder: Path, data: Path, compute: Compute) -> dict[str, bytes]:
 
 def test_the_tables_are_the_same_bytes_whoever_makes_them(data: Path, tmp_path: Path) -> None:
     here = _tables(tmp_path / "here", data, Compute())
-    assert len([name for name in here if name.endswith(".parquet")]) == 5 * 3
+    assert len([name for name in here if name.endswith(".parquet")]) == 6 * 3
     run = tmp_path / "two"
     assert _tables(run, data, Compute(devices="cpu*2")) == here
     # What several processes began, one ends.

@@ -127,8 +127,10 @@ def test_blocks_may_come_in_any_order(run: RunFolder) -> None:
         yield from ((block, rows_of(block)) for block in (missing[2], missing[0], missing[3], missing[1]))
 
     every = np.ones(len(USABLE), np.bool_)
-    about = {"usable": every, "step": "count", "label": "Counting"}
-    whole, other = fill(run, table("a"), forwards, **about), fill(run, table("b"), mixed, **about)
+    whole, other = (
+        fill(run, table(name), make, usable=every, step="count", label="Counting")
+        for name, make in (("a", forwards), ("b", mixed))
+    )
     assert len(whole.paths()) == 2
     assert _bytes(other) == _bytes(whole)
     assert other.read()["row"].to_pylist() == list(range(len(USABLE)))

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from finegold.engines.devices import Compute, only_gpu
-from finegold.engines.threads import default_workers
+from finegold.engines.threads import default_workers, own_cores
 from finegold.engines.work import Engine, Making, R, Results, Work, first_chunk
 from finegold.errors import ConfigError, FinegoldError, RunError
 
@@ -232,9 +232,11 @@ def set_up(compute: Compute, threads: int | None) -> Compute:
 
 
 def torch_threads() -> int | None:
-    """Threads with which torch computes in this process; None if torch is not loaded."""
+    """Threads with which torch computes in this process; None if a worker has as many by itself."""
     torch = sys.modules.get("torch")
-    return None if torch is None else int(torch.get_num_threads())
+    threads = None if torch is None else int(torch.get_num_threads())
+    usual = os.environ.get("OMP_NUM_THREADS") or own_cores()
+    return None if str(threads) == str(usual) else threads
 
 
 @contextmanager
