@@ -62,7 +62,7 @@ class _Worker:
         self.process: BaseProcess = context.Process(
             target=_serve, args=(theirs, work, compute, torch_threads(), os.getpid()), daemon=True
         )
-        with _passive_threads():
+        with no_interrupts(), _passive_threads():
             self.process.start()
         theirs.close()
         self.chunk: list[int] = []
@@ -194,7 +194,6 @@ def how_it_ended(code: int | None) -> str:
 
 def _serve(pipe: Connection, work: bytes, compute: Compute, threads: int | None, parent: int) -> None:
     """The life of a worker: load, then make the blocks that come by the pipe."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
     end_with(parent)
     rows = 0
 
@@ -237,6 +236,19 @@ def torch_threads() -> int | None:
     threads = None if torch is None else int(torch.get_num_threads())
     usual = os.environ.get("OMP_NUM_THREADS") or own_cores()
     return None if str(threads) == str(usual) else threads
+
+
+@contextmanager
+def no_interrupts() -> Iterator[None]:
+    """In the block, Ctrl-C waits; processes that start there never see it, and this one ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

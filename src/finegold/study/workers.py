@@ -2,17 +2,16 @@
 
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from finegold.engines.devices import only_gpu, resolve_device
+from finegold.engines.processes import no_interrupts
 from finegold.engines.threads import default_workers
 from finegold.errors import ConfigError, RunError
 from finegold.study.jobs import Job, run_job
@@ -77,7 +76,7 @@ def run_jobs(out: Path, jobs: Sequence[Job], pool: WorkerPool) -> Iterator[tuple
         initargs=(free, pool.threads, os.getpid(), stop),
     )
     try:
-        with _no_interrupts():
+        with no_interrupts():
             futures = {executor.submit(_work, out, job): job for job in jobs}
         for future in as_completed(futures):
             yield futures[future], future.result()
@@ -94,19 +93,6 @@ def run_jobs(out: Path, jobs: Sequence[Job], pool: WorkerPool) -> Iterator[tuple
 
 
 _device = "cpu"
-
-
-@contextmanager
-def _no_interrupts() -> Iterator[None]:
-    """In the block, Ctrl-C waits; processes that start there never see it, and this one ends them."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(free: Any, threads: int, parent: int, stop: Any) -> None:
