@@ -5,16 +5,18 @@ import pytest
 from tests.engines.works import Squares
 
 from finegold.engines import Compute, ThisProcess
-from finegold.engines.processes import Processes
+from finegold.engines.processes import DeviceProcesses
 from finegold.engines.work import first_chunk
 from finegold.errors import ConfigError, DataError, FinegoldError, RunError
 
-TWO = Processes(Compute(), ("cpu", "cpu"))
+TWO = DeviceProcesses(Compute(), ("cpu", "cpu"))
 NUMBERS = [0, 1, 2, 5, 6, 7, 8, 20, 21, 22, 23, 24]
 SQUARES = {number: number * number for number in NUMBERS}
 
 
-def _made(engine: Processes | ThisProcess, work: Squares, numbers: list[int] = NUMBERS) -> dict[int, int]:
+def _made(
+    engine: DeviceProcesses | ThisProcess, work: Squares, numbers: list[int] = NUMBERS
+) -> dict[int, int]:
     rows: list[int] = []
     made = list(engine.start(work).make(list(numbers), rows.append))
     assert sum(rows) == sum(number for number, _ in made)
@@ -46,7 +48,7 @@ def test_a_part_that_kills_every_worker_stops_the_step(tmp_path: Path) -> None:
 
 def test_a_lone_worker_that_is_killed_at_once_has_nobody_to_go_on(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="the last worker ended by itself with SIGKILL"):
-        _made(Processes(Compute(), ("cpu",)), Squares(fatal=0, marks=tmp_path, kills=1))
+        _made(DeviceProcesses(Compute(), ("cpu",)), Squares(fatal=0, marks=tmp_path, kills=1))
 
 
 @pytest.mark.parametrize(

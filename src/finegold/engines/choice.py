@@ -1,7 +1,7 @@
 """The engine that compute settings ask for."""
 
 from finegold.engines.devices import Compute, parse_devices
-from finegold.engines.processes import Processes
+from finegold.engines.processes import DeviceProcesses
 from finegold.engines.work import Engine, ThisProcess
 
 
@@ -12,5 +12,5 @@ def choose_engine(compute: Compute) -> Engine:
         ConfigError: If torch does not have one of the devices.
     """
     if compute.devices is not None:
-        return Processes(compute, parse_devices(compute.devices))
+        return DeviceProcesses(compute, parse_devices(compute.devices))
     return ThisProcess(compute)

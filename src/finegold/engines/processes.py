@@ -31,7 +31,7 @@ DEATHS = 2
 """Workers that may end while they make one block; then the block is at fault."""
 
 
-class Processes(Engine):
+class DeviceProcesses(Engine):
     """Blocks are made by one process for each of some devices.
 
     Attributes:
@@ -253,7 +253,7 @@ def no_interrupts() -> Iterator[None]:
 
 @contextmanager
 def _passive_threads() -> Iterator[None]:
-    """Processes that start in the block let idle threads sleep, since all have threads for all cores."""
+    """DeviceProcesses that start in the block let idle threads sleep, since all have threads for all cores."""
     name = "OMP_WAIT_POLICY"
     before = os.environ.get(name)
     os.environ.setdefault(name, "PASSIVE")
