@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from finegold.errors import ConfigError
 
 MOST_PROCESSES = 256
-"""DeviceProcesses of one device: more is a slip of the hand."""
+"""Processes of one device: more is a slip of the hand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,7 +253,7 @@ def no_interrupts() -> Iterator[None]:
 
 @contextmanager
 def _passive_threads() -> Iterator[None]:
-    """DeviceProcesses that start in the block let idle threads sleep, since all have threads for all cores."""
+    """Processes that start in the block let idle threads sleep, since all have threads for all cores."""
     name = "OMP_WAIT_POLICY"
     before = os.environ.get(name)
     os.environ.setdefault(name, "PASSIVE")
