@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from tests.scorers.scoring import scores_of
 from tests.scorers.words_encoder import COLOURS, PLACES, SUBJECTS, photos, row
 
@@ -10,7 +11,7 @@ from finegold.scorers import Corpus
 from finegold.scorers.contexts import WordContexts
 from finegold.scorers.novelty import novelty
 from finegold.scorers.phrasing import Phrasing
-from finegold.scorers.statements import Forms
+from finegold.scorers.statements import Forms, what_is_asked
 
 EXISTS = [
     Pair("Is there a dog?", "Yes"),
@@ -34,6 +35,34 @@ def test_an_answer_states_its_sentences_what_was_asked_or_itself() -> None:
         (3, "short", "red"),
     ]
     assert all(one.expected for one in found)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Is there a dog?", "Is there a dog? Yes or no?", "Is there a dog? Please answer yes or no.",
+        "Answer with yes or no only. Is there a dog?", "Yes or no: is there a dog?",
+        "Is there a dog, yes or no?", "Is there a dog? (yes/no)", "In one word, is there a dog?",
+        "Is there a dog? Answer the question using a single word or phrase.",
+        "Is there a dog?\nAnswer with the option's letter.", "Is there a dog? Short answer.",
+    ],
+)  # fmt: skip
+def test_how_the_answer_should_look_is_not_asked_of_the_image(question: str) -> None:
+    assert what_is_asked(question) == "Is there a dog?"
+    (found,) = FORMS.statements([Pair(question, "Yes")])
+    assert (found.text, found.expected) == ("Is there a dog?", True)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "", "Yes or no?", "Use one word.", "Describe this image in one sentence.",
+        "Which phrase is on the wall?", "Is the answer on the board yes or no?",
+        "Answer the question: who wrote the word?", "Reply to her, please.",
+    ],
+)  # fmt: skip
+def test_a_question_that_says_nothing_else_stays_as_it_is(question: str) -> None:
+    assert what_is_asked(question) == question
 
 
 def test_a_few_words_to_a_question_for_a_description_are_a_sentence() -> None:

@@ -51,7 +51,7 @@ class TurnEvidence(EncoderScorer):
     """
 
     name = "evidence"
-    version = "1"
+    version = "2"
     by_turn = True
     label = "Evidence for the weakest turn"
     value_unit = "spreads"

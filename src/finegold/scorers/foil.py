@@ -58,7 +58,7 @@ class Foil(EncoderScorer):
     """
 
     name = "foil"
-    version = "2"
+    version = "3"
     by_turn = True
     label = "Preference of the image for the words over their foils"
 

@@ -77,7 +77,7 @@ class FoilLoss(ModelScorer):
     """
 
     name = "foil-loss"
-    version = "1"
+    version = "2"
     label = "Preference over foils of the weakest word, by losses"
 
     def scores(self, model: Model, context: Context) -> ScoreRows:

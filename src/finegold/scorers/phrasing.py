@@ -49,7 +49,7 @@ class Phrasing(Scorer):
     """
 
     name = "phrasing"
-    version = "3"
+    version = "4"
     by_turn = True
     requires = frozenset({"answer"})
     label = "Phrasing"

@@ -10,12 +10,13 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from heapq import nsmallest
 from typing import Literal, NamedTuple, TypeAlias
 
 from finegold.samples import Pair
-from finegold.samples.words import split_words, whole_sentences
+from finegold.samples.words import sentences, split_words, whole_sentences
 
 Form: TypeAlias = Literal["sentence", "yes", "no", "short"]
 
@@ -28,6 +29,23 @@ LIKE = 5
 """Answers to like questions from which on their form is known."""
 YES = re.compile(r"^\W*(yes|yeah|yep|true|sí|ja|oui|sì|sim|да|是的?|有|はい)(?!\w)", re.IGNORECASE)
 NO = re.compile(r"^\W*(no|nope|false|nein|non|não|nee|нет|不是|否|没有|いいえ)(?!\w)", re.IGNORECASE)
+_YES_OR_NO = r"(?:yes\s*(?:or|/)\s*no|sí o no|ja oder nein|oui ou non)"
+_SHORTLY = (
+    rf"(?:{_YES_OR_NO}|(?:an? |one )?(?:single|short|brief|few)? ?(?:words?|phrase|sentence|answer)"
+    r"|(?:an? |the )?(?:option'?s? )?letter|a number(?=\W*$)|briefly|shortly)"
+)
+"""How an answer should look, as questions say it."""
+_ABOUT_THE_ANSWER = re.compile(
+    rf"\W*(?:(?:please|just|only|simply) )*(?:answer|reply|respond|use)\b[^,:]*\b{_SHORTLY}\b[^,:]*"
+    rf"|\W*(?:{_YES_OR_NO}|short answer)(?: only|,? please)?\W*",
+    re.IGNORECASE,
+)
+_BEFORE = re.compile(
+    rf"\W*(?:{_YES_OR_NO}"
+    rf"|(?:please )?(?:(?:answer|reply|respond) )?(?:in|with|using) (?:just |only )?{_SHORTLY})\s*[,:]\s*",
+    re.IGNORECASE,
+)
+_BEHIND = re.compile(rf"\s*[,;(]\s*(?:please )?(?:answer )?{_YES_OR_NO}\W*$", re.IGNORECASE)
 
 
 class Statement(NamedTuple):
@@ -37,7 +55,7 @@ class Statement(NamedTuple):
         turn: Number of the question and answer.
         form: What it is.
         text: The sentence; of `yes` and `no` what was asked; of `short` the answer.
-        question: First line of the question.
+        question: What is asked: see `what_is_asked`.
         expected: Whether most answers to like questions have this form.
     """
 
@@ -110,7 +128,7 @@ class Forms:
             form, key, asked = (
                 self._form(Pair(question, answer)),
                 _beginning(question),
-                question.split("\n", 1)[0],
+                what_is_asked(question),
             )
             answers, polar = self.answers.get(key, 0), self.polar.get(key, 0)
             if form == "sentence":
@@ -156,8 +174,22 @@ def _form(answer: str) -> Form:
     return "short" if words <= SHORT_WORDS else "sentence"
 
 
+@lru_cache(maxsize=1 << 14)
+def what_is_asked(question: str) -> str:
+    """The first line of a question, without what it says of the form of the answer ("Yes or no?").
+
+    An image bears out "Is there a dog?" better than "Is there a dog? Please answer yes or no." A line that
+    says nothing else stays as it is.
+    """
+    line = question.split("\n", 1)[0].strip()
+    kept = " ".join(one for one in sentences(line) if not _ABOUT_THE_ANSWER.fullmatch(one))
+    start = _BEFORE.match(kept)
+    asked = _BEHIND.sub("?", kept[start.end() :] if start else kept)
+    return asked[:1].upper() + asked[1:] if word_count(asked) else line
+
+
 def _beginning(question: str) -> str:
-    return " ".join(split_words(question.split("\n", 1)[0])[:2])
+    return " ".join(split_words(what_is_asked(question))[:2])
 
 
 def _most_frequent(counts: Counter[str]) -> list[str]:
