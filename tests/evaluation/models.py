@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from finegold.engines import Engine
 from finegold.evaluation.answering import EvaluationOptions
 from finegold.evaluation.evaluate import answer_task
 from finegold.evaluation.task import TASKS
@@ -47,13 +48,24 @@ class Colour(Model):
         ]
 
 
+def colour_again(device: str) -> Colour:
+    """Such a model in another process, on a device."""
+    return Colour()
+
+
 def answer(
-    data: Path, out: Path, *, task: str = "flickr30k", model: Any = None, **options: Any
+    data: Path,
+    out: Path,
+    *,
+    task: str = "flickr30k",
+    model: Any = None,
+    engine: Engine | None = None,
+    **options: Any,
 ) -> tuple[Any, bytes]:
     """Answer a task; the model and the bytes of the answers."""
     model = model or Colour()
     chosen = EvaluationOptions(**({"batch_size": 3} | options))
-    answer_task(TASKS.get(task), data, out, model, chosen)
+    answer_task(TASKS.get(task), data, out, model, chosen, engine)
     return model, chosen.shard.path(out, task).read_bytes()
 
 

@@ -59,6 +59,7 @@ def evaluate(
     bootstrap_seed: options.BootstrapSeed = 0,
     *,
     loading: options.ModelOptions,
+    computing: options.EngineOptions,
     endpoint: options.EndpointOptions,
     output: OutputOptions,
 ) -> None:
@@ -102,10 +103,18 @@ def evaluate(
         batch_size=batch_size,
         retry_failed=retry_failed,
     )
+    engine = computing.engine(loading.device)
     with output.printing() as facts:
         with loading.load(model, endpoint, out / "audit.jsonl", retry=retry_failed) as answering:
             facts |= evaluate_model(
-                answering, options.names(tasks), task_data, out, chosen, bootstrap=bootstrap, say=say
+                answering,
+                options.names(tasks),
+                task_data,
+                out,
+                chosen,
+                bootstrap=bootstrap,
+                engine=engine,
+                say=say,
             )
         endpoint.say_spent(facts)
         if facts.get("tasks"):

@@ -26,6 +26,7 @@ def generate(
     *,
     tokens: SamplingOptions,
     loading: options.ModelOptions,
+    computing: options.EngineOptions,
     endpoint: options.EndpointOptions,
     output: OutputOptions,
 ) -> None:
@@ -33,6 +34,7 @@ def generate(
     from finegold.evaluation.questions import generate as run
 
     sampling = tokens.sampling()
+    engine = computing.engine(loading.device)
     with output.printing() as facts:
         with loading.load(model, endpoint, retry=retry_failed) as answering:
             count = run(
@@ -43,6 +45,7 @@ def generate(
                 sampling=sampling,
                 batch_size=batch_size,
                 decoding=decode or "finegold",
+                engine=engine,
             )
         facts |= {"answers": count, "file": str(out.resolve())}
         say(f"{counted(count, 'answer')} in {out}")

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
+from finegold.cli.compute_options import ComputeOptions as ComputeOptions
+from finegold.cli.compute_options import Device as Device
+from finegold.cli.compute_options import EngineOptions as EngineOptions
 from finegold.cli.dataset_options import AllowLinks as AllowLinks
 from finegold.cli.dataset_options import AllowUrls as AllowUrls
 from finegold.cli.dataset_options import Data as Data
@@ -26,7 +29,7 @@ from finegold.cli.endpoint_options import EndpointOptions as EndpointOptions
 if TYPE_CHECKING:
     from finegold.models import Model
     from finegold.models.prefix import Parts
-    from finegold.workflow import Compute, SelectionFiles, SelectionSettings
+    from finegold.workflow import SelectionFiles, SelectionSettings
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first bad row instead of excluding it.")]
@@ -69,7 +72,6 @@ Draws = Annotated[
     int, typer.Option(min=100, max=1_000_000, help="Number of bootstrap draws behind each interval.")
 ]
 BootstrapSeed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
-Device = Annotated[str, typer.Option(help="`auto`, `cpu`, `cuda`, `cuda:1` or `mps`.")]
 Questions = Annotated[int, typer.Option("--batch-size", min=1, help="Number of questions in a forward pass.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what failed in an earlier run.")]
 JudgeModel = Annotated[
@@ -114,33 +116,6 @@ MODEL_HELP = (
     "`spelling-rule`."
 )
 AnsweringModel = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
-
-
-@dataclass(frozen=True)
-class ComputeOptions:
-    """How scores and embeddings are computed."""
-
-    device: Device = "auto"
-    batch_size: Annotated[int, typer.Option(min=1, help="Number of images in a forward pass.")] = 32
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Number of threads that decode images. [default: all cores]")
-    ] = None
-    devices: Annotated[
-        str | None,
-        typer.Option(
-            help="Compute with one process for each of these devices, in place of --device: `all` for every "
-            "GPU, `cuda:0,cuda:1`, or a number of processes as in `cpu*4`."
-        ),
-    ] = None
-
-    def compute(self) -> "Compute":
-        """The compute settings as the workflow takes them."""
-        from finegold.engines import choose_engine
-        from finegold.workflow import Compute
-
-        compute = Compute(**asdict(self))
-        choose_engine(compute)  # before hours of work: a device that is not there is found at once
-        return compute
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,12 @@ class HalvingBatches:
             Exception: What the function raised; that memory ran out, only for a single item.
         """
         results: list[R] = []
-        while len(results) < len(batch):
-            items = batch[len(results) :][: self._most]
+        done = 0
+        while done < len(batch):
+            items = batch[done:][: self._most]
             try:
                 results.extend(function(items))
+                done += len(items)
                 continue
             except Exception as error:
                 if len(items) < 2 or not is_out_of_memory(error):

@@ -59,7 +59,8 @@ class Engine(ABC):
 
         Args:
             work: The work.
-            together: Number of blocks of a part, which one worker makes if that keeps no other idle.
+            together: Number of blocks of a part, which one worker makes if that keeps no other idle; 0 where
+                workers get one block at a time, as there is nothing between two of them to read past.
         """
 
 
@@ -94,6 +95,18 @@ class _MakingHere(Making[R]):
                 yield from made
 
 
+def in_order(results: Results[R], numbers: list[int]) -> Results[R]:
+    """The results in the order of the numbers: one that comes before its turn waits."""
+    waiting: dict[int, R] = {}
+    due = deque(numbers)
+    with closing(results):
+        for number, result in results:
+            waiting[number] = result
+            while due and due[0] in waiting:
+                number = due.popleft()
+                yield number, waiting.pop(number)
+
+
 def first_chunk(left: deque[int], workers: int, together: int) -> list[int]:
     """Take off the consecutive blocks that a worker gets next: fewer towards the end, so that all end then.
 
@@ -101,11 +114,11 @@ def first_chunk(left: deque[int], workers: int, together: int) -> list[int]:
         left: The blocks that nobody makes yet, in order.
         workers: Number of workers.
         together: Blocks of a part: it stays with one worker while there is enough for all, so that few parts
-            are unfinished at a time.
+            are unfinished at a time; 0 for one block.
     """
     most = len(left) // (4 * workers)
     chunk = [left.popleft()]
-    while left and left[0] == chunk[-1] + 1:
+    while together and left and left[0] == chunk[-1] + 1:
         if len(chunk) >= most and (most < together or left[0] % together == 0):
             break
         chunk.append(left.popleft())

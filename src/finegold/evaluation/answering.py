@@ -2,19 +2,21 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from PIL import Image
 
-from finegold.engines import map_ordered
+from finegold.engines import Compute, Engine, HalvingBatches, Make, Results, Work, map_ordered
 from finegold.errors import ConfigError, ModelError, RunError, did_you_mean
 from finegold.evaluation.answers import ALL_ITEMS, Answer, Shard, read_answer_file, write_answers
 from finegold.evaluation.task import DEFAULT_PROMPTS, Item, Prompt, Split, Task
 from finegold.llm import without_thinking
-from finegold.models import Model, Sampling
+from finegold.models import Model, Sampling, engine_of
 from finegold.models.crop import random_crop
 from finegold.run import LineFile, lock_beside, progress
 from finegold.samples import Exclusion
@@ -22,6 +24,7 @@ from finegold.samples.exclusions import ImageError
 from finegold.samples.images import Decoding, by_content, decode, decoded_bytes, image_sha256
 
 T = TypeVar("T")
+_FITTING = HalvingBatches("questions")
 
 CROP_SIDE = 224
 """Width and height of a cropped image."""
@@ -171,8 +174,53 @@ class AnswerRun(NamedTuple):
     seconds: float
 
 
+@dataclass(frozen=True)
+class _Answering(Work[list[Answer]]):
+    """Answering batches of items.
+
+    Attributes:
+        batches: The batches.
+        prompt: Wording and number of new tokens.
+        options: Profile, seed and batches.
+        model: The model, where it answers in this process.
+        again: Loads the model in another process.
+    """
+
+    batches: Sequence[Sequence[Item]]
+    prompt: Prompt
+    options: EvaluationOptions
+    model: Model | None
+    again: Callable[..., Model] | None
+
+    @contextmanager
+    def begin(self, compute: Compute) -> Iterator[Make[list[Answer]]]:
+        if self.model is not None:
+            yield partial(self._answer_batches, self.model)
+            return
+        assert self.again is not None
+        with self.again(device=compute.device) as model:
+            model.use_template(self.options.chosen_profile().template)
+            yield partial(self._answer_batches, model)
+
+    def _answer_batches(
+        self, model: Model, numbers: list[int], advance: Callable[[int], None]
+    ) -> Results[list[Answer]]:
+        todo = [self.batches[number] for number in numbers]
+        shown = _with_pictures(todo, model.blind, self.options)
+        for number, (batch, pictures) in zip(numbers, shown, strict=True):
+            answers = _answer(batch, pictures, model, self.prompt, self.options)
+            advance(len(batch))
+            yield number, answers
+
+
 def answer_items(
-    label: str, items: Sequence[Item], model: Model, prompt: Prompt, options: EvaluationOptions, path: Path
+    label: str,
+    items: Sequence[Item],
+    model: Model,
+    prompt: Prompt,
+    options: EvaluationOptions,
+    path: Path,
+    engine: Engine | None = None,
 ) -> AnswerRun:
     """Complete a file of answers.
 
@@ -186,17 +234,24 @@ def answer_items(
         prompt: Wording and number of new tokens.
         options: Profile, seed and batches; the fields that choose items have no effect.
         path: The file; its answers are kept.
+        engine: Who answers; this process if None, or if the model cannot be loaded in another.
 
     Raises:
         RunError: If the file holds answers to other items, is damaged, or another process writes it.
         ModelError: If the model gives a wrong number of answers.
     """
     with lock_beside(path, "give --out another folder, or --shard another part"):
-        return _answer_items(label, items, model, prompt, options, path)
+        return _answer_items(label, items, model, prompt, options, path, engine)
 
 
 def _answer_items(
-    label: str, items: Sequence[Item], model: Model, prompt: Prompt, options: EvaluationOptions, path: Path
+    label: str,
+    items: Sequence[Item],
+    model: Model,
+    prompt: Prompt,
+    options: EvaluationOptions,
+    path: Path,
+    engine: Engine | None,
 ) -> AnswerRun:
     saved = read_answer_file(path)
     earlier = {answer.id: answer for answer in saved}
@@ -216,15 +271,16 @@ def _answer_items(
     if len(kept) < len(saved):
         write_answers(path, kept)
     begin = time.perf_counter()
+    engine, here = engine_of(model, engine)
+    making = engine.start(_Answering(todo, prompt, options, here, model.again), 0)
     with (
         LineFile(path) as file,
         progress(f"Answering {label}", len(items), "items", done=len(items) - len(again)) as advance,
+        closing(making.make(list(range(len(todo))), advance)) as made,
     ):
-        for batch, pictures in _with_pictures(todo, model.blind, options):
-            answers = _answer(batch, pictures, model, prompt, options)
+        for _, answers in made:
             file.write(b"".join(answer.line() for answer in answers))
             kept += answers
-            advance(len(batch))
     # The order of the items; answers of a longer earlier run stay behind them.
     place = {item.id: position for position, item in enumerate(items)}
     ordered = sorted(kept, key=lambda answer: place.get(answer.id, len(place)))
@@ -297,7 +353,11 @@ def _answer(
         shown = [prompts[row] for row in images]
         pixels = list(images.values())
         sampling = options.profile.sampling(prompt.max_new_tokens, options.seed)
-        answers = model.answer(pixels, shown, model.batch_sampling(sampling, shown, pixels))
+        drawn = model.batch_sampling(sampling, shown, pixels)
+        answers = _FITTING.apply(
+            lambda rows: model.answer([pixels[row] for row in rows], [shown[row] for row in rows], drawn),
+            range(len(shown)),
+        )
         if len(answers) != len(shown):
             raise ModelError(f"{model.name} gave {len(answers)} answers to {len(shown)} prompts")
         for row, answer in zip(images, answers, strict=True):

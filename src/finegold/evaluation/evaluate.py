@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from finegold.engines import Engine
 from finegold.errors import DataError, counted
 from finegold.evaluation.answering import AnswerRun, EvaluationOptions, Half, answer_items
 from finegold.evaluation.answers import keep_settings, read_all_answers
@@ -24,6 +25,7 @@ def evaluate(
     options: EvaluationOptions | None = None,
     *,
     bootstrap: Bootstrap | None = None,
+    engine: Engine | None = None,
     say: Callable[[str], object] = lambda _: None,
 ) -> EvaluationResults:
     """Answer tasks, and score all answers in the folder unless they are one shard of several.
@@ -37,6 +39,7 @@ def evaluate(
         out: Folder of the answers and results.
         options: Which items are answered, and how.
         bootstrap: How the intervals of the scores are drawn.
+        engine: Who answers; this process if None.
         say: Is called with a line about each task that is skipped or done.
 
     Returns:
@@ -49,7 +52,9 @@ def evaluate(
     """
     if isinstance(model, str):
         with load_model(model) as loaded:
-            return evaluate(loaded, tasks, task_data, out, options, bootstrap=bootstrap, say=say)
+            return evaluate(
+                loaded, tasks, task_data, out, options, bootstrap=bootstrap, engine=engine, say=say
+            )
     options, data, out = options or EvaluationOptions(), Path(task_data), Path(out)
     names = [name.strip() for name in tasks.split(",")] if isinstance(tasks, str) else list(tasks)
     wanted = find_tasks(names)
@@ -62,7 +67,7 @@ def evaluate(
             raise DataError(f"no benchmark has its files below {data}: finegold tasks says where to get them")
     require_files(wanted, data, options, blind=model.blind)
     for task in wanted:
-        done = answer_task(task, data, out, model, options)
+        done = answer_task(task, data, out, model, options, engine)
         if done.fresh:
             rate = done.fresh / max(done.seconds, 1e-9)
             say(f"{task.name}: {counted(done.fresh, 'item')} in {done.seconds:,.1f} s, {rate:,.1f} a second")
@@ -94,7 +99,14 @@ def require_files(
         raise DataError(f"not all files are below {data}: {listed}")
 
 
-def answer_task(task: Task, data: Path, out: Path, model: Model, options: EvaluationOptions) -> AnswerRun:
+def answer_task(
+    task: Task,
+    data: Path,
+    out: Path,
+    model: Model,
+    options: EvaluationOptions,
+    engine: Engine | None = None,
+) -> AnswerRun:
     """Complete the answers to a task in a folder.
 
     Raises:
@@ -124,7 +136,7 @@ def answer_task(task: Task, data: Path, out: Path, model: Model, options: Evalua
     }
     keep_settings(out, task.name, settings)
     path = options.shard.path(out, task.name)
-    done = answer_items(task.name, options.shard.of(items), model, prompt, options, path)
+    done = answer_items(task.name, options.shard.of(items), model, prompt, options, path, engine)
     if task.kind == "free" and options.shard.count == 1:
         _write_for_judge(task, items, out, model.name)
     return done

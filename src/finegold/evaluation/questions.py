@@ -2,14 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from finegold.engines import Compute, Engine, HalvingBatches, Make, Results, Work, in_order
 from finegold.errors import ConfigError, DataError, RunError
-from finegold.models import Model, Sampling
+from finegold.models import Model, Sampling, engine_of
 from finegold.run import (
     LineFile,
     fingerprint,
@@ -27,6 +30,7 @@ from finegold.samples.images import Decoding, by_content, check_image, decode
 from finegold.samples.json_text import decode_line, detect_encoding, read_lines
 from finegold.samples.roots import ImageRoot
 
+_FITTING = HalvingBatches("questions")
 TEXT_KEYS = ("text", "instruction", "question")
 
 
@@ -78,6 +82,45 @@ def read_question_file(path: Path, images: Path | None) -> list[Question]:
     return questions
 
 
+@dataclass(frozen=True)
+class _Generating(Work[list[bytes]]):
+    """Answering groups of questions: makes the lines of the answer file.
+
+    Attributes:
+        groups: The groups.
+        sampling: How tokens are chosen.
+        decoding: How image files become pixels.
+        metadata: What each line says of the model's settings.
+        model: The model, where it answers in this process.
+        again: Loads the model in another process.
+    """
+
+    groups: Sequence[Sequence[Question]]
+    sampling: Sampling
+    decoding: Decoding
+    metadata: dict[str, Any]
+    model: Model | None
+    again: Callable[..., Model] | None
+
+    @contextmanager
+    def begin(self, compute: Compute) -> Iterator[Make[list[bytes]]]:
+        if self.model is not None:
+            yield partial(self._answer_groups, self.model)
+            return
+        assert self.again is not None
+        with self.again(device=compute.device) as model:
+            yield partial(self._answer_groups, model)
+
+    def _answer_groups(
+        self, model: Model, numbers: list[int], advance: Callable[[int], None]
+    ) -> Results[list[bytes]]:
+        for number in numbers:
+            group = self.groups[number]
+            lines = _answer_lines(model, group, self.sampling, self.decoding, self.metadata)
+            advance(len(group))
+            yield number, lines
+
+
 def generate(
     model: Model,
     *,
@@ -87,6 +130,7 @@ def generate(
     sampling: Sampling | None = None,
     batch_size: int = 8,
     decoding: Decoding = "finegold",
+    engine: Engine | None = None,
 ) -> int:
     """Answer every question; a line has `question_id, prompt, text, answer_id, model_id, metadata, sha256`.
 
@@ -102,6 +146,7 @@ def generate(
         sampling: How tokens are chosen; None takes the likeliest token each time.
         batch_size: Number of questions in a call of the model.
         decoding: How image files become pixels.
+        engine: Who answers; this process if None, or if the model cannot be loaded in another.
 
     Returns:
         Number of answers.
@@ -131,14 +176,17 @@ def generate(
         if len(done) < len(every):
             done = done[: len(done) - len(done) % batch_size]
             replace_lines(part, done)
+            groups = [every[start : start + batch_size] for start in range(0, len(every), batch_size)]
+            numbers = list(range(len(done) // batch_size, len(groups)))
+            engine, here = engine_of(model, engine)
+            making = engine.start(_Generating(groups, sampling, decoding, metadata, here, model.again), 0)
             with (
                 LineFile(part) as file,
                 progress("Answering", len(every), "questions", done=len(done)) as advance,
+                closing(in_order(making.make(numbers, advance), numbers)) as made,
             ):
-                for start in range(len(done), len(every), batch_size):
-                    group = every[start : start + batch_size]
-                    file.write(b"".join(_answer_lines(model, group, sampling, decoding, metadata)))
-                    advance(len(group))
+                for _, answered in made:
+                    file.write(b"".join(answered))
         part.replace(target)
     return len(every)
 
@@ -180,7 +228,11 @@ def _answer_lines(
     pictures = [None if q.image is None else decode(by_content(q.image), decoding=decoding) for q in group]
     drawn = sampling.for_batch([str(q.id) for q in group])
     lines = []
-    for question, text in zip(group, model.answer(pictures, [q.text for q in group], drawn), strict=True):
+    texts = _FITTING.apply(
+        lambda rows: model.answer([pictures[row] for row in rows], [group[row].text for row in rows], drawn),
+        range(len(group)),
+    )
+    for question, text in zip(group, texts, strict=True):
         if isinstance(text, Exclusion):
             raise RunError(
                 f"the question {question.id} has no answer ({text.reason}): run the same command again, with "

@@ -4,7 +4,7 @@ import hashlib
 import math
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,10 +86,12 @@ class Model(ABC):
     Attributes:
         name: Name that the user gave; for tables, messages and answer files.
         blind: Whether the model answers without looking, so that images are neither needed nor read.
+        again: Loads the model in another process, `again(device=...)`; None if it stays in this one.
     """
 
     name: str
     blind: bool = False
+    again: "Callable[..., Model] | None" = None
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """Models by name, and those that answer without looking."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from finegold.engines import Compute, Engine, ThisProcess
 from finegold.models.base import GREEDY, Model, Sampling
 from finegold.run import listed_files_are_there, read_sealed
 
@@ -46,6 +48,16 @@ class BlindModel(Model):
         if self.name == SPELLING_RULE:
             return ["No" if " exis in " in prompt else "Yes" for prompt in prompts]
         return [self.name.removeprefix(CONSTANT)] * len(prompts)
+
+
+def engine_of(model: Model, engine: Engine | None) -> tuple[Engine, Model | None]:
+    """Who answers with a model: the engine, or this process, in which case the model comes with it.
+
+    An endpoint is asked by one process, so that its limits hold, and a rule needs no other.
+    """
+    if engine is None or isinstance(engine, ThisProcess) or model.again is None:
+        return ThisProcess(Compute()), model
+    return engine, None
 
 
 def load_model(
@@ -89,7 +101,10 @@ def load_model(
     if is_prefix_name(name):
         from finegold.models.prefix.model import PrefixModel
 
-        return PrefixModel(name, device=device, dtype=dtype, features=features, parts=parts)
-    from finegold.models.huggingface import HuggingFaceModel
+        model: Model = PrefixModel(name, device=device, dtype=dtype, features=features, parts=parts)
+    else:
+        from finegold.models.huggingface import HuggingFaceModel
 
-    return HuggingFaceModel(name, device=device, dtype=dtype)
+        model = HuggingFaceModel(name, device=device, dtype=dtype)
+    model.again = partial(load_model, name, dtype=dtype, features=features, parts=parts)
+    return model
