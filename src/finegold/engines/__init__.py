@@ -4,7 +4,7 @@ from finegold.engines.choice import choose_engine
 from finegold.engines.devices import Compute
 from finegold.engines.memory import HalvingBatches
 from finegold.engines.threads import default_workers, map_ordered
-from finegold.engines.work import Engine, Make, Results, ThisProcess, Work, in_order
+from finegold.engines.work import Engine, Make, Results, ThisProcess, Work, by_number
 
 __all__ = [
     "Compute",
@@ -14,8 +14,8 @@ __all__ = [
     "Results",
     "ThisProcess",
     "Work",
+    "by_number",
     "choose_engine",
     "default_workers",
-    "in_order",
     "map_ordered",
 ]

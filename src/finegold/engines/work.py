@@ -95,7 +95,7 @@ class _MakingHere(Making[R]):
                 yield from made
 
 
-def in_order(results: Results[R], numbers: list[int]) -> Results[R]:
+def by_number(results: Results[R], numbers: list[int]) -> Results[R]:
     """The results in the order of the numbers: one that comes before its turn waits."""
     waiting: dict[int, R] = {}
     due = deque(numbers)

@@ -10,7 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from finegold.engines import Compute, Engine, HalvingBatches, Make, Results, Work, in_order
+from finegold.engines import Compute, Engine, HalvingBatches, Make, Results, Work, by_number
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.models import Model, Sampling, engine_of
 from finegold.run import (
@@ -183,7 +183,7 @@ def generate(
             with (
                 LineFile(part) as file,
                 progress("Answering", len(every), "questions", done=len(done)) as advance,
-                closing(in_order(making.make(numbers, advance), numbers)) as made,
+                closing(by_number(making.make(numbers, advance), numbers)) as made,
             ):
                 for _, answered in made:
                     file.write(b"".join(answered))
