@@ -39,7 +39,7 @@ def request(number: int) -> ChatRequest:
 
 def session(url: str, folder: Path, **changes: Any) -> Session:
     endpoint = Endpoint(
-        url, SecretStr("k" * 20), timeout=5, backoff=0.001, retries=RETRIES, concurrency=8, down_wait=0.01
+        url, SecretStr("k" * 20), timeout=60, backoff=0.001, retries=RETRIES, concurrency=8, down_wait=0.01
     )
     made = Session(endpoint, Limits(), folder / "llm.sqlite3", folder / "audit.jsonl")
     return replace(made, **changes)

@@ -103,7 +103,7 @@ def limits(work: Path, rng: random.Random) -> Row:
 
 
 def _limited(url: str, folder: Path, kind: Limits) -> Session:
-    endpoint = Endpoint(url, SecretStr("k" * 20), timeout=5, backoff=0.001, retries=2, down_wait=0.01)
+    endpoint = Endpoint(url, SecretStr("k" * 20), timeout=60, backoff=0.001, retries=2, down_wait=0.01)
     return Session(endpoint, kind, folder / "llm.sqlite3", folder / "audit.jsonl")
 
 

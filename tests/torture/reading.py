@@ -20,7 +20,7 @@ from typing import Any
 
 ROWS = 6
 SECONDS = 20
-"""Most that one file may take."""
+"""Most processor time that one file may take."""
 ADDRESS_SPACE = 3 << 30
 IMAGES = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 
@@ -230,9 +230,9 @@ def _work(seed: int, start: int, end: int) -> None:
         format = list(FORMATS)[file % len(FORMATS)]
         with tempfile.TemporaryDirectory() as folder:
             least = FORMATS[format](Path(folder), draw)
-            signal.alarm(SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
             what, why = read_damaged(Path(folder), least)
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         print(
             json.dumps({"file": file, "format": format, "what": what, "why": why, "peak": peak}), flush=True
