@@ -16,7 +16,7 @@ from tests.torture.table_bombs import TABLE_BOMBS
 BOMBS = IMAGE_BOMBS | TABLE_BOMBS
 """What is picked from, by name."""
 SECONDS = 3600
-"""Most that one command may take, however busy the computer is; the longest takes a minute on two free cores."""
+"""Most that one command may take, however busy the computer is; on two free cores the longest takes 60."""
 PROCESSOR_SECONDS = 120
 """Most processor time that one command may take."""
 

@@ -107,6 +107,13 @@ TABLE_BOMBS = {
         18,
         quick=False,
     ),
+    "a long text with a wide character": Bomb(
+        _parquet(
+            lambda: pa.array(["x" * (190 << 20) + "\U0001f600"]), use_dictionary=False, compression=None
+        ),
+        2,
+        quick=False,
+    ),
     "an Arrow batch": Bomb(_arrow(lambda: {"more": pa.array([bytes(900 << 20)])}, "zstd"), 2, quick=False),
     "many Arrow columns": Bomb(
         _arrow(lambda: {f"c{n}": pa.array([bytes(200 << 20)]) for n in range(12)}, "lz4"), 2, quick=False

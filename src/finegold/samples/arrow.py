@@ -13,6 +13,7 @@ from finegold.samples.arrow_size import find_named_excess, python_size
 from finegold.samples.dataset import DataFiles, Dataset
 from finegold.samples.exclusions import RowError
 from finegold.samples.roots import ImageRoot
+from finegold.samples.values import MAX_HELD, first_of
 
 BATCH = 16
 """Rows that are held at a time: with a few megabytes an image, tens of megabytes."""
@@ -63,18 +64,23 @@ class TableDataset(Dataset):
                     yield f"{file.name} row {position}", record
 
     def first_records(self) -> Sequence[Any]:
-        """The first rows of each file; raises DataError if there are none, or they have no known shape.
+        """The first rows of each file, until they are large; raises DataError if none has a known shape.
 
         The columns say which shape it is: rows that cannot be used do not decide.
         """
-        records: list[Any] = []
         reason = ""
-        for shard in range(len(self.shards)):
-            for batch in self.batches(shard):
-                if isinstance(batch, pa.RecordBatch):
-                    records += python_rows(batch.slice(0, BATCH))
-                    break
-                reason = reason or batch.reason
+
+        def leading() -> Iterator[Any]:
+            nonlocal reason
+            for shard in range(len(self.shards)):
+                for batch in self.batches(shard):
+                    if isinstance(batch, pa.RecordBatch):
+                        for row in range(min(BATCH, batch.num_rows)):
+                            yield from python_rows(batch.slice(row, 1))
+                        break
+                    reason = reason or batch.reason
+
+        records = first_of(leading())
         if not records and not reason:
             raise DataError(f"{self.path} holds no rows, expected at least one")
         for record in records:
@@ -159,6 +165,8 @@ def _plain(batch: pa.RecordBatch, most: int = _ROW) -> list[Any]:
         raise ValueError(f"it holds {size:,} bytes, expected at most {most:,}")
     if len(set(batch.schema.names)) < len(batch.schema.names):
         raise ValueError("two of its columns have the same name")
+    if size > MAX_HELD and (text := python_size(batch, of_text=True)[1]) > MAX_HELD:
+        raise ValueError(f"its texts hold {text:,} bytes, expected at most {MAX_HELD:,}")
     return list(batch.to_pylist())
 
 

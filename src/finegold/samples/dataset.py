@@ -23,6 +23,7 @@ from finegold.samples.records import Parsed, drawn_positions, hashed_id, parse_r
 from finegold.samples.roots import ImageRoot, find_image_root, write_images
 from finegold.samples.sample import ImageRef, Row, Sample
 from finegold.samples.sources import find_source
+from finegold.samples.values import MAX_HELD, MAX_TEXT, first_of, held_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ class Dataset(ABC):
 
     def first_records(self) -> Sequence[Any]:
         """Some of the first records, by whose images the image folder is chosen."""
-        return [record for _, record in islice(self.records(), 16)]
+        return first_of(record for _, record in islice(self.records(), 16))
 
     def files(self) -> list[Path]:
         """The data files (not the images), in reading order."""
@@ -264,7 +265,11 @@ class Dataset(ABC):
         try:
             if isinstance(record, RowError):
                 raise record
+            if (held := held_bytes([record], (str,))) > MAX_HELD:
+                raise RowError(f"its texts take {held:,} bytes of memory, expected at most {MAX_HELD:,}")
             parsed = self.parse(record)
+            if (length := sum(len(turn.text) for turn in parsed.turns)) > MAX_TEXT:
+                raise RowError(f"its turns hold {length:,} characters, expected at most {MAX_TEXT:,}")
             if self._drawn is not None and index not in self._drawn:
                 raise RowError(f"it is not among the {len(self._drawn):,} rows that are drawn", "not-drawn")
             images = tuple(self.locate_image(image) for image in parsed.images)

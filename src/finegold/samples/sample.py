@@ -1,6 +1,5 @@
 """The nouns of a dataset: a Sample with its turns and images, and the Row that it was read from."""
 
-import sys
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
@@ -9,6 +8,7 @@ from finegold.run.cards import card
 from finegold.samples.exclusions import Exclusion
 from finegold.samples.images import ImageRef as ImageRef
 from finegold.samples.notebook import picture
+from finegold.samples.values import held_bytes
 
 Role = Literal["system", "user", "assistant"]
 IMAGE_PLACEHOLDER = "<image>"
@@ -77,17 +77,7 @@ class Sample:
     @property
     def held_bytes(self) -> int:
         """Bytes of the texts and images that the sample and its record hold in memory, each counted once."""
-        images: list[Any] = [ref.data for ref in self.images]
-        waiting, found = [self.record, *images], dict[int, int]()
-        while waiting:
-            value = waiting.pop()
-            if isinstance(value, str | bytes):
-                found[id(value)] = sys.getsizeof(value)  # a character takes up to four bytes
-            elif isinstance(value, dict):
-                waiting += value.values()
-            elif isinstance(value, list | tuple):
-                waiting += value
-        return sum(found.values())
+        return held_bytes([self.record, *(ref.data for ref in self.images)])
 
     def _repr_html_(self) -> str:
         turns = [("image", picture(self.images)), *((turn.role, turn.text) for turn in self.turns)]

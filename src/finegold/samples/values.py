@@ -1,10 +1,44 @@
 """Decoded values and what is wrong with them, in words."""
 
+import sys
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from finegold.samples.exclusions import RowError
 
 T = TypeVar("T")
+
+
+MAX_TEXT = 4 << 20
+"""Characters of the turns of a row, a million tokens, beyond which it is not read."""
+MAX_HELD = 64 << 20
+"""Bytes of memory that the texts of a record may take, and those of the first records together."""
+
+
+def held_bytes(values: Iterable[Any], kinds: tuple[type, ...] = (str, bytes)) -> int:
+    """Bytes that texts and bytes in JSON-like values take in memory, each object counted once."""
+    waiting, found = list(values), dict[int, int]()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, kinds):
+            found[id(value)] = sys.getsizeof(value)  # a character takes up to four bytes
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list | tuple):
+            waiting += value
+    return sum(found.values())
+
+
+def first_of(records: Iterable[Any]) -> list[Any]:
+    """Records from the first one on, as many as take `MAX_HELD` bytes together, and at least one."""
+    found: list[Any] = []
+    held = 0
+    for record in records:
+        held += held_bytes([record])
+        if found and held > MAX_HELD:
+            break
+        found.append(record)
+    return found
 
 
 def check_text(text: str, what: str) -> str:

@@ -28,6 +28,7 @@ from finegold.samples.json_text import (
 )
 from finegold.samples.roots import ImageRoot
 from finegold.samples.shapes import has_shape
+from finegold.samples.values import MAX_HELD, held_bytes
 
 _LEADING = 100
 _LINES = (".jsonl", ".ndjson")
@@ -226,6 +227,7 @@ def _leading_objects(
     """
     objects: list[dict[str, Any]] = []
     known = mostly = False
+    seen = held = 0
     for number, (_, line) in enumerate(read_lines(file)):
         if number >= _LEADING and (known or not (objects or named)):
             break
@@ -234,11 +236,14 @@ def _leading_objects(
         except ValueError:
             continue
         if isinstance(value, dict):
-            known = known or has_shape(value)
-            if len(objects) < _LEADING or known:
-                objects = [*objects[: _LEADING - 1], value]
+            news = not known and has_shape(value)
+            known, seen, held = known or news, seen + 1, held + held_bytes([value])
+            if not objects or (held <= MAX_HELD and len(objects) < _LEADING):
+                objects.append(value)
+            elif news:
+                objects[-1] = value
         if number < _LEADING:
-            mostly = 2 * len(objects) > number + 1
+            mostly = 2 * seen > number + 1
     return objects, mostly
 
 
