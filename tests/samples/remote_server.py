@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class RemoteServer:
         tags: Names of that commit beside `main`.
         refused: Datasets and paths that answer 403.
         cut: Bytes after which the answer to a GET of a file breaks off; None to send all.
+        stalled: Whether it stops in the middle instead, and the connection stays open.
         ranges: Whether ranges are served.
         requests: `METHOD PATH RANGE` of each request.
         private: Whether each repository that was made here is private.
@@ -55,6 +57,7 @@ class RemoteServer:
     tags: tuple[str, ...] = ()
     refused: set[str] = field(default_factory=set)
     cut: int | None = None
+    stalled: bool = False
     ranges: bool = True
     requests: list[str] = field(default_factory=list)
     private: dict[str, bool] = field(default_factory=dict)
@@ -69,6 +72,8 @@ class RemoteServer:
 
 @contextmanager
 def serving(server: RemoteServer) -> Iterator[RemoteServer]:
+    over = threading.Event()
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -184,6 +189,11 @@ def serving(server: RemoteServer) -> Iterator[RemoteServer]:
             if not body:
                 return
             sent = content[start:end]
+            if server.stalled:
+                self.wfile.write(sent[: len(sent) // 2])
+                over.wait(60)
+                self.close_connection = True
+                return
             if server.cut is not None and server.cut < start + len(sent):
                 self.wfile.write(sent[: max(server.cut - start, 0)])
                 self.close_connection = True
@@ -240,5 +250,5 @@ def serving(server: RemoteServer) -> Iterator[RemoteServer]:
             if self.command != "HEAD":
                 self.wfile.write(content)
 
-    with answering(Handler) as server.url:
+    with answering(Handler, over.set) as server.url:
         yield server

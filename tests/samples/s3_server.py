@@ -25,11 +25,13 @@ class S3Server:
         buckets: Objects of each bucket by key.
         requests: `METHOD PATH RANGE` of each request.
         silent: Whether requests get no answer.
+        stalled: Whether the content of an object stops in its middle, and the connection stays open.
     """
 
     buckets: dict[str, dict[str, bytes]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     silent: threading.Event = field(default_factory=threading.Event)
+    stalled: bool = False
     url: str = ""
 
     def downloads(self) -> list[str]:
@@ -88,7 +90,11 @@ def serving_s3(server: S3Server) -> Iterator[S3Server]:
             if wanted:
                 self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(content)}")
             self.end_headers()
-            if self.command == "GET":
+            if self.command == "GET" and server.stalled:
+                self.wfile.write(sent[: len(sent) // 2])
+                over.wait(60)
+                self.close_connection = True
+            elif self.command == "GET":
                 self.wfile.write(sent)
 
         def _list(self, bucket: str, objects: dict[str, bytes], query: dict[str, str]) -> None:

@@ -237,6 +237,25 @@ def test_a_subset_is_written_in_the_same_form_and_replays(tmp_path: Path) -> Non
     assert finegold.Run.open(tmp_path / "out.run").rows().usable.all()
 
 
+def test_a_subset_of_several_files_has_an_entry_for_each(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        lines = [
+            json.dumps({"instruction": f"{name}?", "output": f"It is {name} {'so ' * at}"}) for at in range(3)
+        ]
+        (tmp_path / "parts").mkdir(exist_ok=True)
+        (tmp_path / f"parts/{name}.jsonl").write_text("\n".join(lines))
+    (tmp_path / "dataset_info.json").write_text(json.dumps({"mine": {"file_name": "parts"}}))
+    out = tmp_path / "out"
+    finegold.pick(f"{tmp_path}#mine", 6, out, preset="length-only")
+    info = json.loads((out / "dataset_info.json").read_text())
+    assert {name: entry["file_name"] for name, entry in info.items()} == {
+        "mine-one": "one.jsonl",
+        "mine-two": "two.jsonl",
+    }
+    assert len(open_dataset(out)) == 6
+    assert [len(open_dataset(f"{out}#{name}")) for name in info] == [3, 3]
+
+
 def test_a_folder_with_one_dataset_needs_no_name(tmp_path: Path) -> None:
     folder_of(tmp_path, [{"instruction": "Hi", "output": "Hello"}])
     (tmp_path / "dataset_info.json").write_text(json.dumps({"mine": {"file_name": "mine.json"}}))

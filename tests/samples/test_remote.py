@@ -299,7 +299,30 @@ def test_an_entry_of_dataset_info_may_lie_on_the_hub(server: RemoteServer, tmp_p
     assert json.loads((tmp_path / "out/dataset_info.json").read_text())["whole"]["file_name"] == "data.json"
     with pytest.raises(DataError, match="the hub has no dataset 'lab/none'"):
         open_dataset(f"{tmp_path}#none")
-    with pytest.raises(DataError, match=r"names a dataset of a dataset_info.json that lies elsewhere"):
+
+
+def test_a_dataset_info_on_the_hub_is_followed(server: RemoteServer, tmp_path: Path) -> None:
+    turns = {"columns": {"messages": "conversations", "images": "image"}, "formatting": "sharegpt"}
+    info = {
+        "whole": {"file_name": "data/one.json", **turns},
+        "out": {"file_name": "../data.json", **turns},
+    }
+    files = {"dataset_info.json": json.dumps(info).encode(), "data/one.json": rows(3)}
+    server.repositories["lab/factory"] = {**files, **{f"{n}.jpg": picture(n) for n in range(3)}}
+    assert [row.id for row in open_dataset("lab/factory#whole")] == ["r0", "r1", "r2"]
+    assert finegold.inspect(open_dataset("hf://datasets/lab/factory@main#whole")).usable == 3
+    finegold.pick("lab/factory#whole", 2, tmp_path / "out", preset="length-only")
+    kept = json.loads((tmp_path / "out.run/manifest.json").read_text())["data"]
+    assert kept["path"] == f"hf://datasets/lab/factory@{COMMIT}/data/one.json"
+    server.requests.clear()
+    assert len(finegold.Run.open(tmp_path / "out.run").select(2, preset="random").ids) == 2
+    with pytest.raises(
+        DataError, match=r"factory@a+/dataset_info.json states no dataset 'whle' \(did you mean 'whole'\?\)"
+    ):
+        open_dataset("lab/factory#whle")
+    with pytest.raises(DataError, match="outside of its folder"):
+        open_dataset("lab/factory#out")
+    with pytest.raises(DataError, match=r"there is no dataset_info.json at 'hf://datasets/lab/pictures'"):
         open_dataset("lab/pictures#whole")
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.samples.conftest import picture
+from tests.samples.remote_server import RemoteServer, serving
+from tests.samples.remote_server import rows as hub_rows
 from tests.samples.s3_server import KEY, S3Server, serving_s3
 
 import finegold
@@ -125,3 +127,18 @@ def test_a_store_that_takes_requests_and_does_not_answer_is_a_sentence(
     store.silent.set()
     with pytest.raises(DataError, match=r"cannot be read .*check the address and the network"):
         open_dataset(address.format(url=store.url))
+
+
+@pytest.mark.parametrize("address", ["s3://lab/pool", "{url}/data.json", "hf://datasets/lab/pool"])
+def test_a_store_that_falls_silent_in_a_download_is_a_sentence_and_the_download_goes_on(
+    store: S3Server, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    hub = RemoteServer({"lab/pool": {"train.json": hub_rows(4)}}, {"/data.json": hub_rows(4)})
+    monkeypatch.setattr("finegold.samples.stores.CHUNK_SECONDS", 1)
+    with serving(hub):
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        store.stalled = hub.stalled = True
+        with pytest.raises(DataError, match=r"' of '.*' cannot be read \(no answer within 1 seconds\)"):
+            open_dataset(address.format(url=hub.url))
+        store.stalled = hub.stalled = False
+        assert len(open_dataset(address.format(url=hub.url))) > 0

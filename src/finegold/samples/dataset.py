@@ -324,7 +324,8 @@ class Dataset(ABC):
             kept = (row.sample for row in self.rows_at(wanted) if row.sample is not None)
             files = write_images(self.root, (ref for one in kept for ref in one.images), images, link=link)
         if self.source.columns is not None:
-            write_map(self.source.columns, out, data)
+            files_of_it = [data] if data.is_file() else self.output_names(out)
+            write_map(self.source.columns, out, [one for one in files_of_it if one.is_file()])
         return WrittenSubset(data, images if files else None, written, files)
 
     def output_names(self, out: Path) -> list[Path]:

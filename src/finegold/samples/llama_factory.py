@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from finegold.errors import ConfigError, DataError, did_you_mean
+from finegold.samples.addresses import is_safe_name
 from finegold.samples.columns import FieldMap, MappedFields, no_field
 from finegold.samples.exclusions import RowError
 from finegold.samples.image_fields import FieldImages, read_images
@@ -223,7 +224,7 @@ class NamedDataset:
 
     Attributes:
         data: A path on this machine, or an address.
-        images: Folder that image paths are relative to; None for remote data, which has its own.
+        images: Folder or address that image paths are relative to; None for data of another place.
         split: Split or configuration to read; None for the only one.
         columns: How its records are read.
     """
@@ -249,13 +250,16 @@ def only_name(folder: Path) -> str | None:
     return names[0] if names else None
 
 
-def find_named(folder: Path, name: str, allow_links: Path | None = None) -> NamedDataset:
+def find_named(
+    folder: Path, name: str, allow_links: Path | None = None, url: str | None = None
+) -> NamedDataset:
     """The dataset of a name in a folder's `dataset_info.json`.
 
     Args:
         folder: The folder.
         name: The name there.
         allow_links: A folder outside into which `file_name` may lead.
+        url: Where the folder lies, if it lies elsewhere and the file alone was fetched.
 
     Raises:
         DataError: If there is no such file or name, or the dataset is of a kind that is not read.
@@ -264,17 +268,16 @@ def find_named(folder: Path, name: str, allow_links: Path | None = None) -> Name
         raise DataError(
             f"there is no {FILE} in {folder}, so no dataset '{name}': name the folder or file alone"
         )
-    entries = _entries(folder)
+    info, entries = f"{folder if url is None else url}/{FILE}", _entries(folder)
     if name not in entries:
         known = ", ".join(list(entries)[:20]) or "none"
         raise DataError(
-            f"{folder / FILE} states no dataset '{name}'{did_you_mean(name, entries)}, expected one of "
-            f"{known}"
+            f"{info} states no dataset '{name}'{did_you_mean(name, entries)}, expected one of {known}"
         )
     entry = entries[name]
     columns = LlamaFactoryMap.of(name, entry)
     where = next((key for key in _ELSEWHERE if entry.get(key)), None)
-    what = f"the dataset '{name}' of {folder / FILE}"
+    what = f"the dataset '{name}' of {info}"
     if where is None:
         found = next((key for key in _NOT_READ if entry.get(key)), None)
         raise DataError(
@@ -289,6 +292,10 @@ def find_named(folder: Path, name: str, allow_links: Path | None = None) -> Name
             raise DataError(
                 f"{what} is a file with the split '{split or subset}', expected no split: remove it"
             )
+        if url is not None:
+            if not is_safe_name(data):
+                raise DataError(f"{what} names {data}, which is outside of its folder: check file_name")
+            return NamedDataset(f"{url}/{data}", url, None, columns)
         path = _inside(folder, data, allow_links, what)
         # Beside the file the images are found as usual; else their paths begin at the folder.
         images = None if path.parent == folder else str(folder)

@@ -1,10 +1,10 @@
 """What the name of data and the files beside it say of how its records are read.
 
-`FOLDER#NAME` is a dataset of LLaMA-Factory's `dataset_info.json`. A subset that finegold wrote of mapped
-records has a note of the map (`NOTE`), so that it opens by itself.
+`FOLDER#NAME` is a dataset of LLaMA-Factory's `dataset_info.json`, which may lie elsewhere. A subset that
+finegold wrote of mapped records has a note of the map (`NOTE`), so that it opens by itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from finegold.run import write_json, write_text
 from finegold.samples.addresses import read_address
 from finegold.samples.columns import Columns, FieldMap
 from finegold.samples.llama_factory import FILE, LlamaFactoryMap, NamedDataset, find_named, only_name
+from finegold.samples.remote import fetch_file
 
 NOTE = ".columns"
 """The file beside a subset that holds the map of its records."""
@@ -80,21 +81,26 @@ def resolve_reading(
     return given
 
 
-def write_map(columns: FieldMap, out: Path, data: Path) -> None:
-    """Write what opens a subset again: the note, and `dataset_info.json` for one file of LLaMA-Factory."""
+def write_map(columns: FieldMap, out: Path, files: Sequence[Path]) -> None:
+    """Write what opens a subset again: the note, and `dataset_info.json` for files of LLaMA-Factory.
+
+    An entry has the name of the dataset; of several files, each has an entry `NAME-FILE`.
+    """
     write_text(out / NOTE, columns.text + "\n")
-    if isinstance(columns, LlamaFactoryMap) and data.is_file():
-        write_json(out / FILE, {columns.name: {"file_name": data.name} | columns.entry()})
+    if isinstance(columns, LlamaFactoryMap) and files:
+        names = [f"{columns.name}-{file.stem}" if len(files) > 1 else columns.name for file in files]
+        entries = [{"file_name": str(file.relative_to(out))} | columns.entry() for file in files]
+        write_json(out / FILE, dict(zip(names, entries, strict=True)))
 
 
 def _named(given: DataReading, folder: str, name: str, allow_links: Path | None) -> DataReading:
     address = read_address(folder)
-    if address is not None:
-        raise DataError(
-            f"'{folder}#{name}' names a dataset of a {FILE} that lies elsewhere, which is not read: name the "
-            "data file, and its fields with --columns"
-        )
-    found: NamedDataset = find_named(_folder(Path(folder.removeprefix("file://"))), name, allow_links)
+    found: NamedDataset
+    if address is None:
+        found = find_named(_folder(Path(folder.removeprefix("file://"))), name, allow_links)
+    else:
+        info, url = fetch_file(address, FILE)
+        found = find_named(info.parent, name, url=url)
     return DataReading(found.data, given.images or found.images, given.split or found.split, found.columns)
 
 

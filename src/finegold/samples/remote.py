@@ -94,6 +94,25 @@ def fetch_data(
     return fetched
 
 
+def fetch_file(address: RemoteAddress, name: str) -> tuple[Path, str]:
+    """Download a small file of a remote folder; its path, and the address of the folder as it is now.
+
+    Raises:
+        DataError: If it is not there, cannot be reached, or is not small.
+    """
+    try:
+        store = RemoteStore(address)
+    except DataError as error:
+        raise _both_readings(address, error) from None
+    (file,) = store.find([name])
+    if file is None:
+        raise DataError(f"there is no {name} at '{address.url}': name the data without #")
+    check_size(address, file.size or 0, _MOST_SMALL)
+    folder = _folder(address, store.revision or _hash([file.name, file.size, file.version]))
+    store.download([file], folder)
+    return folder / name, store.url
+
+
 def check_size(address: RemoteAddress, size: int, limit: int) -> None:
     """Raise DataError if what would be downloaded is larger than the limit; both in bytes."""
     if size > limit:

@@ -8,9 +8,8 @@ import hashlib
 import importlib
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +19,11 @@ from finegold.errors import DataError, FinegoldError, MissingExtraError
 from finegold.extras import hub_address, hub_answers, require
 from finegold.run import cache_folder, folder_lock, progress
 from finegold.samples.addresses import RemoteAddress, is_safe_name, pattern_folder
+from finegold.samples.silence import within
 
-_CHUNK = 8 << 20
-ANSWER_SECONDS = 30
-"""How long a store may take to answer, or be silent in the middle of a download from the web."""
+_CHUNK = 4 << 20
+ANSWER_SECONDS, CHUNK_SECONDS = 30, 120
+"""How long a store may take to answer, and to send a piece of `_CHUNK` bytes."""
 _THREADS = 8
 _PACKAGES = {
     "s3": "s3fs",
@@ -136,19 +136,7 @@ class RemoteStore:
 
     def _info(self, path: str) -> dict[str, Any]:
         """What the store tells of a path; TimeoutError if it does not answer, when its library goes on."""
-        answer: Future[dict[str, Any]] = Future()
-
-        def ask() -> None:
-            try:
-                answer.set_result(self._system.info(path))
-            except BaseException as error:
-                answer.set_exception(error)
-
-        threading.Thread(target=ask, daemon=True).start()
-        try:
-            return answer.result(ANSWER_SECONDS)
-        except TimeoutError as error:
-            raise TimeoutError(str(error) or f"no answer within {ANSWER_SECONDS} seconds") from None
+        return within(ANSWER_SECONDS, lambda: self._system.info(path))
 
     def find(self, names: list[str]) -> Iterator[RemoteFile | None]:
         """The file of each name below the address; None where there is none."""
@@ -232,12 +220,12 @@ class RemoteStore:
     def _chunks(self, file: RemoteFile, done: int, output: Any) -> Iterator[bytes]:
         if file.size is not None:
             try:
-                with self._system.open(file.path, "rb", block_size=_CHUNK, cache_type="none") as opened:
+                with self._open(file, block_size=_CHUNK, cache_type="none") as opened:
                     if done and opened.seekable():
                         opened.seek(done)
                     elif done:
                         output.seek(0)
-                    while chunk := opened.read(min(_CHUNK, max(file.size - output.tell(), 1))):
+                    while chunk := _read(opened, min(_CHUNK, max(file.size - output.tell(), 1))):
                         yield chunk
                         if output.tell() >= file.size:
                             break
@@ -246,9 +234,17 @@ class RemoteStore:
                 if "range" not in str(error):
                     raise
         output.seek(0)
-        with self._system.open(file.path, "rb", block_size=0) as opened:
-            while chunk := opened.read(_CHUNK):
+        with self._open(file, block_size=0) as opened:
+            while chunk := _read(opened, _CHUNK):
                 yield chunk
+
+    def _open(self, file: RemoteFile, **options: Any) -> Any:
+        return within(ANSWER_SECONDS, lambda: self._system.open(file.path, "rb", **options))
+
+
+def _read(opened: Any, size: int) -> bytes:
+    found: bytes = within(CHUNK_SECONDS, lambda: opened.read(size))
+    return found
 
 
 def _check_content(file: RemoteFile, part: Path, address: RemoteAddress) -> None:
