@@ -49,7 +49,7 @@ def test_plain_addresses_that_fail_are_said(server: RemoteServer) -> None:
 def test_a_download_that_breaks_off_goes_on_where_it_stopped(server: RemoteServer) -> None:
     content = b"\n".join(json.dumps({**row, "pad": "x" * 1000}).encode() for row in json.loads(rows(20_000)))
     server.files = {"/big.jsonl": content}
-    server.cut = 12 << 20
+    server.cut = 10 << 20
     with pytest.raises(DataError, match="run the command again"):
         open_dataset(f"{server.url}/big.jsonl")
     server.cut = None
