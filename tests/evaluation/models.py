@@ -13,6 +13,7 @@ from PIL import Image
 
 from finegold.engines import Engine
 from finegold.evaluation.answering import EvaluationOptions
+from finegold.evaluation.answers import answer_path
 from finegold.evaluation.evaluate import answer_task
 from finegold.evaluation.task import TASKS
 from finegold.models import Model, Sampling
@@ -66,7 +67,7 @@ def answer(
     model = model or Colour()
     chosen = EvaluationOptions(**({"batch_size": 3} | options))
     answer_task(TASKS.get(task), data, out, model, chosen, engine)
-    return model, chosen.shard.path(out, task).read_bytes()
+    return model, answer_path(out, task, chosen.shard).read_bytes()
 
 
 def records(out: Path, task: str) -> list[dict[str, Any]]:

@@ -13,13 +13,13 @@ from tests.evaluation.models import Colour, answer, records
 
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.evaluation.answering import EvaluationOptions, find_profile
-from finegold.evaluation.answers import Shard, read_all_answers, read_settings
+from finegold.evaluation.answers import read_all_answers, read_settings
 from finegold.evaluation.evaluate import answer_task, half_of
 from finegold.evaluation.notes import keep_fitted
 from finegold.evaluation.results import score_folder
 from finegold.evaluation.task import TASKS
 from finegold.models import load_model
-from finegold.run import read_sealed
+from finegold.run import Shard, read_sealed
 from finegold.statistics import Bootstrap
 
 QUICK = Bootstrap(replicates=100)

@@ -70,10 +70,10 @@ def evaluate(
     """
     from finegold.errors import ConfigError
     from finegold.evaluation.answering import EvaluationOptions, find_profile
-    from finegold.evaluation.answers import Shard
     from finegold.evaluation.evaluate import evaluate as evaluate_model
     from finegold.evaluation.notes import keep_fitted, keep_lmms_results
     from finegold.evaluation.results import score_folder
+    from finegold.run import Shard
     from finegold.statistics import Bootstrap
 
     keep_fitted(out, selection, options.names(fitted_on))

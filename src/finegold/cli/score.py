@@ -1,6 +1,7 @@
 """`finegold score`: one indicator of a run folder's rows."""
 
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,7 @@ from finegold.cli.show import say
 
 if TYPE_CHECKING:
     from finegold.models.prefix import Parts
-    from finegold.run import PartTable
+    from finegold.run import PartTable, Shard
 
 
 @options.grouped
@@ -54,6 +55,13 @@ def score(
         ),
     ] = None,
     show_plan: options.ShowPlan = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            help="I/N: score one part of the rows, as one of N jobs that share the run folder; the last one "
+            "to end finishes the table. Limits of calls are divided by N."
+        ),
+    ] = None,
     *,
     dataset: options.DatasetOptions,
     computing: options.ComputeOptions,
@@ -72,6 +80,7 @@ def score(
     from finegold.errors import ConfigError
     from finegold.llm import session_in_force
     from finegold.models.registry import ENDPOINT
+    from finegold.run import Shard
     from finegold.scorers import Context, parameter_names, scorer_class, scorer_from_text
     from finegold.scorers.canary import keep_canaries, parse_share
     from finegold.scorers.llm import LlmScorer
@@ -83,6 +92,8 @@ def score(
         raise ConfigError("a score is computed with --scorer or brought with --column: give one of them")
     parts = loading.parts()
     if column is not None:
+        if shard is not None:
+            raise ConfigError("--shard is for --scorer: a column is brought by one command")
         endpoint.refuse("--column")
         _refuse_parts(parts, "--column")
         source = None if data is None else dataset.source(data)
@@ -119,7 +130,11 @@ def score(
     if not foreign and not issubclass(scorer_type, ModelScorer):
         _refuse_parts(parts, f"the scorer '{scorer}'")
     source = None if data is None else dataset.source(data)
-    opened = Run.open(run, source, encoder=encoder, compute=computing.compute(), strict=strict)
+    own = Shard.parse(shard)
+    if shard is not None and (canary is not None or show_plan):
+        raise ConfigError("--shard scores, and does not go with --canary or --plan: leave it out")
+    compute = replace(computing.compute(), shard=shard)
+    opened = Run.open(run, source, encoder=encoder, compute=compute, strict=strict)
     share = None if canary is None else parse_share(canary)
     if share is not None and not issubclass(scorer_type, LlmScorer):
         raise ConfigError(f"--canary is for --scorer llm, not for {scorer}: leave it out")
@@ -128,7 +143,7 @@ def score(
         defaults["encoder"] = find_encoder(opened.folder, encoder, "missing")
     made = scorer_from_text(scorer, parameters, defaults)
     audit = None if show_plan else run / "audit-llm.jsonl"
-    session = cache(lambda: endpoint.session(audit, sends=not show_plan))
+    session = cache(lambda: endpoint.session(audit, sends=not show_plan).share(own))
     context = Context(retry=retry_failed, open_session=session, parts=parts)
     if not show_plan:
         with session_in_force(session):
@@ -139,7 +154,9 @@ def score(
                 keep_canaries(table.folder, result)
                 context.notes.append(result.note(made.name))
         with output.printing() as facts:
-            facts |= _show(made.name, table) | {"notes": context.notes}
+            facts |= (_show(made.name, table) if table.done else _show_shard(own, table)) | {
+                "notes": context.notes
+            }
             for note in context.notes:
                 say(f"  {note}")
             if not any(note.startswith("calls: ") for note in context.notes):
@@ -164,6 +181,16 @@ def _refuse_parts(parts: "Parts", what: str) -> None:
             f"--projection and the other parts of a model would have no effect, because {what} loads none: "
             "leave them out"
         )
+
+
+def _show_shard(shard: "Shard", table: "PartTable") -> dict[str, Any]:
+    """Print that a shard is done, and that others are not."""
+    there = len(table.paths())
+    say(
+        f"shard {shard.index} of {shard.count} has made its parts of {table.folder.name}, which holds "
+        f"{there:,} now; the last shard to end finishes it"
+    )
+    return {"table": table.folder.name, "parts": there, "scored": True, "not_sent": 0}
 
 
 def _show(name: str, table: "PartTable") -> dict[str, Any]:

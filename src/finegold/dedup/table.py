@@ -94,9 +94,12 @@ def hash_images(
         engine: Who hashes; this process if None.
     """
     table = run.table("hashes", "images", {"data": data, "version": VERSION}, SCHEMA)
-    making = (engine or ThisProcess(Compute())).start(_Hashing(dataset, usable), table.blocks)
-    about = {"label": "Hashing images"}
-    return fill(run, table, making.make, usable=usable, step="hash", load=making.load, **about)
+    engine = engine or ThisProcess(Compute())
+    making = engine.start(_Hashing(dataset, usable), table.blocks)
+    about: dict[str, Any] = {"label": "Hashing images"}
+    return fill(
+        run, table, making.make, usable=usable, step="hash", load=making.load, shard=engine.shard, **about
+    )
 
 
 def _hashed(item: tuple[int, Sample | None]) -> tuple[int, dict[str, Any] | None]:

@@ -93,8 +93,17 @@ def embed_texts_of_rows(
     parameters = {"data": data, "version": VERSION, "model": encoder.identity(), "space": space}
     table = run.table("texts", f"{space}-{encoder.name}", parameters, embeddings_schema(encoder.dim))
     making = engine.start(_TextEmbedding(dataset, usable, space, encoder.name, here), table.blocks)
-    about = {"label": "Embedding texts", "encoder": encoder.name}
-    return fill(run, table, making.make, usable=usable, step="embed texts", load=making.load, **about)
+    about: dict[str, Any] = {"label": "Embedding texts", "encoder": encoder.name}
+    return fill(
+        run,
+        table,
+        making.make,
+        usable=usable,
+        step="embed texts",
+        load=making.load,
+        shard=engine.shard,
+        **about,
+    )
 
 
 def row_text(sample: Sample, space: Space) -> str:

@@ -113,8 +113,10 @@ def embed(
     here = encoder if isinstance(engine, ThisProcess) else None
     table = embeddings_table(run, encoder, data)
     making = engine.start(_Embedding(dataset, usable, encoder.name, dtype, here), table.blocks)
-    about = {"label": "Embedding images", "encoder": encoder.name}
-    return fill(run, table, making.make, usable=usable, step="embed", load=making.load, **about)
+    about: dict[str, Any] = {"label": "Embedding images", "encoder": encoder.name}
+    return fill(
+        run, table, making.make, usable=usable, step="embed", load=making.load, shard=engine.shard, **about
+    )
 
 
 def _embed_blocks(

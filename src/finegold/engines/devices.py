@@ -18,12 +18,14 @@ class Compute:
         batch_size: Images a forward pass.
         workers: Threads that decode images; the cores of the process if None.
         devices: One process for each of these devices, in place of this process: see `parse_devices`.
+        shard: Which parts of the tables are made, such as `2/8`; None for all.
     """
 
     device: str = "auto"
     batch_size: int = 32
     workers: int | None = None
     devices: str | None = None
+    shard: str | None = None
 
     def __post_init__(self) -> None:
         """Raise ConfigError if both `device` and `devices` are given."""

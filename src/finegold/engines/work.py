@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, closing
 from typing import Generic, TypeAlias, TypeVar
 
 from finegold.engines.devices import Compute
+from finegold.run import WHOLE, Shard
 
 R = TypeVar("R")
 Results: TypeAlias = Generator[tuple[int, R], None, None]
@@ -51,7 +52,13 @@ class Making(ABC, Generic[R]):
 
 
 class Engine(ABC):
-    """Who makes the blocks of a step."""
+    """Who makes the blocks of a step.
+
+    Attributes:
+        shard: The share of a table's parts for which it is asked.
+    """
+
+    shard: Shard = WHOLE
 
     @abstractmethod
     def start(self, work: Work[R], together: int = 1) -> Making[R]:

@@ -13,12 +13,12 @@ from PIL import Image
 
 from finegold.engines import Compute, Engine, HalvingBatches, Make, Results, Work, map_ordered
 from finegold.errors import ConfigError, ModelError, RunError, did_you_mean
-from finegold.evaluation.answers import ALL_ITEMS, Answer, Shard, read_answer_file, write_answers
+from finegold.evaluation.answers import Answer, read_answer_file, write_answers
 from finegold.evaluation.task import DEFAULT_PROMPTS, Item, Prompt, Split, Task
 from finegold.llm import without_thinking
 from finegold.models import Model, Sampling, engine_of
 from finegold.models.crop import random_crop
-from finegold.run import LineFile, lock_beside, progress
+from finegold.run import WHOLE, LineFile, Shard, lock_beside, progress
 from finegold.samples import Exclusion
 from finegold.samples.exclusions import ImageError
 from finegold.samples.images import Decoding, by_content, decode, decoded_bytes, image_sha256
@@ -140,7 +140,7 @@ class EvaluationOptions:
     splits: tuple[tuple[str, str], ...] = ()
     limit: int | None = None
     half: Half | None = None
-    shard: Shard = ALL_ITEMS
+    shard: Shard = WHOLE
     profile: Profile = PROFILES["greedy"]
     decoding: Decoding | None = None
     max_new_tokens: int | None = None

@@ -5,16 +5,17 @@ OUT/answers/<task>.jsonl            the answers, in the task's order
 OUT/answers/<task>.<i>-of-<n>.jsonl items i, i + n, i + 2n... (counted from 1), in place of the whole
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from finegold.errors import ConfigError, RunError
+from finegold.errors import RunError
 from finegold.evaluation.task import Item
 from finegold.run import (
+    WHOLE,
     DamagedError,
+    Shard,
     canonical_json,
     folder_lock,
     read_sealed,
@@ -82,38 +83,9 @@ class Answer:
         return replace(self, answer="", problem=None, image_sha256=None) == Answer.of(item, prompt, "")
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """A part of a task's items: every `count`-th, from the `index`-th on, counted from 1."""
-
-    index: int = 1
-    count: int = 1
-
-    @classmethod
-    def parse(cls, text: str | None) -> "Shard":
-        """The shard that a text such as `2/4` names; all items if None.
-
-        Raises:
-            ConfigError: If the text has another form.
-        """
-        if text is None:
-            return cls()
-        found = re.fullmatch(r"(\d+)/(\d+)", text)
-        if not found or not 1 <= int(found[1]) <= int(found[2]):
-            raise ConfigError(f"the shard is '{text}', expected I/N with I from 1 to N, such as 2/4")
-        return cls(int(found[1]), int(found[2]))
-
-    def of(self, items: list[Item]) -> list[Item]:
-        """The items of the shard."""
-        return items[self.index - 1 :: self.count]
-
-    def path(self, out: Path, task: str) -> Path:
-        """The file of the shard's answers."""
-        part = "" if self.count == 1 else f".{self.index}-of-{self.count}"
-        return out / "answers" / f"{task}{part}.jsonl"
-
-
-ALL_ITEMS = Shard()
+def answer_path(out: Path, task: str, shard: Shard = WHOLE) -> Path:
+    """The file of the answers to a task, or of a shard of them."""
+    return out / "answers" / f"{task}{shard.ending}.jsonl"
 
 
 def keep_settings(out: Path, task: str, settings: dict[str, Any]) -> None:
@@ -190,7 +162,7 @@ def read_all_answers(out: Path, task: str) -> list[Answer]:
     for path in folder.glob(f"{task}.*-of-*.jsonl"):
         index, count = (int(number) for number in path.stem.removeprefix(f"{task}.").split("-of-"))
         parts[count, index] = path
-    whole = Shard().path(out, task)
+    whole = answer_path(out, task)
     counts = {count for count, _ in parts}
     if (whole.exists() and counts) or len(counts) > 1:
         raise RunError(f"{folder} holds answers to {task} in several divisions: keep the files of one")

@@ -7,7 +7,7 @@ from pathlib import Path
 from finegold.engines import Engine
 from finegold.errors import DataError, counted
 from finegold.evaluation.answering import AnswerRun, EvaluationOptions, Half, answer_items
-from finegold.evaluation.answers import keep_settings, read_all_answers
+from finegold.evaluation.answers import answer_path, keep_settings, read_all_answers
 from finegold.evaluation.questions import answer_record
 from finegold.evaluation.results import EvaluationResults, score_folder
 from finegold.evaluation.task import Item, Task, find_tasks
@@ -71,7 +71,7 @@ def evaluate(
         if done.fresh:
             rate = done.fresh / max(done.seconds, 1e-9)
             say(f"{task.name}: {counted(done.fresh, 'item')} in {done.seconds:,.1f} s, {rate:,.1f} a second")
-    return score_folder(out, bootstrap or Bootstrap()) if options.shard.count == 1 else EvaluationResults()
+    return score_folder(out, bootstrap or Bootstrap()) if options.shard.whole else EvaluationResults()
 
 
 def missing_files(
@@ -135,9 +135,9 @@ def answer_task(
         "items": len(items),
     }
     keep_settings(out, task.name, settings)
-    path = options.shard.path(out, task.name)
-    done = answer_items(task.name, options.shard.of(items), model, prompt, options, path, engine)
-    if task.kind == "free" and options.shard.count == 1:
+    path = answer_path(out, task.name, options.shard)
+    done = answer_items(task.name, options.shard.every(items), model, prompt, options, path, engine)
+    if task.kind == "free" and options.shard.whole:
         _write_for_judge(task, items, out, model.name)
     return done
 

@@ -19,6 +19,7 @@ from finegold.llm.pace import Breaker, Rate
 from finegold.llm.reply import CallFailed, ChatReply, Halted, RequestError
 from finegold.llm.request import ChatRequest
 from finegold.llm.transport import HttpTransport
+from finegold.run import Shard
 
 LOGGER = logging.getLogger("finegold.llm")
 T = TypeVar("T")
@@ -44,6 +45,22 @@ class Session:
     audit: Path | None = None
     retry: bool = False
     ledger: Ledger = field(default_factory=Ledger, compare=False, repr=False)
+
+    def share(self, shard: Shard) -> "Session":
+        """The session of a shard, which has its share of all limits, so that they hold for all together."""
+        calls, count, pace = self.limits.max_calls, shard.count, self.endpoint
+        limits = replace(
+            self.limits,
+            max_calls=None if calls is None else len(shard.run_of(calls)),
+            max_usd=None if self.limits.max_usd is None else self.limits.max_usd / count,
+        )
+        endpoint = replace(
+            pace,
+            concurrency=max(1, pace.concurrency // count),
+            requests_per_minute=pace.requests_per_minute and pace.requests_per_minute / count,
+            tokens_per_minute=pace.tokens_per_minute and pace.tokens_per_minute / count,
+        )
+        return replace(self, limits=limits, endpoint=endpoint)
 
     async def open(self) -> "CachedClient":
         """A client in the running event loop; close it after use.

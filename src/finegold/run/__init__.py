@@ -15,7 +15,7 @@ from finegold.run.filling import filled_folder
 from finegold.run.fingerprint import canonical_json, file_hashes, file_sha256, fingerprint
 from finegold.run.folder import ROWS, RunFolder, cache_folder, slug
 from finegold.run.lines import LineFile, read_sealed_lines, replace_lines, sealed_line
-from finegold.run.lock import folder_lock, lock_beside
+from finegold.run.lock import folder_lock, lock_beside, locked
 from finegold.run.progress import progress
 from finegold.run.records import from_json, read_record, to_json, write_record
 from finegold.run.seal import (
@@ -28,6 +28,7 @@ from finegold.run.seal import (
     seal,
     write_sealed,
 )
+from finegold.run.shards import WHOLE, Shard
 from finegold.run.steps import Blocks, Columns, PartWriter, fill, fill_once
 from finegold.run.tables import BLOCK_ROWS, PartTable, read_parquet, write_parquet
 
@@ -35,6 +36,7 @@ __all__ = [
     "BLOCK_ROWS",
     "FILES",
     "ROWS",
+    "WHOLE",
     "Blocks",
     "Columns",
     "DamagedError",
@@ -42,6 +44,7 @@ __all__ = [
     "PartTable",
     "PartWriter",
     "RunFolder",
+    "Shard",
     "arrow_file",
     "atomic_path",
     "broken_seal",
@@ -61,6 +64,7 @@ __all__ = [
     "hidden_beside",
     "listed_files_are_there",
     "lock_beside",
+    "locked",
     "progress",
     "read_parquet",
     "read_record",

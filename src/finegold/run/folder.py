@@ -213,13 +213,16 @@ class RunFolder:
         self.log("end", step=name, seconds=round(time.perf_counter() - begin, 3))
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self, *, wait: bool = False) -> Iterator[None]:
         """Hold the folder's lock, so that two processes do not write the same tables; a killed one frees it.
+
+        Args:
+            wait: Whether to wait for the other process, as shards do that hold the lock for a while only.
 
         Raises:
             RunError: If another process holds it; says which.
         """
-        with folder_lock(self.path, "give --run another folder"):
+        with folder_lock(self.path, "give --run another folder", wait=wait):
             yield
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from finegold.run.folder import RunFolder
 from finegold.run.progress import progress
+from finegold.run.shards import WHOLE, Shard
 from finegold.run.tables import BLOCK_ROWS, PartTable
 
 Columns: TypeAlias = pa.Table | Mapping[str, Any]
@@ -56,9 +57,13 @@ def fill(
     step: str,
     label: str,
     load: Callable[[], object] = lambda: None,
+    shard: Shard = WHOLE,
+    beside: PartTable | None = None,
     **about: Any,
 ) -> PartTable:
     """Make the parts that a table lacks and finish it; a finished table is returned as it is.
+
+    Of several shards, each makes its own parts, and the one after which none is missing finishes the table.
 
     Args:
         run: Keeps the log.
@@ -68,17 +73,23 @@ def fill(
         step: Name of the step in the log.
         label: What the progress says: "Hashing images".
         load: Loads what `make` needs; called once, if a part is missing, before the time is taken.
+        shard: Which parts are made here.
+        beside: A table whose parts `make` writes before those of this one, finished with it.
         about: Facts for the log.
     """
     if table.done:
         return table
+    for one in (table, beside):
+        if one is not None:
+            one.shard = shard
     size = BLOCK_ROWS * table.blocks
     rows = [int(usable[start : start + size].sum()) for start in range(0, len(usable), size)]
-    missing = [part for part in range(len(rows)) if not table.is_whole(part)]
+    own = shard.run_of(len(rows))
+    missing = [part for part in own if not table.is_whole(part)]
     for part in missing:
         if table.has(part):  # a power cut took it
             run.log("damaged", table=table.folder.name, part=part)
-    left = sum(rows[part] for part in missing)
+    left, total = sum(rows[part] for part in missing), sum(rows[part] for part in own)
     blocks = -(-len(usable) // BLOCK_ROWS)
     wanted = [
         block
@@ -89,14 +100,20 @@ def fill(
         if missing:
             load()
         with (
-            progress(label, sum(rows), "rows", done=sum(rows) - left) as advance,
+            progress(label, total, "rows", done=total - left) as advance,
             closing(make(wanted, advance)) as made,
         ):
             writer = PartWriter(table)
             for block, columns in made:
                 writer.add(block, columns)
             writer.flush()
-        table.finish(max(len(rows), len(table.paths())))
+        table.commit()
+        with nullcontext() if shard.whole else run.writing(wait=True):
+            if shard.whole or not (table.done or any(not table.has(part) for part in range(len(rows)))):
+                parts = max(len(rows), len(table.paths()))
+                if beside is not None:
+                    beside.finish(parts)
+                table.finish(parts)
     return table
 
 

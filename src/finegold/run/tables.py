@@ -29,6 +29,7 @@ from finegold.run.cards import card
 from finegold.run.fingerprint import file_sha256
 from finegold.run.lines import LineFile
 from finegold.run.seal import FILES, DamagedError, read_sealed, write_sealed
+from finegold.run.shards import WHOLE, Shard
 
 BLOCK_ROWS = 256
 """Dataset rows of a block, the unit of work: block k holds what came of rows [256 k, 256 (k + 1)). A part,
@@ -76,7 +77,10 @@ class PartTable:
         schema: Columns of every part.
         parameters: What the numbers depend on, as recorded in `step.json`.
         blocks: Blocks of `BLOCK_ROWS` dataset rows that a part covers.
+        shard: Which parts are made here; their hashes are in a file of its own until all parts are there.
     """
+
+    shard: Shard = WHOLE
 
     def __init__(
         self, folder: Path, schema: pa.Schema, parameters: Mapping[str, Any], blocks: int = 1
@@ -131,7 +135,7 @@ class PartTable:
         path = self.part_path(part)
         with atomic_path(path, sync=False) as temporary:
             digest = write_parquet(self.conform(table), temporary)
-            with LineFile(self.folder / HASHES) as file:
+            with LineFile(self._own_hashes) as file:
                 file.write(f"{digest}  {path.name}\n".encode())
         self.hashes.setdefault(path.name, set()).add(digest)
         self._unsynced.append(path)
@@ -140,7 +144,7 @@ class PartTable:
 
     def commit(self) -> None:
         """Sync the parts that were written, and their hashes, to the disk."""
-        for path in [*self._unsynced, self.folder / HASHES] if self._unsynced else []:
+        for path in [*self._unsynced, self._own_hashes] if self._unsynced else []:
             if path.exists():
                 sync_file(path)
         self._unsynced, self._synced = [], time.monotonic()
@@ -161,6 +165,7 @@ class PartTable:
         if missing:
             raise RunError(f"{self.folder} lacks part {missing[0]}: delete the folder and run the step again")
         self.commit()
+        self.__dict__.pop("hashes", None)  # other shards may have written some
         if not (self.folder / STEP).exists():
             write_sealed(self.folder / STEP, self.parameters)
         for leftover in self.folder.glob(".*.tmp"):
@@ -168,6 +173,8 @@ class PartTable:
         names = [self.part_path(part).name for part in range(parts)]
         found = {name: self._hash(name) for name in names}
         write_text(self.folder / HASHES, "".join(f"{found[name]}  {name}\n" for name in names))
+        for other in self.folder.glob(f"parts.*-of-*{Path(HASHES).suffix}"):
+            other.unlink(missing_ok=True)
         others = sorted(path.name for path in self.folder.glob("*.json") if path.name not in (STEP, DONE))
         files = found | {name: file_sha256(self.folder / name) for name in others}
         write_sealed(self.folder / DONE, {"parts": parts, FILES: files})
@@ -253,8 +260,8 @@ class PartTable:
         While a part is replaced there are two: a kill may leave the old one or the new one.
         """
         found: dict[str, set[str]] = {}
-        if (self.folder / HASHES).exists():
-            for line in (self.folder / HASHES).read_bytes().decode("utf-8", "replace").splitlines():
+        for path in sorted(self.folder.glob(f"parts*{Path(HASHES).suffix}")):
+            for line in path.read_bytes().decode("utf-8", "replace").splitlines():
                 digest, _, name = line.partition("  ")
                 found.setdefault(name, set()).add(digest)
         try:
@@ -264,6 +271,10 @@ class PartTable:
         for name, digest in listed.items():
             found.setdefault(name, set()).add(digest)
         return found
+
+    @property
+    def _own_hashes(self) -> Path:
+        return self.folder / f"parts{self.shard.ending}{Path(HASHES).suffix}"
 
     def _hash(self, name: str) -> str:
         known = self.hashes.get(name, set())

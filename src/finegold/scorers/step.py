@@ -201,7 +201,7 @@ def score(
             losses=run.path / "losses" / fingerprint({"model": table.parameters["model"]}),
         )
         if calls_endpoint(scorer):
-            engine = here
+            here.shard, engine = engine.shard, here
         if not isinstance(engine, ThisProcess):
             ready = replace(ready, open_session=_no_session, opened=[], exit=ExitStack(), notes=[])
         work = _Scoring(dataset, usable, scorer, embeddings, ready, isinstance(engine, ThisProcess))
@@ -218,11 +218,18 @@ def score(
             if turns_writer is not None:
                 turns_writer.flush()
 
-        about = {"label": f"Scoring {scorer.name}", "scorer": scorer.name}
-        fill(run, table, make, usable=usable, step="score", load=making.load, **about)
-        if turns is not None:
-            turns.finish(len(table.paths()))
-        return table
+        return fill(
+            run,
+            table,
+            make,
+            usable=usable,
+            step="score",
+            label=f"Scoring {scorer.name}",
+            load=making.load,
+            shard=engine.shard,
+            beside=turns,
+            scorer=scorer.name,
+        )
 
 
 def calls_endpoint(scorer: Scorer) -> bool:
@@ -254,6 +261,11 @@ def _corpus(dataset: Dataset, usable: npt.NDArray[np.bool_], embeddings: PartTab
     """Every usable row, for a scorer that judges one beside the others."""
     rows = (row for row in dataset.rows() if usable[row.index])
     found = [(row.sample.id, row.sample.pairs) for row in rows if row.sample is not None]
+    if embeddings is not None and not embeddings.done:
+        raise RunError(
+            f"the scorer compares all rows, and other shards have not embedded theirs in "
+            f"{embeddings.folder}: run the same command again when they have ended"
+        )
     vectors = None if embeddings is None else embeddings_of(embeddings.read(["embedding"]))
     return Corpus([key for key, _ in found], [pairs for _, pairs in found], vectors)
 

@@ -1,7 +1,8 @@
 """The rows of a run, and the steps that go over all of them: check, score, embed."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from finegold.encoders.spaces import embed_texts_of_rows
 from finegold.encoders.step import embed
 from finegold.engines import Compute, choose_engine
 from finegold.errors import DataError, RunError
-from finegold.run import PartTable, RunFolder, fingerprint
+from finegold.run import BLOCK_ROWS, PartTable, RunFolder, Shard, fingerprint, locked
 from finegold.samples import Dataset, Sample
 from finegold.samples.attributes import brought_attribute, read_attribute
 from finegold.samples.step import dataset_fingerprint, ingest, samples_table
@@ -72,7 +73,9 @@ class Rows:
         context = replace(context or Context(), device=compute.device, workers=compute.workers)
         if context.retry:
             table = scores_table(self.folder, scorer, self.sequence, context)
-            table.drop([part for part in _part_numbers(table) if _has_failed(table, part)])
+            parts = -(-len(self.usable) // (BLOCK_ROWS * table.blocks))
+            own = Shard.parse(compute.shard).run_of(parts)
+            table.drop([part for part in _part_numbers(table) if part in own and _has_failed(table, part)])
         return score(
             self.folder,
             self.dataset,
@@ -176,6 +179,35 @@ def checked_rows(folder: RunFolder, dataset: Dataset, compute: Compute) -> Rows:
             "`finegold score`"
         )
     return _rows_of(folder, dataset, compute, table)
+
+
+@contextmanager
+def beside_shards(
+    folder: RunFolder, dataset: Dataset, compute: Compute, read: Callable[[], Rows]
+) -> Iterator[Rows]:
+    """The rows, with the folder's lock; shards work beside one another, and one of them checks the rows.
+
+    Args:
+        folder: The run folder.
+        dataset: The dataset.
+        compute: Says which shard it is.
+        read: Checks the rows.
+
+    Raises:
+        RunError: If another process writes to the folder, or is the same shard.
+    """
+    shard = Shard.parse(compute.shard)
+    if shard.whole:
+        with folder.writing():
+            yield read()
+        return
+    with locked(folder.path / f".shard{shard.ending}", folder.path, "give --shard another number"):
+        try:
+            rows = checked_rows(folder, dataset, compute)
+        except RunError:
+            with folder.writing(wait=True):
+                rows = read()
+        yield rows
 
 
 def _rows_of(folder: RunFolder, dataset: Dataset, compute: Compute, table: PartTable) -> Rows:

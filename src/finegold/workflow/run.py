@@ -37,7 +37,7 @@ from finegold.workflow.export import Format, Table, export_table
 from finegold.workflow.filters import check_fields, check_indicator_names
 from finegold.workflow.output import check_free, output_lock, subset_names
 from finegold.workflow.overlap import Benchmark, FoundOverlap, OverlapFinder
-from finegold.workflow.rows import Rows, check_encoder, read_rows
+from finegold.workflow.rows import Rows, beside_shards, check_encoder, read_rows
 from finegold.workflow.selection import Selection, read_selection
 from finegold.workflow.settings import SelectionSettings, Weights, as_preset
 from finegold.workflow.source import DataSource, remote_run
@@ -148,8 +148,8 @@ class Run:
             )
         elif scorer.name not in SCORERS:
             scorer_name(scorer)
-        with self.folder.writing():
-            table = self.rows().score(scorer, context)
+        with beside_shards(self.folder, self.dataset, self.compute, self.rows) as rows:
+            table = rows.score(scorer, context)
             (table.folder / UNLISTED).unlink(missing_ok=True)
             return table
 
