@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from finegold.engines import Compute
+from finegold.errors import RunError
 from finegold.run import BLOCK_ROWS
 from finegold.workflow import Run
 
@@ -36,6 +37,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _tables(folder: Path, data: Path, compute: Compute) -> dict[str, bytes]:
     run = Run.open(folder, data, images=data.parent, encoder="offline", compute=compute)
     assert all(table.done for table in (run.score("length"), run.score("clip"), run.rows().hash_images()))
+    return _files(folder)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for kind in ("scores", "turns", "embeddings", "hashes")
@@ -55,3 +60,32 @@ def test_the_tables_are_the_same_bytes_whoever_makes_them(data: Path, tmp_path: 
             (part.parent / "done.json").unlink(missing_ok=True)
             part.unlink()
     assert _tables(run, data, Compute()) == here
+
+
+def test_shards_make_the_same_bytes_and_the_last_one_finishes(data: Path, tmp_path: Path) -> None:
+    def shard(number: int) -> bool:
+        compute = Compute(shard=f"{number}/4")
+        run = Run.open(tmp_path / "shards", data, images=data.parent, encoder="offline", compute=compute)
+        return all([run.score(name).done for name in ("length", "clip")])
+
+    here = _tables(tmp_path / "here", data, Compute())
+    assert [shard(number) for number in (3, 1, 4, 2)] == [False, False, False, True]
+    found = _files(tmp_path / "shards")
+    assert found == {name: content for name, content in here.items() if not name.startswith("hashes")}
+    # A shard that lost a part makes it again; the others have nothing to do.
+    (table,) = (tmp_path / "shards").glob("scores/length-*")
+    (table / "done.json").unlink()
+    (table / "part-000001.parquet").unlink()
+    run = Run.open(tmp_path / "shards", data, images=data.parent, compute=Compute(shard="1/4"))
+    assert not run.score("length").done
+    run = Run.open(tmp_path / "shards", data, images=data.parent, compute=Compute(shard="3/4"))
+    assert run.score("length").done
+    assert _files(tmp_path / "shards") == found
+
+
+def test_a_scorer_that_compares_all_rows_waits_for_the_other_shards(data: Path, tmp_path: Path) -> None:
+    run = Run.open(tmp_path, data, images=data.parent, encoder="offline", compute=Compute(shard="1/2"))
+    with pytest.raises(
+        RunError, match=r"other shards have not embedded theirs .* run the same command again"
+    ):
+        run.score("support")

@@ -1,9 +1,22 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from finegold.errors import ConfigError
-from finegold.llm import Cache, ChatReply, ChatRequest, Limits, Message, Plan, Prices, prices_from
+from finegold.llm import (
+    Cache,
+    ChatReply,
+    ChatRequest,
+    Endpoint,
+    Limits,
+    Message,
+    Plan,
+    Prices,
+    Session,
+    prices_from,
+)
+from finegold.run import Shard
 
 
 def ask(number: int, words: int = 100) -> ChatRequest:
@@ -48,3 +61,14 @@ def test_an_unknown_price_is_said_and_planning_makes_no_cache(tmp_path: Path) ->
     assert plan.usd is None
     assert "unknown" in dict(plan.lines())["price"]
     assert not list(tmp_path.iterdir())
+
+
+def test_shards_share_all_limits() -> None:
+    endpoint = Endpoint("http://127.0.0.1:1/v1", SecretStr("k"), concurrency=3, requests_per_minute=60.0)
+    session = Session(endpoint, Limits(10, 6.0, Prices(1, 1)))
+    shares = [session.share(Shard(number, 4)) for number in (1, 2, 3, 4)]
+    assert sum(one.limits.max_calls or 0 for one in shares) == 10
+    assert {one.limits.max_usd for one in shares} == {1.5}
+    assert {(one.endpoint.requests_per_minute, one.endpoint.concurrency) for one in shares} == {(15.0, 1)}
+    assert session.share(Shard()) == session
+    assert Session(endpoint).share(Shard(1, 2)).limits == Limits()

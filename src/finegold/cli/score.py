@@ -185,10 +185,12 @@ def _refuse_parts(parts: "Parts", what: str) -> None:
 
 def _show_shard(shard: "Shard", table: "PartTable") -> dict[str, Any]:
     """Print that a shard is done, and that others are not."""
+    from finegold.errors import counted
+
     there = len(table.paths())
     say(
         f"shard {shard.index} of {shard.count} has made its parts of {table.folder.name}, which holds "
-        f"{there:,} now; the last shard to end finishes it"
+        f"{counted(there, 'part')} now; the last shard to end finishes it"
     )
     return {"table": table.folder.name, "parts": there, "scored": True, "not_sent": 0}
 
