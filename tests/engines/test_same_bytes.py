@@ -66,7 +66,8 @@ def test_shards_make_the_same_bytes_and_the_last_one_finishes(data: Path, tmp_pa
     def shard(number: int) -> bool:
         compute = Compute(shard=f"{number}/4")
         run = Run.open(tmp_path / "shards", data, images=data.parent, encoder="offline", compute=compute)
-        return all([run.score(name).done for name in ("length", "clip")])
+        done = [run.score(name).done for name in ("length", "clip")]
+        return all(done)
 
     here = _tables(tmp_path / "here", data, Compute())
     assert [shard(number) for number in (3, 1, 4, 2)] == [False, False, False, True]
