@@ -3,6 +3,7 @@
 import re
 from math import exp
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from tests.models.huggingface import made
@@ -13,7 +14,7 @@ from finegold.models import load_model
 from finegold.samples import Sample
 from finegold.scorers import Batch, Context, Corpus, Score
 from finegold.scorers.contexts import WordContexts
-from finegold.scorers.foil_loss import SUSPECTS, TRIED, FoilLoss
+from finegold.scorers.foil_loss import SUSPECTS, TRIED, FoilLoss, WordFold
 
 WORDS = ("boy", "girl", "dog")
 THINGS = ("ball", "kite", "hat")
@@ -28,14 +29,16 @@ def samples() -> list[Sample]:
     return [*rows, sample("talk", turns, png(picture(90))), sample("text", turns, None)]
 
 
-def scored(name: str, samples: list[Sample], some: list[Sample]) -> list[Score]:
+def scored(name: str, samples: list[Sample], some: list[Sample], fold: WordFold = "weakest") -> list[Score]:
     corpus = Corpus([one.id for one in samples], [one.pairs for one in samples])
     with Context(device="cpu", workers=1, read_corpus=lambda: corpus) as context:
-        return FoilLoss(name).prepare(context)(Batch(some))
+        return FoilLoss(name, fold=fold).prepare(context)(Batch(some))
 
 
-def plain_preference(plain: Plain, contexts: WordContexts, angle: int, question: str, text: str) -> float:
-    """The weakest preference of a sentence; the models' tokens are bytes."""
+def plain_preferences(
+    plain: Plain, contexts: WordContexts, angle: int, question: str, text: str
+) -> list[float]:
+    """The preferences of the words of a sentence that are tried; the models' tokens are bytes."""
 
     def loss(said: str) -> list[float]:
         (nats,) = plain.losses(picture(angle), [(question, said)])
@@ -46,10 +49,12 @@ def plain_preference(plain: Plain, contexts: WordContexts, angle: int, question:
     words.sort(key=lambda place: -round(sum(own[place.start() : place.end()]), 3))
     found = []
     for place in words[:SUSPECTS]:
-        for foil in contexts.foils[place[0].lower()][:TRIED]:
-            put = foil.capitalize() if place[0][0].isupper() else foil
-            found.append(sum(loss(text[: place.start()] + put + text[place.end() :])) - sum(own))
-    return min(found)
+        foils = contexts.foils[place[0].lower()][:TRIED]
+        puts = [foil.capitalize() if place[0][0].isupper() else foil for foil in foils]
+        found.append(
+            min(sum(loss(text[: place.start()] + put + text[place.end() :])) for put in puts) - sum(own)
+        )
+    return found
 
 
 @pytest.mark.parametrize("maker", MAKERS)
@@ -63,19 +68,25 @@ def test_it_equals_a_plain_implementation(maker: str, samples: list[Sample], tmp
     scores = scored(str(tmp_path), samples, samples)
     assert [score.status for score in scores] == ["ok"] * 10 + ["skipped"]
     for number, (one, score) in enumerate(zip(samples[:9], scores, strict=False)):
-        expected = plain_preference(plain, contexts, number, one.pairs[0].question, one.pairs[0].answer)
-        assert score.value == pytest.approx(1 / (1 + exp(-expected)), abs=2e-4)
+        expected = plain_preferences(plain, contexts, number, one.pairs[0].question, one.pairs[0].answer)
+        assert score.value == pytest.approx(1 / (1 + exp(-min(expected))), abs=2e-4)
     talk = samples[9]
     first, third = (
-        plain_preference(plain, contexts, 90, talk.pairs[turn].question, talk.pairs[turn].answer)
+        plain_preferences(plain, contexts, 90, talk.pairs[turn].question, talk.pairs[turn].answer)
         for turn in (0, 2)
     )
     values = [turn.value for turn in scores[9].turns]
-    assert values[0] == pytest.approx(1 / (1 + exp(-first)), abs=2e-4)
+    assert values[0] == pytest.approx(1 / (1 + exp(-min(first))), abs=2e-4)
     assert (values[1], scores[9].turns[1].reason) == (None, "no word of the answer has foils in the dataset")
-    assert values[2] == pytest.approx(1 / (1 + exp(-third)), abs=2e-4)
+    assert values[2] == pytest.approx(1 / (1 + exp(-min(third))), abs=2e-4)
     assert scores[9].value == min(value for value in values if value is not None)
     assert re.fullmatch(r"weakest: '[a-z]+' against '[a-z]+'", scores[9].reason or "")
+    if maker == "llava":
+        (mean,) = scored(str(tmp_path), samples, [talk], "mean")
+        assert mean.value == pytest.approx(fmean(1 / (1 + exp(-d / 4)) for d in (*first, *third)), abs=2e-4)
+        assert mean.turns[0].value == pytest.approx(fmean(1 / (1 + exp(-d / 4)) for d in first), abs=2e-4)
+        with pytest.raises(ConfigError, match="foil-loss has no fold 'best': give one of weakest, mean"):
+            FoilLoss(str(tmp_path), fold="best")  # type: ignore[arg-type]
 
 
 def test_a_row_is_scored_alone_as_among_others(samples: list[Sample], tmp_path: Path) -> None:

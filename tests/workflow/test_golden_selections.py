@@ -22,7 +22,7 @@ from finegold.workflow import Compute, DataSource, Run, SelectionFiles, Selectio
 
 pytest.importorskip("torch")  # reads the selector of `mm-lima`
 SIZES = (50, 200)
-BY_MODEL = {"presel", "visnec"}
+BY_MODEL = {"presel", "sound-vlm", "visnec"}
 """Presets whose indicators a vision-language model computes, which takes minutes on this pool."""
 GOLDEN = {
     "car": ("abeb3992a8920185", "6025fd485ff00497"),

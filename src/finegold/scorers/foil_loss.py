@@ -7,14 +7,15 @@ being shown:
     preference(word) = min over foils of loss(sentence with the foil) - loss(sentence)
 
 in nats, summed over the tokens. Each foil is a sentence to read, so only the three words of a turn that the
-model finds least likely are tried; a wrong word is often among them. The row is worth its weakest word.
-finegold's own.
+model finds least likely are tried; a wrong word is often among them. The row is worth its weakest word, or
+the mean of the words that were tried. finegold's own.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import exp
-from typing import NamedTuple
+from statistics import fmean
+from typing import Literal, NamedTuple, get_args
 
 from finegold.arrays import Vectors
 from finegold.errors import ConfigError
@@ -31,6 +32,11 @@ TRIED = 4
 """Foils of a word that take its place: the likest ones."""
 SUSPECTS = 3
 """Words of a turn that are tried: those of the highest loss among the words that have foils."""
+
+
+MEAN_SCALE = 4.0
+"""Nats that count as one in the mean, so that no word has all the weight."""
+WordFold = Literal["weakest", "mean"]
 
 
 class Sentence(NamedTuple):
@@ -70,15 +76,28 @@ class FoiledSentence(NamedTuple):
 @SCORERS.register("foil-loss")
 @dataclass(frozen=True)
 class FoilLoss(ModelScorer):
-    """How much likelier the weakest word of the answer is than its foils, 0 to 1; 0.5 is no preference.
+    """How much likelier the answer's least likely words are than their foils, 0 to 1; 0.5 is no preference.
 
     1 / (1 + exp(-preference)). Short answers have no foils. Rows without an image are skipped, and rows in
     which no word has foils.
+
+    Attributes:
+        fold: `weakest`: the value of the weakest word. `mean`: the mean over all words that were tried of
+            1 / (1 + exp(-preference / 4)), which does not fall with the number of sentences.
     """
 
     name = "foil-loss"
     version = "2"
-    label = "Preference over foils of the weakest word, by losses"
+    label = "Preference over foils, by losses"
+
+    fold: WordFold = "weakest"
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown fold."""
+        if self.fold not in get_args(WordFold):
+            raise ConfigError(
+                f"foil-loss has no fold '{self.fold}': give one of {', '.join(get_args(WordFold))}"
+            )
 
     def scores(self, model: Model, context: Context) -> ScoreRows:
         """Learn which words can stand in each other's place.
@@ -112,7 +131,7 @@ class FoilLoss(ModelScorer):
                 sentence = sentences[trial.sentence]
                 preference = _total(nats) - _total(own[trial.sentence])
                 found[sentence.row].append((preference, sentence.turn, trial))
-            return [_score(row, one) for row, one in zip(rows, found, strict=True)]
+            return [_score(row, one, self.fold) for row, one in zip(rows, found, strict=True)]
 
         return score
 
@@ -164,20 +183,31 @@ def _suspects(sentences: Sequence[Sentence], trials: Sequence[FoiledSentence]) -
     return [trial for trial in trials if (trial.sentence, trial.word) in kept]
 
 
-def _score(row: ShownRow, found: Sequence[tuple[float, int, FoiledSentence]]) -> Score:
+def _score(row: ShownRow, found: Sequence[tuple[float, int, FoiledSentence]], fold: WordFold) -> Score:
     if not found:
         return Score.skipped(NO_FOILS)
 
     def turn(number: int, pair: Pair) -> TurnScore:
-        values = [preference for preference, at, _ in found if at == number]
-        return TurnScore(_share(min(values))) if values else TurnScore(None, no_answer(pair) or NO_FOILS)
+        tried = [one for one in found if one[1] == number]
+        return TurnScore(_value(tried, fold)) if tried else TurnScore(None, no_answer(pair) or NO_FOILS)
 
-    weakest, _, trial = min(found, key=lambda one: one[0])
+    _, _, trial = min(found, key=lambda one: one[0])
     remark = f"weakest: '{trial.word}' against '{trial.foil}'"
     if len(row.sample.images) > 1:
         remark += f"; the first of {len(row.sample.images)} images was shown"
     turns = tuple(turn(number, pair) for number, pair in enumerate(row.sample.pairs))
-    return replace(Score.ok(_share(weakest), remark), turns=turns)
+    return replace(Score.ok(_value(found, fold), remark), turns=turns)
+
+
+def _value(found: Sequence[tuple[float, int, FoiledSentence]], fold: WordFold) -> float:
+    """The value of some trials: see `FoilLoss.fold`. Rounded where batches differ."""
+    if fold == "weakest":
+        return round(_share(min(preference for preference, _, _ in found)), 4)
+    words: dict[tuple[int, str], float] = {}
+    for preference, _, trial in found:
+        key = (trial.sentence, trial.word)
+        words[key] = min(preference, words.get(key, preference))
+    return round(fmean(_share(preference / MEAN_SCALE) for preference in words.values()), 4)
 
 
 def _total(nats: Vectors) -> float:
@@ -185,5 +215,5 @@ def _total(nats: Vectors) -> float:
 
 
 def _share(preference: float) -> float:
-    """The logistic function, rounded where batches differ."""
-    return round(1 / (1 + exp(-max(-700.0, preference))), 4)
+    """The logistic function."""
+    return 1 / (1 + exp(-max(-700.0, preference)))
