@@ -24,7 +24,7 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/.torch
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.torch
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[offline,demo,llm,remote,fast,tune,view,docs,dev]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[offline,demo,llm,remote,fast,ray,tune,view,docs,dev]"
 	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo

@@ -65,6 +65,7 @@ EXTRAS = {
     **dict.fromkeys(("trl", "peft", "datasets"), "tune"),
     **dict.fromkeys(("fsspec", "huggingface_hub"), "remote"),
     "aiohttp": "llm",
+    "ray": "ray",
     "faiss": "fast",
     **dict.fromkeys(("duckdb", "starlette", "uvicorn"), "view"),
 }

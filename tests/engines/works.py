@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ class Squares(Work[int]):
         kills: Kills after which the number is made after all.
         bad: Number that raises a DataError; the next one a PickyError, the one after it a KeyError.
         unloadable: Whether the model cannot be loaded.
+        seconds: How long each number takes.
     """
 
     fatal: int = -1
@@ -35,6 +37,7 @@ class Squares(Work[int]):
     kills: int = 0
     bad: int = -9
     unloadable: bool = False
+    seconds: float = 0.0
 
     @contextmanager
     def begin(self, compute: Compute) -> Iterator[Make[int]]:
@@ -43,6 +46,7 @@ class Squares(Work[int]):
 
         def make(numbers: list[int], advance: Callable[[int], None]) -> Results[int]:
             for number in numbers:
+                time.sleep(self.seconds)
                 if number == self.fatal and len(list(self.marks.iterdir())) < self.kills:
                     (self.marks / str(os.getpid())).touch()
                     os.kill(os.getpid(), signal.SIGKILL)

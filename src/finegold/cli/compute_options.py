@@ -1,7 +1,7 @@
 """Options on who computes, and how."""
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,8 +22,18 @@ class EngineOptions:
             "GPU, `cuda:0,cuda:1`, or a number of processes as in `cpu*4`."
         ),
     ] = None
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="`local` computes on this computer, `ray` on a Ray cluster, with one actor a GPU."),
+    ] = "local"
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of the Ray cluster, HOST:PORT, or `auto`. [default: RAY_ADDRESS, or this computer]"
+        ),
+    ] = None
 
-    def engine(self, device: str) -> "Engine":
+    def on(self, device: str) -> "Engine":
         """The engine; `device` is that of --device."""
         from finegold.engines import Compute, choose_engine
 

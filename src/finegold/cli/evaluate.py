@@ -103,7 +103,7 @@ def evaluate(
         batch_size=batch_size,
         retry_failed=retry_failed,
     )
-    engine = computing.engine(loading.device)
+    engine = computing.on(loading.device)
     with output.printing() as facts:
         with loading.load(model, endpoint, out / "audit.jsonl", retry=retry_failed) as answering:
             facts |= evaluate_model(

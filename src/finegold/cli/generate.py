@@ -34,7 +34,7 @@ def generate(
     from finegold.evaluation.questions import generate as run
 
     sampling = tokens.sampling()
-    engine = computing.engine(loading.device)
+    engine = computing.on(loading.device)
     with output.printing() as facts:
         with loading.load(model, endpoint, retry=retry_failed) as answering:
             count = run(

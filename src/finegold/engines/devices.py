@@ -2,9 +2,11 @@
 
 import os
 from dataclasses import dataclass
+from typing import Literal
 
 from finegold.errors import ConfigError
 
+EngineName = Literal["local", "ray"]
 MOST_PROCESSES = 256
 """Processes of one device: more is a slip of the hand."""
 
@@ -19,6 +21,8 @@ class Compute:
         workers: Threads that decode images; the cores of the process if None.
         devices: One process for each of these devices, in place of this process: see `parse_devices`.
         shard: Which parts of the tables are made, such as `2/8`; None for all.
+        engine: `local`, or `ray` for the actors of a Ray cluster.
+        address: Address of the Ray cluster; None for that of RAY_ADDRESS, or for this computer alone.
     """
 
     device: str = "auto"
@@ -26,9 +30,13 @@ class Compute:
     workers: int | None = None
     devices: str | None = None
     shard: str | None = None
+    engine: EngineName = "local"
+    address: str | None = None
 
     def __post_init__(self) -> None:
-        """Raise ConfigError if both `device` and `devices` are given."""
+        """Raise ConfigError if options are given together that exclude one another."""
+        if self.address is not None and self.engine != "ray":
+            raise ConfigError("--address is for --engine ray: leave it out")
         if self.devices is not None and self.device != "auto":
             raise ConfigError(
                 f"--device {self.device} and --devices {self.devices} are given: leave one of them out"
@@ -62,6 +70,25 @@ def parse_devices(text: str) -> tuple[str, ...]:
             raise ConfigError(f"--devices is '{text}', expected 1 to {MOST_PROCESSES} processes of a device")
         found += [name if name == "cpu" else resolve_device(name)] * count
     return tuple(found)
+
+
+def parse_actors(text: str | None) -> tuple[int | None, bool | None]:
+    """Number of actors of a Ray cluster, and whether each has a GPU, of `cpu*4`, `cuda*8`, `all` or None.
+
+    Raises:
+        ConfigError: If it has another form.
+    """
+    if text is None:
+        return None, None
+    if text.strip() == "all":
+        return None, True
+    name, star, number = (one.strip() for one in text.partition("*"))
+    if name not in ("cpu", "cuda") or not star or not number.isdecimal() or not int(number):
+        raise ConfigError(
+            f"--devices is '{text}', expected with --engine ray a number of actors, such as cuda*8 or cpu*4, "
+            "or all for one a GPU"
+        )
+    return int(number), name == "cuda"
 
 
 def resolve_device(device: str) -> str:

@@ -1,0 +1,230 @@
+"""Blocks made on a Ray cluster, by one actor for each GPU, or for each core where there is no GPU.
+
+Each node reads the data and the run folder under the same paths, as on a file system that all share. An actor
+loads its model once and makes block after block; this process writes them to the run folder, so that the same
+command without Ray goes on where it stopped.
+"""
+
+import os
+import sys
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, redirect_stderr, suppress
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from finegold.engines.devices import Compute
+from finegold.engines.processes import DEATHS, pickled, sendable
+from finegold.engines.threads import own_cores
+from finegold.engines.work import Engine, Making, R, Results, Work, first_chunk
+from finegold.errors import RunError
+from finegold.extras import require
+
+PATIENCE = 600.0
+"""Seconds without any block after which a step gives up: the cluster has nothing to start an actor on."""
+AHEAD = 4
+"""Blocks that an actor makes before this process has taken them."""
+
+
+class RayCluster(Engine):
+    """Blocks are made by the actors of a Ray cluster.
+
+    Attributes:
+        compute: Batch size, threads, and the address of the cluster; `devices` is not read.
+        actors: Number of actors; None for one for each GPU, or core where there is no GPU.
+        gpus: Whether each actor has a GPU; None for whether the cluster has some.
+    """
+
+    def __init__(self, compute: Compute, actors: int | None = None, gpus: bool | None = None) -> None:
+        """Take the settings; nothing is started yet.
+
+        Raises:
+            MissingExtraError: If Ray is not installed.
+        """
+        require("ray", extra="ray", why="--engine ray")
+        self.compute, self.actors, self.gpus = compute, actors, gpus
+
+    def start(self, work: Work[R], together: int = 1) -> Making[R]:
+        """See `Engine.start`."""
+        return _MakingOnRay(self, work, together)
+
+
+class _Actor:
+    """What runs on the cluster: the work, begun."""
+
+    def __init__(self, work: bytes, compute: Compute, threads: int, folder: str) -> None:
+        import pickle
+
+        sys.path.append(folder)  # where a plug-in may lie
+        self._failure: Exception | None = None
+        self._close = ExitStack()
+        self._rows = 0
+        try:
+            if compute.device == "cpu":
+                with suppress(ModuleNotFoundError):
+                    import torch
+
+                    torch.set_num_threads(threads)
+            found: Work[Any] = pickle.loads(work)
+            self._make = self._close.enter_context(found.begin(compute))
+        except Exception as error:
+            self._failure = sendable(error)
+
+    def ready(self) -> bool:
+        """Say that it runs: an actor for which the cluster has no room waits."""
+        return True
+
+    def make(self, numbers: list[int]) -> Iterator[Any]:
+        """Yield number, rows, content and what was said of each block, or the error that ended it."""
+        if self._failure is not None:
+            yield self._failure
+            return
+        rows = 0
+
+        def advance(count: int) -> None:
+            nonlocal rows
+            rows += count
+
+        said = StringIO()
+        try:
+            with redirect_stderr(said):
+                for number, result in self._make(numbers, advance):
+                    yield number, rows, result, said.getvalue()
+                    rows = 0
+                    said.seek(0)
+                    said.truncate()
+        except Exception as error:
+            yield sendable(error)
+
+
+class _Seat:
+    """An actor, and what it has to make."""
+
+    def __init__(self, actor: Any) -> None:
+        self.actor = actor
+        self.chunk: list[int] = []
+        self.stream: Any = None
+        self.starting: Any = actor.ready.remote()
+
+    def give(self, chunk: list[int]) -> None:
+        self.chunk = chunk
+        self.stream = self.actor.make.options(
+            num_returns="streaming", _generator_backpressure_num_objects=AHEAD
+        ).remote(chunk)
+
+
+class _MakingOnRay(Making[R]):
+    def __init__(self, engine: RayCluster, work: Work[R], together: int) -> None:
+        self._engine, self._work, self._together = engine, pickled(work), together
+        self._seats: list[_Seat] = []
+        self._began = False
+        self._ray: Any = None
+        self._start: Callable[[], _Seat]
+
+    def load(self) -> None:
+        import ray
+
+        self._ray = ray
+        if not ray.is_initialized():
+            address = self._engine.compute.address
+            try:
+                ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
+            except (ConnectionError, RuntimeError, ValueError) as error:
+                reason = str(error).splitlines()[0]
+                raise RunError(
+                    f"no Ray cluster answers at {address or 'this computer'} ({reason}): give --address "
+                    "HOST:PORT of its head, or leave --engine out"
+                ) from None
+            self._began = True
+        there = ray.cluster_resources()
+        gpus = there.get("GPU", 0) > 0 if self._engine.gpus is None else self._engine.gpus
+        count = self._engine.actors or int(there.get("GPU" if gpus else "CPU", 1)) or 1
+        threads = int(os.environ.get("OMP_NUM_THREADS") or own_cores())
+        torch = sys.modules.get("torch")
+        threads = threads if torch is None else int(torch.get_num_threads())
+        compute = replace(
+            self._engine.compute, device="cuda" if gpus else "cpu", devices=None, engine="local", address=None
+        )
+        # Ray gives an actor one thread; another number than here would change the last bits on a CPU.
+        variables = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
+        remote = ray.remote(_Actor).options(
+            num_cpus=1, num_gpus=int(gpus), runtime_env={"env_vars": variables}, max_restarts=0
+        )
+        self._start = lambda: _Seat(remote.remote(self._work, compute, threads, str(Path.cwd())))
+        self._seats = [self._start() for _ in range(count)]
+
+    def make(self, numbers: list[int], advance: Callable[[int], None]) -> Results[R]:
+        left, deaths = deque(numbers), Counter[int]()
+        try:
+            if not self._seats:
+                self.load()
+            while left or any(seat.chunk for seat in self._seats):
+                for seat in self._seats:
+                    if left and seat.starting is None and seat.stream is None:
+                        seat.give(first_chunk(left, len(self._seats), self._together))
+                due = {seat.starting or seat.stream: seat for seat in self._seats}
+                due.pop(None, None)
+                ready, _ = self._ray.wait(list(due), timeout=PATIENCE)
+                if not ready:
+                    raise RunError(
+                        f"the Ray cluster made nothing for {PATIENCE:.0f} s: see `ray status` for nodes and "
+                        "resources, then run the same command again, which goes on where it stopped"
+                    )
+                for one in ready:
+                    seat = due[one]
+                    found = self._next(seat, left, deaths)
+                    if found is not None:
+                        number, rows, result = found
+                        seat.chunk.remove(number)
+                        advance(rows)
+                        yield number, result
+        finally:
+            self._end()
+
+    def _next(self, seat: _Seat, left: deque[int], deaths: Counter[int]) -> tuple[int, int, R] | None:
+        """The next block of an actor; None if it has only started, or made its chunk, or has ended."""
+        try:
+            if seat.starting is not None:
+                self._ray.get(seat.starting)
+                seat.starting = None
+                return None
+            found = self._ray.get(next(seat.stream))
+        except StopIteration:
+            seat.stream = None
+            return None
+        except self._ray.exceptions.RayError as error:
+            self._replace(seat, left, deaths, type(error).__name__)
+            return None
+        if isinstance(found, BaseException):
+            raise found
+        number, rows, result, said = found
+        sys.stderr.write(said)
+        return number, rows, result
+
+    def _replace(self, seat: _Seat, left: deque[int], deaths: Counter[int], why: str) -> None:
+        """Give the blocks of an actor that has ended to the others, and start another where there is room."""
+        self._seats.remove(seat)
+        with suppress(Exception):
+            self._ray.kill(seat.actor)
+        if seat.chunk:
+            block = seat.chunk[0]
+            deaths[block] += 1
+            if deaths[block] == DEATHS:
+                raise RunError(
+                    f"block {block} ended {DEATHS} actors, the last with {why}: run the same command again, "
+                    "which goes on there, with a smaller --batch-size"
+                )
+        left.extendleft(reversed(seat.chunk))
+        self._seats.append(self._start())
+        print(f"finegold: a Ray actor ended by itself ({why}); others go on with its blocks", file=sys.stderr)
+
+    def _end(self) -> None:
+        for seat in self._seats:
+            with suppress(Exception):
+                self._ray.kill(seat.actor)
+        self._seats = []
+        if self._began:
+            self._ray.shutdown()
+            self._began = False

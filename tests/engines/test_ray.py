@@ -1,0 +1,76 @@
+"""Blocks on a Ray cluster: two nodes on this computer, of which one is killed midway."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.engines.works import Squares
+
+from finegold.engines import Compute
+from finegold.engines.ray_cluster import RayCluster
+from finegold.errors import DataError, FinegoldError
+from finegold.workflow import Run
+
+ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'finegold[ray]'")
+NUMBERS = list(range(24))
+SQUARES = {number: number * number for number in NUMBERS}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two nodes of one core each."""
+    from ray.cluster_utils import Cluster
+
+    # The nodes must find this checkout and the tests.
+    root = Path(__file__).parents[2]
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(root / "src"), str(root), before)))
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    found.add_node(num_cpus=1)
+    ray.init(address=found.address, log_to_driver=False, logging_level="ERROR")
+    yield found
+    ray.shutdown()
+    found.shutdown()
+    os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
+
+
+@pytest.fixture
+def engine(cluster: Any) -> RayCluster:
+    return RayCluster(Compute(engine="ray"))
+
+
+def test_the_tables_are_the_same_bytes_as_without_ray(
+    engine: RayCluster, make_dataset: Any, tmp_path: Path
+) -> None:
+    data = make_dataset(300)
+    found = []
+    for name, compute in (("here", Compute()), ("ray", Compute(engine="ray"))):
+        run = Run.open(tmp_path / name, data, compute=compute)
+        tables = (run.score("length"), run.rows().hash_images())
+        found.append([path.read_bytes() for table in tables for path in sorted(table.folder.iterdir())])
+    assert found[0] == found[1]
+
+
+def test_errors_of_actors_are_raised_here(engine: RayCluster) -> None:
+    for bad, error, message in ((5, DataError, "^row 5 is bad$"), (4, FinegoldError, "^5 is not 0$")):
+        with pytest.raises(error, match=message):
+            list(engine.start(Squares(bad=bad)).make([5], lambda _: None))
+    with pytest.raises(DataError, match="no such model"):
+        list(engine.start(Squares(unloadable=True)).make([5], lambda _: None))
+
+
+def test_a_node_that_dies_is_said_and_its_blocks_are_made_elsewhere(
+    cluster: Any, engine: RayCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = next(node for node in cluster.list_all_nodes() if not node.head)
+    found: dict[int, int] = {}
+    rows: list[int] = []
+    for number, square in engine.start(Squares(seconds=0.1)).make(list(NUMBERS), rows.append):
+        found[number] = square
+        if len(found) == 6:
+            cluster.remove_node(other, allow_graceful=False)
+    assert found == SQUARES
+    assert sum(rows) == sum(NUMBERS)
+    assert "finegold: a Ray actor ended by itself (" in capsys.readouterr().err
