@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from finegold.engines.devices import Compute, only_gpu, parse_devices, resolve_device
+from finegold.engines.devices import Compute, only_gpu, parse_actors, parse_devices, resolve_device
 from finegold.errors import ConfigError
 
 torch = pytest.importorskip("torch")
@@ -87,3 +87,22 @@ def test_device_and_devices_are_not_given_together() -> None:
         ConfigError, match=r"--device cpu and --devices cpu\*2 are given: leave one of them out"
     ):
         Compute(device="cpu", devices="cpu*2")
+
+
+@pytest.mark.parametrize(
+    ("text", "actors"),
+    [(None, (None, None)), ("all", (None, True)), ("cuda*8", (8, True)), (" cpu * 4 ", (4, False))],
+)
+def test_actors_are_read(text: str | None, actors: tuple[int | None, bool | None]) -> None:
+    assert parse_actors(text) == actors
+
+
+@pytest.mark.parametrize("text", ["", "cuda:0", "cpu", "cpu*0", "8", "tpu*2"])
+def test_actors_that_are_none_are_told_what_they_can_be(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"expected with --engine ray a number of actors, such as cuda\*8"):
+        parse_actors(text)
+
+
+def test_an_address_is_for_ray_alone() -> None:
+    with pytest.raises(ConfigError, match="--address is for --engine ray"):
+        Compute(address="auto")
