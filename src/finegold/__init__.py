@@ -1,11 +1,14 @@
 """finegold picks the image-instruction rows that are worth fine-tuning on."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from finegold.version import __version__
 
+TYPE_CHECKING = False
+"""As in `typing`, which `python -m finegold` would take from the current folder here: see `__main__`."""
 if TYPE_CHECKING:
+    from typing import Any
+
     from finegold.evaluation import evaluate
     from finegold.models import Model, Sampling, load_model
     from finegold.samples import Dataset, Sample, inspect, open_dataset
@@ -66,7 +69,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """A public name, imported when it is first used, so that `import finegold` stays fast."""
     if name not in _ROOM_OF:
         from finegold.errors import did_you_mean

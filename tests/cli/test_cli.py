@@ -209,3 +209,12 @@ def test_a_folder_in_place_of_a_file_is_said(make_dataset: MakeDataset, tmp_path
     assert failed.returncode == 2
     reason = "cannot be read or written (Is a directory): name a file in place of this folder"
     assert failed.stderr.strip() == f"finegold: {tmp_path} {reason}"
+
+
+def test_no_file_of_the_data_stands_in_for_a_module(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    data = make_dataset(3)
+    for name in ("typing", "re", "json", "pathlib", "numpy", "PIL", "aiohttp", "torch", "multiprocessing"):
+        (tmp_path / f"{name}.py").write_text("open('hit', 'a')\nraise ImportError")
+    done = finegold("inspect", data, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "hit").exists()

@@ -99,6 +99,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
+    # Processes that are started look for no module in the current folder, which holds the data of others.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     debug = "--debug" in sys.argv or bool(os.environ.get("FINEGOLD_DEBUG"))
     try:
         app()
