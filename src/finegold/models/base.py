@@ -15,7 +15,7 @@ from PIL import Image
 
 from finegold.arrays import Vectors
 from finegold.errors import ConfigError, ModelError
-from finegold.run.cards import card
+from finegold.run.cards import FieldCard, card
 from finegold.samples import Exclusion
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ Dialogue: TypeAlias = Sequence[tuple[str | None, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
+class Sampling(FieldCard):
     """Settings of choosing the tokens of an answer.
 
     Attributes:

@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, ClassVar
 
 from markupsafe import Markup, escape
 
@@ -26,6 +28,18 @@ def card(
         parts.append(_row("th", heads))
         parts[1:] = [Markup("<table>"), parts[1], *(_row("td", row) for row in rows), Markup("</table>")]
     return Markup('<div class="finegold">{}</div>').format(Markup("").join(parts))
+
+
+class FieldCard:
+    """A dataclass that shows its fields in a notebook; fields without a value are not shown."""
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def _repr_html_(self) -> str:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        shown = {name: getattr(one, "name", one) for name, one in values.items() if one not in (None, "", ())}
+        return card(type(self).__name__, shown)
 
 
 def _row(tag: str, cells: Sequence[object]) -> Markup:

@@ -69,7 +69,7 @@ def _cell_bar(label: str, total: int, unit: str, done: int) -> Iterator[Callable
 
     def html() -> str:
         seconds = time.perf_counter() - begin
-        text = f"{done + fresh:,} of {total:,} {unit}, {_speed(fresh, seconds)}"
+        text = f"{done + fresh:,} of {total:,} {unit}" + (f", {_speed(fresh, seconds)}" if fresh else "")
         return Markup('{} <progress value="{}" max="{}"></progress> {}').format(
             label, done + fresh, max(total, 1), text
         )

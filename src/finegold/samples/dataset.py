@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from finegold.errors import ConfigError, DataError
 from finegold.registry import Registry
-from finegold.run.cards import card
+from finegold.run.cards import FieldCard, card
 from finegold.samples.data_files import DataFiles as DataFiles
 from finegold.samples.data_files import Ids as Ids
 from finegold.samples.exclusions import RowError
@@ -27,7 +27,7 @@ from finegold.samples.values import MAX_HELD, MAX_TEXT, first_of, held_bytes
 
 
 @dataclass(frozen=True, slots=True)
-class WrittenSubset:
+class WrittenSubset(FieldCard):
     """What `Dataset.write` left behind.
 
     Attributes:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from finegold.errors import ConfigError, DataError
 from finegold.run import read_record, write_record
+from finegold.run.cards import FieldCard
 from finegold.samples import Sample, Turn
 from finegold.samples.images import decode
 from finegold.scorers.base import Batch, Context, Score, Scorer, runs_of_images
@@ -19,7 +20,7 @@ CANARY = "canary.json"
 
 
 @dataclass(frozen=True, slots=True)
-class CanaryResult:
+class CanaryResult(FieldCard):
     """What the planted rows showed.
 
     Attributes:

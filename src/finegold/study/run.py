@@ -21,7 +21,7 @@ from finegold.study.examples import largest_differences
 from finegold.study.folder import StudyFolder
 from finegold.study.measure import Metric, outcome, read_metrics
 from finegold.study.prepare import Prepared, check_names, prepare_study
-from finegold.study.study import ModelParts, Study
+from finegold.study.study import ModelParts, Study, load_study
 from finegold.study.task_items import read_task_items
 from finegold.study.task_table import task_tables
 from finegold.study.workers import WorkerPool, run_jobs
@@ -29,13 +29,15 @@ from finegold.version import __version__
 from finegold.workflow.selection import library_versions
 
 
-def run_study(study: Study, out: str | Path, *, workers: int | None = None, device: str = "auto") -> Findings:
+def run_study(
+    study: Study | str | Path, out: str | Path, *, workers: int | None = None, device: str = "auto"
+) -> Findings:
     """Run what is missing, and write tables and report to `out/<name>`.
 
     The same call continues where a killed one stopped; with another arm or more seeds only these are run.
 
     Args:
-        study: From `load_study`.
+        study: From `load_study`; or a name or a file that it takes.
         out: The study's folder; studies that share rows and model may share it.
         workers: Number of runs side by side; as many as there are GPUs, or cores, if None.
         device: `auto`, `cpu`, `cuda`...
@@ -43,6 +45,7 @@ def run_study(study: Study, out: str | Path, *, workers: int | None = None, devi
     Raises:
         FinegoldError: Whatever is wrong with the data, the options or the models, in one sentence.
     """
+    study = study if isinstance(study, Study) else load_study(str(study))
     check_parts(study.model, (study.parts or ModelParts()).parts())
     tasks = read_task_items(study)
     check_names(study)

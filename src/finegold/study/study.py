@@ -10,6 +10,7 @@ from finegold.errors import ConfigError, first_fault
 from finegold.evaluation.answering import find_profile
 from finegold.models.prefix import Parts, check_parts
 from finegold.registry import read_toml, toml_names
+from finegold.run.cards import card
 from finegold.selection.preset import find_preset
 from finegold.tuning import default_recipe
 
@@ -215,6 +216,12 @@ class Study(_Strict):
     judge: Judged | None = None
     replicates: int = Field(default=10_000, ge=100)
     level: float = Field(default=0.95, gt=0, lt=1)
+
+    def _repr_html_(self) -> str:
+        facts = {"question": self.about, "baseline": self.baseline, "model": self.model}
+        facts |= {"data": self.data.path, "tasks": ", ".join(self.tasks)}
+        rows = [(arm.name, arm.preset or "not tuned", arm.size, self.seeds_of(arm)) for arm in self.arms]
+        return card(f"Study {self.name}", facts, ("arm", "preset", "size", "seeds"), rows)
 
     @property
     def recipe_name(self) -> str:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from finegold.encoders.step import embeddings_schema
 from finegold.errors import ConfigError, DataError, did_you_mean
 from finegold.run import BLOCK_ROWS, PartTable, file_sha256
+from finegold.run.cards import FieldCard
 from finegold.samples.attributes import SCHEMA as ATTRIBUTE_SCHEMA
 from finegold.samples.parquet_pages import read_parquet_file
 from finegold.scorers.step import SCHEMA as SCORE_SCHEMA
@@ -30,7 +31,7 @@ VERSION = "column"
 
 
 @dataclass(frozen=True, slots=True)
-class BroughtColumn:
+class BroughtColumn(FieldCard):
     """A column that came in.
 
     Attributes:

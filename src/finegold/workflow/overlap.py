@@ -28,6 +28,7 @@ from finegold.engines import choose_engine, map_ordered
 from finegold.errors import ConfigError, DataError, did_you_mean
 from finegold.evaluation.task import TASKS, Item
 from finegold.run import PartTable, RunFolder, fingerprint
+from finegold.run.cards import FieldCard
 from finegold.samples import Exclusion, ImageRef, open_dataset
 from finegold.samples.exclusions import ImageError
 from finegold.samples.image_folder import ImageFiles, ImageList, image_files
@@ -69,7 +70,7 @@ class Benchmark:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundOverlap:
+class FoundOverlap(FieldCard):
     """The rows that contain an item of a benchmark.
 
     Attributes:

@@ -11,7 +11,7 @@ from finegold.clustering import Method
 from finegold.clustering.table import ClusterTable, cluster_run
 from finegold.encoders import MINILM, Space, load_text_encoder
 from finegold.engines import Compute
-from finegold.errors import ConfigError, RunError
+from finegold.errors import ConfigError, RunError, with_article
 from finegold.run import ROWS, PartTable, RunFolder
 from finegold.run.cards import card
 from finegold.samples import Dataset
@@ -64,6 +64,8 @@ class Run:
         strict: bool = False,
     ) -> None:
         """Use `Run.open`."""
+        if not isinstance(encoder, str | None):
+            raise ConfigError(f"the encoder is {with_article(type(encoder).__name__)}, expected its name")
         self.folder = folder
         self.dataset = dataset
         self.compute = compute or Compute()

@@ -10,6 +10,7 @@ from finegold.dedup import Dedup, parse_dedup
 from finegold.encoders import MINILM, Space
 from finegold.errors import ConfigError, did_you_mean, with_article
 from finegold.instructiongpt4 import read_selector
+from finegold.run.cards import FieldCard
 from finegold.scorers import Scorer, scorer_name, stated_parameters, uses_encoder
 from finegold.selection.groups import GroupQuality, Mixture, parse_mixture
 from finegold.selection.id_list import IdList
@@ -26,7 +27,7 @@ MIXING = ("group_by", "mixture", "group_quality", "space")
 
 
 @dataclass(frozen=True, slots=True)
-class SelectionFiles:
+class SelectionFiles(FieldCard):
     """Files that some presets need.
 
     Attributes:
@@ -43,7 +44,7 @@ class SelectionFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class SelectionSettings:
+class SelectionSettings(FieldCard):
     """What a selection is asked for; with the data, all that decides which rows are chosen.
 
     Attributes:

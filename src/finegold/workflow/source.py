@@ -6,6 +6,7 @@ from typing import Any
 
 from finegold.errors import ConfigError
 from finegold.run import cache_folder, fingerprint, slug
+from finegold.run.cards import FieldCard
 from finegold.samples import Dataset, open_dataset
 from finegold.samples.addresses import read_address
 from finegold.samples.dataset import Ids
@@ -17,7 +18,7 @@ from finegold.samples.remote import image_address
 
 
 @dataclass(frozen=True, slots=True)
-class DataSource:
+class DataSource(FieldCard):
     """How a dataset is opened: the arguments of `open_dataset`, as a run folder remembers them."""
 
     path: str
