@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,6 +19,12 @@ from finegold.workflow.judge import write_judgement
 def compare(desk: Path) -> None:
     labels = {str(number): ("detailed", "brief", "wrong")[number % 3] for number in range(1, ROWS + 1)}
     (desk / "labels.json").write_text(json.dumps(labels))
+
+
+def data_from_anywhere(desk: Path) -> None:
+    import_module("s3fs").S3FileSystem.clear_instance_cache()  # it keeps the store of an earlier test
+    shutil.rmtree(desk / "subset")
+    shutil.rmtree(desk / "subset.run")
 
 
 def deduplicate(desk: Path) -> None:
@@ -159,6 +166,10 @@ def run_folder(desk: Path) -> None:
     pq.write_table(pa.table({"id": ids, "clip_l": vectors}), desk / "vectors.parquet")
 
 
+def study(desk: Path) -> None:
+    made.flickr30k(desk / "benchmarks", 3)
+
+
 def tune(desk: Path) -> None:
     _subset(desk)
 
@@ -170,6 +181,7 @@ def view(desk: Path) -> None:
 
 STAND_INS: dict[str, Callable[[Path], None]] = {
     "compare.md": compare,
+    "data-from-anywhere.md": data_from_anywhere,
     "deduplicate.md": deduplicate,
     "evaluate.md": evaluate,
     "generate.md": generate,
@@ -181,7 +193,9 @@ STAND_INS: dict[str, Callable[[Path], None]] = {
     "offline-vlm.md": offline_vlm,
     "pick.md": pick,
     "python.md": python,
+    "README.md": study,
     "run-folder.md": run_folder,
+    "study.md": study,
     "tune.md": tune,
     "view.md": view,
 }

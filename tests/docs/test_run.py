@@ -1,7 +1,7 @@
 """Every command and snippet of every page runs as it is written, in a folder with small files of those names.
 
 A page marks what cannot run here: `# not run in tests: REASON`. Such a command is still read by the command
-line, and the study that it names is loaded. A training takes two steps here (`ADDED`).
+line, and the study that it names is loaded. A training takes two steps here, that of a study one (`ADDED`).
 """
 
 import json
@@ -24,6 +24,7 @@ from tests.docs.reading import Command, Snippet, steps
 from tests.docs.stand_ins import STAND_INS
 from tests.llm.server import Answer, Ask, FakeServer, completion
 from tests.samples.remote_server import RemoteServer, serving
+from tests.samples.s3_server import S3Server, access, serving_s3
 
 from finegold import load_study
 
@@ -33,7 +34,11 @@ TESTED_APART = {"extend.md"}
 """Its snippets are packages, which these tests install: `test_docs`, `cli/test_cli`,
 `evaluation/test_plugin_task` and `samples/formats/test_plug_in`.
 """
-ADDED = {"tune": ["--steps", "2", "--device", "cpu"], "view": ["--no-browser"]}
+ADDED = {
+    "tune": ["--steps", "2", "--device", "cpu"],
+    "view": ["--no-browser"],
+    "study": [*("--steps", "1", "--seeds", "1", "--limit", "2"), *("--workers", "1", "--device", "cpu")],
+}
 """Options that a command gets here, so that it takes seconds and opens no window."""
 VERBS = verbs()
 
@@ -61,15 +66,22 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def desk(pristine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The working folder of a page, with an endpoint and a hub on loopback."""
-    folder = pristine.parent / "desk"
+    """The working folder of a page, with an endpoint, a hub and a store on loopback."""
+    folder, studies = pristine.parent / "desk", pristine.parent / "studies"
     restore(folder, pristine)
+    studies.mkdir(exist_ok=True)
+    (folder / "studies").symlink_to(studies)  # a study of a page uses the runs of those before
     monkeypatch.chdir(folder)
     monkeypatch.setenv("FINEGOLD_CACHE", str(pristine.parent / "cache"))
     files = {f"images/{n}.jpg": (folder / "photos" / f"{n}.jpg").read_bytes() for n in (1, 2, 3)}
     files["train.json"] = json.dumps(rows(3)).encode()
-    with FakeServer(honest) as endpoint, serving(RemoteServer({"OWNER/NAME": files}, tags=("v1.0",))) as hub:
+    photos = {f"photos/{n}.jpg": (folder / "photos" / f"{n}.jpg").read_bytes() for n in range(1, 21)}
+    store = S3Server({"bucket": {"pool/train.json": json.dumps(rows(20)).encode(), **photos}})
+    hub = RemoteServer({"OWNER/NAME": files}, tags=("v1.0",))
+    with FakeServer(honest) as endpoint, serving(hub), serving_s3(store):
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        for name, value in access(store).items():
+            monkeypatch.setenv(name, value)
         monkeypatch.setenv("FINEGOLD_LLM_BASE_URL", endpoint.url)
         yield folder
 

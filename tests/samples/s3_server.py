@@ -39,6 +39,12 @@ class S3Server:
         return [line for line in self.requests if line.startswith("GET") and line.count("/") > 1]
 
 
+def access(server: S3Server) -> dict[str, str]:
+    """The environment in which s3fs asks a store that is served."""
+    keys = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": "secret"}
+    return {**keys, "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": server.url}
+
+
 @contextmanager
 def serving_s3(server: S3Server) -> Iterator[S3Server]:
     """The store, answering on a port of its own."""
