@@ -78,6 +78,17 @@ def test_an_answer_of_another_form_than_others_give_is_not_expected() -> None:
     assert unknown.expected
 
 
+def test_like_questions_may_have_answers_of_two_forms() -> None:
+    told = [
+        Pair("Is there anything odd? Explain.", f"A {one} stands there in the sun and waits.")
+        for one in SUBJECTS
+    ]
+    forms = Forms.learn([[pair] for pair in (*EXISTS, *told)])
+    assert forms.statements([EXISTS[0]])[0].expected
+    rare = Forms.learn([[pair] for pair in (EXISTS[0], *told)])
+    assert not rare.statements([EXISTS[0]])[0].expected
+
+
 def test_a_short_answer_is_compared_with_what_others_answered_to_like_questions() -> None:
     (found,) = FORMS.statements([Pair("What color is the sky?", "Red")])
     assert FORMS.others(found) == sorted(COLOURS[1:])

@@ -7,7 +7,7 @@ Each turn is judged by itself, on one scale, in spreads over other images of the
 - "yes" by how far the image stands out for the question, "no" by the contrary
 - another short answer by how much better the question with it stands out than with the answers that other
   rows gave to like questions
-- an answer of another form than most answers to like questions have ("Yes" to "How many dogs are there?") is
+- an answer of a form that hardly any answers to like questions have ("Yes" to "How many dogs are there?") is
   not borne out
 
 Short answers are weaker evidence: their standing is shifted and stretched, so that right ones are above 0
@@ -39,7 +39,7 @@ BAR = 1.0
 SHORT_BAR, SHORT_SCALE = -0.25, 5 / 3
 """The same of a short answer, and how many spreads of a sentence one of it counts for."""
 NOT_EXPECTED = -1.0
-"""Standing of an answer of another form than most answers to like questions have."""
+"""Standing of an answer of a form that hardly any answers to like questions have."""
 
 
 @SCORERS.register("evidence")
@@ -51,7 +51,7 @@ class TurnEvidence(EncoderScorer):
     """
 
     name = "evidence"
-    version = "2"
+    version = "3"
     by_turn = True
     label = "Evidence for the weakest turn"
     value_unit = "spreads"

@@ -27,6 +27,8 @@ OTHERS = 8
 """Other answers to like questions that a short answer is compared with: the most frequent ones."""
 LIKE = 5
 """Answers to like questions from which on their form is known."""
+RARE = 3
+"""A form that fewer than one in so many answers to like questions have is not expected."""
 YES = re.compile(r"^\W*(yes|yeah|yep|true|sí|ja|oui|sì|sim|да|是的?|有|はい)(?!\w)", re.IGNORECASE)
 NO = re.compile(r"^\W*(no|nope|false|nein|non|não|nee|нет|不是|否|没有|いいえ)(?!\w)", re.IGNORECASE)
 _YES_OR_NO = r"(?:yes\s*(?:or|/)\s*no|sí o no|ja oder nein|oui ou non)"
@@ -56,7 +58,7 @@ class Statement(NamedTuple):
         form: What it is.
         text: The sentence; of `yes` and `no` what was asked; of `short` the answer.
         question: What is asked: see `what_is_asked`.
-        expected: Whether most answers to like questions have this form.
+        expected: Whether answers to like questions have this form, one in three at least.
     """
 
     turn: int
@@ -134,7 +136,7 @@ class Forms:
             if form == "sentence":
                 found += [Statement(turn, form, piece, asked) for piece in whole_sentences(answer)]
                 continue
-            fits = 2 * polar >= answers if form in ("yes", "no") else 2 * polar <= answers
+            fits = RARE * (polar if form in ("yes", "no") else answers - polar) >= answers
             text = asked if form in ("yes", "no") else _plain(answer)
             found.append(Statement(turn, form, text, asked, fits or answers < LIKE))
         return found
