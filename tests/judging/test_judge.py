@@ -281,11 +281,19 @@ def test_the_judge_sees_the_images_and_the_page_shows_every_question(
     page = browser.new_page(color_scheme="dark")
     page.goto((tmp_path / "out" / "judge.html").as_uri())
     assert " against " in page.locator("h1").inner_text()
-    assert page.locator("#questions details").count() == 60
-    first = page.locator("#questions details").first
+    cards = page.locator("#questions .card")
+    assert cards.count() == 60
+    first = cards.first
     assert "What is the name of this famous sight in the photo?" in first.inner_text()
     assert first.locator("img").evaluate("image => image.complete && image.naturalWidth > 0")
-    assert first.locator("li").count() == 2
+    assert first.locator(".answer").count() == 2
+    assert first.locator(".why li").count() == 2
+    page.get_by_label("B wins").check()
+    visible = page.locator("#questions .card:visible")
+    assert visible.count() == read(tmp_path / "out")["overall"]["losses"] > 0
+    assert set(visible.locator(".chip").all_inner_texts()) == {"B wins"}
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.close()
     light_page = browser.new_page(color_scheme="light", viewport={"width": 390, "height": 844})

@@ -10,8 +10,10 @@ from tests.pages import SIZES, OpenedPage
 
 from finegold.report.html import write_html
 from finegold.report.selection.page import render_report
-from finegold.report.selection.sections import RowContent
+from finegold.report.selection.sections import RowContent, comparison_section
 from finegold.samples.thumbnails import thumbnail
+from finegold.selection.compare import PresetComparison, PresetFigures
+from finegold.statistics import Estimate
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +22,21 @@ def report(made: Callable[..., dict[str, Any]], tmp_path_factory: pytest.TempPat
     first, second, third = made()["table"].sort_by("rank")["sample_id"].to_pylist()[:3]
     picture = thumbnail(Image.new("RGB", (240, 180), "teal"))
     contents = {
-        first: RowContent("a/" * 60 + "b.json record 1", "", "w" * 900, picture),
+        first: RowContent("a/" * 60 + "b.json record 1", "", "w" * 900, picture, "images/a%20b.png"),
         second: RowContent("pool.json record 2", "", "</p><script>document.title = 'taken'</script>" * 3),
         third: RowContent("pool.json record 3", "اوصف الصورة", "كلب يجري على الشاطئ " * 20),
     }
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write_html(render_report(**made(contents=contents)), path)
+    (path.parent / "images").mkdir()
+    Image.new("RGB", (640, 480), "teal").save(path.parent / "images" / "a b.png")
+    names = [f"preset {number}" for number in range(30)]
+    shares = tuple(tuple(1.0 if a == b else (a * b % 97) / 100 for b in range(30)) for a in range(30))
+    figures = {f"mean of indicator {number}": Estimate(number / 7) for number in range(14)}
+    compared = PresetComparison(
+        "f", 90, tuple(PresetFigures(name, "1", 1, figures, ()) for name in names), shares, {}
+    )
+    sections = [comparison_section(compared, "90")]
+    write_html(render_report(**made(contents=contents), sections=sections), path)
     return path
 
 
@@ -48,6 +59,13 @@ def test_page_is_silent_and_fits(browser: Any, report: Path, size: str, scheme: 
         visit.page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
         width = visit.page.evaluate("document.documentElement.scrollWidth")
         assert width == SIZES[size][0]
+        # The matrix fits; the table of figures is wider, and shows that it scrolls.
+        matrix = visit.page.locator(".overlap").evaluate("e => [e.scrollWidth, e.parentElement.clientWidth]")
+        assert matrix[0] <= matrix[1]
+        assert visit.page.locator(".overlap td").count() == 900
+        shadows = "e => [e.scrollWidth > e.clientWidth, getComputedStyle(e).backgroundAttachment]"
+        figures = visit.page.get_by_role("region", name="Figures of the presets, scrollable")
+        assert figures.evaluate(shadows) == [True, "local, local, scroll, scroll"]
         broken = "[...document.images].filter((image) => image.complete && !image.naturalWidth).length"
         assert visit.page.evaluate(broken) == 0
         assert "picked by finegold" in visit.page.title()
@@ -114,6 +132,66 @@ def test_gallery_orders_filters_and_finds(browser: Any, report: Path) -> None:
             str(n) for n in range(1, 61)
         ]
         assert page.title().startswith("pool.json")
+        assert visit.noise == []
+
+
+def test_cards_are_filtered_by_a_range_of_a_score(browser: Any, report: Path) -> None:
+    with Visit(browser, report) as visit:
+        page, cards = visit.page, visit.page.locator("#first > .card, #rest > .card")
+        page.locator("#score").select_option(label="Length score")
+        lowest, highest = (
+            float(page.locator(f"#{end}").get_attribute("placeholder")) for end in ("low", "high")
+        )
+        values = [float(card.get_attribute("data-values").split()[3]) for card in cards.all()]
+        assert (lowest, highest) == (min(values), max(values))
+        page.fill("#low", "100")
+        page.fill("#high", "150")
+        inside = sorted(value for value in values if 100 <= value <= 150)
+        shown = [float(card.get_attribute("data-values").split()[3]) for card in cards.all()]
+        assert sorted(shown) == inside
+        assert page.locator("#matches").text_content() == f"{len(inside)} of 90"
+        page.locator("#score").select_option(label="Quality")
+        assert cards.count() == 90
+        assert visit.noise == []
+
+
+def test_a_link_shows_its_row_also_one_that_a_closed_part_or_a_filter_hides(
+    browser: Any, report: Path
+) -> None:
+    with Visit(browser, report) as visit:
+        page = visit.page
+        last = page.locator("#rest > .card").last
+        link = last.locator(".id a")
+        address = link.get_attribute("href")
+        page.goto(report.as_uri() + address)
+        page.reload()
+        assert last.is_visible()
+        assert last.evaluate("card => card.matches(':target')")
+        page.fill("#find", "nothing has this")
+        assert page.locator("#first > .card").count() == 0
+        page.evaluate("location.hash = ''")
+        page.evaluate("hash => { location.hash = hash }", address)
+        page.locator(address).wait_for(state="visible")
+        excluded = page.locator("#excluded .id a").first
+        excluded.click()
+        assert page.locator(excluded.get_attribute("href")).is_visible()
+        page.locator("#points").focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        assert page.locator("#first > .card").first.evaluate("card => card.matches(':target')")
+
+
+def test_a_thumbnail_opens_its_image_in_full_size(browser: Any, report: Path) -> None:
+    with Visit(browser, report) as visit:
+        page = visit.page
+        with page.expect_popup() as opened:
+            page.locator("#first > .card").first.locator("a.opens").click()
+        assert opened.value.evaluate("document.images[0].naturalWidth") == 640
+        # Of an image that is in no file, the page shows what it has.
+        page.locator("#first > .card a.opens:not([href])").first.click()
+        assert page.locator("#large img").bounding_box()["width"] > 300
+        page.keyboard.press("Escape")
+        assert not page.locator("#large").is_visible()
         assert visit.noise == []
 
 

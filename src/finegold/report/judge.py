@@ -16,14 +16,30 @@ from finegold.report.judged import JudgedQuestion, category_words
 from finegold.report.text import printable
 from finegold.statistics import Estimate
 
+OUTCOME_WORDS = {"win": "A wins", "tie": "tie", "lose": "B wins", "invalid": "no verdict"}
+"""What pages call the outcomes of questions."""
 SHOWN_REASONS = 5
 """Reasons for missing verdicts that the terminal lists."""
 
 
 def judgement_page(result: Judgement, questions: Sequence[JudgedQuestion] = ()) -> str:
     """The comparison as one HTML page, with every question that is given."""
-    section = judgement_section(result)
-    return render_page("judge.html", style="study.css", result=result, section=section, questions=questions)
+    found = result.overall()
+    return render_page(
+        "judge.html",
+        style="study.css",
+        result=result,
+        section=judgement_section(result),
+        questions=questions,
+        counts=counts_text(found),
+        words=OUTCOME_WORDS,
+        outcomes=[
+            ("A wins", found.wins),
+            ("ties", found.ties),
+            ("B wins", found.losses),
+            ("no verdict", found.invalid),
+        ],
+    )
 
 
 def judgement_section(result: Judgement, anchor: str = "judge") -> Markup:

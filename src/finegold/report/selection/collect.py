@@ -3,7 +3,9 @@
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePath, PurePosixPath
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +24,7 @@ from finegold.run import Columns, PartTable, RunFolder, fill_once, read_sealed
 from finegold.samples import Dataset, Row
 from finegold.samples.check import row_bytes
 from finegold.samples.exclusions import ImageError
-from finegold.samples.images import with_image
+from finegold.samples.images import ImageRef, with_image
 from finegold.samples.thumbnails import thumbnail
 from finegold.selection.compare import PresetComparison
 from finegold.selection.manifest import MANIFEST, Manifest
@@ -57,7 +59,8 @@ def write_report(
     """
 
     def read(positions: set[int]) -> Mapping[int, RowContent]:
-        return dict(map_ordered(_content, dataset.rows_at(positions), weigh=row_bytes))
+        describe = partial(_content, beside=path.parent)
+        return dict(map_ordered(describe, dataset.rows_at(positions), weigh=row_bytes))
 
     embedded = None
     if embeddings is not None:
@@ -70,15 +73,26 @@ def write_report(
     write_html(render_report(manifest, table, read, embedded, commands, sections), path)
 
 
-def _content(row: Row) -> tuple[int, RowContent]:
+def _content(row: Row, beside: Path) -> tuple[int, RowContent]:
     """Position and content of a row, with the thumbnail of its first image if it has one that can be read."""
     if row.sample is None:
         return row.index, RowContent(row.place, "", "")
-    picture = None
+    picture, address = None, ""
     if row.sample.images:
         with suppress(ImageError):
             picture = with_image(row.sample.images[0], thumbnail)
-    return row.index, RowContent(row.place, row.sample.instruction, row.sample.answer, picture)
+            address = _address(row.sample.images[0], beside)
+    return row.index, RowContent(row.place, row.sample.instruction, row.sample.answer, picture, address)
+
+
+def _address(image: ImageRef, beside: Path) -> str:
+    """Where a page in a folder finds an image: in the subset there, else where the dataset has it."""
+    name = PurePath(image.name)
+    if not name.is_absolute() and ".." not in name.parts:
+        for folder in ("images", "image", "."):
+            if (beside / folder / name).is_file():
+                return quote((PurePosixPath(folder) / name.as_posix()).as_posix())
+    return "" if image.path is None else image.path.absolute().as_uri()
 
 
 def _map(run: RunFolder, embeddings: PartTable) -> Floats:

@@ -23,7 +23,7 @@ from finegold.report.selection.sections import (
     duplicates_section,
     mixture_section,
 )
-from finegold.report.text import number
+from finegold.report.text import number, percent
 from finegold.scorers import scorer_label
 from finegold.selection.manifest import Manifest
 from finegold.selection.mixture import mixture_tables
@@ -107,7 +107,7 @@ def report_values(
     )
     formula = _formula(preset.quality, manifest.configuration.weights)
     columns = _columns(manifest, pool, rows, formula)
-    in_order = [np.sort(values[np.isfinite(values)]) for _, _, values, _ in columns]
+    in_order = [np.sort(_as_shown(values[np.isfinite(values)])) for _, _, values, _ in columns]
 
     def card(row: int, why: str = "") -> dict[str, Any]:
         content = contents[positions[row]]
@@ -119,21 +119,13 @@ def report_values(
             "cluster": None if rows.labels is None else int(rows.labels[row]),
             "rank": int(rows.rank[row]),
             "scores": [
-                {
-                    "label": label,
-                    "value": float(values[row]),
-                    "top": _share_above(ordered, values[row]),
-                    "highest": bool(len(ordered) and values[row] == ordered[-1]),
-                }
+                {"label": label, "value": float(values[row]), "standing": _standing(ordered, values[row])}
                 for (label, _, values, _), ordered in zip(columns, in_order, strict=True)
             ],
             "why": why,
         }
 
-    pictures = [
-        [(row, rows.ids[row], found) for row in several if (found := contents[positions[row]].thumbnail)]
-        for several in examples
-    ]
+    pictures = [[(row, rows.ids[row], contents[positions[row]]) for row in several] for several in examples]
     settings = manifest.configuration.dedup_settings()
     chosen = {rows.ids[row] for row in by_rank}
     mixtures = mixture_tables(table, preset.group_by)
@@ -151,7 +143,7 @@ def report_values(
         "first": FIRST,
         "misses": [card(row, why) for row, why in misses],
         "excluded": [
-            (code, len(several), [(row, contents[row["row"]].thumbnail) for row in several[:MOST_EXCLUDED]])
+            (code, len(several), [(row, contents[row["row"]]) for row in several[:MOST_EXCLUDED]])
             for code, several in sorted(by_code.items(), key=lambda item: (-len(item[1]), item[0]))
         ],
         "map": map_points(rows),
@@ -187,11 +179,28 @@ def _columns(
     return columns
 
 
-def _share_above(ordered: Floats, value: float) -> float | None:
-    """Share of sorted values at or above one of them; None for NaN, which is not among them."""
+def _as_shown(values: Floats) -> Floats:
+    """Values with the digits that the page shows: those that look equal are equal."""
+    digits = 2 - np.floor(np.log10(np.abs(values), where=values != 0, out=np.zeros_like(values)))
+    scale = 10.0 ** np.clip(digits, -300, 300)
+    return np.asarray(np.round(values * scale) / scale, dtype=np.float64)
+
+
+def _standing(ordered: Floats, value: float) -> str | None:
+    """Where a value stands among the sorted ones of the pool, in words; None for NaN, which has no place.
+
+    `highest` and `lowest` however many rows share it; else `top 3%` in the upper half of the pool, and
+    `above 20%` in the lower one. A value counts as the page shows it.
+    """
     if not np.isfinite(value):
         return None
-    return (len(ordered) - int(np.searchsorted(ordered, value, side="left"))) / len(ordered)
+    (shown,) = _as_shown(np.array([value]))
+    if shown >= ordered[-1]:
+        return "highest"
+    below = int(np.searchsorted(ordered, shown, side="left")) / len(ordered)
+    if not below:
+        return "lowest"
+    return f"top {percent(1 - below)}" if below >= 0.5 else f"above {percent(below)}"
 
 
 def _panel(
@@ -214,9 +223,9 @@ def _panel(
 
 
 def _cluster_lines(
-    manifest: Manifest, rows: PoolRows, examples: Sequence[Sequence[tuple[int, str, bytes]]]
+    manifest: Manifest, rows: PoolRows, examples: Sequence[Sequence[tuple[int, str, RowContent]]]
 ) -> list[dict[str, Any]]:
-    """The lines of the table of clusters; `examples` are rows, ids and thumbnails of each."""
+    """The lines of the table of clusters; `examples` are rows, ids and contents of each."""
     if rows.labels is None:
         return []
     picked = np.bincount(rows.labels[rows.selected], minlength=len(manifest.clusters))

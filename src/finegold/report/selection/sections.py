@@ -44,12 +44,14 @@ class RowContent:
         instruction: May be empty.
         answer: What a model would be trained to say.
         thumbnail: WebP file, see `finegold.samples.thumbnails`; None without an image that can be read.
+        image: Address of the image's file, which the thumbnail opens; empty if it is in no file.
     """
 
     place: str
     instruction: str
     answer: str
     thumbnail: bytes | None = field(default=None, repr=False)
+    image: str = ""
 
 
 def duplicate_groups(excluded: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:

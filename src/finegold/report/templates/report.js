@@ -11,13 +11,24 @@
       values: element.dataset.values.split(" ").map(Number),
       text: element.textContent.toLowerCase(),
     }));
-    const shown = Number(first.dataset.first);
+    const shown = Number(first.dataset.first), score = byId("score"), low = byId("low"), high = byId("high");
+    // The limits of the chosen rows' scores stand in the empty fields.
+    function limits() {
+      const known = cards.map((card) => card.values[Number(score.value)]).filter(Number.isFinite);
+      const shorter = (value) => (known.length ? String(Number(value.toPrecision(4))) : "");
+      [low.placeholder, high.placeholder] = [shorter(Math.min(...known)), shorter(Math.max(...known))];
+    }
+    function inRange(card) {
+      if (!score || (low.value === "" && high.value === "")) return true;
+      const value = card.values[Number(score.value)];
+      return Number.isFinite(value) && (low.value === "" || value >= Number(low.value)) && (high.value === "" || value <= Number(high.value));
+    }
     function update() {
       const [column, sign] = order.value.split(" ").map(Number);
       const wanted = cluster ? cluster.value : "", words = find.value.trim().toLowerCase();
       const key = (card) => (Number.isNaN(card.values[column]) ? Infinity : sign * card.values[column]);
       const matching = cards
-        .filter((card) => (!wanted || card.element.dataset.cluster === wanted) && card.text.includes(words))
+        .filter((card) => (!wanted || card.element.dataset.cluster === wanted) && card.text.includes(words) && inRange(card))
         .sort((a, b) => { const x = key(a), y = key(b); return x === y ? a.values[0] - b.values[0] : x - y; });
       first.replaceChildren(...matching.slice(0, shown).map((card) => card.element));
       if (rest) {
@@ -28,7 +39,49 @@
       }
       byId("matches").textContent = matching.length === cards.length ? "" : `${matching.length} of ${cards.length}`;
     }
-    for (const control of [order, cluster, find]) if (control) control.addEventListener("input", update);
+    for (const control of [order, cluster, find, low, high]) if (control) control.addEventListener("input", update);
+    if (score) {
+      score.addEventListener("input", () => { low.value = ""; high.value = ""; limits(); update(); });
+      limits();
+    }
+    return () => {
+      for (const control of [cluster, find, low, high]) if (control) control.value = "";
+      update();
+    };
+  }
+
+  // A link to a row shows it, also one that a filter or a closed part hides.
+  function follow(showAll) {
+    const named = () => {
+      const hash = location.hash.slice(1);
+      try { return byId(hash) || byId(decodeURIComponent(hash)); } catch { return null; }
+    };
+    if (!/^#(row|place)-/.test(location.hash)) return;
+    if (!named() && showAll) showAll();
+    const element = named();
+    if (!element) return;
+    for (let part = element.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
+    element.scrollIntoView({ block: "center" });
+  }
+
+  // A thumbnail whose image is in no file is shown as large as the page has it.
+  function pictures() {
+    const box = document.createElement("dialog"), close = Object.assign(document.createElement("button"), { type: "button", textContent: "Close" });
+    box.id = "large";
+    close.addEventListener("click", () => box.close());
+    document.body.append(box);
+    for (const link of document.querySelectorAll("a.opens:not([href])")) {
+      const open = () => {
+        const { src, alt } = link.firstElementChild;
+        box.setAttribute("aria-label", alt);
+        box.replaceChildren(Object.assign(new Image(), { src, alt }), close);
+        box.showModal();
+      };
+      link.setAttribute("role", "button");
+      link.tabIndex = 0;
+      link.addEventListener("click", open);
+      link.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); open(); } });
+    }
   }
 
   function map() {
@@ -113,11 +166,17 @@
     }
     canvas.addEventListener("pointermove", (event) => select(nearest(event)));
     canvas.addEventListener("pointerdown", (event) => select(nearest(event)));
+    const go = () => {
+      const card = current >= 0 && document.querySelector(`[data-card="${data.row[current]}"]`);
+      if (card) location.hash = card.id;
+    };
+    canvas.addEventListener("dblclick", go);
     canvas.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") select(-1); });
     canvas.addEventListener("blur", () => select(-1));
     canvas.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
       if (event.key === "Escape") select(-1);
+      if (event.key === "Enter") go();
       if (!step) return;
       event.preventDefault();
       const picked = [...Array(count).keys()].filter((i) => data.rank[i] && shows(i));
@@ -140,6 +199,9 @@
     draw();
   }
 
-  gallery();
+  const showAll = gallery();
   map();
+  pictures();
+  window.addEventListener("hashchange", () => follow(showAll));
+  follow(showAll);
 })();
