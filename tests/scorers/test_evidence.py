@@ -188,7 +188,7 @@ def test_foil_tells_which_turn_has_the_wrong_word() -> None:
     talk = row("a", DESCRIBE, caption(0), COLOUR, "Red", DESCRIBE, wrong)
     (found,) = score(Foil(), [talk], [0], learnt)
     good, short, bad = found.turns
-    assert short == (None, "no word of the answer has foils in the dataset")
+    assert short[:2] == (None, "no word of the answer has foils in the dataset")
     assert good.value is not None
     assert bad.value is not None
     assert bad.value < value_of(found) < good.value

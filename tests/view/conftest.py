@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageDraw
 
+from finegold.samples.words import whole_sentences
 from finegold.scorers import Context, Score, ScoreBatch, Scorer, make_scorer
+from finegold.scorers.base import fold
 from finegold.workflow import Run, SelectionSettings
 
 ROWS = 90
@@ -39,6 +41,25 @@ class WeakestWord(Scorer):
         remark = "weakest: 'ground' against 'sky'"
         return lambda batch: [
             Score.ok(0.5, remark if "ground" in sample.answer else None) for sample in batch.samples
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Brevity(Scorer):
+    """Words of the shortest sentence, and of each sentence of each turn."""
+
+    name = "brevity"
+    version = "1"
+    by_turn = True
+    requires = frozenset({"answer"})
+
+    def prepare(self, context: Context) -> ScoreBatch:
+        def turn(answer: str) -> Score:
+            words = tuple(float(len(one.split())) for one in whole_sentences(answer))
+            return replace(Score.ok(min(words)), sentences=words)
+
+        return lambda batch: [
+            fold([turn(pair.answer) for pair in sample.pairs], "weakest") for sample in batch.samples
         ]
 
 
@@ -88,6 +109,7 @@ def make_run(folder: Path, rows: int = ROWS) -> Path:
     run.score(make_scorer("length"))
     run.score(make_scorer("detail"))
     run.score(WeakestWord())
+    run.score(Brevity())
     run.select(settings())
     return folder / "made.run"
 

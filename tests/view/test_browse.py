@@ -90,6 +90,8 @@ def test_a_row_says_its_turns_its_values_and_its_place(client: Client) -> None:
     assert [turn["question"] for turn in found["turns"]] == ["What is picture 8?", "Anything else?"]
     values = {one["name"]: one for one in found["indicators"]}
     assert [turn["turn"] for turn in values["detail"]["turns"]] == [1, 2]
+    assert [turn["sentences"] for turn in values["brevity"]["turns"]] == [[5, 3, 3, 3], [13]]
+    assert "".join(found["turns"][0]["sentences"]) == found["turns"][0]["answer"]
     everything = [row["taste"] for row in rows(client) if row["taste"] is not None]
     assert values["taste"]["of"] == len(everything)
     assert values["taste"]["below"] == sum(value < values["taste"]["value"] for value in everything)

@@ -157,9 +157,15 @@ def test_a_row_shows_its_turns_indicators_neighbours_and_record(browser: Any, cl
     with Visit(browser, client, "row=8") as visit:
         dialog, said = visit.page.locator("#row"), client.get("/api/row/8")
         assert dialog.locator(".said-turns > li").count() == 2
-        assert dialog.locator("mark").all_inner_texts() == [
-            "The ground is white, and blue stands out well in number 8."
+        # The shortest sentence of the first turn, and the whole second one, which holds the weakest word.
+        marks = dialog.locator("mark")
+        assert [text.strip() for text in marks.all_inner_texts()] == [
+            "It is round.",
+            "No. The ground is white, and blue stands out well in number 8.",
         ]
+        assert marks.first.get_attribute("title") == "the weakest by brevity 3"
+        values = dialog.locator(".indicators tr", has_text="brevity").inner_text()
+        assert "turn 1: 3 (weakest), its sentences: 5, 3 (weakest), 3, 3" in " ".join(values.split())
         assert "the weakest by" in dialog.locator(".weak").first.inner_text()
         assert dialog.locator("#why").inner_text() == said["why"]
         assert dialog.locator(".indicators tr").count() == len(said["indicators"])

@@ -36,10 +36,15 @@ ABOVE_0: Mapping[str, int] = {"least": 1}
 
 
 class TurnScore(NamedTuple):
-    """One indicator of one (question, answer) pair; no value has a reason, a number may have a remark."""
+    """One indicator of one (question, answer) pair; no value has a reason, a number may have a remark.
+
+    `sentences` holds the values of the answer's sentences, those of `whole_sentences`, in order, and None for
+    one that does not count; empty if the indicator does not judge them one by one.
+    """
 
     value: float | None
     reason: str | None = None
+    sentences: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +56,14 @@ class Score:
         status: `ok`; `skipped` when the indicator does not apply to the row; `failed` when it broke on it.
         reason: One sentence unless `ok`; an `ok` score may carry a remark ("answer cut at 512 tokens").
         turns: Values of `Sample.pairs`, in order, if the indicator judges them one by one.
+        sentences: Of the score of one turn, the values of its sentences: see `TurnScore`.
     """
 
     value: float | None
     status: Status
     reason: str | None = None
     turns: tuple[TurnScore, ...] = field(default=(), compare=False)
+    sentences: tuple[float | None, ...] = field(default=(), compare=False)
 
     @classmethod
     def ok(cls, value: float, remark: str | None = None) -> "Score":
@@ -85,7 +92,7 @@ def fold(turns: Sequence[Score], rule: FoldRule) -> Score:
         turns: One score a (question, answer) pair, in order.
         rule: `weakest` takes the smallest value; `mean` and `sum` those of the values.
     """
-    kept = tuple(TurnScore(turn.value, turn.reason) for turn in turns)
+    kept = tuple(TurnScore(turn.value, turn.reason, turn.sentences) for turn in turns)
     values = [turn.value for turn in turns if turn.value is not None]
     for status in ("failed", "skipped"):
         found = [(number, turn) for number, turn in enumerate(turns, 1) if turn.status == status]

@@ -19,7 +19,7 @@ finegold's own.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 import numpy as np
@@ -81,12 +81,13 @@ class TurnEvidence(EncoderScorer):
             )
 
         def judge(sample: Sample, image: Floats, stated: Sequence[tuple[Statement, Floats]]) -> Score:
-            turns: dict[int, list[float]] = {}
+            turns: dict[int, list[float | None]] = {}
             empty_ones: Counter[int] = Counter()
             for one, texts in stated:
                 values = turns.setdefault(one.turn, [])
                 if one.form == "sentence" and one.text.lower() in empty:
                     empty_ones[one.turn] += 1
+                    values.append(None)
                     continue
                 values.append(_value(one, references.standing(texts, image, sample.id).tolist()))
             scores = []
@@ -99,7 +100,10 @@ class TurnEvidence(EncoderScorer):
                     if empty_ones[turn]
                     else None
                 )
-                scores.append(Score.ok(round(min(turns[turn], default=-BAR), 4), remark))
+                known = [value for value in turns[turn] if value is not None]
+                sentences = tuple(value if value is None else round(value, 4) for value in turns[turn])
+                one_turn = Score.ok(round(min(known, default=-BAR), 4), remark)
+                scores.append(replace(one_turn, sentences=sentences))
             return fold(scores, "weakest")
 
         def score_batch(batch: Batch) -> list[Score]:

@@ -173,8 +173,9 @@ def _score(sample: Sample, words: SeenWords, image: Floats, sentences: Sequence[
 
     turns = []
     for number, pair in enumerate(sample.pairs):
-        one = score([sentence for sentence in sentences if sentence.turn == number])
-        turns.append(TurnScore(one.value, no_answer(pair) or one.reason))
+        own = [sentence for sentence in sentences if sentence.turn == number]
+        one, by_sentence = score(own), tuple(score([sentence]).value for sentence in own)
+        turns.append(TurnScore(one.value, no_answer(pair) or one.reason, by_sentence))
     return replace(score(sentences), turns=tuple(turns))
 
 

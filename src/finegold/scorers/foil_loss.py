@@ -11,7 +11,7 @@ model finds least likely are tried; a wrong word is often among them. The row is
 the mean of the words that were tried. finegold's own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import exp
 from statistics import fmean
@@ -131,7 +131,10 @@ class FoilLoss(ModelScorer):
                 sentence = sentences[trial.sentence]
                 preference = _total(nats) - _total(own[trial.sentence])
                 found[sentence.row].append((preference, sentence.turn, trial))
-            return [_score(row, one, self.fold) for row, one in zip(rows, found, strict=True)]
+            places: list[dict[int, list[int]]] = [{} for _ in rows]
+            for number, sentence in enumerate(sentences):
+                places[sentence.row].setdefault(sentence.turn, []).append(number)
+            return [_score(*one, self.fold) for one in zip(rows, found, places, strict=True)]
 
         return score
 
@@ -183,13 +186,23 @@ def _suspects(sentences: Sequence[Sentence], trials: Sequence[FoiledSentence]) -
     return [trial for trial in trials if (trial.sentence, trial.word) in kept]
 
 
-def _score(row: ShownRow, found: Sequence[tuple[float, int, FoiledSentence]], fold: WordFold) -> Score:
+def _score(
+    row: ShownRow,
+    found: Sequence[tuple[float, int, FoiledSentence]],
+    places: Mapping[int, Sequence[int]],
+    fold: WordFold,
+) -> Score:
+    """The score of a row by its words that were tried; `places` are the numbers of each turn's sentences."""
     if not found:
         return Score.skipped(NO_FOILS)
 
     def turn(number: int, pair: Pair) -> TurnScore:
         tried = [one for one in found if one[1] == number]
-        return TurnScore(_value(tried, fold)) if tried else TurnScore(None, no_answer(pair) or NO_FOILS)
+        if not tried:
+            return TurnScore(None, no_answer(pair) or NO_FOILS)
+        by_sentence = [[one for one in tried if one[2].sentence == at] for at in places.get(number, ())]
+        sentences = tuple(_value(one, fold) if one else None for one in by_sentence)
+        return TurnScore(_value(tried, fold), None, sentences)
 
     _, _, trial = min(found, key=lambda one: one[0])
     remark = f"weakest: '{trial.word}' against '{trial.foil}'"

@@ -136,20 +136,25 @@ class ImageGain(ModelScorer):
         ]
 
     def _score(self, model: Model, row: ShownRow, gains: Sequence[Vectors]) -> Score:
-        turns = turn_losses(gains)
+        turns, sentences = turn_losses(gains), None
         if self.fold == "sentence":
-            turns = [
-                min(_by_sentence(model, pair.answer, one)) for pair, one in zip(row.pairs, gains, strict=True)
+            sentences = [
+                _by_sentence(model, pair.answer, one) for pair, one in zip(row.pairs, gains, strict=True)
             ]
-        return self.ok(mean_loss(gains) if self.fold == "row" else min(turns), row, gains, turns)
+            turns = [min(value for value in one if value is not None) for one in sentences]
+        value = mean_loss(gains) if self.fold == "row" else min(turns)
+        return self.ok(value, row, gains, turns, sentences)
 
 
-def _by_sentence(model: Model, answer: str, values: Vectors) -> list[float]:
-    """Mean of the values of each sentence's tokens; the end symbol belongs to none."""
+def _by_sentence(model: Model, answer: str, values: Vectors) -> list[float | None]:
+    """Mean of the values of each sentence's tokens, None without any; the end symbol belongs to none."""
     ends = [min(model.count_tokens(answer[:end]), len(values)) for end in sentence_ends(answer)]
     starts = [0, *ends[:-1]]
-    means = [float(values[start:end].mean()) for start, end in zip(starts, ends, strict=True) if end > start]
-    return means or [float(values.mean())]
+    means = [
+        float(values[start:end].mean()) if end > start else None
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    return means if any(mean is not None for mean in means) else [float(values.mean())]
 
 
 def _pixels(image: Image.Image) -> str:

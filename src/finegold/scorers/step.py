@@ -41,9 +41,19 @@ SCHEMA = pa.schema(
 """Columns of a score table; `value` is null unless `status` is `ok`."""
 
 TURNS_SCHEMA = pa.schema(
-    [("sample_id", pa.string()), ("turn", pa.int32()), ("value", pa.float64()), ("reason", pa.string())]
+    [
+        ("sample_id", pa.string()),
+        ("turn", pa.int32()),
+        ("value", pa.float64()),
+        ("reason", pa.string()),
+        ("sentences", pa.list_(pa.float64())),
+    ]
 )
-"""Columns of a table of turns: one row for each of a sample's (question, answer) pairs, `turn` from 1."""
+"""Columns of a table of turns: one row for each of a sample's (question, answer) pairs, `turn` from 1.
+
+`sentences` holds the values of the answer's sentences, as `TurnScore` has them; null without any. Tables of
+earlier versions lack it.
+"""
 FEATURES_OF_ROWS = 20_000
 """Rows up to which a model's image features are kept: the offline model's take 46 kB an image, 0.9 GB."""
 
@@ -250,7 +260,7 @@ def _columns(ids: Sequence[str], scores: Sequence[Score]) -> dict[str, list[obje
 def _turns(ids: Sequence[str], scores: Sequence[Score]) -> dict[str, list[object]]:
     """Columns of the table of turns."""
     rows = [
-        (sample_id, number, turn.value, turn.reason)
+        (sample_id, number, turn.value, turn.reason, turn.sentences or None)
         for sample_id, score in zip(ids, scores, strict=True)
         for number, turn in enumerate(score.turns, 1)
     ]

@@ -11,7 +11,7 @@ sentence of all its turns, so that one right sentence does not carry four wrong 
 is a mean.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -66,16 +66,19 @@ class Support(ImageTextScorer):
 
         def score(sample: Sample, pair: Pair, pieces: list[str], image: Floats, texts: Floats) -> Score:
             z, others = references.standings(texts, image, sample.id)
-            remark = None
+            remark, judged = None, z
             if self.clear is not None:
                 counts = np.maximum(others, z) >= self.clear
                 if not counts.all():
                     remark = f"{(~counts).sum()} of {len(pieces)} sentences cannot be judged by the encoder"
+                    judged = np.where(counts, z, np.nan) if counts.any() else z
                     z = z[counts] if counts.any() else z
             if self._is_short(pair) and _polarity(pair.answer) < 0:
                 z = -z
             value = float(z.min())
-            return Score.ok(round(value if self.cap is None else min(value, self.cap), 4), remark)
+            found = Score.ok(round(value if self.cap is None else min(value, self.cap), 4), remark)
+            sentences = () if self._is_short(pair) else _by_sentence(pair, pieces, judged)
+            return replace(found, sentences=sentences)
 
         return self.score_pieces(context, score)
 
@@ -98,6 +101,16 @@ class Support(ImageTextScorer):
 
     def _is_short(self, pair: Pair) -> bool:
         return bool(pair.question) and word_count(pair.answer) <= self.short
+
+
+def _by_sentence(pair: Pair, pieces: list[str], z: Floats) -> tuple[float | None, ...]:
+    """The lowest standing of each sentence's pieces; None where all are NaN."""
+    whole = whole_sentences(pair.answer)
+    # The pieces are the sentences or parts of them, of which only white space is lost.
+    ends = np.cumsum([len("".join(one.split())) for one in whole])
+    places = np.searchsorted(ends, np.cumsum([len("".join(one.split())) for one in pieces]))
+    lowest = [np.nanmin(z[places == place], initial=np.inf) for place in range(len(whole))]
+    return tuple(round(float(value), 4) if np.isfinite(value) else None for value in lowest)
 
 
 def _polarity(answer: str) -> int:

@@ -135,7 +135,14 @@ class ModelScorer(Scorer):
         """Losses of each answer of the rows with their images."""
         return self.losses(model, rows, [row.image for row in rows], **how)
 
-    def ok(self, value: float, row: ShownRow, losses: Sequence[Vectors], turns: Sequence[float]) -> Score:
+    def ok(
+        self,
+        value: float,
+        row: ShownRow,
+        losses: Sequence[Vectors],
+        turns: Sequence[float],
+        sentences: Sequence[Sequence[float | None]] | None = None,
+    ) -> Score:
         """A number, with the value of each answer and a remark on what was not read.
 
         Numbers are rounded where batches differ.
@@ -145,9 +152,9 @@ class ModelScorer(Scorer):
             remarks.append(f"the first of {len(row.sample.images)} images was shown")
         if any(len(one) >= self.max_tokens for one in losses):
             remarks.append(f"an answer was cut at {self.max_tokens} tokens")
-        left = iter(turns)
+        left = iter(zip(turns, sentences or [()] * len(turns), strict=True))
         by_turn = tuple(
-            TurnScore(round(next(left), 4)) if pair.answer else TurnScore(None, no_answer(pair))
+            _turn_score(*next(left)) if pair.answer else TurnScore(None, no_answer(pair))
             for pair in row.sample.pairs
         )
         return replace(Score.ok(round(value, 4), "; ".join(remarks) or None), turns=by_turn)
@@ -161,6 +168,11 @@ def mean_loss(losses: Sequence[Vectors]) -> float:
 def turn_losses(losses: Sequence[Vectors]) -> list[float]:
     """Mean over the tokens of each answer of a row, nats."""
     return [mean_loss([one]) for one in losses]
+
+
+def _turn_score(value: float, sentences: Sequence[float | None]) -> TurnScore:
+    parts = tuple(None if one is None else round(one, 4) for one in sentences)
+    return TurnScore(round(value, 4), None, parts)
 
 
 def _answered(sample: Sample) -> tuple[Pair, ...]:

@@ -251,10 +251,11 @@ class RowDatabase:
         self._base.execute(
             "CREATE TABLE scores (indicator VARCHAR, sample_id VARCHAR, value DOUBLE, reason VARCHAR);"
             "CREATE TABLE turns (indicator VARCHAR, sample_id VARCHAR, turn INTEGER, value DOUBLE, "
-            "reason VARCHAR)"
+            "reason VARCHAR, sentences DOUBLE[])"
         )
         for kind, found in (("scores", tables), ("turns", turns)):
-            columns = ["sample_id", *(["turn"] if kind == "turns" else []), "value", "reason"]
+            columns = ["sample_id", "turn", "value", "reason", "sentences"]
+            columns = columns if kind == "turns" else ["sample_id", "value", "reason"]
             for name, table in found.items():
                 for batch in self._batches(table, columns):
                     self._base.register("batch", batch)
@@ -302,7 +303,14 @@ class RowDatabase:
 
     def _batches(self, table: PartTable, columns: Sequence[str]) -> Iterator[pa.Table]:
         """The parts of a finished table, some at a time; at least one, which may be empty."""
-        parts = table.parts(columns)
+        late = "sentences" in columns
+        parts = table.parts(None if late else columns)
         while some := list(islice(parts, PARTS_AT_ONCE)):
-            yield pa.concat_tables(some).select(list(columns))
+            yield pa.concat_tables(map(_with_sentences, some) if late else some).select(list(columns))
             self._advance(len(some))
+
+
+def _with_sentences(part: pa.Table) -> pa.Table:
+    """A part of a table of turns; those of earlier versions say nothing of sentences."""
+    name, kind = "sentences", pa.list_(pa.float64())
+    return part if name in part.column_names else part.append_column(name, pa.nulls(len(part), kind))

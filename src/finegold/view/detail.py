@@ -1,9 +1,11 @@
 """One row of the page: everything that the run folder says of it."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 from finegold.errors import DataError
+from finegold.samples.words import sentence_ends
 from finegold.view.browse import Browser
 from finegold.view.database import RowDatabase
 from finegold.view.places import Places
@@ -48,7 +50,7 @@ def row_detail(
     return {
         "row": {key: value for key, value in row.items() if key not in ("question", "answer")},
         "turns": [
-            {"question": question, "answer": answer}
+            {"question": question, "answer": answer, "sentences": _sentences(answer or "")}
             for question, answer in zip(questions or [], answers or [], strict=False)
         ],
         "indicators": indicators,
@@ -84,6 +86,12 @@ def record_text(pool: RowDatabase, position: int) -> str:
     return json.dumps(record, indent=2, ensure_ascii=False, default=_described)[:MOST_RECORD]
 
 
+def _sentences(answer: str) -> list[str]:
+    """The sentences that indicators judge one by one, with the white space between them."""
+    ends = sentence_ends(answer)
+    return [answer[start:end] for start, end in pairwise([0, *ends[:-1], len(answer)])]
+
+
 def _described(value: Any) -> str:
     if isinstance(value, bytes | bytearray | memoryview):
         return f"<{len(value):,} bytes>"
@@ -101,9 +109,11 @@ def _missing_and_turns(
         )
     }
     turns: dict[str, list[dict[str, Any]]] = {}
-    for name, turn, value, reason in pool.query(
-        "SELECT indicator, turn, value, reason FROM turns WHERE sample_id = ? ORDER BY indicator, turn",
+    for name, turn, value, reason, sentences in pool.query(
+        "SELECT indicator, turn, value, reason, sentences FROM turns WHERE sample_id = ? "
+        "ORDER BY indicator, turn",
         [sample_id],
     ):
-        turns.setdefault(str(name), []).append({"turn": turn, "value": value, "why": reason})
+        found = {"turn": turn, "value": value, "why": reason, "sentences": sentences or []}
+        turns.setdefault(str(name), []).append(found)
     return why, turns

@@ -44,37 +44,62 @@ export function zoomable(address, name, of) {
   return h("figure", {}, frame, zoom);
 }
 
+// The place of the lowest of some values; null where fewer than two are known.
+function lowest(values) {
+  const known = values.filter((value) => value !== null);
+  return known.length > 1 ? values.indexOf(Math.min(...known)) : null;
+}
+
 // Which turn an indicator calls the weakest.
 function weakest(indicator) {
-  const known = indicator.turns.filter((turn) => turn.value !== null);
-  return known.length > 1 ? known.reduce((least, turn) => (turn.value < least.value ? turn : least)).turn : null;
+  const place = lowest(indicator.turns.map((turn) => turn.value));
+  return place === null ? null : indicator.turns[place].turn;
 }
 
-// The word that an indicator calls the weakest, and the sentence that holds it.
-function marked(text, remarks) {
-  const words = remarks.flatMap((remark) => [...(remark ?? "").matchAll(/weakest: '([^']{2,80})'/g)].map((found) => found[1].toLowerCase()));
-  if (!words.length) return [text];
-  const holds = (sentence) => words.some((word) => new RegExp(`(?<![\\p{L}\\p{N}])${word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\p{L}\\p{N}])`, "iu").test(sentence));
-  const sentences = [...new Intl.Segmenter(undefined, { granularity: "sentence" }).segment(text)].map((one) => one.segment);
-  return sentences.map((one) => (holds(one) ? h("mark", {}, one) : one));
+// The answer of a turn, in which the sentence that an indicator finds weakest is marked, or that with the word it remarks on.
+function marked(turn, number, indicators) {
+  const { sentences } = turn, why = sentences.map(() => []);
+  for (const one of indicators) {
+    const judged = one.turns.find((found) => found.turn === number);
+    const place = judged?.sentences.length === sentences.length ? lowest(judged.sentences) : null;
+    if (place !== null) { why[place].push(`${one.label} ${fixed(judged.sentences[place])}`); continue; }
+    const remarks = [judged?.why, one.turns.some((found) => found.sentences.length) ? null : one.why].join(" ");
+    for (const [, word] of remarks.matchAll(/weakest: '([^']{2,80})'/g)) {
+      const holds = new RegExp(`(?<![\\p{L}\\p{N}])${word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\p{L}\\p{N}])`, "iu");
+      sentences.forEach((text, at) => { if (holds.test(text)) why[at].push(`${one.label}, by the word '${word}'`); });
+    }
+  }
+  return sentences.map((text, at) => (why[at].length ? h("mark", { title: `the weakest by ${why[at].join("; ")}` }, text) : text));
 }
+
+const fixed = (value) => (value === null ? "–" : number(value));
 
 function turns(found) {
-  const remarks = found.indicators.flatMap((indicator) => [indicator.why, ...indicator.turns.map((turn) => turn.why)]);
-  const lowest = new Map();
+  const lowestBy = new Map();
   for (const indicator of found.indicators) {
     const turn = weakest(indicator);
-    if (turn !== null) lowest.set(turn, [...(lowest.get(turn) ?? []), indicator.label]);
+    if (turn !== null) lowestBy.set(turn, [...(lowestBy.get(turn) ?? []), indicator.label]);
   }
-  return found.turns.map((turn, at) => h("li", { class: lowest.has(at + 1) ? "weak" : "" },
-    found.turns.length > 1 ? h("p", { class: "small quiet" }, `Turn ${at + 1}${lowest.has(at + 1) ? `, the weakest by ${lowest.get(at + 1).join(", ")}` : ""}`) : null,
+  return found.turns.map((turn, at) => h("li", { class: lowestBy.has(at + 1) ? "weak" : "" },
+    found.turns.length > 1 ? h("p", { class: "small quiet" }, `Turn ${at + 1}${lowestBy.has(at + 1) ? `, the weakest by ${lowestBy.get(at + 1).join(", ")}` : ""}`) : null,
     turn.question ? h("p", { class: "asked", dir: "auto" }, turn.question) : null,
-    h("p", { class: "answer", dir: "auto" }, ...marked(turn.answer ?? "", remarks))));
+    h("p", { class: "answer", dir: "auto" }, ...marked(turn, at + 1, found.indicators))));
+}
+
+// The values of the turns of an indicator, and of their sentences.
+function byTurn(one) {
+  const several = one.turns.length > 1, least = weakest(one);
+  return one.turns.filter((turn) => several || turn.sentences.length > 1).map((turn) => {
+    const place = lowest(turn.sentences), weak = several && turn.turn === least;
+    return h("p", { class: "small", title: turn.why },
+      several ? h(weak ? "b" : "span", {}, `turn ${turn.turn}: ${fixed(turn.value)}${weak ? " (weakest)" : ""}`) : null,
+      turn.sentences.length > 1 ? [h("span", { class: "quiet" }, several ? ", its sentences: " : "its sentences: "),
+        ...turn.sentences.flatMap((value, at) => [at ? ", " : "", h(at === place ? "b" : "span", {}, `${fixed(value)}${at === place ? " (weakest)" : ""}`)])] : null);
+  });
 }
 
 function indicator(one) {
   const place = one.of ? Math.round(100 * (one.below + one.same / 2) / one.of) : null;
-  const lowest = weakest(one);
   return h("tr", {},
     h("th", { scope: "row" }, one.label),
     h("td", { class: "n" }, `${number(one.value)}${one.value !== null && one.unit ? ` ${one.unit}` : ""}`),
@@ -82,7 +107,7 @@ function indicator(one) {
       h("svg", { viewBox: "0 0 100 8", preserveAspectRatio: "none", class: "place", role: "img", "aria-label": `above ${place} % of the pool` }, h("rect", { width: 100, height: 8, class: "pool-bar" }), h("rect", { width: place, height: 8, class: "pick-bar" })),
       h("span", { class: "small quiet" }, `above ${count(one.below)} of ${count(one.of)}${one.same > 1 ? `, level with ${count(one.same - 1)}` : ""}`),
       one.why ? h("p", { class: "small", dir: "auto" }, one.why) : null,
-      one.turns.length > 1 ? h("p", { class: "small" }, ...one.turns.map((turn) => h(turn.turn === lowest ? "b" : "span", { title: turn.why }, `turn ${turn.turn}: ${number(turn.value)}${turn.turn === lowest ? " (weakest)" : ""}  `))) : null,
+      ...byTurn(one),
     ]));
 }
 
