@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -59,6 +59,7 @@ class Answer:
         cut: Close the connection after that many bytes of the body.
         bills: Whether an endpoint would charge for it.
         raw: The whole response as bytes, in place of status, headers and body.
+        pieces: The body of an event stream, piece by piece, in place of `body`; an event is waited for.
     """
 
     body: bytes
@@ -68,9 +69,32 @@ class Answer:
     cut: int | None = None
     bills: bool = False
     raw: bytes | None = None
+    pieces: Sequence[bytes | threading.Event] = ()
 
 
 Script = Callable[[Ask], Answer]
+
+
+def streamed(*pieces: str | threading.Event, usage: bool = True) -> Answer:
+    """A well-formed chat completion as an event stream, a chunk for each text."""
+    head = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "scripted-1"}
+    chunks: list[dict[str, Any] | threading.Event] = [
+        piece
+        if isinstance(piece, threading.Event)
+        else head | {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
+        for piece in pieces
+    ]
+    chunks.append(head | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    if usage:
+        counts = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+        chunks.append(head | {"choices": [], "usage": counts})
+    lines = [
+        one
+        if isinstance(one, threading.Event)
+        else f"data: {json.dumps(one, ensure_ascii=False)}\n\n".encode()
+        for one in chunks
+    ]
+    return Answer(b"", pieces=(*lines, b"data: [DONE]\n\n"), bills=True)
 
 
 def completion(text: str | None, *, finish: str = "stop", delay: float = 0.0, usage: bool = True) -> Answer:
@@ -149,6 +173,15 @@ class FakeServer:
             self._tasks.discard(task)
             writer.close()
 
+    async def _stream(self, writer: asyncio.StreamWriter, pieces: Sequence[bytes | threading.Event]) -> None:
+        writer.write(b"HTTP/1.1 200 X\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
+        for piece in pieces:
+            if isinstance(piece, threading.Event):
+                await asyncio.to_thread(piece.wait, 60)
+            else:
+                writer.write(piece)
+                await writer.drain()
+
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = {n.lower(): v.strip() for n, _, v in (line.partition(":") for line in head[1:] if line)}
@@ -164,6 +197,10 @@ class FakeServer:
             await asyncio.sleep(answer.delay)
         finally:
             self._live -= 1
+        if answer.pieces:
+            await self._stream(writer, answer.pieces)
+            self.charged[key] += 1
+            return False
         lines = [f"HTTP/1.1 {answer.status} X", f"content-length: {len(answer.body)}"]
         lines += ["content-type: application/json", *(f"{n}: {v}" for n, v in answer.headers.items())]
         start = "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")

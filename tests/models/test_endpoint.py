@@ -18,7 +18,8 @@ GREEDY = Sampling(max_new_tokens=16)
 
 
 def opened(server: FakeServer, tmp_path: Path, **limits: Any) -> Model:
-    session = session_from(base_url=server.url, api_key="k", cache=tmp_path / "cache.sqlite", **limits)
+    given: dict[str, Any] = {"api_key": "k", "cache": tmp_path / "cache.sqlite", **limits}
+    session = session_from(base_url=server.url, **given)
     return load_model("endpoint:scripted", session=lambda: session)
 
 

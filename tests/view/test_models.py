@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from tests.llm.server import Answer, Ask, FakeServer, completion
+from tests.llm.server import Answer, Ask, FakeServer, completion, streamed
 from tests.samples.test_images import bomb
 from tests.view.conftest import TOKEN, Client, viewing
 from tests.view.test_page import Visit
@@ -295,6 +295,27 @@ def test_a_row_is_asked_about_and_the_page_saved(browser: Any, asked: Client, tm
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         assert visit.faults() == []
         assert visit.noise == []
+
+
+def test_answers_grow_side_by_side_while_they_come(run_folder: Path, browser: Any, tmp_path: Path) -> None:
+    further = threading.Event()
+    names = ["endpoint:slow", "constant:Yes"]
+    with FakeServer(lambda _: streamed("A dog", further, " runs.")) as server:
+        endpoint = EndpointOptions(base_url=server.url, api_key="secret", cache=tmp_path / "replies")
+        models = AskedModels(names, ModelOptions().load_all(names, endpoint))
+        with (
+            viewing(run_folder, read_only=True, models=models) as client,
+            Visit(browser, client, "view=models&ask=8") as visit,
+        ):
+            cells = visit.page.locator(".beside dd")
+            visit.until(lambda: visit.page.get_by_role("img", name="Image 1 of r0008").count())
+            visit.page.get_by_role("button", name="Ask", exact=True).click()
+            visit.until(lambda: cells.all_inner_texts() == ["A dog …", "Yes"])
+            assert cells.first.get_attribute("aria-busy") == "true"
+            further.set()
+            visit.until(lambda: cells.first.inner_text() == "A dog runs.")
+            assert cells.first.get_attribute("aria-busy") == "false"
+            assert visit.noise == []
 
 
 def test_an_image_is_dropped_on_the_page(browser: Any, asked: Client) -> None:

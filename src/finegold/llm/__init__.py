@@ -18,6 +18,7 @@ from finegold.llm.session import (
     session_from,
     session_in_force,
 )
+from finegold.llm.stream import OnText
 from finegold.llm.thinking import without_thinking
 from finegold.samples.control_tokens import holds_control_tokens
 
@@ -35,6 +36,7 @@ __all__ = [
     "LoopThread",
     "Mark",
     "Message",
+    "OnText",
     "Picture",
     "Plan",
     "Prices",

@@ -18,6 +18,7 @@ from finegold.llm.forms import RequestForm
 from finegold.llm.pace import Breaker, Rate
 from finegold.llm.reply import CallFailed, ChatReply, Halted, RequestError
 from finegold.llm.request import ChatRequest
+from finegold.llm.stream import OnText
 from finegold.llm.transport import HttpTransport
 from finegold.run import Shard
 
@@ -109,8 +110,13 @@ class CachedClient:
         """Why nothing is sent any more."""
         return self._breaker.halted
 
-    async def complete(self, request: ChatRequest) -> ChatReply:
+    async def complete(self, request: ChatRequest, on_text: OnText | None = None) -> ChatReply:
         """The reply to a request, from the cache if it was paid for.
+
+        Args:
+            request: The request.
+            on_text: Is called with the answer so far, while an endpoint that streams sends it; not for a
+                reply of the cache, and for the first only of equal requests in flight.
 
         Raises:
             CallFailed: With the reason, if there is none after all retries.
@@ -132,7 +138,7 @@ class CachedClient:
         key = next(iter(keyed))
         task = self._in_flight.get(key)
         if task is None:
-            task = asyncio.ensure_future(self._send(keyed, earlier))
+            task = asyncio.ensure_future(self._send(keyed, earlier, on_text))
             self._in_flight[key] = task
             task.add_done_callback(lambda _: self._in_flight.pop(key, None))
         return await task
@@ -143,7 +149,9 @@ class CachedClient:
         self._cache.close()
         self._audit.close()
 
-    async def _send(self, keyed: dict[str, ChatRequest], earlier: ChatReply | None) -> ChatReply:
+    async def _send(
+        self, keyed: dict[str, ChatRequest], earlier: ChatReply | None, on_text: OnText | None
+    ) -> ChatReply:
         """Send a request, with its schema or else plain, until there is a reply or no hope of one."""
         retry = unreadable = 0
         forms = list(keyed.items())
@@ -154,7 +162,7 @@ class CachedClient:
             try:
                 async with self._slots:
                     await self._breaker.admit()
-                    return await self._try(key, request, form, earlier)
+                    return await self._try(key, request, form, earlier, on_text)
             except Halted as stop:
                 self._breaker.halt(stop.reason)
                 raise
@@ -186,7 +194,12 @@ class CachedClient:
                 retry += 1
 
     async def _try(
-        self, key: str, request: ChatRequest, form: RequestForm, earlier: ChatReply | None
+        self,
+        key: str,
+        request: ChatRequest,
+        form: RequestForm,
+        earlier: ChatReply | None,
+        on_text: OnText | None,
     ) -> ChatReply:
         prompt = estimate_tokens(request)
         await self._requests.take(1)
@@ -196,11 +209,11 @@ class CachedClient:
         # A gateway gives the reply of an earlier idempotency key again.
         again = "" if earlier is None else f"-after-{earlier.created}"
         async with self.budget.reserve(prompt, request.max_tokens):
-            body = form.payload(request, self._cache.marker(key))
+            body = form.payload(request, self._cache.marker(key), stream=on_text is not None)
             sent = request if form.temperature else replace(request, temperature=None)
             started = time.monotonic()
             try:
-                reply = await self._transport.send(body, f"finegold-{key}{again}")
+                reply = await self._transport.send(body, f"finegold-{key}{again}", on_text)
             except RequestError as error:
                 if error.charged:
                     self.budget.count(prompt, request.max_tokens, None)

@@ -24,15 +24,19 @@ class RequestForm:
         schemas: Whether it takes a JSON schema.
         temperature: Whether it takes a temperature.
         length_field: Name of the field for the most tokens of a reply.
+        streams: Whether it takes that a reply is sent while it is made.
     """
 
     schemas: bool = True
     temperature: bool = True
     length_field: str = "max_tokens"
+    streams: bool = True
 
-    def payload(self, request: ChatRequest, marker: str) -> dict[str, Any]:
-        """Body of the HTTP request."""
+    def payload(self, request: ChatRequest, marker: str, *, stream: bool = False) -> dict[str, Any]:
+        """Body of the HTTP request; with `stream` the reply is to come while it is made."""
         body = request.payload(marker)
+        if stream and self.streams:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
         if not self.temperature:
             body.pop("temperature", None)
         if self.length_field != "max_tokens":
@@ -44,6 +48,8 @@ class RequestForm:
         if error.status not in _REFUSED or (error.kind != "refused" and error.status != 501):
             return self, ""
         said = error.reason.lower()
+        if self.streams and "stream" in said:
+            return replace(self, streams=False), ""
         if "max_completion_tokens" in said and self.length_field == "max_tokens":
             return replace(self, length_field="max_completion_tokens"), ""
         if self.temperature and request.temperature is not None and _TEMPERATURE.search(said):

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -23,6 +23,7 @@ from finegold.llm.audit import utc_now
 from finegold.llm.body import error_in, read_body, shown_line
 from finegold.llm.endpoint import OPENAI_URL, Endpoint
 from finegold.llm.reply import ChatReply, RequestError
+from finegold.llm.stream import OnText, StreamWatch
 
 _SHORTEST_SECRET = 8
 _CONNECT = 30.0
@@ -134,16 +135,20 @@ class HttpTransport:
             ),
         )
 
-    async def send(self, payload: dict[str, Any], idempotency_key: str) -> ChatReply:
+    async def send(
+        self, payload: dict[str, Any], idempotency_key: str, on_text: OnText | None = None
+    ) -> ChatReply:
         """Send a body and read the reply, or raise RequestError, whatever comes back.
 
-        A gateway with `Idempotency-Key` charges a retry once.
+        A gateway with `Idempotency-Key` charges a retry once. `on_text` is called while a stream comes.
         """
         data = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         headers = {**self._headers, "Idempotency-Key": idempotency_key}
+        if on_text is not None:
+            headers |= {"Accept": "text/event-stream, application/json", "Accept-Encoding": "identity"}
         try:
             async with self._http.post(self._url, data=data, headers=headers, **self._settings) as response:
-                packed = await _read_some(response.content)
+                packed = await _read_some(response.content, self._watch(response, on_text))
                 status, answered = response.status, response.headers
         except Exception as error:
             raise self._broken(error) from None
@@ -157,6 +162,21 @@ class HttpTransport:
     async def close(self) -> None:
         """Close its connections."""
         await self._http.close()
+
+    def _watch(self, response: Any, on_text: OnText | None) -> StreamWatch | None:
+        """What looks on while the body of a response comes, if it is a stream."""
+        if on_text is None or "event-stream" not in str(response.headers.get("content-type", "")):
+            return None
+
+        def show(text: str) -> None:
+            for secret in self._secrets:
+                text = text.replace(secret, "[key]")
+                # What may be the beginning of one waits for what follows.
+                begun = next((n for n in range(len(secret) - 1, 2, -1) if text.endswith(secret[:n])), 0)
+                text = text[: len(text) - begun]
+            on_text(text)
+
+        return StreamWatch(show)
 
     def _read(self, status: int, headers: Any, packed: bytes) -> ChatReply:
         """The reply in a response of any status, or the RequestError that it is."""
@@ -173,13 +193,20 @@ class HttpTransport:
         for secret in self._secrets:
             body = body.replace(secret.encode(), b"[key]")
         if 200 <= status < 300:
-            return read_body(body, utc_now(), status=status, wait=wait)
+            return self._without_secrets(read_body(body, utc_now(), status=status, wait=wait))
         text = body.decode("utf-8", "replace")
         try:
             found: Any = json.loads(text)
         except (ValueError, RecursionError):
             found = text
         raise error_in(status, found, text, wait=wait)
+
+    def _without_secrets(self, reply: ChatReply) -> ChatReply:
+        """A reply in which no piece of a stream began a secret that another one ended."""
+        found = {name: getattr(reply, name) for name in ("text", "reasoning", "problem")}
+        for secret in self._secrets:
+            found = {name: text.replace(secret, "[key]") for name, text in found.items()}
+        return replace(reply, **found)
 
     def _unreadable(self, reason: str, status: int, tries: int = _BAD_HTTP_TRIES) -> RequestError:
         """A body that nothing can be read from; with a status of success it is kept after its tries."""
@@ -248,11 +275,13 @@ class _Unreadable(Exception):
         self.tries = tries
 
 
-async def _read_some(content: Any) -> bytes:
+async def _read_some(content: Any, watch: StreamWatch | None) -> bytes:
     """The body as it came, at most one byte above the limit."""
     pieces, size = [], 0
     async for piece in content.iter_any():
         pieces.append(piece)
+        if watch is not None:
+            watch.feed(piece)
         size += len(piece)
         if size > MOST_BYTES:
             break

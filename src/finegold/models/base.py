@@ -72,6 +72,8 @@ class Sampling(FieldCard):
         return {"max_new_tokens": self.max_new_tokens, "do_sample": bool(drawn), "num_beams": 1, **drawn}
 
 
+UNFINISHED = "\ufffd"
+"""What the bytes of a character are decoded to whose last ones are still missing."""
 GREEDY = Sampling()
 """The likeliest token each time, 256 at most."""
 
@@ -140,6 +142,17 @@ class Model(ABC):
         """
         del earlier
         return self.answer([image], [prompt], sampling)[0]
+
+    def stream_reply(
+        self,
+        image: Image.Image | None,
+        earlier: Sequence[tuple[str, str]],
+        prompt: str,
+        sampling: Sampling,
+        on_text: Callable[[str], None],  # noqa: ARG002 (this one's answer comes whole)
+    ) -> str | Exclusion:
+        """The same answer as `reply`; `on_text` is called with the answer so far while it grows."""
+        return self.reply(image, earlier, prompt, sampling)
 
     def losses(
         self,
@@ -375,6 +388,18 @@ def seeded_inference(seed: int) -> Iterator[None]:
     with torch.inference_mode(), torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
+
+
+def shown_steps(on_ids: Callable[[list[int]], None]) -> Any:
+    """A stopping criterion of `generate` that stops nothing: it gives away the first row after each token."""
+
+    def show(input_ids: "torch.Tensor", _scores: Any, **_kwargs: Any) -> "torch.Tensor":
+        import torch
+
+        on_ids(input_ids[0].tolist())
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+
+    return show
 
 
 def keep_special_tokens(network: Any, tokenizer: Any) -> None:

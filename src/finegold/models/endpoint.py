@@ -19,6 +19,7 @@ from finegold.llm import (
     Halted,
     LoopThread,
     Message,
+    OnText,
     Picture,
     Session,
     TokenLogprobs,
@@ -103,22 +104,46 @@ class EndpointModel(Model):
         sampling: Sampling,
     ) -> str | Exclusion:
         """Request the answer behind the earlier turns, the image in the first."""
+        return self._reply(image, earlier, prompt, sampling)
+
+    def stream_reply(
+        self,
+        image: Image.Image | None,
+        earlier: Sequence[tuple[str, str]],
+        prompt: str,
+        sampling: Sampling,
+        on_text: OnText,
+    ) -> str | Exclusion:
+        """As `reply`, as an event stream; an endpoint that refuses to stream sends the answer whole."""
+        return self._reply(image, earlier, prompt, sampling, on_text)
+
+    def _reply(
+        self,
+        image: Image.Image | None,
+        earlier: Sequence[tuple[str, str]],
+        prompt: str,
+        sampling: Sampling,
+        on_text: OnText | None = None,
+    ) -> str | Exclusion:
         messages: list[Message] = []
         for question, answer in earlier:
             shown = None if messages else image
             messages += [_question(shown, question), Message("assistant", (answer,))]
         messages.append(_question(None if messages else image, prompt))
-        return self._answer([tuple(messages)], sampling)[0]
+        return self._answer([tuple(messages)], sampling, on_text)[0]
 
     def _answer(
-        self, conversations: Sequence[tuple[Message, ...]], sampling: Sampling
+        self,
+        conversations: Sequence[tuple[Message, ...]],
+        sampling: Sampling,
+        on_text: OnText | None = None,
     ) -> list[str | Exclusion]:
         self.check_sampling(sampling)
         requests = [
             ChatRequest(self._model, messages, _TEMPLATE, max_tokens=sampling.max_new_tokens)
             for messages in conversations
         ]
-        return [_answered(reply) for reply in self._ask(requests, "answers")]
+        return [_answered(reply) for reply in self._ask(requests, "answers", on_text)]
 
     def losses(
         self,
@@ -242,7 +267,9 @@ class EndpointModel(Model):
             )
         return found
 
-    def _ask(self, requests: Sequence[ChatRequest], what: str) -> list[ChatReply | CallFailed]:
+    def _ask(
+        self, requests: Sequence[ChatRequest], what: str, on_text: OnText | None = None
+    ) -> list[ChatReply | CallFailed]:
         """The reply to each request, or why it has none; raises RunError where nothing more is sent."""
         if self._loop is None:
             self._loop = LoopThread()
@@ -252,7 +279,7 @@ class EndpointModel(Model):
 
         async def ask(request: ChatRequest) -> ChatReply | CallFailed:
             try:
-                return await client.complete(request)
+                return await client.complete(request, on_text)
             except CallFailed as failure:
                 return failure
 

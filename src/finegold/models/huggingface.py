@@ -1,7 +1,7 @@
 """Answers and losses of any vision-language model that `AutoModelForImageTextToText` loads."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
@@ -16,6 +16,7 @@ from finegold.errors import ModelError
 from finegold.extras import require
 from finegold.models.base import (
     GREEDY,
+    UNFINISHED,
     Dialogue,
     Model,
     Sampling,
@@ -24,6 +25,7 @@ from finegold.models.base import (
     keep_special_tokens,
     require_images,
     seeded_inference,
+    shown_steps,
 )
 from finegold.models.loading import commit_of, load_processor, load_vlm
 from finegold.run import file_hashes
@@ -113,18 +115,51 @@ class HuggingFaceModel(Model):
         sampling: Sampling,
     ) -> str:
         """Answer behind the earlier turns in the chat template; without one the question stands alone."""
-        shown = earlier if self.sees_turns() else ()
-        return self._answer(self._encode([image], [[*shown, (prompt, None)]]), sampling)[0]
+        return self._reply(image, earlier, prompt, sampling)
 
-    def _answer(self, inputs: Any, sampling: Sampling) -> list[str]:
+    def stream_reply(
+        self,
+        image: Image.Image | None,
+        earlier: Sequence[tuple[str, str]],
+        prompt: str,
+        sampling: Sampling,
+        on_text: Callable[[str], None],
+    ) -> str:
+        """As `reply`, token by token."""
+        return self._reply(image, earlier, prompt, sampling, on_text)
+
+    def _reply(
+        self,
+        image: Image.Image | None,
+        earlier: Sequence[tuple[str, str]],
+        prompt: str,
+        sampling: Sampling,
+        on_text: Callable[[str], None] | None = None,
+    ) -> str:
+        shown = earlier if self.sees_turns() else ()
+        return self._answer(self._encode([image], [[*shown, (prompt, None)]]), sampling, on_text)[0]
+
+    def _answer(
+        self, inputs: Any, sampling: Sampling, on_text: Callable[[str], None] | None = None
+    ) -> list[str]:
+        before: list[list[int]] = inputs["input_ids"].tolist()
+
+        def texts(rows: list[list[int]]) -> list[str]:
+            # An encoder-decoder, and some models that generate from embeddings, return the answer alone.
+            if all(row[: len(asked)] == asked for row, asked in zip(rows, before, strict=True)):
+                rows = [row[len(asked) :] for row, asked in zip(rows, before, strict=True)]
+            found = self._processor.tokenizer.batch_decode(rows, skip_special_tokens=True)
+            return [text.strip() for text in found]
+
+        watched: dict[str, Any] = {}
+        if on_text is not None:
+            from transformers import StoppingCriteriaList
+
+            steps = shown_steps(lambda ids: on_text(texts([ids])[0].rstrip(UNFINISHED)))
+            watched["stopping_criteria"] = StoppingCriteriaList([steps])
         with seeded_inference(sampling.seed):
-            ids = self._network.generate(**inputs, **sampling.arguments())
-        before = inputs["input_ids"]
-        # An encoder-decoder, and some models that generate from embeddings, return the answer alone.
-        if ids.shape[1] >= before.shape[1] and bool((ids[:, : before.shape[1]] == before).all()):
-            ids = ids[:, before.shape[1] :]
-        texts = self._processor.tokenizer.batch_decode(ids, skip_special_tokens=True)
-        return [text.strip() for text in texts]
+            ids = self._network.generate(**inputs, **sampling.arguments(), **watched)
+        return texts(ids.tolist())
 
     def encode(self, images: Sequence[Image.Image | None], prompts: Sequence[str | None]) -> Any:
         """The network's inputs, on its device: token ids, padded for answering, mask, and pixels if any.

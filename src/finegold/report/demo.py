@@ -1,6 +1,6 @@
 """Answers of several models to one's own images and prompts, side by side on one page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,6 +105,7 @@ def put_prompt(
     sampling: Sampling,
     *,
     alone: bool,
+    on_text: Callable[[str], None] | None = None,
 ) -> str | Exclusion:
     """Put the last of some prompts to a model that answered those before it.
 
@@ -118,9 +119,16 @@ def put_prompt(
         said: The answers to all but the last, or why there is none.
         sampling: How tokens are chosen.
         alone: Whether the prompt is put by itself.
+        on_text: Is called with the answer so far while it grows.
     """
+
+    def ask(earlier: Sequence[tuple[str, str]], seeded: Sampling) -> str | Exclusion:
+        if on_text is None:
+            return model.reply(image, earlier, prompts[-1], seeded)
+        return model.stream_reply(image, earlier, prompts[-1], seeded, on_text)
+
     if alone:
-        return model.reply(image, [], prompts[-1], sampling.for_batch([name, prompts[-1]]))
+        return ask([], sampling.for_batch([name, prompts[-1]]))
     earlier = [
         (prompt, answer)
         for prompt, answer in zip(prompts, said, strict=False)
@@ -128,7 +136,7 @@ def put_prompt(
     ]
     if len(earlier) < len(said):
         return Exclusion("no-answer", "the turn before has none")
-    return model.reply(image, earlier, prompts[-1], sampling.for_batch([name, *prompts]))
+    return ask(earlier, sampling.for_batch([name, *prompts]))
 
 
 def shown_answer(answer: str | Exclusion) -> str:

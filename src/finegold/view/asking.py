@@ -16,7 +16,7 @@ from finegold.models import Sampling
 from finegold.report.html import html_bytes
 from finegold.samples import Exclusion, ImageRef
 from finegold.view.answers import Answers, body_of, download
-from finegold.view.conversations import AskedModels, Replies
+from finegold.view.conversations import AskedModels, PartialAnswer, Replies
 
 PAUSE: Final = 0.03
 """Seconds between two looks for an answer."""
@@ -47,7 +47,7 @@ class Asking:
         return {"image": key, "shown": f"data:image/jpeg;base64,{b64encode(small).decode()}"}
 
     def ask(self, request: Request) -> Response:
-        """Put a prompt to the models; their answers come as JSON lines, each as soon as it is there.
+        """Put a prompt to the models; their answers come as JSON lines, so far as they are there.
 
         The first prompt names a row or an image that is held, and how tokens are chosen; further ones name
         the conversation.
@@ -85,15 +85,24 @@ class Asking:
 
     async def _lines(self, key: str, replies: Replies) -> AsyncIterator[str]:
         yield json.dumps({"conversation": key}) + "\n"
+        growing: dict[int, str] = {}
         while not self._models.stopped():
             try:
                 reply = replies.get_nowait()
             except Empty:
+                # Not each token: where they come faster, what is there now.
+                for at, text in growing.items():
+                    yield json.dumps({"model": at, "so_far": text}) + "\n"
+                growing.clear()
                 await asyncio.sleep(PAUSE)
                 continue
             if reply is None:
                 return
             at, answer = reply
+            if isinstance(answer, PartialAnswer):
+                growing[at] = answer.text
+                continue
+            growing.pop(at, None)
             what = {"why": answer.reason} if isinstance(answer, Exclusion) else {"answer": answer}
             yield json.dumps({"model": at, **what}) + "\n"
 

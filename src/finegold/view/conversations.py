@@ -20,8 +20,17 @@ from finegold.samples.images import Decoding, by_content, decode
 from finegold.samples.thumbnails import thumbnail
 
 T = TypeVar("T")
-Replies: TypeAlias = "SimpleQueue[tuple[int, str | Exclusion] | None]"
-"""The number of a model with its answer, or why there is none; None behind the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartialAnswer:
+    """An answer that a model has not finished."""
+
+    text: str
+
+
+Replies: TypeAlias = "SimpleQueue[tuple[int, str | Exclusion | PartialAnswer] | None]"
+"""The number of a model with its answer so far, its answer, or why there is none; None behind the last."""
 HELD_IMAGES = 4
 """Images of the browser that are held for a first prompt."""
 HELD_CONVERSATIONS = 8
@@ -154,7 +163,14 @@ class AskedModels:
                 alone = talk.separate or not model.sees_turns()
                 said = [one[at] for one in talk.said]
                 answer = put_prompt(
-                    model, turn.image, _name(talk.image), turn.prompts, said, talk.sampling, alone=alone
+                    model,
+                    turn.image,
+                    _name(talk.image),
+                    turn.prompts,
+                    said,
+                    talk.sampling,
+                    alone=alone,
+                    on_text=lambda text: replies.put((at, PartialAnswer(text))),
                 )
         except FinegoldError as error:
             answer = Exclusion("no-answer", str(error))

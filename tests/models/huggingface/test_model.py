@@ -70,6 +70,20 @@ def test_a_reply_stands_behind_the_turns_before_it(tmp_path: Path, form: str) ->
     assert found == processor.tokenizer.decode(ids[0], skip_special_tokens=True).strip()
 
 
+@pytest.mark.parametrize("form", made.ALL)
+def test_a_reply_is_shown_token_by_token_without_the_prompt_and_stays_the_same(
+    tmp_path: Path, form: str
+) -> None:
+    made.ALL[form](tmp_path)
+    model, sampling, shown = opened(tmp_path), Sampling(max_new_tokens=6, temperature=1.0), list[str]()
+    image, turns = pictures()[0], [("what is in the image?", "a dog")]
+    found = str(model.stream_reply(image, turns, "why", sampling, shown.append))
+    assert found == model.reply(image, turns, "why", sampling)
+    assert shown
+    assert all(found.startswith(text) for text in shown)
+    assert shown[-1] == found.rstrip("\ufffd")
+
+
 def test_greedy_answers_are_the_likeliest_tokens_whatever_the_checkpoint_prefers(tmp_path: Path) -> None:
     folder = made.word_llava(tmp_path, chat=True)
     (image, *_) = pictures()

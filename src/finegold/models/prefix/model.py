@@ -1,6 +1,6 @@
 """Answers and losses of projected-prefix models: `offline`, and those that `finegold tune` makes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,14 @@ from finegold.engines.devices import resolve_device
 from finegold.extras import extra_of, require
 from finegold.models.base import (
     GREEDY,
+    UNFINISHED,
     Model,
     Sampling,
     dtype_named,
     keep_special_tokens,
     require_images,
     seeded_inference,
+    shown_steps,
 )
 from finegold.models.prefix.features import FeatureCache
 from finegold.models.prefix.network import PrefixNetwork
@@ -143,11 +145,23 @@ class PrefixModel(Model):
         """Answer in the chat form behind the earlier turns, as MiniGPT-4's demonstration does."""
         return self._answer([image], [(earlier, prompt)], sampling)[0]
 
+    def stream_reply(
+        self,
+        image: Image.Image | None,
+        earlier: Sequence[tuple[str, str]],
+        prompt: str,
+        sampling: Sampling,
+        on_text: Callable[[str], None],
+    ) -> str:
+        """As `reply`, token by token."""
+        return self._answer([image], [(earlier, prompt)], sampling, on_text)[0]
+
     def _answer(
         self,
         images: Sequence[Image.Image | None],
         prompts: Sequence[tuple[Sequence[tuple[str, str]], str]],
         sampling: Sampling,
+        on_text: Callable[[str], None] | None = None,
     ) -> list[str]:
         """Answer prompts, each with the turns before it."""
         from transformers import StoppingCriteriaList
@@ -162,19 +176,25 @@ class PrefixModel(Model):
         ]
         batch = network.collate(questions, [[] for _ in questions], left=True)
         features = network.features.encode(shown).to(network.device)
+        whole = [*ends, [network.tokenizer.eos_token_id]]
+
+        def texts(rows: list[list[int]]) -> list[str]:
+            answers = [_before_end(row, whole) for row in rows]
+            found = network.tokenizer.batch_decode(answers, skip_special_tokens=True)
+            return [template.clean(text) for text in found]
+
+        criteria = [_ends_with(ends)]
+        if on_text is not None:
+            criteria.append(shown_steps(lambda ids: on_text(texts([ids])[0].rstrip(UNFINISHED))))
         with seeded_inference(sampling.seed):
             ids = network.language_model.generate(
                 inputs_embeds=network.embed(batch, features),
                 attention_mask=batch.attention_mask,
-                stopping_criteria=StoppingCriteriaList([_ends_with(ends)]),
+                stopping_criteria=StoppingCriteriaList(criteria),
                 pad_token_id=network.tokenizer.pad_token_id,
                 **sampling.arguments(),
             )
-        ends = [*ends, [network.tokenizer.eos_token_id]]
-        texts = network.tokenizer.batch_decode(
-            [_before_end(row, ends) for row in ids.tolist()], skip_special_tokens=True
-        )
-        return [template.clean(text) for text in texts]
+        return texts(ids.tolist())
 
     def count_tokens(self, text: str) -> int:
         """Number of tokens of a text."""

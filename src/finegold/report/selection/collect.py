@@ -1,5 +1,6 @@
 """The report of a selection: its page, with what the run folder and the dataset add."""
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -91,7 +92,7 @@ def _address(image: ImageRef, beside: Path) -> str:
     if not name.is_absolute() and ".." not in name.parts:
         for folder in ("images", "image", "."):
             if (beside / folder / name).is_file():
-                return quote((PurePosixPath(folder) / name.as_posix()).as_posix())
+                return quote(os.fsencode((PurePosixPath(folder) / name.as_posix()).as_posix()))
     return "" if image.path is None else image.path.absolute().as_uri()
 
 

@@ -124,7 +124,7 @@ export class Models {
     if (!this.image) { notice("Take a row or drop an image first."); return; }
     if (!this.prompt.value.trim()) { notice("Write a prompt first."); return; }
     const prompt = this.prompt.value, { models } = this.about;
-    const cells = models.map(() => h("dd", { dir: "auto", class: "quiet" }, "…"));
+    const cells = models.map(() => h("dd", { dir: "auto", class: "quiet", "aria-busy": "true" }, "…"));
     const turn = h("section", {}, h("h3", { dir: "auto" }, prompt), h("dl", { class: "beside" }, ...models.map((name, at) => h("div", {}, h("dt", {}, h("bdi", {}, name)), cells[at]))));
     const said = { prompt, conversation: this.conversation };
     if (!this.conversation) {
@@ -137,7 +137,9 @@ export class Models {
     try {
       await postLines("/api/ask", said, (line) => {
         if (line.conversation) { this.conversation = line.conversation; return; }
-        const cell = cells[line.model];
+        const cell = cells[line.model], growing = line.so_far !== undefined;
+        cell.setAttribute("aria-busy", String(growing));
+        if (growing) { cell.textContent = `${line.so_far} …`; return; }
         cell.textContent = line.why === undefined ? line.answer : `no answer: ${line.why}`;
         cell.classList.toggle("quiet", line.why !== undefined);
       });
