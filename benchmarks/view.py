@@ -136,10 +136,13 @@ def measure(address: str, repeat: int, screenshot: Path | None) -> dict[str, lis
         page.wait_for_selector(".item b")
 
         def timed(name: str, act: Callable[[], Any]) -> None:
-            """From the act to the drawing of the rows, on the clock of the page."""
+            """From the key or the click to the drawing of the rows, on the clock of the page."""
             page.evaluate(
                 """() => { window.drawn = new Promise((done) => {
-                    const begin = performance.now(), total = document.getElementById("total");
+                    const total = document.getElementById("total");
+                    let begin = Infinity;
+                    for (const event of ["click", "input"]) addEventListener(
+                        event, () => { begin = Math.min(begin, performance.now()); }, { capture: true });
                     new MutationObserver(() => requestAnimationFrame(() => done(performance.now() - begin)))
                         .observe(total, { childList: true, characterData: true, subtree: true }); }); }"""
             )

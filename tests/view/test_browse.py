@@ -158,7 +158,13 @@ def test_the_map_places_rows_and_a_polygon_on_it_is_a_filter(client: Client) -> 
     numbers = client.get("/api/map?layer=image&colour=taste")
     assert numbers["kind"] == "number"
     assert set(numbers["colour"]) <= {*range(101)}
-    assert client.send("/api/map?layer=text")[0] == 400
+    # No embeddings of texts: those lie close together that share words.
+    texts = client.get("/api/map?layer=text&colour=cluster")
+    assert len(texts["row"]) == ROWS - 1
+    assert client.get("/api/about")["layers"] == ["image", "text"]
+    xy = {row: (x, y) for row, x, y in zip(texts["row"], texts["x"], texts["y"], strict=True)}
+    away = {row: (x - xy[6][0]) ** 2 + (y - xy[6][1]) ** 2 for row, (x, y) in xy.items()}
+    assert sorted(away, key=lambda row: away[row])[1] == 7  # the row that repeats it
     assert client.send("/api/map?layer=image&colour=nothing")[0] == 400
 
 

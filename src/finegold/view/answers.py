@@ -95,6 +95,7 @@ class Answers:
                 for one in columns
             ],
             "layers": self.places.layers(),
+            "embedded": self.places.embedded(),
             "models": list(self.models),
             "most_image": MOST_IMAGE,
             "marks": self.marks_now(),

@@ -127,7 +127,7 @@ class Browser:
         return [found[0], CHANGE, *found[1:]] if other else found
 
     def _from(self, selection: str, wanted: RowFilter) -> str:
-        found = f"{self.pool.view(selection)} v LEFT JOIN marks m ON m.row = v.row"
+        found = f"{self.pool.view(selection)} v LEFT JOIN quick.marks m ON m.row = v.row"
         return (
             f"{found} LEFT JOIN {self.pool.view(wanted.other)} o ON o.row = v.row" if wanted.other else found
         )

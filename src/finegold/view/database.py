@@ -6,7 +6,8 @@ The database holds
     texts             one line a row: its questions and answers, and all of it in lower case, for the search
     scores, turns     one line a value, with the reason of one that is missing
     selection_<n>     one line a row: `rows` with what a selection decided
-    marks             one line a row that is vetoed or kept
+    quick.marks       one line a row that is vetoed or kept
+    quick.search_<n>  the rows that a search found
 
 Nothing of it is written to the run folder, and the temporary folder goes when the view ends.
 """
@@ -76,6 +77,9 @@ class RowDatabase:
         threads = min(4, os.cpu_count() or 1)
         options = {"memory_limit": MEMORY, "threads": threads, "temp_directory": str(folder / "spilled")}
         self._base = duckdb.connect(str(folder / "rows.duckdb"), config=options)
+        # Without a log on the disk, which every search and every mark would wait for.
+        self._base.execute("ATTACH ':memory:' AS quick")
+        self._base.execute("CREATE TABLE quick.marks (row BIGINT, mark VARCHAR, note VARCHAR)")
         # What the page asks for is bound to parameters; these hold even if something were not.
         for option in ("autoinstall_known_extensions", "autoload_known_extensions"):
             self._base.execute(f"SET {option} = false")
@@ -94,7 +98,6 @@ class RowDatabase:
                 self._base.execute("BEGIN")
                 self._read_samples()
                 self._read_scores(tables, turns)
-                self._base.execute("CREATE TABLE marks (row BIGINT, mark VARCHAR, note VARCHAR)")
                 self._join(tables)
                 self._base.execute("COMMIT")
         except duckdb.InterruptException:  # Ctrl-C while DuckDB computes
@@ -136,9 +139,9 @@ class RowDatabase:
         with self._lock, self._base.cursor() as cursor:
             cursor.register("given", given)
             cursor.execute("BEGIN")
-            cursor.execute("DELETE FROM marks")
+            cursor.execute("DELETE FROM quick.marks")
             cursor.execute(
-                "INSERT INTO marks SELECT r.row, g.mark, g.note FROM given g "
+                "INSERT INTO quick.marks SELECT r.row, g.mark, g.note FROM given g "
                 "JOIN rows r ON r.usable AND r.sample_id = g.sample_id"
             )
             cursor.execute("COMMIT")
@@ -152,7 +155,7 @@ class RowDatabase:
         with self._lock:
             if words not in self._searches:
                 self._searched += 1
-                name = f"search_{self._searched}"
+                name = f"quick.search_{self._searched}"
                 said = " AND ".join("contains(said, lower(?))" for _ in words)
                 self.query(f"CREATE TABLE {name} AS SELECT row FROM texts WHERE {said}", words)
                 self._searches[words] = name

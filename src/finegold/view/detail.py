@@ -46,7 +46,7 @@ def row_detail(
         }
         for column in columns
     ]
-    layers = places.layers() if row["usable"] else []
+    layers = places.embedded() if row["usable"] else []
     return {
         "row": {key: value for key, value in row.items() if key not in ("question", "answer")},
         "turns": [

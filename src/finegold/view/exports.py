@@ -45,17 +45,22 @@ def as_label_studio(table: pa.Table) -> bytes:
         questions, answers = row.pop("question") or [], row.pop("answer") or []
         data = {
             "id": row.pop("sample_id"),
-            "image": images[0] if images else None,
+            "image": images[0] if images else "",  # an image tag takes no null
             "images": images,
             "question": "\n\n".join(questions),
             "answer": "\n\n".join(answers),
             **row,
         }
-        choice = {"from_name": "mark", "to_name": "image", "type": "choices", "value": {"choices": [mark]}}
-        notes = {"from_name": "note", "to_name": "image", "type": "textarea", "value": {"text": [note]}}
-        results = ([choice] if mark else []) + ([notes] if note else [])
+        marked = _region("mark", "choices", {"choices": [mark]})
+        noted = _region("note", "textarea", {"text": [note]})
+        results = ([marked] if mark else []) + ([noted] if note else [])
         tasks.append({"data": data, **({"annotations": [{"result": results}]} if results else {})})
     return json.dumps(tasks, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")
+
+
+def _region(control: str, kind: str, value: dict[str, Any]) -> dict[str, Any]:
+    """What a control says of the image as a whole."""
+    return {"id": control, "from_name": control, "to_name": "image", "type": kind, "value": value}
 
 
 def as_fiftyone(table: pa.Table, name: str) -> bytes:

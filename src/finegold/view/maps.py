@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from finegold.errors import DataError
 from finegold.report.selection.pool import PALETTE
 from finegold.view.browse import Browser
 from finegold.view.columns import ViewColumn
@@ -30,8 +29,6 @@ def points_of_map(
     Raises:
         DataError: If the run folder has no embeddings for this map.
     """
-    if places.table(wanted.layer) is None:
-        raise DataError(f"the run folder has no embeddings for a map of the {wanted.layer}s")
     xy = places.map(wanted.layer)
     placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
     drawn = placed[:: max(1, -(-len(placed) // MOST_POINTS))]

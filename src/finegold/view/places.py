@@ -9,10 +9,12 @@ import numpy as np
 
 from finegold.arrays import Floats, Ints
 from finegold.encoders.step import embeddings_of
+from finegold.errors import DataError
 from finegold.report.selection.layout import layout
 from finegold.run import PartTable
 from finegold.view.database import RowDatabase
 from finegold.view.filters import RowFilter, inside
+from finegold.view.word_vectors import MOST_TEXTS, word_vectors
 
 LAYERS = {"image": "embeddings", "text": "texts"}
 """The kind of table that each map is drawn from."""
@@ -43,37 +45,58 @@ class Places:
         found = self._rows.folder.tables(LAYERS[layer], data=self._rows.sequence)
         return found[0] if found else None
 
-    def layers(self) -> list[str]:
-        """The maps that can be drawn."""
+    def embedded(self) -> list[str]:
+        """The maps whose embeddings the run folder has: of these a row has neighbours."""
         return [layer for layer in LAYERS if self.table(layer) is not None]
+
+    def layers(self) -> list[str]:
+        """The maps that can be drawn: those with embeddings, and that of the texts by their words."""
+        found = self.embedded()
+        by_words = "text" not in found and 0 < len(self._row_of) <= MOST_TEXTS
+        return [*found, "text"] if by_words else found
 
     def map(self, layer: str) -> Floats:
         """The place of each row, shape (rows, 2), in 0..1; NaN for a row without one.
 
         The report's places, if the run folder keeps them; otherwise they are computed, about ten seconds for
-        3,439 rows, and kept in memory.
+        3,439 rows, and kept in memory. Without embeddings, texts lie close together that share words.
+
+        Raises:
+            DataError: If there is no such map.
         """
         with self._lock:
             if layer not in self._maps:
-                table = self.table(layer)
-                assert table is not None
-                kept = self._rows.folder.tables("layout", embeddings=table.fingerprint)
-                if kept:
-                    read = kept[0].read()
-                    ids = read["sample_id"].to_pylist()
-                    places = np.stack([read["x"].to_numpy(), read["y"].to_numpy()], axis=1)
-                else:
-                    read = table.read(["sample_id", "embedding"])
-                    ids = read["sample_id"].to_pylist()
-                    places = layout(ids, embeddings_of(read))
+                if layer not in self.layers():
+                    raise DataError(f"the run folder has no embeddings for a map of the {layer}s")
                 found = np.full((len(self._rows.usable), 2), np.nan)
+                ids, places = self._placed(layer)
                 found[[self._row_of[key] for key in ids]] = places
                 self._maps[layer] = found
             return self._maps[layer]
 
+    def _placed(self, layer: str) -> tuple[list[str], Floats]:
+        """Ids of rows, and the place of each."""
+        table = self.table(layer)
+        if table is None:
+            texts = self._pool.query(
+                "SELECT r.sample_id, concat_ws(chr(10), array_to_string(t.answers, chr(10)), "
+                "array_to_string(t.questions, chr(10))) FROM rows r JOIN texts t USING (row) WHERE r.usable"
+            )
+            ids = [str(key) for key, _ in texts]
+            return ids, layout(ids, word_vectors([text for _, text in texts]))
+        kept = self._rows.folder.tables("layout", embeddings=table.fingerprint)
+        if kept:
+            read = kept[0].read()
+            return read["sample_id"].to_pylist(), np.stack(
+                [read["x"].to_numpy(), read["y"].to_numpy()], axis=1
+            )
+        read = table.read(["sample_id", "embedding"])
+        ids = read["sample_id"].to_pylist()
+        return ids, layout(ids, embeddings_of(read))
+
     def inside(self, wanted: RowFilter) -> list[int]:
         """Positions of the rows in the area of a filter; none without an area."""
-        if wanted.area is None or self.table(wanted.layer) is None:
+        if wanted.area is None or wanted.layer not in self.layers():
             return []
         key = (wanted.layer, wanted.area.tobytes())
         with self._lock:

@@ -59,7 +59,7 @@ function histogram(column, facet) {
     timer = setTimeout(() => {
       const text = `${ends[0] > 0 ? exact(toValue(ends[0])) : ""}..${ends[1] < steps ? exact(toValue(ends[1])) : ""}`;
       filterBy(column.name, text === ".." ? [] : [text]);
-    }, 120);
+    }, 80);
   };
   const slider = (at, label) => h("input", {
     type: "range", min: 0, max: steps, step: 1, value: ends[at], "aria-label": `${label} ${column.label}`, "data-key": `${column.name}/${at}`,
@@ -87,6 +87,6 @@ export function watchFilters() {
   let timer = 0;
   byId("text").addEventListener("input", (event) => {
     clearTimeout(timer);
-    timer = setTimeout(() => change({ text: event.target.value.trim() || null }), 180);
+    timer = setTimeout(() => change({ text: event.target.value.trim() || null }), 120);
   });
 }

@@ -26,7 +26,7 @@ export class MapView {
     const button = (label, name, act) => h("button", { type: "button", "aria-label": name, onclick: act }, label);
     content.replaceChildren(h("div", { class: "viewport page", tabindex: "0", role: "region", "aria-label": "Map, scrollable" },
       h("div", { class: "controls" },
-        about.layers.length > 1 ? select("Map of", about.layers.map((layer) => [layer, layer === "image" ? "images" : "texts"]), state.layer ?? about.layers[0], (layer) => change({ layer, area: null })) : null,
+        about.layers.length > 1 ? select("Map of", about.layers.map((layer) => [layer, layer === "image" ? "images" : about.embedded.includes("text") ? "texts" : "texts, by their words"]), state.layer ?? about.layers[0], (layer) => change({ layer, area: null })) : null,
         select("Colour", about.columns.map((column) => [column.name, column.label]), colour, (value) => change({ colour: value })),
         button("+", "Larger", () => this.scale(1.5)), button("−", "Smaller", () => this.scale(1 / 1.5)), this.moving,
         h("button", { type: "button", onclick: () => change({ view: null }) }, "Show these rows as cards")),
