@@ -6,10 +6,12 @@ import json
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
 from tests.view.conftest import Client
 
 from finegold.samples import open_dataset
 from finegold.selection.manifest import read_manifest
+from finegold.view.exports import as_fiftyone, as_label_studio
 
 
 def test_the_rows_of_a_filter_as_csv(client: Client) -> None:
@@ -44,6 +46,44 @@ def test_samples_for_fiftyone_have_the_fields_that_are_declared(client: Client) 
         for name, value in sample.items():
             if found["sample_fields"].get(name) == "fiftyone.core.fields.StringField" and value is not None:
                 assert isinstance(value, str), name
+
+
+def test_names_that_fiftyone_has_itself_or_forbids_are_changed() -> None:
+    names = {"id": "column_id", "2d": "column_2d", "_own": "column__own", "a (indicator)": "a__indicator_"}
+    texts = {
+        "images": [["a.png"]],
+        "status": ["selected"],
+        "mark": [None],
+        "question": [["?"]],
+        "answer": [["!"]],
+    }
+    table = pa.table({**texts, **{name: [1] for name in names}})
+    found = json.loads(as_fiftyone(table, "made"))
+    assert {
+        field: found["sample_fields"][field].rpartition(".")[2] for field in names.values()
+    } == dict.fromkeys(names.values(), "IntField")
+    assert set(names.values()) <= set(found["samples"][0])
+    assert "id" not in found["samples"][0]
+
+
+def test_a_task_of_label_studio_has_a_text_where_a_row_has_no_image() -> None:
+    """Its importer refuses a whole file for one null in place of an image."""
+    texts = {
+        "images": [[]],
+        "mark": ["veto"],
+        "note": ["dull"],
+        "sample_id": ["a"],
+        "question": [[]],
+        "answer": [[]],
+    }
+    (task,) = json.loads(as_label_studio(pa.table(texts)))
+    assert task["data"]["image"] == ""
+    results = task["annotations"][0]["result"]
+    assert [(one["from_name"], one["value"]) for one in results] == [
+        ("mark", {"choices": ["veto"]}),
+        ("note", {"text": ["dull"]}),
+    ]
+    assert len({one["id"] for one in results}) == 2
 
 
 def test_the_subset_is_the_chosen_records_as_they_came(client: Client, tmp_path: Path) -> None:

@@ -73,7 +73,9 @@ def as_fiftyone(table: pa.Table, name: str) -> bytes:
         column.name: "fiftyone.core.fields."
         + (
             "FloatField"
-            if pa.types.is_floating(column.type) or pa.types.is_integer(column.type)
+            if pa.types.is_floating(column.type)
+            else "IntField"
+            if pa.types.is_integer(column.type)
             else "StringField"
         )
         for column in table.schema
@@ -86,7 +88,8 @@ def as_fiftyone(table: pa.Table, name: str) -> bytes:
         for key in ("question", "answer"):
             row[key] = "\n\n".join(row[key] or [])
         if images:
-            samples.append({"filepath": images[0], "tags": tags, "metadata": None, **row})
+            own = {"filepath": images[0], "tags": tags, "metadata": None}
+            samples.append(own | {_field(key): value for key, value in row.items()})
     content = {
         "name": name,
         "media_type": "image",
@@ -95,7 +98,7 @@ def as_fiftyone(table: pa.Table, name: str) -> bytes:
         | {"tags": "fiftyone.core.fields.ListField(fiftyone.core.fields.StringField)"}
         | {_field(key): kind for key, kind in fields.items()},
         "info": {},
-        "samples": [{_field(key): value for key, value in sample.items()} for sample in samples],
+        "samples": samples,
     }
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
@@ -127,6 +130,11 @@ def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
+OWN_FIELDS = frozenset({"id", "filepath", "tags", "metadata", "created_at", "last_modified_at", "media_type"})
+"""Names that fields of FiftyOne itself have."""
+
+
 def _field(name: str) -> str:
     """A name as FiftyOne allows it for a field."""
-    return "".join(c if c.isalnum() or c == "_" else "_" for c in name)
+    found = "".join(c if (c.isascii() and c.isalnum()) or c == "_" else "_" for c in name)
+    return f"column_{found}" if found in OWN_FIELDS or not found[:1].isalpha() else found
