@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from finegold.models.base import keep_special_tokens
+from finegold.models.generation import keep_special_tokens
 from finegold.models.prefix.model import PrefixModel
 from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.template import Template, template_named

@@ -5,7 +5,6 @@ import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
@@ -72,8 +71,6 @@ class Sampling(FieldCard):
         return {"max_new_tokens": self.max_new_tokens, "do_sample": bool(drawn), "num_beams": 1, **drawn}
 
 
-UNFINISHED = "\ufffd"
-"""What the bytes of a character are decoded to whose last ones are still missing."""
 GREEDY = Sampling()
 """The likeliest token each time, 256 at most."""
 
@@ -378,42 +375,3 @@ def dtype_named(name: str, automatic: "torch.dtype") -> "torch.dtype":
     if name not in ("auto", *names):
         raise ConfigError(f"the dtype is '{name}', expected auto or one of {', '.join(names)}")
     return automatic if name == "auto" else getattr(torch, name)
-
-
-@contextmanager
-def seeded_inference(seed: int) -> Iterator[None]:
-    """In the block torch draws from this seed and computes no gradients; its state is restored after it."""
-    import torch
-
-    with torch.inference_mode(), torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield
-
-
-def shown_steps(on_ids: Callable[[list[int]], None]) -> Any:
-    """A stopping criterion of `generate` that stops nothing: it gives away the first row after each token."""
-
-    def show(input_ids: "torch.Tensor", _scores: Any, **_kwargs: Any) -> "torch.Tensor":
-        import torch
-
-        on_ids(input_ids[0].tolist())
-        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
-
-    return show
-
-
-def keep_special_tokens(network: Any, tokenizer: Any) -> None:
-    """Reduce a checkpoint's generation settings to its special tokens.
-
-    A repetition penalty or a temperature in them would make two models answer under different rules.
-    """
-    from transformers import GenerationConfig
-
-    before = network.generation_config
-    eos = before.eos_token_id
-    network.generation_config = GenerationConfig(
-        eos_token_id=tokenizer.eos_token_id if eos is None else eos,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=before.bos_token_id,
-        decoder_start_token_id=getattr(before, "decoder_start_token_id", None),
-    )

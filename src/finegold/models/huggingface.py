@@ -16,17 +16,14 @@ from finegold.errors import ModelError
 from finegold.extras import require
 from finegold.models.base import (
     GREEDY,
-    UNFINISHED,
     Dialogue,
     Model,
     Sampling,
     batches_by_length,
     dtype_named,
-    keep_special_tokens,
     require_images,
-    seeded_inference,
-    shown_steps,
 )
+from finegold.models.generation import UNFINISHED, keep_special_tokens, seeded_inference, shown_steps
 from finegold.models.loading import commit_of, load_processor, load_vlm
 from finegold.run import file_hashes
 

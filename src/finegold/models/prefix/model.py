@@ -13,15 +13,12 @@ from finegold.engines.devices import resolve_device
 from finegold.extras import extra_of, require
 from finegold.models.base import (
     GREEDY,
-    UNFINISHED,
     Model,
     Sampling,
     dtype_named,
-    keep_special_tokens,
     require_images,
-    seeded_inference,
-    shown_steps,
 )
+from finegold.models.generation import UNFINISHED, keep_special_tokens, seeded_inference, shown_steps
 from finegold.models.prefix.features import FeatureCache
 from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.storage import (
