@@ -120,7 +120,8 @@ def test_a_turn_that_repeats_another_is_not_new() -> None:
 
 def test_every_indicator_of_answers_keeps_the_values_of_turns_but_ratings() -> None:
     """A rating is one call for all turns."""
-    classes = [SCORERS.get(name) for name in SCORERS]
+    # Other tests register scorers of their own.
+    classes = [one for one in map(SCORERS.get, SCORERS) if one.__module__.startswith("finegold.")]
     whole = {one.name for one in classes if "answer" in one.requires and not one.by_turn}
     assert whole == {"llm", "turns"}
 

@@ -117,6 +117,22 @@ def test_filters_sorting_and_search_stay_in_the_address(browser: Any, client: Cl
         assert visit.noise == []
 
 
+def test_a_filter_that_is_cleared_before_its_counts_come_is_not_shown_as_set(
+    browser: Any, client: Client
+) -> None:
+    with Visit(browser, client) as visit:
+        page, held = visit.page, []
+        page.route("**/api/facets*", lambda route: held.append(route))
+        page.get_by_label("chosen 12", exact=True).check()
+        visit.until(lambda: visit.total().startswith("12 rows"))
+        page.locator("#clear").click()
+        visit.until(lambda: visit.total().startswith("All") and len(held) == 2)
+        for route in held:
+            route.continue_()
+        visit.until(lambda: not page.get_by_label("chosen 12", exact=True).is_checked())
+        assert visit.noise == []
+
+
 def test_the_list_holds_only_what_is_seen_and_keys_reach_every_row(browser: Any, client: Client) -> None:
     with Visit(browser, client, "view=table") as visit:
         page = visit.page

@@ -72,6 +72,7 @@ async function load() {
   // Neither the order nor the view changes how the rows spread.
   const spread = query({ sort: "", order: "", selection: about.selection });
   if (spread !== lastSpread || other) {
+    lastSpread = null;  // what stands there now may have been clicked
     await drawFilters(about, current);
     if (current()) lastSpread = spread;
   }
