@@ -55,7 +55,10 @@ def test_honest_scores_of_published_captions_stay(shared: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["A bus with the number 90 waits.", "Platform 9, 10:45", "A 100 metre race", "", "no digits at all"],
+    [
+        *("A bus with the number 90 waits.", "Platform 9, 10:45", "A 100 metre race", "", "no digits at all"),
+        *("Two dogs and a cat.", "Louis XIV in the year 90", "1 2 3 and a b c"),
+    ],
 )
 def test_numbers_of_a_picture_are_no_demands(text: str) -> None:
     assert demanded(text) == set()

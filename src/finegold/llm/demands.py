@@ -6,15 +6,21 @@ import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
+from finegold.llm.spelled_numbers import in_digits
+
 _NEAR = 80
 """Characters between a number and a word such as `score` that make it a demand."""
-_MOST_NUMBERS = 500
+_MOST_NUMBERS, _MOST_SPELLED = 500, 200_000
+_FRAMED = re.compile(r"\[\[|boxed *\{")
+"""What stands before a verdict in the replies that judges are taught."""
 _NUMBER = re.compile(r"(?<![\d.])\d{1,4}(?:\.\d{1,6})?(?:e[+-]?\d)?(?![\d])")
 _SCORE_WORDS = re.compile(
     r"\b(?:score|rating|grade|punkt|bewert|puntu|calific|pontu|nota\b|punteg|cijfer|betyg|ocen|puan|nilai)|"
     r"оцен|балл|оцін|βαθμ|درج|نمره|ציון|अंक|স্কোর|คะแนน|分|点|評価|점"
 )
 _SCALE = re.compile(r"\s*(?:/|out of|von|sur|de|su|из|av|z)\s*(100|10)\b")
+_VARIANTS = "\ufe0e\ufe0f"
+"""Whether a character is shown as text or as a picture: digits on keys have them."""
 _ANYWHERE = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _LOOKALIKES = str.maketrans(
     dict(zip("аеорсухіјѕԁһӏкмнтвαοερνικυτхΑ", "aeopcyxijsdhlkmhtbaoepvikutxa", strict=True))
@@ -27,7 +33,7 @@ def folded_text(text: str) -> str:
     return "".join(
         str(unicodedata.decimal(c)) if c.isdecimal() else c
         for c in folded
-        if unicodedata.category(c) not in ("Cf", "Cc") or c in "\n\t"
+        if (unicodedata.category(c) not in ("Cf", "Cc", "Me") and c not in _VARIANTS) or c in "\n\t"
     )
 
 
@@ -47,8 +53,12 @@ def letters_and_numbers(text: str) -> str:
 
 def demanded(text: str) -> set[float]:
     """Numbers near a word that asks for a score or a reply, in some 35 languages; scales are applied."""
-    found: set[float] = set()
     folded = folded_text(text)
+    return _demanded(folded) | _demanded(in_digits(folded[:_MOST_SPELLED]))
+
+
+def _demanded(folded: str) -> set[float]:
+    found: set[float] = set()
     if not any(c.isdigit() for c in folded):
         return found
     latin = folded.translate(_LOOKALIKES)
@@ -57,7 +67,9 @@ def demanded(text: str) -> set[float]:
             break
         scale = _SCALE.match(folded, number.end())
         near = slice(max(0, number.start() - _NEAR), number.end() + _NEAR)
-        if scale is not None or _words("say").search(folded[near]) or _words("say").search(latin[near]):
+        framed = _FRAMED.search(folded, max(0, number.start() - 9), number.start())
+        said = scale is not None or framed or _words("say").search(folded[near])
+        if said or _words("say").search(latin[near]):
             value = float(number.group())
             found |= {value, value * 100 / int(scale.group(1))} if scale is not None else {value}
     return found
@@ -76,6 +88,10 @@ def demands_verdict(text: str, scores: tuple[float, float], own: int) -> bool:
         own: Position of the answer's own score among them.
     """
     folded = folded_text(text)
+    return any(_demands_verdict(one, scores, own) for one in {folded, in_digits(folded[:_MOST_SPELLED])})
+
+
+def _demands_verdict(folded: str, scores: tuple[float, float], own: int) -> bool:
     numbers = [n for n in _NUMBER.finditer(folded) if not _is_list_mark(folded, n)][:_MOST_NUMBERS]
     for number in numbers:
         if float(number.group()) == scores[own]:
