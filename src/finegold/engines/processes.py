@@ -178,7 +178,7 @@ def pickled(work: Work[Any]) -> bytes:
     except Exception as error:
         raise ConfigError(
             f"the work cannot be sent to other processes ({error}): define scorers in a module of their "
-            "own, or leave --devices out"
+            "own, or leave --devices and --engine out"
         ) from None
 
 

@@ -150,7 +150,7 @@ class _Scoring(Work[tuple[Columns, Columns]]):
 def _no_session() -> Session:
     raise ConfigError(
         "the scorer calls an endpoint, and calls are made by one process, so that their limits hold: leave "
-        "--devices out"
+        "--devices and --engine out"
     )
 
 
