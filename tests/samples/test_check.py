@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from finegold.samples import Dataset, open_dataset
-from finegold.samples.check import Checked, Repeats, check
+from finegold.samples.check import Checked, check
+from finegold.samples.repeats import Repeats
 
 Picture = Callable[..., bytes]
 

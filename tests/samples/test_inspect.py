@@ -3,8 +3,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from finegold.samples import open_dataset
-from finegold.samples.check import Repeats, check
+from finegold.samples.check import check
 from finegold.samples.inspect import inspect_rows
+from finegold.samples.repeats import Repeats
 
 
 def test_the_figures_are_of_the_usable_rows(tmp_path: Path, picture: Callable[..., bytes]) -> None:

@@ -6,15 +6,18 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from finegold.errors import DataError
-from finegold.run import BLOCK_ROWS, RunFolder
+from finegold.run import BLOCK_ROWS, RunFolder, fingerprint
 from finegold.samples import open_dataset
 from finegold.samples.check import Checked, check
-from finegold.samples.step import SCHEMA, dataset_fingerprint, ingest, stamp
+from finegold.samples.step import SCHEMA, columns_fingerprint, dataset_fingerprint, ingest, stamp
 
 Picture = Callable[..., bytes]
 ROWS = BLOCK_ROWS * 2 + 40
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +161,16 @@ def test_strict_stops_at_the_first_bad_row(data: Path, tmp_path: Path) -> None:
         with pytest.raises(DataError, match=r"line 8 \(id 'row 7'\)"):
             ingest(run, open_dataset(data), strict=True)
         ingest(run, open_dataset(data))
+
+
+@given(st.lists(st.tuples(TEXTS, st.none() | TEXTS), max_size=20))
+@example([('a"b', "c\\d"), ("e\n", "\x7f"), ("é", None), ("\u2028", "plain")])
+@example([("plain", "plain"), ("", "")])
+def test_the_fingerprint_of_columns_is_that_of_their_lists(rows: list[tuple[str, str | None]]) -> None:
+    lists = {"sample_id": [row[0] for row in rows], "content_hash": [row[1] for row in rows]}
+    table = pa.table({name: pa.array(values, pa.string()) for name, values in lists.items()})
+    assert columns_fingerprint(table) == fingerprint(lists)
+    assert columns_fingerprint(pa.concat_tables([table[:7], table[7:]])) == fingerprint(lists)
 
 
 def test_the_fingerprint_is_of_the_rows_not_their_order(

@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from finegold.encoders import load_encoder
+from finegold.encoders.step import embed
 from finegold.errors import ConfigError, ModelError, RunError
 from finegold.run import BLOCK_ROWS, RunFolder
 from finegold.samples import Dataset, open_dataset
 from finegold.scorers import NOT_IN_FINGERPRINT, Batch, Context, Score, ScoreBatch, Scorer
 from finegold.scorers.clip import Clip
+from finegold.scorers.corpus import read_corpus
 from finegold.scorers.length import Length
+from finegold.scorers.statements import smallest_hashes
 from finegold.scorers.step import score
 
 ROWS = BLOCK_ROWS + 30
@@ -68,6 +72,32 @@ def test_a_second_scoring_reuses_embeddings_and_finished_scores(
     assert again.folder == first.folder
     assert whole.folder != first.folder
     assert whole.read()["status"].to_pylist() == first.read()["status"].to_pylist()
+
+
+@pytest.mark.parametrize("most", [40, ROWS, 10_000])
+def test_a_corpus_of_many_rows_is_a_sample_from_which_the_same_is_learnt(
+    dataset: Dataset, run: RunFolder, colours: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finegold.scorers.corpus.REFERENCES", 60)
+    table = embed(run, dataset, load_encoder(colours), usable=USABLE, data="d")
+    every, some = (read_corpus(dataset, USABLE, table, number) for number in (10_000, most))
+    assert len(every.ids) == ROWS
+    assert len(some.ids) == {40: 60, ROWS: ROWS, 10_000: ROWS}[most]
+    assert list(some.ids) == sorted(some.ids)  # in dataset order
+    for whole, sample in ((every, some), (every, read_corpus(dataset, USABLE, None, most))):
+        learnt = [
+            [(one.ids[row], one.pairs[row]) for row in smallest_hashes(one.ids, 40)]
+            for one in (whole, sample)
+        ]
+        assert learnt[0] == learnt[1]
+    assert every.image_embeddings is not None
+    assert some.image_embeddings is not None
+    pictured = []
+    for one, vectors in ((every, every.image_embeddings), (some, some.image_embeddings)):
+        rows = np.flatnonzero(np.isfinite(vectors).all(axis=1))
+        chosen = rows[smallest_hashes([one.ids[row] for row in rows.tolist()], 60)]
+        pictured.append([(one.ids[row], vectors[row].tolist()) for row in chosen.tolist()])
+    assert pictured[0] == pictured[1]
 
 
 def test_missing_parts_are_made_again_to_the_same_bytes(

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -124,7 +125,8 @@ def test_the_skew_is_the_distance_of_two_mixtures() -> None:
     assert skew(pool, ["a"]) == 0.5
     assert skew(pool, ["c"]) == 1
     assert skew(pool, []) == 0
-    assert join_groups([["coco", None], ["yes-no", "counting"]]) == ["coco:yes-no", "unknown:counting"]
+    columns = [pa.array(["coco", None, ""]), pa.array(["yes-no", "counting", "ocr"])]
+    assert join_groups(columns) == ["coco:yes-no", "unknown:counting", "unknown:ocr"]
 
 
 def inputs_of(n: int, seed: int) -> SelectionInputs:

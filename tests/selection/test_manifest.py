@@ -65,6 +65,12 @@ def test_written_and_read_back(tmp_path: Path) -> None:
     assert read_manifest(path) == manifest()
 
 
+@pytest.mark.parametrize("chosen", [0, 1, 2])
+def test_its_text_is_indented_json(chosen: int) -> None:
+    text = manifest_text(manifest(rows=manifest().rows[:chosen], notes=['"rows": []', "ä"]))
+    assert text == json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
+
+
 def test_its_folder_is_named_after_what_the_subset_depends_on() -> None:
     whole = manifest()
     assert whole.folder == f"clip-only-2-{whole.fingerprint}"

@@ -200,7 +200,8 @@ def read_damaged(folder: Path, least: int) -> tuple[str, str]:
     """Read, check and write a dataset; what came of it, and why."""
     from finegold.errors import FinegoldError
     from finegold.samples import open_dataset
-    from finegold.samples.check import Repeats, check
+    from finegold.samples.check import check
+    from finegold.samples.repeats import Repeats
 
     try:
         dataset = open_dataset(folder)

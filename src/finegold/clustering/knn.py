@@ -1,5 +1,6 @@
 """The k nearest neighbours of every row: exact, or from a FAISS index where that would take too long."""
 
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal
 
@@ -61,7 +62,7 @@ def knn_graph(
     if approximate:
         neighbours, distances = _faiss_search(points, k, seed, block_bytes)
         return KnnGraph(neighbours, distances, metric, "faiss-ivf")
-    neighbours, distances = _exact_search(points, np.arange(n), k, block_bytes)
+    neighbours, distances = _exact_graph(points, k, block_bytes)
     return KnnGraph(neighbours, distances, metric)
 
 
@@ -79,32 +80,107 @@ def finite_rows(embeddings: Vectors, metric: Metric) -> Vectors:
     return points
 
 
+@dataclass(frozen=True)
+class _Shifted:
+    """Rows whose squared distances are computed by float32 products, with a bound on their rounding.
+
+    Attributes:
+        rows: The rows, moved so that their mean is 0: distances stay, and rounding errors shrink.
+        squares: Squared length of each.
+        slack: Bound on the rounding of |x|² + |y|² - 2xy in float32, with a wide margin over the usual
+            sqrt(d) growth.
+    """
+
+    rows: Vectors
+    squares: Vectors
+    slack: Floats
+
+    @classmethod
+    def of(cls, points: Vectors) -> "_Shifted":
+        rows = points - points.mean(axis=0, dtype=np.float64).astype(np.float32)
+        squares = np.einsum("ij,ij->i", rows, rows)
+        reach = np.sqrt(squares.astype(np.float64))
+        slack = np.finfo(np.float32).eps * 8 * (np.sqrt(rows.shape[1]) + 2) * (reach + reach.max()) ** 2
+        return cls(rows, squares, slack)
+
+    def distances(self, some: Ints | slice, others: Ints | slice) -> Vectors:
+        """Squared distances of some rows to others, about."""
+        block: Vectors = self.rows[some] @ self.rows[others].T
+        block *= -2
+        block += self.squares[others]
+        block += self.squares[some, None]
+        return block
+
+
+def _exact_graph(points: Vectors, k: int, block_bytes: int) -> tuple[Ints, Floats]:
+    """Nearest k of all other points for each; a product serves the rows on both of its sides."""
+    n = len(points)
+    shifted = _Shifted.of(points)
+    width = min(k + SPARE, n - 1)
+    near = np.full((n, width), np.inf, np.float32)
+    who = np.zeros((n, width), np.int32)
+    side = max(width + 1, int(np.sqrt(block_bytes / 4)))
+    tiles = [slice(start, min(start + side, n)) for start in range(0, n, side)]
+    for at, some in enumerate(tiles):
+        for others in tiles[at:]:
+            block = shifted.distances(some, others)
+            if some == others:
+                np.fill_diagonal(block, np.inf)
+            else:
+                _keep_nearest(near[others], who[others], block.T, some.start)
+            _keep_nearest(near[some], who[some], block, others.start)
+    neighbours = np.empty((n, k), dtype=np.int64)
+    distances = np.empty((n, k))
+    step = max(1, block_bytes // (8 * points.shape[1] * width))
+    for start in range(0, n, step):
+        rows = np.arange(start, min(start + step, n))
+        # What lies beyond the k-th nearest by more than rounding can explain is no neighbour.
+        ordered = np.argsort(near[rows], axis=1, kind="stable")
+        found = np.take_along_axis(near[rows], ordered, axis=1)
+        limit = found[:, k - 1].astype(np.float64) + 2 * shifted.slack[rows]
+        close = np.count_nonzero(found <= limit[:, None], axis=1)
+        most = int(close.max())
+        candidates = np.take_along_axis(who[rows], ordered[:, :most], axis=1).astype(np.int64)
+        neighbours[rows], distances[rows] = _nearest(points, rows, candidates, k)
+        if width < n - 1 and (unsure := np.flatnonzero(close == width)).size:
+            lost = rows[unsure]
+            neighbours[lost], distances[lost] = _exact_search(points, lost, k, block_bytes)
+    return neighbours, distances
+
+
+def _keep_nearest(near: Vectors, who: npt.NDArray[np.int32], block: Vectors, first: int) -> None:
+    """Merge the distances of a block, whose columns begin at row `first`, into the nearest so far."""
+    width = near.shape[1]
+    if block.shape[1] > width:
+        best = np.argpartition(block, width - 1, axis=1)[:, :width]
+        block = np.take_along_axis(block, best, axis=1)
+    else:
+        best = np.broadcast_to(np.arange(block.shape[1]), block.shape)
+    both = np.hstack([near, block])
+    names = np.hstack([who, (best + first).astype(np.int32)])
+    kept = np.argpartition(both, width - 1, axis=1)[:, :width]
+    near[:] = np.take_along_axis(both, kept, axis=1)
+    who[:] = np.take_along_axis(names, kept, axis=1)
+
+
 def _exact_search(points: Vectors, queries: Ints, k: int, block_bytes: int) -> tuple[Ints, Floats]:
     """Nearest k of all points for the rows `queries`."""
-    n, d = points.shape
-    # Distances do not change under a shift, and rounding errors shrink with the norms.
-    centred = points - points.mean(axis=0, dtype=np.float64).astype(np.float32)
-    squares = np.einsum("ij,ij->i", centred, centred)
-    # Bound on the rounding of |x|² + |y|² - 2xy in float32, with a wide margin over the usual sqrt(d) growth.
-    reach = np.sqrt(squares.astype(np.float64))
-    slack = np.finfo(np.float32).eps * 8 * (np.sqrt(d) + 2) * (reach + reach.max()) ** 2
+    n = len(points)
+    shifted = _Shifted.of(points)
     candidates_a_row = min(k + SPARE, n - 1)
     neighbours = np.empty((len(queries), k), dtype=np.int64)
     distances = np.empty((len(queries), k))
     step = max(1, block_bytes // (4 * n))
     for start in range(0, len(queries), step):
         rows = queries[start : start + step]
-        block = centred[rows] @ centred.T
-        block *= -2
-        block += squares
-        block += squares[rows, None]
+        block = shifted.distances(rows, slice(None))
         block[np.arange(len(rows)), rows] = np.inf
         if candidates_a_row < n - 1:
             candidates = np.argpartition(block, candidates_a_row, axis=1)[:, :candidates_a_row]
         else:
             candidates = np.argsort(block, axis=1)[:, :candidates_a_row]
         found, exact = _nearest(points, rows, candidates, k)
-        limit = exact[:, -1] ** 2 + slack[rows]
+        limit = exact[:, -1] ** 2 + shifted.slack[rows]
         unsure = np.count_nonzero(block <= limit[:, None], axis=1) > candidates_a_row
         for at in np.flatnonzero(unsure):
             within = np.flatnonzero(block[at] <= limit[at])[None, :]

@@ -12,6 +12,7 @@ from finegold.clustering.kmeans import kmeans
 from finegold.clustering.result import Clustering
 from finegold.clustering.spectral import spectral
 from finegold.errors import ConfigError
+from finegold.run import TextColumn
 
 Method = Literal["spectral", "kmeans", "spherical-kmeans"]
 
@@ -51,17 +52,16 @@ def cluster_rows(
         raise ConfigError(
             f"found {len(ids)} ids and {len(embeddings)} embeddings, expected one of each a row"
         )
-    if len(set(ids)) != len(ids):
-        raise ConfigError(
-            f"{len(ids) - len(set(ids))} ids are repeated, expected distinct ids: number the rows instead"
-        )
+    names = TextColumn(ids)
+    if twice := names.repeated():
+        raise ConfigError(f"{twice} ids are repeated, expected distinct ids: number the rows instead")
     if clusters < 1:
         raise ConfigError(f"found {clusters} clusters, expected at least 1: give more")
     if method == "spectral" and neighbours < 2:
         raise ConfigError(
             f"found {neighbours} neighbours, expected at least 2, the row itself counted: give more"
         )
-    order = np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
+    order = names.order()
     has_image = np.asarray(np.isfinite(embeddings).all(axis=1))[order]
     with_image = order[has_image]
     points = embeddings[with_image]

@@ -1,12 +1,13 @@
 """The run folder's cluster and graph tables: each made once for its embeddings and parameters."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from finegold.arrays import Vectors
+from finegold.arrays import Ints, Vectors
 from finegold.clustering.graph import KnnGraph, Metric
 from finegold.clustering.knn import knn_graph
 from finegold.clustering.step import Method, cluster_rows
@@ -15,6 +16,7 @@ from finegold.run import (
     Columns,
     PartTable,
     RunFolder,
+    TextColumn,
     fill_once,
     read_record,
     read_sealed,
@@ -54,16 +56,28 @@ class ClusterTable:
     """Labels as the run folder holds them.
 
     Attributes:
-        labels: Cluster of each sample id.
+        ids: The sample ids, in dataset order.
+        numbers: Shape (n,), the cluster of each.
         parameters: Method and everything else that the labels depend on.
         summary: The clustering in a few numbers.
         table: The table that holds the labels.
     """
 
-    labels: dict[str, int]
+    ids: TextColumn
+    numbers: Ints
     parameters: dict[str, Any]
     summary: ClusterSummary
     table: PartTable
+
+    def of(self, ids: Sequence[str]) -> Ints:
+        """The cluster of each of some of these ids."""
+        found: Ints = self.numbers[self.ids.find(ids)]
+        return found
+
+    @property
+    def labels(self) -> dict[str, int]:
+        """Cluster of each sample id, for a run of few rows."""
+        return dict(zip(self.ids, self.numbers.tolist(), strict=True))
 
     def to_pandas(self) -> Any:
         """Id and cluster of each row as a pandas frame."""
@@ -84,7 +98,7 @@ class GraphTable:
         graph: The graph of those rows, in that order.
     """
 
-    ids: tuple[str, ...]
+    ids: TextColumn
     graph: KnnGraph
 
 
@@ -119,7 +133,7 @@ def cluster_run(
         eigenvalues = tuple(round(float(value), 9) for value in result.eigenvalues)
         summary = ClusterSummary(tuple(result.sizes.tolist()), result.components, eigenvalues, result.note)
         write_record(table.folder / SUMMARY, summary)
-        return {"sample_id": ids, "cluster": result.labels}
+        return {"sample_id": ids.array.cast(pa.string()), "cluster": result.labels}
 
     return read_clusters(fill_once(run, table, make, step="cluster"))
 
@@ -130,14 +144,13 @@ def read_clusters(table: PartTable) -> ClusterTable:
     parameters = {name: table.parameters[name] for name in PARAMETERS if name in table.parameters}
     advice = f"delete {table.folder} and cluster again"
     summary = read_record(table.folder / SUMMARY, ClusterSummary, advice=advice)
-    labels = dict(zip(rows["sample_id"].to_pylist(), rows["cluster"].to_pylist(), strict=True))
-    return ClusterTable(labels, parameters, summary, table)
+    return ClusterTable(TextColumn(rows["sample_id"]), rows["cluster"].to_numpy(), parameters, summary, table)
 
 
-def read_embeddings(table: PartTable) -> tuple[list[str], Vectors]:
+def read_embeddings(table: PartTable) -> tuple[TextColumn, Vectors]:
     """Ids and vectors, shape (n, d), of a finished embedding table, in dataset order."""
     rows = table.read(["sample_id", "embedding"])
-    return rows["sample_id"].to_pylist(), embeddings_of(rows)
+    return TextColumn(rows["sample_id"]), embeddings_of(rows)
 
 
 def graph_run(
@@ -165,12 +178,12 @@ def graph_run(
 
     def make() -> Columns:
         ids, vectors = read_embeddings(embeddings)
-        has_image = np.asarray(np.isfinite(vectors).all(axis=1))
-        order = [i for i in sorted(range(len(ids)), key=ids.__getitem__) if has_image[i]]
+        order = ids.order()
+        order = order[np.asarray(np.isfinite(vectors).all(axis=1))[order]]
         graph = knn_graph(vectors[order], neighbours, metric=metric, seed=seed)
         write_sealed(table.folder / "method.json", {"method": graph.method})
         lists = {"neighbours": _lists(graph.neighbours), "distances": _lists(graph.distances)}
-        return {"sample_id": [ids[i] for i in order], **lists}
+        return {"sample_id": ids.take(order).array.cast(pa.string()), **lists}
 
     rows = fill_once(run, table, make, step="graph").read()
     method = read_sealed(table.folder / "method.json")["method"]
@@ -178,7 +191,7 @@ def graph_run(
     shape = (n, -1) if n else (0, 0)
     nearest = rows["neighbours"].combine_chunks().flatten().to_numpy().reshape(shape)
     distances = rows["distances"].combine_chunks().flatten().to_numpy().reshape(shape)
-    return GraphTable(tuple(rows["sample_id"].to_pylist()), KnnGraph(nearest, distances, metric, method))
+    return GraphTable(TextColumn(rows["sample_id"]), KnnGraph(nearest, distances, metric, method))
 
 
 def _depends(embeddings: PartTable) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from finegold.run.seal import (
 from finegold.run.shards import WHOLE, Shard
 from finegold.run.steps import Blocks, Columns, PartWriter, fill, fill_once
 from finegold.run.tables import BLOCK_ROWS, PartTable, read_parquet, write_parquet
+from finegold.run.texts import TextColumn
 
 __all__ = [
     "BLOCK_ROWS",
@@ -45,6 +46,7 @@ __all__ = [
     "PartWriter",
     "RunFolder",
     "Shard",
+    "TextColumn",
     "arrow_file",
     "atomic_path",
     "broken_seal",

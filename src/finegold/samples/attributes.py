@@ -5,6 +5,7 @@ from itertools import islice
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from finegold.errors import ConfigError, did_you_mean
 from finegold.run import BLOCK_ROWS, Blocks, PartTable, RunFolder, fill
@@ -36,8 +37,8 @@ def brought_attribute(run: RunFolder, samples: PartTable, name: str) -> PartTabl
     return found[0] if found else None
 
 
-def read_attribute(run: RunFolder, dataset: Dataset, samples: PartTable, name: str) -> list[str | None]:
-    """An attribute of every row, in dataset order; None where a row has none.
+def read_attribute(run: RunFolder, dataset: Dataset, samples: PartTable, name: str) -> pa.ChunkedArray:
+    """An attribute of every row, in dataset order; null where a row has none.
 
     Args:
         run: Keeps the values of a field, which are read once.
@@ -50,15 +51,12 @@ def read_attribute(run: RunFolder, dataset: Dataset, samples: PartTable, name: s
         ConfigError: If no row has the field.
     """
     if name in OWN:
-        own: list[str | None] = samples.read([name])[name].to_pylist()
-        return own
+        return samples.read([name])[name]
     brought = brought_attribute(run, samples, name)
     if brought is not None:
-        given: list[str | None] = brought.read(["value"])["value"].to_pylist()
-        return given
+        return brought.read(["value"])["value"]
     if name == LANGUAGE:
-        answers = samples.read(["answer"])["answer"].to_pylist()
-        return [None if turns is None else language_of("\n".join(turns)) for turns in answers]
+        return pa.chunked_array(map(_languages, samples.parts(["answer"])), pa.string())
     table = run.table("attributes", name, {"samples": samples.fingerprint, "field": name}, SCHEMA)
 
     def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
@@ -74,14 +72,19 @@ def read_attribute(run: RunFolder, dataset: Dataset, samples: PartTable, name: s
             yield block, pa.table({"row": [row for row, _ in rows], "value": values}, schema=SCHEMA)
 
     every = np.ones(len(samples.read(["row"])), np.bool_)
-    values: list[str | None] = (
-        fill(run, table, make, usable=every, step="attribute", label=f"Reading {name}")
-        .read(["value"])["value"]
-        .to_pylist()
-    )
-    if not any(values):
+    filled = fill(run, table, make, usable=every, step="attribute", label=f"Reading {name}")
+    values = filled.read(["value"])["value"]
+    if not pc.any(pc.not_equal(values, "")).as_py():
         raise ConfigError(
             f"no row has a field '{name}' to group by{did_you_mean(name, ('source', 'kind'))}: give source, "
             "kind or a field of the records, such as meta.dataset"
         )
     return values
+
+
+def _languages(part: pa.Table) -> pa.Array:
+    """The language of each row of a part of the samples table."""
+    answers = part["answer"].to_pylist()
+    return pa.array(
+        [None if turns is None else language_of("\n".join(turns)) for turns in answers], pa.string()
+    )

@@ -2,14 +2,18 @@
 
 import hashlib
 import os
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finegold.samples.exclusions import Exclusion, ImageError
 from finegold.samples.images import ImageFacts, check_image
 from finegold.samples.order import find_order_problem
 from finegold.samples.records import canonical_record, without_id
-from finegold.samples.sample import IMAGE_PLACEHOLDER, Row, Sample
+from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Row, Sample
+
+RUN_ROWS, RUN_BYTES = 16, 1 << 20
+"""Rows that a thread checks in one call, and their bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +39,45 @@ class Checked:
         return self.row.exclusion
 
 
-def check(row: Row) -> Checked:
+class ImageChecks:
+    """Looks at images; of one that many rows share, once for as long as the file is the same.
+
+    What was found of the last `MOST` images is remembered, 20 MB; threads may share it.
+    """
+
+    MOST = 65_536
+
+    def __init__(self) -> None:
+        """Nothing was looked at."""
+        self._found: dict[tuple[str, str, str], ImageFacts | ImageError] = {}
+
+    def facts(self, ref: ImageRef, stamp: str) -> ImageFacts:
+        """What `check_image` finds of an image whose file has this stamp; raises ImageError as it does."""
+        if not stamp:
+            return check_image(ref)
+        key = (ref.name, str(ref.path), stamp)
+        found = self._found.get(key)
+        if found is None:
+            try:
+                found = check_image(ref)
+            except ImageError as error:
+                found = error
+            if len(self._found) >= self.MOST:
+                self._found = {}
+            self._found[key] = found
+        if isinstance(found, ImageError):
+            raise found.with_traceback(None)
+        return found
+
+
+def check(row: Row, checks: ImageChecks | None = None) -> Checked:
     """Check one row by itself; never raises on a bad one.
 
-    `Repeats` finds what needs the other rows: repeated ids and duplicates.
+    `repeats.Repeats` finds what needs the other rows: repeated ids and duplicates.
+
+    Args:
+        row: The row.
+        checks: Remembers images that rows share; None looks at each image.
     """
     sample = row.sample
     if sample is None:
@@ -46,9 +85,9 @@ def check(row: Row) -> Checked:
     exclusion = _text_exclusion(sample)
     stamps = tuple(file_stamp(ref.path) for ref in sample.images)
     images: list[ImageFacts] = []
-    for ref in sample.images:
+    for ref, stamp in zip(sample.images, stamps, strict=True):
         try:
-            images.append(check_image(ref))
+            images.append(check_image(ref) if checks is None else checks.facts(ref, stamp))
         except ImageError as error:
             exclusion = error.exclusion
             break
@@ -59,6 +98,20 @@ def check(row: Row) -> Checked:
         except RecursionError:
             exclusion = Exclusion("malformed-row", "the record is nested too deeply to be hashed")
     return Checked(replace(row, exclusion=exclusion), tuple(images), stamps, content)
+
+
+def together(rows: Iterable[Row]) -> Iterator[tuple[list[Row], int]]:
+    """The rows in short runs, each for one call of a thread, and the bytes that each holds in memory."""
+    run: list[Row] = []
+    held = 0
+    for row in rows:
+        run.append(row)
+        held += row_bytes(row)
+        if len(run) == RUN_ROWS or held > RUN_BYTES:
+            yield run, held
+            run, held = [], 0
+    if run:
+        yield run, held
 
 
 def row_bytes(row: Row) -> int:
@@ -112,37 +165,3 @@ def _text_exclusion(sample: Sample) -> Exclusion | None:
             )
     problem = find_order_problem(sample.turns)
     return None if problem is None else Exclusion("turn-order", problem)
-
-
-@dataclass
-class Repeats:
-    """The ids and contents of the usable rows so far. Add rows in dataset order.
-
-    Of two rows with the same id or the same content, the later is excluded.
-    """
-
-    ids: dict[str, str] = field(default_factory=dict)
-    contents: dict[str, str] = field(default_factory=dict)
-
-    def add(self, sample_id: str, content: str, place: str) -> Exclusion | None:
-        """Note a usable row, or return why it is excluded if it repeats an earlier one."""
-        if content in self.contents:
-            return Exclusion("duplicate-row", f"the row equals that at {self.contents[content]}")
-        if sample_id in self.ids:
-            return Exclusion(
-                "repeated-id",
-                f"the id '{sample_id}' is also that of another row, at {self.ids[sample_id]}: "
-                "--ids row numbers the rows instead",
-            )
-        self.ids[sample_id] = place
-        self.contents[content] = place
-        return None
-
-    def judge(self, checked: Checked) -> Checked:
-        """Exclude the row if it repeats an earlier usable one."""
-        if checked.content_hash is None:
-            return checked
-        exclusion = self.add(checked.row.id, checked.content_hash, checked.row.place)
-        return (
-            checked if exclusion is None else replace(checked, row=replace(checked.row, exclusion=exclusion))
-        )

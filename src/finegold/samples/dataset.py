@@ -1,6 +1,7 @@
 """What every dataset format does: recognise its files, read rows, write a subset. See docs/extend.md."""
 
 import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from finegold.samples.roots import ImageRoot, find_image_root, write_images
 from finegold.samples.sample import ImageRef, Row, Sample
 from finegold.samples.sources import find_source
 from finegold.samples.values import MAX_HELD, MAX_TEXT, first_of, held_bytes
+
+PLACES, PLACES_SECONDS = 65_536, 30.0
+"""Images whose place is remembered, and for how long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class Dataset(ABC):
     image_folders: ClassVar[tuple[str, ...]] = ("images", "image")
     parts: Sequence["Dataset"] = ()
     asked: Mapping[str, Any] = MappingProxyType({})
+    _places: tuple[dict[str, ImageRef], float] = ({}, 0.0)
 
     def __init__(self, source: DataFiles, root: ImageRoot | None = None) -> None:
         self.source = source
@@ -251,13 +256,16 @@ class Dataset(ABC):
 
     def rows_at(self, positions: Collection[int]) -> Iterator[Row]:
         """Yield the records at some positions as rows, in file order; the others are not parsed."""
-        wanted = set(positions)
-        start = min(wanted, default=0)
+        return (self.row(*found) for found in self.records_at(set(positions)))
+
+    def records_at(self, wanted: set[int]) -> Iterator[tuple[int, str, Any]]:
+        """Yield (position, place, record) of the records at some positions, in file order."""
+        start, left = min(wanted, default=0), len(wanted)
         for index, found in enumerate(self.records(start) if wanted else (), start):
             if index in wanted:
-                yield self.row(index, *found)
-                wanted.remove(index)
-                if not wanted:
+                yield index, *found
+                left -= 1
+                if not left:
                     return
 
     def row(self, index: int, place: str, record: Any) -> Row:
@@ -272,7 +280,7 @@ class Dataset(ABC):
                 raise RowError(f"its turns hold {length:,} characters, expected at most {MAX_TEXT:,}")
             if self._drawn is not None and index not in self._drawn:
                 raise RowError(f"it is not among the {len(self._drawn):,} rows that are drawn", "not-drawn")
-            images = tuple(self.locate_image(image) for image in parsed.images)
+            images = tuple(self._located(image) for image in parsed.images)
             row_id = str(index) if self.source.ids == "row" else parsed.id or hashed_id(record)
             source = self.find_source(record, [image.name for image in images])
             sample = Sample(row_id, images, parsed.turns, record, source)
@@ -282,6 +290,19 @@ class Dataset(ABC):
         except RecursionError:
             deep = RowError("the record is nested too deeply to be read")
             return Row(index, place, None, deep.exclusion, f"row {index}")
+
+    def _located(self, image: RawImage) -> ImageRef:
+        """What `locate_image` says, and said lately: rows share images, and links change."""
+        if image.data is not None:
+            return self.locate_image(image)
+        known, until = self._places
+        if time.monotonic() > until or len(known) >= PLACES:
+            known = {}
+            self._places = known, time.monotonic() + PLACES_SECONDS
+        found = known.get(image.name)
+        if found is None:
+            found = known[image.name] = self.locate_image(image)
+        return found
 
     def _readable_id(self, index: int, record: Any) -> str:
         """The id of a record that is no sample: the one it carries, its hash, or its position."""

@@ -11,11 +11,12 @@ import numpy as np
 from finegold.engines import map_ordered
 from finegold.run import progress
 from finegold.run.cards import card
-from finegold.samples.check import Checked, Repeats, check, row_bytes
+from finegold.samples.check import Checked, check, row_bytes
 from finegold.samples.dataset import Dataset
 from finegold.samples.kinds import KindRules
 from finegold.samples.opening import open_dataset
 from finegold.samples.order import find_notes
+from finegold.samples.repeats import Repeats
 from finegold.samples.sample import Row
 
 

@@ -6,15 +6,15 @@ The rules stand in kinds.toml beside this module. A user's file of the same form
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from finegold.errors import ConfigError, first_fault
 from finegold.registry import parse_toml
-from finegold.samples.sample import Sample
+from finegold.samples.sample import Pair, Sample
 from finegold.samples.words import sentences, split_words
 
 _SEEN = 2_000
@@ -64,33 +64,33 @@ class KindRule:
                     f"expression ({error}): repair it"
                 ) from None
 
-    def matches(self, row: "_Row") -> bool:
-        """Whether every condition holds."""
-        turns = len(row.pairs)
+    def matches(self, images: bool, pairs: "Sequence[_Seen]") -> bool:
+        """Whether every condition holds of a row with these pairs, and with or without images."""
         if (
-            (self.images is not None and self.images != row.images)
-            or turns < (self.min_turns or 0)
-            or (self.max_turns is not None and turns > self.max_turns)
+            (self.images is not None and self.images != images)
+            or (self.min_turns is not None and len(pairs) < self.min_turns)
+            or (self.max_turns is not None and len(pairs) > self.max_turns)
         ):
             return False
-        return all(
-            (self.min_words or 0) <= words
-            and (self.max_words is None or words <= self.max_words)
-            and (self.max_sentences is None or lines <= self.max_sentences)
-            and (self.question is None or _expression(self.question).search(question) is not None)
-            and (self.answer is None or _expression(self.answer).search(answer) is not None)
-            for (question, answer), words, lines in zip(row.pairs, row.words, row.sentences, strict=True)
-        )
+        for one in pairs:  # the cheap conditions first: a row is asked a dozen rules
+            if (
+                (self.min_words is not None and one.words < self.min_words)
+                or (self.max_words is not None and one.words > self.max_words)
+                or (self.max_sentences is not None and one.sentences > self.max_sentences)
+                or (self.question is not None and not _asks(self.question, one.question))
+                or (self.answer is not None and _expression(self.answer).search(one.answer) is None)
+            ):
+                return False
+        return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """What the rules look at."""
+class _Seen(NamedTuple):
+    """What the rules look at of a question and its answer."""
 
-    images: bool
-    pairs: tuple[tuple[str, str], ...]
-    words: tuple[int, ...]
-    sentences: tuple[int, ...]
+    question: str
+    answer: str
+    words: int
+    sentences: int
 
 
 class KindRules:
@@ -103,16 +103,20 @@ class KindRules:
     def __init__(self, rules: Sequence[KindRule]) -> None:
         self.rules = tuple(rules)
 
-    def kind(self, sample: Sample) -> str:
-        """The kind of a row."""
-        pairs = tuple((question[:_SEEN], answer[:_SEEN]) for question, answer in sample.pairs)
-        row = _Row(
-            bool(sample.images),
-            pairs,
-            tuple(sum(word[0].isalnum() for word in split_words(answer)) for _, answer in pairs),
-            tuple(len(sentences(answer)) for _, answer in pairs),
-        )
-        return next(rule.kind for rule in self.rules if rule.matches(row))
+    def kind(self, sample: Sample, pairs: Sequence[Pair] | None = None) -> str:
+        """The kind of a row; `pairs` are the sample's, if they are known."""
+        known = sample.pairs if pairs is None else pairs
+        seen = [
+            _Seen(
+                question[:_SEEN],
+                answer[:_SEEN],
+                sum(word[0].isalnum() for word in split_words(answer[:_SEEN])),
+                len(sentences(answer[:_SEEN])),
+            )
+            for question, answer in known
+        ]
+        images = bool(sample.images)
+        return next(rule.kind for rule in self.rules if rule.matches(images, seen))
 
     def content(self) -> dict[str, Any]:
         """The rules as JSON values: what the kinds of a table depend on."""
@@ -139,6 +143,12 @@ def _read(path: Path) -> list[KindRule]:
     except ValidationError as error:
         fault = first_fault(error, (one.name for one in fields(KindRule)))
         raise ConfigError(f"the file of kinds {path} cannot be used: {fault}") from None
+
+
+@lru_cache(maxsize=4_096)
+def _asks(expression: str, question: str) -> bool:
+    """Whether a question has an expression; many rows ask the same."""
+    return _expression(expression).search(question) is not None
 
 
 @cache

@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import lru_cache, partial
-from itertools import count, groupby, islice
+from itertools import chain, count, groupby, islice
+from operator import itemgetter
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -15,18 +16,29 @@ import pyarrow.compute as pc
 
 from finegold.engines.threads import map_ordered
 from finegold.errors import DataError
-from finegold.run import BLOCK_ROWS, Blocks, PartTable, RunFolder, fill, fingerprint
+from finegold.run import (
+    BLOCK_ROWS,
+    Blocks,
+    PartTable,
+    RunFolder,
+    TextColumn,
+    canonical_json,
+    fill,
+    fingerprint,
+)
 from finegold.samples.check import (
     Checked,
-    Repeats,
+    ImageChecks,
     check,
     content_may_be_equal,
     file_stamp,
     row_bytes,
+    together,
 )
 from finegold.samples.dataset import Dataset
 from finegold.samples.images import DEFAULT_LIMITS
-from finegold.samples.sample import Sample
+from finegold.samples.repeats import Repeats
+from finegold.samples.sample import Row, Sample
 
 T = TypeVar("T")
 
@@ -90,8 +102,11 @@ def ingest(
     repeats, first = _repeats_of(table, kept), kept * table.blocks
 
     def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
-        checked = map_ordered(check, dataset.rows(first * BLOCK_ROWS), workers=workers, weigh=row_bytes)
-        judged = map(repeats.judge, checked)
+        groups = together(dataset.rows(first * BLOCK_ROWS))
+        checked = map_ordered(
+            partial(_check_rows, ImageChecks()), groups, workers=workers, weigh=itemgetter(1)
+        )
+        judged = map(repeats.judge, chain.from_iterable(checked))
         for block in count(first):
             rows = []
             for one in islice(judged, BLOCK_ROWS):
@@ -109,6 +124,11 @@ def ingest(
 
     every = np.ones(len(dataset), np.bool_)
     return fill(run, table, make, usable=every, step="ingest", label="Checking rows")
+
+
+def _check_rows(checks: ImageChecks, run: tuple[list[Row], int]) -> list[Checked]:
+    """Check a run of rows, each by itself."""
+    return [check(row, checks=checks) for row in run[0]]
 
 
 def samples_table(run: RunFolder, dataset: Dataset) -> PartTable:
@@ -140,9 +160,10 @@ def _table_row(checked: Checked, dataset: Dataset) -> dict[str, Any]:
         "reason": exclusion and _printable(exclusion.reason),
     }
     if sample is not None:
+        pairs = sample.pairs
         found |= {
-            "instruction": [pair.question for pair in sample.pairs],
-            "answer": [pair.answer for pair in sample.pairs],
+            "instruction": [pair.question for pair in pairs],
+            "answer": [pair.answer for pair in pairs],
             "turns": sum(turn.role != "system" for turn in sample.turns),
             "n_images": len(sample.images),
             "images": [image.name for image in sample.images],
@@ -151,7 +172,7 @@ def _table_row(checked: Checked, dataset: Dataset) -> dict[str, Any]:
             "content_hash": checked.content_hash,
             "image_bytes": sum(image.file_bytes for image in checked.images),
             "source": _printable(sample.source),
-            "kind": dataset.kinds.kind(sample),
+            "kind": dataset.kinds.kind(sample, pairs),
         }
     if checked.images:
         found |= {"width": checked.images[0].width, "height": checked.images[0].height}
@@ -165,6 +186,7 @@ def _printable(text: str) -> str:
 
 _IMAGES = ("row", "images", "image_stamps")
 _KEPT = ("sample_id", "place", "status", "reason", *_IMAGES)
+_AT_ONCE = 65_536
 IMAGES_REMEMBERED = 1 << 18
 """Images whose state is remembered while the parts of a table are looked at."""
 
@@ -315,9 +337,42 @@ def dataset_fingerprint(table: pa.Table) -> str:
     Args:
         table: The columns `sample_id`, `status` and `content_hash` of the samples table.
     """
-    usable = table.filter(pc.equal(table["status"], "ok"))
-    pairs = zip(usable["sample_id"].to_pylist(), usable["content_hash"].to_pylist(), strict=True)
+    usable = pc.equal(table["status"], "ok")
+    ids, content = (TextColumn(table[name].filter(usable)) for name in ("sample_id", "content_hash"))
+    order = ids.order()
     digest = hashlib.sha256()
-    for sample_id, content in sorted(pairs):
-        digest.update(f"{len(sample_id)}:{sample_id}={content}\n".encode())
+    for start in range(0, len(order), _AT_ONCE):
+        part = order[start : start + _AT_ONCE]
+        names, hashes = (column.take(part).array.cast(pa.string()) for column in (ids, content))
+        length = pc.utf8_length(names).cast(pa.string())
+        lines = pc.binary_join_element_wise(length, ":", names, "=", hashes, "\n", "")
+        digest.update(_text_bytes(lines))
     return digest.hexdigest()
+
+
+def columns_fingerprint(table: pa.Table) -> str:
+    """What `fingerprint` gives for a mapping from the names of columns of texts to lists of their values."""
+    digest = hashlib.sha256()
+    for at, name in enumerate(sorted(table.column_names)):
+        digest.update(f"{',' if at else '{'}{canonical_json(name)}:[".encode())
+        begun = False
+        for chunk in table[name].chunks:
+            for start in range(0, len(chunk), _AT_ONCE):
+                digest.update((b"," if begun else b"") + _json_items(chunk.slice(start, _AT_ONCE)))
+                begun = True
+        digest.update(b"]")
+    digest.update(b"}")
+    return digest.hexdigest()[:12]
+
+
+def _json_items(texts: pa.Array) -> bytes:
+    """At least one text as the items of canonical JSON, with commas between them."""
+    plain = not texts.null_count and not pc.any(pc.match_substring_regex(texts, r'["\\\x00-\x1f]')).as_py()
+    if not plain:
+        return canonical_json(texts.to_pylist())[1:-1].encode()
+    return b'"' + _text_bytes(pc.binary_join_element_wise(texts, '","', ""))[:-2]
+
+
+def _text_bytes(texts: pa.Array) -> bytes:
+    """The bytes of texts that Arrow has just made, one after the other."""
+    return bytes(texts.buffers()[2] or b"")[: pc.sum(pc.binary_length(texts)).as_py()]

@@ -79,6 +79,10 @@ def is_present(value: Any) -> bool:
 
     Tables fill absent structures with nulls: `{bytes: null, path: null}` is no image.
     """
+    if value is None:
+        return False
+    if isinstance(value, str):
+        return value != ""
     left = [value]
     while left:
         item = left.pop()

@@ -140,7 +140,9 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """All usable rows of a dataset, for a scorer that judges a row beside the others.
+    """The usable rows of a dataset, for a scorer that judges a row beside the others; of many, a sample.
+
+    A sample holds the rows whose ids have the smallest hashes: see `corpus.read_corpus`.
 
     Attributes:
         ids: The n sample ids, in dataset order; what a scorer learns may not depend on the order.
@@ -174,7 +176,7 @@ class Context:
         workers: Threads that decode images; the cores of the process if None.
         retry: Whether calls whose replies could not be read are sent again, instead of being read from a
             cache.
-        read_corpus: Reads all usable rows; called at most once.
+        read_corpus: Reads the usable rows; called at most once.
         fixed_samples: Gives so many usable rows with an image, those whose ids have the smallest hashes.
         features: Folder where a model may keep image features, so that they are computed once for all its
             indicators; None keeps none.

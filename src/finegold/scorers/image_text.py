@@ -35,7 +35,7 @@ class Learnt:
     """What an indicator of statements learns from the dataset before the first row.
 
     Attributes:
-        corpus: All usable rows.
+        corpus: The usable rows, or a sample of them.
         references: The images that a text is compared with.
         encoder: The encoder, loaded.
         rows: Rows that it learns from: those of the smallest id hashes.

@@ -156,9 +156,12 @@ class Forms:
 
 def smallest_hashes(ids: Sequence[str], number: int) -> list[int]:
     """Positions of the ids with the smallest hashes: a sample that no order of the rows changes."""
-    return sorted(
-        range(len(ids)), key=lambda row: sha256(ids[row].encode("utf-8", "surrogatepass")).digest()
-    )[:number]
+    return sorted(range(len(ids)), key=lambda row: id_digest(ids[row]))[:number]
+
+
+def id_digest(sample_id: str) -> bytes:
+    """What rows are drawn by."""
+    return sha256(sample_id.encode("utf-8", "surrogatepass")).digest()
 
 
 def word_count(text: str) -> int:

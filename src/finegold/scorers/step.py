@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from hashlib import sha256
 from heapq import nsmallest
 
 import numpy as np
@@ -26,14 +25,15 @@ from finegold.samples.step import samples_of_blocks
 from finegold.scorers.base import (
     Batch,
     Context,
-    Corpus,
     Score,
     ScoreBatch,
     Scorer,
     first_image,
     runs_of_images,
 )
+from finegold.scorers.corpus import read_corpus
 from finegold.scorers.registry import scorer_parameters
+from finegold.scorers.statements import id_digest
 
 SCHEMA = pa.schema(
     [("sample_id", pa.string()), ("value", pa.float64()), ("status", pa.string()), ("reason", pa.string())]
@@ -205,7 +205,7 @@ def score(
             embeddings = embed(run, dataset, encoder, usable=usable, data=data, engine=engine, dtype=dtype)
         ready = replace(
             context,
-            read_corpus=partial(_corpus, dataset, usable, embeddings),
+            read_corpus=partial(read_corpus, dataset, usable, embeddings),
             fixed_samples=partial(_fixed_samples, dataset, usable),
             features=run.path / "features" if usable.sum() <= FEATURES_OF_ROWS else None,
             losses=run.path / "losses" / fingerprint({"model": table.parameters["model"]}),
@@ -267,24 +267,11 @@ def _turns(ids: Sequence[str], scores: Sequence[Score]) -> dict[str, list[object
     return {name: [row[place] for row in rows] for place, name in enumerate(TURNS_SCHEMA.names)}
 
 
-def _corpus(dataset: Dataset, usable: npt.NDArray[np.bool_], embeddings: PartTable | None) -> Corpus:
-    """Every usable row, for a scorer that judges one beside the others."""
-    rows = (row for row in dataset.rows() if usable[row.index])
-    found = [(row.sample.id, row.sample.pairs) for row in rows if row.sample is not None]
-    if embeddings is not None and not embeddings.done:
-        raise RunError(
-            f"the scorer compares all rows, and other shards have not embedded theirs in "
-            f"{embeddings.folder}: run the same command again when they have ended"
-        )
-    vectors = None if embeddings is None else embeddings_of(embeddings.read(["embedding"]))
-    return Corpus([key for key, _ in found], [pairs for _, pairs in found], vectors)
-
-
 def _fixed_samples(dataset: Dataset, usable: npt.NDArray[np.bool_], number: int) -> list[Sample]:
     """The usable rows with an image whose ids have the smallest hashes, the smallest first."""
     rows = (row.sample for row in dataset.rows() if usable[row.index] and row.sample is not None)
     shown = (sample for sample in rows if sample.images)
-    return nsmallest(number, shown, key=lambda sample: sha256(sample.id.encode()).digest())
+    return nsmallest(number, shown, key=lambda sample: id_digest(sample.id))
 
 
 def _score_rows(

@@ -7,6 +7,7 @@ import numpy as np
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering import KnnGraph, knn_graph
 from finegold.errors import ConfigError
+from finegold.run import TextColumn
 from finegold.selection.plugins import ALLOCATORS, PICKERS
 from finegold.selection.pool import Pool
 from finegold.selection.preset import Preset
@@ -40,7 +41,7 @@ def assemble(
     quality = np.zeros(len(rows)) if rated.quality is None else rated.quality[eligible]
     indicators = None if rated.indicators is None else rated.indicators[eligible]
     labels = _parts(inputs, rows, quality, preset)
-    pool = Pool(tuple(inputs.ids[i] for i in rows), quality, labels, indicators=indicators)
+    pool = Pool(TextColumn(inputs.ids).take(rows), quality, labels, indicators=indicators)
     if "indicators" in needs and indicators is None:
         raise ConfigError(f"preset '{preset.name}' needs indicators, and none counts here; score some first")
     if "targets" in needs:
@@ -87,15 +88,14 @@ def _graph(inputs: SelectionInputs, embeddings: Vectors, with_image: Ints, rows:
     graph = inputs.graph
     if graph is None:
         graph = knn_graph(embeddings[with_image], GRAPH_NEIGHBOURS)
-    graph_ids = inputs.graph_ids
+    ids, graph_ids = TextColumn(inputs.ids), inputs.graph_ids
     if inputs.graph is None or graph_ids is None:
-        graph_ids = [inputs.ids[i] for i in with_image]
+        graph_ids = ids.take(with_image)
     if len(graph) != len(graph_ids):
         raise ConfigError(
             f"the neighbour graph has {len(graph)} rows and {len(graph_ids)} were expected; search it again"
         )
-    place = {name: at for at, name in enumerate(graph_ids)}
-    return graph.restrict(np.array([place.get(inputs.ids[i], -1) for i in rows], dtype=np.int64))
+    return graph.restrict(TextColumn(graph_ids).find(ids.take(rows)))
 
 
 def score_strata(quality: Floats, strata: int) -> Ints:

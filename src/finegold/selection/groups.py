@@ -8,9 +8,12 @@ from math import isfinite
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from finegold.arrays import Floats, Ints
 from finegold.errors import ConfigError, did_you_mean
+from finegold.run import TextColumn
 from finegold.selection.shares import share_out
 
 GroupQuality = Literal["none", "rank", "calibrated"]
@@ -44,9 +47,9 @@ class Groups:
     @classmethod
     def of(cls, values: Sequence[str], others: Iterable[str] = ()) -> "Groups":
         """The groups of rows by the names of their groups, and other groups, of which no row may be there."""
-        names = tuple(sorted({*values, *others}))
-        place = {name: at for at, name in enumerate(names)}
-        return cls(names, np.array([place[value] for value in values], dtype=np.int64))
+        texts = TextColumn(values)
+        names = tuple(sorted({*texts.unique(), *others}))
+        return cls(names, texts.codes(names))
 
     def sizes(self) -> Ints:
         """Rows of each group."""
@@ -242,12 +245,14 @@ def comparable_quality(quality: Floats, groups: Groups, how: GroupQuality) -> Fl
     return calibrated
 
 
-def join_groups(columns: Sequence[Sequence[str | None]]) -> list[str]:
+def join_groups(columns: Sequence[pa.Array | pa.ChunkedArray]) -> TextColumn:
     """Names of the rows' groups from their attributes, `unknown` where a row lacks one."""
-    return [JOINED.join(value or "unknown" for value in values) for values in zip(*columns, strict=True)]
+    filled = [pc.fill_null(column, "") for column in columns]
+    known = [pc.if_else(pc.equal(column, ""), "unknown", column) for column in filled]
+    return TextColumn(pc.binary_join_element_wise(*known, JOINED))
 
 
-def skew(pool: Iterable[str], chosen: Iterable[str]) -> float:
+def skew(pool: Iterable[str] | Counter[str], chosen: Iterable[str] | Counter[str]) -> float:
     """How far the mixture of the chosen rows is from that of the pool: 0 equal, 1 disjoint.
 
     The total variation distance: half of the sum over groups of the differences between their shares.

@@ -60,20 +60,26 @@ def mixture_tables(table: pa.Table, group_by: Sequence[str] = ()) -> list[Mixtur
     return [one for one in found if len(one.lines) > 1]
 
 
+def counts_of(column: pa.ChunkedArray) -> Counter[str]:
+    """How often each text of a column is there."""
+    found = column.value_counts().to_pylist()
+    return Counter({one["values"]: one["counts"] for one in found})
+
+
 def _mixture(table: pa.Table, attribute: str, column: str) -> MixtureTable:
     every = table[column].fill_null("unknown")
-    usable = every.filter(pc.not_equal(table["status"], EXCLUDED)).to_pylist()
-    chosen = every.filter(pc.is_valid(table["rank"])).to_pylist()
-    rows_in, can, did = Counter(every.to_pylist()), Counter(usable), Counter(chosen)
+    rows_in = counts_of(every)
+    can = counts_of(every.filter(pc.not_equal(table["status"], EXCLUDED)))
+    did = counts_of(every.filter(pc.is_valid(table["rank"])))
     lines = [
         MixtureLine(
             name,
             rows_in[name],
             can[name],
             did[name],
-            can[name] / max(1, len(usable)),
-            did[name] / max(1, len(chosen)),
+            can[name] / max(1, can.total()),
+            did[name] / max(1, did.total()),
         )
         for name in sorted(rows_in, key=lambda name: (-can[name], name))
     ]
-    return MixtureTable(attribute, tuple(lines), skew(usable, chosen))
+    return MixtureTable(attribute, tuple(lines), skew(can, did))

@@ -1,11 +1,13 @@
 """The pool: what allocators and pickers choose from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering import KnnGraph
+from finegold.run import TextColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Pool:
         pinned: Positions of the rows that the user chose: no picker chooses them again.
     """
 
-    ids: tuple[str, ...]
+    ids: Sequence[str]
     quality: Floats
     labels: Ints
     embeddings: Vectors | None = None
@@ -37,7 +39,7 @@ class Pool:
 
     def __len__(self) -> int:
         """Number of rows."""
-        return len(self.ids)
+        return len(self.quality)
 
     def sizes(self) -> Ints:
         """Rows in each part, shape (highest label + 1,)."""
@@ -45,8 +47,10 @@ class Pool:
 
     def subset(self, indices: Ints) -> "Pool":
         """The rows `indices` (distinct), in that order; the graph keeps the edges among them."""
+        if len(indices) == len(self) and bool((indices == np.arange(len(self))).all()):
+            return self
         return Pool(
-            tuple(self.ids[i] for i in indices),
+            TextColumn(self.ids).take(indices),
             self.quality[indices],
             self.labels[indices],
             None if self.embeddings is None else self.embeddings[indices],
@@ -54,7 +58,7 @@ class Pool:
             None if self.indicators is None else self.indicators[indices],
             self.targets,
             None if self.groups is None else self.groups[indices],
-            tuple(np.flatnonzero(np.isin(indices, self.pinned)).tolist()),
+            tuple(np.flatnonzero(np.isin(indices, self.pinned)).tolist()) if self.pinned else (),
         )
 
 

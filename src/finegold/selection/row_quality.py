@@ -7,10 +7,13 @@ import numpy as np
 
 from finegold.arrays import Floats, Ints
 from finegold.errors import ConfigError
+from finegold.selection.excluded import ExcludedRows
 from finegold.selection.options import check_weights
 from finegold.selection.plugins import NORMALISERS, QUALITIES
 from finegold.selection.preset import FILES, Preset
 from finegold.selection.selection import SelectionInputs
+
+CODE = "no-quality"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class RowQuality:
         quality: Shape (len(usable),); None if no indicator counts.
         indicators: Shape (len(usable), m), the normalised columns that count; None if none does.
         weights: The weights that counted.
-        excluded: Reason for each row that has no quality, by position.
+        excluded: The rows that have no quality, by position.
         notes: What a reader must know.
     """
 
@@ -30,7 +33,7 @@ class RowQuality:
     quality: Floats | None
     indicators: Floats | None
     weights: Mapping[str, float]
-    excluded: Mapping[int, str]
+    excluded: ExcludedRows
     notes: tuple[str, ...]
 
 
@@ -54,13 +57,13 @@ def compute_quality(
         )
     counted, notes = _counted(inputs, preset, weights)
     if not counted:
-        return RowQuality(order, None, None, counted, {}, notes)
+        return RowQuality(order, None, None, counted, ExcludedRows.of(order[:0], CODE, ""), notes)
     columns = np.stack([inputs.indicators[name][order] for name in counted], axis=1)
     indicators: Floats = NORMALISERS[preset.normalise](columns)
     quality: Floats = QUALITIES[preset.quality](indicators, np.array(list(counted.values())))
     present = np.isfinite(quality)
     reason = f"none of the indicators {', '.join(counted)} applies to the row"
-    excluded = {int(i): reason for i in order[~present]}
+    excluded = ExcludedRows.of(np.sort(order[~present]), CODE, reason)
     return RowQuality(order[present], quality[present], indicators[present], counted, excluded, notes)
 
 
@@ -72,7 +75,7 @@ def _given(
             f"there are weights and the {inputs.quality_name}, which needs none: give one of them"
         )
     present = np.isfinite(quality[order])
-    excluded = {int(i): f"the row has no {inputs.quality_name}" for i in order[~present]}
+    excluded = ExcludedRows.of(np.sort(order[~present]), CODE, f"the row has no {inputs.quality_name}")
     usable = order[present]
     note = f"The quality is the {inputs.quality_name}; no weights were used."
     return RowQuality(usable, quality[usable], None, {}, excluded, (note,))

@@ -9,8 +9,9 @@ import numpy as np
 from finegold.arrays import Floats, Ints
 from finegold.dedup import mark_duplicates
 from finegold.errors import BudgetError, ConfigError
-from finegold.samples import Exclusion
+from finegold.run import TextColumn
 from finegold.selection.assemble import assemble
+from finegold.selection.excluded import ExcludedRows
 from finegold.selection.groups import Groups, comparable_quality, group_quotas
 from finegold.selection.options import check_budget
 from finegold.selection.pins import quotas_with_pins
@@ -50,30 +51,35 @@ def select(
         BudgetError: If fewer rows can be chosen than are asked for.
         ConfigError: If something that the preset needs is not there.
     """
-    ids = inputs.ids
+    ids = TextColumn(inputs.ids)
+    inputs = replace(inputs, ids=ids)
     if size < 1:
         raise ConfigError(f"a subset of {size} rows was asked for; at least 1 is needed")
-    if len(set(ids)) != len(ids):
-        raise ConfigError(f"{len(ids) - len(set(ids))} ids are repeated; selection needs distinct ids")
-    order = np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
+    if twice := ids.repeated():
+        raise ConfigError(f"{twice} ids are repeated; selection needs distinct ids")
+    order = ids.order()
     rows = compute_quality(inputs, order, preset, weights)
     check_budget(size, len(rows.usable))
     rows = _comparable(inputs, rows, preset)
     rows, duplicates = _without_duplicates(inputs, rows, size)
     groups = _groups(inputs, rows.usable, preset)
-    pinned = np.array([i for i, row in enumerate(rows.usable) if ids[row] in inputs.pinned], dtype=np.int64)
+    pinned = np.flatnonzero(ids.isin(inputs.pinned)[rows.usable])
     if len(pinned) > size:
         raise BudgetError(
             f"{len(pinned)} rows are pinned and the size is {size}: pin fewer rows, or ask for more"
         )
     allowed, few = _above_floor(rows.quality, len(rows.usable), preset.floor, size)
-    allowed = np.union1d(allowed, pinned)
+    allowed = np.union1d(allowed, pinned) if len(pinned) else allowed
     parts, mixed = _parts(groups, rows.quality, allowed, preset, size, pinned)
-    eligible = np.unique(np.concatenate([pinned, *(_eligible(rows.quality, p, preset.drop) for p in parts)]))
+    left_in = [_eligible(rows.quality, part, preset.drop) for part in parts]
+    # One part is ascending already, and to sort tens of millions of rows takes seconds.
+    one = len(left_in) == 1 and not len(pinned)
+    eligible = left_in[0] if one else np.unique(np.concatenate([pinned, *left_in]))
     pool, imageless, notes = assemble(inputs, order, rows, eligible, preset)
     if groups is not None:
         pool = replace(pool, groups=groups.take(eligible).labels)
-    pool = replace(pool, pinned=tuple(np.flatnonzero(np.isin(eligible, pinned)).tolist()))
+    if len(pinned):
+        pool = replace(pool, pinned=tuple(np.flatnonzero(np.isin(eligible, pinned)).tolist()))
     picked, quotas = _choose(pool, imageless, eligible, parts, preset, seed)
     chosen = eligible[picked]
     notes = (*few, *mixed, *notes)
@@ -82,17 +88,18 @@ def select(
         notes = (*notes, f"The {lowest} not chosen from.")
     stated = preset.notes if weights is None else [one for one in preset.notes if OWN_WEIGHTS not in one]
     notes = (*stated, *rows.notes, *notes, *_poor(rows.quality, chosen))
-    excluded = {inputs.ids[i]: Exclusion("no-quality", why) for i, why in sorted(rows.excluded.items())}
     labels, usable = inputs.labels, rows.usable
     return SelectedRows(
         preset,
         rows.weights,
         seed,
-        tuple(ids[i] for i in usable),
+        ids.take(usable),
+        usable,
         rows.quality,
         _rank(rows.quality, chosen, len(usable)),
         () if labels is None else _counts(labels, usable, chosen, quotas, preset),
-        excluded | duplicates,
+        (rows.excluded, duplicates),
+        ids,
         notes,
         () if groups is None else _group_counts(groups, chosen, parts),
     )
@@ -113,32 +120,33 @@ def _poor(quality: Floats | None, chosen: Ints) -> tuple[str, ...]:
 
 def _without_duplicates(
     inputs: SelectionInputs, rows: RowQuality, size: int
-) -> tuple[RowQuality, dict[str, Exclusion]]:
+) -> tuple[RowQuality, ExcludedRows]:
     """The rows without those that duplicate a better one; qualities stay what they were."""
     if inputs.dedup is None:
-        return rows, {}
+        return rows, ExcludedRows.from_exclusions({})
     usable = rows.usable
-    ids = [inputs.ids[i] for i in usable]
-    quality = rows.quality
-    if inputs.pinned:  # the best row of each group stays
+    ids = TextColumn(inputs.ids).take(usable)
+    quality, pinned = rows.quality, ids.isin(inputs.pinned)
+    if pinned.any():  # the best row of each group stays
         known = np.zeros(len(ids)) if quality is None else quality
-        quality = np.where([key in inputs.pinned for key in ids], np.inf, known)
+        quality = np.where(pinned, np.inf, known)
     marked, notes = mark_duplicates(
         inputs.dedup,
         ids,
         quality,
         None if inputs.contents is None else inputs.contents.take(usable),
         None if inputs.embeddings is None else inputs.embeddings[usable],
-        None if inputs.questions is None else [inputs.questions[i] for i in usable],
+        None if inputs.questions is None else TextColumn(inputs.questions).take(usable),
     )
-    marked = {row: found for row, found in marked.items() if ids[row] not in inputs.pinned}
+    marked = {row: found for row, found in marked.items() if not pinned[row]}
     left = len(ids) - len(marked)
     if size > left:
         raise BudgetError(
             f"{size} rows were asked for and {left} can be used after {len(marked)} duplicates were "
             f"excluded; ask for at most {left}, or do without --dedup"
         )
-    stays = np.array([row not in marked for row in range(len(ids))], dtype=np.bool_)
+    stays = np.ones(len(ids), np.bool_)
+    stays[list(marked)] = False
     kept = replace(
         rows,
         usable=usable[stays],
@@ -146,7 +154,7 @@ def _without_duplicates(
         indicators=None if rows.indicators is None else rows.indicators[stays],
         notes=(*rows.notes, *notes),
     )
-    return kept, {ids[row]: exclusion for row, exclusion in marked.items()}
+    return kept, ExcludedRows.from_exclusions(marked).at(usable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +185,8 @@ def _groups(inputs: SelectionInputs, usable: Ints, preset: Preset) -> Groups | N
         raise ConfigError(
             f"preset '{preset.name}' groups rows by {', '.join(preset.group_by)}, and the rows have no groups"
         )
-    return Groups.of([inputs.groups[i] for i in usable], {*inputs.groups, *inputs.group_names})
+    groups = TextColumn(inputs.groups)
+    return Groups.of(groups.take(usable), {*groups.unique(), *inputs.group_names})
 
 
 def _comparable(inputs: SelectionInputs, rows: RowQuality, preset: Preset) -> RowQuality:
@@ -240,8 +249,9 @@ def _choose(
     chosen: list[Ints] = []
     total = np.zeros(len(pool.sizes()), dtype=np.int64)
     for part in parts:
-        rows = np.flatnonzero(np.isin(eligible, part.rows))
-        inner = pool if part.name is None else pool.subset(rows)
+        whole = part.name is None
+        rows = np.arange(len(eligible)) if whole else np.flatnonzero(np.isin(eligible, part.rows))
+        inner = pool.subset(rows)
         quotas = ALLOCATORS[preset.allocate](inner, part.quota)
         if inner.pinned:
             pinned = inner.labels[list(inner.pinned)]
@@ -259,12 +269,12 @@ def _pick(pool: Pool, quotas: Ints, imageless: set[int], preset: Preset, group: 
         if quota == 0:
             continue
         rows = parts[part]
-        fixed = rows[np.isin(rows, pool.pinned)]
+        fixed = rows[np.isin(rows, pool.pinned)] if pool.pinned else rows[:0]
         picked.append(fixed)
         if (left := int(quota) - len(fixed)) == 0:
             continue
         picker = PICKERS["top" if part in imageless else preset.pick]
-        if not picker.sees_pinned:
+        if len(fixed) and not picker.sees_pinned:
             rows = rows[~np.isin(rows, pool.pinned)]
         # One stream a part: how many numbers one part draws changes nothing in another.
         rng = np.random.default_rng(group.stream(seed, part))

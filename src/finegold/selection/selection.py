@@ -9,7 +9,9 @@ from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering import KnnGraph
 from finegold.dedup.settings import Dedup
 from finegold.dedup.table import Contents
+from finegold.run import TextColumn
 from finegold.samples import Exclusion
+from finegold.selection.excluded import ExcludedRows
 from finegold.selection.preset import Preset
 
 
@@ -98,11 +100,13 @@ class SelectedRows:
         weights: The weights that counted: those of indicators that the run has.
         seed: Seed of everything random.
         pool_ids: Rows that could be chosen, sorted by id.
+        rows: Shape (len(pool_ids),), their positions among the rows that came in.
         quality: Shape (len(pool_ids),); None for a preset that looks at no indicator.
         rank: Shape (len(pool_ids),). 1 is the chosen row of highest quality, equal qualities are in the order
             of their ids; 0 is a row that was not chosen.
         clusters: Clusters by label; empty without clusters.
-        excluded: Why rows that came in could not be chosen, by id: no quality, or duplicates.
+        excluded_rows: Rows that came in and could not be chosen, by position: no quality, or duplicates.
+        input_ids: Ids of the rows that came in.
         notes: What a reader must know.
         groups: Groups by name; empty without groups.
     """
@@ -110,19 +114,26 @@ class SelectedRows:
     preset: Preset
     weights: Mapping[str, float]
     seed: int
-    pool_ids: tuple[str, ...]
+    pool_ids: TextColumn
+    rows: Ints
     quality: Floats | None
     rank: Ints
     clusters: tuple[ClusterCount, ...]
-    excluded: Mapping[str, Exclusion]
+    excluded_rows: tuple[ExcludedRows, ...]
+    input_ids: TextColumn
     notes: tuple[str, ...]
     groups: tuple[GroupCount, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
         """The chosen ids by rank."""
-        order = np.argsort(self.rank, kind="stable")
-        return tuple(self.pool_ids[i] for i in order[len(order) - np.count_nonzero(self.rank) :])
+        chosen = np.flatnonzero(self.rank)
+        return tuple(self.pool_ids.take(chosen[np.argsort(self.rank[chosen])]))
+
+    @property
+    def excluded(self) -> dict[str, Exclusion]:
+        """Why rows that came in could not be chosen, by id."""
+        return {key: found for one in self.excluded_rows for key, found in one.by_id(self.input_ids).items()}
 
     @property
     def not_selected(self) -> int:

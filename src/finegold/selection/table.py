@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering.table import ClusterTable, read_embeddings
 from finegold.errors import ConfigError
-from finegold.run import PartTable
-from finegold.samples import Exclusion
+from finegold.run import PartTable, TextColumn
+from finegold.selection.excluded import ExcludedRows, exclusion_columns
 from finegold.selection.selection import SelectedRows
 
 SELECTED, NOT_SELECTED, EXCLUDED = "selected", "not selected", "excluded"
@@ -52,37 +52,41 @@ class Candidates:
     """The usable rows of a run, sorted by id, and the rows that are not usable.
 
     Attributes:
-        samples: The run's samples table, every row, in dataset order.
+        samples: Columns of the run's samples table, every row, in dataset order.
         ids: The n sample ids, sorted.
         rows: Shape (n,), position of each in the dataset.
         indicators: Values by name, shape (n,); NaN where the indicator does not apply.
         labels: Shape (n,), cluster of each row; None without clusters.
         embeddings: Shape (n, d), raw, NaN where a row has no image; None without any.
-        excluded: Why a row cannot be chosen, by its position in the dataset.
+        excluded: Rows that cannot be chosen, by their position in the dataset.
     """
 
     samples: pa.Table
-    ids: tuple[str, ...]
+    ids: TextColumn
     rows: Ints
     indicators: dict[str, Floats]
     labels: Ints | None
     embeddings: Vectors | None
-    excluded: dict[int, Exclusion]
+    excluded: tuple[ExcludedRows, ...]
 
     @property
-    def groups(self) -> list[str]:
-        """Name of the group of each row; all None without groups."""
-        found: list[str] = self.samples["group"].take(self.rows).to_pylist()
-        return found
+    def groups(self) -> TextColumn:
+        """Name of the group of each row, if there are groups."""
+        return TextColumn(self.samples["group"]).take(self.rows)
 
-    def without(self, ids: Collection[str], indicators: Collection[str]) -> "Candidates":
-        """The candidates without some ids, and with these indicators only."""
-        kept = np.array([i for i, key in enumerate(self.ids) if key not in ids], dtype=np.int64)
+    def without(self, excluded: ExcludedRows, indicators: Collection[str]) -> "Candidates":
+        """The candidates without some, which are named by their position here, and with these indicators."""
+        named = {name: values for name, values in self.indicators.items() if name in indicators}
+        if not len(excluded):
+            return replace(self, indicators=named)
+        stays = np.ones(len(self.ids), np.bool_)
+        stays[excluded.rows] = False
+        kept = np.flatnonzero(stays)
         return replace(
             self,
-            ids=tuple(self.ids[i] for i in kept),
+            ids=self.ids.take(kept),
             rows=self.rows[kept],
-            indicators={name: self.indicators[name][kept] for name in self.indicators if name in indicators},
+            indicators={name: values[kept] for name, values in named.items()},
             labels=None if self.labels is None else self.labels[kept],
             embeddings=None if self.embeddings is None else self.embeddings[kept],
         )
@@ -113,95 +117,106 @@ def gather(
     columns = ["row", "sample_id", "place", "status", "code", "reason", "content_hash", "n_images"]
     columns += ["source", "kind"]
     table = samples.read(columns)
-    column = pa.nulls(len(table), pa.string()) if groups is None else pa.array(groups, pa.string())
-    table = table.append_column("group", column)
-    bad = table.filter(pc.not_equal(table["status"], "ok")).select(["row", "code", "reason"]).to_pylist()
-    excluded = {entry["row"]: Exclusion(entry["code"], entry["reason"]) for entry in bad}
-    good = table.filter(pc.equal(table["status"], "ok"))
-    row_of = dict(zip(good["sample_id"].to_pylist(), good["row"].to_pylist(), strict=True))
+    column = pa.nulls(len(table), pa.string()) if groups is None else TextColumn(groups).array
+    table = table.append_column("group", pa.chunked_array([column]).cast(pa.string()))
+    is_good = pc.equal(table["status"], "ok").to_numpy()
+    good, bad = np.flatnonzero(is_good), np.flatnonzero(~is_good)
+    known = TextColumn(table["sample_id"].filter(pa.array(is_good)))
+    why = table.select(["code", "reason"]).filter(pa.array(~is_good))
+    excluded = [ExcludedRows.of(bad, why["code"], why["reason"])]
     if embeddings is not None:
-        with_image = set(good.filter(pc.greater(good["n_images"], 0))["sample_id"].to_pylist())
-        read = embeddings.read(["sample_id", "reason"]).to_pydict()
-        for key, reason in zip(read["sample_id"], read["reason"], strict=True):
-            if reason is not None and key in with_image:
-                excluded[row_of[key]] = Exclusion("embedding-failed", reason)
-    values: dict[str, dict[str, float | None]] = {}
+        read = embeddings.read(["sample_id", "reason"])
+        failed = read.filter(pc.is_valid(read["reason"]))
+        rows = good[known.find(TextColumn(failed["sample_id"]))]
+        shown = table["n_images"].fill_null(0).to_numpy()[rows] > 0
+        reasons = failed["reason"].filter(pa.array(shown))
+        excluded.append(ExcludedRows.of(rows[shown], "embedding-failed", reasons))
+    values: dict[str, Floats] = {}
     for name, scored in {**scores, **(filters or {})}.items():
-        read = scored.read().to_pydict()
-        values[name] = dict(zip(read["sample_id"], read["value"], strict=True))
-        if name not in scores:
-            continue
-        for key, status, reason in zip(read["sample_id"], read["status"], read["reason"], strict=True):
-            if status == "failed" and key in row_of:
-                failure = Exclusion(f"{name}-failed", reason or f"the scorer {name} failed")
-                excluded.setdefault(row_of[key], failure)
-    ids = tuple(sorted(key for key, row in row_of.items() if row not in excluded))
+        read = scored.read(["sample_id", "value", "status", "reason"])
+        place = known.find(TextColumn(read["sample_id"]))
+        there = place >= 0
+        values[name] = np.full(len(known), np.nan)
+        values[name][place[there]] = read["value"].to_numpy()[there]
+        if name in scores:
+            mask = pc.equal(read["status"], "failed").fill_null(False).to_numpy() & there
+            reasons = read["reason"].filter(pa.array(mask))
+            reasons = pc.if_else(
+                pc.equal(pc.fill_null(reasons, ""), ""), f"the scorer {name} failed", reasons
+            )
+            excluded.append(ExcludedRows.of(good[place[mask]], f"{name}-failed", reasons))
+    stays = is_good
+    for one in excluded:
+        stays[one.rows] = False
+    chosen = np.flatnonzero(stays[good])
+    ids = known.take(chosen) if len(chosen) < len(known) else known
+    order = ids.order()
+    ids, kept = ids.take(order), chosen[order]
+    del known
+    pa.default_memory_pool().release_unused()
     return Candidates(
         samples=table,
         ids=ids,
-        rows=np.array([row_of[key] for key in ids], dtype=np.int64),
-        indicators={
-            name: np.array([column.get(key) for key in ids], dtype=np.float64)
-            for name, column in values.items()
-        },
-        labels=None if clusters is None else np.array([clusters.labels[key] for key in ids], dtype=np.int64),
+        rows=good[kept],
+        indicators={name: column[kept] for name, column in values.items()},
+        labels=None if clusters is None else clusters.of(ids),
         embeddings=None if embeddings is None else _aligned(embeddings, ids),
-        excluded=excluded,
+        excluded=tuple(excluded),
     )
 
 
-def _aligned(table: PartTable, ids: tuple[str, ...]) -> Vectors:
+def _aligned(table: PartTable, ids: TextColumn) -> Vectors:
     names, vectors = read_embeddings(table)
-    position = {name: index for index, name in enumerate(names)}
-    return vectors[[position[key] for key in ids]]
+    return vectors[names.find(ids)]
 
 
-def selection_table(candidates: Candidates, selected: SelectedRows) -> pa.Table:
+def selection_table(
+    everything: Candidates, candidates: Candidates, selected: SelectedRows, excluded: Sequence[ExcludedRows]
+) -> pa.Table:
     """Every row of the pool with what was decided on it; columns as in `SCHEMA`, then the indicators.
+
+    Args:
+        everything: The usable rows.
+        candidates: Those of them that were chosen from.
+        selected: What was chosen of these.
+        excluded: Usable rows that are not among the candidates, by their position in the dataset.
 
     Raises:
         ConfigError: If an indicator has the name of another column.
     """
-    clash = sorted(set(candidates.indicators) & set(SCHEMA.names))
+    clash = sorted(set(everything.indicators) & set(SCHEMA.names))
     if clash:
         raise ConfigError(
             f"the indicator '{clash[0]}' has the name of a column of the selection's table: rename the scorer"
         )
-    samples = candidates.samples
+    samples = everything.samples
     n = len(samples)
     # Rows of the samples table are in dataset order from 0 on, so a row's position is its index here.
-    status = np.full(n, NOT_SELECTED, dtype=object)
     quality, rank = np.full(n, np.nan), np.zeros(n, dtype=np.int64)
-    at = {key: index for index, key in enumerate(candidates.ids)}
-    pool = candidates.rows[np.array([at[key] for key in selected.pool_ids], dtype=np.int64)]
+    pool = candidates.rows[selected.rows]
     rank[pool] = selected.rank
     if selected.quality is not None:
         quality[pool] = selected.quality
-    status[rank > 0] = SELECTED
-    excluded = dict(candidates.excluded)
-    excluded |= {int(candidates.rows[at[key]]): found for key, found in selected.excluded.items()}
-    code, reason, duplicate_of = (np.full(n, None, dtype=object) for _ in range(3))
-    for row, found in excluded.items():
-        status[row] = EXCLUDED
-        code[row], reason[row], duplicate_of[row] = found.code, found.reason, found.duplicate_of
-    columns: dict[str, pa.Array] = {
+    status = (rank > 0).astype(np.int8)
+    later = [one.at(candidates.rows) for one in selected.excluded_rows]
+    out, why = exclusion_columns([*everything.excluded, *excluded, *later], n)
+    status[out] = 2
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {
         "sample_id": samples["sample_id"],
-        "status": pa.array(status, pa.string()),
-        "code": pa.array(code, pa.string()),
-        "reason": pa.array(reason, pa.string()),
-        "duplicate_of": pa.array(duplicate_of, pa.string()),
+        "status": pa.array([NOT_SELECTED, SELECTED, EXCLUDED]).take(pa.array(status)),
+        **why,
         "source": samples["source"],
         "kind": samples["kind"],
         "group": samples["group"],
-        "cluster": _spread(candidates.labels, candidates.rows, n, pa.int64()),
+        "cluster": _spread(everything.labels, everything.rows, n, pa.int64()),
         "quality": pa.array(quality, pa.float64(), mask=np.isnan(quality)),
         "rank": pa.array(rank, pa.int64(), mask=rank == 0),
         "row": samples["row"],
         "place": samples["place"],
         "content_hash": samples["content_hash"],
     }
-    for name, values in candidates.indicators.items():
-        columns[name] = _spread(values, candidates.rows, n, pa.float64())
+    for name, values in everything.indicators.items():
+        columns[name] = _spread(values, everything.rows, n, pa.float64())
     return pa.table(columns)
 
 

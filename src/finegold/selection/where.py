@@ -16,7 +16,9 @@ from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
+import pyarrow as pa
 
+from finegold.arrays import Floats, Ints
 from finegold.errors import ConfigError
 
 Value: TypeAlias = float | int | str | bool | None
@@ -43,6 +45,7 @@ _FORMS = (
     "words and, or, not, in, is None, and quantile(column, share)"
 )
 _MOST_CHARACTERS = 2000
+_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,22 @@ class Condition:
         tree = self.tree
         return tree.values if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And) else [tree]
 
-    def with_quantiles(self, columns: Mapping[str, Sequence[Value]]) -> "Condition":
+    def unmet_rows(self, columns: Mapping[str, pa.Array]) -> tuple[Ints, pa.ChunkedArray]:
+        """The rows that do not meet the condition, and why: see `unmet`.
+
+        Args:
+            columns: Values of the rows by name, all that `names` has, of one length.
+        """
+        found: list[int] = []
+        reasons: list[pa.Array] = []
+        for start in range(0, len(next(iter(columns.values()))), _AT_ONCE):
+            values = [column.slice(start, _AT_ONCE).to_pylist() for column in columns.values()]
+            unmet = [self.unmet(dict(zip(columns, row, strict=True))) for row in zip(*values, strict=True)]
+            found += [start + at for at, why in enumerate(unmet) if why is not None]
+            reasons.append(pa.array([why for why in unmet if why is not None], pa.string()))
+        return np.array(found, np.int64), pa.chunked_array(reasons, pa.string())
+
+    def with_quantiles(self, columns: Mapping[str, Sequence[Value] | pa.Array]) -> "Condition":
         """This condition with a number for each quantile.
 
         Args:
@@ -140,21 +158,33 @@ class Condition:
 class _Quantiles(ast.NodeTransformer):
     """Puts a number for each `quantile(column, share)`: NumPy's, linear between two values."""
 
-    def __init__(self, text: str, columns: Mapping[str, Sequence[Value]]) -> None:
+    def __init__(self, text: str, columns: Mapping[str, Sequence[Value] | pa.Array]) -> None:
         self._text, self._columns = text, columns
 
     def visit_Call(self, node: ast.Call) -> ast.Constant:
         """The number of a quantile."""
         name, share = _quantile(node)
-        known = (one for one in self._columns[name] if one is not None)
-        values = [one for one in known if not (isinstance(one, float) and math.isnan(one))]
-        if not values or not all(isinstance(one, int | float) for one in values):
-            has = "holds texts" if values else "has no value in any row"
+        values = _known_numbers(self._columns[name])
+        if values is None or not len(values):
+            has = "holds texts" if values is None else "has no value in any row"
             raise ConfigError(
                 f"the condition '{self._text}' asks for a quantile of '{name}', which {has}: name a column "
                 "of numbers"
             )
-        return ast.Constant(float(np.quantile(np.array(values, np.float64), share)))
+        return ast.Constant(float(np.quantile(values, share)))
+
+
+def _known_numbers(column: Sequence[Value] | pa.Array) -> Floats | None:
+    """The numbers of a column that are not missing; None if it holds texts."""
+    if not isinstance(column, pa.Array | pa.ChunkedArray):
+        known = [one for one in column if one is not None]
+        if not all(isinstance(one, int | float) for one in known):
+            return None
+        column = pa.array(known, pa.float64())
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return None if len(column) > column.null_count else np.empty(0)
+    values: Floats = column.drop_null().cast(pa.float64()).to_numpy()
+    return values[~np.isnan(values)]
 
 
 def _quantile(node: ast.expr) -> tuple[str, float]:

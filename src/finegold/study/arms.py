@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from finegold.engines import map_ordered
 from finegold.errors import BudgetError, ConfigError, DataError
 from finegold.report.study.findings import PoolOverlap
 from finegold.run import (
     FILES,
+    TextColumn,
     file_sha256,
     fingerprint,
     listed_files_are_there,
@@ -99,17 +102,16 @@ class StudyRows:
         """
         found = self.run.overlap(benchmarks, self._encoder)
         rows = self.run.rows()
-        read = rows.table.read(["sample_id", "status"]).to_pylist()
-        ids = [row["sample_id"] for row in read if row["status"] == "ok"]
+        ids = TextColumn(rows.table.read(["sample_id"])["sample_id"].filter(pa.array(rows.usable)))
         try:
-            found.among(ids)
+            shared = found.among(ids)
         except DataError as error:
             raise DataError(f"{error}, or keep such rows with --keep-overlap") from None
         return PoolOverlap(
             data=rows.dataset.source.title or rows.dataset.path.name,
             usable=len(ids),
             notes=found.notes,
-            rows=tuple((key, found.excluded[key].reason) for key in ids if key in found.excluded),
+            rows=tuple((ids[place], one.reason) for place, one in sorted(shared.items())),
         )
 
     def choose(self, arm: ArmSpec, seeds: int, benchmarks: Sequence[Benchmark] = ()) -> ArmRuns:

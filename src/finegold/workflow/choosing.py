@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pyarrow.compute as pc
 
+from finegold.selection.excluded import ExcludedRows
 from finegold.selection.groups import JOINED
 from finegold.selection.options import parse_size
 from finegold.selection.preset import Preset
@@ -25,7 +26,7 @@ def mixed_as_data(preset: Preset, rows: Rows) -> Preset:
     if weights is None or "source" in preset.group_by or preset.mixture is not None:
         return preset
     read = rows.table.read(["source", "status"])
-    there = set(read.filter(pc.field("status") == "ok")["source"].to_pylist())
+    there = set(read.filter(pc.field("status") == "ok")["source"].unique().to_pylist())
     inner = f"{JOINED}*" if preset.group_by else ""
     return preset.mixed(
         ("source", *preset.group_by),
@@ -55,7 +56,7 @@ def choose(
         if settings.without and settings.overlap_encoder is not None:
             images, encoder = rows.embed(settings.overlap_encoder), settings.overlap_encoder
         overlap = overlaps.find(rows, settings.without, images, encoder)
-        shared = {} if overlap is None else overlap.among(everything.ids)
+        shared = ExcludedRows.from_exclusions({} if overlap is None else overlap.among(everything.ids))
         left = everything.without(shared, everything.indicators)
         filtered, notes = filtered_rows(settings, rows, left)
         candidates = left.without(filtered, tables.scores)
@@ -72,7 +73,7 @@ def choose(
             dedup=settings.dedup,
             contents=tables.contents(rows, candidates.ids),
             groups=None if groups is None else candidates.groups,
-            group_names=set(groups or ()),
+            group_names=() if groups is None else groups.unique(),
             questions=None if settings.dedup is None else rows.questions(candidates.ids),
             pinned=settings.pinned,
         )
@@ -80,12 +81,9 @@ def choose(
             inputs = replace(inputs, quality=quality.values, quality_name=quality.name)
         size = parse_size(settings.size, len(candidates.ids))
         selected = select(inputs, preset, size, seed=settings.seed, weights=settings.weights)
-        selected = replace(
-            selected,
-            excluded=shared | filtered | dict(selected.excluded),
-            notes=(*notes, *selected.notes),
-        )
-        table = selection_table(everything, selected)
+        selected = replace(selected, notes=(*notes, *selected.notes))
+        excluded = [shared.at(everything.rows), filtered.at(left.rows)]
+        table = selection_table(everything, candidates, selected, excluded)
         keep_ids(run, settings)
         manifest = build_manifest(rows, settings, tables, selected, table, quality, overlap)
     return Selection(run, rows.dataset, manifest, table)

@@ -1,16 +1,20 @@
 """What is chosen from: rows that `--exclude` vetoes or `--where` does not let through are taken out first."""
 
 import re
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from finegold.arrays import Ints
 from finegold.errors import BudgetError, ConfigError, counted, did_you_mean
-from finegold.run import RunFolder, write_text
-from finegold.samples import Exclusion
+from finegold.run import RunFolder, TextColumn, write_text
 from finegold.samples.attributes import read_attribute
 from finegold.scorers.registry import SCORERS
+from finegold.selection.excluded import ExcludedRows
 from finegold.selection.table import Candidates
-from finegold.selection.where import Condition, Value
+from finegold.selection.where import Condition
 from finegold.workflow.rows import Rows
 from finegold.workflow.settings import SelectionSettings
 
@@ -46,8 +50,8 @@ def indicators_of(condition: Condition | None, run: RunFolder) -> dict[str, str]
 
 def filtered_rows(
     settings: SelectionSettings, rows: Rows, candidates: Candidates
-) -> tuple[dict[str, Exclusion], tuple[str, ...]]:
-    """Why candidates may not be chosen, by id, and notes.
+) -> tuple[ExcludedRows, tuple[str, ...]]:
+    """The candidates that may not be chosen, by position, and notes.
 
     A veto comes first. A pinned row need not meet the condition.
 
@@ -55,35 +59,31 @@ def filtered_rows(
         ConfigError: If the condition names something that is not there, or no pinned id can be chosen.
         BudgetError: If no row is left.
     """
-    found: dict[str, Exclusion] = {}
-    notes = []
+    ids, n = candidates.ids, len(candidates.ids)
     vetoed, pinned = settings.exclude, settings.pinned
+    out = np.zeros(n, np.bool_) if vetoed is None else ids.isin(vetoed.ids)
+    found, notes = [], []
     if vetoed is not None:
         where = vetoed.name or "the list of ids"
         reason = f"the id is in {where} of --exclude"
-        found = {key: Exclusion("vetoed", reason) for key in candidates.ids if key in vetoed.found}
+        found.append(ExcludedRows.of(np.flatnonzero(out), "vetoed", reason))
         notes.append(
-            f"Excluded by --exclude: {len(found):,} usable rows, of {len(vetoed.ids):,} ids in {where}."
+            f"Excluded by --exclude: {len(found[0]):,} usable rows, of {len(vetoed.ids):,} ids in {where}."
         )
     if settings.condition is not None:
         columns = _columns(settings.condition, rows, candidates)
         condition = settings.condition.with_quantiles(columns)
-        before = len(found)
-        for at, key in enumerate(candidates.ids):
-            if key in found or key in pinned:
-                continue
-            unmet = condition.unmet({name: values[at] for name, values in columns.items()})
-            if unmet is not None:
-                found[key] = Exclusion("filtered", unmet)
-        notes.append(f"Excluded by --where '{condition.text}': {counted(len(found) - before, 'row')}.")
+        left = np.flatnonzero(~out & ~ids.isin(pinned))
+        unmet = _unmet(condition, columns, left)
+        out[unmet.rows] = True
+        found.append(unmet)
+        notes.append(f"Excluded by --where '{condition.text}': {counted(len(unmet), 'row')}.")
     if settings.include is not None:
         notes += _pinned_note(pinned, settings.include.name, candidates, rows)
-    if len(found) == len(candidates.ids):
-        raise BudgetError(
-            f"none of the {len(candidates.ids):,} rows is left to choose from after --where and --exclude: "
-            + next((f"{one.reason} (row {key})" for key, one in found.items()), "loosen them")
-        )
-    return found, tuple(notes)
+    if out.all():
+        why = next((f"{one.reason[0]} (row {ids[one.rows[0]]})" for one in found if len(one)), "loosen them")
+        raise BudgetError(f"none of the {n:,} rows is left to choose from after --where and --exclude: {why}")
+    return ExcludedRows.together(found), tuple(notes)
 
 
 def check_indicator_names(run: RunFolder, settings: SelectionSettings) -> None:
@@ -119,21 +119,20 @@ def keep_ids(run: RunFolder, settings: SelectionSettings) -> None:
 
 
 def _pinned_note(pinned: Collection[str], name: str, candidates: Candidates, rows: Rows) -> list[str]:
-    usable = set(candidates.ids)
-    lost = sorted(set(pinned) - usable)
+    lost = sorted(set(pinned) - set(candidates.ids.take(np.flatnonzero(candidates.ids.isin(pinned)))))
     where = f"{name} of --include" if name else "the list of --include"
     if len(lost) == len(pinned):
         raise ConfigError(
             f"none of the {len(pinned):,} ids in {where} is a usable row of the data, such as '{lost[0]}' "
             f"(ids of the data look like '{candidates.ids[0]}'): name ids of the data"
-            if candidates.ids
+            if len(candidates.ids)
             else f"no row can be used, and {where} pins {len(pinned):,}: check the data"
         )
     notes = [f"Pinned by --include: {len(pinned) - len(lost):,} rows, which are chosen first."]
     if lost:
-        samples = rows.table.read(["sample_id", "reason"]).to_pylist()
-        why = {row["sample_id"]: row["reason"] for row in samples}
-        reason = why.get(lost[0], "it is not in the data")
+        samples = rows.table.read(["sample_id", "reason"])
+        why = samples.filter(pc.equal(samples["sample_id"], lost[0]))["reason"].to_pylist()
+        reason = why[-1] if why else "it is not in the data"
         notes.append(
             f"{len(lost):,} pinned ids cannot be chosen, such as {lost[0]}: "
             f"{reason or 'a score or an embedding failed, or a benchmark contains it'}."
@@ -141,24 +140,29 @@ def _pinned_note(pinned: Collection[str], name: str, candidates: Candidates, row
     return notes
 
 
-def _columns(condition: Condition, rows: Rows, candidates: Candidates) -> dict[str, list[Value]]:
+def _unmet(condition: Condition, columns: Mapping[str, pa.Array], left: Ints) -> ExcludedRows:
+    """Which of the candidates at some positions do not meet a condition, by position."""
+    places, reasons = condition.unmet_rows({name: column.take(left) for name, column in columns.items()})
+    return ExcludedRows.of(left[places], "filtered", reasons)
+
+
+def _columns(condition: Condition, rows: Rows, candidates: Candidates) -> dict[str, pa.Array]:
     """Values of the candidates by name of the condition."""
-    found: dict[str, list[Value]] = {}
+    found: dict[str, pa.Array] = {}
     indicators = indicators_of(condition, rows.folder)
-    places = candidates.rows.tolist()
     for name in condition.names:
         if name in indicators:
-            found[name] = [float(value) for value in candidates.indicators[indicators[name]]]
+            found[name] = pa.array(candidates.indicators[indicators[name]])
             continue
-        if name in COLUMNS:
-            column: list[Any] = rows.table.read([name])[name].to_pylist()
-        else:
-            column = _field(name, rows, condition)
-        found[name] = [column[place] for place in places]
+        own = name in COLUMNS
+        column = rows.table.read([name])[name] if own else _field(name, rows, condition)
+        texts = pa.types.is_string(column.type)
+        whole = TextColumn(column).array if texts else column.combine_chunks()
+        found[name] = whole.take(candidates.rows)
     return found
 
 
-def _field(name: str, rows: Rows, condition: Condition) -> list[Value]:
+def _field(name: str, rows: Rows, condition: Condition) -> pa.ChunkedArray:
     """A field of the records, as numbers or true and false if the condition compares it with these."""
     try:
         texts = read_attribute(rows.folder, rows.dataset, rows.table, name)
@@ -169,12 +173,19 @@ def _field(name: str, rows: Rows, condition: Condition) -> list[Value]:
             f"records has this name: give one of {', '.join(COLUMNS)}, a scorer that `finegold scorers` "
             "lists, or a field such as meta.dataset"
         ) from None
-    if name in condition.flags:
-        return [_FLAGS.get((text or "").lower()) for text in texts]
-    return [_number(text) for text in texts] if name in condition.numbers else list(texts)
+    as_flag = name in condition.flags
+    if not as_flag and name not in condition.numbers:
+        return texts
+    read, kind = (_flag, pa.bool_()) if as_flag else (_number, pa.float64())
+    chunks = [pa.array(map(read, chunk.to_pylist()), kind) for chunk in texts.chunks]
+    return pa.chunked_array(chunks, kind)
 
 
 _FLAGS = {"true": True, "false": False}
+
+
+def _flag(text: str | None) -> bool | None:
+    return _FLAGS.get((text or "").lower())
 
 
 def _number(text: str | None) -> float | None:

@@ -1,7 +1,7 @@
 """Overlap with benchmarks: their items read and hashed, and the rows of a run that contain them."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from finegold.encoders.step import embed
 from finegold.engines import choose_engine, map_ordered
 from finegold.errors import ConfigError, DataError, did_you_mean
 from finegold.evaluation.task import TASKS, Item
-from finegold.run import PartTable, RunFolder, fingerprint
+from finegold.run import PartTable, RunFolder, TextColumn, fingerprint
 from finegold.run.cards import FieldCard
 from finegold.samples import Exclusion, ImageRef, open_dataset
 from finegold.samples.exclusions import ImageError
@@ -83,13 +83,14 @@ class FoundOverlap(FieldCard):
     benchmarks: tuple[OverlapInfo, ...]
     notes: tuple[str, ...]
 
-    def among(self, ids: Collection[str]) -> dict[str, Exclusion]:
-        """The excluded of some rows.
+    def among(self, ids: TextColumn) -> dict[int, Exclusion]:
+        """The excluded of some rows, by position.
 
         Raises:
             DataError: If no row is left.
         """
-        found = {key: self.excluded[key] for key in ids if key in self.excluded}
+        places = np.flatnonzero(ids.isin(self.excluded)).tolist()
+        found = {place: self.excluded[ids[place]] for place in places}
         if found and len(found) == len(ids):
             named = " and ".join(one.name for one in self.benchmarks)
             raise DataError(
@@ -212,8 +213,7 @@ def find_overlap(
     row_vectors = None
     if compared is not None and any(item.images for bench in found for item in bench.items):
         names, vectors = read_embeddings(compared)
-        at = {key: index for index, key in enumerate(names)}
-        row_vectors = vectors[[at[key] for key in ids]]
+        row_vectors = vectors[names.find(ids)]
     for bench in found:
         refs = [(at, ref) for at, item in enumerate(bench.items) for ref in item.images]
         images = _Images([ref for _, ref in refs], rows) if refs else None

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from finegold.dedup import hash_images, question_key
 from finegold.encoders import Space, load_encoder, load_text_encoder
@@ -15,10 +17,10 @@ from finegold.encoders.spaces import embed_texts_of_rows
 from finegold.encoders.step import embed
 from finegold.engines import Compute, choose_engine
 from finegold.errors import DataError, RunError
-from finegold.run import BLOCK_ROWS, PartTable, RunFolder, Shard, fingerprint, locked
+from finegold.run import BLOCK_ROWS, PartTable, RunFolder, Shard, TextColumn, locked
 from finegold.samples import Dataset, Sample
 from finegold.samples.attributes import brought_attribute, read_attribute
-from finegold.samples.step import dataset_fingerprint, ingest, samples_table
+from finegold.samples.step import columns_fingerprint, dataset_fingerprint, ingest, samples_table
 from finegold.scorers import Context, Scorer
 from finegold.scorers.step import score, scores_table
 from finegold.selection.groups import join_groups
@@ -117,22 +119,24 @@ class Rows:
             engine=choose_engine(self.compute),
         )
 
-    def questions(self, ids: Sequence[str]) -> list[str]:
+    def questions(self, ids: Sequence[str]) -> TextColumn:
         """What each of some usable rows asks, for duplicates by their images: see `question_key`."""
-        found = self.table.read(["sample_id", "status", "kind", "instruction"]).to_pylist()
-        keys = {
-            row["sample_id"]: question_key(row["kind"], "\n".join(row["instruction"]))
-            for row in found
-            if row["status"] == "ok"
-        }
-        return [keys[key] for key in ids]
+        names: list[pa.Array] = []
+        keys: list[pa.Array] = []
+        for part in self.table.parts(["sample_id", "status", "kind", "instruction"]):
+            found = part.filter(pc.equal(part["status"], "ok"))
+            asked = pc.binary_join(found["instruction"], "\n").to_pylist()
+            keys.append(pa.array(map(question_key, found["kind"].to_pylist(), asked), pa.string()))
+            names.append(found["sample_id"].combine_chunks())
+        known = TextColumn(pa.chunked_array(names))
+        return TextColumn(pa.chunked_array(keys)).take(known.find(ids))
 
     def brought_attributes(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Those of some attributes that came from columns of files, with their origin."""
         found = {name: brought_attribute(self.folder, self.table, name) for name in sorted(set(names))}
         return [{"name": name, **one.parameters["column"]} for name, one in found.items() if one is not None]
 
-    def groups(self, attributes: Sequence[str]) -> list[str] | None:
+    def groups(self, attributes: Sequence[str]) -> TextColumn | None:
         """Name of the group of every row by these attributes; None without attributes.
 
         Raises:
@@ -212,15 +216,18 @@ def beside_shards(
 
 def _rows_of(folder: RunFolder, dataset: Dataset, compute: Compute, table: PartTable) -> Rows:
     columns = table.read(["sample_id", "status", "content_hash"])
-    usable = np.array([status == "ok" for status in columns["status"].to_pylist()], dtype=np.bool_)
+    usable = pc.equal(columns["status"], "ok").to_numpy()
     if not usable.any():
         raise DataError(_nothing_usable(table))
-    sequence = fingerprint({name: columns[name].to_pylist() for name in columns.column_names})
-    return Rows(folder, dataset, compute, table, usable, dataset_fingerprint(columns), sequence)
+    sequence, unordered = columns_fingerprint(columns), dataset_fingerprint(columns)
+    del columns
+    pa.default_memory_pool().release_unused()  # tens of bytes a row, which later steps need
+    return Rows(folder, dataset, compute, table, usable, unordered, sequence)
 
 
 def _nothing_usable(table: PartTable) -> str:
-    codes = Counter(table.read(["code"])["code"].to_pylist())
+    found = table.read(["code"])["code"].value_counts().to_pylist()
+    codes = Counter({str(one["values"]): one["counts"] for one in found})
     if not codes:
         return "the dataset has no rows: name another file or folder"
     code, number = codes.most_common(1)[0]

@@ -1,6 +1,5 @@
 """A selection: which rows of a run were chosen, and why."""
 
-from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -36,6 +35,7 @@ from finegold.selection.manifest import (
     read_manifest,
     read_table,
 )
+from finegold.selection.mixture import counts_of
 from finegold.selection.selection import SelectedRows
 from finegold.selection.table import EXCLUDED, SCHEMA
 from finegold.version import __version__
@@ -254,7 +254,7 @@ def build_manifest(
     )
     counts = dict(zip(excluded["code"].to_pylist(), excluded["count_all"].to_pylist(), strict=True))
     size = int(np.count_nonzero(selected.rank))
-    rows_in = Counter(table["group"].to_pylist())
+    rows_in = counts_of(table["group"])
     return Manifest(
         finegold=__version__,
         libraries=library_versions(),

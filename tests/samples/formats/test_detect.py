@@ -164,3 +164,21 @@ def test_the_pool_of_real_photos_opens(shared: Path) -> None:
     rows = list(dataset.rows())
     assert (dataset.format, len(rows)) == ("llava", 3439)
     assert all(row.exclusion is None for row in rows)
+
+
+def test_some_rows_are_the_same_as_among_all(tmp_path: Path) -> None:
+    def record(number: int) -> str:
+        return json.dumps({"id": str(number), "prompt": "What?", "completion": f"That is {number}."})
+
+    array = tmp_path / "array.json"
+    array.write_text(f"[{', '.join(map(record, range(11)))}]")
+    (tmp_path / "lines").mkdir()
+    lines = [*map(record, range(4)), "", "{broken", *map(record, range(4, 7))]
+    (tmp_path / "lines" / "a.jsonl").write_text("\n".join(lines) + "\n")
+    (tmp_path / "lines" / "b.jsonl").write_text("\n".join(map(record, range(7, 10))))
+    for path in (array, tmp_path / "lines"):
+        dataset = open_dataset(path)
+        every = list(dataset.rows())
+        assert len(every) == 11
+        for some in ({0}, {10}, {3, 4, 5, 8, 10}, {4}, {7, 8}, set(range(11)), set[int]()):
+            assert list(dataset.rows_at(some)) == [row for row in every if row.index in some]

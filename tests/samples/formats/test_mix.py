@@ -12,7 +12,8 @@ import pytest
 from finegold.errors import ConfigError, DataError
 from finegold.run import RunFolder
 from finegold.samples import Dataset, open_dataset
-from finegold.samples.check import Repeats, check
+from finegold.samples.check import check
+from finegold.samples.repeats import Repeats
 from finegold.samples.step import ingest
 
 Picture = Callable[..., bytes]

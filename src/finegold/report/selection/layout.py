@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from finegold.arrays import Floats, Ints, Vectors
+from finegold.run import TextColumn
 
 LANDMARKS = 5_000
 _NEAREST = 3
@@ -31,8 +32,8 @@ def layout(ids: Sequence[str], embeddings: Vectors, *, seed: int = 0) -> Floats:
         Shape (n, 2), in 0..1, one scale for both axes, centred; NaN for rows without an embedding.
     """
     places = np.full((len(ids), 2), np.nan)
-    order = np.array(sorted(range(len(ids)), key=lambda row: ids[row]), dtype=np.int64)
-    order = order[np.isfinite(embeddings[order]).all(axis=1)] if len(order) else order
+    order = TextColumn(ids).order()
+    order = order[np.asarray(np.isfinite(embeddings).all(axis=1))[order]] if len(order) else order
     if len(order) == 0:
         return places
     step = len(order) / min(len(order), LANDMARKS)

@@ -15,18 +15,17 @@ from finegold.report.charts import histogram, histogram_svg, share_bars
 from finegold.report.html import render_page
 from finegold.report.selection.pool import PALETTE, PoolRows, column, map_points, near_misses
 from finegold.report.selection.sections import (
-    DUPLICATES,
-    GROUPS,
+    DuplicateGroups,
     RowContent,
     Section,
-    duplicate_groups,
     duplicates_section,
     mixture_section,
 )
 from finegold.report.text import number, percent
+from finegold.run import TextColumn
 from finegold.scorers import scorer_label
 from finegold.selection.manifest import Manifest
-from finegold.selection.mixture import mixture_tables
+from finegold.selection.mixture import counts_of, mixture_tables
 from finegold.selection.preset import Preset
 from finegold.selection.table import EXCLUDED
 
@@ -46,7 +45,7 @@ def render_report(
     manifest: Manifest,
     table: pa.Table,
     read: Callable[[set[int]], Mapping[int, RowContent]],
-    embedded: tuple[list[str], Vectors, Floats] | None = None,
+    embedded: tuple[Sequence[str], Vectors, Floats] | None = None,
     commands: Sequence[str] = (),
     sections: Sequence[Section] = (),
 ) -> str:
@@ -61,7 +60,7 @@ def report_values(
     manifest: Manifest,
     table: pa.Table,
     read: Callable[[set[int]], Mapping[int, RowContent]],
-    embedded: tuple[list[str], Vectors, Floats] | None = None,
+    embedded: tuple[Sequence[str], Vectors, Floats] | None = None,
 ) -> dict[str, Any]:
     """What the template of the report prints.
 
@@ -75,35 +74,31 @@ def report_values(
         ConfigError: If the manifest does not fit the table.
     """
     preset = Preset.read(manifest.configuration.preset)
-    pool = table.filter(pc.not_equal(table["status"], EXCLUDED)).sort_by("sample_id")
-    excluded = table.filter(pc.equal(table["status"], EXCLUDED)).to_pylist()
-    rows, positions = PoolRows.of(pool, embedded), pool["row"].to_pylist()
+    pool = _usable(table, [scorer.name for scorer in manifest.configuration.scorers])
+    excluded = table.filter(pc.equal(table["status"], EXCLUDED))
+    rows, positions = PoolRows.of(pool, embedded), pool["row"].to_numpy()
     if rows.labels is not None and rows.labels.max() >= len(manifest.clusters):
         raise ConfigError(
             f"the selection's table has a cluster {rows.labels.max()}, and selection.json describes "
             f"{len(manifest.clusters)} clusters: give the two files of one selection"
         )
-    by_rank = rows.by_rank
+    by_rank = rows.by_rank.tolist()
     by_group = {group.group: group.quota for group in manifest.groups if group.quota is not None}
     misses = near_misses(rows, [cluster.quota for cluster in manifest.clusters], NEAR_MISSES, by_group)
     labels = () if rows.labels is None else range(len(manifest.clusters))
     examples = [rows.examples(label).tolist() for label in labels]
-    by_code: dict[str, list[dict[str, Any]]] = {}
-    for row in excluded:
-        by_code.setdefault(row["code"], []).append(row)
-    groups = duplicate_groups(excluded)
-    position = dict(zip(rows.ids, positions, strict=True))
-    position |= {row["sample_id"]: row["row"] for _, removed in groups for row in removed}
-    alike = {
-        key
-        for kept, removed in groups[:GROUPS]
-        for key in (kept, *(row["sample_id"] for row in removed[:DUPLICATES]))
+    by_code = {
+        code: (number, excluded.filter(pc.equal(excluded["code"], code)).slice(0, MOST_EXCLUDED).to_pylist())
+        for code, number in counts_of(excluded["code"]).items()
     }
+    groups = DuplicateGroups.of(excluded)
+    kept = [key for key, _, _ in groups.largest]
+    position = dict(zip(kept, positions[TextColumn(rows.ids).find(kept)].tolist(), strict=True))
+    position |= {row["sample_id"]: row["row"] for _, removed, _ in groups.largest for row in removed}
     shown = {*by_rank[:GALLERY], *(row for row, _ in misses), *chain(*examples)}
     contents = read(
-        {positions[row] for row in shown}
-        | {position[key] for key in alike}
-        | {row["row"] for several in by_code.values() for row in several[:MOST_EXCLUDED]}
+        {*positions[list(shown)].tolist(), *position.values()}
+        | {row["row"] for _, several in by_code.values() for row in several}
     )
     formula = _formula(preset.quality, manifest.configuration.weights)
     columns = _columns(manifest, pool, rows, formula)
@@ -127,9 +122,9 @@ def report_values(
 
     pictures = [[(row, rows.ids[row], contents[positions[row]]) for row in several] for several in examples]
     settings = manifest.configuration.dedup_settings()
-    chosen = {rows.ids[row] for row in by_rank}
+    chosen = set(TextColumn(rows.ids).take(rows.by_rank))
     mixtures = mixture_tables(table, preset.group_by)
-    likes = {key: contents[position[key]] for key in alike}
+    likes = {key: contents[place] for key, place in position.items()}
     return {
         "manifest": manifest,
         "preset": preset,
@@ -143,8 +138,8 @@ def report_values(
         "first": FIRST,
         "misses": [card(row, why) for row, why in misses],
         "excluded": [
-            (code, len(several), [(row, contents[row["row"]]) for row in several[:MOST_EXCLUDED]])
-            for code, several in sorted(by_code.items(), key=lambda item: (-len(item[1]), item[0]))
+            (code, number, [(row, contents[row["row"]]) for row in several])
+            for code, (number, several) in sorted(by_code.items(), key=lambda item: (-item[1][0], item[0]))
         ],
         "map": map_points(rows),
         "sections": [
@@ -152,6 +147,15 @@ def report_values(
             *([] if settings is None else [duplicates_section(groups, chosen, likes, str(settings))]),
         ],
     }
+
+
+def _usable(table: pa.Table, indicators: Sequence[str]) -> pa.Table:
+    """What the page reads of the rows that could be chosen, sorted by id."""
+    names = ["sample_id", "row", "rank", "quality", "cluster", "group", *indicators]
+    found = table.select(names).filter(pc.not_equal(table["status"], EXCLUDED))
+    order = TextColumn(found["sample_id"]).order()
+    columns = {name: found[name].combine_chunks().take(pa.array(order)) for name in names}
+    return pa.table(columns)
 
 
 def _formula(quality: str, weights: Mapping[str, float]) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from heapq import nsmallest
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,13 @@ import pyarrow as pa
 
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.report.text import cut, number
+from finegold.run import TextColumn
 
 EXAMPLES = 7
 """Rows that stand for a cluster."""
+MOST_NEAREST = 256
+MOST_PICKED = 20_000
+"""Picked rows that are drawn on the map: 2 MB of the page."""
 MOST_NOT_PICKED = 6_000
 """Rows that were not picked and are drawn on the map."""
 GRID = 1_000
@@ -48,18 +51,17 @@ class PoolRows:
     groups: Sequence[str] = ()
 
     @classmethod
-    def of(cls, table: pa.Table, embedded: tuple[list[str], Vectors, Floats] | None) -> "PoolRows":
+    def of(cls, table: pa.Table, embedded: tuple[Sequence[str], Vectors, Floats] | None) -> "PoolRows":
         """The usable rows of a selection's table.
 
         Args:
             table: Rows with the columns of `selection.table.SCHEMA`.
             embedded: Ids, embeddings and map coordinates of rows, among them all of the table.
         """
-        ids = table["sample_id"].to_pylist()
+        ids = TextColumn(table["sample_id"])
         xy = vectors = None
         if embedded is not None:
-            at = {id: index for index, id in enumerate(embedded[0])}
-            order = [at[id] for id in ids]
+            order = TextColumn(embedded[0]).find(ids)
             vectors, xy = embedded[1][order], embedded[2][order]
         return cls(
             ids,
@@ -68,7 +70,7 @@ class PoolRows:
             None if not ids or table["cluster"].null_count else table["cluster"].to_numpy().astype(np.int64),
             xy,
             vectors,
-            () if table["group"].null_count else table["group"].to_pylist(),
+            () if table["group"].null_count else TextColumn(table["group"]),
         )
 
     @property
@@ -77,9 +79,10 @@ class PoolRows:
         return self.rank > 0
 
     @property
-    def by_rank(self) -> list[int]:
+    def by_rank(self) -> Ints:
         """The chosen rows, the best first."""
-        return sorted(np.flatnonzero(self.selected).tolist(), key=lambda row: int(self.rank[row]))
+        chosen: Ints = np.flatnonzero(self.rank)
+        return chosen[np.argsort(self.rank[chosen])]
 
     def examples(self, label: int) -> Ints:
         """The rows nearest to the mean of a cluster, one of each picture; without images the first ones."""
@@ -88,8 +91,12 @@ class PoolRows:
             return members[:EXAMPLES]
         points = self.vectors[members]
         nearest = np.argsort(((points - points.mean(axis=0)) ** 2).sum(axis=1), kind="stable")
-        _, first = np.unique(points[nearest], axis=0, return_index=True)
-        return members[nearest[np.sort(first)[:EXAMPLES]]]
+        # The first few are enough, unless most of them are one picture.
+        for some in (nearest[:MOST_NEAREST], nearest):
+            _, first = np.unique(points[some], axis=0, return_index=True)
+            if len(first) >= EXAMPLES:
+                break
+        return members[some[np.sort(first)[:EXAMPLES]]]
 
 
 def column(table: pa.Table, name: str) -> Floats:
@@ -122,13 +129,18 @@ def near_misses(
     labels = None if None in quotas else rows.labels
     names = sorted(by_group or ())
     if names:
-        place = {name: at for at, name in enumerate(names)}
-        labels = np.array([place[name] for name in rows.groups], dtype=np.int64)
+        labels = TextColumn(rows.groups).codes(names)
         quotas = [(by_group or {})[name] for name in names]
+    known = np.flatnonzero(np.isfinite(quality))
     groups = np.zeros(len(ids), dtype=np.int64) if labels is None else labels
+    in_groups = known[np.argsort(groups[known], kind="stable")]
+    order = np.empty(len(ids), np.int64)
+    order[TextColumn(ids).order()] = np.arange(len(ids))
     found: list[tuple[float, str, int, str]] = []
-    for group in np.unique(groups):
-        members = np.flatnonzero((groups == group) & np.isfinite(quality))
+    for members in np.split(in_groups, np.flatnonzero(np.diff(groups[in_groups])) + 1):
+        if not len(members):
+            continue
+        group = groups[members[0]]
         taken, left = members[rows.selected[members]], members[~rows.selected[members]]
         if len(taken) == 0:
             continue
@@ -136,7 +148,8 @@ def near_misses(
         where = "the pool" if labels is None else f"cluster {group + 1}"
         where = f"group {names[group]}" if names else where
         quota = (None if labels is None else quotas[group]) or len(taken)
-        for row in nsmallest(limit, left.tolist(), key=lambda row: (-quality[row], ids[row])):
+        best = left[np.lexsort((order[left], -quality[left]))[:limit]]
+        for row in best.tolist():
             mine = float(quality[row])
             if mine > lowest:
                 why = (
@@ -164,7 +177,8 @@ def map_points(rows: PoolRows) -> dict[str, Any] | None:
 
     Returns:
         `data`: parallel lists for the page's script, picked rows last in order of rank, JSON-able;
-        `thinned`: number of rows that are not drawn, evenly spread, because there are too many;
+        `thinned`: number of rows that were not picked and are not drawn, evenly spread, because there are too
+        many; `picked_thinned`: likewise of the picked rows;
         `unplaced`: number of rows without map coordinates.
     """
     if rows.xy is None:
@@ -173,21 +187,32 @@ def map_points(rows: PoolRows) -> dict[str, Any] | None:
     if not placed.any():
         return None
     behind, chosen = np.flatnonzero(placed & ~rows.selected), np.flatnonzero(placed & rows.selected)
-    kept = behind
-    if len(behind) > MOST_NOT_PICKED:
-        kept = behind[np.linspace(0, len(behind) - 1, MOST_NOT_PICKED).astype(np.int64)]
-    drawn = np.concatenate([kept, chosen[np.argsort(rows.rank[chosen])]])
+    kept = _spread(behind, MOST_NOT_PICKED)
+    picked = _spread(chosen[np.argsort(rows.rank[chosen])], MOST_PICKED)
+    drawn = np.concatenate([kept, picked])
     grid = np.round(rows.xy[drawn] * GRID).astype(int)
     quality = [] if rows.quality is None else rows.quality[drawn].tolist()
     data = {
         "x": grid[:, 0].tolist(),
         "y": grid[:, 1].tolist(),
         "row": drawn.tolist(),
-        "id": [cut(rows.ids[row], 80) for row in drawn],
+        "id": [cut(name, 80) for name in TextColumn(rows.ids).take(drawn)],
         "rank": rows.rank[drawn].tolist(),
         "cluster": [] if rows.labels is None else rows.labels[drawn].tolist(),
         "quality": [float(f"{value:.4g}") if np.isfinite(value) else None for value in quality],
         "colours": list(PALETTE),
         "grid": GRID,
     }
-    return {"data": data, "thinned": len(behind) - len(kept), "unplaced": int((~placed).sum())}
+    return {
+        "data": data,
+        "thinned": len(behind) - len(kept),
+        "picked_thinned": len(chosen) - len(picked),
+        "unplaced": int((~placed).sum()),
+    }
+
+
+def _spread(rows: Ints, most: int) -> Ints:
+    """Up to `most` of some rows, evenly spread."""
+    if len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]

@@ -5,11 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from markupsafe import Markup
 
 from finegold.report.html import render_part
 from finegold.selection.compare import PresetComparison
-from finegold.selection.mixture import MixtureTable
+from finegold.selection.mixture import MixtureTable, counts_of
 from finegold.statistics import Estimate
 
 GROUPS = 24
@@ -54,21 +56,39 @@ class RowContent:
     image: str = ""
 
 
-def duplicate_groups(excluded: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
-    """The id of each row that stays with the rows that duplicate it, the largest group first.
+@dataclass(frozen=True, slots=True)
+class DuplicateGroups:
+    """The rows that were excluded as duplicates.
 
-    Args:
-        excluded: The excluded rows of a selection's table.
+    Attributes:
+        counts: Excluded rows by pass: `exact`, `perceptual`, `semantic`.
+        number: Number of groups.
+        largest: Some groups, the largest first: the id of the row that stays, the first rows of those that
+            duplicate it, by id, and how many there are.
     """
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    for row in sorted(excluded, key=lambda row: str(row["sample_id"])):
-        if row["duplicate_of"] is not None:
-            groups.setdefault(row["duplicate_of"], []).append(row)
-    return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+
+    counts: Counter[str]
+    number: int
+    largest: tuple[tuple[str, list[dict[str, Any]], int], ...]
+
+    @classmethod
+    def of(cls, excluded: pa.Table) -> "DuplicateGroups":
+        """The groups of the excluded rows of a selection's table."""
+        rows = excluded.filter(pc.is_valid(excluded["duplicate_of"]))
+        by_code = counts_of(rows["code"])
+        sizes = rows.group_by("duplicate_of").aggregate([([], "count_all")])
+        order = [("count_all", "descending"), ("duplicate_of", "ascending")]
+        largest = []
+        for group in sizes.sort_by(order).slice(0, GROUPS).to_pylist():
+            removed = rows.filter(pc.equal(rows["duplicate_of"], group["duplicate_of"]))
+            first = removed.sort_by("sample_id").slice(0, DUPLICATES).to_pylist()
+            largest.append((group["duplicate_of"], first, group["count_all"]))
+        counts = Counter({code.removeprefix("duplicate-"): number for code, number in by_code.items()})
+        return cls(counts, len(sizes), tuple(largest))
 
 
 def duplicates_section(
-    groups: Sequence[tuple[str, Sequence[Mapping[str, Any]]]],
+    groups: DuplicateGroups,
     chosen: Collection[str],
     contents: Mapping[str, RowContent],
     settings: str,
@@ -76,20 +96,19 @@ def duplicates_section(
     """How many rows were excluded as duplicates, and some of the groups.
 
     Args:
-        groups: All groups, from `duplicate_groups`.
+        groups: The groups.
         chosen: Ids of the chosen rows.
         contents: Texts and thumbnails of the rows that are shown.
         settings: What was looked for, as a person writes it.
     """
-    counts = Counter(row["code"].removeprefix("duplicate-") for _, removed in groups for row in removed)
     body = render_part(
         "duplicates.html",
-        counts=counts,
-        total=counts.total(),
-        groups=len(groups),
+        counts=groups.counts,
+        total=groups.counts.total(),
+        groups=groups.number,
         shown=[
-            (kept, [(row["sample_id"], row["reason"]) for row in removed[:DUPLICATES]], len(removed))
-            for kept, removed in groups[:GROUPS]
+            (kept, [(row["sample_id"], row["reason"]) for row in removed], number)
+            for kept, removed, number in groups.largest
         ],
         chosen=chosen,
         contents=contents,
