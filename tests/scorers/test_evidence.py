@@ -96,6 +96,16 @@ def test_each_kind_of_answer_is_borne_out_where_it_is_right_and_only_there() -> 
     assert max(values(TurnEvidence(), wrong, [0] * 6)) < 0
 
 
+def test_a_letter_is_judged_as_the_option_that_it_names() -> None:
+    subject, *_ = PHOTOS[0]
+    names = [_absent(0), subject, SUBJECTS[(SUBJECTS.index(subject) + 4) % 6]]
+    ask = "Which one is here?\nA. {}\nB. {}\nC. {}\nAnswer with the option's letter.".format(*names)
+    right = [row("a", ask, "B"), row("a", ask, "(B)"), row("a", ask, f"B. {subject}"), row("a", ask, subject)]
+    wrong = [row("a", ask, "A"), row("a", ask, "The answer is C.")]
+    assert min(values(TurnEvidence(), right, [0] * 4)) > 0
+    assert max(values(TurnEvidence(), wrong, [0] * 2)) < 0
+
+
 def test_one_wrong_turn_sinks_a_conversation_wherever_it_stands() -> None:
     subject, colour, _ = PHOTOS[0]
     turns = [(DESCRIBE, caption(0)), (COLOUR, colour), (EXISTS.format(subject), "Yes")]

@@ -6,7 +6,7 @@ Each turn is judged by itself, on one scale, in spreads over other images of the
   six reaches by chance
 - "yes" by how far the image stands out for the question, "no" by the contrary
 - another short answer by how much better the question with it stands out than with the answers that other
-  rows gave to like questions
+  rows gave to like questions, or with the other options that it offers
 - an answer of a form that hardly any answers to like questions have ("Yes" to "How many dogs are there?") is
   not borne out
 
@@ -51,7 +51,7 @@ class TurnEvidence(EncoderScorer):
     """
 
     name = "evidence"
-    version = "3"
+    version = "4"
     by_turn = True
     label = "Evidence for the weakest turn"
     value_unit = "spreads"

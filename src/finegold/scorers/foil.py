@@ -58,7 +58,7 @@ class Foil(EncoderScorer):
     """
 
     name = "foil"
-    version = "3"
+    version = "4"
     by_turn = True
     label = "Preference of the image for the words over their foils"
 

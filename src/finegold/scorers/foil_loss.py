@@ -87,7 +87,7 @@ class FoilLoss(ModelScorer):
     """
 
     name = "foil-loss"
-    version = "2"
+    version = "3"
     label = "Preference over foils, by losses"
 
     fold: WordFold = "weakest"

@@ -49,7 +49,7 @@ class Phrasing(Scorer):
     """
 
     name = "phrasing"
-    version = "4"
+    version = "5"
     by_turn = True
     requires = frozenset({"answer"})
     label = "Phrasing"

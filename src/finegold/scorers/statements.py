@@ -1,9 +1,9 @@
 """What an answer states, turn by turn, in pieces that an image can bear out.
 
 A long answer states its sentences. A short one states nothing without its question: "yes" states what was
-asked, "no" its contrary, "red" that the answer to the question is red. Which answers are short ones is learnt
-from the dataset: questions that begin with the same two words are alike, and an answer of one to four words
-is short where most answers to like questions are.
+asked, "no" its contrary, "red" that the answer to the question is red, "B" that it is the second option.
+Which answers are short ones is learnt from the dataset: questions that begin with the same two words are
+alike, and an answer of one to four words is short where most answers to like questions are.
 """
 
 import re
@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from finegold.samples import Pair
 from finegold.samples.words import sentences, split_words, whole_sentences
+from finegold.scorers.choices import choice_of, options_of
 
 Form: TypeAlias = Literal["sentence", "yes", "no", "short"]
 
@@ -59,6 +60,7 @@ class Statement(NamedTuple):
         text: The sentence; of `yes` and `no` what was asked; of `short` the answer.
         question: What is asked: see `what_is_asked`.
         expected: Whether answers to like questions have this form, one in three at least.
+        others: The options that were not chosen, where the question offers some.
     """
 
     turn: int
@@ -66,6 +68,7 @@ class Statement(NamedTuple):
     text: str
     question: str
     expected: bool = True
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,13 @@ class Forms:
             for question, answer in pairs:
                 key = _beginning(question)
                 answers[key] += 1
-                form = _form(answer)
+                chosen = choice_of(question, answer)
+                form = "short" if chosen else _form(answer)
                 if form == "sentence":
                     continue
                 shorts[key] += 1
+                if chosen:
+                    continue
                 if form == "short":
                     given[key][_plain(answer)] += 1
                     every[_plain(answer)] += 1
@@ -116,6 +122,8 @@ class Forms:
         return self._form(pair) != "sentence"
 
     def _form(self, pair: Pair) -> Form:
+        if choice_of(*pair):
+            return "short"
         form, key = _form(pair.answer), _beginning(pair.question)
         return (
             "sentence" if form == "short" and 2 * self.shorts.get(key, 0) < self.answers.get(key, 0) else form
@@ -127,11 +135,15 @@ class Forms:
         for turn, (question, answer) in enumerate(pairs):
             if not answer:
                 continue
-            form, key, asked = (
-                self._form(Pair(question, answer)),
-                _beginning(question),
-                what_is_asked(question),
-            )
+            asked, chosen = what_is_asked(question), choice_of(question, answer)
+            if chosen:
+                form = _form(chosen.text)
+                if form in ("yes", "no"):
+                    found.append(Statement(turn, form, asked, asked))
+                else:
+                    found.append(Statement(turn, "short", chosen.text, asked, others=chosen.others))
+                continue
+            form, key = self._form(Pair(question, answer)), _beginning(question)
             answers, polar = self.answers.get(key, 0), self.polar.get(key, 0)
             if form == "sentence":
                 found += [Statement(turn, form, piece, asked) for piece in whole_sentences(answer)]
@@ -146,7 +158,13 @@ class Forms:
         return [one for one in self.statements(pairs) if one.form == "sentence"]
 
     def others(self, statement: Statement) -> list[str]:
-        """Answers that others gave to like questions, the most frequent first; to any if there are few."""
+        """What a short answer is compared with.
+
+        The options that were not chosen; else answers that others gave to like questions, the most frequent
+        first, or to any if there are few.
+        """
+        if statement.others:
+            return list(statement.others[:OTHERS])
         for ranked in (self.given.get(_beginning(statement.question), ()), self.all_given):
             found = [answer for answer in ranked if answer != statement.text][:OTHERS]
             if len(found) > 1:
@@ -181,12 +199,12 @@ def _form(answer: str) -> Form:
 
 @lru_cache(maxsize=1 << 14)
 def what_is_asked(question: str) -> str:
-    """The first line of a question, without what it says of the form of the answer ("Yes or no?").
+    """The first line of a question, without options and the form of the answer ("Yes or no?").
 
     An image bears out "Is there a dog?" better than "Is there a dog? Please answer yes or no." A line that
     says nothing else stays as it is.
     """
-    line = question.split("\n", 1)[0].strip()
+    line = (question[: options_of(question)[0]].strip() or question).split("\n", 1)[0].strip()
     kept = " ".join(one for one in sentences(line) if not _ABOUT_THE_ANSWER.fullmatch(one))
     start = _BEFORE.match(kept)
     asked = _BEHIND.sub("?", kept[start.end() :] if start else kept)
