@@ -27,7 +27,7 @@ def evaluate(
     decode: options.Decode = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use only the first items of each task.")] = None,
     shard: Annotated[
-        str | None, typer.Option(help="I/N: answer one part of the items; --rescore joins the parts.")
+        str | None, typer.Option(help="I/N: answer one part of the items; the last one to end scores all.")
     ] = None,
     half: Annotated[
         Literal["a", "b"] | None,
@@ -120,7 +120,7 @@ def evaluate(
         if facts.get("tasks"):
             _show(facts, out)
         else:
-            say(f"shard {shard} is done: score all of them with finegold evaluate --rescore --out {out}")
+            say(f"shard {shard} is done; the last one to end scores all answers")
 
 
 @options.grouped

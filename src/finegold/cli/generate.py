@@ -23,6 +23,10 @@ def generate(
     batch_size: options.Questions = 8,
     decode: options.Decode = None,
     retry_failed: options.RetryFailed = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="I/N: answer one part of the questions; the last one to end writes the file."),
+    ] = None,
     *,
     tokens: SamplingOptions,
     loading: options.ModelOptions,
@@ -32,6 +36,7 @@ def generate(
 ) -> None:
     """Answer questions about images. The same command continues where a killed one stopped."""
     from finegold.evaluation.questions import generate as run
+    from finegold.run import Shard
 
     sampling = tokens.sampling()
     engine = computing.on(loading.device)
@@ -46,7 +51,11 @@ def generate(
                 batch_size=batch_size,
                 decoding=decode or "finegold",
                 engine=engine,
+                shard=Shard.parse(shard),
             )
         facts |= {"answers": count, "file": str(out.resolve())}
-        say(f"{counted(count, 'answer')} in {out}")
+        if count:
+            say(f"{counted(count, 'answer')} in {out}")
+        else:
+            say(f"shard {shard} is done; the last one to end writes {out}")
         endpoint.say_spent(facts)

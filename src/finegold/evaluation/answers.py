@@ -180,6 +180,16 @@ def read_all_answers(out: Path, task: str) -> list[Answer]:
     return [shard[row] for row in range(longest) for shard in shards if row < len(shard)]
 
 
+def shards_are_complete(out: Path, task: str, count: int) -> bool:
+    """Whether each of `count` shards of a task has answered all of its items."""
+    total = int(read_settings(out)[task]["items"])
+    paths = {number: answer_path(out, task, Shard(number, count)) for number in range(1, count + 1)}
+    return all(
+        path.exists() and len(read_answer_file(path)) >= len(range(number - 1, total, count))
+        for number, path in paths.items()
+    )
+
+
 def write_answers(path: Path, answers: Iterable[Answer]) -> None:
     """Replace a file of answers, whole or not at all."""
     replace_lines(path, (answer.line() for answer in answers))

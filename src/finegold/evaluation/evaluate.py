@@ -7,13 +7,18 @@ from pathlib import Path
 from finegold.engines import Engine
 from finegold.errors import DataError, counted
 from finegold.evaluation.answering import AnswerRun, EvaluationOptions, Half, answer_items
-from finegold.evaluation.answers import answer_path, keep_settings, read_all_answers
+from finegold.evaluation.answers import (
+    answer_path,
+    keep_settings,
+    read_all_answers,
+    shards_are_complete,
+)
 from finegold.evaluation.questions import answer_record
 from finegold.evaluation.results import EvaluationResults, score_folder
 from finegold.evaluation.task import Item, Task, find_tasks
 from finegold.llm import without_thinking
 from finegold.models import Model, load_model
-from finegold.run import replace_lines, sealed_line
+from finegold.run import folder_lock, replace_lines, sealed_line
 from finegold.statistics import Bootstrap
 
 
@@ -28,7 +33,7 @@ def evaluate(
     engine: Engine | None = None,
     say: Callable[[str], object] = lambda _: None,
 ) -> EvaluationResults:
-    """Answer tasks, and score all answers in the folder unless they are one shard of several.
+    """Answer tasks, and score all answers in the folder, unless those of other shards are missing.
 
     Answers are saved as they come: the same call continues where a killed one stopped.
 
@@ -43,7 +48,7 @@ def evaluate(
         say: Is called with a line about each task that is skipped or done.
 
     Returns:
-        What `results.json` holds; empty for one shard of several.
+        What `results.json` holds; empty for a shard after which others are missing.
 
     Raises:
         ConfigError: If the model does not support the sampling of the profile.
@@ -71,7 +76,16 @@ def evaluate(
         if done.fresh:
             rate = done.fresh / max(done.seconds, 1e-9)
             say(f"{task.name}: {counted(done.fresh, 'item')} in {done.seconds:,.1f} s, {rate:,.1f} a second")
-    return score_folder(out, bootstrap or Bootstrap()) if options.shard.whole else EvaluationResults()
+    if options.shard.whole:
+        return score_folder(out, bootstrap or Bootstrap())
+    # The last shard to end scores the answers of all.
+    with folder_lock(out / "answers", "name another folder", wait=True):
+        if not all(shards_are_complete(out, task.name, options.shard.count) for task in wanted):
+            return EvaluationResults()
+        for task in wanted:
+            if task.kind == "free":
+                _write_for_judge(task, _items(task, data, options), out, model.name)
+        return score_folder(out, bootstrap or Bootstrap())
 
 
 def missing_files(
@@ -118,10 +132,7 @@ def answer_task(
     split, prompt, profile = options.split(task), options.prompt(task), options.chosen_profile()
     model.use_template(profile.template)
     model.check_sampling(profile.sampling(prompt.max_new_tokens, options.seed))
-    items = task.items(data, split)
-    if options.half is not None:
-        items = [item for item in items if half_of(item.image.name) == options.half]
-    items = items[: options.limit]
+    items = _items(task, data, options)
     settings = {
         "model": {"name": model.name, **model.identity()},
         "profile": profile.settings(),
@@ -140,6 +151,14 @@ def answer_task(
     if task.kind == "free" and options.shard.whole:
         _write_for_judge(task, items, out, model.name)
     return done
+
+
+def _items(task: Task, data: Path, options: EvaluationOptions) -> list[Item]:
+    """The items of a task that the options choose, for all shards together."""
+    items = task.items(data, options.split(task))
+    if options.half is not None:
+        items = [item for item in items if half_of(item.image.name) == options.half]
+    return items[: options.limit]
 
 
 def half_of(image: str) -> Half:

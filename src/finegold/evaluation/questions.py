@@ -14,10 +14,13 @@ from finegold.engines import Compute, Engine, HalvingBatches, Make, Results, Wor
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.models import Model, Sampling, engine_of
 from finegold.run import (
+    WHOLE,
     LineFile,
+    Shard,
     fingerprint,
     hidden_beside,
     lock_beside,
+    locked,
     progress,
     replace_lines,
     sealed_line,
@@ -131,6 +134,7 @@ def generate(
     batch_size: int = 8,
     decoding: Decoding = "finegold",
     engine: Engine | None = None,
+    shard: Shard = WHOLE,
 ) -> int:
     """Answer every question; a line has `question_id, prompt, text, answer_id, model_id, metadata, sha256`.
 
@@ -147,9 +151,10 @@ def generate(
         batch_size: Number of questions in a call of the model.
         decoding: How image files become pixels.
         engine: Who answers; this process if None, or if the model cannot be loaded in another.
+        shard: Which of the questions are answered here; the last shard to end writes `out`.
 
     Returns:
-        Number of answers.
+        Number of answers in `out`; 0 for a shard after which others are missing.
 
     Raises:
         DataError: If the question file cannot be used.
@@ -170,25 +175,38 @@ def generate(
     depends = {"model": {"name": model.name, **identity}, **settings}
     metadata = asdict(sampling) | named | decoded
     _check_answers(target, model.name, metadata)
-    part = hidden_beside(target, f"{fingerprint(depends)}.part")
-    with lock_beside(target, "give --out another file"):
+    groups = [every[start : start + batch_size] for start in range(0, len(every), batch_size)]
+    parts = {
+        number: hidden_beside(target, f"{fingerprint(depends)}{Shard(number, shard.count).ending}.part")
+        for number in range(1, shard.count + 1)
+    }
+    part, own = parts[shard.index], shard.run_of(len(groups))
+    wanted = sum(len(groups[number]) for number in own)
+    with lock_beside(target if shard.whole else part, "give --out another file"):
         done = _whole_lines(part) if part.is_file() else []
-        if len(done) < len(every):
+        if len(done) < wanted or not part.is_file():
             done = done[: len(done) - len(done) % batch_size]
             replace_lines(part, done)
-            groups = [every[start : start + batch_size] for start in range(0, len(every), batch_size)]
-            numbers = list(range(len(done) // batch_size, len(groups)))
+            numbers = list(own[len(done) // batch_size :])
             engine, here = engine_of(model, engine)
             making = engine.start(_Generating(groups, sampling, decoding, metadata, here, model.again), 0)
             with (
                 LineFile(part) as file,
-                progress("Answering", len(every), "questions", done=len(done)) as advance,
+                progress("Answering", wanted, "questions", done=len(done)) as advance,
                 closing(by_number(making.make(numbers, advance), numbers)) as made,
             ):
                 for _, answered in made:
                     file.write(b"".join(answered))
-        part.replace(target)
-    return len(every)
+        if shard.whole:
+            part.replace(target)
+            return len(every)
+    with locked(hidden_beside(target, "lock"), target, "give --out another file", wait=True):
+        found = [line for one in parts.values() if one.is_file() for line in _whole_lines(one)]
+        if len(found) == len(every):
+            replace_lines(target, found)
+            for one in parts.values():
+                one.unlink()
+        return len(every) if target.is_file() else 0
 
 
 def _check_answers(target: Path, model: str, metadata: dict[str, Any]) -> None:
