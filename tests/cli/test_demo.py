@@ -138,7 +138,7 @@ def test_a_limit_holds_for_all_models_together(
     with FakeServer(lambda _: completion("Yes")) as server:
         given = ("endpoint:a", "endpoint:b", "--base-url", server.url, "--image", images[0])
         out = ("--out", tmp_path / "page.html")
-        with pytest.raises(FinegoldError, match="the limit of 1 calls is reached"):
+        with pytest.raises(FinegoldError, match="the limit of 1 call is reached"):
             _demo(*given, *out, "--prompt", "What is it?", "--max-calls", 1)
         assert len(server.asks) == 1
         said = _demo(*given, *out, "--prompt", "Which colour?", "--max-calls", 2)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, counted
 from finegold.llm.cache import Cache
 from finegold.llm.reply import ChatReply, Halted
 from finegold.llm.request import ChatRequest, Picture
@@ -181,7 +181,7 @@ class Budget:
         async with self._settled:
             while True:
                 if max_calls is not None and self.spent.calls >= max_calls:
-                    raise Halted(f"the limit of {max_calls} calls is reached")
+                    raise Halted(f"the limit of {counted(max_calls, 'call')} is reached")
                 spent = self.limits.usd(self.spent.prompt_tokens, self.spent.completion_tokens) or 0.0
                 if max_usd is None or spent + self.ledger.reserved_usd + most <= max_usd:
                     return
