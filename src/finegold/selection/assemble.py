@@ -62,7 +62,10 @@ def assemble(
         pool = replace(pool, graph=_graph(inputs, inputs.embeddings, order[finite[order]], rows))
     if has_image.all():
         return pool, set(), ()
-    note = f"{int((~has_image).sum())} rows have no image and compete among themselves, by quality."
+    note = (
+        f"{int((~has_image).sum())} rows have no image and compete among themselves, by quality; "
+        "`--space both` compares them by their texts."
+    )
     return pool, {int(part) for part in np.unique(pool.labels[~has_image])}, (note,)
 
 
