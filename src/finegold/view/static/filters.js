@@ -87,6 +87,6 @@ export function watchFilters() {
   let timer = 0;
   byId("text").addEventListener("input", (event) => {
     clearTimeout(timer);
-    timer = setTimeout(() => change({ text: event.target.value.trim() || null }), 120);
+    timer = setTimeout(() => change({ text: event.target.value.trim() || null }), 100);
   });
 }
