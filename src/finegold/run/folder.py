@@ -115,9 +115,10 @@ class RunFolder:
         try:
             manifest = read_sealed(path / MANIFEST)
         except (FileNotFoundError, NotADirectoryError):
-            raise RunError(
-                f"{path} is not a run folder: it has no manifest.json; `finegold pick` makes one"
-            ) from None
+            beside = path.with_name(f"{path.name}.run")
+            meant = f" (did you mean '{beside}'?)" if (beside / MANIFEST).is_file() else ""
+            why = "it has no manifest.json" if path.exists() else "it does not exist"
+            raise RunError(f"{path} is not a run folder{meant}: {why}; `finegold pick` makes one") from None
         layout = manifest.get("layout")
         if layout not in LAYOUTS:
             raise RunError(

@@ -12,6 +12,7 @@ from typing import Literal, TypeVar, get_args
 
 from PIL import Image
 
+from finegold.run import cache_folder
 from finegold.samples.containers import find_excess, notes_excess, with_end_marker, without_large_notes
 from finegold.samples.exclusions import ImageError
 from finegold.samples.fetch import fetch
@@ -267,7 +268,8 @@ def _read_file(ref: ImageRef, path: Path, limits: ImageLimits) -> bytes:
         _check_size(ref, found.st_size, limits)
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        where = f"is not at {path}: --images names the folder that images are in"
+        place = "beside the remote data" if path.is_relative_to(cache_folder() / "remote") else f"at {path}"
+        where = f"is not {place}: --images names the folder that images are in"
         raise _error(ref, where, "missing-image") from None
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)

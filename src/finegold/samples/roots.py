@@ -54,8 +54,8 @@ class ImageRoot:
     def at(cls, folder: Path, *, allow_urls: bool = False, allow_links: Path | None = None) -> "ImageRoot":
         """The root at an existing folder; raises DataError if it is none."""
         if not folder.is_dir():
-            found = "a file" if folder.exists() else "nothing"
-            raise DataError(f"the image folder {folder} is {found}, expected a folder: check --images")
+            found = "is a file, expected a folder" if folder.exists() else "does not exist"
+            raise DataError(f"the image folder {folder} {found}: check --images")
         former = (*_read_note(folder / MOVED_FROM), str(folder.absolute()))
         return cls(folder.resolve(), allow_urls, former, allowed_targets(folder, allow_links))
 
