@@ -1,6 +1,7 @@
 """Veto, keep, undo and choosing again: what is written, what comes of it, and what is not touched."""
 
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,18 @@ def test_marks_are_there_again_after_a_restart(tmp_path: Path) -> None:
     again.undo()
     assert Marks(path, read_only=False).ids("veto") == ["b"]
     assert Marks(path, read_only=True).rows["a"].note == "after all"
+
+
+def test_a_full_disk_is_said_in_a_sentence_and_the_view_goes_on(client: Client) -> None:
+    post(client, "/api/marks", {"mark": "veto", "rows": [20]})
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        status, found = post(client, "/api/choose", {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert status >= 400
+    assert "File too large" in found["error"]
+    assert "unexpected" not in found["error"]
+    assert post(client, "/api/choose", {})[0] == 200
+    post(client, "/api/undo", {})

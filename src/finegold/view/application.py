@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from finegold.errors import FinegoldError
+from finegold.errors import FinegoldError, RunError
 from finegold.report.html import BASE_STYLE
 from finegold.samples.exclusions import ImageError
 from finegold.view.answers import Answers, about_nothing
@@ -94,6 +94,10 @@ def _answering(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
             return _problem(404, error)
         except FinegoldError as error:
             return _problem(400, error)
+        except OSError as error:
+            where, why = error.filename or "a file", error.strerror or type(error).__name__
+            said = f"{where} cannot be read or written ({why}): check the path and the disk, then try again"
+            return _problem(500, RunError(said))
         if isinstance(found, Response):
             return found
         return Response(json.dumps(found, default=str), media_type="application/json")
