@@ -34,10 +34,10 @@ GOOD = {"sample_ids": ["1", "2"], "result": 31.0, "metric": "accuracy"}
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({**GOOD, "result": "high"}, r"line 2 is not a measured subset: result: "),
-        ({**GOOD, "sample_ids": []}, r"line 2 is not a measured subset: sample_ids: "),
+        ({**GOOD, "result": "high"}, r"line 2 is not a measured subset: 'result' "),
+        ({**GOOD, "sample_ids": []}, r"line 2 is not a measured subset: 'sample_ids'"),
         ({**GOOD, "sample_ids": ["1", "1"]}, r"sample_ids names a row twice"),
-        ({**GOOD, "score": 3}, r"line 2 is not a measured subset: score: "),
+        ({**GOOD, "score": 3}, r"line 2 is not a measured subset: .*'score'"),
         ({**GOOD, "metric": "loss"}, r"line 2 measures 'loss' where the first line measures 'accuracy'"),
     ],
 )
@@ -62,3 +62,17 @@ def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="holds no pair"):
         read_pairs(tmp_path / "pairs.jsonl")
+
+
+def test_a_line_that_was_changed_is_not_read_and_one_without_a_hash_is(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    pair = MeasuredSubset(sample_ids=("a", "b"), result=0.25, metric="accuracy")
+    write_pairs(path, [pair])
+    assert read_pairs(path) == [pair]
+    line = json.loads(path.read_text())
+    path.write_text(json.dumps(line | {"result": 0.75}) + "\n")
+    with pytest.raises(DataError, match="line 1 does not fit its hash"):
+        read_pairs(path)
+    del line["sha256"]
+    path.write_text(json.dumps(line | {"result": 0.75}) + "\n")
+    assert read_pairs(path)[0].result == 0.75

@@ -1,5 +1,6 @@
 """The file of (subset, measured result) pairs: JSON lines, one subset a line (docs/learned-quality.md)."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +8,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from finegold.errors import DataError, first_fault, why_unread
-from finegold.run.atomic import write_text
+from finegold.run import broken_seal, sealed_line, write_bytes
+from finegold.run.seal import SEAL
 
 SampleId = Annotated[str, Field(min_length=1)]
 
@@ -55,7 +57,7 @@ def read_pairs(path: Path) -> list[MeasuredSubset]:
         if not line.strip():
             continue
         try:
-            pairs.append(MeasuredSubset.model_validate_json(line))
+            pairs.append(MeasuredSubset.model_validate_json(_without_seal(line, f"{path} line {number}")))
         except ValidationError as error:
             raise DataError(
                 f"{path} line {number} is not a measured subset: {first_fault(error)} (format: "
@@ -73,4 +75,20 @@ def read_pairs(path: Path) -> list[MeasuredSubset]:
 
 def write_pairs(path: Path, pairs: Iterable[MeasuredSubset]) -> None:
     """Write a file that `read_pairs` reads back, atomically."""
-    write_text(path, "".join(pair.model_dump_json(exclude_none=True) + "\n" for pair in pairs))
+    lines = [sealed_line(pair.model_dump(mode="json", exclude_none=True)) for pair in pairs]
+    write_bytes(path, b"".join(lines))
+
+
+def _without_seal(line: str, place: str) -> str:
+    """The line without its hash, which a person's line lacks; raises DataError if it does not fit."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return line
+    if broken_seal(record):
+        raise DataError(
+            f"{place} does not fit its hash: if the change is meant, take `{SEAL}` out of the line"
+        )
+    if not isinstance(record, dict) or SEAL not in record:
+        return line
+    return json.dumps({key: value for key, value in record.items() if key != SEAL})
