@@ -34,3 +34,6 @@ def test_options_are_no_part_of_what_is_asked() -> None:
     assert what_is_asked(LINES) == "Which animal is it?"
     assert what_is_asked(ONE_LINE) == "What is it?"
     assert what_is_asked("A. dog\nB. cat") == "A. dog"
+    hinted = "Hint: Give the letter of the option.\nQuestion: Is there a dog?\nChoices:\n(A) yes\n(B) no"
+    assert what_is_asked(hinted) == "Is there a dog?"
+    assert choice_of(hinted, "A") == Choice("yes", ("no",))

@@ -51,7 +51,7 @@ class TurnEvidence(EncoderScorer):
     """
 
     name = "evidence"
-    version = "4"
+    version = "5"
     by_turn = True
     label = "Evidence for the weakest turn"
     value_unit = "spreads"

@@ -58,7 +58,7 @@ class Foil(EncoderScorer):
     """
 
     name = "foil"
-    version = "4"
+    version = "5"
     by_turn = True
     label = "Preference of the image for the words over their foils"
 

@@ -87,7 +87,7 @@ class FoilLoss(ModelScorer):
     """
 
     name = "foil-loss"
-    version = "3"
+    version = "4"
     label = "Preference over foils, by losses"
 
     fold: WordFold = "weakest"

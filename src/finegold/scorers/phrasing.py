@@ -49,7 +49,7 @@ class Phrasing(Scorer):
     """
 
     name = "phrasing"
-    version = "5"
+    version = "6"
     by_turn = True
     requires = frozenset({"answer"})
     label = "Phrasing"

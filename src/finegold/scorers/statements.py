@@ -48,6 +48,7 @@ _BEFORE = re.compile(
     rf"|(?:please )?(?:(?:answer|reply|respond) )?(?:in|with|using) (?:just |only )?{_SHORTLY})\s*[,:]\s*",
     re.IGNORECASE,
 )
+_QUESTION = re.compile(r"^\W*question\s*[:：]\s*(\S.*)$", re.IGNORECASE | re.MULTILINE)
 _BEHIND = re.compile(rf"\s*[,;(]\s*(?:please )?(?:answer )?{_YES_OR_NO}\W*$", re.IGNORECASE)
 
 
@@ -199,12 +200,14 @@ def _form(answer: str) -> Form:
 
 @lru_cache(maxsize=1 << 14)
 def what_is_asked(question: str) -> str:
-    """The first line of a question, without options and the form of the answer ("Yes or no?").
+    """The line of "Question:", or the first one, without options and the answer's form ("Yes or no?").
 
     An image bears out "Is there a dog?" better than "Is there a dog? Please answer yes or no." A line that
     says nothing else stays as it is.
     """
-    line = (question[: options_of(question)[0]].strip() or question).split("\n", 1)[0].strip()
+    before = question[: options_of(question)[0]].strip() or question
+    named = _QUESTION.search(before)
+    line = (named[1] if named else before.split("\n", 1)[0]).strip()
     kept = " ".join(one for one in sentences(line) if not _ABOUT_THE_ANSWER.fullmatch(one))
     start = _BEFORE.match(kept)
     asked = _BEHIND.sub("?", kept[start.end() :] if start else kept)
