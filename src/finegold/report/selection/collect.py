@@ -91,9 +91,21 @@ def _address(image: ImageRef, beside: Path) -> str:
     name = PurePath(image.name)
     if not name.is_absolute() and ".." not in name.parts:
         for folder in ("images", "image", "."):
-            if (beside / folder / name).is_file():
+            if _is_same(beside / folder / name, image):
                 return quote(os.fsencode((PurePosixPath(folder) / name.as_posix()).as_posix()))
     return "" if image.path is None else image.path.absolute().as_uri()
+
+
+def _is_same(path: Path, image: ImageRef) -> bool:
+    """Whether a file is there that may be an image: of an image in a file, one of the same size."""
+    if not path.is_file():
+        return False
+    return (
+        image.path is None
+        or not image.path.is_file()
+        or path.samefile(image.path)
+        or (path.stat().st_size == image.path.stat().st_size)
+    )
 
 
 def _map(run: RunFolder, embeddings: PartTable) -> Floats:

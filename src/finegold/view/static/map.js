@@ -53,6 +53,7 @@ export class MapView {
     if (this.asked !== asked) return;
     this.points = points;
     const notes = [`${rowsOf(points.row.length)} drawn, ${count(points.shown.reduce((sum, one) => sum + one, 0))} of them shown by the filter`];
+    if (layer === "text" && !this.about.embedded.includes("text")) notes.push("texts that share words lie close together");
     if (points.thinned) notes.push(`${count(points.thinned)} are left out, evenly`);
     if (points.unplaced) notes.push(`${rowsOf(points.unplaced)} have no place`);
     this.said.textContent = `${notes.join("; ")}. Drag a line around points to filter by them; Esc takes it back.`;
