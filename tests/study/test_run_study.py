@@ -312,6 +312,8 @@ def test_arms_are_judged_against_the_baseline(
         asked = len(server.asks)
         run_study(study, out, workers=1, device="cpu")
         assert len(server.asks) == asked
+    # Each judged pair keeps its questions with both answers, for the view.
+    assert len(list((tmp_path / "out" / "shapes" / "judge").glob("*/judged.jsonl"))) == 2
     # The judge sees the image of each question.
     assert all('"image_url"' in json.dumps(ask.body["messages"]) for ask in server.asks)
     assert [judged["a"] for judged in findings.judgements] == ["as it is", "long"]

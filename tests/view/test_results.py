@@ -15,6 +15,7 @@ from tests.view.test_page import Visit
 
 from finegold.errors import DataError
 from finegold.report.study.page import write_findings
+from finegold.run import RunFolder
 from finegold.view.results import sort_folders
 from finegold.workflow.judge import judge
 
@@ -91,7 +92,12 @@ def test_folders_are_told_apart_by_what_they_hold(
     # A study's --out holds the results of several.
     assert sort_folders([study.parent]) == (None, [study], [])
     with pytest.raises(DataError, match="start a view for each run"):
+        sort_folders([run_folder, run_folder])
+    with pytest.raises(DataError, match="and no judged answers"):
         sort_folders([run_folder, tmp_path])
+    RunFolder.create(tmp_path / "out", {"study": True})
+    with pytest.raises(DataError, match="have no results yet"):
+        sort_folders([tmp_path / "out"])
 
 
 def test_a_judged_question_is_kept_with_answers_verdicts_replies_and_image(results: Client) -> None:

@@ -18,7 +18,7 @@ def view(
     folders: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FOLDER...",
+            metavar="FOLDER",
             help="A run folder. Beside it, or alone: folders of studies (--out of `finegold study`) and of "
             "judged answers (--out of `finegold judge`).",
         ),

@@ -17,6 +17,8 @@ from finegold.report.study.page import FINDINGS, example_answers, read_findings
 from finegold.report.study.task_tables import cells, describe_tasks, heads, title
 from finegold.report.study.words import about, arm_notes, facts, outcome_lines, summary
 from finegold.report.text import printable
+from finegold.run import RunFolder
+from finegold.run.folder import MANIFEST
 from finegold.samples import ImageRef
 from finegold.samples.exclusions import ImageError
 from finegold.view.pictures import sent_image
@@ -177,6 +179,15 @@ def sort_folders(folders: Sequence[str | Path]) -> tuple[Path | None, list[Path]
             judged.append(folder)
         elif below := sorted(path.parent for path in folder.glob(f"*/{FINDINGS}")):
             studies += below
+        elif not (folder / MANIFEST).is_file():
+            raise DataError(
+                f"{folder} holds no run ({MANIFEST}), no study ({FINDINGS}) and no judged answers ({JUDGE}): "
+                "give a folder that finegold pick, study or judge wrote"
+            )
+        elif "study" in RunFolder.open(folder).manifest["data"]:
+            raise DataError(
+                f"the studies in {folder} have no results yet: `finegold study` writes {FINDINGS} at its end"
+            )
         elif run is not None:
             raise DataError(
                 f"{run} and {folder} are looked at as runs, expected one run folder, and beside it folders "
