@@ -15,6 +15,9 @@ _TEMPERATURE = re.compile(
     re.DOTALL,
 )
 
+_STREAM = re.compile(r"\bstream(?:ing|_options)?\b")
+"""Not "upstream", of which many errors speak."""
+
 
 @dataclass(frozen=True, slots=True)
 class RequestForm:
@@ -48,7 +51,7 @@ class RequestForm:
         if error.status not in _REFUSED or (error.kind != "refused" and error.status != 501):
             return self, ""
         said = error.reason.lower()
-        if self.streams and "stream" in said:
+        if self.streams and _STREAM.search(said):
             return replace(self, streams=False), ""
         if "max_completion_tokens" in said and self.length_field == "max_tokens":
             return replace(self, length_field="max_completion_tokens"), ""
