@@ -1,7 +1,7 @@
 """Judged questions with what was asked and answered: for pages, and kept in a file beside `judge.json`."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,9 +101,25 @@ def read_judged(folder: Path) -> tuple[Judgement, list[JudgedQuestion]]:
         for line in _lines(folder / AUDIT, strict=False)
         if "reply" in line
     }
+    return result, verdicts_of(result, lines, replies)
+
+
+def verdicts_of(
+    result: Judgement,
+    lines: Mapping[str, Mapping[str, Any]] | None = None,
+    replies: Mapping[tuple[str, Any], str] | None = None,
+) -> list[JudgedQuestion]:
+    """The questions of a judgement, with what is known of each.
+
+    Args:
+        result: The verdicts.
+        lines: The lines of `JUDGED` by id.
+        replies: What the judge wrote, by id and order.
+    """
     found = []
     for compared in result.comparisons:
-        number, line = compared.question_id, lines.get(compared.question_id, {})
+        number, line = compared.question_id, (lines or {}).get(compared.question_id, {})
+        said = [(replies or {}).get((number, order), "") for order in ("ab", "ba")]
         found.append(
             JudgedQuestion(
                 number,
@@ -114,10 +130,10 @@ def read_judged(folder: Path) -> tuple[Judgement, list[JudgedQuestion]]:
                 compared.outcome,
                 (_said(compared.orders[0]), _said(compared.orders[1])),
                 str(line.get("image", "")),
-                (replies.get((number, "ab"), ""), replies.get((number, "ba"), "")),
+                (said[0], said[1]),
             )
         )
-    return result, found
+    return found
 
 
 def category_words(category: str) -> str:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from finegold.errors import DataError
 from finegold.judging import Judgement
 from finegold.report.judge import counts_text, judgement_tables
-from finegold.report.judged import JUDGE, JudgedQuestion, read_judged
+from finegold.report.judged import JUDGE, JudgedQuestion, read_judged, verdicts_of
 from finegold.report.study.findings import Example, Findings
 from finegold.report.study.page import FINDINGS, example_answers, read_findings
 from finegold.report.study.task_tables import cells, describe_tasks, heads, title
@@ -57,11 +57,14 @@ class Results:
             RunError: If a file is damaged.
         """
         self.studies = [read_findings(folder) for folder in studies]
-        self.judged = [
-            JudgedPair(*read_judged(path.parent), number)
-            for number, folder in enumerate(studies)
-            for path in sorted(folder.glob(f"judge/*/{JUDGE}"))
-        ]
+        self.judged: list[JudgedPair] = []
+        for number, (folder, found) in enumerate(zip(studies, self.studies, strict=True)):
+            kept = [read_judged(path.parent) for path in sorted(folder.glob(f"judge/*/{JUDGE}"))]
+            named = {(result.a, result.b) for result, _ in kept}
+            # A study of an earlier version keeps the verdicts alone.
+            bare = [Judgement.from_json(one) for one in found.judgements]
+            kept += [(one, verdicts_of(one)) for one in bare if (one.a, one.b) not in named]
+            self.judged += [JudgedPair(*one, number) for one in kept]
         self.judged += [JudgedPair(*read_judged(folder)) for folder in judged]
 
     def about(self) -> dict[str, Any]:

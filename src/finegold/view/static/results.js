@@ -131,7 +131,7 @@ export class JudgedView extends ResultView {
       ...found.notes.map((note) => h("p", { class: "small quiet" }, note)),
       h("h2", {}, "Questions"),
       h("p", { class: "small quiet" }, "A is ", h("bdi", {}, found.a), ", B is ", h("bdi", {}, found.b), "."),
-      found.complete ? null : h("p", { class: "why" }, "This folder keeps the verdicts without the answers: run the same finegold judge command again, whose calls are in the cache, to see them."),
+      found.complete ? null : h("p", { class: "why" }, `This folder keeps the verdicts without the answers: run the same finegold ${found.study === null ? "judge" : "study"} command again, whose calls are in the cache, to see them.`),
       h("div", { class: "controls" }, chosen("Outcome", options("outcome", OUTCOMES), state.outcome, (value) => change({ outcome: value })), chosen("Category", options("category", {}), state.category, (value) => change({ category: value })),
         h("span", { role: "status" }, `${count(listed.length)} of ${count(found.questions.length)} questions`)),
       ...portions(listed, (one) => this.question(number, found, one)),
