@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering import KnnGraph, knn_graph
+from finegold.clustering.knn import nearest_landmarks
 from finegold.errors import ConfigError, DataError
 
 
@@ -63,6 +64,15 @@ def test_the_index_finds_nearly_the_exact_neighbours_and_says_that_it_was_used()
     shared = [len(set(a) & set(b)) for a, b in zip(exact.neighbours, fast.neighbours, strict=True)]
     assert np.mean(shared) > 9.5
     assert (np.diff(fast.distances, axis=1) >= 0).all()
+
+
+def test_the_nearest_of_some_rows_is_found_with_and_without_an_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    some, points = (random.standard_normal((n, 8), dtype=np.float32) for n in (400, 300))
+    expected = ((points[:, None] - some[None]) ** 2).sum(axis=2).argmin(axis=1)
+    assert nearest_landmarks(some, points).tolist() == expected.tolist()
+    monkeypatch.setattr("finegold.clustering.knn.EXACT_ROWS", 100)
+    assert (nearest_landmarks(some, points) == expected).mean() > 0.95
 
 
 def test_rows_that_are_not_numbers_are_refused_with_their_count() -> None:

@@ -8,6 +8,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from finegold.arrays import Ints, Vectors
 from finegold.clustering import knn_graph, spectral
+from finegold.clustering.graph import Metric
 
 
 def blobs(groups: int, rows: int, *, apart: float, seed: int = 0, d: int = 8) -> tuple[Vectors, Ints]:
@@ -38,6 +39,20 @@ def test_same_partition_as_scikit_learn_on_one_graph_with_repeated_rows() -> Non
     peer = SpectralClustering(10, affinity="precomputed", random_state=0)
     theirs = peer.fit_predict(0.5 * (adjacency + adjacency.T))
     assert adjusted_rand_score(theirs, spectral(points).labels) >= 0.99
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_many_rows_are_clustered_by_landmarks_and_the_note_says_so(metric: Metric) -> None:
+    points, _ = blobs(8, 250, apart=2.5, d=16)
+    every = spectral(points, clusters=8, metric=metric)
+    some = spectral(points, clusters=8, metric=metric, most=1_999)
+    assert adjusted_rand_score(every.labels, some.labels) >= 0.95
+    assert some.note.startswith(
+        "499 of the 2,000 rows, drawn with the seed 0, were clustered; every other row"
+    )
+    assert some.parameters["landmarks"] == 499
+    assert some.sizes.tolist() == np.bincount(some.labels).tolist()
+    assert every.note == spectral(points, clusters=8, metric=metric, most=2_000).note == ""
 
 
 @pytest.mark.parametrize("pieces", [2, 9, 10])

@@ -12,7 +12,9 @@ MINI_BATCH_WORK = 2 * 10**9
 """Rows x clusters above which mini-batches are used: full passes would take hours."""
 
 
-def kmeans(embeddings: Vectors, clusters: int, *, spherical: bool = False, seed: int = 0) -> Clustering:
+def kmeans(
+    embeddings: Vectors, clusters: int, *, spherical: bool = False, seed: int = 0, overwrite: bool = False
+) -> Clustering:
     """Cluster rows around means (scikit-learn's k-means++ with Lloyd or Elkan; Arthur & Vassilvitskii 2007).
 
     Args:
@@ -21,13 +23,15 @@ def kmeans(embeddings: Vectors, clusters: int, *, spherical: bool = False, seed:
             the note says so.
         spherical: Scale rows to length one first, so that directions are clustered (as COINCIDE does).
         seed: Seed of the starting points.
+        overwrite: Whether `embeddings` may be changed, which saves a copy of them.
 
     Raises:
         DataError: If an embedding is not finite.
     """
     points = finite_rows(embeddings, "cosine" if spherical else "euclidean")
     parameters = {"clusters": clusters, "spherical": spherical, "seed": seed}
-    labels, sizes = renumber(_assign(points, min(clusters, len(points)), seed))
+    overwrite = overwrite or not np.shares_memory(points, embeddings)
+    labels, sizes = renumber(_assign(points, min(clusters, len(points)), seed, overwrite))
     note = ""
     if len(sizes) < clusters:
         note = (
@@ -37,7 +41,7 @@ def kmeans(embeddings: Vectors, clusters: int, *, spherical: bool = False, seed:
     return Clustering(labels, sizes, "kmeans", parameters, note=note)
 
 
-def _assign(points: Vectors, clusters: int, seed: int) -> Ints:
+def _assign(points: Vectors, clusters: int, seed: int, overwrite: bool) -> Ints:
     distinct = np.unique(points, axis=0, return_inverse=True) if len(points) <= clusters * 2 else None
     if distinct is not None and len(distinct[0]) <= clusters:
         return distinct[1].reshape(-1).astype(np.int64)
@@ -52,6 +56,7 @@ def _assign(points: Vectors, clusters: int, seed: int) -> Ints:
         if len(points) * clusters > MINI_BATCH_WORK:
             model = MiniBatchKMeans(clusters, random_state=seed, n_init=1, batch_size=max(8192, 4 * clusters))
         else:
-            model = KMeans(clusters, random_state=seed, n_init=10 if clusters <= FEW else 1)
+            starts = 10 if clusters <= FEW else 1
+            model = KMeans(clusters, random_state=seed, n_init=starts, copy_x=not overwrite)
         labels: Ints = model.fit_predict(points).astype(np.int64)
     return labels

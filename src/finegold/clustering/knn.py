@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ from finegold.extras import require
 EXACT_ROWS = 20_000
 """Above this many rows, and with `faiss` installed, the search is approximate by default."""
 BLOCK_BYTES = 64 * 2**20
+CHUNK = 65_536
+"""Rows whose nearest are looked up in an index at a time."""
 SPARE = 24
 """Candidates beyond k that the float32 search hands to the float64 one."""
 
@@ -64,6 +66,29 @@ def knn_graph(
         return KnnGraph(neighbours, distances, metric, "faiss-ivf")
     neighbours, distances = _exact_graph(points, k, block_bytes)
     return KnnGraph(neighbours, distances, metric)
+
+
+def nearest_landmarks(some: Vectors, points: Vectors, seed: int = 0) -> Ints:
+    """The row of `some`, shape (m, d), that is nearest to each of `points`, shape (n, d).
+
+    Above `EXACT_ROWS` rows to choose from, and with `faiss`, the search is approximate.
+    """
+    nearest = np.empty(len(points), np.int64)
+    index = _faiss_index(some, seed) if len(some) > EXACT_ROWS and find_spec("faiss") is not None else None
+    squares = np.einsum("ij,ij->i", some, some)
+    step = max(1, BLOCK_BYTES // (4 * len(some)))
+    if index is not None:
+        nearest[:] = np.concatenate(
+            [
+                index.search(points[start : start + CHUNK], 1)[1][:, 0]
+                for start in range(0, len(points), CHUNK)
+            ]
+        )
+    left = np.arange(len(points)) if index is None else np.flatnonzero(nearest < 0)
+    for start in range(0, len(left), step):
+        rows = left[start : start + step]
+        nearest[rows] = np.argmin(squares - 2 * (points[rows] @ some.T), axis=1)
+    return nearest
 
 
 def finite_rows(embeddings: Vectors, metric: Metric) -> Vectors:
@@ -209,7 +234,7 @@ def pair_distances(points: Vectors, rows: Ints, others: Ints) -> Floats:
     return result
 
 
-def _faiss_search(points: Vectors, k: int, seed: int, block_bytes: int) -> tuple[Ints, Floats]:
+def _faiss_index(points: Vectors, seed: int) -> Any:
     faiss = require("faiss", extra="fast", why="an approximate neighbour search")
     n, d = points.shape
     cells = max(1, min(int(4 * np.sqrt(n)), n // 40))
@@ -219,6 +244,12 @@ def _faiss_search(points: Vectors, k: int, seed: int, block_bytes: int) -> tuple
     index.train(points)
     index.add(points)
     index.nprobe = min(cells, 16)
+    return index
+
+
+def _faiss_search(points: Vectors, k: int, seed: int, block_bytes: int) -> tuple[Ints, Floats]:
+    index = _faiss_index(points, seed)
+    n, d = points.shape
     _, raw = index.search(points, k + 1)
     found: npt.NDArray[np.int64] = raw.astype(np.int64)
     own = found == np.arange(n)[:, None]

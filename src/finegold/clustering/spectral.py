@@ -5,17 +5,20 @@ finds its largest eigenvalues. Those are the smallest of the Laplacian that scik
 the factorisation a million rows take seconds rather than never ending.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering.graph import KnnGraph, Metric
-from finegold.clustering.knn import knn_graph
+from finegold.clustering.knn import finite_rows, knn_graph, nearest_landmarks
 from finegold.clustering.result import Clustering, renumber
 
 DENSE_ROWS = 200
 """Up to this many rows all eigenvectors are computed at once; Lanczos needs more rows than vectors."""
+LANDMARK_ROWS = 2_000_000
+"""Above this many rows a quarter of so many are clustered, and every other row joins its nearest."""
 MAX_NEIGHBOURS = 80
 """How far the number of neighbours is raised when the graph falls into too many pieces."""
 
@@ -28,6 +31,7 @@ def spectral(
     metric: Metric = "euclidean",
     seed: int = 0,
     graph: KnnGraph | None = None,
+    most: int = LANDMARK_ROWS,
 ) -> Clustering:
     """Cluster rows by the leading eigenvectors of their neighbour graph.
 
@@ -40,6 +44,9 @@ def spectral(
     clusters, at most to 80 (groups of duplicates join up this way); if there still are, the components are
     grouped by k-means of their means. `components` and `note` say so.
 
+    Of more than `most` rows, `most` / 4 are drawn and clustered. Every other row gets the label of the one
+    that is nearest to it. `note` says so.
+
     Args:
         embeddings: Shape (n, d), finite, rows sorted by id.
         clusters: Number of clusters; a pool of no more rows makes every row a cluster.
@@ -48,12 +55,15 @@ def spectral(
         seed: Seed of the Lanczos start and of k-means on the eigenvectors.
         graph: The same rows' graph if it is there already, with at least `neighbours - 1` neighbours a row
             and the same metric; searched otherwise.
+        most: Rows up to which the graph is that of all rows.
 
     Raises:
         ConfigError: If `neighbours` is below 2.
         DataError: If an embedding is not finite.
     """
     n = len(embeddings)
+    if n > most:
+        return _by_landmarks(embeddings, most // 4, clusters, neighbours, metric, seed)
     parameters: dict[str, Any] = {
         "clusters": clusters,
         "neighbours": neighbours,
@@ -95,6 +105,29 @@ def spectral(
     eigenvalues, assigned = _partition(affinity, membership, clusters, seed)
     labels, sizes = renumber(assigned)
     return Clustering(labels, sizes, "spectral", parameters, components, eigenvalues, note)
+
+
+def _by_landmarks(
+    embeddings: Vectors, number: int, clusters: int, neighbours: int, metric: Metric, seed: int
+) -> Clustering:
+    """Cluster some rows, and give each of the others the label of its nearest."""
+    n = len(embeddings)
+    landmarks = np.sort(np.random.default_rng(seed).choice(n, number, replace=False))
+    points = finite_rows(embeddings, metric)
+    some = points[landmarks]
+    inner = spectral(some, clusters=clusters, neighbours=neighbours, metric=metric, seed=seed, most=number)
+    labels, sizes = renumber(inner.labels[nearest_landmarks(some, points, seed)])
+    said = (
+        f"{number:,} of the {n:,} rows, drawn with the seed {seed}, were clustered; every other row is in "
+        "the cluster of the one that is nearest to it."
+    )
+    return replace(
+        inner,
+        labels=labels,
+        sizes=sizes,
+        parameters={**inner.parameters, "landmarks": number},
+        note=f"{said} {inner.note}".strip(),
+    )
 
 
 def _affinity(graph: KnnGraph) -> tuple[Any, int, Ints]:

@@ -70,7 +70,7 @@ def cluster_rows(
             points, clusters=clusters, neighbours=neighbours, metric=metric, seed=seed, graph=graph
         )
     else:
-        inner = kmeans(points, clusters, spherical=method == "spherical-kmeans", seed=seed)
+        inner = kmeans(points, clusters, spherical=method == "spherical-kmeans", seed=seed, overwrite=True)
     labels = np.empty(len(ids), dtype=np.int64)
     labels[with_image] = inner.labels
     without = order[~has_image]

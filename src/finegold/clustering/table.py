@@ -10,6 +10,7 @@ import pyarrow as pa
 from finegold.arrays import Ints, Vectors
 from finegold.clustering.graph import KnnGraph, Metric
 from finegold.clustering.knn import knn_graph
+from finegold.clustering.spectral import LANDMARK_ROWS
 from finegold.clustering.step import Method, cluster_rows
 from finegold.encoders.step import embeddings_of
 from finegold.run import (
@@ -125,7 +126,7 @@ def cluster_run(
     def make() -> Columns:
         ids, vectors = read_embeddings(embeddings)
         graph = None
-        if method == "spectral":
+        if method == "spectral" and len(ids) <= LANDMARK_ROWS:
             graph = graph_run(run, embeddings, neighbours=max(neighbours - 1, NEIGHBOURS)).graph
         result = cluster_rows(
             ids, vectors, method=method, clusters=clusters, neighbours=neighbours, seed=seed, graph=graph
