@@ -22,7 +22,9 @@ pytest.importorskip("aiohttp")
 MakeDataset = Callable[..., Path]
 
 
-def _score(server: FakeServer, folder: Path, *options: object) -> subprocess.CompletedProcess[str]:
+def _score(
+    server: FakeServer, folder: Path, *options: object, run: str = "run"
+) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(sys.path),
@@ -31,7 +33,7 @@ def _score(server: FakeServer, folder: Path, *options: object) -> subprocess.Com
         "FINEGOLD_LLM_MODEL": "rater",
     }
     named = () if "--scorer" in options else ("--scorer", "llm")
-    command = [sys.executable, "-m", "finegold", "score", "run", *named, *map(str, options)]
+    command = [sys.executable, "-m", "finegold", "score", run, *named, *map(str, options)]
     return subprocess.run(
         [*command, *(() if "--cache" in options else ("--cache", "cache.sqlite"))],
         capture_output=True,
@@ -167,3 +169,39 @@ def test_a_served_model_scores_within_the_limit_and_a_server_without_numbers_is_
         assert "gives no log-probabilities: name an endpoint" in told.stderr
         by_sentence = _score(server, tmp_path, "--scorer", "gain", *endpoint)
         assert "give --param fold=turn or fold=row" in by_sentence.stderr
+
+
+CALLER = """
+from dataclasses import dataclass
+from finegold.llm import session_from
+from finegold.scorers import Score, Scorer
+
+@dataclass(frozen=True)
+class Caller(Scorer):
+    name = "caller"
+    version = "1"
+    requires = frozenset({"answer"})
+
+    def prepare(self, context):
+        session_from()
+        return lambda batch: [Score.ok(1.0) for _ in batch.samples]
+"""
+
+
+def test_limits_hold_over_devices_and_shards(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    with FakeServer(lambda ask: completion(f"{_number(ask) % 100}\nFine.")) as server:
+        scored = _score(server, tmp_path, "--data", make_dataset(12), "--max-calls", 5, "--devices", "cpu*2")
+        assert "stopped" in scored.stdout
+        assert len(server.asks) <= 5
+        # A part each: two calls for one of them, three for the other.
+        asked, more = len(server.asks), make_dataset(300, name="more")
+        for shard in ("1/2", "2/2"):
+            words = ("--data", more, "--max-calls", 5, "--shard", shard)
+            scored = _score(server, tmp_path, *words, "--param", "max_tokens=99", run="other")
+            assert "stopped" in scored.stdout
+        assert len(server.asks) - asked <= 5
+        (tmp_path / "caller.py").write_text(CALLER)
+        refused = _score(server, tmp_path, "--scorer", "caller:Caller", "--devices", "cpu*2")
+        assert refused.returncode == 2
+        assert "calls are made by one process, so that their limits hold" in refused.stderr
+        assert "12 ok" in _score(server, tmp_path, "--scorer", "caller:Caller").stdout
