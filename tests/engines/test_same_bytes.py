@@ -25,7 +25,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             {"from": "human", "value": "What is it?"},
             {"from": "gpt", "value": f"It is number {index}, beside {index % 7} others."},
         ]}  # fmt: skip
-        if index % BLOCK_ROWS < 9:
+        if index % BLOCK_ROWS < 4:
             Image.new("RGB", (40, 30), (index % 251, 90, 9 * (index % 20))).save(folder / f"{index}.png")
             record["image"] = f"{index}.png"
             record["conversations"][0]["value"] = "<image>\nWhat is it?"  # type: ignore[index]
@@ -36,7 +36,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _tables(folder: Path, data: Path, compute: Compute) -> dict[str, bytes]:
     run = Run.open(folder, data, images=data.parent, encoder="offline", compute=compute)
-    assert all(table.done for table in (run.score("length"), run.score("clip"), run.rows().hash_images()))
+    assert all(table.done for table in (run.score("clip"), run.rows().hash_images()))
     return _files(folder)
 
 
@@ -51,7 +51,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 def test_the_tables_are_the_same_bytes_whoever_makes_them(data: Path, tmp_path: Path) -> None:
     here = _tables(tmp_path / "here", data, Compute())
-    assert len([name for name in here if name.endswith(".parquet")]) == 6 * 3
+    assert len([name for name in here if name.endswith(".parquet")]) == 4 * 3
     run = tmp_path / "two"
     assert _tables(run, data, Compute(devices="cpu*2")) == here
     # What several processes began, one ends.
@@ -66,21 +66,17 @@ def test_shards_make_the_same_bytes_and_the_last_one_finishes(data: Path, tmp_pa
     def shard(number: int) -> bool:
         compute = Compute(shard=f"{number}/4")
         run = Run.open(tmp_path / "shards", data, images=data.parent, encoder="offline", compute=compute)
-        done = [run.score(name).done for name in ("length", "clip")]
-        return all(done)
+        return run.score("clip").done
 
     here = _tables(tmp_path / "here", data, Compute())
     assert [shard(number) for number in (3, 1, 4, 2)] == [False, False, False, True]
     found = _files(tmp_path / "shards")
     assert found == {name: content for name, content in here.items() if not name.startswith("hashes")}
     # A shard that lost a part makes it again; the others have nothing to do.
-    (table,) = (tmp_path / "shards").glob("scores/length-*")
+    (table,) = (tmp_path / "shards").glob("scores/clip-*")
     (table / "done.json").unlink()
     (table / "part-000001.parquet").unlink()
-    run = Run.open(tmp_path / "shards", data, images=data.parent, compute=Compute(shard="1/4"))
-    assert not run.score("length").done
-    run = Run.open(tmp_path / "shards", data, images=data.parent, compute=Compute(shard="3/4"))
-    assert run.score("length").done
+    assert [shard(number) for number in (1, 3)] == [False, True]
     assert _files(tmp_path / "shards") == found
 
 
