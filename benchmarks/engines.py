@@ -3,9 +3,9 @@
     python benchmarks/engines.py --data DATA --images DIR [--rows 1024] [--ray]
 
 Embeds the images of the same rows with the offline encoder: in this process, with one process of `--devices`,
-with two, and with `--ray` on a local cluster of two nodes of one core each. The rate is that from the first block
-to the last, so that starting interpreters and loading models does not count. Everything computes with one
-thread. The processor time is that of this process and its workers, with their start; Ray's workers are not
+with two, and with `--ray` on a local cluster of two nodes of one core each. The rate is that from the first
+block to the last, so that starting interpreters and loading models does not count. Everything computes with
+one thread. The processor time is that of this process and its workers, with their start; Ray's workers are not
 children of this process, so theirs is not in it. The tables are compared byte by byte.
 """
 
@@ -104,10 +104,8 @@ def main() -> None:
         rates[name], seconds, found = measure(dataset, options.rows, compute)
         first = first or found
         same = "same bytes" if found == first else "OTHER BYTES"
-        load = os.getloadavg()[0]
-        print(
-            f"{name:>16}: {rates[name] * 256:7.1f} rows/s, {seconds:6.1f} s of processor, {same}, load {load:.1f}"
-        )
+        load, speed = os.getloadavg()[0], rates[name] * BLOCK_ROWS
+        print(f"{name:>16}: {speed:7.1f} rows/s, {seconds:6.1f} s of processor, {same}, load {load:.0f}")
     print(f"two processes against one: {rates['cpu*2'] / rates['cpu*1']:.2f}")
     if cluster is not None:
         print(f"Ray against two processes: {rates['Ray, two nodes'] / rates['cpu*2']:.2f}")
