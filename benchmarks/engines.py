@@ -5,8 +5,8 @@
 Embeds the images of the same rows with the offline encoder: in this process, with one process of `--devices`,
 with two, and with `--ray` on a local cluster of two nodes of one core each. The rate is that from the first
 block to the last, so that starting interpreters and loading models does not count. Everything computes with
-one thread. The processor time is that of this process and its workers, with their start; Ray's workers are not
-children of this process, so theirs is not in it. The tables are compared byte by byte.
+one thread. The processor time is that of this process and its workers, with their start; that of Ray's
+workers, which are not its children, is not in it. The tables are compared byte by byte.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from finegold.encoders import load_encoder
 from finegold.encoders.step import embed
 from finegold.engines import Compute, Engine, Results, Work, choose_engine
 from finegold.engines.work import Making, R
-from finegold.run import RunFolder
+from finegold.run import BLOCK_ROWS, RunFolder
 from finegold.samples import Dataset, open_dataset
 
 
