@@ -98,3 +98,12 @@ def test_images_are_linked_when_asked(write_dataset: Maker, tmp_path: Path) -> N
     open_dataset(path).write(tmp_path / "out", [1], link=True)
     assert (tmp_path / "out/images/y.jpg").samefile(tmp_path / "in/images/y.jpg")
     assert not (tmp_path / "out/images/x.jpg").exists()
+
+
+def test_a_first_row_that_cannot_be_read_is_a_bad_row_and_the_next_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "data.tsv"
+    path.write_text("index\timage\tquestion\tanswer\n1\tno.png\tWhat?\n2\t\tWho?\tA cat.\n")
+    first, second = open_dataset(path).rows()
+    assert first.exclusion is not None
+    assert "3 cells, expected 4" in first.exclusion.reason
+    assert second.exclusion is None

@@ -183,6 +183,8 @@ class Dataset(ABC):
         """
         names = []
         for record in self.first_records():
+            if isinstance(record, RowError):
+                continue
             try:
                 names += [image.name for image in self.parse(record).images if image.data is None]
             except RowError:

@@ -214,3 +214,11 @@ def test_sources_may_have_fields_of_other_names_or_stand_in_a_dataset_info(
     mix.write_text('[[sources]]\nname = "a"\npath = "asked.json"\ncolumns = "question=aske"\n')
     with pytest.raises(DataError, match=r"the source 'a': .*no field 'aske' \(did you mean 'ask'\?\)"):
         open_dataset(mix)
+
+
+@pytest.mark.parametrize("path", ["mix.toml", ".", "other.toml"])
+def test_a_mix_among_the_sources_of_a_mix_is_refused_in_a_sentence(tmp_path: Path, path: str) -> None:
+    for name, source in (("mix", path), ("other", "mix.toml")):
+        (tmp_path / f"{name}.toml").write_text(f'[[sources]]\nname = "one"\npath = "{source}"\n')
+    with pytest.raises(DataError, match="is a file of sources itself: name its sources here"):
+        open_dataset(tmp_path / "mix.toml")

@@ -19,6 +19,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from math import isfinite
@@ -77,6 +78,9 @@ class MixSource:
     columns: Annotated[str | None, BeforeValidator(_columns_text)] = None
 
 
+_OPENING: ContextVar[bool] = ContextVar("whether the sources of a mix are being opened", default=False)
+
+
 @FORMATS.register("mix")
 class MixDataset(Dataset):
     """The datasets of a mix, one after the other.
@@ -97,7 +101,13 @@ class MixDataset(Dataset):
             )
         self.sources = read_sources(file)
         pins = _read_pins(source.revision, file)
-        self.parts = [_open(file, one, source, pins.get(one.name)) for one in self.sources]
+        if _OPENING.get():  # the folder of a source holds a mix, perhaps this one
+            raise DataError(f"{file} is a file of sources itself: name its sources here")
+        token = _OPENING.set(True)
+        try:
+            self.parts = [_open(file, one, source, pins.get(one.name)) for one in self.sources]
+        finally:
+            _OPENING.reset(token)
         if self.weights and source.source_field:
             raise ConfigError(
                 f"{file} has weights for its sources, and --source-field names others: omit one"
