@@ -55,22 +55,25 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+_UNKNOWN_FIELD = ("extra_forbidden", "unexpected_keyword_argument")
 _OBJECTS = ("model_type", "model_attributes_type", "dict_type", "dataclass_type", "dataclass_exact_type")
 
 
 def first_fault(error: Any, known: Iterable[str] = ()) -> str:
     """What is wrong first in a file that pydantic checked, in words: `'size' is missing`.
 
+    A field that is unknown comes first: misspelt, it explains a missing one.
+
     Args:
         error: Pydantic's ValidationError.
         known: Names of fields, for a misspelt one.
     """
-    first = error.errors()[0]
+    first = min(error.errors(), key=lambda one: one["type"] not in _UNKNOWN_FIELD)
     place = ".".join(map(str, first["loc"]))
     what, kind, said = (f"'{place}'" if place else "it"), first["type"], str(first["msg"])
     if kind in ("missing", "missing_argument"):
         return f"{what} is missing"
-    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+    if kind in _UNKNOWN_FIELD:
         name = str(first["loc"][-1])
         return f"{what} is no field of it{did_you_mean(name, known)}"
     if kind in _OBJECTS:

@@ -309,9 +309,10 @@ _OPTIONS = {
 
 
 def _reason(error: ValidationError) -> str:
-    first = error.errors()[0]
+    faults = error.errors()
+    first = faults[0]
     where = ".".join(map(str, first["loc"])) or "the study"
-    if first["type"] == "missing":
+    if all(one["type"] == "missing" for one in faults):
         hint = f", or give {_OPTIONS[where]}" if where in _OPTIONS else ""
         return f"lacks {where}: write it in the file{hint}"
     known = (name for one in _Strict.__subclasses__() for name in one.model_fields)
