@@ -51,6 +51,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/clip_throughput.py
 	$(BIN)/python benchmarks/clustering.py
 	$(BIN)/python benchmarks/pickers.py
+	$(BIN)/python benchmarks/scale.py --rows 100000,1000000
 
 torture: $(VENV)/.dev
 	$(BIN)/python -m tests.torture --minutes $(MINUTES) $(ARGS)
