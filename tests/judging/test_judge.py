@@ -286,6 +286,7 @@ def test_the_judge_sees_the_images_and_the_page_shows_every_question(
     first = cards.first
     assert "What is the name of this famous sight in the photo?" in first.inner_text()
     assert first.locator("img").evaluate("image => image.complete && image.naturalWidth > 0")
+    assert first.locator("a.opens").get_attribute("href") == (images / "001.jpg").resolve().as_uri()
     assert first.locator(".answer").count() == 2
     assert first.locator(".why li").count() == 2
     page.get_by_label("B wins").check()

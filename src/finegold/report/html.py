@@ -61,6 +61,14 @@ def html_bytes(page: str) -> bytes:
     return page.encode("utf-8", "backslashreplace")
 
 
+def file_address(path: str) -> str:
+    """Where a browser opens a file of this computer; empty for what is no path."""
+    try:
+        return Path(path).absolute().as_uri() if path else ""
+    except ValueError:  # a lone surrogate
+        return ""
+
+
 def embedded_json(value: Any) -> Markup:
     """JSON that is safe inside a script element: no text in it can close the element or open a comment."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
@@ -84,6 +92,7 @@ def _environment() -> Environment:
         "percent": percent,
         "duration": duration,
         "data_uri": data_uri,
+        "file_address": file_address,
         "embedded_json": embedded_json,
     }
     return environment
