@@ -58,6 +58,8 @@ class _Actor:
         import pickle
 
         sys.path.append(folder)  # where a plug-in may lie
+        with suppress(OSError):  # names of models may be paths from there
+            os.chdir(folder)
         self._failure: Exception | None = None
         self._close = ExitStack()
         self._rows = 0
