@@ -106,3 +106,5 @@ def test_actors_that_are_none_are_told_what_they_can_be(text: str) -> None:
 def test_an_address_is_for_ray_alone() -> None:
     with pytest.raises(ConfigError, match="--address is for --engine ray"):
         Compute(address="auto")
+    with pytest.raises(ConfigError, match="--device cuda is for this computer"):
+        Compute(device="cuda", engine="ray")

@@ -38,6 +38,11 @@ class Compute(FieldCard):
         """Raise ConfigError if options are given together that exclude one another."""
         if self.address is not None and self.engine != "ray":
             raise ConfigError("--address is for --engine ray: leave it out")
+        if self.engine == "ray" and self.device != "auto":
+            raise ConfigError(
+                f"--device {self.device} is for this computer, and --engine ray is given: give --devices, such "
+                "as cuda*8 or cpu*4"
+            )
         if self.devices is not None and self.device != "auto":
             raise ConfigError(
                 f"--device {self.device} and --devices {self.devices} are given: leave one of them out"
