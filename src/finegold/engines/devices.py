@@ -40,8 +40,8 @@ class Compute(FieldCard):
             raise ConfigError("--address is for --engine ray: leave it out")
         if self.engine == "ray" and self.device != "auto":
             raise ConfigError(
-                f"--device {self.device} is for this computer, and --engine ray is given: give --devices, such "
-                "as cuda*8 or cpu*4"
+                f"--device {self.device} is for this computer, and --engine ray is given: give --devices, as "
+                "in cuda*8 or cpu*4"
             )
         if self.devices is not None and self.device != "auto":
             raise ConfigError(
