@@ -130,13 +130,14 @@ class _MakingOnRay(Making[R]):
 
         self._ray = ray
         if not ray.is_initialized():
-            address = self._engine.compute.address
+            # Without an address Ray would wait for the cluster that was the last one here, be it gone.
+            address = self._engine.compute.address or os.environ.get("RAY_ADDRESS") or "local"
             try:
                 ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
             except (ConnectionError, RuntimeError, ValueError) as error:
                 reason = str(error).splitlines()[0]
                 raise RunError(
-                    f"no Ray cluster answers at {address or 'this computer'} ({reason}): give --address "
+                    f"no Ray cluster answers at {address} ({reason}): give --address "
                     "HOST:PORT of its head, or leave --engine out"
                 ) from None
             self._began = True
