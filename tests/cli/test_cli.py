@@ -71,7 +71,7 @@ def test_every_verb_explains_itself() -> None:
             ["pick", "data.json", "--size", "3", "--out", "out", "--dedup", "same"],
             ["same", "'all' or 'none'"],
         ),
-        (["select", "no-run", "--size", "3", "--out", "out"], ["no-run", "manifest.json"]),
+        (["select", "no-run", "--size", "3", "--out", "out"], ["no-run", "does not exist"]),
         (["score", "no-run", "--scorer", "length"], ["no-run"]),
         (["replay", "data.json", "--data", "data.json"], ["data.json", "selection.json"]),
     ],

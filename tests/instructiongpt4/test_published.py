@@ -24,7 +24,7 @@ def test_features_are_scaled_as_the_selector_takes_them(replay: Any) -> None:
 def test_a_missing_file_is_named(copy: Any) -> None:
     (copy / "scores.json").unlink()
 
-    with pytest.raises(DataError, match=r"scores.json cannot be read as JSON .*give --from a folder"):
+    with pytest.raises(DataError, match=r"scores.json cannot be read .*give --from a folder"):
         read_published(copy)
 
 
