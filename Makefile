@@ -41,8 +41,9 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format src tests benchmarks demo scripts
 	$(BIN)/ruff check --fix src tests benchmarks demo scripts
 
+# One thread for each of as many processes as there are cores: more threads wait for one another, at twice the cost.
 test: lint
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 docs: $(VENV)/.dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
