@@ -30,6 +30,15 @@ def _picture(colour: str, shape: str, shift: int) -> Image.Image:
     return image
 
 
+@pytest.fixture(autouse=True)
+def safe_path_as_it_was() -> Iterator[None]:
+    """`main` sets it for the rest of its process, which here is the process of all tests."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    yield
+    if before is None:
+        os.environ.pop("PYTHONSAFEPATH", None)
+
+
 @pytest.fixture
 def make_dataset(tmp_path: Path) -> MakeDataset:
     """A function that writes `rows` LLaVA rows to a folder and returns the JSON file."""

@@ -172,7 +172,7 @@ def test_what_tune_leaves_is_asked_like_any_other(kind: str, world: World, tmp_p
         *("tune", world.rows, "--model", world.models[kind], "--out", out, "--steps", 1, "--batch", 2),
         *("--device", "cpu", "--features", world.cache, *recipe),
     )
-    assert "2 rows, 1 steps" in said
+    assert "2 rows, 1 step in" in said
     assert len(generated(world, str(out), tmp_path / "a.jsonl")) == 2
 
 

@@ -155,7 +155,7 @@ def test_the_same_rows_are_stored_once(tmp_path: Path) -> None:
         ([], DataError, "the data has no rows, expected at least one"),
         (pd.DataFrame(), DataError, "no rows"),
         (pa.table({"id": pa.array([], pa.string())}), DataError, "no rows"),
-        (5, ConfigError, "the data is a int, expected a path, a datasets.Dataset"),
+        (5, ConfigError, "the data is an int, expected a path, a datasets.Dataset"),
         ({"id": ["a"]}, ConfigError, "the data is a dict, expected"),
         (["text"], ConfigError, "row 0 is a str, expected a dict of the row's fields"),
         ([{"a": b"x"}, {"a": 1}], DataError, "do not fit one table .* give each field one type in all rows"),

@@ -132,7 +132,7 @@ def test_a_changed_value_is_found(tmp_path: Path) -> None:
         ("not json", "it is no JSON"),
         ("[]", "it is other JSON"),
         ("{}", "it is other JSON"),
-        (unsealed().replace('"finegold":', '"finegld":'), "'finegold' is missing"),
+        (unsealed().replace('"finegold":', '"finegld":'), "'finegld' is no field of it"),
         (unsealed().replace("finegold/selection/2", "finegold/selection/9"), "'schema' should be"),
         (unsealed().replace('"size": 2', '"size": "two"'), "'size' should be a valid integer"),
         ('{"schema": "finegold/selection/1"}', "'configuration' is missing"),

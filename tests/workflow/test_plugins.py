@@ -159,7 +159,7 @@ def test_a_wrong_preset_names_the_field(tmp_path: Path) -> None:
         ("drop = 'half'", "drop"),
         ("drop = 3", "drop is not from 0 to below 1"),
         ("strata = 0", "strata is below 1"),
-        ("weights = { clip = nan }", "a weight is no number"),
+        ("weights = { clip = nan }", "'weights.clip' should be a finite number"),
         ("weights = { clip = 0 }", "every weight is 0"),
         ('pick = "d2"\npick_parameters = { gama = 1 }', "picker 'd2' has no parameter 'gama'"),
         ("version =", "not valid TOML"),
