@@ -50,6 +50,18 @@ def test_ms_swift(pool: Path, tmp_path: Path) -> None:
     assert config["tuner_type"] == "lora"
 
 
+@pytest.mark.parametrize(
+    ("framework", "field"), [("llama-factory", "model_name_or_path"), ("ms-swift", "model")]
+)
+def test_a_model_beside_the_user_is_found_from_the_folder_that_the_trainer_runs_in(
+    framework: Framework, field: str, pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine").mkdir()
+    write_export(open_dataset(pool), framework, "mine", load_recipe("hf-lora"), Path("out"), template="llava")
+    assert Path("out", _yaml(Path("out/train.yaml"))[field]).samefile("mine")
+
+
 @pytest.mark.parametrize("trainer", list(COMMANDS))
 def test_the_command_says_what_to_run_next_and_how_often_rows_are_seen(
     trainer: Framework, pool: Path, tmp_path: Path

@@ -42,7 +42,7 @@ def write_export(
     Args:
         dataset: The subset.
         framework: Trainer whose formats are written.
-        model: Folder or hub id for the configuration.
+        model: Folder or hub id for the configuration, where a folder becomes absolute.
         recipe: A recipe of the kind `huggingface`.
         out: A folder that is new or empty, or holds an export, which is replaced.
         template: LLaMA-Factory's name of the model's chat format, such as `qwen2_vl`; ms-swift needs none.
@@ -143,6 +143,8 @@ def _row(sample: Sample, number: int, out: Path) -> dict[str, Any]:
 
 def _settings(framework: Framework, model: str, recipe: Recipe, template: str | None) -> dict[str, Any]:
     """Settings of a training, by the framework's names."""
+    # The trainer runs in the export's folder, where a relative path would lead elsewhere.
+    model = str(Path(model).absolute()) if Path(model).is_dir() else model
     tuner = "lora" if recipe.trains == "lora" else "full"
     lora = {"lora_rank": recipe.lora_rank, "lora_alpha": recipe.lora_alpha} if tuner == "lora" else {}
     if framework == "llama-factory":
