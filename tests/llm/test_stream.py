@@ -42,7 +42,7 @@ def test_an_endpoint_streams_its_answer_or_sends_it_whole_and_it_is_kept(how: st
 
     shown: list[str] = []
     with FakeServer(script) as server, opened(server, tmp_path) as model:
-        found = model.stream_reply(IMAGES[0], [], "What?", Sampling(), shown.append)
+        found = model.reply(IMAGES[0], [], "What?", Sampling(), shown.append)
         assert found == WHOLE
         asked = len(server.asks)
         assert asked == (2 if how == "refuses to stream" else 1)
@@ -57,7 +57,7 @@ def test_the_key_is_not_shown_where_a_server_repeats_it(tmp_path: Path) -> None:
     with FakeServer(lambda _: streamed("Your key is very-", "secret-key.")) as server:
         model = opened(server, tmp_path, api_key="very-secret-key")
         with model:
-            found = model.stream_reply(None, [], "What?", Sampling(), shown.append)
+            found = model.reply(None, [], "What?", Sampling(), shown.append)
     assert found == "Your key is [key]."
     assert shown[-1] == found
     assert not any(re.search("very", text) for text in shown)

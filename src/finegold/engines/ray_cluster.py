@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from finegold.engines.devices import Compute
-from finegold.engines.processes import DEATHS, pickled, sendable
+from finegold.engines.processes import DEATHS, pickled, sendable, torch_threads
 from finegold.engines.threads import own_cores
 from finegold.engines.work import Engine, Making, R, Results, Work, first_chunk
 from finegold.errors import RunError
 from finegold.extras import require
 
 PATIENCE = 600.0
-"""Seconds without any block after which a step gives up: the cluster has nothing to start an actor on."""
+"""Seconds after which a step gives up if no actor has started: the cluster has nothing to start one on."""
 AHEAD = 4
 """Blocks that an actor makes before this process has taken them."""
 
@@ -62,7 +62,6 @@ class _Actor:
             os.chdir(folder)
         self._failure: Exception | None = None
         self._close = ExitStack()
-        self._rows = 0
         try:
             if compute.device == "cpu":
                 with suppress(ModuleNotFoundError):
@@ -144,9 +143,7 @@ class _MakingOnRay(Making[R]):
         there = ray.cluster_resources()
         gpus = there.get("GPU", 0) > 0 if self._engine.gpus is None else self._engine.gpus
         count = self._engine.actors or int(there.get("GPU" if gpus else "CPU", 1)) or 1
-        threads = int(os.environ.get("OMP_NUM_THREADS") or own_cores())
-        torch = sys.modules.get("torch")
-        threads = threads if torch is None else int(torch.get_num_threads())
+        threads = torch_threads() or int(os.environ.get("OMP_NUM_THREADS") or own_cores())
         compute = replace(
             self._engine.compute, device="cuda" if gpus else "cpu", devices=None, engine="local", address=None
         )
@@ -170,10 +167,11 @@ class _MakingOnRay(Making[R]):
                 due = {seat.starting or seat.stream: seat for seat in self._seats}
                 due.pop(None, None)
                 ready, _ = self._ray.wait(list(due), timeout=PATIENCE)
-                if not ready:
+                # One that works may take longer for a block.
+                if not ready and all(seat.starting is not None for seat in self._seats):
                     raise RunError(
-                        f"the Ray cluster made nothing for {PATIENCE:.0f} s: see `ray status` for nodes and "
-                        "resources, then run the same command again, which goes on where it stopped"
+                        f"the Ray cluster started no actor for {PATIENCE:.0f} s: see `ray status` for nodes "
+                        "and resources, then run the same command again, which goes on where it stopped"
                     )
                 for one in ready:
                     seat = due[one]

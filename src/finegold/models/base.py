@@ -125,6 +125,7 @@ class Model(ABC):
         earlier: Sequence[tuple[str, str]],
         prompt: str,
         sampling: Sampling,
+        on_text: Callable[[str], None] | None = None,
     ) -> str | Exclusion:
         """Answer a question in a conversation about an image, which its first turn shows.
 
@@ -133,23 +134,13 @@ class Model(ABC):
             earlier: Questions and answers of the turns before; not shown where `sees_turns` is false.
             prompt: The question.
             sampling: As for `answer`.
+            on_text: Called with the answer so far while it grows, by models that give it token by token.
 
         Returns:
             As `answer`.
         """
-        del earlier
+        del earlier, on_text
         return self.answer([image], [prompt], sampling)[0]
-
-    def stream_reply(
-        self,
-        image: Image.Image | None,
-        earlier: Sequence[tuple[str, str]],
-        prompt: str,
-        sampling: Sampling,
-        on_text: Callable[[str], None],  # noqa: ARG002 (this one's answer comes whole)
-    ) -> str | Exclusion:
-        """The same answer as `reply`; `on_text` is called with the answer so far while it grows."""
-        return self.reply(image, earlier, prompt, sampling)
 
     def losses(
         self,

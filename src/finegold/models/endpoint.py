@@ -102,29 +102,12 @@ class EndpointModel(Model):
         earlier: Sequence[tuple[str, str]],
         prompt: str,
         sampling: Sampling,
-    ) -> str | Exclusion:
-        """Request the answer behind the earlier turns, the image in the first."""
-        return self._reply(image, earlier, prompt, sampling)
-
-    def stream_reply(
-        self,
-        image: Image.Image | None,
-        earlier: Sequence[tuple[str, str]],
-        prompt: str,
-        sampling: Sampling,
-        on_text: OnText,
-    ) -> str | Exclusion:
-        """As `reply`, as an event stream; an endpoint that refuses to stream sends the answer whole."""
-        return self._reply(image, earlier, prompt, sampling, on_text)
-
-    def _reply(
-        self,
-        image: Image.Image | None,
-        earlier: Sequence[tuple[str, str]],
-        prompt: str,
-        sampling: Sampling,
         on_text: OnText | None = None,
     ) -> str | Exclusion:
+        """Request the answer behind the earlier turns, the image in the first.
+
+        With `on_text` as an event stream; an endpoint that refuses to stream sends the answer whole.
+        """
         messages: list[Message] = []
         for question, answer in earlier:
             shown = None if messages else image

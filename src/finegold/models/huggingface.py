@@ -110,29 +110,9 @@ class HuggingFaceModel(Model):
         earlier: Sequence[tuple[str, str]],
         prompt: str,
         sampling: Sampling,
-    ) -> str:
-        """Answer behind the earlier turns in the chat template; without one the question stands alone."""
-        return self._reply(image, earlier, prompt, sampling)
-
-    def stream_reply(
-        self,
-        image: Image.Image | None,
-        earlier: Sequence[tuple[str, str]],
-        prompt: str,
-        sampling: Sampling,
-        on_text: Callable[[str], None],
-    ) -> str:
-        """As `reply`, token by token."""
-        return self._reply(image, earlier, prompt, sampling, on_text)
-
-    def _reply(
-        self,
-        image: Image.Image | None,
-        earlier: Sequence[tuple[str, str]],
-        prompt: str,
-        sampling: Sampling,
         on_text: Callable[[str], None] | None = None,
     ) -> str:
+        """Answer behind the earlier turns in the chat template; without one the question stands alone."""
         shown = earlier if self.sees_turns() else ()
         return self._answer(self._encode([image], [[*shown, (prompt, None)]]), sampling, on_text)[0]
 

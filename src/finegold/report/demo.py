@@ -123,9 +123,7 @@ def put_prompt(
     """
 
     def ask(earlier: Sequence[tuple[str, str]], seeded: Sampling) -> str | Exclusion:
-        if on_text is None:
-            return model.reply(image, earlier, prompts[-1], seeded)
-        return model.stream_reply(image, earlier, prompts[-1], seeded, on_text)
+        return model.reply(image, earlier, prompts[-1], seeded, on_text)
 
     if alone:
         return ask([], sampling.for_batch([name, prompts[-1]]))

@@ -65,7 +65,7 @@ class ExcludedRows:
         return len(self.rows)
 
     def at(self, positions: Ints) -> "ExcludedRows":
-        """The same rows, their positions looked up in `positions`."""
+        """Exclusions of the rows that stand at these places in `positions`."""
         return replace(self, rows=positions[self.rows])
 
     def by_id(self, ids: Sequence[str]) -> dict[str, Exclusion]:

@@ -21,7 +21,7 @@ def word_vectors(texts: Sequence[str]) -> Vectors:
         texts: The n texts, in any language that `split_words` splits.
 
     Returns:
-        Shape (n, d), d at most 50; NaN for a text without a word that another one has too.
+        Shape (n, d), d at most 50; NaN for a text that shares no word with another text.
     """
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer

@@ -77,7 +77,7 @@ def test_a_reply_is_shown_token_by_token_without_the_prompt_and_stays_the_same(
     made.ALL[form](tmp_path)
     model, sampling, shown = opened(tmp_path), Sampling(max_new_tokens=6, temperature=1.0), list[str]()
     image, turns = pictures()[0], [("what is in the image?", "a dog")]
-    found = str(model.stream_reply(image, turns, "why", sampling, shown.append))
+    found = str(model.reply(image, turns, "why", sampling, shown.append))
     assert found == model.reply(image, turns, "why", sampling)
     assert shown
     assert all(found.startswith(text) for text in shown)

@@ -53,7 +53,7 @@ def test_draws_depend_on_the_seed_alone() -> None:
 def test_an_answer_is_shown_token_by_token_and_stays_the_same() -> None:
     shown: list[str] = []
     model, sampling = speaking(), Sampling(max_new_tokens=8, temperature=1.0, seed=3)
-    found = model.stream_reply(IMAGES[0], [], PROMPTS[0], sampling, shown.append)
+    found = model.reply(IMAGES[0], [], PROMPTS[0], sampling, shown.append)
     assert found == speaking().reply(IMAGES[0], [], PROMPTS[0], sampling)
     assert len(shown) == 8
     assert all(found.startswith(text) for text in shown)

@@ -138,19 +138,9 @@ class PrefixModel(Model):
         earlier: Sequence[tuple[str, str]],
         prompt: str,
         sampling: Sampling,
+        on_text: Callable[[str], None] | None = None,
     ) -> str:
         """Answer in the chat form behind the earlier turns, as MiniGPT-4's demonstration does."""
-        return self._answer([image], [(earlier, prompt)], sampling)[0]
-
-    def stream_reply(
-        self,
-        image: Image.Image | None,
-        earlier: Sequence[tuple[str, str]],
-        prompt: str,
-        sampling: Sampling,
-        on_text: Callable[[str], None],
-    ) -> str:
-        """As `reply`, token by token."""
         return self._answer([image], [(earlier, prompt)], sampling, on_text)[0]
 
     def _answer(
