@@ -79,8 +79,6 @@ def listed_files_are_there(record: Path, value: Mapping[str, Any]) -> bool:
     """Whether the files that a record lists are there; each is compared with its hash.
 
     A process that asks again, as a study does before each step, compares those alone that were written since.
-    The system stamps each change with its own time (`st_ctime_ns`), unlike the times that a copy sets; only a
-    change of the same size within one tick of its clock, some milliseconds, would have the same.
 
     Raises:
         RunError: If one does not fit.
@@ -89,13 +87,23 @@ def listed_files_are_there(record: Path, value: Mapping[str, Any]) -> bool:
         path = record.parent / name
         if not path.is_file():
             return False
-        found = path.stat()
-        state = (str(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns, str(digest))
+        state = (*own_file_stamp(path), str(digest))
         if state not in _compared:
             if file_sha256(path) != digest:
                 raise DamagedError(path, "its content does not fit its hash")
             _compared.add(state)
     return True
+
+
+def own_file_stamp(path: Path) -> tuple[str, int, int, int]:
+    """What changes with a file of finegold: a process asks it before it compares content a second time.
+
+    The system stamps each change with its own time (`st_ctime_ns`), unlike the times that a copy sets; only a
+    change of the same size within one tick of its clock, some milliseconds, would have the same. It decides
+    only what is hashed again, and is kept nowhere.
+    """
+    found = path.stat()
+    return str(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 _compared: set[tuple[str, int, int, int, str]] = set()

@@ -28,7 +28,7 @@ from finegold.run.buffers import arrow_file, file_buffer
 from finegold.run.cards import card
 from finegold.run.fingerprint import file_sha256
 from finegold.run.lines import LineFile
-from finegold.run.seal import FILES, DamagedError, read_sealed, write_sealed
+from finegold.run.seal import FILES, DamagedError, own_file_stamp, read_sealed, write_sealed
 from finegold.run.shards import WHOLE, Shard
 
 BLOCK_ROWS = 256
@@ -64,7 +64,7 @@ def read_parquet(path: Path, hashes: Collection[str], columns: Sequence[str] | N
         pyarrow.ArrowException: If it is no Parquet file.
     """
     wanted = columns and list(columns)
-    stamp = _stamp(path)
+    stamp = own_file_stamp(path)
     if stamp in _VERIFIED or not hashes:
         # The file is as it was when its hash was found right: of the columns that are read now the checksums
         # of the pages are enough, and the others need not be read.
@@ -77,12 +77,6 @@ def read_parquet(path: Path, hashes: Collection[str], columns: Sequence[str] | N
         _VERIFIED.clear()
     _VERIFIED.add(stamp)
     return pq.read_table(pa.BufferReader(data), columns=wanted)
-
-
-def _stamp(path: Path) -> tuple[str, int, int, int]:
-    """What changes with a file."""
-    found = path.stat()
-    return str(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 class PartTable:
