@@ -65,7 +65,7 @@ class ExcludedRows:
         return len(self.rows)
 
     def at(self, positions: Ints) -> "ExcludedRows":
-        """Exclusions of the rows that stand at these places in `positions`."""
+        """These exclusions, for a table in which row k stands at `positions[k]`."""
         return replace(self, rows=positions[self.rows])
 
     def by_id(self, ids: Sequence[str]) -> dict[str, Exclusion]:
