@@ -10,6 +10,11 @@ the processor seconds between the smallest and the largest number of rows: 1 is 
     read     check every row and write the samples table
     select   choose one row in a hundred (at most 100,000) by two scores, and write the selection's table
     report   draw the page of that selection
+    choose   choose one row in a hundred at random: what the next three cases do beside
+    where    the same of the rows that meet a condition on texts and scores
+    dedup    the same without duplicates by content and by perceptual hash: one image in ten is a copy
+    without  the same without the rows that are in a benchmark of 500 items
+    compare  choose one row in a thousand by two presets, and measure both
 """
 
 import argparse
@@ -27,9 +32,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
+from finegold.clustering.table import CLUSTER_SCHEMA, SUMMARY, VERSION, ClusterSummary
+from finegold.dedup.table import SCHEMA as HASH_SCHEMA
+from finegold.dedup.table import VERSION as HASH_VERSION
+from finegold.encoders.step import embeddings_schema
 from finegold.engines import Compute
 from finegold.report.selection.collect import write_report
-from finegold.run import PartTable, RunFolder
+from finegold.run import PartTable, RunFolder, write_record
 from finegold.samples.check import file_stamp
 from finegold.samples.step import SCHEMA, ingest, samples_table
 from finegold.scorers import make_scorer
@@ -83,11 +92,7 @@ class Rows:
         """The rows as the step that checks them writes them; only the content's hash is made up."""
         n = len(self.ids)
         number = pa.array(np.arange(start, start + n))
-        hashes = np.random.default_rng(start).integers(0, 256, (n, 32), np.uint8)
-        digits = np.frombuffer(b"0123456789abcdef", np.uint8)
-        text = np.stack([digits[hashes >> 4], digits[hashes & 15]], axis=2).reshape(n, 64)
-        offsets = pa.array(np.arange(n + 1, dtype=np.int32) * 64).buffers()[1]
-        content = pa.Array.from_buffers(pa.string(), n, [None, offsets, pa.py_buffer(text.tobytes())])
+        content = _hexadecimal(np.random.default_rng(start).integers(0, 256, (n, 32), np.uint8))
         lists = {"instruction": self.question, "answer": self.answer, "images": self.images}
         known: dict[str, pa.Array] = {
             "row": number,
@@ -161,6 +166,89 @@ def write_run(folder: Path, rows: int) -> Path:
     return path
 
 
+def write_hashes(folder: Path, rows: int) -> Path:
+    """The scored run with the hashes of an image of its own for each row."""
+    path = write_run(folder, rows)
+    found = Run.open(path)
+    parameters = {"data": found.rows().sequence, "version": HASH_VERSION}
+    table = found.folder.table("hashes", "images", parameters, HASH_SCHEMA)
+
+    def hashes(start: int, count: int) -> pa.Table:
+        rng = np.random.default_rng([7, start])
+        codes = rng.integers(0, 256, (count, 15), np.uint8)
+        codes[9::10] = codes[8 : count - 1 : 10][: len(codes[9::10])] ^ np.eye(15, dtype=np.uint8)[0]
+        images = rng.integers(0, 256, (count, 32), np.uint8)
+        return pa.table(
+            {
+                "sample_id": Rows(start, count).ids,
+                "images": _single(_hexadecimal(images)),
+                "perceptual": _hexadecimal(codes),
+                "reason": pa.nulls(count, pa.string()),
+            }
+        )
+
+    if not table.done:
+        _fill(table, rows, found.folder.part_rows, hashes)
+    return path
+
+
+def write_clusters(folder: Path, rows: int) -> Path:
+    """The scored run with vectors of four numbers and clusters of its rows."""
+    path = write_run(folder, rows)
+    found = Run.open(path)
+    data, brought = found.rows().sequence, {"kind": "column", "file": "made"}
+    vectors = found.folder.table("embeddings", "made", {"data": data, "model": brought}, embeddings_schema(4))
+    depends = {"version": VERSION, "data": data, "embeddings": vectors.fingerprint}
+    parameters = {"method": "spectral", "clusters": 10, "seed": 0, "neighbours": 10, **depends}
+    clusters = found.folder.table("clusters", "spectral", parameters, CLUSTER_SCHEMA)
+
+    def embeddings(start: int, count: int) -> pa.Table:
+        made = np.random.default_rng([8, start]).normal(size=count * 4).astype(np.float32)
+        columns = {
+            "embedding": pa.FixedSizeListArray.from_arrays(made, 4),
+            "reason": pa.nulls(count, pa.string()),
+        }
+        return pa.table({"sample_id": Rows(start, count).ids, **columns})
+
+    def labels(start: int, count: int) -> pa.Table:
+        return pa.table(
+            {"sample_id": Rows(start, count).ids, "cluster": np.arange(start, start + count) % 10}
+        )
+
+    if not clusters.done:
+        _fill(vectors, rows, found.folder.part_rows, embeddings)
+        _fill(clusters, rows, found.folder.part_rows, labels)
+        write_record(clusters.folder / SUMMARY, ClusterSummary((rows // 10,) * 10, 1, (), ""))
+        _fill(clusters, rows, found.folder.part_rows, labels)
+    return path
+
+
+def write_benchmark(folder: Path, rows: int) -> Path:
+    """500 items without images: each second one is a text of the rows."""
+    path = folder / f"{rows}" / "benchmark.jsonl"
+    if not path.exists():
+        found = Rows(rows // 3, 250)
+        mine = [f"{one} {two}" for one, two in zip(found.question, found.answer, strict=True)]
+        other = [
+            f"What does the sign beside door number {n} of the long red house say today?" for n in range(250)
+        ]
+        lines = [
+            {"id": f"{n}", "instruction": text, "output": "nothing at all"}
+            for n, text in enumerate(mine + other)
+        ]
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def _hexadecimal(values: np.ndarray[tuple[int, int], np.dtype[np.uint8]]) -> pa.Array:
+    """The bytes of each row as hexadecimal digits."""
+    n, width = values.shape
+    digits = np.frombuffer(b"0123456789abcdef", np.uint8)
+    text = np.stack([digits[values >> 4], digits[values & 15]], axis=2)
+    offsets = pa.array(np.arange(n + 1, dtype=np.int32) * np.int32(2 * width)).buffers()[1]
+    return pa.Array.from_buffers(pa.string(), n, [None, offsets, pa.py_buffer(text.tobytes())])
+
+
 def _fill(table: PartTable, rows: int, size: int, make: Callable[[int, int], pa.Table]) -> None:
     for part, start in enumerate(range(0, rows, size)):
         table.write(part, make(start, min(size, rows - start)))
@@ -192,10 +280,27 @@ def report(folder: Path, rows: int) -> Callable[[], object]:
     return draw
 
 
+def choose(path: Path, rows: int, **options: str) -> Callable[[], object]:
+    return lambda: Run.open(path).select(min(100_000, rows // 100), preset="random", **options)
+
+
+def compare(folder: Path, rows: int) -> Callable[[], object]:
+    path = write_clusters(folder, rows)
+    return lambda: Run.open(path).compare(["random", "length-only"], rows // 1000, seeds=2)
+
+
+WHERE = 'length > -1 and kind == "short-caption" and sample_id != "7" and detail < quantile(detail, 0.9)'
 CASES: dict[str, Callable[[Path, int], Callable[[], object]]] = {
     "read": read,
     "select": select,
     "report": report,
+    "choose": lambda folder, rows: choose(write_run(folder, rows), rows),
+    "where": lambda folder, rows: choose(write_run(folder, rows), rows, where=WHERE),
+    "dedup": lambda folder, rows: choose(write_hashes(folder, rows), rows, dedup="exact,perceptual"),
+    "without": lambda folder, rows: choose(
+        write_hashes(folder, rows), rows, without=str(write_benchmark(folder, rows))
+    ),
+    "compare": compare,
 }
 
 

@@ -14,6 +14,7 @@ from finegold.samples.attributes import read_attribute
 from finegold.scorers.registry import SCORERS
 from finegold.selection.excluded import ExcludedRows
 from finegold.selection.table import Candidates
+from finegold.selection.unmet import unmet_rows
 from finegold.selection.where import Condition
 from finegold.workflow.rows import Rows
 from finegold.workflow.settings import SelectionSettings
@@ -142,7 +143,7 @@ def _pinned_note(pinned: Collection[str], name: str, candidates: Candidates, row
 
 def _unmet(condition: Condition, columns: Mapping[str, pa.Array], left: Ints) -> ExcludedRows:
     """Which of the candidates at some positions do not meet a condition, by position."""
-    places, reasons = condition.unmet_rows({name: column.take(left) for name, column in columns.items()})
+    places, reasons = unmet_rows(condition, {name: column.take(left) for name, column in columns.items()})
     return ExcludedRows.of(left[places], "filtered", reasons)
 
 
