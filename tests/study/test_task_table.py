@@ -73,6 +73,22 @@ def test_average_gain_and_relative_performance_are_those_by_hand(tmp_path: Path)
     assert relative is not None
     assert gain.value == 25.0 - 62.5
     assert relative.value == pytest.approx(100 * (0.5 / 1.0 + 0.0 / 0.5) / 2)
+    # The same as one question, beside the baseline: 75 % of the full data against 87.5 %.
+    performance = table.performance
+    assert performance is not None
+    figures = {figure.arm: figure for figure in performance.figures}
+    assert list(figures) == list(arms)
+    assert performance.title == "2 tasks, ehub: relative to all rows, %"
+    assert figures["pre-trained"].value.times(100).value == pytest.approx(relative.value)
+    change = figures["pre-trained"].difference
+    beside = lines["random"].relative
+    assert change is not None
+    assert beside is not None
+    assert change.times(100).value == pytest.approx(relative.value - beside.value)
+    assert change.ends is not None
+    assert change.ends[0] <= change.value <= change.ends[1]
+    assert figures["pre-trained"].verdict.startswith("no difference seen")
+    assert figures["random"].difference is None
     whole = lines["all rows"].relative
     assert whole is not None
     assert (whole.value, whole.low, whole.high) == (100.0, 100.0, 100.0)
@@ -91,6 +107,8 @@ def test_a_task_where_the_full_data_scores_nothing_is_left_out_of_the_ratio(tmp_
     (table,) = task_tables(metrics, _study(tmp_path))  # type: ignore[arg-type]
     assert table.left_out == ("okvqa",)
     assert [line.relative.value for line in table.lines if line.relative] == [100.0, 100.0]
+    assert table.performance is not None
+    assert table.performance.task == "1 task"
 
 
 def test_one_task_needs_no_table(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from finegold.samples import ImageRef
 from finegold.samples.exclusions import ImageError
 from finegold.samples.images import image_sha256
 from finegold.selection.manifest import MANIFEST, manifest_text
-from finegold.selection.preset import find_preset
+from finegold.selection.preset import Preset
 from finegold.study.folder import StudyFolder
 from finegold.study.jobs import Job
 from finegold.study.study import ArmSpec, PoolSpec
@@ -90,7 +90,7 @@ class StudyRows:
         self._folder, self._encoder = folder, encoder
         self.ids = pool.ids
 
-    def tables(self, preset: str) -> SelectionTables:
+    def tables(self, preset: str | Preset) -> SelectionTables:
         """The tables that a preset needs, computed if they are not there."""
         return self.run.compute_tables(SelectionSettings.of(preset, "100%"))
 
@@ -124,12 +124,13 @@ class StudyRows:
         """
         if arm.preset is None:
             return ArmRuns(arm, ())
-        seeded = find_preset(arm.preset).seeded
+        preset = arm.chosen_by()
+        seeded = preset.seeded
         try:
             selections = [
                 self.run.pick(
                     SelectionSettings.of(
-                        arm.preset,
+                        preset,
                         arm.size,
                         arm.weights,
                         seed=seed,

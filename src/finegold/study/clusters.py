@@ -93,7 +93,7 @@ def gains(metric: Metric, study: Study, clusters: dict[str, int]) -> tuple[Gain,
             for arm, measure in metric.arms.items()
         }
         for arm, measure in measures.items():
-            if arm != study.baseline:
-                gain = bootstrap.difference(measure, measures[study.baseline]).times(metric.sign)
+            if arm != (base := study.baseline_of(arm)):
+                gain = bootstrap.difference(measure, measures[base]).times(metric.sign)
                 found.append(Gain(arm, int(number), len(set(images)), gain))
     return tuple(sorted(found, key=lambda gain: (list(metric.arms).index(gain.arm), gain.cluster)))

@@ -18,6 +18,7 @@ from finegold.report.text import duration
 from finegold.samples.images import by_content, decode
 from finegold.scorers import is_automatic
 from finegold.selection.options import parse_size
+from finegold.selection.preset import find_preset
 from finegold.study.arms import StudyRows
 from finegold.study.folder import StudyFolder, finished
 from finegold.study.jobs import Job, Training, weights_identity
@@ -145,7 +146,7 @@ def count_runs(study: Study, rows: int) -> tuple[int, int]:
             size = parse_size(arm.size, rows)
         except BudgetError:
             continue
-        choice = ("all",) if size == rows else (arm.preset, size, str(arm.weights))
+        choice = ("all",) if size == rows else (arm.preset, size, str(arm.weights), str(arm.changes))
         key = (*choice, arm.recipe, None if arm.data is None else arm.data.path)
         seen[key] = max(seen.get(key, 0), study.seeds_of(arm))
     models = sum(seen.values())
@@ -254,7 +255,8 @@ class _Planning:
     def pool_seconds(self) -> float:
         """Read, embed and score the trial rows for every preset, look at images of items, and multiply."""
         small = self.trial_pool()
-        presets = dict.fromkeys(["stratified", *(arm.preset for arm in self.study.arms if arm.preset)])
+        arms = {arm.chosen_by().fingerprint: arm for arm in self.study.arms if arm.preset}
+        presets = [find_preset("stratified"), *(arm.chosen_by() for arm in arms.values())]
 
         def rows_of(name: str) -> StudyRows:
             return StudyRows(StudyFolder(self.trial / name), small, self.study.encoder, self.compute)
@@ -339,7 +341,7 @@ def _second_time(action: Callable[[int], object]) -> float:
 
 def scores_are_there(pool: StudyRows, study: Study) -> bool:
     """Whether the run folder holds all that the arms need, so that choosing takes seconds."""
-    arms = [SelectionSettings.of(arm.preset, "100%", arm.weights) for arm in study.arms if arm.preset]
+    arms = [SelectionSettings.of(arm.chosen_by(), "100%", arm.weights) for arm in study.arms if arm.preset]
     named = {name for settings in arms for name in settings.indicators if is_automatic(name)}
     folder = pool.run.folder
     done = {table.parameters["scorer"] for table in folder.tables("scores")}

@@ -27,18 +27,17 @@ def largest_differences(
         for arm, (first, *_) in prepared.answers(folder, metric.task).items()
     }
     paths = {item.image.name: item.image.path for item in items}
-    base = metric.item_scores(study.baseline)
     shown: list[Example] = []
     for arm in metric.arms:
-        if arm == study.baseline:
+        if arm == (baseline := study.baseline_of(arm)):
             continue
-        scores = metric.item_scores(arm)
+        scores, base = metric.item_scores(arm), metric.item_scores(baseline)
         ranked = np.argsort(scores - base, kind="stable")
         for row in [*ranked[::-1][:EACH], *ranked[:EACH]]:
             if scores[row] == base[row]:
                 continue
-            pair = (answers[arm][metric.items[row]], answers[study.baseline][metric.items[row]])
-            shown.append(_example((arm, study.baseline), pair, (float(scores[row]), float(base[row])), paths))
+            pair = (answers[arm][metric.items[row]], answers[baseline][metric.items[row]])
+            shown.append(_example((arm, baseline), pair, (float(scores[row]), float(base[row])), paths))
     return tuple(sorted(shown, key=lambda one: -abs(one.first_score - one.second_score)))
 
 

@@ -138,13 +138,12 @@ LOSSES: tuple[tuple[str, Callable[[Floats], Floats], Better], ...] = (
 def outcome(metric: Metric, study: Study, used_to_fit: Sequence[str]) -> Outcome:
     """The metric of every arm, beside the baseline."""
     bootstrap = HierarchicalBootstrap.of(metric.images, replicates=study.replicates, level=study.level)
-    baseline = metric.arms[study.baseline]
     figures = []
     for arm, measure in metric.arms.items():
         spread = float(measure.by_seed.std(ddof=1)) if len(measure.by_seed) > 1 else None
         mean, difference, words, seen = bootstrap.mean(measure), None, "", False
-        if arm != study.baseline:
-            difference = bootstrap.difference(measure, baseline)
+        if arm != (base := study.baseline_of(arm)):
+            difference = bootstrap.difference(measure, metric.arms[base])
             words, seen = verdict(difference, metric.better, metric.scale)
         figures.append(Figure(arm, mean, spread, difference, words, seen))
     return Outcome(

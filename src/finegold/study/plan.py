@@ -145,7 +145,7 @@ def plan_study(
         from finegold.study.judge import judging_cost
 
         judging = judging_cost(study, None)
-    chosen = [SelectionSettings.of(arm.preset, "100%", arm.weights) for arm in study.arms if arm.preset]
+    chosen = [SelectionSettings.of(arm.chosen_by(), "100%", arm.weights) for arm in study.arms if arm.preset]
     scored = any("llm" in settings.indicators for settings in chosen)
     return CountedCost(
         models,

@@ -66,9 +66,10 @@ def run_missing(folder: StudyFolder, study: Study, prepared: Prepared, pool: Wor
     Raises:
         RunError: If the baseline cannot be run.
     """
-    baseline = next(one for one in prepared.runs if one.arm.name == study.baseline)
-    if baseline.missing:
-        raise RunError(f"the baseline '{study.baseline}' cannot be run: {baseline.note}")
+    wanted = {study.baseline_of(arm.name) for arm in study.arms}
+    for one in prepared.runs:
+        if one.missing and one.arm.name in wanted:
+            raise RunError(f"the baseline '{one.arm.name}' cannot be run: {one.note}")
     jobs = prepared.jobs()
     todo = [job for job in jobs if job.left(folder)]
     begin = time.perf_counter()
@@ -159,6 +160,7 @@ def _arm(folder: StudyFolder, one: ArmRuns) -> ArmResult:
         seconds=sum(fact["train"] for fact in trained) / len(trained) if trained else 0.0,
         note=one.note,
         whole=one.arm.size.strip() == "100%" and one.arm.data is None,
+        series=one.arm.series,
     )
 
 

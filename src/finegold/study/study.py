@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from finegold.errors import ConfigError, first_fault
 from finegold.evaluation.answering import find_profile
 from finegold.models.prefix import Parts, check_parts
 from finegold.registry import read_toml, toml_names
 from finegold.run.cards import card
-from finegold.selection.preset import find_preset
+from finegold.selection.preset import Preset, find_preset
 from finegold.tuning import default_recipe
 
 _STUDIES = ("finegold.study", "studies")
@@ -50,20 +50,26 @@ class ArmSpec(_Strict):
     Attributes:
         name: Name of the arm, unique in the study.
         preset: How rows are chosen; None for the model as it is, not tuned.
-        size: Number of rows, as `finegold pick` takes it; `100%` takes every usable row.
+        size: Number of rows, as `finegold pick` takes it; `100%` takes every usable row. In a file, a list of
+            sizes stands for an arm of each, called `NAME SIZE`.
         weights: Indicator weights in place of the preset's; None keeps them.
+        changes: Fields of a preset in place of the preset's own, such as `pick`, `drop`, `group_by` and
+            `mixture`.
         seeds: Number of seeds; None for the study's. Seed s draws the rows and the training.
         data: Rows to choose from; None for the study's.
         recipe: Recipe of the training; None for the study's.
+        series: Name that arms of a list of sizes share; empty for an arm of one size.
     """
 
     name: str = Field(min_length=1)
     preset: str | None = None
     size: str = "100%"
     weights: dict[str, float] | None = None
+    changes: dict[str, Any] | None = None
     seeds: int | None = Field(default=None, ge=1)
     data: PoolSpec | None = None
     recipe: str | None = None
+    series: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -71,6 +77,19 @@ class ArmSpec(_Strict):
         if isinstance(value, dict) and isinstance(value.get("size"), int):
             return value | {"size": str(value["size"])}
         return value
+
+    def chosen_by(self) -> Preset:
+        """The preset with the arm's changes.
+
+        Raises:
+            ConfigError: If there is no such preset, or the changes do not fit it.
+        """
+        preset = find_preset(self.preset or "random")
+        if not self.changes:
+            return preset
+        return Preset.read(
+            preset.content() | self.changes, f"'{preset.name}' with the changes of the arm '{self.name}'"
+        )
 
 
 class Offline(_Strict):
@@ -181,7 +200,8 @@ class Study(_Strict):
     Attributes:
         name: Name of the folder of its results.
         about: The question of the study, in a sentence.
-        baseline: Name of the arm that differences are to.
+        baseline: Name of the arm that differences are to; or of arms of several sizes: they are then to
+            the one of the same size, or to the last where an arm has another size.
         arms: What is compared.
         seeds: Number of seeds of each arm without a number of its seeds.
         model: What is tuned; `offline` stands for the captioner that the study trains if it has `offline`.
@@ -244,6 +264,32 @@ class Study(_Strict):
         """Number of seeds of an arm."""
         return arm.seeds or self.seeds
 
+    def baseline_of(self, name: str) -> str:
+        """Name of the arm that the differences of an arm are to; that of the arm itself for a baseline."""
+        several = [arm for arm in self.arms if arm.series == self.baseline]
+        if not several:
+            return self.baseline
+        (size,) = (arm.size for arm in self.arms if arm.name == name)
+        return next((arm.name for arm in several if arm.size == size), several[-1].name)
+
+    @field_validator("arms", mode="before")
+    @classmethod
+    def _one_size_each(cls, arms: Any) -> Any:
+        """An arm of each size where an arm has a list of them."""
+        if not isinstance(arms, list | tuple):
+            return arms
+        found = []
+        for arm in arms:
+            sizes = arm.get("size") if isinstance(arm, dict) else None
+            if isinstance(sizes, list):
+                name = arm.get("name")
+                found += [
+                    arm | {"name": f"{name} {size}", "size": str(size), "series": name} for size in sizes
+                ]
+            else:
+                found.append(arm)
+        return found
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         names = [arm.name for arm in self.arms]
@@ -252,8 +298,11 @@ class Study(_Strict):
             raise ValueError(f"two arms are called {min(twice)}")
         check_parts(self.model, (self.parts or ModelParts()).parts(), there=False)
         find_profile(self.evaluation.profile)
-        if self.baseline not in names:
-            raise ValueError(f"the baseline '{self.baseline}' is none of the arms {', '.join(names)}")
+        known = [*names, *filter(None, dict.fromkeys(arm.series for arm in self.arms))]
+        if self.judge is not None and self.baseline not in names:
+            raise ValueError("a judge compares with one arm: name one, of one size, as the baseline")
+        if self.baseline not in known:
+            raise ValueError(f"the baseline '{self.baseline}' is none of the arms {', '.join(known)}")
         return self
 
 
@@ -277,7 +326,7 @@ def load_study(name: str, changes: Mapping[str, Any] | None = None) -> Study:
     except ValidationError as error:
         raise ConfigError(f"the study {name} {_reason(error)}") from None
     for arm in study.arms:
-        files = find_preset(arm.preset).files if arm.preset is not None else ()
+        files = arm.chosen_by().files if arm.preset is not None else ()
         if files:
             raise ConfigError(
                 f"the arm '{arm.name}' has the preset '{arm.preset}', which needs "

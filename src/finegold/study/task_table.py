@@ -7,7 +7,7 @@ import numpy as np
 
 from finegold.arrays import Floats
 from finegold.evaluation.task import find_tasks
-from finegold.report.study.findings import TaskLine, TaskTable
+from finegold.report.study.findings import Figure, Outcome, TaskLine, TaskTable, verdict
 from finegold.statistics import Estimate, HierarchicalBootstrap, percentile_estimate
 from finegold.study.measure import Metric
 from finegold.study.study import Study
@@ -52,7 +52,7 @@ def _table(scoring: str, metrics: Sequence[Metric], study: Study) -> TaskTable:
     if whole is not None:
         zero = tuple(m.task for m, value in zip(metrics, values[whole], strict=True) if value <= 0)
     used = [place for place, metric in enumerate(metrics) if metric.task not in zero]
-    lines = []
+    lines, figures = [], []
     for arm in arms:
 
         def estimates(values: Floats, drawn: Floats) -> tuple[Estimate, ...]:
@@ -63,25 +63,54 @@ def _table(scoring: str, metrics: Sequence[Metric], study: Study) -> TaskTable:
             return _estimate(float(values.mean()), drawn.mean(axis=0), sum(images), study)
 
         mine = values[arm], replicates[arm]
-        gains = mine[0] - values[study.baseline], mine[1] - replicates[study.baseline]
+        base = study.baseline_of(arm)
+        gains = mine[0] - values[base], mine[1] - replicates[base]
         relative = None
         if whole is not None and used:
-            ratio = _ratio(replicates[arm][used], replicates[whole][used])
-            value = float((mine[0][used] / values[whole][used]).mean())
-            relative = _estimate(value, ratio, sum(images[place] for place in used), study)
-        base = arm == study.baseline
+            drawn = [_ratio(replicates[one][used], replicates[whole][used]) for one in (arm, base)]
+            found = [float((values[one][used] / values[whole][used]).mean()) for one in (arm, base)]
+            count = sum(images[place] for place in used)
+            relative = _estimate(found[0], drawn[0], count, study)
+            change = (
+                None if arm == base else _estimate(found[0] - found[1], drawn[0] - drawn[1], count, study)
+            )
+            by_seed = [metrics[place].arms[arm].by_seed / values[whole][place] for place in used]
+            figures.append(_figure(arm, relative, change, np.mean(by_seed, axis=0)))
         lines.append(
             TaskLine(
                 arm=arm,
                 scores=estimates(*mine),
-                gains=None if base else estimates(*gains),
+                gains=None if arm == base else estimates(*gains),
                 average=average(*mine),
-                gain=None if base else average(*gains),
+                gain=None if arm == base else average(*gains),
                 relative=relative,
             )
         )
     tasks, names = tuple(m.task for m in metrics), tuple(m.name for m in metrics)
-    return TaskTable(scoring, tasks, names, study.baseline, whole, tuple(lines), zero)
+    performance = None
+    if figures:
+        measured = [metrics[place] for place in used]
+        performance = Outcome(
+            task="1 task" if len(used) == 1 else f"{len(used)} tasks",
+            scoring=scoring,
+            metric=f"relative to {whole}, %",
+            better="higher",
+            scale=SCALE,
+            images=sum(images[place] for place in used),
+            items=sum(len(metric.images) for metric in measured),
+            figures=tuple(figures),
+        )
+    return TaskTable(scoring, tasks, names, study.baseline, whole, tuple(lines), zero, performance)
+
+
+def _figure(arm: str, relative: Estimate, change: Estimate | None, by_seed: Floats) -> Figure:
+    """An arm's relative performance as a share, as outcomes have their numbers."""
+    share = 1 / SCALE
+    spread = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else None
+    if change is None:
+        return Figure(arm, relative.times(share), spread, None, "", False)
+    words, seen = verdict(change.times(share), "higher", SCALE)
+    return Figure(arm, relative.times(share), spread, change.times(share), words, seen)
 
 
 def _replicates(

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from tests.report.study.latex import BrokenTable, read_tables
 
-from finegold.report.study.findings import Findings
+from finegold.report.study.findings import Findings, TaskTable
+from finegold.report.study.page import render_study
 from finegold.report.study.tables import study_csv, study_latex, study_markdown
 
 Made = Callable[..., Findings]
@@ -176,3 +177,30 @@ def test_a_study_that_measured_nothing_still_says_why(plain: Findings, tmp_path:
     assert "Nothing was measured." in study_markdown(empty)
     assert study_csv(empty).count("\n") == 1
     assert "tabular" not in study_latex(empty)
+
+
+def test_relative_performance_is_compared_and_drawn_as_a_question_is(plain: Findings) -> None:
+    performance = replace(plain.questions[0], task="3 tasks", metric="relative to all rows, %")
+    table = TaskTable("strict", ("a", "b"), ("m", "m"), "random 200", "all rows", (), (), performance)
+    findings = replace(plain, tables=(table,))
+    section = study_markdown(findings).split("## 3 tasks, strict: relative to all rows, %")[1]
+    cells = {row[0]: row for row in rows(section.split("## ")[0])}
+    assert cells["sound 200"][-1] == "better by 2.1 (1.0 to 3.2)"
+    assert cells["random 200"][-2] == "baseline"
+    written = [row for row in csv.DictReader(StringIO(study_csv(findings))) if row["task"] == "3 tasks"]
+    assert [row["arm"] for row in written] == [arm.name for arm in plain.arms]
+    assert len(read_tables(study_latex(findings))) == len(read_tables(study_latex(plain))) + 2
+    page = render_study(findings)
+    assert "3 tasks, strict: relative to all rows, % against rows trained on" in page
+    assert "3 tasks, strict: relative to all rows, %: differences to random 200" in page
+
+
+def test_arms_of_several_sizes_have_the_baseline_of_their_size(plain: Findings) -> None:
+    arms = tuple(
+        replace(arm, series=arm.name.partition(" ")[0] if arm.rows < 900 else "") for arm in plain.arms
+    )
+    text = study_markdown(replace(plain, arms=arms, baseline="random"))
+    assert "random 50 reaches 43.0 (40.0 to 46.0); random 200 reaches 45.2 (43.2 to 47.2)." in text
+    assert "differences are to random of the same size, or of the largest size that it has" in text
+    cells = {row[0]: row for row in rows(text.split("## ")[1])}
+    assert [cells[arm][-2] for arm in ("random 50", "random 200")] == ["baseline"] * 2

@@ -25,6 +25,7 @@ class ArmResult:
         seconds: Mean training time of a seed, seconds.
         note: Why it was not run, or what to know.
         whole: Whether it was tuned on every usable row, so that its preset chose nothing.
+        series: Name that it shares with arms of other sizes; empty for none.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ArmResult:
     seconds: float
     note: str = ""
     whole: bool = False
+    series: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ class TaskTable:
         whole: Arm of the full data, which relative performance is over; None if the study has none.
         lines: The arms that were run, in the study's order.
         left_out: Tasks that relative performance leaves out, because the full-data arm scores 0 there.
+        performance: The relative performance of every arm, beside the baseline; None without a full-data arm.
     """
 
     scoring: str
@@ -135,6 +138,7 @@ class TaskTable:
     whole: str | None
     lines: tuple[TaskLine, ...]
     left_out: tuple[str, ...] = ()
+    performance: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +221,8 @@ class Findings:
     Attributes:
         name: Name of the study.
         about: The question of the study, in a sentence.
-        baseline: Name of the arm that differences are to.
+        baseline: Name of the arm that differences are to, or of the arms of several sizes, of which each arm
+            is compared with the one of its size.
         model: Model that was tuned.
         recipe: Recipe that it was tuned with.
         level: Share of the replicates inside an interval.

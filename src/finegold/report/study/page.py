@@ -113,6 +113,9 @@ def render_study(findings: Findings) -> str:
                 "gain_heads": [*heads(table)[: len(table.tasks) + 1], "average"],
                 "gains": [gain_cells(table, line) for line in table.lines if line.gains is not None],
                 "about": describe_tasks(table),
+                "performance": table.performance,
+                "sizes": table.performance and size_chart(findings, table.performance),
+                "differences": table.performance and difference_chart(findings, table.performance),
             }
             for table in findings.tables
         ],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from finegold.report.charts import IntervalRow, Key, Point, Series, band_lines, interval_key, interval_rows
-from finegold.report.study.findings import Findings, Outcome, change_kind
+from finegold.report.study.findings import ArmResult, Findings, Outcome, change_kind
 from finegold.report.study.words import Line, outcome_lines, with_ends
 from finegold.report.text import cut, printable
 
@@ -101,7 +101,7 @@ def size_chart(findings: Findings, outcome: Outcome) -> Chart | None:
             levels[f"{line.arm.name}, not tuned: {line.mean}"] = value
     low, high = min([low, *levels.values()]), max([high, *levels.values()])
     pad = (high - low) * 0.06 or max(abs(high) * 0.05, 1e-6)
-    base = next((line.arm.preset for line in lines if line.arm.name == findings.baseline), "")
+    base = next((_curve(one.arm) for one in lines if findings.baseline in (one.arm.name, one.arm.series)), "")
     end = _point(whole[0]) if whole else None
     series = [
         Series(
@@ -134,11 +134,16 @@ def _by_preset(lines: Sequence[Line]) -> tuple[dict[str, list[Line]], list[str]]
         arm = line.arm
         if not arm.preset or not arm.rows or arm.whole:
             continue
-        other = found.setdefault(arm.preset, {}).setdefault(arm.rows, line)
+        other = found.setdefault(_curve(arm), {}).setdefault(arm.rows, line)
         if other is not line:
             remarks.append(f"{arm.name} is not drawn: as many rows by the same preset as {other.arm.name}")
     several = {preset: sizes for preset, sizes in found.items() if len(sizes) > 1}
     return {preset: [sizes[rows] for rows in sorted(sizes)] for preset, sizes in several.items()}, remarks
+
+
+def _curve(arm: ArmResult) -> str:
+    """Name of the line that an arm is a point of."""
+    return arm.series or arm.preset
 
 
 def _point(line: Line) -> Point:

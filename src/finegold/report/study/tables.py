@@ -48,6 +48,8 @@ def study_markdown(findings: Findings) -> str:
     ]
     for table in findings.tables:
         parts += _all_tasks(table)
+        if table.performance is not None:
+            parts += _full(findings, table.performance)
     if findings.questions:
         parts += [*_full(findings, findings.questions[0]), f"Bold: better than {_md(findings.baseline)}."]
     for title, outcomes in others(findings):
@@ -67,7 +69,8 @@ def study_csv(findings: Findings) -> str:
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
-    for outcome in findings.questions:
+    overall = [table.performance for table in findings.tables if table.performance is not None]
+    for outcome in (*findings.questions, *overall):
         for line in outcome_lines(findings, outcome):
             writer.writerow(_csv_line(findings, outcome, line))
     return out.getvalue()
@@ -92,7 +95,9 @@ def study_latex(findings: Findings) -> str:
     comments = ["Needs \\usepackage{booktabs}.", *introduction(findings), *summary(findings)]
     parts = ["\n".join(f"% {printable(comment)}" for comment in comments)]
     parts += [_tasks_tabular(table) for table in findings.tables]
-    return "\n\n".join([*parts, *(_tabular(findings, outcome) for outcome in findings.questions)]) + "\n"
+    overall = [table.performance for table in findings.tables if table.performance is not None]
+    tabulars = (_tabular(findings, outcome) for outcome in (*findings.questions, *overall))
+    return "\n\n".join([*parts, *tabulars]) + "\n"
 
 
 def _all_tasks(table: TaskTable) -> Iterator[str]:

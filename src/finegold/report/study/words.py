@@ -57,11 +57,11 @@ def summary(findings: Findings) -> list[str]:
         return ["Nothing was measured."]
     main, base = findings.questions[0], findings.baseline
     found = outcome_lines(findings, main)
-    reached = next((line.mean for line in found if line.kind == "baseline"), None)
+    reached = [f"{line.arm.name} reaches {line.mean}" for line in found if line.kind == "baseline"]
     says = f"On {main.title} ({main.images:,} images, {main.better} is better)"
     sentences = [
-        f"{says}, {base} reaches {reached}."
-        if reached is not None
+        f"{says}, {'; '.join(reached)}."
+        if reached
         else f"{says}, the baseline {base} has no number, so no arm is compared with it."
     ]
     for which in ("better", "worse"):
@@ -87,14 +87,16 @@ def summary(findings: Findings) -> list[str]:
 def facts(findings: Findings) -> list[tuple[str, str]]:
     """Model, recipe and how intervals are made, each with its name."""
     level = f"{findings.level * 100:g}%"
+    several = any(arm.series == findings.baseline for arm in findings.arms)
+    alike = " of the same size, or of the largest size that it has" if several else ""
     return [
         ("model", findings.model),
         ("recipe", findings.recipe),
         (
             "intervals",
             f"numbers are means over an arm's seeds with {level} intervals, from a percentile bootstrap that "
-            f"draws seeds and images with replacement; differences are to {findings.baseline}, both arms on "
-            "the same drawn images; no interval is widened for the number of arms",
+            f"draws seeds and images with replacement; differences are to {findings.baseline}"
+            f"{alike}, both arms on the same drawn images; no interval is widened for the number of arms",
         ),
     ]
 
@@ -170,7 +172,7 @@ def _line(findings: Findings, outcome: Outcome, arm: ArmResult, figure: Figure |
         kind, change = "unclear", figure.difference
         value = f"{figure.value.value * outcome.scale:.{decimals(outcome.scale)}f}"
         mean, verdict = with_ends(figure.value, outcome.scale), figure.verdict
-        if arm.name == findings.baseline:
+        if findings.baseline in (arm.name, arm.series):
             kind, difference = "baseline", "baseline"
         elif change is not None:
             kind, difference = (
