@@ -129,6 +129,20 @@ def mixtures(desk: Path) -> None:
     for number in range(1, 61):
         photo(desk / "minigpt4/image" / f"{number}.jpg", number)
         photo(desk / "vqa/pictures" / f"{number}.jpg", number)
+    pool = {"captions": 4000, "vqa": 2000}
+    for folder in ("studies/mixture/mixtures.jsonl", "runs.jsonl"):
+        lines = [
+            {
+                "arm": f"{share}",
+                "choice": "random 15%",
+                "rows": {"captions": 900 - share, "vqa": share},
+                "pool": pool,
+                "scores": {"vqa": 0.3 + share / 1e4, "caption": 0.4 - share / 2e4},
+            }
+            for share in range(100, 900, 100)
+        ]
+        (desk / folder).parent.mkdir(parents=True, exist_ok=True)
+        made.write_lines(desk / folder, lines)
     (desk / "minigpt4/filter_cap.json").write_text(json.dumps(captions))
     write_rows(desk / "vqa/data.json", 60)
     table = {

@@ -20,7 +20,7 @@ from finegold.errors import ConfigError, DataError, FinegoldError, RunError
 from finegold.offline.captioner import MODEL_FOLDER
 from finegold.run import file_sha256
 from finegold.scorers.registry import make_scorer
-from finegold.selection.learned import read_pairs
+from finegold.selection.learned import read_mixtures, read_pairs
 from finegold.study import Findings, Study, load_study, run_study
 from finegold.study.arms import StudyRows
 from finegold.study.cost import plan_by_trials, scores_are_there
@@ -37,6 +37,17 @@ with StudyFolder(Path(sys.argv[1])).run.writing():
     print("held", flush=True)
     sys.stdin.read()
 """
+
+
+def _two_sources(data: Path) -> None:
+    """Put the images of the last eight rows into a folder, which is then their source."""
+    rows = json.loads(data.read_text())
+    (data.parent / "images" / "more").mkdir()
+    for row in rows[16:]:
+        name = row["image"]
+        row["image"] = f"more/{name}"
+        (data.parent / "images" / name).rename(data.parent / "images" / row["image"])
+    data.write_text(json.dumps(rows))
 
 
 def _study(path: Path) -> Study:
@@ -57,6 +68,7 @@ def test_a_study_its_extension_and_its_files(
     study_file: Path, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
+    _two_sources(Path(_study(study_file).data.path))
     findings = run_study(_study(study_file), out, workers=1, device="cpu")
     arms = {arm.name: arm for arm in findings.arms}
     assert (arms["as it is"].rows, arms["as it is"].seeds) == (0, 1)
@@ -88,6 +100,19 @@ def test_a_study_its_extension_and_its_files(
     ]
     assert len(pairs[0].sample_ids) == 6
     assert pairs[2].sample_ids == pairs[3].sample_ids
+    mixtures = read_mixtures(results / "mixtures.jsonl")
+    assert [(one.arm, one.choice, one.seeds) for one in mixtures] == [
+        ("random", "random 6", 1),
+        ("random", "random 6", 1),
+        ("long", "length-only 6", 2),
+    ]
+    assert all(one.pool == {"data": 16, "more": 8} for one in mixtures)
+    assert [one.rows.get("more", 0) for one in mixtures[:2]] == [
+        sum(name >= "r0016" for name in pair.sample_ids) for pair in pairs[:2]
+    ]
+    assert mixtures[0].scores == {"flickr30k": pairs[0].result}
+    assert mixtures[2].scores["flickr30k"] == pytest.approx((pairs[2].result + pairs[3].result) / 2)
+    assert len(mixtures[0].draws["flickr30k"]) == 100
 
     # The same again runs nothing; further arms and a further seed run these alone.
     assert found_fingerprint(run_study(_study(study_file), out, workers=1, device="cpu")) == (

@@ -19,6 +19,7 @@ from finegold.cli import (
     generate,
     inspect,
     judge,
+    mix,
     pick,
     presets,
     replay,
@@ -63,7 +64,7 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
         export.export,
         view.view,
     ),
-    "Whether the selection helps": (compare.compare, study.study, judge.judge, reproduce.reproduce),
+    "Whether the selection helps": (compare.compare, study.study, mix.mix, judge.judge, reproduce.reproduce),
     "This installation": (doctor.doctor,),
     "Models": (
         *(tune.tune, generate.generate, chat.chat, demo.demo),

@@ -3,6 +3,7 @@
 from finegold.report.study.findings import Findings
 from finegold.report.study.page import read_findings
 from finegold.study.cost import Cost
+from finegold.study.mix import MixtureFindings, fit_mixtures
 from finegold.study.plan import CountedCost, plan_study
 from finegold.study.run import run_study
 from finegold.study.study import Study, load_study, study_names
@@ -11,7 +12,9 @@ __all__ = [
     "Cost",
     "CountedCost",
     "Findings",
+    "MixtureFindings",
     "Study",
+    "fit_mixtures",
     "load_study",
     "plan_study",
     "read_findings",

@@ -20,6 +20,7 @@ from finegold.study.clusters import gains, nearest_clusters
 from finegold.study.examples import largest_differences
 from finegold.study.folder import StudyFolder
 from finegold.study.measure import Metric, outcome, read_metrics
+from finegold.study.mixtures import write_mixtures
 from finegold.study.prepare import Prepared, check_names, prepare_study
 from finegold.study.study import ModelParts, Study, load_study
 from finegold.study.task_items import read_task_items
@@ -114,6 +115,7 @@ def collect_findings(
         found_gains = gains(main, study, clusters)
         examples += largest_differences(folder, study, prepared, main, items)
         write_pairs(folder.results(study.name) / "pairs.jsonl", list(_pairs(main, prepared)))
+        write_mixtures(folder.results(study.name), metrics, prepared)
     if study.judge is not None:
         from finegold.study.judge import judge_arms
 

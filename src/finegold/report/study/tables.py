@@ -42,22 +42,22 @@ def study_markdown(findings: Findings) -> str:
     Bold is only what is better, where the interval of the difference to the baseline does not hold zero.
     """
     parts = [
-        f"# {_md(findings.name)}",
-        _md(" ".join(introduction(findings))),
-        _md(" ".join(summary(findings))),
+        f"# {md_text(findings.name)}",
+        md_text(" ".join(introduction(findings))),
+        md_text(" ".join(summary(findings))),
     ]
     for table in findings.tables:
         parts += _all_tasks(table)
         if table.performance is not None:
             parts += _full(findings, table.performance)
     if findings.questions:
-        parts += [*_full(findings, findings.questions[0]), f"Bold: better than {_md(findings.baseline)}."]
+        parts += [*_full(findings, findings.questions[0]), f"Bold: better than {md_text(findings.baseline)}."]
     for title, outcomes in others(findings):
         single = len(outcomes) == 1
         parts += _full(findings, outcomes[0]) if single else _compact(findings, title, outcomes)
     notes = arm_notes(findings)
     if notes:
-        parts += ["## Notes", "\n".join(f"- {_md(note)}" for note in notes)]
+        parts += ["## Notes", "\n".join(f"- {md_text(note)}" for note in notes)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -101,41 +101,49 @@ def study_latex(findings: Findings) -> str:
 
 
 def _all_tasks(table: TaskTable) -> Iterator[str]:
-    yield f"## {_md(table_title(table))}"
-    yield _md_table([*map(_md, heads(table))], [[*map(_md, cells(table, line))] for line in table.lines])
-    yield _md(describe_tasks(table))
-    yield f"Gains over {_md(table.baseline)}:"
-    names = [*map(_md, heads(table)[: len(table.tasks) + 1]), "average"]
-    gains = [[*map(_md, gain_cells(table, line))] for line in table.lines if line.gains is not None]
-    yield _md_table(names, gains)
+    yield f"## {md_text(table_title(table))}"
+    yield md_table(
+        [*map(md_text, heads(table))], [[*map(md_text, cells(table, line))] for line in table.lines]
+    )
+    yield md_text(describe_tasks(table))
+    yield f"Gains over {md_text(table.baseline)}:"
+    names = [*map(md_text, heads(table)[: len(table.tasks) + 1]), "average"]
+    gains = [[*map(md_text, gain_cells(table, line))] for line in table.lines if line.gains is not None]
+    yield md_table(names, gains)
 
 
 def _full(findings: Findings, outcome: Outcome) -> Iterator[str]:
-    yield f"## {_md(outcome.title)}"
-    interval = f"{_md(outcome.metric)} ({findings.level * 100:g}% interval)"
-    heads = [*_COLUMNS, interval, f"difference to {_md(findings.baseline)}", "verdict"]
+    yield f"## {md_text(outcome.title)}"
+    interval = f"{md_text(outcome.metric)} ({findings.level * 100:g}% interval)"
+    heads = [*_COLUMNS, interval, f"difference to {md_text(findings.baseline)}", "verdict"]
     rows = [
         [
-            *(_md(line.arm.name), line.rows, line.seeds, line.cost),
-            *(_strong(_md(line.mean), line.kind == "better"), _md(line.difference), _md(line.verdict)),
+            *(md_text(line.arm.name), line.rows, line.seeds, line.cost),
+            *(
+                _strong(md_text(line.mean), line.kind == "better"),
+                md_text(line.difference),
+                md_text(line.verdict),
+            ),
         ]
         for line in outcome_lines(findings, outcome)
     ]
-    yield _md_table(heads, rows)
-    yield _md(about(outcome))
+    yield md_table(heads, rows)
+    yield md_text(about(outcome))
 
 
 def _compact(findings: Findings, title: str, outcomes: list[Outcome]) -> Iterator[str]:
-    yield f"## {_md(title)}"
+    yield f"## {md_text(title)}"
     yield (
-        f"Mean, then difference to {_md(findings.baseline)} with its interval. Bold: better than "
-        f"{_md(findings.baseline)}; “worse” stands where it is worse; otherwise no difference was seen."
+        f"Mean, then difference to {md_text(findings.baseline)} with its interval. Bold: better than "
+        f"{md_text(findings.baseline)}; “worse” stands where it is worse; otherwise no difference was seen."
     )
-    heads = ["arm", *(f"{_md(outcome.metric)} ({outcome.better} is better)" for outcome in outcomes)]
-    rows = [[_md(lines[0].arm.name), *map(_short_cell, lines)] for lines in side_by_side(findings, outcomes)]
-    yield _md_table(heads, rows)
+    heads = ["arm", *(f"{md_text(outcome.metric)} ({outcome.better} is better)" for outcome in outcomes)]
+    rows = [
+        [md_text(lines[0].arm.name), *map(_short_cell, lines)] for lines in side_by_side(findings, outcomes)
+    ]
+    yield md_table(heads, rows)
     texts = dict.fromkeys(about(each).replace(f", {each.better} is better", "") for each in outcomes)
-    yield _md(" ".join(texts))
+    yield md_text(" ".join(texts))
 
 
 def _short_cell(line: Line) -> str:
@@ -148,13 +156,14 @@ def _strong(text: str, better: bool) -> str:
     return f"**{text}**" if better else text
 
 
-def _md(text: str) -> str:
+def md_text(text: str) -> str:
     """One line of Markdown that shows the text as it is, inside a table cell or outside."""
     escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKDOWN.sub(r"\\\1", escaped)
 
 
-def _md_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def md_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of Markdown; the cells are Markdown, as `md_text` makes them."""
     right = {"rows", "seeds", "training"}
     rule = ["---:" if head in right else "---" for head in heads]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows))

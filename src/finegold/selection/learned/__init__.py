@@ -1,5 +1,7 @@
-"""A quality function learnt from measured subsets: ridge on subset means, checked against a constant."""
+"""What measured subsets teach: a quality by ridge on their means, and which mixture of sources is best."""
 
+from finegold.selection.learned.mixture_fit import MixtureFit, MixtureModel, fit_mixture
+from finegold.selection.learned.mixtures import MeasuredMixture, read_mixtures
 from finegold.selection.learned.pairs import MeasuredSubset, read_pairs, write_pairs
 from finegold.selection.learned.quality import (
     Evidence,
@@ -14,11 +16,16 @@ __all__ = [
     "ALPHAS",
     "Evidence",
     "LearnedQuality",
+    "MeasuredMixture",
     "MeasuredSubset",
+    "MixtureFit",
+    "MixtureModel",
     "fit_learned",
+    "fit_mixture",
     "fit_ridge",
     "fit_subset_means",
     "nested_predictions",
+    "read_mixtures",
     "read_pairs",
     "subset_means",
     "write_pairs",

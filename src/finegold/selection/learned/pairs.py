@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
@@ -12,6 +12,7 @@ from finegold.run import broken_seal, sealed_line, write_bytes
 from finegold.run.seal import SEAL
 
 SampleId = Annotated[str, Field(min_length=1)]
+M = TypeVar("M", bound=BaseModel)
 
 
 class MeasuredSubset(BaseModel):
@@ -46,35 +47,52 @@ def read_pairs(path: Path) -> list[MeasuredSubset]:
     Raises:
         DataError: If the file cannot be read, a line is not a measured subset, or the metrics differ.
     """
+    pairs = read_measured(path, MeasuredSubset, "pair", "measured subset", "docs/learned-quality.md")
+    for number, pair in pairs:
+        if pair.metric != pairs[0][1].metric:
+            raise DataError(
+                f"{path} line {number} measures '{pair.metric}' where the first line measures "
+                f"'{pairs[0][1].metric}': keep one metric a file"
+            )
+    return [pair for _, pair in pairs]
+
+
+def read_measured(path: Path, kind: type[M], noun: str, what: str, docs: str) -> list[tuple[int, M]]:
+    """Read a file of JSON lines, each a model of one class, with the number of each line.
+
+    Args:
+        path: The file.
+        kind: The class.
+        noun: What the file holds, for messages: "pair".
+        what: What a line is, for messages: "measured subset".
+        docs: Page that states the format.
+
+    Raises:
+        DataError: If the file cannot be read, is empty, or a line is no such model.
+    """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
-            f"{path} cannot be read ({why_unread(error)}): give a JSON lines file of pairs"
+            f"{path} cannot be read ({why_unread(error)}): give a JSON lines file of {noun}s"
         ) from error
-    pairs: list[MeasuredSubset] = []
+    found: list[tuple[int, M]] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            pairs.append(MeasuredSubset.model_validate_json(_without_seal(line, f"{path} line {number}")))
+            found.append((number, kind.model_validate_json(_without_seal(line, f"{path} line {number}"))))
         except ValidationError as error:
             raise DataError(
-                f"{path} line {number} is not a measured subset: {first_fault(error)} (format: "
-                "docs/learned-quality.md)"
+                f"{path} line {number} is not a {what}: {first_fault(error)} (format: {docs})"
             ) from None
-        if pairs[-1].metric != pairs[0].metric:
-            raise DataError(
-                f"{path} line {number} measures '{pairs[-1].metric}' where the first line measures "
-                f"'{pairs[0].metric}': keep one metric a file"
-            )
-    if not pairs:
-        raise DataError(f"{path} holds no pair: each line must be one measured subset")
-    return pairs
+    if not found:
+        raise DataError(f"{path} holds no {noun}: each line must be one {what}")
+    return found
 
 
-def write_pairs(path: Path, pairs: Iterable[MeasuredSubset]) -> None:
-    """Write a file that `read_pairs` reads back, atomically."""
+def write_pairs(path: Path, pairs: Iterable[BaseModel]) -> None:
+    """Write a file that `read_pairs` or `read_mixtures` reads back, atomically."""
     lines = [sealed_line(pair.model_dump(mode="json", exclude_none=True)) for pair in pairs]
     write_bytes(path, b"".join(lines))
 
