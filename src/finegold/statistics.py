@@ -121,6 +121,11 @@ def mean_measure(name: str, values: Sequence[float] | Floats, unit: Unit = "shar
     return Measure(name, np.stack([column, np.ones(len(column))], axis=1), _ratio, unit)
 
 
+def share_measure(name: str, right: Sequence[bool], of: Sequence[bool]) -> Measure:
+    """The share of right ones among some of the items; NaN for a draw of images that has none of them."""
+    return Measure(name, np.array([right, of], np.float64).T, _ratio)
+
+
 def _ratio(sums: Floats) -> Floats:
     with np.errstate(invalid="ignore"):
         ratio: Floats = sums[:, 0] / sums[:, 1]
@@ -302,5 +307,8 @@ def _group_sums(statistics: Floats, groups: Ints, count: int) -> Floats:
 def percentile_estimate(value: float, values: Floats, level: float, n: int, method: str) -> Estimate:
     """A value with the percentile interval of its bootstrap replicates."""
     tail = (1 - level) / 2
+    values = values[np.isfinite(values)]  # a share of some items is undefined where none of them is drawn
+    if not len(values):
+        return Estimate(value, n=n)
     low, high = np.quantile(values, [tail, 1 - tail])
     return Estimate(value, float(low), float(high), n, method)

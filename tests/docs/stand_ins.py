@@ -45,6 +45,9 @@ def evaluate(desk: Path) -> None:
         photo(desk / "FLICKR8K/images" / f"{number}.jpg", number)
         lines += [f"{number}.jpg\tA thing number {number} stands {k} ." for k in range(5)]
     (desk / "FLICKR8K/captions.tsv").write_text("\n".join(lines))
+    _held_out(desk)
+    asked = [{"ask": f"What is {n}?", "reply": f"thing {n}", "photo": f"{n}.jpg"} for n in range(1, 4)]
+    made.write_lines(desk / "shapes.jsonl", asked)
 
 
 def generate(desk: Path) -> None:
@@ -182,6 +185,7 @@ def run_folder(desk: Path) -> None:
 
 def study(desk: Path) -> None:
     made.flickr30k(desk / "benchmarks", 3)
+    _held_out(desk)
 
 
 def tune(desk: Path) -> None:
@@ -220,6 +224,17 @@ def _subset(desk: Path) -> None:
     write_rows(desk / "SUBSET/captions.json", 12)
     for number in range(1, 13):
         photo(desk / "SUBSET/images" / f"{number}.jpg", number)
+
+
+def _held_out(desk: Path) -> None:
+    """Questions and captions of photos that are in no pool."""
+    asked, said = [], []
+    for number in range(300, 304):
+        photo(desk / "images" / f"{number}.jpg", number)
+        asked.append({"image": f"{number}.jpg", "question": "Is it a lamp?", "answer": "no"})
+        said.append({"image": f"{number}.jpg", "caption": "A thing in a room."})
+    (desk / "heldout.json").write_text(json.dumps(asked))
+    made.write_lines(desk / "captions.jsonl", said)
 
 
 def _model(desk: Path) -> None:

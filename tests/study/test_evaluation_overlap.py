@@ -22,7 +22,7 @@ def _put_items_into_rows(study_file: Path) -> dict[str, str]:
     """Put the first image of the evaluation into row 3, the second one smaller into row 5, a text into 7."""
     study = load_study(str(study_file))
     images, data = Path(str(study.data.images)), Path(study.data.path)
-    task = Path(study.evaluation.data) / "flickr30k"
+    task = study.task_data("flickr30k") / "flickr30k"
     first, second, *_ = sorted((task / "flickr30k-images").iterdir())
     records = json.loads(data.read_text())
     (images / records[3]["image"]).write_bytes(first.read_bytes())
@@ -90,7 +90,7 @@ def test_no_arm_has_a_row_of_the_evaluation(study_file: Path, tmp_path: Path) ->
 def test_only_rows_of_the_evaluation_are_an_error_that_names_the_way_out(
     study_file: Path, tmp_path: Path
 ) -> None:
-    task = Path(load_study(str(study_file)).evaluation.data) / "flickr30k" / "flickr30k-images"
+    task = load_study(str(study_file)).task_data("flickr30k") / "flickr30k" / "flickr30k-images"
     rows = [
         {"image": path.name, "caption": f"A patch, number {n}."}
         for n, path in enumerate(sorted(task.iterdir()))

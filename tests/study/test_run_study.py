@@ -141,7 +141,7 @@ def test_images_of_a_benchmark_that_were_replaced_are_answered_again(
 ) -> None:
     out = tmp_path / "out"
     study = _study(study_file)
-    image = min((Path(study.evaluation.data) / "flickr30k" / "flickr30k-images").iterdir())
+    image = min((study.task_data("flickr30k") / "flickr30k" / "flickr30k-images").iterdir())
     Image.new("RGB", (24, 16), "red").save(image, "BMP")
     first = run_study(study, out, workers=1, device="cpu")
     assert count_runs_done(out) == 5

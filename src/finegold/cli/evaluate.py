@@ -15,9 +15,15 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="Folder for answers and results.")],
     model: Annotated[str | None, typer.Argument(metavar="MODEL", help=options.MODEL_HELP)] = None,
     tasks: Annotated[
-        str, typer.Option(help="Names separated by commas; `all` for every task whose files are there.")
+        str,
+        typer.Option(
+            help="Names separated by commas; `all` for every benchmark whose files are there. NAME=FILES "
+            "says where a task's files are: questions=FILE and caption=FILE take rows of your own."
+        ),
     ] = "all",
-    task_data: Annotated[Path | None, typer.Option(help="Folder with a folder for each task.")] = None,
+    task_data: Annotated[
+        Path | None, typer.Option(help="Folder with a folder for each task that is named without files.")
+    ] = None,
     prompts: options.Prompts = None,
     split: Annotated[
         list[str] | None,
@@ -86,7 +92,7 @@ def evaluate(
             facts |= score_folder(out, bootstrap)
             _show(facts, out)
         return
-    if model is None or task_data is None:
+    if model is None or (task_data is None and tasks == "all"):
         raise ConfigError("a MODEL and --task-data are needed, or --rescore to score what --out holds")
     chosen = EvaluationOptions(
         prompts=prompts,
@@ -183,6 +189,8 @@ def _show(results: dict[str, Any], out: Path) -> None:
     for name, task in results["tasks"].items():
         for reason, number in failure_reasons(out, name)[:3] if task["failed"] else ():
             say(f"{name}: {number:,} failed: {reason}")
+        if task.get("earlier_turns") == "not shown":
+            say(f"{name}: each question stands alone, since the model cannot be shown earlier turns")
     if results["tasks"] and not any(task["answered"] for task in results["tasks"].values()):
         say("no item has an answer")
         raise typer.Exit(1)

@@ -82,9 +82,15 @@ def study(
         str | None, typer.Option(help="Encoder for scores and clusters, as `finegold pick` takes it.")
     ] = None,
     tasks: Annotated[
-        str | None, typer.Option(help="Benchmarks, such as flickr30k,okvqa; the first is the main one.")
+        str | None,
+        typer.Option(
+            help="Tasks, such as flickr30k,questions=heldout.json, as `finegold evaluate` takes them; the "
+            "first is the main one."
+        ),
     ] = None,
-    task_data: Annotated[Path | None, typer.Option(help="Folder with a folder for each benchmark.")] = None,
+    task_data: Annotated[
+        Path | None, typer.Option(help="Folder with a folder for each task that is named without files.")
+    ] = None,
     prompts: Annotated[
         str | None,
         typer.Option(

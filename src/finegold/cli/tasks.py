@@ -20,15 +20,18 @@ def tasks(
     """List the benchmarks: splits with sizes, prompts, files, where to get them and their terms."""
     from rich.console import Console
 
-    from finegold.evaluation import find_tasks
+    from finegold.evaluation import TASKS
 
     with output.printing() as facts:
         console = Console(soft_wrap=True, highlight=False)
         facts["tasks"] = []
-        for task in find_tasks(["all"]):
+        for task in TASKS.usable().values():
             console.print(f"[bold]{task.name}[/bold]  {task.title}, answers: {task.kind}")
             lines = [f"used to fit the published selector {selector}" for selector in task.fitted_by]
-            lines += [f"split {split.name}: {split.items:,} items, {split.about}" for split in task.splits]
+            if task.over is None:
+                lines += [f"split {one.name}: {one.items:,} items, {one.about}" for one in task.splits]
+            else:
+                lines.append(f"{task.splits[0].about}: --tasks {task.name}=DATA")
             for version, prompt in task.prompts.items():
                 lines.append(f"prompts {version}: {prompt.template!r}, {prompt.max_new_tokens} new tokens")
             sources = sorted(
@@ -47,7 +50,7 @@ def tasks(
                     "name": task.name,
                     "title": task.title,
                     "answers": task.kind,
-                    "splits": {split.name: split.items for split in task.splits},
+                    "splits": {split.name: split.items for split in task.splits if task.over is None},
                     "prompts": list(task.prompts),
                     "files": files,
                 }

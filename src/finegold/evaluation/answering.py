@@ -320,6 +320,8 @@ def _with_pictures(
     """Each batch with its images, which are decoded ahead in threads."""
 
     def load(item: Item) -> _Picture:
+        if item.problem is not None:
+            return _Picture(item.problem)
         if blind:
             return _Picture(None)
         try:
@@ -354,16 +356,33 @@ def _answer(
         pixels = list(images.values())
         sampling = options.profile.sampling(prompt.max_new_tokens, options.seed)
         drawn = model.batch_sampling(sampling, shown, pixels)
-        answers = _FITTING.apply(
-            lambda rows: model.answer([pixels[row] for row in rows], [shown[row] for row in rows], drawn),
-            range(len(shown)),
-        )
-        if len(answers) != len(shown):
-            raise ModelError(f"{model.name} gave {len(answers)} answers to {len(shown)} prompts")
+        answers = _replies(model, [batch[row] for row in images], shown, pixels, drawn)
         for row, answer in zip(images, answers, strict=True):
             results[row] = _only_thinking(answer) or answer
     hashes = [picture.sha256 for picture in pictures]
     return [Answer.of(*one) for one in zip(batch, prompts, results, hashes, strict=True)]
+
+
+def _replies(
+    model: Model,
+    items: Sequence[Item],
+    prompts: Sequence[str],
+    images: Sequence[Image.Image | None],
+    sampling: Sampling,
+) -> list[str | Exclusion]:
+    """Answers to a batch in one call, and behind earlier turns, if the model sees them, one by one."""
+    single = [row for row, item in enumerate(items) if not (item.earlier and model.sees_turns())]
+    answers = _FITTING.apply(
+        lambda rows: model.answer([images[row] for row in rows], [prompts[row] for row in rows], sampling),
+        single,
+    )
+    if len(answers) != len(single):
+        raise ModelError(f"{model.name} gave {len(answers)} answers to {len(single)} prompts")
+    given = dict(zip(single, answers, strict=True))
+    return [
+        given[row] if row in given else model.reply(images[row], item.earlier, prompts[row], sampling)
+        for row, item in enumerate(items)
+    ]
 
 
 def _only_thinking(answer: str | Exclusion) -> Exclusion | None:

@@ -42,6 +42,7 @@ class Answer:
         problem: Why there is no answer; None if there is one.
         image_sha256: Hash of the bytes of the image that the model saw; None if it saw none, and in answers
             of an earlier finegold.
+        earlier: Questions and answers of the turns before.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Answer:
     answer: str | None
     problem: Exclusion | None
     image_sha256: str | None = None
+    earlier: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(
@@ -61,18 +63,21 @@ class Answer:
         """The answer to an item, from the text of a model or the reason why there is none."""
         answer, problem = (None, result) if isinstance(result, Exclusion) else (result, None)
         asked = (item.id, item.image.name, item.category, prompt, item.references, item.choices)
-        return cls(*asked, answer, problem, image_sha256)
+        return cls(*asked, answer, problem, image_sha256, item.earlier)
 
     def line(self) -> bytes:
         """The answer as a JSON line with its seal."""
         record = {name: getattr(self, name) for name in self.__slots__}
+        if not self.earlier:  # most tasks have single questions
+            del record["earlier"]
         if self.problem is not None:
             record["problem"] = {"code": self.problem.code, "reason": self.problem.reason}
         return sealed_line(record)
 
     def is_well_formed(self) -> bool:
         """Whether every member has its type, as in a file that finegold wrote."""
-        texts = (self.id, self.image, self.category, self.prompt, *self.references, *self.choices)
+        texts = [self.id, self.image, self.category, self.prompt, *self.references, *self.choices]
+        texts += [text for turns in self.earlier for text in turns]
         whole = self.answer is not None or self.problem is not None
         problem = self.problem is None or isinstance(self.problem.code, str)
         optional = isinstance(self.answer, str | None) and isinstance(self.image_sha256, str | None)
@@ -142,6 +147,7 @@ def read_answer_file(path: Path) -> list[Answer]:
             if record["problem"] is not None:
                 record["problem"] = Exclusion(**record["problem"])
             lists = {key: tuple(record[key]) for key in ("references", "choices")}
+            lists["earlier"] = tuple((question, said) for question, said in record.get("earlier", ()))
             answer = Answer(**record | lists)
             if not answer.is_well_formed():
                 raise TypeError("a member has another type than finegold writes")

@@ -8,7 +8,7 @@ from finegold.errors import DataError, RunError
 from finegold.evaluation.answers import Answer, read_all_answers, read_settings
 from finegold.evaluation.results import estimate_json
 from finegold.evaluation.scoring import SCORINGS, measures
-from finegold.evaluation.task import TASKS
+from finegold.evaluation.task import find_tasks, known_tasks
 from finegold.statistics import Bootstrap, paired_difference
 
 
@@ -41,7 +41,7 @@ def _name(folder: Path) -> dict[str, Any]:
 
 def _compare(first: Path, second: Path, bootstrap: Bootstrap) -> dict[str, Any]:
     one, two = read_settings(first), read_settings(second)
-    common = [name for name in TASKS if name in one and name in two]
+    common = [task.name for task in known_tasks(name for name in one if name in two)]
     if not common:
         raise RunError(f"{first} and {second} have no task in common: {', '.join(one)} and {', '.join(two)}")
     return {
@@ -57,18 +57,24 @@ def _compare(first: Path, second: Path, bootstrap: Bootstrap) -> dict[str, Any]:
     }
 
 
+def _is_same(one: Answer, two: Answer) -> bool:
+    """Whether two answers are to the same item; its prompt may differ."""
+    content = [(row.image, row.references, row.choices, row.earlier) for row in (one, two)]
+    return content[0] == content[1]
+
+
 def _task(name: str, first: list[Answer], second: list[Answer], bootstrap: Bootstrap) -> dict[str, Any]:
     theirs = {row.id: row for row in second}
     pairs = [(row, theirs[row.id]) for row in first if row.id in theirs]
     for one, two in pairs:
-        if (one.image, one.references, one.choices) != (two.image, two.references, two.choices):
+        if not _is_same(one, two):
             raise DataError(
                 f"the item {one.id} of {name} differs between the folders: compare answers to the same files"
             )
     both = [pair for pair in pairs if pair[0].problem is None and pair[1].problem is None]
     left, right = [one for one, _ in both], [two for _, two in both]
     images = [row.image for row in left]
-    kind, scores = TASKS.get(name).kind, dict[str, list[dict[str, Any]]]()
+    kind, scores = find_tasks([name])[0].kind, dict[str, list[dict[str, Any]]]()
     for scoring in SCORINGS if both else ():
         for a, b in zip(measures(scoring, kind, left), measures(scoring, kind, right), strict=True):
             difference = paired_difference(a, b, images, bootstrap)

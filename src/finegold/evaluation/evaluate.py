@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from finegold.engines import Engine
-from finegold.errors import DataError, counted
+from finegold.errors import ConfigError, DataError, counted
 from finegold.evaluation.answering import AnswerRun, EvaluationOptions, Half, answer_items
 from finegold.evaluation.answers import (
     answer_path,
@@ -25,7 +25,7 @@ from finegold.statistics import Bootstrap
 def evaluate(
     model: Model | str,
     tasks: str | Sequence[str],
-    task_data: str | Path,
+    task_data: str | Path | None,
     out: str | Path,
     options: EvaluationOptions | None = None,
     *,
@@ -39,8 +39,9 @@ def evaluate(
 
     Args:
         model: The model that answers, or its name as `load_model` takes it.
-        tasks: Names of tasks, or one text with commas; `all` stands for every task whose files are there.
-        task_data: Folder with a folder for each task.
+        tasks: Names of tasks, or one text with commas, as `find_tasks` takes them; `all` stands for every
+            benchmark whose files are there.
+        task_data: Folder with a folder for each task; None if each task is named with its files.
         out: Folder of the answers and results.
         options: Which items are answered, and how.
         bootstrap: How the intervals of the scores are drawn.
@@ -51,7 +52,7 @@ def evaluate(
         What `results.json` holds; empty for a shard after which others are missing.
 
     Raises:
-        ConfigError: If the model does not support the sampling of the profile.
+        ConfigError: If the model does not support the sampling of the profile, or a task has no files.
         DataError: If files of a task are missing or not as published.
         RunError: If the folder holds answers of another model or under other settings.
     """
@@ -60,9 +61,15 @@ def evaluate(
             return evaluate(
                 loaded, tasks, task_data, out, options, bootstrap=bootstrap, engine=engine, say=say
             )
-    options, data, out = options or EvaluationOptions(), Path(task_data), Path(out)
+    options, data, out = options or EvaluationOptions(), Path(task_data or "."), Path(out)
     names = [name.strip() for name in tasks.split(",")] if isinstance(tasks, str) else list(tasks)
     wanted = find_tasks(names)
+    homeless = [task.name for task in wanted if task.data is None and task_data is None]
+    if homeless:
+        raise ConfigError(
+            f"--task-data is needed for {', '.join(homeless)}: name the folder of their files, or each task "
+            "with its files, such as questions=heldout.json"
+        )
     if "all" in names:
         missing = missing_files(wanted, data, options, blind=model.blind)
         for name, files in missing.items():
@@ -145,6 +152,8 @@ def answer_task(
         "max_new_tokens": prompt.max_new_tokens,
         "items": len(items),
     }
+    if any(item.earlier for item in items):
+        settings["earlier_turns"] = "shown" if model.sees_turns() else "not shown"
     keep_settings(out, task.name, settings)
     path = answer_path(out, task.name, options.shard)
     done = answer_items(task.name, options.shard.every(items), model, prompt, options, path, engine)

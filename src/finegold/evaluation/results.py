@@ -10,7 +10,7 @@ from finegold.errors import RunError
 from finegold.evaluation.answers import Answer, read_all_answers, read_settings
 from finegold.evaluation.notes import fitted_with, kept_fitted, kept_lmms_results
 from finegold.evaluation.scoring import SCORINGS, measures
-from finegold.evaluation.task import TASKS
+from finegold.evaluation.task import Task, find_tasks, known_tasks
 from finegold.metrics import TOKENISER
 from finegold.run import write_sealed, write_text
 from finegold.run.cards import card
@@ -38,21 +38,21 @@ def score_folder(out: Path, bootstrap: Bootstrap) -> EvaluationResults:
         RunError: If the folder holds no answers, or not all shards of a task.
     """
     settings = read_settings(out)
-    known = {name: settings[name] for name in TASKS if name in settings}
-    if not known:
+    tasks = known_tasks(settings)
+    if not tasks:
         raise RunError(f"{out} holds no answers: run finegold evaluate MODEL with --out {out} first")
     fitted = kept_fitted(out)
     results = EvaluationResults(
         schema=SCHEMA,
         finegold=__version__,
-        model=next(iter(known.values()))["model"],
+        model=settings[tasks[0].name]["model"],
         bootstrap=asdict(bootstrap) | {"unit": "image"},
         tokeniser=TOKENISER,
         selection={"preset": fitted.preset, "fitted_on": list(fitted.fitted_on)},
         tasks={
-            name: _task(name, read_all_answers(out, name), one, bootstrap)
-            | {"used_to_fit": fitted_with(TASKS.get(name), fitted)}
-            for name, one in known.items()
+            task.name: _task(task, read_all_answers(out, task.name), settings[task.name], bootstrap)
+            | {"used_to_fit": fitted_with(task, fitted)}
+            for task in tasks
         },
         lmms_eval=kept_lmms_results(out),
     )
@@ -68,13 +68,13 @@ def failure_reasons(out: Path, task: str) -> list[tuple[str, int]]:
 
 
 def _task(
-    name: str, rows: Sequence[Answer], settings: dict[str, Any], bootstrap: Bootstrap
+    task: Task, rows: Sequence[Answer], settings: dict[str, Any], bootstrap: Bootstrap
 ) -> dict[str, Any]:
     whole = [row for row in rows if row.problem is None]
     scores = {
         scoring: [
             _score(measure, whole, bootstrap, with_categories=position == 0)
-            for position, measure in enumerate(measures(scoring, TASKS.get(name).kind, whole))
+            for position, measure in enumerate(measures(scoring, task.kind, whole))
         ]
         for scoring in SCORINGS
         if whole
@@ -115,27 +115,33 @@ def table_rows(results: dict[str, Any]) -> list[tuple[str, ...]]:
     """The cells of `COLUMNS`, a row for each metric, with numbers times 100 as papers print them."""
     rows: list[tuple[str, ...]] = []
     for name, task in results["tasks"].items():
+        kind = find_tasks([name])[0].kind
         failed = sum(task["failed"].values())
         shown = f"{task['answered']:,}" if task["complete"] else f"{task['answered']:,} of {task['items']:,}"
         head = (name, f"{task['split']}, {task['half']} half" if task["half"] else task["split"])
         tail = (shown, f"{failed:,}", ", ".join(task["used_to_fit"]))
         if not task["scores"]:
-            rows.append(
-                (*head, "", "for a judge" if TASKS.get(name).kind == "free" else "nothing", "", "", *tail)
-            )
+            rows.append((*head, "", "for a judge" if kind == "free" else "nothing", "", "", *tail))
         for scoring, scores in task["scores"].items():
             for score in scores:
                 rows.append(
                     (*head, scoring, score["metric"], times_100(score["value"]), interval_text(score), *tail)
                 )
+                if kind == "short" and len(parts := score.get("categories", {})) <= MOST_KINDS:
+                    for part, one in parts.items():
+                        value = (times_100(one["value"]), interval_text(one))
+                        cut = (f"{score['metric']}: {part}", *value, f"{one['items']:,}")
+                        rows.append((*head, scoring, *cut, "", ""))
     for score in results["lmms_eval"]:
         error = score["standard_error"]
         spread = "" if error is None else f"± {times_100(1.96 * error)}"
         cells = (score["task"], "", "lmms-eval", score["metric"], times_100(score["value"]), spread)
-        rows.append((*cells, "", "", ", ".join(TASKS.get(score["task"]).fitted_by)))
+        rows.append((*cells, "", "", ", ".join(find_tasks([score["task"]])[0].fitted_by)))
     return rows
 
 
+MOST_KINDS = 20
+"""Number of kinds of questions up to which the table has a row for each; results.json has all."""
 COLUMNS = ("task", "split", "scoring", "metric", "value", "interval", "n", "failed", "used to fit")
 """Heads of the columns of `table_rows`."""
 

@@ -9,7 +9,7 @@ from finegold.evaluation.task import Kind
 from finegold.llm import without_thinking
 from finegold.metrics import bleu4, caption_tokens, cider, cider_d, raw_tokens, rouge_l, vqa_accuracy
 from finegold.metrics.normalise import contains_answer, normalise
-from finegold.statistics import Measure, mean_measure
+from finegold.statistics import Measure, mean_measure, share_measure
 
 Scoring = Literal["ehub", "strict"]
 SCORINGS: tuple[Scoring, ...] = get_args(Scoring)
@@ -56,6 +56,25 @@ def _soft(rows: Sequence[Answer]) -> list[Measure]:
     return [mean_measure("VQA accuracy", [vqa_accuracy(_text(row), row.references) for row in rows])]
 
 
+def _matches(rows: Sequence[Answer]) -> list[Measure]:
+    """Whether an answer equals a reference, normalised and as it is; and yes or no, read from a sentence."""
+
+    def share(fits: Callable[[str, str], bool]) -> list[bool]:
+        return [any(fits(_text(row), reference) for reference in row.references) for row in rows]
+
+    found = [
+        mean_measure("normalised match", share(lambda text, one: normalise(text) == normalise(one))),
+        mean_measure("exact match", share(lambda text, one: text.strip() == one.strip())),
+    ]
+    asks = [all(normalise(one) in ("yes", "no") for one in row.references) for row in rows]
+    if any(asks):
+        said = [read_yes_no(_text(row)) for row in rows]
+        wanted = [{read_yes_no(one) for one in row.references} for row in rows]
+        right = [ask and one in want for ask, one, want in zip(asks, said, wanted, strict=True)]
+        found.append(share_measure(f"yes/no, read ({sum(asks):,} items)", right, asks))
+    return found
+
+
 def _read(read: Callable[[Answer], bool | None]) -> Callable[[Sequence[Answer]], list[Measure]]:
     """Accuracy, where an answer that cannot be read counts as wrong, and the share of such answers."""
 
@@ -89,6 +108,7 @@ _EHUB: _Table = {
     "caption": _raw_captions,
     "choice": _contains,
     "open": _contains,
+    "short": _contains,
     "yes-no": _contains,
     "count": _contains,
 }
@@ -96,6 +116,7 @@ _STRICT: _Table = {
     "caption": _captions,
     "choice": _read(_choice),
     "open": _soft,
+    "short": _matches,
     "yes-no": _read(_same(read_yes_no)),
     "count": _read(_same(read_count)),
 }

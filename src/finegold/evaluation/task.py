@@ -3,8 +3,8 @@
 A task is one file in `tasks/`, or an entry point of another package in the group `finegold.tasks`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,10 +12,11 @@ import numpy as np
 
 from finegold.errors import ConfigError, DataError, did_you_mean
 from finegold.registry import Registry
-from finegold.samples import ImageRef
+from finegold.samples import Exclusion, ImageRef
 
-Kind = Literal["caption", "choice", "open", "yes-no", "count", "free"]
-"""What an answer is; decides how it is scored. A free answer is for a judge."""
+Kind = Literal["caption", "choice", "open", "short", "yes-no", "count", "free"]
+"""What an answer is; decides how it is scored. An open answer has ten annotators, a short one any number of
+references; a free answer is for a judge."""
 
 DEFAULT_PROMPTS = "ehub-2023-07"
 
@@ -32,6 +33,8 @@ class Item:
         choices: Choices of a multiple-choice question as published.
         context: A hint that belongs to the question; empty without one.
         category: Group of the item in results by category.
+        earlier: Questions and answers of the turns before, for a model that can be shown them.
+        problem: Why the item cannot be asked, which then counts as failed; None if it can.
     """
 
     id: str
@@ -41,6 +44,8 @@ class Item:
     choices: tuple[str, ...] = ()
     context: str = ""
     category: str = "all"
+    earlier: tuple[tuple[str, str], ...] = ()
+    problem: Exclusion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,8 @@ class Task:
         prompts: Prompt of each version.
         read: Reads the items of a split from the task's folder, before any sample is drawn.
         fitted_by: Published selectors that were fitted on this task, so that its scores favour them.
+        data: Where its files are, where they are named together with the task; None below a data folder.
+        over: Makes the task of another dataset of the user's own; None for a benchmark.
     """
 
     name: str
@@ -158,6 +165,12 @@ class Task:
     prompts: Mapping[str, Prompt]
     read: Callable[[Path, Split], list[Item]]
     fitted_by: tuple[str, ...] = ()
+    data: str | None = None
+    over: "Callable[[str], Task] | None" = None
+
+    def at(self, data: str) -> "Task":
+        """The task with its files at a place: a folder of a benchmark's, or any dataset of one's own."""
+        return replace(self, data=data) if self.over is None else self.over(data)
 
     def split(self, name: str | None = None) -> Split:
         """A split by name; the first if None.
@@ -187,6 +200,7 @@ class Task:
 
     def locate(self, data: Path, split: Split) -> Path:
         """The task's folder: below the data folder, or the data folder itself if the files lie there."""
+        data = data if self.data is None else Path(self.data)
         below = data / self.folder
         direct = any(source.below(data) for source in split.sources)
         return data if direct and not below.is_dir() else below
@@ -235,14 +249,36 @@ def add_task(task: Task) -> None:
 
 
 def find_tasks(names: Sequence[str]) -> list[Task]:
-    """Tasks by name, each once; `all` names every one.
+    """Tasks by name, each once; `all` stands for every benchmark.
+
+    Args:
+        names: Each a name, or `NAME=DATA` for a task whose files are at DATA.
 
     Raises:
-        ConfigError: If there is no task of a name.
+        ConfigError: If there is no task of a name, or one is named with two places.
     """
     if "all" in names:
-        return list(TASKS.usable().values())
-    return [TASKS.get(name) for name in dict.fromkeys(names)]
+        return [task for task in TASKS.usable().values() if task.over is None]
+    found: dict[str, tuple[str, Task]] = {}
+    for written in dict.fromkeys(names):
+        name, equals, data = written.partition("=")
+        task = TASKS.get(name)
+        task = task.at(data) if equals else task
+        other, _ = found.setdefault(task.name, (written, task))
+        if other != written:
+            raise ConfigError(
+                f"the tasks '{other}' and '{written}' are both called {task.name}: give one of the files "
+                "another name"
+            )
+    return [task for _, task in found.values()]
+
+
+def known_tasks(names: Iterable[str]) -> list[Task]:
+    """The tasks of saved answers, in the order of `TASKS`; one of a package that is gone is left out."""
+    known = TASKS.names()
+    base = {name: name.partition("=")[0] for name in names}
+    there = [name for name in base if base[name] in known]
+    return find_tasks(sorted(there, key=lambda name: (known.index(base[name]), name)))
 
 
 def draw_rows(count: int, sample: int, seed: int = 0) -> list[int]:

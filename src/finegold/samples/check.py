@@ -82,7 +82,7 @@ def check(row: Row, checks: ImageChecks | None = None) -> Checked:
     sample = row.sample
     if sample is None:
         return Checked(row)
-    exclusion = _text_exclusion(sample)
+    exclusion = text_exclusion(sample)
     stamps = tuple(file_stamp(ref.path) for ref in sample.images)
     images: list[ImageFacts] = []
     for ref, stamp in zip(sample.images, stamps, strict=True):
@@ -147,7 +147,8 @@ def content_hash(sample: Sample, images: list[ImageFacts]) -> str:
     return digest.hexdigest()
 
 
-def _text_exclusion(sample: Sample) -> Exclusion | None:
+def text_exclusion(sample: Sample) -> Exclusion | None:
+    """Why the turns of a row cannot be used; None if they can."""
     placeholders = sum(turn.text.count(IMAGE_PLACEHOLDER) for turn in sample.turns)
     if placeholders != len(sample.images):
         return Exclusion(

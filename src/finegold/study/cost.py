@@ -323,7 +323,7 @@ class _Planning:
         if not is_prefix_name(model):
             return 0.0
         source = load_network(model, device=self.compute.device).features
-        items = next(iter(self.tasks.items.values()))
+        items = [item for item in next(iter(self.tasks.items.values())) if item.problem is None]
         pictures = [decode(by_content(item.image)) for item in items[:IMAGES]]
         source.encode(pictures[:1])
         begin = time.perf_counter()

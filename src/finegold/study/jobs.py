@@ -68,13 +68,13 @@ class Job:
         return fingerprint(depends | {"identity": self.identity, "version": VERSION})
 
     def answers(self, folder: StudyFolder, task: str) -> Path:
-        """Folder of the answers to a task, which may not be there yet."""
-        (spec,) = (spec for spec in self.specs if spec.task == task)
+        """Folder of the answers to a task, by its name in tables, which may not be there yet."""
+        (spec,) = (spec for spec in self.specs if spec.name == task)
         return folder.path / "answers" / spec.fingerprint(self.fingerprint)
 
     def left(self, folder: StudyFolder) -> tuple[TaskSpec, ...]:
         """The tasks that are not answered yet."""
-        return tuple(spec for spec in self.specs if not _complete(self.answers(folder, spec.task), spec))
+        return tuple(spec for spec in self.specs if not _complete(self.answers(folder, spec.name), spec))
 
     def trained(self, folder: StudyFolder) -> dict[str, Any] | None:
         """Seconds and steps of the training; None if it is not done, or there is none."""
@@ -134,7 +134,7 @@ def _train(folder: StudyFolder, job: Job, training: Training, device: str) -> di
 
 
 def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str, float]:
-    from finegold.evaluation import EvaluationOptions, answer_task, find_tasks
+    from finegold.evaluation import EvaluationOptions, answer_task
     from finegold.evaluation.answering import find_profile
     from finegold.models import load_model
 
@@ -142,11 +142,11 @@ def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str,
     with load_model(model, device=device, features=folder.features) as answering:
         for spec in job.left(folder):
             begin = time.perf_counter()
-            where = job.answers(folder, spec.task)
-            (task,) = find_tasks([spec.task])
+            task = spec.open()
+            where = job.answers(folder, task.name)
             options = EvaluationOptions(
                 prompts=spec.prompts,
-                splits=() if spec.split is None else ((spec.task, spec.split),),
+                splits=() if spec.split is None else ((task.name, spec.split),),
                 limit=spec.limit,
                 profile=find_profile(spec.profile),
                 batch_size=spec.batch,

@@ -8,13 +8,13 @@ import numpy as np
 from PIL import Image
 
 from finegold.arrays import Floats
-from finegold.evaluation.task import find_tasks
 from finegold.models import Model
 from finegold.offline.captioner import DETAIL_INSTRUCTIONS
 from finegold.run import DamagedError, read_sealed, write_sealed
 from finegold.samples import ImageRef
 from finegold.samples.images import by_content, decode
 from finegold.study.task_items import TaskSpec
+from finegold.workflow.overlap import readable_sha256
 
 FILE = "losses.json"
 MAX_TOKENS = 160
@@ -27,7 +27,8 @@ def write_losses(where: Path, model: Model, spec: TaskSpec) -> None:
     """Measure the reference captions of a caption task, unless that is done.
 
     The file holds, for each of `KINDS`, three numbers for each image: nats with the right image, nats with
-    the wrong one, which is that of the next item, and tokens.
+    the wrong one, which is that of the next item with another image, and tokens. An item whose image cannot
+    be read is left out.
 
     Args:
         where: Folder of the model's answers.
@@ -39,24 +40,31 @@ def write_losses(where: Path, model: Model, spec: TaskSpec) -> None:
     """
     if (where / FILE).exists():
         return
-    items = spec.read()
-    (task,) = find_tasks([spec.task])
+    items = [item for item in spec.read() if item.problem is None and readable_sha256(item.image)]
+    prompt = spec.open().prompt(spec.prompts)
     texts = ([item.references[0] for item in items], [" ".join(item.references) for item in items])
-    prompts = (task.prompt(spec.prompts).render(items[0]), DETAIL_INSTRUCTIONS[0])
+    prompts = ([prompt.render(item) for item in items], [DETAIL_INSTRUCTIONS[0]] * len(items))
     images = [item.image for item in items]
     found: dict[str, Any] = {}
-    for kind, said, prompt in zip(KINDS, texts, prompts, strict=True):
+    for kind, said, asked in zip(KINDS, texts, prompts, strict=True):
         right, wrong = (
-            model.losses(
-                _Decoded(shown), [prompt] * len(said), said, max_tokens=MAX_TOKENS, batch_size=spec.batch
-            )
-            for shown in (images, [*images[1:], *images[:1]])
+            model.losses(_Decoded(shown), asked, said, max_tokens=MAX_TOKENS, batch_size=spec.batch)
+            for shown in (images, _others(images))
         )
         found[kind] = [
             [float(sum(one)), float(sum(other)), float(len(one))]
             for one, other in zip(right, wrong, strict=True)
         ]
     write_sealed(where / FILE, {"images": [image.name for image in images], **found})
+
+
+def _others(images: Sequence[ImageRef]) -> list[ImageRef]:
+    """For each image the next one of another name; itself if there is none."""
+    found = list(images)
+    for place in range(2 * len(images) - 1, -1, -1):
+        here, after = place % len(images), (place + 1) % len(images)
+        found[here] = images[after] if images[after].name != images[here].name else found[after]
+    return found
 
 
 class _Decoded(Sequence[Image.Image]):

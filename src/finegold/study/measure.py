@@ -1,7 +1,7 @@
 """From saved answers and losses to one table a metric."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +90,24 @@ def _scored(folders: Mapping[str, Sequence[Path]], task: Task) -> Iterator[Metri
                 for arm, several in by_arm.items()
             }
             better: Better = "lower" if first.name == "unreadable" else "higher"
-            yield Metric(task.name, scoring, first.name, better, 100.0, items, images, arms)
+            found = Metric(task.name, scoring, first.name, better, 100.0, items, images, arms)
+            yield found
+            if place == 0 and task.kind == "short":
+                yield from _of_kinds(found, [row.category for row in rows_of_one])
+
+
+def _of_kinds(metric: Metric, kinds: Sequence[str]) -> Iterator[Metric]:
+    """The metric on the items of each kind, if there are several."""
+    names = sorted(set(kinds))
+    for name in names if len(names) > 1 else ():
+        places = [place for place, kind in enumerate(kinds) if kind == name]
+        arms = {
+            arm: SeedMeasure(measure.statistics[:, places], measure.combine)
+            for arm, measure in metric.arms.items()
+        }
+        items, images = ([column[place] for place in places] for column in (metric.items, metric.images))
+        shown = f"{metric.name}: {name}"
+        yield replace(metric, name=shown, items=tuple(items), images=tuple(images), arms=arms)
 
 
 def _answered_by_all(task: Task, runs: Sequence[Sequence[Answer]]) -> set[str]:

@@ -86,7 +86,7 @@ def run_missing(folder: StudyFolder, study: Study, prepared: Prepared, pool: Wor
             {
                 "subset": job.training and job.training.rows,
                 "model": job.training and job.fingerprint,
-                "answers": {spec.task: job.answers(folder, spec.task).name for spec in job.specs},
+                "answers": {spec.name: job.answers(folder, spec.name).name for spec in job.specs},
             }
             for job in one.jobs
         ]

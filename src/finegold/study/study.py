@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from finegold.errors import ConfigError, first_fault
 from finegold.evaluation.answering import find_profile
@@ -139,9 +148,9 @@ class Evaluation(_Strict):
     """What the arms are measured on.
 
     Attributes:
-        tasks: Names of tasks, as `finegold tasks` lists them; the first metric of the first one is the main
-            result of the study.
-        data: Folder of the tasks' files.
+        tasks: Names of tasks, as `finegold evaluate` takes them; the first metric of the first one is the
+            main result of the study.
+        data: Folder of the files of tasks that are named without them.
         prompts: Version of the wording; None for `direct`, or for that of another profile than `greedy`.
         profile: How questions are put, as `finegold evaluate` takes it.
         splits: Split of each task that does not use its first split.
@@ -153,7 +162,7 @@ class Evaluation(_Strict):
     """
 
     tasks: tuple[str, ...] = Field(min_length=1)
-    data: str
+    data: str | None = Field(default=None, validate_default=True)
     prompts: str | None = None
     profile: str = "greedy"
     splits: dict[str, str] = {}
@@ -161,6 +170,13 @@ class Evaluation(_Strict):
     losses: bool = True
     batch: int = Field(default=50, ge=1)
     overlap: Literal["exclude", "keep"] = "exclude"
+
+    @field_validator("data")
+    @classmethod
+    def _needed(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and any("=" not in task for task in info.data.get("tasks", ())):
+            raise PydanticCustomError("missing", "Field required")
+        return value
 
     @property
     def wording(self) -> str:
@@ -250,15 +266,15 @@ class Study(_Strict):
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """Names of the tasks that every model answers: the evaluation's, then the judge's."""
+        """The tasks that every model answers, as the study names them: the evaluation's, then the judge's."""
         judged = () if self.judge is None else (self.judge.task,)
         return tuple(dict.fromkeys((*self.evaluation.tasks, *judged)))
 
     def task_data(self, task: str) -> Path:
-        """Folder of a task's files."""
+        """Folder of the files of a task that is named without them."""
         if self.judge is not None and self.judge.data is not None and task not in self.evaluation.tasks:
             return Path(self.judge.data)
-        return Path(self.evaluation.data)
+        return Path(self.evaluation.data or ".")
 
     def seeds_of(self, arm: ArmSpec) -> int:
         """Number of seeds of an arm."""

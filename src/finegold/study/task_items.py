@@ -7,7 +7,7 @@ from pathlib import Path
 from finegold.engines import map_ordered
 from finegold.evaluation.answering import EvaluationOptions
 from finegold.evaluation.evaluate import require_files
-from finegold.evaluation.task import Item, find_tasks
+from finegold.evaluation.task import Item, Task, find_tasks
 from finegold.run import file_sha256, fingerprint
 from finegold.study.study import Study
 from finegold.workflow.overlap import Benchmark, readable_sha256, task_benchmark
@@ -21,8 +21,8 @@ class TaskSpec:
     """A task with all that its answers depend on.
 
     Attributes:
-        task: Name of the task.
-        data: Folder of its files.
+        task: The task, as the study names it: `flickr30k`, `questions=heldout.json`.
+        data: Folder of its files, if it is named without them.
         split: Name of the split; None for the first.
         prompts: Version of the wording.
         limit: Number of items, the first ones; None for all.
@@ -48,13 +48,23 @@ class TaskSpec:
         Args:
             model: Fingerprint of the model's weights.
         """
-        unused = {"data"} | ({"profile"} if self.profile == "greedy" else set())
+        unused = {"data", "task"} | ({"profile"} if self.profile == "greedy" else set())
         depends = {key: value for key, value in asdict(self).items() if key not in unused}
+        depends |= {"task": self.name}
         return fingerprint({"model": model, "asked": depends, "version": VERSION})
+
+    @property
+    def name(self) -> str:
+        """Name of the task in answers and tables."""
+        return self.open().name
+
+    def open(self) -> Task:
+        """The task."""
+        return find_tasks([self.task])[0]
 
     def read(self) -> list[Item]:
         """The items of the task, read from its files."""
-        (task,) = find_tasks([self.task])
+        task = self.open()
         return task.items(Path(self.data), task.split(self.split), limit=self.limit)
 
 
@@ -64,7 +74,7 @@ class TaskItems:
 
     Attributes:
         specs: The evaluation's tasks in their order, then the judge's unless it is one of them.
-        items: Items of each task.
+        items: Items of each task, by the study's name for it.
     """
 
     specs: tuple[TaskSpec, ...]
@@ -74,9 +84,9 @@ class TaskItems:
         """The items of each task, for rows to be compared with."""
         found = []
         for spec in self.specs:
-            (task,) = find_tasks([spec.task])
-            folder = Path(spec.data).absolute()
-            name = f"{spec.task}/{task.split(spec.split).name}"
+            task = spec.open()
+            folder = Path(spec.data).absolute() if task.data is None else Path(task.data).absolute()
+            name = f"{task.name}/{task.split(spec.split).name}"
             found.append(task_benchmark(name, folder, self.items[spec.task]))
         return tuple(found)
 
@@ -93,6 +103,7 @@ def read_task_items(study: Study) -> TaskItems:
         DataError: If files are missing or not as published; the message says where to get them.
     """
     wanted = study.evaluation
+    find_tasks(study.tasks)
     options = EvaluationOptions(splits=tuple(wanted.splits.items()))
     places = [
         (name, str(study.task_data(name)), wanted.limit if name in wanted.tasks else None)
@@ -117,11 +128,17 @@ def read_task_items(study: Study) -> TaskItems:
         found[name] = spec.read()
         # The answer to an item will say that its image cannot be read.
         hashes = map_ordered(readable_sha256, (item.image for item in found[name]))
-        identities = [_identity(item, sha256) for item, sha256 in zip(found[name], hashes, strict=True)]
+        own = spec.open().over is not None
+        identities = [_identity(*one, own) for one in zip(found[name], hashes, strict=True)]
         specs.append(replace(spec, items=fingerprint({"items": identities})))
     return TaskItems(tuple(specs), found)
 
 
-def _identity(item: Item, image: str | None) -> list[object]:
-    """What an answer to an item depends on, with the hash of its image's bytes."""
-    return [item.id, item.image.name, image, item.question, item.context, item.choices, item.references]
+def _identity(item: Item, image: str | None, own: bool) -> list[object]:
+    """What an answer to an item depends on, with the hash of its image's bytes.
+
+    A benchmark's questions have one turn, and their categories are part of the task's version.
+    """
+    found: list[object] = [item.id, item.image.name, image, item.question, item.context, item.choices]
+    found.append(item.references)
+    return [*found, item.category, item.earlier] if own else found

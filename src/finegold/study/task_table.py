@@ -122,7 +122,9 @@ def _replicates(
     """
     found = {arm: np.empty((len(metrics), study.replicates)) for arm in arms}
     images = [len(set(metric.images)) for metric in metrics]
-    folders = [find_tasks([metric.task])[0].folder for metric in metrics]
+    tasks = [find_tasks([metric.task])[0] for metric in metrics]
+    # Datasets of one's own may share images too, under the names that their rows give them.
+    folders = [task.folder if task.over is None else "" for task in tasks]
     for seed, folder in enumerate(dict.fromkeys(folders)):
         places = [place for place, one in enumerate(folders) if one == folder]
         number: dict[str, int] = {}

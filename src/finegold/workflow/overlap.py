@@ -169,6 +169,7 @@ def task_benchmark(name: str, folder: Path, items: Iterable[Item]) -> Benchmark:
             tuple(f"{item.question} {answer}".strip() for answer in item.references or ("",)),
         )
         for item in items
+        if item.problem is None
     )
     return Benchmark(name, f"{name}={folder}", tuple(compared))
 
