@@ -86,11 +86,11 @@ def test_a_mark_says_why_and_which_row_stays() -> None:
     ids = ["a", "b", "c"]
     contents = Contents(("x", "x", "y"), ("1", "1", "2"), (0, 0, 1))
     marked, _ = mark_duplicates(Dedup(exact=True, radius=1), ids, np.array([1.0, 2.0, 3.0]), contents, None)
-    assert marked == {
-        0: Exclusion(
+    assert marked.by_id(ids) == {
+        "a": Exclusion(
             "duplicate-exact", "the row has the images and the text of row b, for which row c stands", "c"
         ),
-        1: Exclusion(
+        "b": Exclusion(
             "duplicate-perceptual", "the row has an image whose hash is 1 of 120 bits from that of row c", "c"
         ),
     }
@@ -182,7 +182,10 @@ def test_several_questions_on_one_image_are_no_duplicates() -> None:
     vectors = np.ones((5, 3), dtype=np.float32)
     for passes in (Dedup(radius=4), Dedup(threshold=0.9)):
         marked, notes = mark_duplicates(passes, ids, None, contents, vectors, questions)
-        assert {row: found.duplicate_of for row, found in marked.items()} == {2: "r0", 4: "r3"}
+        assert {row: found.duplicate_of for row, found in marked.by_id(ids).items()} == {
+            "r2": "r0",
+            "r4": "r3",
+        }
         assert "2 of them have the same image as the row that stays and another answer" in notes[1]
         everything, _ = mark_duplicates(passes, ids, None, contents, vectors)
         assert len(everything) == 4

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance
 
-from finegold.dedup import perceptual_duplicates, perceptual_hash
-from finegold.dedup.perceptual import BITS, RADIUS
+from finegold.dedup import hash_index, perceptual, perceptual_duplicates, perceptual_hash
+from finegold.dedup.hash_index import BITS
+from finegold.dedup.perceptual import RADIUS
 
 
 def scene(seed: int) -> Image.Image:
@@ -82,6 +83,7 @@ def test_flat_images_have_no_structure_to_be_alike_in() -> None:
     assert outcome.kept.tolist() == [0, 1, 2]
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 24), st.integers(0, 2**32), st.integers(1, 40))
 def test_banded_lookup_equals_comparing_all_pairs(greedy: Any, radius: int, seed: int, rows: int) -> None:
     rng = np.random.default_rng(seed)
@@ -93,8 +95,13 @@ def test_banded_lookup_equals_comparing_all_pairs(greedy: Any, radius: int, seed
             code ^= 1 << int(bit)
         hashes.append(code if rng.random() > 0.1 else None)
     order = rng.permutation(rows)
+    asked = rng.integers(0, 3, rows)
 
-    outcome = perceptual_duplicates(hashes, order, radius)
+    with pytest.MonkeyPatch.context() as patch:  # as if there were many more
+        patch.setattr(perceptual, "_AT_ONCE", int(rng.integers(1, 9)))
+        patch.setattr(hash_index, "_AT_ONCE", int(rng.integers(1, 9)))
+        outcome = perceptual_duplicates(hashes, order, radius)
+        by_question = perceptual_duplicates(hashes, order, radius, asked)
 
     def near(one: Any, other: Any) -> Any:
         both = hashes[one] is not None and hashes[other] is not None
@@ -105,3 +112,9 @@ def test_banded_lookup_equals_comparing_all_pairs(greedy: Any, radius: int, seed
     )
     for row, kept, distance in zip(outcome.removed, outcome.because_of, outcome.distance, strict=True):
         assert (hashes[row] ^ hashes[kept]).bit_count() == distance
+    assert outcome.removed.tolist() == [row for row in order if row in set(outcome.removed)]
+    several = [order[asked[order] == one] for one in dict.fromkeys(asked[order].tolist())]
+    passes = [perceptual_duplicates(hashes, one, radius) for one in several]
+    for name in ("removed", "because_of", "distance"):
+        expected = np.concatenate([getattr(one, name) for one in passes])
+        assert getattr(by_question, name).tolist() == expected.tolist()

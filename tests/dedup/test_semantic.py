@@ -36,6 +36,13 @@ def test_blocks_within_cells_equal_comparing_all_pairs(
     )
     assert dict(zip(outcome.removed.tolist(), outcome.because_of.tolist(), strict=True)) == expected
     np.testing.assert_allclose(outcome.distance, 1 - cosine[outcome.removed, outcome.because_of], atol=1e-5)
+    asked = rng.integers(0, 3, rows)
+    by_question = semantic_duplicates(embeddings, labels, order, threshold, asked)
+    several = [order[asked[order] == one] for one in dict.fromkeys(asked[order].tolist())]
+    passes = [semantic_duplicates(embeddings, labels, one, threshold) for one in several]
+    for name in ("removed", "because_of", "distance"):
+        parts = np.concatenate([getattr(one, name) for one in passes])
+        assert getattr(by_question, name).tolist() == parts.tolist()
 
 
 @pytest.mark.parametrize("similarities", [1, 300, 5000])

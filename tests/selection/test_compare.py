@@ -3,6 +3,7 @@
 from dataclasses import asdict, replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,8 +51,9 @@ def test_cluster_coverage_goes_from_one_cluster_to_all_alike() -> None:
 
 
 def test_shares_count_rows_that_nobody_labelled() -> None:
-    labels = {"a": "good", "b": "bad", "c": "good"}
-    assert compare.shares(labels, ["a", "b", "x", "c"]) == {"bad": 0.25, "good": 0.5, "unlabelled": 0.25}
+    chosen = pa.array(["good", "bad", None, "good"])
+    assert compare.shares({"good", "bad"}, chosen) == {"bad": 0.25, "good": 0.5, "unlabelled": 0.25}
+    assert compare.shares({"good", "other"}, chosen[:1]) == {"good": 1.0, "other": 0.0}
 
 
 def test_overlap_is_a_share_of_the_smaller() -> None:

@@ -9,14 +9,21 @@ import hashlib
 import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from finegold.arrays import Floats, Ints
 from finegold.errors import DataError
+from finegold.run import TextColumn
 
 DESCRIPTIONS = frozenset({"short-caption", "detailed-description"})
 """Kinds of rows whose question says nothing but that the image is to be described."""
+
+
+Keys: TypeAlias = Sequence[str] | Ints
+"""What must be equal for two rows to be compared, or to be duplicates: texts, or whole numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,36 +34,46 @@ class Duplicates:
         kept: Shape (m,), ascending.
         removed: Shape (r,), in the order found.
         because_of: Shape (r,): for each removed row the better row that it duplicates. A later pass may have
-            removed that one in turn: see `stands_for`.
+            removed that one in turn: see `stays`.
         distance: Shape (r,): 0 for exact, differing bits for perceptual, 1 - cosine for semantic.
-        method: Length r: `exact`, `perceptual` or `semantic`.
+        method: Shape (r,): `exact`, `perceptual` or `semantic`.
     """
 
     kept: Ints
     removed: Ints
     because_of: Ints
     distance: Floats
-    method: tuple[str, ...]
+    method: npt.NDArray[np.object_]
 
     @classmethod
-    def of(cls, order: Ints, found: Sequence[tuple[int, int, float]], method: str) -> "Duplicates":
-        """The outcome of one pass over `order` from (removed row, row that stays, distance)."""
-        removed, because_of, distance = np.array(found, dtype=np.float64).reshape(-1, 3).T
-        kept = np.setdiff1d(order, removed.astype(np.int64))
-        pair = removed.astype(np.int64), because_of.astype(np.int64)
-        return cls(kept, *pair, distance, (method,) * len(found))
+    def of(cls, order: Ints, removed: Ints, because_of: Ints, distance: Floats, method: str) -> "Duplicates":
+        """The outcome of one pass over the rows of `order`; the other arguments are the attributes."""
+        kept = np.sort(order[~np.isin(order, removed)])
+        return cls(kept, removed, because_of, distance, np.full(len(removed), method, np.object_))
 
-    def stands_for(self) -> dict[int, int]:
-        """Map each removed row to the row that stays in its place."""
-        found = dict(zip(self.removed.tolist(), self.because_of.tolist(), strict=True))
-        for row, other in found.items():
-            while other in found:
-                other = found[other]
-            found[row] = other
+    @classmethod
+    def none(cls, order: Ints) -> "Duplicates":
+        """The outcome of no pass."""
+        return cls.of(order, np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), "")
+
+    @property
+    def stays(self) -> Ints:
+        """The row that stays in the place of each removed row, shape (r,)."""
+        found, place = self.because_of, np.argsort(self.removed, kind="stable")
+        while len(found):
+            at = place[np.searchsorted(self.removed, found, sorter=place).clip(max=len(place) - 1)]
+            again = self.removed[at] == found
+            if not again.any():
+                break
+            found = np.where(again, self.because_of[at], found)
         return found
 
+    def stands_for(self) -> dict[int, int]:
+        """Map each removed row to the row that stays in its place, for few rows."""
+        return dict(zip(self.removed.tolist(), self.stays.tolist(), strict=True))
+
     def groups(self) -> dict[int, list[int]]:
-        """Map each kept row that has duplicates to them, ascending."""
+        """Map each kept row that has duplicates to them, ascending, for few rows."""
         groups: dict[int, list[int]] = {}
         for row, kept in sorted(self.stands_for().items()):
             groups.setdefault(kept, []).append(row)
@@ -68,30 +85,14 @@ class Duplicates:
         Raises:
             DataError: If a row was not removed.
         """
-        strangers = sorted(set(rows) - set(self.removed.tolist()))
-        if strangers:
+        back = np.array(sorted(rows), dtype=np.int64)
+        strangers = np.setdiff1d(back, self.removed)
+        if len(strangers):
             raise DataError(f"row {strangers[0]} was not removed as a duplicate, so it cannot be restored")
-        still = ~np.isin(self.removed, list(rows))
+        still = ~np.isin(self.removed, back)
+        kept = np.union1d(self.kept, back)
         return Duplicates(
-            np.union1d(self.kept, np.array(sorted(rows), dtype=np.int64)),
-            self.removed[still],
-            self.because_of[still],
-            self.distance[still],
-            tuple(method for method, stays in zip(self.method, still, strict=True) if stays),
-        )
-
-    @classmethod
-    def side_by_side(cls, found: Sequence["Duplicates"], order: Ints) -> "Duplicates":
-        """The outcome of passes over separate rows, which together are those of `order`."""
-        if not found:
-            return cls.of(order, [], "")
-        removed = np.concatenate([one.removed for one in found])
-        return cls(
-            np.setdiff1d(order, removed),
-            removed,
-            np.concatenate([one.because_of for one in found]),
-            np.concatenate([one.distance for one in found]),
-            tuple(method for one in found for method in one.method),
+            kept, self.removed[still], self.because_of[still], self.distance[still], self.method[still]
         )
 
     def then(self, later: "Duplicates") -> "Duplicates":
@@ -101,7 +102,7 @@ class Duplicates:
             np.concatenate([self.removed, later.removed]),
             np.concatenate([self.because_of, later.because_of]),
             np.concatenate([self.distance, later.distance]),
-            self.method + later.method,
+            np.concatenate([self.method, later.method]),
         )
 
 
@@ -111,9 +112,10 @@ def best_first(quality: Floats | None, ids: Sequence[str]) -> Ints:
     Raises:
         DataError: If a quality is NaN or an id repeats.
     """
-    if len(set(ids)) < len(ids):
+    names = TextColumn(ids)
+    if names.repeated():
         raise DataError("an id occurs twice: --ids row numbers the rows instead")
-    by_id = np.argsort(np.array(ids, dtype=object), kind="stable").astype(np.int64)
+    by_id = names.order()
     if quality is None:
         return by_id
     if np.isnan(quality).any():
@@ -121,6 +123,48 @@ def best_first(quality: Floats | None, ids: Sequence[str]) -> Ints:
             f"{int(np.isnan(quality).sum())} rows have no quality: exclude them before deduplication"
         )
     return by_id[np.argsort(-quality[by_id], kind="stable")]
+
+
+def as_labels(keys: Keys) -> Ints:
+    """Whole numbers that are equal where the keys are."""
+    if isinstance(keys, np.ndarray):
+        return keys
+    found: Ints = TextColumn(keys).array.dictionary_encode().indices.to_numpy().astype(np.int64)
+    return found
+
+
+def labels_of(columns: npt.NDArray[np.uint64]) -> Ints:
+    """Whole numbers from 0 on that are equal where the rows of a matrix are, shape (n,)."""
+    order = np.lexsort(columns.T)
+    new = np.zeros(len(columns), np.bool_)
+    for column in columns.T:
+        new[1:] |= column[order[1:]] != column[order[:-1]]
+    found = np.empty(len(columns), np.int64)
+    found[order] = np.cumsum(new)
+    return found
+
+
+def firsts(labels: Ints) -> Ints:
+    """Places at which a label comes for the first time, ascending."""
+    return np.sort(np.unique(labels, return_index=True)[1])
+
+
+def by_question(order: Ints, questions: Keys | None) -> tuple[Ints, Ints]:
+    """Rows question by question, each in the order of `order`, and the number of each row's question.
+
+    Questions come in the order of their first rows; a question of a single row is left out. Without
+    questions all rows have the same.
+    """
+    if questions is None:
+        return order, np.zeros(len(order), np.int64)
+    _, first, asked, counts = np.unique(
+        as_labels(questions)[order], return_index=True, return_inverse=True, return_counts=True
+    )
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    several = np.flatnonzero(counts[asked] > 1)
+    several = several[np.argsort(rank[asked[several]], kind="stable")]
+    return order[several], rank[asked[several]]
 
 
 def content_key(image: str, *texts: str) -> str:
@@ -133,13 +177,18 @@ def content_key(image: str, *texts: str) -> str:
     Returns:
         A sha256 as 64 hexadecimal digits.
     """
+    return content_digest(image, *texts).hex()
+
+
+def content_digest(image: str, *texts: str) -> bytes:
+    """The sha256 of `content_key`."""
     digest = hashlib.sha256()
     plain = (" ".join(unicodedata.normalize("NFKC", text).casefold().split()) for text in texts)
     for part in (image, *plain):
         encoded = part.encode("utf-8", "surrogatepass")
         # The length keeps ("ab", "c") apart from ("a", "bc").
         digest.update(len(encoded).to_bytes(8, "big") + encoded)
-    return digest.hexdigest()
+    return digest.digest()
 
 
 def question_key(kind: str | None, question: str) -> str:
@@ -150,17 +199,14 @@ def question_key(kind: str | None, question: str) -> str:
     return "description" if kind in DESCRIPTIONS else content_key("", question)
 
 
-def exact_duplicates(keys: Sequence[str], order: Ints) -> Duplicates:
+def exact_duplicates(keys: Keys, order: Ints) -> Duplicates:
     """Keep the first row of each key.
 
     Args:
         keys: One key per row of the pool; rows with equal keys are duplicates.
         order: The rows to compare, best first (`best_first`).
     """
-    first: dict[str, int] = {}
-    found = []
-    for row in order.tolist():
-        kept = first.setdefault(keys[row], row)
-        if kept != row:
-            found.append((row, kept, 0.0))
-    return Duplicates.of(order, found, "exact")
+    _, first, key = np.unique(as_labels(keys)[order], return_index=True, return_inverse=True)
+    better = first[key]
+    gone = np.flatnonzero(better != np.arange(len(order)))
+    return Duplicates.of(order, order[gone], order[better[gone]], np.zeros(len(gone)), "exact")

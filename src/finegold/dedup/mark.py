@@ -1,18 +1,24 @@
 """Mark the rows that duplicate a better one, and say of each why and which row stays."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from finegold.arrays import Floats, Ints, Vectors
-from finegold.dedup.duplicates import Duplicates, best_first, exact_duplicates
-from finegold.dedup.perceptual import BITS, RADIUS, perceptual_duplicates
+from finegold.dedup.duplicates import Duplicates, Keys, as_labels, best_first, exact_duplicates
+from finegold.dedup.hash_index import BITS
+from finegold.dedup.perceptual import RADIUS, Hashes, perceptual_duplicates
 from finegold.dedup.semantic import THRESHOLD, semantic_cells, semantic_duplicates
 from finegold.dedup.settings import Dedup
 from finegold.dedup.table import Contents
 from finegold.errors import ConfigError
-from finegold.samples import Exclusion
+from finegold.run import TextColumn
+from finegold.samples.excluded import ExcludedRows
+
+METHODS = ("exact", "perceptual", "semantic")
+_AT_ONCE = 65_536
 
 
 def mark_duplicates(
@@ -21,8 +27,8 @@ def mark_duplicates(
     quality: Floats | None,
     contents: Contents | None,
     embeddings: Vectors | None,
-    questions: Sequence[str] | None = None,
-) -> tuple[dict[int, Exclusion], tuple[str, ...]]:
+    questions: Keys | None = None,
+) -> tuple[ExcludedRows, tuple[str, ...]]:
     """Find the duplicates among rows. The best row of each group stays, without a quality the smallest id.
 
     Args:
@@ -35,7 +41,7 @@ def mark_duplicates(
             images. None compares all.
 
     Returns:
-        Why each duplicate is excluded, by row, and a sentence or two on how many there are.
+        The duplicates, each with the reason why it is excluded, and a sentence or two on how many there are.
 
     Raises:
         ConfigError: If a pass lacks what it compares.
@@ -56,38 +62,51 @@ def mark_duplicates(
         hashes=contents.hashes if contents is not None and settings.radius is not None else None,
         radius=settings.radius or 0,
         embeddings=vectors,
-        cells=None if vectors is None else semantic_cells(vectors, tuple(ids)),
+        cells=None if vectors is None else semantic_cells(vectors, ids),
         threshold=settings.threshold or 1.0,
         questions=questions,
     )
-    stands_for = found.stands_for()
-    marked = {}
-    for row, better, distance, method in zip(
-        found.removed.tolist(), found.because_of.tolist(), found.distance, found.method, strict=True
-    ):
-        other = ids[better]
-        difference = f"{distance:.0f} of {BITS} bits"
-        how = {
-            "exact": f"has the images and the text of row {other}",
-            "perceptual": f"has an image whose hash is {difference} from that of row {other}",
-            "semantic": f"has an image embedding of cosine {1 - distance:.3f} with that of row {other}",
-        }[method]
-        stays = ids[stands_for[row]]
-        chain = "" if other == stays else f", for which row {stays} stands"
-        marked[row] = Exclusion(f"duplicate-{method}", f"the row {how}{chain}", stays)
-    return marked, _notes(settings, found, contents)
+    return _reasons(found, TextColumn(ids)), _notes(settings, found, contents)
+
+
+def _reasons(found: Duplicates, ids: TextColumn) -> ExcludedRows:
+    """Why each duplicate is excluded."""
+    stays, reasons = ids.take(found.stays).array, []
+    for start in range(0, len(found.removed), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        other, better = (
+            ids.take(found.because_of[some]).array.cast(pa.string()),
+            stays[some].cast(pa.string()),
+        )
+        chain = pc.binary_join_element_wise(", for which row ", better, " stands", "")
+        how = pa.array(map(_how, found.method[some], found.distance[some].tolist()), pa.string())
+        chain = pc.if_else(pc.equal(other, better), "", chain)
+        reasons.append(pc.binary_join_element_wise("the row ", how, other, chain, ""))
+    code = np.zeros(len(found.removed), np.int32)
+    for number, method in enumerate(METHODS):
+        code[found.method == method] = number
+    named = pa.DictionaryArray.from_arrays(code, pa.array([f"duplicate-{method}" for method in METHODS]))
+    return ExcludedRows.of(found.removed, named, pa.chunked_array(reasons, pa.string()), stays)
+
+
+def _how(method: str, distance: float) -> str:
+    if method == "exact":
+        return "has the images and the text of row "
+    if method == "perceptual":
+        return f"has an image whose hash is {distance:.0f} of {BITS} bits from that of row "
+    return f"has an image embedding of cosine {1 - distance:.3f} with that of row "
 
 
 def deduplicate(
     order: Ints,
     *,
-    keys: Sequence[str] | None = None,
-    hashes: Sequence[int | None] | None = None,
+    keys: Keys | None = None,
+    hashes: Hashes | None = None,
     radius: int = RADIUS,
     embeddings: Vectors | None = None,
     cells: Ints | None = None,
     threshold: float = THRESHOLD,
-    questions: Sequence[str] | None = None,
+    questions: Keys | None = None,
 ) -> Duplicates:
     """Remove duplicates in three passes, cheapest first, each over the rows that the one before kept.
 
@@ -104,49 +123,36 @@ def deduplicate(
     Raises:
         ConfigError: If there are embeddings without cells: comparing all pairs would be quadratic.
     """
-    found = Duplicates.of(order, [], "")
+    found = Duplicates.none(order)
     if keys is not None:
         found = found.then(exact_duplicates(keys, order))
     if hashes is not None:
         left = order[np.isin(order, found.kept)]
-        passes = [perceptual_duplicates(hashes, rows, radius) for rows in _by_question(left, questions)]
-        found = found.then(Duplicates.side_by_side(passes, left))
+        found = found.then(perceptual_duplicates(hashes, left, radius, questions))
     if embeddings is not None:
         if cells is None:
             raise ConfigError(
                 "semantic deduplication found embeddings without cells: make them with semantic_cells"
             )
         left = order[np.isin(order, found.kept)]
-        passes = [
-            semantic_duplicates(embeddings, cells, rows, threshold) for rows in _by_question(left, questions)
-        ]
-        found = found.then(Duplicates.side_by_side(passes, left))
+        found = found.then(semantic_duplicates(embeddings, cells, left, threshold, questions))
     return found
 
 
-def _by_question(order: Ints, questions: Sequence[str] | None) -> list[Ints]:
-    """Rows that ask the same, at least two of them, each in the order of `order`."""
-    if questions is None:
-        return [order]
-    groups: dict[str, list[int]] = {}
-    for row in order.tolist():
-        groups.setdefault(questions[row], []).append(row)
-    return [np.array(rows, dtype=np.int64) for rows in groups.values() if len(rows) > 1]
-
-
 def _notes(settings: Dedup, found: Duplicates, contents: Contents | None) -> tuple[str, ...]:
-    counts = Counter(found.method)
-    shares = ", ".join(f"{counts[kind]:,} {kind}" for kind in settings.kinds)
+    counts = {kind: np.count_nonzero(found.method == kind) for kind in settings.kinds}
+    shares = ", ".join(f"{number:,} {kind}" for kind, number in counts.items())
+    stays = found.stays
     note = (
-        f"Excluded as duplicates: {shares}; the best of each of {len(found.groups()):,} groups stays. "
+        f"Excluded as duplicates: {shares}; the best of each of {len(np.unique(stays)):,} groups stays. "
         "Without --dedup they take part."
     )
-    images = () if contents is None else contents.images
-    other_text = sum(
-        method != "exact" and bool(images) and bool(images[row]) and images[row] == images[kept]
-        for (row, kept), method in zip(found.stands_for().items(), found.method, strict=True)
-    )
-    if not other_text:
+    if contents is None:
+        return (note,)
+    images = as_labels(contents.images)
+    same = images[found.removed] == images[stays]
+    shown = same & (images[found.removed] >= 0) & (found.method != "exact")
+    if not (other_text := np.count_nonzero(shown)):
         return (note,)
     return note, (
         f"{other_text:,} of them have the same image as the row that stays and another answer to the same "

@@ -9,15 +9,23 @@ of the pool are common phrases and do not count. An item of fewer than eight wor
 Every pass looks up what it compares, so no pass compares all rows with all items.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from finegold.arrays import Vectors
-from finegold.dedup.perceptual import BITS, RADIUS, HashIndex
+from finegold.arrays import Floats, Ints, Vectors
+from finegold.dedup.hash_index import BITS, HashIndex, has_code, pack
+from finegold.dedup.perceptual import RADIUS, Hashes
 from finegold.dedup.semantic import THRESHOLD, semantic_cells, unit_vectors, usable_vectors
+from finegold.run import TextColumn
 from finegold.samples.words import split_words
+
+T = TypeVar("T", bound=Sized)
 
 NGRAM = 8
 """Words of an n-gram."""
@@ -25,22 +33,41 @@ SHARE = 0.7
 """Share of an item's n-grams that a row must have."""
 COMMON = 10
 """Different texts of the pool up to which an n-gram that they share counts."""
+_AT_ONCE = 4_096
 
 
 @dataclass(frozen=True, slots=True)
-class Overlap:
-    """That a row has what an item has.
+class Overlaps:
+    """The rows that have what an item has.
 
     Attributes:
-        item: Position of the item.
+        rows: Shape (r,), ascending.
+        items: Shape (r,), the position of an item that each shares something with.
         how: What they share, as the end of a sentence that begins with "the row" and ends with the item.
     """
 
-    item: int
-    how: str
+    rows: Ints
+    items: Ints
+    how: pa.Array
+
+    @classmethod
+    def of(cls, rows: Ints, items: Ints, how: Iterable[str]) -> "Overlaps":
+        """Some rows, with the text of each."""
+        return cls(rows, items, pa.array(how, pa.string()))
+
+    @classmethod
+    def of_parts(cls, parts: Iterable[T], find: "Callable[[T], Overlaps]") -> "Overlaps":
+        """What is found in each of several parts of the rows, one after another in memory."""
+        found, start = [cls.of(np.empty(0, np.int64), np.empty(0, np.int64), ())], 0
+        for part in parts:
+            one = find(part)
+            found.append(replace(one, rows=one.rows + start))
+            start += len(part)
+        rows, items = (np.concatenate([getattr(one, name) for one in found]) for name in ("rows", "items"))
+        return cls(rows, items, pa.concat_arrays([one.how for one in found]))
 
 
-def image_overlap(rows: Sequence[Sequence[str]], items: Sequence[Sequence[str]]) -> dict[int, Overlap]:
+def image_overlap(rows: Sequence[Sequence[str]] | pa.Array, items: Sequence[Sequence[str]]) -> Overlaps:
     """Rows that have an image file of an item.
 
     Args:
@@ -51,38 +78,40 @@ def image_overlap(rows: Sequence[Sequence[str]], items: Sequence[Sequence[str]])
     for item, hashes in enumerate(items):
         for one in hashes:
             first.setdefault(one, item)
-    found = {}
-    for row, hashes in enumerate(rows):
-        shared = [first[one] for one in hashes if one in first]
-        if shared:
-            found[row] = Overlap(min(shared), "has the image file of")
-    return found
+    lists = rows if isinstance(rows, pa.Array) else pa.array(rows, pa.list_(pa.string()))
+    place = pc.index_in(lists.flatten(), value_set=pa.array(list(first), lists.type.value_type))
+    there = place.is_valid()
+    owner = pc.list_parent_indices(lists).filter(there).to_numpy().astype(np.int64)
+    shared = np.array(list(first.values()), np.int64)[place.drop_null().to_numpy()]
+    order = np.lexsort((shared, owner))
+    having, which = np.unique(owner[order], return_index=True)
+    return Overlaps.of(having, shared[order][which], ["has the image file of"] * len(having))
 
 
-def perceptual_overlap(
-    rows: Sequence[int | None], items: Sequence[int | None], radius: int = RADIUS
-) -> dict[int, Overlap]:
+def perceptual_overlap(rows: Hashes, items: Hashes, radius: int = RADIUS) -> Overlaps:
     """Rows whose image hash is within the radius of an item's; the nearest item, then the first, is named.
 
     Args:
-        rows: Perceptual hash of each row's image; None is like nothing.
+        rows: Perceptual hash of each row's image; a missing one is like nothing.
         items: Likewise of each item.
         radius: Differing bits, inclusive.
     """
-    index = HashIndex(radius)
-    for item, code in enumerate(items):
-        if code is not None:
-            index.add(item, code)
-    found = {}
-    for row, code in enumerate(rows):
-        near = [] if code is None else [(bits, item) for item, bits in index.near(code)]
-        if near:
-            bits, item = min(near)
-            found[row] = Overlap(item, f"has an image whose hash is {bits} of {BITS} bits from that of")
-    return found
+    codes, known = pack(rows), pack(items)
+    places, queries = np.flatnonzero(has_code(known)), np.flatnonzero(has_code(codes))
+    index = HashIndex(known[places], radius)
+    none = np.iinfo(np.int64).max
+    best = np.full(len(queries), none)
+    for start in range(0, len(queries), _AT_ONCE):
+        some = best[start : start + _AT_ONCE]
+        for query, key, bits in index.near(codes[queries[start : start + _AT_ONCE]]):
+            np.minimum.at(some, query, bits.astype(np.int64) << 32 | places[key])
+    found = best < none
+    distance, item = best[found] >> 32, best[found] & (1 << 32) - 1
+    how = (f"has an image whose hash is {one} of {BITS} bits from that of" for one in distance.tolist())
+    return Overlaps.of(queries[found], item, how)
 
 
-def semantic_overlap(rows: Vectors, items: Vectors, threshold: float = THRESHOLD) -> dict[int, Overlap]:
+def semantic_overlap(rows: Vectors, items: Vectors, threshold: float = THRESHOLD) -> Overlaps:
     """Rows whose embedding has a cosine with an item's that reaches the threshold, within a k-means cell.
 
     Args:
@@ -92,39 +121,48 @@ def semantic_overlap(rows: Vectors, items: Vectors, threshold: float = THRESHOLD
     """
     both = np.concatenate([rows, items]) if len(items) else rows
     n = len(rows)
-    names = tuple(f"{kind}{at:09}" for kind, count in (("r", n), ("i", len(items))) for at in range(count))
-    cells = semantic_cells(both, names)
-    there = usable_vectors(both)
-    found = {}
-    for cell in np.unique(cells[n:][there[n:]]):
-        inside = np.flatnonzero((cells == cell) & there)
+    numbers = pc.utf8_lpad(pa.array(np.arange(len(both))).cast(pa.string()), 12, "0")
+    kinds = pa.array(["r", "i"]).take(pa.array((np.arange(len(both)) >= n).astype(np.int8)))
+    cells = semantic_cells(both, TextColumn(pc.binary_join_element_wise(kinds, numbers, "")))
+    there = np.flatnonzero(usable_vectors(both))
+    by_cell = there[np.argsort(cells[there], kind="stable")]
+    sorted_cells = cells[by_cell]
+    found: list[tuple[Ints, Ints, Floats]] = []
+    for cell in np.unique(sorted_cells[by_cell >= n]):
+        start, end = np.searchsorted(sorted_cells, [cell, cell + 1])
+        inside = by_cell[start:end]
         pool, bench = inside[inside < n], inside[inside >= n]
-        if not len(pool):
-            continue
         known = unit_vectors(both[bench])
-        for start in range(0, len(pool), 1024):
-            part = pool[start : start + 1024]
+        for at in range(0, len(pool), 1024):
+            part = pool[at : at + 1024]
             cosines = unit_vectors(both[part]) @ known.T
             best = np.argmax(cosines, axis=1)
-            for place in np.flatnonzero(cosines[np.arange(len(part)), best] >= threshold):
-                cosine = float(cosines[place, best[place]])
-                how = f"has an image embedding of cosine {cosine:.3f} with that of"
-                found[int(part[place])] = Overlap(int(bench[best[place]]) - n, how)
-    return found
+            nearest = cosines[np.arange(len(part)), best]
+            near = nearest >= threshold
+            found.append((part[near], bench[best[near]] - n, nearest[near]))
+    if not found:
+        return Overlaps.of(np.empty(0, np.int64), np.empty(0, np.int64), ())
+    places, which, cosine = (np.concatenate(column) for column in zip(*found, strict=True))
+    order = np.argsort(places)
+    how = (f"has an image embedding of cosine {float(one):.3f} with that of" for one in cosine[order])
+    return Overlaps.of(places[order], which[order], how)
 
 
 def text_overlap(
-    rows: Sequence[str],
+    parts: Iterable[Sequence[str]],
     items: Sequence[Sequence[str]],
     *,
     n: int = NGRAM,
     share: float = SHARE,
     common: int = COMMON,
-) -> dict[int, Overlap]:
+) -> Overlaps:
     """Rows that have most word n-grams of a text of an item; case, spacing and punctuation do not count.
 
+    Of the rows, only texts with an n-gram of an item that is not common yet are kept: at most `common` + 1
+    for each such n-gram.
+
     Args:
-        rows: The text of each row.
+        parts: The text of each row, some rows at a time.
         items: The texts of each item: a question with each of its answers, or captions.
         n: Words of an n-gram.
         share: Share of a text's n-grams that a row must have.
@@ -132,36 +170,46 @@ def text_overlap(
     """
     texts = [(item, set(_ngrams(text, n))) for item, several in enumerate(items) for text in several]
     wanted = {gram for _, grams in texts for gram in grams}
-    having: dict[str, list[int]] = {}
-    for row, text in enumerate(rows):
-        having.setdefault(text, []).append(row)
-    shared = {text: wanted.intersection(_ngrams(text, n)) for text in having}
-    counts: dict[tuple[str, ...], int] = {}
-    for grams in shared.values():
-        for gram in grams:
-            counts[gram] = counts.get(gram, 0) + 1
+    counts: Counter[tuple[str, ...]] = Counter()
+    numbers: dict[str, int] = {}
+    shared: list[set[tuple[str, ...]]] = []
+    rows, having, start = [np.empty(0, np.int64)], [np.empty(0, np.int64)], 0
+    for part in parts:
+        coded = TextColumn(part).array.dictionary_encode()
+        known = np.full(len(coded.dictionary), -1)
+        for place, text in enumerate(coded.dictionary.to_pylist()):
+            if text not in numbers and (grams := wanted.intersection(_ngrams(text, n))):
+                numbers[text] = len(shared)
+                shared.append(grams)
+                counts.update(grams)
+                wanted.difference_update([gram for gram in grams if counts[gram] > common])
+            known[place] = numbers.get(text, -1)
+        which = known[coded.indices.to_numpy()]
+        there = np.flatnonzero(which >= 0)
+        rows.append(start + there)
+        having.append(which[there])
+        start += len(which)
     by_gram: dict[tuple[str, ...], list[int]] = {}
     sizes = []
     for number, (_, grams) in enumerate(texts):
-        kept = [gram for gram in grams if counts.get(gram, 0) <= common]
+        kept = [gram for gram in grams if counts[gram] <= common]
         sizes.append(len(kept))
         for gram in kept:
-            if gram in counts:
-                by_gram.setdefault(gram, []).append(number)
-    found: dict[int, Overlap] = {}
-    for text, grams in shared.items():
-        hits: dict[int, int] = {}
-        for gram in grams:
-            for number in by_gram.get(gram, ()):
-                hits[number] = hits.get(number, 0) + 1
+            by_gram.setdefault(gram, []).append(number)
+    best = np.full(len(shared), -1)
+    parts_of = np.zeros(len(shared))
+    for place, grams in enumerate(shared):
+        hits = Counter(number for gram in grams for number in by_gram.get(gram, ()))
         fits = [
             (-hit / sizes[number], number) for number, hit in hits.items() if hit >= share * sizes[number]
         ]
         if fits:
-            part, number = min(fits)
-            how = f"has {-part:.0%} of the {n}-word sequences of a text of"
-            found |= {row: Overlap(texts[number][0], how) for row in having[text]}
-    return found
+            parts_of[place], best[place] = min(fits)
+    contained = best[np.concatenate(having)] >= 0
+    found = np.concatenate(having)[contained]
+    owner = np.array([item for item, _ in texts], np.int64)
+    how = (f"has {-part:.0%} of the {n}-word sequences of a text of" for part in parts_of[found].tolist())
+    return Overlaps.of(np.concatenate(rows)[contained], owner[best[found]], how)
 
 
 def _ngrams(text: str, n: int) -> Iterator[tuple[str, ...]]:

@@ -6,13 +6,15 @@ the cell's centre; here the best row stays.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from finegold.arrays import Ints, Vectors
 from finegold.clustering import kmeans
-from finegold.dedup.duplicates import Duplicates
+from finegold.dedup.duplicates import Duplicates, Keys, by_question
+from finegold.run import TextColumn
 
 THRESHOLD = 0.95
 CELL = 1000
@@ -20,7 +22,7 @@ _SAMPLE = 50
 _BLOCK = 4_000_000  # similarities at a time: 16 MB
 
 
-def semantic_cells(embeddings: Vectors, ids: tuple[str, ...], *, cell: int = CELL, seed: int = 0) -> Ints:
+def semantic_cells(embeddings: Vectors, ids: Sequence[str], *, cell: int = CELL, seed: int = 0) -> Ints:
     """Divide rows into cells of about `cell` rows by spherical k-means; the row order does not matter.
 
     The means are found on 50 rows a cell; every row then goes to the nearest. Above a million rows cells
@@ -35,8 +37,8 @@ def semantic_cells(embeddings: Vectors, ids: tuple[str, ...], *, cell: int = CEL
     Returns:
         The cell of each row, shape (n,).
     """
-    rows = np.flatnonzero(usable_vectors(embeddings))
-    rows = rows[np.argsort(np.array(ids, dtype=object)[rows], kind="stable")]
+    rows = TextColumn(ids).order()
+    rows = rows[usable_vectors(embeddings)[rows]]
     cells = np.full(len(embeddings), -1, dtype=np.int64)
     if not len(rows):
         return cells
@@ -56,7 +58,11 @@ def semantic_cells(embeddings: Vectors, ids: tuple[str, ...], *, cell: int = CEL
 
 
 def semantic_duplicates(
-    embeddings: Vectors, cells: Ints, order: Ints, threshold: float = THRESHOLD
+    embeddings: Vectors,
+    cells: Ints,
+    order: Ints,
+    threshold: float = THRESHOLD,
+    questions: Keys | None = None,
 ) -> Duplicates:
     """Keep a row unless a better row of its cell stays whose cosine with it reaches the threshold.
 
@@ -65,23 +71,35 @@ def semantic_duplicates(
         cells: Shape (n,): rows are compared within a cell; negative: not at all.
         order: The rows to compare, best first (`best_first`).
         threshold: Cosine, above 0. What is a duplicate depends on the encoder: look at a few groups.
+        questions: See `perceptual_duplicates`.
     """
-    there = order[usable_vectors(embeddings)[order] & (cells[order] >= 0)]
-    found = []
-    # A stable sort by cell keeps best first within each.
-    by_cell = there[np.argsort(cells[there], kind="stable")]
-    for rows in np.split(by_cell, np.flatnonzero(np.diff(cells[by_cell])) + 1):
-        if len(rows) > 1:
-            pairs = _greedy(unit_vectors(embeddings[rows]), threshold)
-            found += [
-                (int(rows[gone]), int(rows[kept]), max(0.0, 1.0 - cosine)) for gone, kept, cosine in pairs
-            ]
-    return Duplicates.of(order, found, "semantic")
+    rows, asked = by_question(order, questions)
+    there = usable_vectors(embeddings)[rows] & (cells[rows] >= 0)
+    rows, asked = rows[there], asked[there]
+    # A stable sort keeps best first within each cell of a question.
+    by_cell = np.lexsort((cells[rows], asked))
+    rows, asked = rows[by_cell], asked[by_cell]
+    new = (asked[1:] != asked[:-1]) | (cells[rows[1:]] != cells[rows[:-1]])
+    starts = np.concatenate([[0], np.flatnonzero(new) + 1, [len(rows)]])
+    found = [np.empty((3, 0))]
+    for cell in np.flatnonzero(np.diff(starts) > 1):
+        members = rows[starts[cell] : starts[cell + 1]]
+        pairs = np.array(_greedy(unit_vectors(embeddings[members]), threshold), np.float64).reshape(-1, 3).T
+        if pairs.size:
+            removed, because_of = members[pairs[:2].astype(np.int64)]
+            found.append(np.stack([removed, because_of, np.maximum(0.0, 1.0 - pairs[2])]))
+    removed, because_of, distance = np.concatenate(found, axis=1)
+    pair = removed.astype(np.int64), because_of.astype(np.int64)
+    return Duplicates.of(order, *pair, distance, "semantic")
 
 
 def usable_vectors(embeddings: Vectors) -> npt.NDArray[np.bool_]:
     """Whether each vector is finite and not zero, shape (n,)."""
-    usable: npt.NDArray[np.bool_] = np.isfinite(embeddings).all(axis=1) & (embeddings != 0).any(axis=1)
+    usable = np.empty(len(embeddings), np.bool_)
+    step = max(1, _BLOCK // max(1, embeddings.shape[1]))
+    for start in range(0, len(embeddings), step):
+        some = embeddings[start : start + step]
+        usable[start : start + step] = np.isfinite(some).all(axis=1) & (some != 0).any(axis=1)
     return usable
 
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from finegold.dedup.perceptual import BITS, RADIUS
+from finegold.dedup.hash_index import BITS
+from finegold.dedup.perceptual import RADIUS
 from finegold.dedup.semantic import THRESHOLD
 from finegold.errors import ConfigError
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from finegold.arrays import Floats, Ints, Vectors
-from finegold.run import from_json
+from finegold.run import TextColumn, from_json
 from finegold.run.cards import card
 from finegold.selection.pickers.edges import unit_rows
 from finegold.statistics import Estimate
@@ -101,7 +102,7 @@ class PresetComparison:
 def overlap(first: Collection[str], second: Collection[str]) -> float:
     """Share of the smaller selection that is in the other, 0 to 1."""
     smaller = min(len(first), len(second))
-    return len(set(first) & set(second)) / smaller if smaller else 0.0
+    return int(TextColumn(list(first)).isin(second).sum()) / smaller if smaller else 0.0
 
 
 def indicator_means(indicators: Mapping[str, Floats], chosen: Ints) -> dict[str, float]:
@@ -157,10 +158,16 @@ def near_duplicates(embeddings: Vectors, chosen: Ints) -> int:
     return count
 
 
-def shares(labels: Mapping[str, str], chosen: Collection[str]) -> dict[str, float]:
-    """Share of the chosen rows under each label, by label; rows without a label count under `unlabelled`."""
-    names = sorted({*labels.values()})
-    found = [labels.get(key, "unlabelled") for key in chosen]
+def shares(labels: Collection[str], chosen: pa.Array) -> dict[str, float]:
+    """Share of the chosen rows under each label, by label; rows without a label count under `unlabelled`.
+
+    Args:
+        labels: All labels that there are.
+        chosen: Label of each chosen row; null for none.
+    """
+    names = sorted(labels)
+    counts = chosen.fill_null("unlabelled").value_counts().to_pylist()
+    found = {one["values"]: one["counts"] for one in counts}
     if "unlabelled" in found:
         names.append("unlabelled")
-    return {name: found.count(name) / max(1, len(found)) for name in names}
+    return {name: found.get(name, 0) / max(1, len(chosen)) for name in names}

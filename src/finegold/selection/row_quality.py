@@ -7,7 +7,7 @@ import numpy as np
 
 from finegold.arrays import Floats, Ints
 from finegold.errors import ConfigError
-from finegold.selection.excluded import ExcludedRows
+from finegold.samples.excluded import ExcludedRows
 from finegold.selection.options import check_weights
 from finegold.selection.plugins import NORMALISERS, QUALITIES
 from finegold.selection.preset import FILES, Preset

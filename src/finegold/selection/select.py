@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from finegold.arrays import Floats, Ints
-from finegold.dedup import mark_duplicates
+from finegold.dedup import as_labels, mark_duplicates
 from finegold.errors import BudgetError, ConfigError
 from finegold.run import TextColumn
+from finegold.samples.excluded import ExcludedRows
 from finegold.selection.assemble import assemble
-from finegold.selection.excluded import ExcludedRows
 from finegold.selection.groups import Groups, comparable_quality, group_quotas
 from finegold.selection.options import check_budget
 from finegold.selection.pins import quotas_with_pins
@@ -136,9 +136,9 @@ def _without_duplicates(
         quality,
         None if inputs.contents is None else inputs.contents.take(usable),
         None if inputs.embeddings is None else inputs.embeddings[usable],
-        None if inputs.questions is None else TextColumn(inputs.questions).take(usable),
+        None if inputs.questions is None else as_labels(inputs.questions)[usable],
     )
-    marked = {row: found for row, found in marked.items() if not pinned[row]}
+    marked = marked.only(~pinned[marked.rows])
     left = len(ids) - len(marked)
     if size > left:
         raise BudgetError(
@@ -146,7 +146,7 @@ def _without_duplicates(
             f"excluded; ask for at most {left}, or do without --dedup"
         )
     stays = np.ones(len(ids), np.bool_)
-    stays[list(marked)] = False
+    stays[marked.rows] = False
     kept = replace(
         rows,
         usable=usable[stays],
@@ -154,7 +154,7 @@ def _without_duplicates(
         indicators=None if rows.indicators is None else rows.indicators[stays],
         notes=(*rows.notes, *notes),
     )
-    return kept, ExcludedRows.from_exclusions(marked).at(usable)
+    return kept, marked.at(usable)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ import numpy as np
 
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering import KnnGraph
+from finegold.dedup.duplicates import Keys
 from finegold.dedup.settings import Dedup
 from finegold.dedup.table import Contents
 from finegold.run import TextColumn
 from finegold.samples import Exclusion
-from finegold.selection.excluded import ExcludedRows
+from finegold.samples.excluded import ExcludedRows
 from finegold.selection.preset import Preset
 
 
@@ -36,7 +37,7 @@ class SelectionInputs:
         contents: Hashes of images and texts, for the passes that compare them exactly.
         groups: Name of the group of each row, for a preset with `group_by`.
         group_names: Names of all groups of the data: a weight may name one of which no row is here.
-        questions: What each row asks, for duplicates by images: see `dedup.question_key`.
+        questions: What each row asks, for duplicates by images: see `dedup.question_labels`.
         pinned: Ids that are chosen first.
     """
 
@@ -53,7 +54,7 @@ class SelectionInputs:
     contents: Contents | None = None
     groups: Sequence[str] | None = None
     group_names: Collection[str] = ()
-    questions: Sequence[str] | None = None
+    questions: Keys | None = None
     pinned: frozenset[str] = frozenset()
 
 

@@ -11,7 +11,7 @@ from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering.table import ClusterTable, read_embeddings
 from finegold.errors import ConfigError
 from finegold.run import PartTable, TextColumn
-from finegold.selection.excluded import ExcludedRows, exclusion_columns
+from finegold.samples.excluded import ExcludedRows, exclusion_columns
 from finegold.selection.selection import SelectedRows
 
 SELECTED, NOT_SELECTED, EXCLUDED = "selected", "not selected", "excluded"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from finegold.engines import map_ordered
 from finegold.errors import BudgetError, ConfigError, DataError
@@ -107,11 +108,12 @@ class StudyRows:
             shared = found.among(ids)
         except DataError as error:
             raise DataError(f"{error}, or keep such rows with --keep-overlap") from None
+        order = pc.sort_indices(pa.array(shared.rows))
         return PoolOverlap(
             data=rows.dataset.source.title or rows.dataset.path.name,
             usable=len(ids),
             notes=found.notes,
-            rows=tuple((ids[place], one.reason) for place, one in sorted(shared.items())),
+            rows=tuple(zip(ids.take(shared.rows[order]), shared.reason.take(order).to_pylist(), strict=True)),
         )
 
     def choose(self, arm: ArmSpec, seeds: int, benchmarks: Sequence[Benchmark] = ()) -> ArmRuns:

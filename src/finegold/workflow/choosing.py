@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pyarrow.compute as pc
 
-from finegold.selection.excluded import ExcludedRows
 from finegold.selection.groups import JOINED
 from finegold.selection.options import parse_size
 from finegold.selection.preset import Preset
@@ -12,7 +11,7 @@ from finegold.selection.select import select
 from finegold.selection.selection import SelectionInputs
 from finegold.selection.table import gather, selection_table
 from finegold.workflow.filters import filtered_rows, keep_ids
-from finegold.workflow.overlap import OverlapFinder
+from finegold.workflow.overlap import FoundOverlap, OverlapFinder
 from finegold.workflow.quality import given_quality
 from finegold.workflow.rows import Rows
 from finegold.workflow.selection import Selection, build_manifest
@@ -56,7 +55,7 @@ def choose(
         if settings.without and settings.overlap_encoder is not None:
             images, encoder = rows.embed(settings.overlap_encoder), settings.overlap_encoder
         overlap = overlaps.find(rows, settings.without, images, encoder)
-        shared = ExcludedRows.from_exclusions({} if overlap is None else overlap.among(everything.ids))
+        shared = (overlap or FoundOverlap.none()).among(everything.ids)
         left = everything.without(shared, everything.indicators)
         filtered, notes = filtered_rows(settings, rows, left)
         candidates = left.without(filtered, tables.scores)

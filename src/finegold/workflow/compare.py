@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from finegold.arrays import Floats, Ints
 from finegold.errors import ConfigError, DataError, why_unread
-from finegold.run import PartTable, fingerprint, write_record
+from finegold.run import PartTable, TextColumn, fingerprint, write_record
 from finegold.selection import compare as figures
 from finegold.selection.compare import PresetComparison, PresetFigures
 from finegold.selection.groups import skew
@@ -95,7 +97,7 @@ def compare_presets(
             ids = choose(asked, found[preset.name]).ids
             seconds = time.perf_counter() - begin
             first = first or ids
-            measured.append(measuring.of(ids) | {"seconds": seconds})
+            measured.append(measuring.of(TextColumn(ids)) | {"seconds": seconds})
         measures = {name: None for entry in measured for name in entry}
         compared.append(
             PresetFigures(
@@ -169,56 +171,69 @@ class _Measuring:
         self, everything: Candidates, scores: Mapping[str, PartTable], labels: Labels | None
     ) -> None:
         self._everything = everything
-        self._at = {key: index for index, key in enumerate(everything.ids)}
         self._indicators = {name: self._column(table) for name, table in scores.items()}
         self._labels = labels
-        kinds = everything.samples["kind"].take(everything.rows).to_pylist()
-        self._kinds = dict(zip(everything.ids, kinds, strict=True))
+        if labels is None:
+            self._names = TextColumn(everything.samples["kind"]).array.take(pa.array(everything.rows))
+        else:
+            self._labelled = TextColumn(labels.by_id)
+            self._label = pa.array(labels.by_id.values(), pa.large_string())
+            known = self._labels_of(everything.ids)
+            good = pc.is_in(known, value_set=pa.array(labels.good, pa.large_string()))
+            self._names = pc.if_else(good, known, None)
+        self._pool = self._counted(self._names)
 
     def _column(self, table: PartTable) -> Floats:
         """An indicator's values in the order of the pool; NaN where there is none."""
-        column = np.full(len(self._at), np.nan)
-        read = table.read(["sample_id", "value"]).to_pydict()
-        for key, value in zip(read["sample_id"], read["value"], strict=True):
-            if value is not None and key in self._at:
-                column[self._at[key]] = value
+        read = table.read(["sample_id", "value"])
+        place = self._everything.ids.find(TextColumn(read["sample_id"]))
+        column = np.full(len(self._everything.ids), np.nan)
+        column[place[place >= 0]] = read["value"].to_numpy()[place >= 0]
         return column
 
-    def of(self, ids: Sequence[str]) -> dict[str, float]:
+    def _labels_of(self, ids: TextColumn) -> pa.Array:
+        """The label of each row; null where it has none."""
+        place = self._labelled.find(ids)
+        return self._label.take(pa.array(place, mask=place < 0))
+
+    def of(self, ids: TextColumn) -> dict[str, float]:
         """Figures of some rows; without those that none of the rows has."""
         # A row whose image could not be embedded may be chosen, and is not among those that are measured.
-        chosen = np.array([self._at[key] for key in ids if key in self._at], dtype=np.int64)
-        found = self._means(chosen)
         everything = self._everything
+        chosen = everything.ids.find(ids)
+        chosen = chosen[chosen >= 0]
+        found = self._means(chosen)
         if everything.labels is not None:
             found["cluster coverage"] = figures.cluster_coverage(everything.labels, chosen)
         if everything.embeddings is not None:
             found["distance"] = figures.embedding_distance(everything.embeddings, chosen)
             found["near duplicates"] = figures.near_duplicates(everything.embeddings, chosen)
-        return _finite(found) | self._skew(ids) | self._shares(ids)
+        return _finite(found) | self._skew(chosen) | self._shares(ids)
 
     def pool(self) -> dict[str, float]:
         """The figures of the whole pool that make sense for it."""
-        return _finite(self._means(np.arange(len(self._at)))) | self._shares(self._everything.ids)
+        ids = self._everything.ids
+        return _finite(self._means(np.arange(len(ids)))) | self._shares(ids)
 
     def _means(self, chosen: Ints) -> dict[str, float]:
         means = figures.indicator_means(self._indicators, chosen)
         return {f"mean {name}": value for name, value in means.items()}
 
-    def _skew(self, ids: Sequence[str]) -> dict[str, float]:
-        """Skew of the good rows' labels, or of the kinds where nothing is labelled; none of a single one."""
-        names = self._kinds
-        if self._labels is not None:
-            labels, good = self._labels.by_id, self._labels.good
-            names = {key: labels[key] for key in self._everything.ids if labels.get(key) in good}
-        if len(set(names.values())) < 2:
-            return {}
-        return {"skew": skew(names.values(), [names[key] for key in ids if key in names])}
+    def _counted(self, names: pa.Array) -> Counter[str]:
+        """How often each name comes, in the order of the rows; rows without a good label do not count."""
+        found = names if self._labels is None else names.drop_null()
+        return Counter({one["values"]: one["counts"] for one in found.value_counts().to_pylist()})
 
-    def _shares(self, ids: Sequence[str]) -> dict[str, float]:
+    def _skew(self, chosen: Ints) -> dict[str, float]:
+        """Skew of the good rows' labels, or of the kinds where nothing is labelled; none of a single one."""
+        if len(self._pool) < 2:
+            return {}
+        return {"skew": skew(self._pool, self._counted(self._names.take(pa.array(chosen))))}
+
+    def _shares(self, ids: TextColumn) -> dict[str, float]:
         if self._labels is None:
             return {}
-        shares = figures.shares(self._labels.by_id, ids)
+        shares = figures.shares(self._label.unique().to_pylist(), self._labels_of(ids))
         bad = sum(share for name, share in shares.items() if name not in self._labels.good)
         return {"bad": bad} | {f"is {name}": share for name, share in shares.items()}
 

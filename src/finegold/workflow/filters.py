@@ -11,8 +11,8 @@ from finegold.arrays import Ints
 from finegold.errors import BudgetError, ConfigError, counted, did_you_mean
 from finegold.run import RunFolder, TextColumn, write_text
 from finegold.samples.attributes import read_attribute
+from finegold.samples.excluded import ExcludedRows
 from finegold.scorers.registry import SCORERS
-from finegold.selection.excluded import ExcludedRows
 from finegold.selection.table import Candidates
 from finegold.selection.unmet import unmet_rows
 from finegold.selection.where import Condition

@@ -1,20 +1,24 @@
 """Overlap with benchmarks: their items read and hashed, and the rows of a run that contain them."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from finegold.arrays import Vectors
 from finegold.clustering.table import read_embeddings
 from finegold.dedup import hash_images
+from finegold.dedup.hash_index import from_hexadecimal, pack
 from finegold.dedup.overlap import (
     COMMON,
     NGRAM,
     SHARE,
-    Overlap,
+    Overlaps,
     image_overlap,
     perceptual_overlap,
     semantic_overlap,
@@ -29,7 +33,8 @@ from finegold.errors import ConfigError, DataError, did_you_mean
 from finegold.evaluation.task import TASKS, Item
 from finegold.run import PartTable, RunFolder, TextColumn, fingerprint
 from finegold.run.cards import FieldCard
-from finegold.samples import Exclusion, ImageRef, open_dataset
+from finegold.samples import ImageRef, open_dataset
+from finegold.samples.excluded import ExcludedRows
 from finegold.samples.exclusions import ImageError
 from finegold.samples.image_folder import ImageFiles, ImageList, image_files
 from finegold.samples.images import image_sha256
@@ -74,24 +79,31 @@ class FoundOverlap(FieldCard):
     """The rows that contain an item of a benchmark.
 
     Attributes:
-        excluded: Why each is excluded, by sample id.
+        ids: Their ids.
+        excluded: Why each is excluded.
         benchmarks: What rows were compared with.
         notes: How many rows there are, a sentence a benchmark.
     """
 
-    excluded: dict[str, Exclusion]
+    ids: TextColumn
+    excluded: ExcludedRows
     benchmarks: tuple[OverlapInfo, ...]
     notes: tuple[str, ...]
 
-    def among(self, ids: TextColumn) -> dict[int, Exclusion]:
-        """The excluded of some rows, by position.
+    @classmethod
+    def none(cls) -> "FoundOverlap":
+        """What is found where nothing is compared."""
+        return cls(TextColumn(()), ExcludedRows.together(()), (), ())
+
+    def among(self, ids: TextColumn) -> ExcludedRows:
+        """The excluded of some rows, by position there.
 
         Raises:
             DataError: If no row is left.
         """
-        places = np.flatnonzero(ids.isin(self.excluded)).tolist()
-        found = {place: self.excluded[ids[place]] for place in places}
-        if found and len(found) == len(ids):
+        place = ids.find(self.ids)
+        found = replace(self.excluded, rows=place).only(place >= 0)
+        if len(found) and len(found) == len(ids):
             named = " and ".join(one.name for one in self.benchmarks)
             raise DataError(
                 f"each of the {len(ids):,} usable rows has an image or a text of {named}: name other "
@@ -195,48 +207,45 @@ def find_overlap(
     """
     found = [read_benchmark(one) if isinstance(one, str) else one for one in dict.fromkeys(benchmarks)]
     compared = None if embeddings is None or encoder is None or is_brought(embeddings) else embeddings
-    hashed = {row["sample_id"]: row for row in rows.hash_images().read().to_pylist()}
-    ids = sorted(hashed)
-    read = rows.table.read(["sample_id", "status", "instruction", "answer"]).to_pylist()
-    spoken = {
-        row["sample_id"]: "\n".join(
-            text for pair in zip(row["instruction"], row["answer"], strict=True) for text in pair
-        )
-        for row in read
-        if row["status"] == "ok"
-    }
-    files = [hashed[key]["images"] for key in ids]
-    codes = [hashed[key]["perceptual"] for key in ids]
-    hashes = [None if code is None else int(code, 16) for code in codes]
-    texts = [spoken[key] for key in ids]
-    excluded: dict[str, Exclusion] = {}
+    hashes = rows.hash_images()
+    ids = TextColumn(hashes.read(["sample_id"])["sample_id"])
+    excluded = [ExcludedRows.together(())]
+    known_rows = np.zeros(len(ids), np.bool_)
     infos, notes = [], []
-    row_vectors = None
+    order, row_vectors = ids.order(), None
     if compared is not None and any(item.images for bench in found for item in bench.items):
         names, vectors = read_embeddings(compared)
-        row_vectors = vectors[names.find(ids)]
+        row_vectors = vectors[names.find(ids.take(order))]
     for bench in found:
         refs = [(at, ref) for at, item in enumerate(bench.items) for ref in item.images]
         images = _Images([ref for _, ref in refs], rows) if refs else None
         known = [] if images is None else images.hashes()
         owner = [at for at, _ in refs]
+        shas, codes = [[sha] if sha else [] for sha, _ in known], pack([code for _, code in known])
+        same, near = partial(image_overlap, items=shas), partial(perceptual_overlap, items=codes)
+        files = (part["images"].combine_chunks() for part in hashes.parts(["images"]))
+        coded = (from_hexadecimal(part["perceptual"]) for part in hashes.parts(["perceptual"]))
         passes = [
-            _by_item(image_overlap(files, [[sha] if sha else [] for sha, _ in known]), owner),
-            _by_item(perceptual_overlap(hashes, [code for _, code in known]), owner),
+            _by_item(Overlaps.of_parts(files, same), owner),
+            _by_item(Overlaps.of_parts(coded, near), owner),
         ]
         if images and encoder is not None and row_vectors is not None:
-            passes.append(_by_item(semantic_overlap(row_vectors, images.vectors(encoder)), owner))
-        passes.append(text_overlap(texts, [item.texts for item in bench.items]))
-        counts: Counter[int] = Counter()
-        fresh: dict[str, Exclusion] = {}
+            alike = semantic_overlap(row_vectors, images.vectors(encoder))
+            passes.append(_by_item(replace(alike, rows=order[alike.rows]), owner))
+        passes.append(text_overlap(_texts(rows.table), [item.texts for item in bench.items]))
+        fresh = np.zeros(len(ids), np.bool_)
+        counts = Counter[int]()
+        names_of_items = pa.array([item.name for item in bench.items], pa.string())
         for number, one in enumerate(passes):
-            for row, overlap in one.items():
-                if ids[row] not in fresh:
-                    item = bench.items[overlap.item].name
-                    reason = f"the row {overlap.how} item {item} of the benchmark {bench.name}"
-                    fresh[ids[row]] = Exclusion(CODE, reason)
-                    counts[number == len(passes) - 1] += 1
-        excluded = fresh | excluded
+            counts[number == len(passes) - 1] += int((~fresh[one.rows]).sum())
+            new = ~(fresh | known_rows)[one.rows]
+            fresh[one.rows] = True
+            item = names_of_items.take(pa.array(one.items[new]))
+            how = one.how.filter(pa.array(new))
+            end = f" of the benchmark {bench.name}"
+            reason = pc.binary_join_element_wise("the row ", how, " item ", item, end, "")
+            excluded.append(ExcludedRows.of(one.rows[new], CODE, reason))
+        known_rows |= fresh
         infos.append(
             OverlapInfo(
                 name=bench.name,
@@ -250,16 +259,29 @@ def find_overlap(
                         "compared": [NGRAM, SHARE, COMMON, RADIUS, THRESHOLD],
                     }
                 ),
-                rows=len(fresh),
+                rows=int(fresh.sum()),
             )
         )
         unread = sum(sha is None for sha, _ in known)
         tail = f" {unread:,} of its images cannot be read, and were not compared." if unread else ""
         notes.append(
-            f"Excluded for overlap with the {len(bench.items):,} items of {bench.name}: {len(fresh):,} rows, "
-            f"{counts[0]:,} by their images and {counts[1]:,} by their texts alone.{tail}"
+            f"Excluded for overlap with the {len(bench.items):,} items of {bench.name}: {infos[-1].rows:,} "
+            f"rows, {counts[0]:,} by their images and {counts[1]:,} by their texts alone.{tail}"
         )
-    return FoundOverlap(excluded, tuple(infos), tuple(notes))
+    every = ExcludedRows.together(excluded)
+    return FoundOverlap(ids.take(every.rows), every, tuple(infos), tuple(notes))
+
+
+def _texts(samples: PartTable) -> Iterator[pa.Array]:
+    """Questions and answers of the usable rows, a text a row, part by part."""
+    for part in samples.parts(["status", "instruction", "answer"]):
+        rows = part.filter(pc.equal(part["status"], "ok")).combine_chunks()
+        asked, answered = (rows[name].combine_chunks() for name in ("instruction", "answer"))
+        turns = pa.concat_arrays([asked.flatten(), answered.flatten()])
+        pairs = np.arange(len(turns)).reshape(2, -1).T.ravel()
+        ends = np.concatenate([[0], np.cumsum(pc.list_value_length(asked).to_numpy())])
+        lists = pa.LargeListArray.from_arrays(pa.array(2 * ends), turns.take(pa.array(pairs)))
+        yield pc.binary_join(lists, "\n")
 
 
 class OverlapFinder:
@@ -283,9 +305,9 @@ class OverlapFinder:
         return self._found.get(key)
 
 
-def _by_item(found: dict[int, Overlap], owner: Sequence[int]) -> dict[int, Overlap]:
+def _by_item(found: Overlaps, owner: Sequence[int]) -> Overlaps:
     """Overlaps with images as overlaps with the items that have them."""
-    return {row: replace(one, item=owner[one.item]) for row, one in found.items()}
+    return replace(found, items=np.array(owner, np.int64)[found.items])
 
 
 class _Images:

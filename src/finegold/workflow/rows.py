@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from finegold.dedup import hash_images, question_key
+from finegold.arrays import Ints
+from finegold.dedup import hash_images, question_labels
 from finegold.encoders import Space, load_encoder, load_text_encoder
 from finegold.encoders.spaces import embed_texts_of_rows
 from finegold.encoders.step import embed
@@ -119,17 +120,11 @@ class Rows:
             engine=choose_engine(self.compute),
         )
 
-    def questions(self, ids: Sequence[str]) -> TextColumn:
-        """What each of some usable rows asks, for duplicates by their images: see `question_key`."""
-        names: list[pa.Array] = []
-        keys: list[pa.Array] = []
-        for part in self.table.parts(["sample_id", "status", "kind", "instruction"]):
-            found = part.filter(pc.equal(part["status"], "ok"))
-            asked = pc.binary_join(found["instruction"], "\n").to_pylist()
-            keys.append(pa.array(map(question_key, found["kind"].to_pylist(), asked), pa.string()))
-            names.append(found["sample_id"].combine_chunks())
-        known = TextColumn(pa.chunked_array(names))
-        return TextColumn(pa.chunked_array(keys)).take(known.find(ids))
+    def questions(self, ids: Sequence[str]) -> Ints:
+        """What each of some usable rows asks, for duplicates by their images: see `question_labels`."""
+        parts = self.table.parts(["sample_id", "status", "kind", "instruction"])
+        known, labels = question_labels(part.filter(pc.equal(part["status"], "ok")) for part in parts)
+        return labels[known.find(ids)]
 
     def brought_attributes(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Those of some attributes that came from columns of files, with their origin."""
@@ -240,4 +235,4 @@ def _part_numbers(table: PartTable) -> list[int]:
 
 
 def _has_failed(table: PartTable, part: int) -> bool:
-    return "failed" in table.part(part, ["status"])["status"].to_pylist()
+    return bool(pc.any(pc.equal(table.part(part, ["status"])["status"], "failed")).as_py())

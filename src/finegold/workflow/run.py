@@ -325,7 +325,7 @@ class Run:
         """The rows that contain an item of a benchmark; images are compared by this encoder, too."""
         with self.folder.writing():
             found = self._overlaps.find(self.rows(), benchmarks, self.rows().embed(encoder), encoder)
-            return found or FoundOverlap({}, (), ())
+            return found or FoundOverlap.none()
 
     def compute_tables(self, settings: SelectionSettings) -> SelectionTables:
         """The tables that `pick` would choose from, computed where they are not there."""

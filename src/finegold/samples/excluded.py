@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from finegold.arrays import Ints
-from finegold.samples import Exclusion
+from finegold.samples.exclusions import Exclusion
 
 _AT_ONCE = 1 << 20
 Texts: TypeAlias = Sequence[str | None] | pa.Array | pa.ChunkedArray
@@ -63,6 +64,11 @@ class ExcludedRows:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def only(self, mask: npt.NDArray[np.bool_]) -> "ExcludedRows":
+        """Those of them where a mask, as long as they are, is true."""
+        columns = (column.filter(pa.array(mask)) for column in (self.code, self.reason, self.duplicate_of))
+        return ExcludedRows(self.rows[mask], *columns)
 
     def at(self, positions: Ints) -> "ExcludedRows":
         """These exclusions, for a table in which row k stands at `positions[k]`."""
