@@ -1,6 +1,8 @@
 import hashlib
 
-from finegold.offline.captioner import MODEL_FOLDER, SHA256, is_held_out
+import pytest
+
+from finegold.offline.captioner import OFFLINE_MODELS, is_held_out
 
 
 def test_the_rule_names_the_same_photos_for_ever() -> None:
@@ -11,8 +13,10 @@ def test_the_rule_names_the_same_photos_for_ever() -> None:
     assert digest[:16] == "1ce0a88080220f92"
 
 
-def test_the_committed_weights_are_the_ones_of_the_model_card() -> None:
-    weights = MODEL_FOLDER / "language_model" / "model.safetensors"
-    assert hashlib.sha256(weights.read_bytes()).hexdigest() == SHA256
-    size = sum(path.stat().st_size for path in MODEL_FOLDER.rglob("*") if path.is_file())
+@pytest.mark.parametrize("name", OFFLINE_MODELS)
+def test_the_committed_weights_are_the_ones_of_the_model_card(name: str) -> None:
+    model = OFFLINE_MODELS[name]
+    weights = model.folder / "language_model" / "model.safetensors"
+    assert hashlib.sha256(weights.read_bytes()).hexdigest() == model.sha256
+    size = sum(path.stat().st_size for path in model.folder.rglob("*") if path.is_file())
     assert size < 12_000_000

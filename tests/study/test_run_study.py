@@ -17,7 +17,7 @@ from tests.study.conftest import count_runs_done, found_fingerprint
 
 from finegold.engines import Compute
 from finegold.errors import ConfigError, DataError, FinegoldError, RunError
-from finegold.offline.captioner import MODEL_FOLDER
+from finegold.offline.captioner import OFFLINE_MODELS
 from finegold.run import file_sha256
 from finegold.scorers.registry import make_scorer
 from finegold.selection.learned import read_mixtures, read_pairs
@@ -241,8 +241,8 @@ def test_offline_models_of_the_study_never_see_pool_or_evaluation(
 
 def test_a_model_put_together_from_parts_is_every_run_s_start(study_file: Path, tmp_path: Path) -> None:
     parts = {
-        "language_model": str(MODEL_FOLDER / "language_model"),
-        "projection": str(MODEL_FOLDER / "projection.safetensors"),
+        "language_model": str(OFFLINE_MODELS["offline"].folder / "language_model"),
+        "projection": str(OFFLINE_MODELS["offline"].folder / "projection.safetensors"),
     }
     study = load_study(str(study_file), {"model": "offline-smollm2", "parts": parts, "seeds": 1})
     out = tmp_path / "out"

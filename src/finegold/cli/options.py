@@ -111,9 +111,9 @@ FromScratch = Annotated[
     bool, typer.Option("--from-scratch", help="Use an untrained projection in place of --projection.")
 ]
 MODEL_HELP = (
-    "`offline`, `minigpt4-7b` with --projection, a folder that `finegold tune` wrote, a Hugging Face folder "
-    "or hub id, `endpoint:NAME`, or a model that does not look at the image: `constant:TEXT`, "
-    "`spelling-rule`."
+    "`offline`, `offline-vqa`, `minigpt4-7b` with --projection, a folder that `finegold tune` wrote, a "
+    "Hugging Face folder or hub id, `endpoint:NAME`, or a model that does not look at the image: "
+    "`constant:TEXT`, `spelling-rule`."
 )
 AnsweringModel = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
 

@@ -23,8 +23,9 @@ def tune(
     model: Annotated[
         str,
         typer.Option(
-            help="`offline`, `offline-smollm2`, `minigpt4-7b`, `minigpt4-13b`, `minigpt4-llama2-7b`, a "
-            "folder that `finegold tune` wrote, or a Hugging Face vision-language model by folder or hub id."
+            help="`offline`, `offline-vqa`, `offline-smollm2`, `minigpt4-7b`, `minigpt4-13b`, "
+            "`minigpt4-llama2-7b`, a folder that `finegold tune` wrote, or a Hugging Face vision-language "
+            "model by folder or hub id."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the tuned model, its log and its checkpoint.")],

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from finegold.errors import ModelError
 from finegold.extras import check_hub, hub_commit, quiet_transformers, reading_tokenizer, require
 from finegold.models.prefix.storage import NEW_MODELS
+from finegold.offline.captioner import OFFLINE_MODELS
 
 if TYPE_CHECKING:
     import torch
 
 ADAPTERS = "adapter_config.json"
 """File of a folder that holds low-rank adapters and not a whole network."""
-KNOWN = ("offline", *NEW_MODELS, "spelling-rule")
+KNOWN = (*OFFLINE_MODELS, *NEW_MODELS, "spelling-rule")
 """Names that a misspelt one may stand for."""
 
 

@@ -72,8 +72,8 @@ def load_model(
     """Make the model of a name; its weights are loaded when they are first needed.
 
     Args:
-        name: `offline`, a model of `NEW_MODELS` such as `minigpt4-7b`, a folder that `finegold tune` wrote, a
-            Hugging Face folder or hub id, `endpoint:NAME`, `constant:TEXT` or `spelling-rule`.
+        name: `offline`, `offline-vqa`, a model of `NEW_MODELS` such as `minigpt4-7b`, a folder that `finegold
+            tune` wrote, a Hugging Face folder or hub id, `endpoint:NAME`, `constant:TEXT` or `spelling-rule`.
         device: `auto`, `cpu`, `cuda`, `cuda:1`...
         dtype: `float32`, `bfloat16`, `float16` or `auto`: float32 on a CPU, and half precision on a GPU,
             which is float16 for MiniGPT-4 and bfloat16 for other models.

@@ -1,13 +1,35 @@
-"""The offline captioner: folder of its weights, instructions of stage 1, and photos that it never saw."""
+"""The offline vision-language models: their weights, instructions of stage 1, and photos they never saw."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from finegold.samples.formats.minigpt4 import INSTRUCTIONS
 
-MODEL_FOLDER = Path(__file__).parent / "trained" / "captioner"
-SHA256 = "be4239d695a87f7531a149358259d755de4667bbc38fbb8cb79c6ef4e04c8080"
-"""Hash of `language_model/model.safetensors`; docs/offline-vlm.md is the model card."""
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A vision-language model that finegold carries.
+
+    Attributes:
+        folder: Folder of its weights.
+        sha256: Hash of `language_model/model.safetensors` in it.
+    """
+
+    folder: Path
+    sha256: str
+
+
+TRAINED = Path(__file__).parent / "trained"
+OFFLINE_MODELS = {
+    "offline": TrainedModel(
+        TRAINED / "captioner", "be4239d695a87f7531a149358259d755de4667bbc38fbb8cb79c6ef4e04c8080"
+    ),
+    "offline-vqa": TrainedModel(
+        TRAINED / "answerer", "44c97c44e772508c9e99c6d1340ee8f58131fd8a2dee04edf0c1d64800ed5f5f"
+    ),
+}
+"""The models by name; docs/offline-vlm.md is their model card."""
 ONE_SENTENCE = "Describe this image in one sentence."
 """The instruction that the captioner answers with one caption."""
 DETAIL_INSTRUCTIONS = INSTRUCTIONS
@@ -15,7 +37,7 @@ DETAIL_INSTRUCTIONS = INSTRUCTIONS
 
 
 def is_held_out(file_name: str) -> bool:
-    """Whether the offline model was kept from the Flickr8k photo of this name, `1000268201_693b08cb0e.jpg`.
+    """Whether the offline models were kept from the Flickr8k photo of this name, `1000268201_693b08cb0e.jpg`.
 
     The rule: the first eight hexadecimal digits of the name's sha256 are divisible by ten. It holds for about
     one photo in ten, and a photo added or removed changes nothing for the others.

@@ -161,10 +161,10 @@ def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str,
 
 def weights_identity(model: str) -> str:
     """Identity of a model's weights: the hashes of a folder's files, or the name of a model of a hub."""
-    from finegold.offline.captioner import SHA256
+    from finegold.offline.captioner import OFFLINE_MODELS
 
-    if model == "offline":
-        return f"offline {SHA256}"
+    if model in OFFLINE_MODELS:
+        return f"{model} {OFFLINE_MODELS[model].sha256}"
     folder = Path(model)
     if not folder.is_dir():
         return model

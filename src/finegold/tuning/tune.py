@@ -25,6 +25,7 @@ from finegold.models.prefix.storage import (
     save_network,
 )
 from finegold.models.registry import SUMMARY
+from finegold.offline.captioner import OFFLINE_MODELS
 from finegold.run import FILES, cache_folder, file_list, folder_lock, progress, read_sealed, write_sealed
 from finegold.run.cards import card
 from finegold.samples import Dataset, ImageRef, open_dataset
@@ -88,8 +89,8 @@ def tune(
 
     Args:
         subset: Anything that `open_dataset` reads.
-        model: `offline`, `offline-smollm2`, `minigpt4-7b`, a folder that `tune` wrote, or a Hugging Face
-            vision-language model by folder or hub id.
+        model: `offline`, `offline-vqa`, `offline-smollm2`, `minigpt4-7b`, a folder that `tune` wrote, or a
+            Hugging Face vision-language model by folder or hub id.
         out: Folder of the tuned model, its log and its checkpoint.
         recipe: Name or `.toml` file of a recipe; None for the model's usual one.
         images: Folder of the subset's images.
@@ -119,7 +120,7 @@ def tune(
         )
     if kind == "huggingface":
         # Before the libraries are loaded: a misspelt name is found at once.
-        check_hub(model, ("offline", *NEW_MODELS))
+        check_hub(model, (*OFFLINE_MODELS, *NEW_MODELS))
     dataset = open_dataset(subset, images=images, ids=ids)
     target = Path(out)
     if target.exists() and not target.is_dir():

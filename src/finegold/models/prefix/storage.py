@@ -1,7 +1,8 @@
 """Projected-prefix models by name, and their folders.
 
 A folder holds `config.json`, `projection.safetensors` and a language model, if that was trained. A frozen
-language model is named, not copied: a folder path, a hub id, `finegold:offline` or `finegold:smollm2`.
+language model is named, not copied: a folder path, a hub id, `finegold:smollm2`, or `finegold:offline` and
+so on for the models that finegold carries.
 """
 
 import json
@@ -18,7 +19,7 @@ from finegold.models.prefix.features import EFFICIENTNET, feature_source
 from finegold.models.prefix.network import PrefixNetwork
 from finegold.models.prefix.projection import check_shape, read_projection, write_safetensors
 from finegold.models.prefix.template import template_named
-from finegold.offline.captioner import MODEL_FOLDER, SHA256
+from finegold.offline.captioner import OFFLINE_MODELS
 from finegold.offline.smollm2 import smollm2_folder
 from finegold.offline.weights import LEFT_OUT, check_sha256
 from finegold.run import read_record, write_record
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 FORMAT: Final = "finegold-projected-prefix-1"
 CONFIG, PROJECTION, LANGUAGE_MODEL = "config.json", "projection.safetensors", "language_model"
-OFFLINE, SMOLLM2 = "finegold:offline", "finegold:smollm2"
+CARRIED, SMOLLM2 = "finegold:", "finegold:smollm2"
+"""Beginning of the name of a language model that finegold carries, and the one of a package of weights."""
 VICUNA = "Vision-CAIR/vicuna-7b"
 """Vicuna-7B v0, merged; v1.1 and later end their turns otherwise and do not fit MiniGPT-4's checkpoints."""
 VICUNA_13B = "Vision-CAIR/vicuna"
@@ -140,7 +142,9 @@ def check_parts(model: str, parts: Parts, *, there: bool = True) -> None:
 
 def model_folder(model: str) -> Path | None:
     """Folder of a projected-prefix model; None for one that is put together from parts."""
-    return None if model in NEW_MODELS else MODEL_FOLDER if model == "offline" else Path(model)
+    if model in NEW_MODELS:
+        return None
+    return OFFLINE_MODELS[model].folder if model in OFFLINE_MODELS else Path(model)
 
 
 def read_config(model: str) -> PrefixConfig:
@@ -152,7 +156,7 @@ def read_config(model: str) -> PrefixConfig:
     folder = model_folder(model)
     if folder is None:
         return NEW_MODELS[model]
-    advice = LEFT_OUT if model == "offline" else "name a folder that finegold tune wrote"
+    advice = LEFT_OUT if model in OFFLINE_MODELS else "name a folder that finegold tune wrote"
     config = read_record(folder / CONFIG, PrefixConfig, advice=advice)
     name = config.language_model
     features = config.features | (
@@ -165,7 +169,7 @@ def read_config(model: str) -> PrefixConfig:
 
 def is_prefix_name(model: str) -> bool:
     """Whether a name stands for a projected-prefix model; otherwise it stands for a Hugging Face model."""
-    if model == "offline" or model in NEW_MODELS:
+    if model in OFFLINE_MODELS or model in NEW_MODELS:
         return True
     try:
         return bool(json.loads((Path(model) / CONFIG).read_text(encoding="utf-8"))["format"] == FORMAT)
@@ -182,7 +186,7 @@ def load_network(
     device: str = "auto",
     dtype: "torch.dtype | None" = None,
 ) -> PrefixNetwork:
-    """Load `offline`, a model of `NEW_MODELS`, or a folder of an earlier training.
+    """Load a model that finegold carries (`offline`), one of `NEW_MODELS`, or a folder of a training.
 
     Args:
         model: Name of the model.
@@ -205,7 +209,7 @@ def load_network(
     projection = parts.projection if folder is None else folder / PROJECTION
     name = parts.language_model or config.language_model
     if folder is not None and name == LANGUAGE_MODEL:
-        name = OFFLINE if model == "offline" else str((folder / LANGUAGE_MODEL).resolve())
+        name = CARRIED + model if model in OFFLINE_MODELS else str((folder / LANGUAGE_MODEL).resolve())
     form = template_named(template or config.template)
     tower = config.features | ({"path": parts.vision_model} if parts.vision_model else {})
     features = feature_source(tower, device)
@@ -291,9 +295,10 @@ def save_network(
 def _load_language_model(name: str, dtype: Any, device: str) -> tuple[Any, Any]:
     transformers = require("transformers", extra="models", why="tuning a model")
     source = name
-    if name == OFFLINE:
-        source = str(MODEL_FOLDER / LANGUAGE_MODEL)
-        check_sha256(Path(source) / "model.safetensors", SHA256, "the offline model")
+    if (carried := OFFLINE_MODELS.get(name.removeprefix(CARRIED))) and name.startswith(CARRIED):
+        source = str(carried.folder / LANGUAGE_MODEL)
+        what = f"the model '{name.removeprefix(CARRIED)}'"
+        check_sha256(Path(source) / "model.safetensors", carried.sha256, what)
     elif name == SMOLLM2:
         source = str(smollm2_folder())
     check_hub(source)

@@ -87,6 +87,8 @@ TEMPLATES = {
         ),
         Template("minigpt4-stage1", before="", after="", end="\n", chat_after="{instruction}"),
         Template("plain", before="", after="{instruction}\n", end="</s>"),
+        # The space before an earlier answer gives it the tokens that it has by itself.
+        Template("plain-turns", before="", after="{instruction}\n", end="</s>", turns=("\n ", "</s>")),
         # The start token is <|im_start|> itself.
         Template(
             "smollm2",

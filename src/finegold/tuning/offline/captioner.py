@@ -27,8 +27,8 @@ from finegold.tuning.offline.network import (
     IMAGE_TOKENS,
     MAX_TOKENS,
     PAD,
-    CaptionBatch,
     CaptionerNetwork,
+    TrainingBatch,
     image_features,
     save_captioner,
     train_tokenizer,
@@ -45,6 +45,8 @@ MAX_NEW_TOKENS = 28
 REWARDED_RATE, REWARDED_WARMUP = 1e-4, 20
 KEPT = 0.03
 """Weight of the loss on true captions in a rewarded step."""
+ASKED, ASKED_KEPT = 0.6, 0.3
+"""Share of the steps that train on questions, and weight of their loss in a rewarded step."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Data:
 
 def caption_batches(
     data: Data, size: int, single: float, agreed: int, draw: random.Random
-) -> Iterator[CaptionBatch]:
+) -> Iterator[TrainingBatch]:
     """Endless batches, each photo once a round; those of like length are together, so little is padding.
 
     Args:
@@ -90,7 +92,7 @@ def caption_batches(
             batches += [alike[at : at + size] for at in range(0, len(alike) - size + 1, size)]
         draw.shuffle(batches)
         for batch in batches:
-            yield CaptionBatch(*map(list, zip(*batch, strict=True)))
+            yield TrainingBatch.of_answers(*map(list, zip(*batch, strict=True)))
 
 
 def _visit(
@@ -121,9 +123,20 @@ class Phase:
     peak: float
     slowing: float
 
-    def learn(self, model: CaptionerNetwork, data: Data, steps: int, draw: random.Random) -> None:
-        """Train in place with a new optimiser; matrix products are in bfloat16, weights in float32."""
-        batches = caption_batches(data, min(BATCH, len(data.captions)), self.single, self.agreed, draw)
+    def learn(
+        self,
+        model: CaptionerNetwork,
+        data: Data,
+        steps: int,
+        draw: random.Random,
+        questions: Iterator[TrainingBatch] | None = None,
+    ) -> None:
+        """Train in place with a new optimiser; matrix products are in bfloat16, weights in float32.
+
+        With `questions`, `ASKED` of the steps take a batch of these in place of one of captions.
+        """
+        captions = caption_batches(data, min(BATCH, len(data.captions)), self.single, self.agreed, draw)
+        batches = captions if questions is None else _mixed(captions, questions, draw)
         decay = max(1, round(self.slowing * steps))
         model.train()
         groups = [
@@ -140,6 +153,13 @@ class Phase:
                     loss = model.token_losses(batch, features).mean()
                 descend(model, optimizer, loss)
                 advance(1)
+
+
+def _mixed(
+    captions: Iterator[TrainingBatch], questions: Iterator[TrainingBatch], draw: random.Random
+) -> Iterator[TrainingBatch]:
+    while True:
+        yield next(questions if draw.random() < ASKED else captions)
 
 
 def descend(model: CaptionerNetwork, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
@@ -197,6 +217,7 @@ def learn_from_reward(
     references: Sequence[Sequence[str]],
     steps: int,
     draw: random.Random,
+    questions: Iterator[TrainingBatch] | None = None,
 ) -> None:
     """Train in place; the rate falls over the second half.
 
@@ -207,6 +228,7 @@ def learn_from_reward(
         references: Captions of each photo, in the order of `data.captions`.
         steps: Number of steps, each on 24 photos with five samples.
         draw: Source of the order of the photos.
+        questions: Batches of questions, one a step, of whose loss `ASKED_KEPT` is added.
     """
     model.eval()
     metric = CiderReferences([[caption_tokens(text) for text in several] for several in references])
@@ -236,12 +258,16 @@ def learn_from_reward(
             others = (rewards.sum(1, keepdim=True) - rewards) / (SAMPLES - 1)
             lengths = torch.tensor([len(ids) for several in drawn for ids in several])
             weights = (rewards - others).flatten().repeat_interleave(lengths)
-            batch = CaptionBatch(rows, [data.prompts[ONE_SENTENCE]] * len(rows), drawn)
+            batch = TrainingBatch.of_answers(rows, [data.prompts[ONE_SENTENCE]] * len(rows), drawn)
             true = next(usual)
-            shown = data.features(true.rows.tolist(), draw)
+            kept = [(KEPT, true, data.features(true.rows.tolist(), draw))]
+            if questions is not None:
+                asked = next(questions)
+                kept.append((ASKED_KEPT, asked, data.features(asked.rows.tolist(), draw)))
             with torch.autocast("cpu", torch.bfloat16):
                 loss = (weights * model.token_losses(batch, features)).mean()
-                loss = loss + KEPT * model.token_losses(true, shown).mean()
+                for weight, other, shown in kept:
+                    loss = loss + weight * model.token_losses(other, shown).mean()
             descend(model, optimizer, loss)
             advance(1)
 

@@ -1,7 +1,8 @@
-"""Tokenizer, batches, network and image features for training the offline captioner."""
+"""Tokenizer, batches, network and image features for training the offline models."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ VOCABULARY = 4000
 WIDTH, LAYERS, HEADS, HIDDEN = 256, 4, 4, 768
 IMAGE_TOKENS, IMAGE_WIDTH = 9, 1280
 PAD, BOS, END = 0, 1, 2
+UNLEARNT = -100
+"""Target of a place that predicts nothing."""
 MAX_TOKENS = 160
 """Number of tokens at which joined captions are cut."""
 DROPPED = 0.1
@@ -43,34 +46,71 @@ def train_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:
     )
 
 
-class CaptionBatch:
-    """Sequences of start, nine image places, instruction, and answers that attend to these alone."""
+class Branch(NamedTuple):
+    """A sequence behind an image, and perhaps a shared prompt, that attends to these and to itself alone.
 
-    def __init__(self, rows: list[int], prompts: list[list[int]], answers: list[list[list[int]]]) -> None:
+    Attributes:
+        ids: Token ids.
+        targets: The token that each place predicts; -100 where nothing is learnt.
+    """
+
+    ids: list[int]
+    targets: list[int]
+
+    @classmethod
+    def turns(cls, turns: Sequence[tuple[list[int], list[int]]]) -> "Branch":
+        """Instructions and answers, one after another; the answers are learnt."""
+        ids = [token for instruction, answer in turns for token in (*instruction, *answer)]
+        targets = [
+            token for instruction, answer in turns for token in (*[UNLEARNT] * len(instruction), *answer)
+        ]
+        return cls(ids[:-1], targets[1:])
+
+
+class TrainingBatch:
+    """Sequences of start, nine image places, a prompt that branches share, and the branches."""
+
+    def __init__(self, rows: list[int], shared: list[list[int]], branches: list[list[Branch]]) -> None:
         self.rows = torch.tensor(rows)
-        length = max(IMAGE_TOKENS + len(p) + sum(map(len, a)) for p, a in zip(prompts, answers, strict=True))
+        lengths = [
+            1 + IMAGE_TOKENS + len(prompt) + sum(len(branch.ids) for branch in several)
+            for prompt, several in zip(shared, branches, strict=True)
+        ]
+        length = max(lengths)
         shape = (len(rows), length)
         self.ids = torch.full(shape, PAD)
-        self.targets = torch.full(shape, -100)
+        self.targets = torch.full(shape, UNLEARNT)
         self.positions = torch.zeros(shape, dtype=torch.long)
-        answer_of = torch.full(shape, -1)
-        for i, (prompt, several) in enumerate(zip(prompts, answers, strict=True)):
-            # The prompt's last token predicts an answer's first, so each answer has its own copy of it.
-            at = IMAGE_TOKENS + len(prompt)
-            self.ids[i, 0], self.ids[i, 1 + IMAGE_TOKENS : at] = BOS, torch.tensor(prompt[:-1])
+        branch_of = torch.full(shape, -1)
+        for i, (prompt, several) in enumerate(zip(shared, branches, strict=True)):
+            at = first = 1 + IMAGE_TOKENS + len(prompt)
+            self.ids[i, 0], self.ids[i, 1 + IMAGE_TOKENS : at] = BOS, torch.tensor(prompt, dtype=torch.long)
             self.positions[i, :at] = torch.arange(at)
-            answer_of[i, :at] = 0
-            first = at
-            for number, answer in enumerate(several, 1):
-                end = at + len(answer)
-                self.ids[i, at:end] = torch.tensor([prompt[-1], *answer[:-1]])
-                self.targets[i, at:end] = torch.tensor(answer)
-                self.positions[i, at:end] = torch.arange(first, first + len(answer))
-                answer_of[i, at:end] = number
+            branch_of[i, :at] = 0
+            for number, branch in enumerate(several, 1):
+                end = at + len(branch.ids)
+                self.ids[i, at:end] = torch.tensor(branch.ids)
+                self.targets[i, at:end] = torch.tensor(branch.targets)
+                self.positions[i, at:end] = torch.arange(first, first + len(branch.ids))
+                branch_of[i, at:end] = number
                 at = end
         before = torch.ones(length, length, dtype=torch.bool).tril()
-        visible = (answer_of[:, None, :] == 0) | (answer_of[:, None, :] == answer_of[:, :, None])
+        visible = (branch_of[:, None, :] == 0) | (branch_of[:, None, :] == branch_of[:, :, None])
         self.mask = (visible & before)[:, None]
+
+    @classmethod
+    def of_answers(
+        cls, rows: list[int], prompts: list[list[int]], answers: list[list[list[int]]]
+    ) -> "TrainingBatch":
+        """Several answers to one prompt, for each image.
+
+        The prompt's last token predicts an answer's first, so each answer has its own copy of it.
+        """
+        branches = [
+            [Branch.turns([(prompt[-1:], answer)]) for answer in several]
+            for prompt, several in zip(prompts, answers, strict=True)
+        ]
+        return cls(rows, [prompt[:-1] for prompt in prompts], branches)
 
 
 class CaptionerNetwork(nn.Module):
@@ -104,7 +144,7 @@ class CaptionerNetwork(nn.Module):
         whole = torch.cat([embedded[:, :1], image.to(embedded.dtype), embedded[:, 1 + IMAGE_TOKENS :]], 1)
         return nn.functional.dropout(whole, DROPPED, self.training)
 
-    def token_losses(self, batch: CaptionBatch, features: Tensor) -> Tensor:
+    def token_losses(self, batch: TrainingBatch, features: Tensor) -> Tensor:
         """Negative log likelihood of each token of the answers, in nats, row by row."""
         hidden = self.language_model.model(
             inputs_embeds=self.embed(batch.ids, features),
@@ -112,9 +152,18 @@ class CaptionerNetwork(nn.Module):
             position_ids=batch.positions,
             use_cache=False,
         ).last_hidden_state
-        labelled = batch.targets != -100
+        labelled = batch.targets != UNLEARNT
         logits = self.language_model.lm_head(hidden[labelled])
         return nn.functional.cross_entropy(logits.float(), batch.targets[labelled], reduction="none")
+
+    @classmethod
+    def of_trained(cls, model: PrefixNetwork, mean: Tensor, spread: Tensor) -> "CaptionerNetwork":
+        """A trained model, to be trained further; its projection takes standardised features again."""
+        network = cls(mean, spread)
+        weight, bias = model.projection.weight.detach().float(), model.projection.bias.detach().float()
+        network.projection.load_state_dict({"weight": weight * spread, "bias": bias + weight @ mean})
+        network.language_model.load_state_dict(model.language_model.state_dict())
+        return network
 
     def folded(self) -> tuple[Tensor, Tensor]:
         """Weight and bias of a projection of features that are not standardised."""
@@ -144,10 +193,12 @@ def image_features(folder: Path, names: Sequence[str], store: Path) -> list[Tens
     return views
 
 
-def save_captioner(model: CaptionerNetwork, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
-    """Write the model as `finegold` loads it, in half precision."""
+def save_captioner(
+    model: CaptionerNetwork, tokenizer: PreTrainedTokenizerFast, out: Path, template: str = "plain"
+) -> None:
+    """Write the model as `finegold` loads it, in half precision, with the prompt template of a name."""
     projection = nn.Linear(IMAGE_WIDTH, WIDTH)
     projection.load_state_dict(dict(zip(("weight", "bias"), model.folded(), strict=True)))
-    tower, template = EfficientNetFeatures(), template_named("plain")
-    whole = PrefixNetwork(tower, projection.half(), model.language_model, tokenizer, template, "offline")
+    tower, form = EfficientNetFeatures(), template_named(template)
+    whole = PrefixNetwork(tower, projection.half(), model.language_model, tokenizer, form, "offline")
     save_network(whole, out, with_language_model=True, dtype=torch.float16)
