@@ -3,7 +3,8 @@
     python -m scripts.evaluate_offline_vqa --images DIR --captions captions.tsv --shapes DIR [--blind MODEL]
 
 Questions are made by rule from the captions of the held-out photos and balanced, at most 300 of a kind.
-Shapes are the part `test` of the package `easy_vqa`. For each kind it prints the share of right answers, that
+Shapes are the part `test` of the package `easy_vqa`, with as many yes as no to each question, and once as
+they come. For each kind it prints the share of right answers, that
 of a blind model and that of the most common answer, and by how much a wrong image makes the right answer less
 likely; then ten answers to look at.
 """
@@ -23,7 +24,7 @@ from PIL import Image
 from finegold.models import Model, Sampling, load_model
 from finegold.offline.captioner import is_held_out
 from finegold.offline.questions import KINDS, ONE_WORD, balanced, conversation, photo_questions
-from finegold.tuning.offline.answerer import read_shapes
+from finegold.tuning.offline.answerer import balanced_shapes, read_shapes
 from finegold.tuning.offline.photos import read_photos
 
 MOST = 300
@@ -87,15 +88,22 @@ def photo_items(captions: Path, folder: Path, most: int) -> list[Item]:
 
 
 def shape_items(folder: Path, most: int) -> list[Item]:
-    """Questions of `easy_vqa`'s test part, in three kinds."""
+    """Questions of the test part: three kinds, each yes/no question balanced, and all as they come."""
     shapes, draw = read_shapes(folder), random.Random(2)
     found = [
         Item(f"shapes, {_shape_kind(answer)}", shapes.folder / name, question, answer)
-        for name, several in zip(shapes.names, shapes.questions, strict=True)
+        for name, several in zip(shapes.names, balanced_shapes(shapes, draw), strict=True)
         for question, answer in several
     ]
     kinds = sorted({item.kind for item in found})
     parts = [[item for item in found if item.kind == kind] for kind in kinds]
+    parts.append(
+        [
+            Item("shapes, as they come", shapes.folder / name, question, answer)
+            for name, several in zip(shapes.names, shapes.questions, strict=True)
+            for question, answer in several
+        ]
+    )
     return [item for part in parts for item in draw.sample(part, min(most, len(part)))]
 
 

@@ -26,7 +26,7 @@ OFFLINE_MODELS = {
         TRAINED / "captioner", "be4239d695a87f7531a149358259d755de4667bbc38fbb8cb79c6ef4e04c8080"
     ),
     "offline-vqa": TrainedModel(
-        TRAINED / "answerer", "44c97c44e772508c9e99c6d1340ee8f58131fd8a2dee04edf0c1d64800ed5f5f"
+        TRAINED / "answerer", "212d01bdac55d0aa769397ef160f055ed0dff397567f213d9bb9365b1e08dbf5"
     ),
 }
 """The models by name; docs/offline-vlm.md is their model card."""

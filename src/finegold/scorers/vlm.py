@@ -63,9 +63,9 @@ class ModelScorer(Scorer):
     A row is shown with its first image; one without an image or without an answer is skipped.
 
     Attributes:
-        model: `offline`, `minigpt4-7b` with `--projection`, a folder that `finegold tune` wrote, a Hugging
-            Face folder or hub id, or `endpoint:NAME` where the endpoint gives the log-probabilities of its
-            prompts.
+        model: `offline-vqa`, `offline`, `minigpt4-7b` with `--projection`, a folder that `finegold tune`
+            wrote, a Hugging Face folder or hub id, or `endpoint:NAME` where the endpoint gives the
+            log-probabilities of its prompts.
         dtype: `float32`, `bfloat16`, `float16`, or `auto`, as `load_model` takes it.
         max_tokens: Number of tokens at which an answer is cut, with a remark; `yes-probability` cuts nothing.
     """
@@ -73,7 +73,7 @@ class ModelScorer(Scorer):
     requires = frozenset({"instruction", "answer"})
     by_turn = True
 
-    model: str = "offline"
+    model: str = "offline-vqa"
     dtype: str = "auto"
     max_tokens: int = field(default=512, metadata=ABOVE_0)
 

@@ -13,7 +13,14 @@ from finegold.models import Sampling, load_model
 from finegold.models.prefix import load_network
 from finegold.models.prefix.template import encode_answer, encode_prompt, template_named
 from finegold.offline.questions import PhotoQuestion
-from finegold.tuning.offline.answerer import QuestionSet, ask_photos, read_shapes, train_answerer
+from finegold.tuning.offline.answerer import (
+    QuestionSet,
+    Shapes,
+    ask_photos,
+    balanced_shapes,
+    read_shapes,
+    train_answerer,
+)
 from finegold.tuning.offline.network import IMAGE_TOKENS, UNLEARNT, CaptionerNetwork, TrainingBatch
 from finegold.tuning.offline.photos import read_photos
 
@@ -50,6 +57,17 @@ def test_a_photo_is_asked_what_its_captions_say() -> None:
     assert row == 0
     assert {one.kind for one in questions} >= {"colour", "action"}
     assert all(isinstance(one, PhotoQuestion) for one in questions)
+
+
+def test_a_question_about_shapes_has_as_many_pictures_with_yes_as_with_no() -> None:
+    question, colour = "is there a blue shape?", ("what color is the shape?", "blue")
+    answers = ["yes", *["no"] * 7]
+    shapes = Shapes(
+        Path(), tuple(map(str, range(8))), tuple(((question, answer), colour) for answer in answers)
+    )
+    kept = [pair for several in balanced_shapes(shapes, random.Random(0)) for pair in several]
+    assert sorted(answer for asked, answer in kept if asked == question) == ["no", "yes"]
+    assert kept.count(colour) == 8
 
 
 def test_a_tiny_training_leaves_a_model_that_captions_answers_and_sees_turns(tmp_path: Path) -> None:

@@ -75,6 +75,11 @@ def test_the_model_that_answers_names_a_shape_and_its_colour() -> None:
         said = model.answer(pictures, [question] * len(pictures), Sampling(6))
         right = [answer == words[place] for answer, words in zip(said, wanted, strict=True)]
         assert sum(right) >= 11, list(zip(said, wanted, strict=True))
+    pairs = [(colour, asked) for colour in colours for asked in colours]
+    circles = [drawn(colour, 0) for colour, _ in pairs]
+    said = model.answer(circles, [f"is there a {asked} shape?" for _, asked in pairs], Sampling(6))
+    assert sum(answer == "yes" for answer, (own, asked) in zip(said, pairs, strict=True) if own == asked) >= 3
+    assert sum(answer == "no" for answer, (own, asked) in zip(said, pairs, strict=True) if own != asked) >= 10
 
 
 def test_the_model_that_answers_captions_too_and_looks(shared: Path) -> None:
