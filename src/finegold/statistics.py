@@ -61,6 +61,16 @@ def student_t(values: Sequence[float]) -> Estimate:
     return Estimate(mean, mean - half, mean + half, n, method)
 
 
+def normal(value: float, standard_error: float, n: int, level: float) -> Estimate:
+    """A number with the normal interval of its standard error; without one if the error is not a number."""
+    if not np.isfinite(standard_error):
+        return Estimate(value, n=n)
+    from scipy.stats import norm
+
+    half = float(norm.ppf((1 + level) / 2)) * standard_error
+    return Estimate(value, value - half, value + half, n, f"{level * 100:g}% normal, of standard errors")
+
+
 def proportion(successes: int, n: int) -> Estimate | None:
     """A share with its exact binomial interval (95%, Clopper and Pearson 1934); None without a case."""
     if n == 0:
@@ -118,18 +128,19 @@ class Measure:
 def mean_measure(name: str, values: Sequence[float] | Floats, unit: Unit = "share") -> Measure:
     """The mean of one number for each item."""
     column = np.asarray(values, dtype=np.float64)
-    return Measure(name, np.stack([column, np.ones(len(column))], axis=1), _ratio, unit)
+    return Measure(name, np.stack([column, np.ones(len(column))], axis=1), ratio, unit)
 
 
 def share_measure(name: str, right: Sequence[bool], of: Sequence[bool]) -> Measure:
     """The share of right ones among some of the items; NaN for a draw of images that has none of them."""
-    return Measure(name, np.array([right, of], np.float64).T, _ratio)
+    return Measure(name, np.array([right, of], np.float64).T, ratio)
 
 
-def _ratio(sums: Floats) -> Floats:
+def ratio(sums: Floats) -> Floats:
+    """The first of two summed statistics over the second, shape (m,); NaN where both are 0."""
     with np.errstate(invalid="ignore"):
-        ratio: Floats = sums[:, 0] / sums[:, 1]
-    return ratio
+        found: Floats = sums[:, 0] / sums[:, 1]
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """Notes in a folder of answers: what the model's selection was fitted on, and scores of lmms-eval."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from finegold.errors import DataError
+from finegold.evaluation.harness import read_scores
 from finegold.evaluation.task import Task, find_tasks
 from finegold.run import write_json
 from finegold.run.records import read_record, write_record
@@ -113,27 +113,17 @@ def read_lmms_results(path: Path) -> list[dict[str, Any]]:
     Raises:
         DataError: If the file holds no results of a task that both know.
     """
-    content = read_json(path)
-    results = content.get("results") if isinstance(content, dict) else None
-    found = []
-    for name, scores in (results if isinstance(results, dict) else {}).items():
-        for key, value in scores.items() if name in LMMS_TASKS and isinstance(scores, dict) else ():
-            metric, _, variant = key.partition(",")
-            if "_stderr" in metric or (number := _number(value)) is None:
-                continue
-            error = scores.get(f"{metric}_stderr,{variant}")
-            record = {"task": LMMS_TASKS[name], "lmms_task": name, "metric": metric, "value": number}
-            found.append(record | {"standard_error": _number(error)})
+    found = [
+        {
+            "task": LMMS_TASKS[name],
+            "lmms_task": name,
+            "metric": metric,
+            "value": value,
+            "standard_error": error,
+        }
+        for name, metric, _, value, error in read_scores(read_json(path))
+        if name in LMMS_TASKS
+    ]
     if not found:
         raise DataError(f"{path.name} holds no lmms-eval results of {', '.join(LMMS_TASKS)}")
     return found
-
-
-def _number(value: Any) -> float | None:
-    """A finite number of JSON; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:
-        return None

@@ -25,7 +25,7 @@ from finegold.study.jobs import Job, Training, weights_identity
 from finegold.study.offline_models import place, training_photos
 from finegold.study.prepare import Prepared, base_model, check_names, prepare_study
 from finegold.study.study import ModelParts, PoolSpec, Study
-from finegold.study.task_items import TaskItems, read_task_items
+from finegold.study.task_items import TaskItems, TaskSpec, read_task_items
 from finegold.study.workers import WorkerPool, run_jobs
 from finegold.tuning import load_recipe
 from finegold.workflow import Compute, SelectionSettings
@@ -284,8 +284,9 @@ class _Planning:
         study, tasks, workers = self.study, self.tasks, len(self.workers.devices)
         small, model = self.trial_pool(), base_model(self.folder, study, self.compute)
         counts = {task: len(found) for task, found in tasks.items.items()}
-        limits = {spec.task: min(counts[spec.task], 2 * spec.batch) for spec in tasks.specs}
-        specs = tuple(replace(spec, limit=limits[spec.task], items="trial") for spec in tasks.specs)
+        ours = [spec for spec in tasks.specs if isinstance(spec, TaskSpec)]
+        limits = {spec.task: min(counts[spec.task], 2 * spec.batch) for spec in ours}
+        specs = tuple(replace(spec, limit=limits[spec.task], items="trial") for spec in ours)
         training = Training(
             rows="trial",
             data=small.path,

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from finegold.errors import RunError
 from finegold.run import file_sha256, fingerprint
 from finegold.study.folder import StudyFolder, finish, finished
+from finegold.study.harness import HarnessSpec
 from finegold.study.losses import FILE, write_losses
 from finegold.study.task_items import TaskSpec
 
@@ -57,7 +59,7 @@ class Job:
     training: Training | None
     model: str
     identity: str
-    specs: tuple[TaskSpec, ...]
+    specs: tuple[TaskSpec | HarnessSpec, ...]
 
     @property
     def fingerprint(self) -> str:
@@ -72,7 +74,7 @@ class Job:
         (spec,) = (spec for spec in self.specs if spec.name == task)
         return folder.path / "answers" / spec.fingerprint(self.fingerprint)
 
-    def left(self, folder: StudyFolder) -> tuple[TaskSpec, ...]:
+    def left(self, folder: StudyFolder) -> tuple[TaskSpec | HarnessSpec, ...]:
         """The tasks that are not answered yet."""
         return tuple(spec for spec in self.specs if not _complete(self.answers(folder, spec.name), spec))
 
@@ -81,7 +83,7 @@ class Job:
         return None if self.training is None else finished(folder.model(self.fingerprint))
 
 
-def _complete(where: Path, spec: TaskSpec) -> bool:
+def _complete(where: Path, spec: TaskSpec | HarnessSpec) -> bool:
     """Whether answers are all there, and losses too if they are wanted."""
     return finished(where) is not None and not (spec.losses and not (where / FILE).exists())
 
@@ -95,7 +97,8 @@ def run_job(out: Path, job: Job, device: str) -> dict[str, Any]:
         device: `cpu`, `cuda:1`...
 
     Returns:
-        Seconds: `train`, `answers` by task (the first one's with loading the model), `total`.
+        Seconds: `train`, `answers` by task (the first one's with loading the model), `total`; and `failed`,
+        why a harness gave no scores, by task.
     """
     folder = StudyFolder(out)
     begin = time.perf_counter()
@@ -103,8 +106,10 @@ def run_job(out: Path, job: Job, device: str) -> dict[str, Any]:
     if job.training is not None:
         model = str(folder.model(job.fingerprint))
         train = _train(folder, job, job.training, device)["train"]
-    answers = _answer(folder, job, model, device)
-    return {"train": train, "answers": answers, "total": time.perf_counter() - begin}
+    seconds, failed = _measure(folder, job, model, device)
+    answers = seconds | _answer(folder, job, model, device)
+    facts = {"train": train, "answers": answers, "total": time.perf_counter() - begin}
+    return facts | ({"failed": failed} if failed else {})
 
 
 def _train(folder: StudyFolder, job: Job, training: Training, device: str) -> dict[str, Any]:
@@ -133,14 +138,35 @@ def _train(folder: StudyFolder, job: Job, training: Training, device: str) -> di
     return facts
 
 
+def _measure(
+    folder: StudyFolder, job: Job, model: str, device: str
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Seconds of a harness by task, and why it gave no scores for a task."""
+    seconds, failed = {}, {}
+    for spec in job.left(folder):
+        if isinstance(spec, HarnessSpec):
+            begin, where = time.perf_counter(), job.answers(folder, spec.name)
+            try:
+                spec.run(where, model, device)
+            except RunError as error:
+                failed[spec.name] = str(error)
+                continue
+            seconds[spec.name] = time.perf_counter() - begin
+            finish(where, {"seconds": seconds[spec.name]})
+    return seconds, failed
+
+
 def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str, float]:
     from finegold.evaluation import EvaluationOptions, answer_task
     from finegold.evaluation.answering import find_profile
     from finegold.models import load_model
 
-    seconds = {}
+    seconds: dict[str, float] = {}
+    todo = [spec for spec in job.left(folder) if isinstance(spec, TaskSpec)]
+    if not todo:
+        return seconds
     with load_model(model, device=device, features=folder.features) as answering:
-        for spec in job.left(folder):
+        for spec in todo:
             begin = time.perf_counter()
             task = spec.open()
             where = job.answers(folder, task.name)

@@ -34,10 +34,11 @@ from finegold.report.judged import judged_questions
 from finegold.report.study.findings import Example
 from finegold.run import read_sealed_lines
 from finegold.samples import ImageRef
+from finegold.study.evaluation import Judged
 from finegold.study.examples import judged_examples
 from finegold.study.folder import StudyFolder
 from finegold.study.prepare import Prepared
-from finegold.study.study import Judged, Study
+from finegold.study.study import Study
 from finegold.workflow.judge import write_judgement
 
 WORDS = 1024

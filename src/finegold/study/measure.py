@@ -1,5 +1,6 @@
 """From saved answers and losses to one table a metric."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from finegold.evaluation.answers import Answer, read_all_answers
 from finegold.evaluation.scoring import SCORINGS, measures
 from finegold.evaluation.task import Task, find_tasks
 from finegold.report.study.findings import Better, Figure, Outcome, verdict
-from finegold.statistics import HierarchicalBootstrap, SeedMeasure
+from finegold.statistics import Estimate, HierarchicalBootstrap, SeedMeasure, normal
 from finegold.study.folder import StudyFolder
 from finegold.study.losses import KINDS, read_losses
 from finegold.study.prepare import Prepared
@@ -32,6 +33,8 @@ class Metric:
         items: Ids of the items.
         images: Image of each item.
         arms: The measure of each arm, by its name.
+        errors: Standard error of each arm where the items' shares are unknown, seeds and items counted; NaN
+            where it is unknown too. None where the items are known.
     """
 
     task: str
@@ -42,11 +45,19 @@ class Metric:
     items: tuple[str, ...]
     images: tuple[str, ...]
     arms: dict[str, SeedMeasure]
+    errors: Mapping[str, float] | None = None
 
     @property
     def sign(self) -> float:
         """1 where higher is better, else -1."""
         return 1.0 if self.better == "higher" else -1.0
+
+    def with_error(self, level: float, arm: str, baseline: str | None = None) -> Estimate:
+        """An arm's value, or its difference to another's, with a normal interval from standard errors."""
+        assert self.errors is not None
+        names = [arm] if baseline is None else [arm, baseline]
+        value = self.arms[arm].value - (0.0 if baseline is None else self.arms[baseline].value)
+        return normal(value, math.hypot(*(self.errors[name] for name in names)), len(self.items), level)
 
     def item_scores(self, arm: str, seed: int = 0) -> Floats:
         """Scores of the single items with one seed of an arm, shape (items,)."""
@@ -158,9 +169,14 @@ def outcome(metric: Metric, study: Study, used_to_fit: Sequence[str]) -> Outcome
     figures = []
     for arm, measure in metric.arms.items():
         spread = float(measure.by_seed.std(ddof=1)) if len(measure.by_seed) > 1 else None
-        mean, difference, words, seen = bootstrap.mean(measure), None, "", False
+        difference, words, seen = None, "", False
+        mean = bootstrap.mean(measure) if metric.errors is None else metric.with_error(study.level, arm)
         if arm != (base := study.baseline_of(arm)):
-            difference = bootstrap.difference(measure, metric.arms[base])
+            difference = (
+                bootstrap.difference(measure, metric.arms[base])
+                if metric.errors is None
+                else metric.with_error(study.level, arm, base)
+            )
             words, seen = verdict(difference, metric.better, metric.scale)
         figures.append(Figure(arm, mean, spread, difference, words, seen))
     return Outcome(

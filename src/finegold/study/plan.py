@@ -124,6 +124,10 @@ def plan_study(
         ConfigError: If a card is named for a model whose operations are not known.
         FinegoldError: What `run_study` would raise, if nothing is counted.
     """
+    if study.evaluation.harness is not None:
+        raise ConfigError(
+            "the time that lmms-eval takes cannot be planned: leave --plan out, or try a --limit"
+        )
     sizes = SIZES.get(study.model)
     if sizes is None:
         if gpu is not None:

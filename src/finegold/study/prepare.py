@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finegold.engines import Compute
+from finegold.errors import RunError
 from finegold.extras import extra_of, require
 from finegold.models.loading import commit_of
 from finegold.models.prefix import NEW_MODELS, load_network, save_network
@@ -51,6 +52,27 @@ class Prepared:
         }
 
 
+def without_failed(study: Study, prepared: Prepared, failed: Mapping[str, str]) -> Prepared:
+    """The study without the arms that a harness gave no scores for; their notes say why.
+
+    Args:
+        study: The study.
+        prepared: Its arms with their jobs.
+        failed: Why there are no scores, by the job's fingerprint.
+
+    Raises:
+        RunError: If an arm that others are compared with is one of them.
+    """
+    runs = []
+    baselines = {study.baseline_of(arm.name) for arm in study.arms}
+    for one in prepared.runs:
+        reasons = [failed[job.fingerprint] for job in one.jobs if job.fingerprint in failed]
+        if reasons and one.arm.name in baselines:
+            raise RunError(f"the baseline '{one.arm.name}' was not measured: {reasons[0]}")
+        runs.append(replace(one, jobs=(), note=reasons[0]) if reasons else one)
+    return replace(prepared, runs=tuple(runs))
+
+
 def check_names(study: Study) -> None:
     """Find a misspelt model or recipe, or a missing package, before the hours of reading and embedding.
 
@@ -84,7 +106,12 @@ def prepare_study(folder: StudyFolder, study: Study, tasks: TaskItems, compute: 
     pools = {"": StudyRows(folder, study.data, encoder, compute)}
     pools |= {arm.name: StudyRows(folder, arm.data, encoder, compute) for arm in study.arms if arm.data}
     benchmarks = tasks.benchmarks() if study.evaluation.overlap == "exclude" else ()
-    if not benchmarks:
+    if study.evaluation.harness is not None:
+        notes.append(
+            "The items of lmms-eval's tasks are not known before it runs, so rows that have an image or a "
+            "text of one were not looked for."
+        )
+    elif not benchmarks:
         notes.append("Rows that have an image or a text of an item of the evaluation were not looked for.")
     choosing = dict.fromkeys(pools.get(arm.name, pools[""]) for arm in study.arms if arm.preset is not None)
     overlaps = tuple(pool.overlap(benchmarks) for pool in choosing if benchmarks)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from finegold.engines import Compute
 from finegold.errors import RunError
-from finegold.evaluation.notes import Fitted, fitted_with
+from finegold.evaluation.notes import LMMS_TASKS, Fitted, fitted_with
 from finegold.evaluation.task import find_tasks
 from finegold.models.prefix import check_parts
 from finegold.report.study.findings import ArmResult, Example, Findings, Gain
@@ -19,9 +19,10 @@ from finegold.study.arms import ArmRuns
 from finegold.study.clusters import gains, nearest_clusters
 from finegold.study.examples import largest_differences
 from finegold.study.folder import StudyFolder
+from finegold.study.harness_metrics import read_harness_metrics
 from finegold.study.measure import Metric, outcome, read_metrics
 from finegold.study.mixtures import write_mixtures
-from finegold.study.prepare import Prepared, check_names, prepare_study
+from finegold.study.prepare import Prepared, check_names, prepare_study, without_failed
 from finegold.study.study import ModelParts, Study, load_study
 from finegold.study.task_items import read_task_items
 from finegold.study.task_table import task_tables
@@ -55,14 +56,17 @@ def run_study(
     begin = time.perf_counter()
     with folder.run.writing():
         prepared = prepare_study(folder, study, tasks, Compute(device=pool.devices[0]))
-        run_missing(folder, study, prepared, pool)
+        prepared = without_failed(study, prepared, run_missing(folder, study, prepared, pool))
         findings = collect_findings(folder, study, prepared, pool, begin)
         write_findings(findings, folder.results(study.name))
     return findings
 
 
-def run_missing(folder: StudyFolder, study: Study, prepared: Prepared, pool: WorkerPool) -> None:
+def run_missing(folder: StudyFolder, study: Study, prepared: Prepared, pool: WorkerPool) -> dict[str, str]:
     """Run the jobs that are not done, and keep the list of all in the study's results.
+
+    Returns:
+        Why a harness gave no scores, by the job's fingerprint.
 
     Raises:
         RunError: If the baseline cannot be run.
@@ -74,8 +78,11 @@ def run_missing(folder: StudyFolder, study: Study, prepared: Prepared, pool: Wor
     jobs = prepared.jobs()
     todo = [job for job in jobs if job.left(folder)]
     begin = time.perf_counter()
+    failed: dict[str, str] = {}
     with progress("Runs", len(jobs), "runs", done=len(jobs) - len(todo)) as advance:
         for job, facts in run_jobs(folder.path, todo, pool):
+            for reason in facts.get("failed", {}).values():
+                failed.setdefault(job.fingerprint, reason)
             folder.run.log("run", model=job.fingerprint, **facts)
             advance(1)
     if todo:
@@ -93,6 +100,7 @@ def run_missing(folder: StudyFolder, study: Study, prepared: Prepared, pool: Wor
         for one in prepared.runs
     }
     write_sealed(folder.results(study.name) / "runs.json", listing)
+    return failed
 
 
 def collect_findings(
@@ -103,17 +111,19 @@ def collect_findings(
     Raises:
         RunError: If runs are missing.
     """
-    metrics = read_metrics(folder, study, prepared)
+    read = read_metrics if study.evaluation.harness is None else read_harness_metrics
+    metrics = read(folder, study, prepared)
     found_gains: tuple[Gain, ...] = ()
     examples: list[Example] = []
     judgements: list[dict[str, object]] = []
     if metrics:
         main = metrics[0]
-        items = [item for name in study.evaluation.tasks for item in prepared.tasks.items[name]]
-        rows, device = prepared.pools[""], pool.devices[0]
-        clusters = nearest_clusters(folder.path, rows, prepared.encoder, device, items)
-        found_gains = gains(main, study, clusters)
-        examples += largest_differences(folder, study, prepared, main, items)
+        items = [item for name in study.evaluation.tasks for item in prepared.tasks.items.get(name, ())]
+        if items:
+            rows, device = prepared.pools[""], pool.devices[0]
+            clusters = nearest_clusters(folder.path, rows, prepared.encoder, device, items)
+            found_gains = gains(main, study, clusters)
+            examples += largest_differences(folder, study, prepared, main, items)
         write_pairs(folder.results(study.name) / "pairs.jsonl", list(_pairs(main, prepared)))
         write_mixtures(folder.results(study.name), metrics, prepared)
     if study.judge is not None:
@@ -142,7 +152,10 @@ def collect_findings(
 
 
 def _fitted(metric: Metric, study: Study) -> list[str]:
-    (task,) = find_tasks([metric.task])
+    name = LMMS_TASKS.get(metric.task) if study.evaluation.harness else metric.task
+    if name is None:
+        return []
+    (task,) = find_tasks([name])
     presets = {arm.preset for arm in study.arms if arm.preset}
     return list(
         dict.fromkeys(name for preset in sorted(presets) for name in fitted_with(task, Fitted(preset)))
@@ -179,7 +192,9 @@ def _machine(pool: WorkerPool) -> dict[str, object]:
 def _pairs(metric: Metric, prepared: Prepared) -> Iterator[MeasuredSubset]:
     """What every tuned arm and seed chose, and the main metric it led to; higher is better."""
     for one in prepared.runs:
-        results = metric.arms[one.arm.name].by_seed if one.subsets else ()
+        if not (one.subsets and one.jobs):
+            continue
+        results = metric.arms[one.arm.name].by_seed
         for seed, (subset, result) in enumerate(zip(one.subsets, results, strict=True)):
             yield MeasuredSubset(
                 sample_ids=subset.ids,

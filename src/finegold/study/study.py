@@ -4,16 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from finegold.errors import ConfigError, first_fault
 from finegold.evaluation.answering import find_profile
@@ -21,16 +12,13 @@ from finegold.models.prefix import Parts, check_parts
 from finegold.registry import read_toml, toml_names
 from finegold.run.cards import card
 from finegold.selection.preset import Preset, find_preset
+from finegold.study.evaluation import Evaluation, Judged, StudyTable
 from finegold.tuning import default_recipe
 
 _STUDIES = ("finegold.study", "studies")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class PoolSpec(_Strict):
+class PoolSpec(StudyTable):
     """The rows to choose from, as `finegold pick` opens them.
 
     Attributes:
@@ -53,7 +41,7 @@ class PoolSpec(_Strict):
     rows: int | None = Field(default=None, ge=1)
 
 
-class ArmSpec(_Strict):
+class ArmSpec(StudyTable):
     """One way to choose and train, repeated over seeds.
 
     Attributes:
@@ -101,7 +89,7 @@ class ArmSpec(_Strict):
         )
 
 
-class Offline(_Strict):
+class Offline(StudyTable):
     """Offline models that the study trains for itself, on photos of neither the pool nor the evaluation.
 
     finegold's offline models have seen captions of the photos that a study may be about.
@@ -123,7 +111,7 @@ class Offline(_Strict):
     seed: int = 0
 
 
-class ModelParts(_Strict):
+class ModelParts(StudyTable):
     """Parts of a model that is put together, as `finegold tune` takes them.
 
     Attributes:
@@ -144,73 +132,7 @@ class ModelParts(_Strict):
         return Parts(self.language_model, self.vision_model, projection, self.from_scratch)
 
 
-class Evaluation(_Strict):
-    """What the arms are measured on.
-
-    Attributes:
-        tasks: Names of tasks, as `finegold evaluate` takes them; the first metric of the first one is the
-            main result of the study.
-        data: Folder of the files of tasks that are named without them.
-        prompts: Version of the wording; None for `direct`, or for that of another profile than `greedy`.
-        profile: How questions are put, as `finegold evaluate` takes it.
-        splits: Split of each task that does not use its first split.
-        limit: Number of items of each task, the first ones; None for all.
-        losses: Whether losses of the reference captions are measured, with the right and with a wrong image.
-        batch: Items of one forward pass.
-        overlap: What becomes of rows that have an image or a text of an item: `exclude` takes them from every
-            arm, `keep` does not look for them.
-    """
-
-    tasks: tuple[str, ...] = Field(min_length=1)
-    data: str | None = Field(default=None, validate_default=True)
-    prompts: str | None = None
-    profile: str = "greedy"
-    splits: dict[str, str] = {}
-    limit: int | None = Field(default=None, ge=1)
-    losses: bool = True
-    batch: int = Field(default=50, ge=1)
-    overlap: Literal["exclude", "keep"] = "exclude"
-
-    @field_validator("data")
-    @classmethod
-    def _needed(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is None and any("=" not in task for task in info.data.get("tasks", ())):
-            raise PydanticCustomError("missing", "Field required")
-        return value
-
-    @property
-    def wording(self) -> str:
-        """Version of the wording."""
-        return self.prompts or ("direct" if self.profile == "greedy" else find_profile(self.profile).prompts)
-
-
-class Judged(_Strict):
-    """Arms judged against the baseline, answer by answer, in both orders.
-
-    Attributes:
-        task: Task whose answers are judged: `llava-bench-coco` or `llava-bench-wild`.
-        data: Folder of the task's files; None for that of the evaluation.
-        model: Name of the judge at the endpoint; None for FINEGOLD_LLM_MODEL.
-        context: LLaVA-Bench's context file.
-        images: Whether the judge is shown the images; false for a judge that takes none.
-        base_url: Endpoint; None for FINEGOLD_LLM_BASE_URL.
-        max_usd: Most that the judge may cost.
-        usd_per_m_prompt: Price of a million tokens sent.
-        usd_per_m_completion: Price of a million tokens received.
-    """
-
-    task: str
-    data: str | None = None
-    model: str | None = None
-    context: str | None = None
-    images: bool = True
-    base_url: str | None = None
-    max_usd: float | None = None
-    usd_per_m_prompt: float | None = None
-    usd_per_m_completion: float | None = None
-
-
-class Study(_Strict):
+class Study(StudyTable):
     """Arms times seeds of choosing, tuning and measuring.
 
     Attributes:
@@ -380,5 +302,5 @@ def _reason(error: ValidationError) -> str:
     if all(one["type"] == "missing" for one in faults):
         hint = f", or give {_OPTIONS[where]}" if where in _OPTIONS else ""
         return f"lacks {where}: write it in the file{hint}"
-    known = (name for one in _Strict.__subclasses__() for name in one.model_fields)
+    known = (name for one in StudyTable.__subclasses__() for name in one.model_fields)
     return f"cannot be used: {first_fault(error, known)}"

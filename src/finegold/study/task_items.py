@@ -9,6 +9,7 @@ from finegold.evaluation.answering import EvaluationOptions
 from finegold.evaluation.evaluate import require_files
 from finegold.evaluation.task import Item, Task, find_tasks
 from finegold.run import file_sha256, fingerprint
+from finegold.study.harness import HarnessSpec, harness_specs
 from finegold.study.study import Study
 from finegold.workflow.overlap import Benchmark, readable_sha256, task_benchmark
 
@@ -74,16 +75,18 @@ class TaskItems:
 
     Attributes:
         specs: The evaluation's tasks in their order, then the judge's unless it is one of them.
-        items: Items of each task, by the study's name for it.
+        items: Items of each task of finegold, by the study's name for it.
     """
 
-    specs: tuple[TaskSpec, ...]
+    specs: tuple[TaskSpec | HarnessSpec, ...]
     items: Mapping[str, list[Item]]
 
     def benchmarks(self) -> tuple[Benchmark, ...]:
         """The items of each task, for rows to be compared with."""
         found = []
         for spec in self.specs:
+            if isinstance(spec, HarnessSpec):
+                continue
             task = spec.open()
             folder = Path(spec.data).absolute() if task.data is None else Path(task.data).absolute()
             name = f"{task.name}/{task.split(spec.split).name}"
@@ -103,15 +106,17 @@ def read_task_items(study: Study) -> TaskItems:
         DataError: If files are missing or not as published; the message says where to get them.
     """
     wanted = study.evaluation
-    find_tasks(study.tasks)
+    others = harness_specs(study)
+    ours = [name for name in study.tasks if name not in [spec.task for spec in others]]
+    find_tasks(ours)
     options = EvaluationOptions(splits=tuple(wanted.splits.items()))
     places = [
-        (name, str(study.task_data(name)), wanted.limit if name in wanted.tasks else None)
-        for name in study.tasks
+        (name, str(study.task_data(name)), wanted.limit if name in wanted.tasks else None) for name in ours
     ]
     for folder in dict.fromkeys(data for _, data, _ in places):
         require_files(find_tasks([name for name, data, _ in places if data == folder]), Path(folder), options)
-    specs, found = [], {}
+    specs: list[TaskSpec | HarnessSpec] = [*others]
+    found: dict[str, list[Item]] = {}
     for name, data, limit in places:
         losses = wanted.losses and find_tasks([name])[0].kind == "caption"
         spec = TaskSpec(

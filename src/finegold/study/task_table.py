@@ -8,6 +8,7 @@ import numpy as np
 from finegold.arrays import Floats
 from finegold.evaluation.task import find_tasks
 from finegold.report.study.findings import Figure, Outcome, TaskLine, TaskTable, verdict
+from finegold.run import fingerprint
 from finegold.statistics import Estimate, HierarchicalBootstrap, percentile_estimate
 from finegold.study.measure import Metric
 from finegold.study.study import Study
@@ -26,7 +27,7 @@ def task_tables(metrics: Sequence[Metric], study: Study) -> tuple[TaskTable, ...
         study: The study.
     """
     found = []
-    for scoring in ("ehub", "strict"):
+    for scoring in ("ehub", "strict", "lmms-eval"):
         first: dict[str, Metric] = {}
         for metric in metrics:
             if metric.scoring == scoring:
@@ -122,9 +123,7 @@ def _replicates(
     """
     found = {arm: np.empty((len(metrics), study.replicates)) for arm in arms}
     images = [len(set(metric.images)) for metric in metrics]
-    tasks = [find_tasks([metric.task])[0] for metric in metrics]
-    # Datasets of one's own may share images too, under the names that their rows give them.
-    folders = [task.folder if task.over is None else "" for task in tasks]
+    folders = [_folder(metric) for metric in metrics]
     for seed, folder in enumerate(dict.fromkeys(folders)):
         places = [place for place, one in enumerate(folders) if one == folder]
         number: dict[str, int] = {}
@@ -135,11 +134,32 @@ def _replicates(
             list(number), replicates=study.replicates, level=study.level, seed=seed
         )
         for place in places:
+            if metrics[place].errors is not None:
+                for arm in arms:
+                    found[arm][place] = _normal(metrics[place], arm, study.replicates)
+                continue
             groups = np.array([number[image] for image in metrics[place].images])
             draw = replace(drawn, groups=groups)
             for arm in arms:
                 found[arm][place] = draw.replicates(metrics[place].arms[arm])
     return found, images
+
+
+def _folder(metric: Metric) -> str:
+    """What metrics over the same images have in common."""
+    if metric.scoring == "lmms-eval":
+        return metric.task
+    (task,) = find_tasks([metric.task])
+    # Datasets of one's own may share images too, under the names that their rows give them.
+    return task.folder if task.over is None else ""
+
+
+def _normal(metric: Metric, arm: str, count: int) -> Floats:
+    """Draws of an arm's value by its standard error; not a number if it is unknown."""
+    assert metric.errors is not None
+    seed = fingerprint({"metric": [metric.task, metric.name, arm]})
+    drawn = np.random.default_rng(int(seed, 16)).standard_normal(count)
+    return metric.arms[arm].value + metric.errors[arm] * drawn
 
 
 def _estimate(value: float, replicates: Floats, images: int, study: Study) -> Estimate:

@@ -14,6 +14,7 @@ from finegold.engines.devices import only_gpu, resolve_device
 from finegold.engines.processes import no_interrupts
 from finegold.engines.threads import default_workers
 from finegold.errors import ConfigError, RunError
+from finegold.evaluation.harness import RUNNING
 from finegold.study.jobs import Job, run_job
 
 
@@ -108,6 +109,8 @@ def _end_with(parent: int, stop: Any) -> None:
     """End this process when its parent has ended, or says so."""
     while os.getppid() == parent and not stop.wait(0.5):
         pass
+    for program in list(RUNNING):
+        program.kill()
     os._exit(1)
 
 

@@ -68,7 +68,7 @@ class Outcome:
 
     Attributes:
         task: Name of the task, such as `flickr30k`.
-        scoring: `strict`, `ehub`, or `loss`.
+        scoring: `strict`, `ehub`, `loss`, or `lmms-eval`.
         metric: Name of the metric, such as `CIDEr-D` or `loss, right image`.
         better: Which direction is better.
         scale: Factor of the numbers when shown: 100 for CIDEr and shares, 1 for losses in nats per token.
@@ -121,7 +121,7 @@ class TaskTable:
     """All tasks in one table, as the paper's Table 4: arms in lines, tasks in columns.
 
     Attributes:
-        scoring: `ehub` or `strict`.
+        scoring: `ehub`, `strict` or `lmms-eval`.
         tasks: Names of the tasks.
         metrics: Metric of each task.
         baseline: Arm that gains are over.
@@ -284,7 +284,8 @@ def verdict(difference: Estimate, better: Better, scale: float) -> tuple[str, bo
         scale: Factor of the numbers when shown.
     """
     if difference.ends is None:
-        return "no interval: one image or none", False
+        few = "one image or none" if difference.n < 2 else "one seed and no standard error"
+        return f"no interval: {few}", False
     low, high = (end * scale for end in difference.ends)
     kind = change_kind(difference, better)
     if kind == "unclear":

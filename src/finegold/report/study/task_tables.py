@@ -9,6 +9,7 @@ from finegold.statistics import Estimate
 TITLES = {
     "ehub": "All tasks, scored as LVLM-eHub",
     "strict": "All tasks, scored strictly",
+    "lmms-eval": "All tasks, measured by lmms-eval",
 }
 COLUMNS = ("scoring", "arm", "column", "kind", "value", "low", "high", "images")
 """Columns of `tasks.csv`: a line for each cell; `kind` is score, gain or relative."""
