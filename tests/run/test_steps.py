@@ -1,6 +1,7 @@
 """Filling a table: what is missing is made, in order, whatever stopped the run before."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from finegold.run import BLOCK_ROWS, Blocks, PartTable, RunFolder, fill, fill_once
+from finegold.run import BLOCK_ROWS, Blocks, PartTable, RunFolder, fill, fill_once, steps
 
 SCHEMA = pa.schema([("row", pa.int64())])
 USABLE = np.ones(3 * BLOCK_ROWS + 40, np.bool_)
@@ -53,8 +54,12 @@ def test_a_stopped_run_goes_on_at_the_first_missing_part(run: RunFolder, stop: i
     assert len(made) == 6
 
 
+@pytest.mark.parametrize("seconds", [-1.0, 60.0])
 @pytest.mark.parametrize("stop", [None, 0, 3])
-def test_larger_parts_hold_the_same_rows(run: RunFolder, tmp_path: Path, stop: int | None) -> None:
+def test_larger_parts_hold_the_same_rows(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int | None, seconds: float
+) -> None:
+    monkeypatch.setattr(steps, "COMMIT_SECONDS", seconds)
     small = _filled(run, []).read()
     large = RunFolder.create(tmp_path / "large", {})
     large.manifest["part_rows"] = 2 * BLOCK_ROWS
@@ -65,8 +70,46 @@ def test_larger_parts_hold_the_same_rows(run: RunFolder, tmp_path: Path, stop: i
     table = _filled(large, made)
     assert table.read().equals(small)
     assert [len(part) for part in table.parts()] == [USABLE[:512].sum(), USABLE[512:].sum()]
-    # What was gathered and not written is made again, and no whole part is.
-    assert made == [-1, *({None: (), 0: (-1,), 3: (0, 1, 2, -1)}[stop]), *range(2 if stop == 3 else 0, 4)]
+    # What was gathered and neither written nor saved is made again, and no whole part is.
+    again = {None: 0, 0: 0, 3: 3 if seconds < 0 else 2}[stop]
+    assert made == [-1, *({None: (), 0: (-1,), 3: (0, 1, 2, -1)}[stop]), *range(again, 4)]
+    assert not list(table.folder.glob("*.journal"))
+
+
+def test_blocks_of_a_part_in_work_survive_a_kill_and_damage(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "COMMIT_SECONDS", -1.0)
+    names, every = ("alone", "beside"), np.ones(5 * BLOCK_ROWS, np.bool_)
+
+    def filled(folder: str, stop: int = 9) -> tuple[list[int], list[list[bytes]]]:
+        """The blocks that were made, and the files of both tables."""
+        tables = [PartTable(run.path / folder / name, SCHEMA, {}, blocks=4) for name in names]
+        made: list[int] = []
+
+        def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
+            for block in reversed(missing):
+                if block == stop:
+                    os._exit(9)  # as a kill: nothing is closed, nothing is written
+                made.append(block)
+                rows = np.arange(block * BLOCK_ROWS, (block + 1) * BLOCK_ROWS)
+                yield block, ({"row": rows}, {"row": -rows})
+
+        fill(run, tables[0], make, usable=every, step="count", label="Counting", beside=tables[1])
+        return made, [_bytes(table) for table in tables]
+
+    whole = filled("whole")[1]
+    if (child := os.fork()) == 0:
+        filled("killed", stop=1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    journal, last = sorted((run.path / "killed" / "alone").glob("*.journal"))
+    assert (journal.name, last.name) == ("blocks-000000.journal", "blocks-000001.journal")
+    data = bytearray(journal.read_bytes())
+    data[-9] ^= 1  # block 2 is damaged in one of the tables; behind it a record was cut
+    journal.write_bytes(bytes(data) + data[:30])
+    assert filled("killed") == ([2, 1, 0], whole)
+    assert not list((run.path / "killed").glob("*/*.journal"))
 
 
 def test_a_deleted_part_is_made_again_and_nothing_else(run: RunFolder) -> None:

@@ -29,7 +29,7 @@ from finegold.run.seal import (
     write_sealed,
 )
 from finegold.run.shards import WHOLE, Shard
-from finegold.run.steps import Blocks, Columns, PartWriter, fill, fill_once
+from finegold.run.steps import Blocks, Columns, fill, fill_once
 from finegold.run.tables import BLOCK_ROWS, PartTable, read_parquet, write_parquet
 from finegold.run.texts import TextColumn
 
@@ -43,7 +43,6 @@ __all__ = [
     "DamagedError",
     "LineFile",
     "PartTable",
-    "PartWriter",
     "RunFolder",
     "Shard",
     "TextColumn",

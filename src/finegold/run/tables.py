@@ -4,6 +4,7 @@ A table's folder holds
 
     step.json           what the numbers depend on
     part-000000.parquet the first dataset rows: one or several whole blocks of 256
+    blocks-*.journal    finished blocks of a part that is in work: see `journal.py`
     parts.sha256        the hash of each part, noted before the part gets its name: `sha256sum -c` reads it
     done.json           once the table is whole: the number of parts, and the hash of each file
 
@@ -124,6 +125,10 @@ class PartTable:
         """File of the part with number `part`."""
         return self.folder / f"part-{part:06d}.parquet"
 
+    def journal_path(self, part: int) -> Path:
+        """File of the finished blocks of a part that is in work."""
+        return self.folder / f"blocks-{part:06d}.journal"
+
     def has(self, part: int) -> bool:
         """Whether the part is there, which means that it was written to its end."""
         return self.part_path(part).exists()
@@ -178,7 +183,7 @@ class PartTable:
         self.__dict__.pop("hashes", None)  # other shards may have written some
         if not (self.folder / STEP).exists():
             write_sealed(self.folder / STEP, self.parameters)
-        for leftover in self.folder.glob(".*.tmp"):
+        for leftover in (*self.folder.glob(".*.tmp"), *self.folder.glob("blocks-*.journal")):
             leftover.unlink(missing_ok=True)
         names = [self.part_path(part).name for part in range(parts)]
         found = {name: self._hash(name) for name in names}
@@ -195,6 +200,7 @@ class PartTable:
         self._reopen()
         for part in parts:
             self.part_path(part).unlink(missing_ok=True)
+            self.journal_path(part).unlink(missing_ok=True)
 
     @property
     def done(self) -> bool:

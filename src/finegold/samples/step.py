@@ -123,7 +123,7 @@ def ingest(
                     run.log("excluded", row=row["row"], id=row["sample_id"], **why)
 
     every = np.ones(len(dataset), np.bool_)
-    return fill(run, table, make, usable=every, step="ingest", label="Checking rows")
+    return fill(run, table, make, usable=every, step="ingest", label="Checking rows", by_block=False)
 
 
 def _check_rows(checks: ImageChecks, run: tuple[list[Row], int]) -> list[Checked]:

@@ -19,7 +19,7 @@ from finegold.engines.threads import IN_FLIGHT
 from finegold.errors import ConfigError, FinegoldError, RunError
 from finegold.llm import Session, session_in_force
 from finegold.models.registry import ENDPOINT
-from finegold.run import BLOCK_ROWS, Blocks, Columns, PartTable, PartWriter, RunFolder, fill, fingerprint
+from finegold.run import BLOCK_ROWS, Blocks, Columns, PartTable, RunFolder, fill, fingerprint
 from finegold.samples import Dataset, Sample
 from finegold.samples.step import samples_of_blocks
 from finegold.scorers.base import (
@@ -216,17 +216,11 @@ def score(
             ready = replace(ready, open_session=_no_session, opened=[], exit=ExitStack(), notes=[])
         work = _Scoring(dataset, usable, scorer, embeddings, ready, isinstance(engine, ThisProcess))
         making = engine.start(work, table.blocks)
-        turns_writer = None if turns is None else PartWriter(turns)
 
         def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
             with closing(making.make(missing, advance)) as made:
-                for block, (found, of_turns) in made:
-                    if turns_writer is not None:
-                        # Before the scores, whose part says that this one is done.
-                        turns_writer.add(block, of_turns)
-                    yield block, found
-            if turns_writer is not None:
-                turns_writer.flush()
+                for block, found in made:
+                    yield block, found if turns is not None else found[0]
 
         return fill(
             run,
