@@ -105,7 +105,11 @@ def _loaded(name: str, device: str, dtype: str) -> Encoder:
     return HuggingFaceEncoder(name, device=device, dtype=dtype)
 
 
-_FITTING = HalvingBatches("texts")
+@cache
+def _fitting(name: str) -> HalvingBatches:
+    """What is known of how many texts an encoder takes at a time."""
+    del name
+    return HalvingBatches("texts")
 
 
 def embed_texts(encoder: TextEncoder, texts: Sequence[str], batch_size: int = TEXT_BATCH) -> Vectors:
@@ -118,7 +122,7 @@ def embed_texts(encoder: TextEncoder, texts: Sequence[str], batch_size: int = TE
     vectors = np.empty((len(distinct), encoder.dim), np.float32)
     for start in range(0, len(distinct), batch_size):
         batch = distinct[start : start + batch_size]
-        vectors[start : start + len(batch)] = _FITTING.apply(encoder.encode_texts, batch)
+        vectors[start : start + len(batch)] = _fitting(encoder.name).apply(encoder.encode_texts, batch)
     place = {text: index for index, text in enumerate(distinct)}
     return vectors[[place[text] for text in texts]]
 

@@ -1,8 +1,7 @@
 """Spaces in which rows are compared: their images, their texts, their first instructions, or both."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -11,9 +10,9 @@ import pyarrow as pa
 
 from finegold.arrays import Vectors
 from finegold.encoders.base import TextEncoder
-from finegold.encoders.step import embeddings_of, embeddings_schema
+from finegold.encoders.step import EncoderWork, embeddings_of, embeddings_schema
 from finegold.encoders.text import embed_long_texts, load_text_encoder
-from finegold.engines import Compute, Engine, Make, Results, ThisProcess, Work
+from finegold.engines import Compute, Engine, Results, ThisProcess
 from finegold.run import Columns, PartTable, RunFolder, fill, fill_once
 from finegold.samples import Dataset, Sample
 from finegold.samples.sample import IMAGE_PLACEHOLDER
@@ -24,45 +23,6 @@ Space = Literal["image", "text", "instruction", "both"]
 `instruction`: that of its first question. `both`: images and texts, each scaled to 1, side by side."""
 VERSION = 1
 """Raised when the same texts and encoder would give other numbers."""
-
-
-@dataclass(frozen=True, slots=True)
-class _TextEmbedding(Work[Columns]):
-    """Embedding the texts of a dataset's usable rows in a space.
-
-    Attributes:
-        dataset: The dataset.
-        usable: One flag a dataset row.
-        space: `text` or `instruction`.
-        name: Name of the encoder, for processes that load one of their own.
-        encoder: The encoder, where it is used in this process.
-    """
-
-    dataset: Dataset
-    usable: npt.NDArray[np.bool_]
-    space: Space
-    name: str
-    encoder: TextEncoder | None
-
-    @contextmanager
-    def begin(self, compute: Compute) -> Iterator[Make[Columns]]:
-        encoder = self.encoder or load_text_encoder(self.name, device=compute.device)
-        encoder.load()
-
-        def texts(item: tuple[int, Sample | None]) -> tuple[int, tuple[str, str] | None]:
-            block, sample = item
-            return block, None if sample is None else (sample.id, row_text(sample, self.space))
-
-        def make(missing: list[int], advance: Callable[[int], None]) -> Results[Columns]:
-            for block, rows in by_block(map(texts, samples_of_blocks(self.dataset, self.usable, missing))):
-                there = [text for _, text in rows if text]
-                vectors = np.full((len(rows), encoder.dim), np.nan, np.float32)
-                if there:
-                    vectors[[bool(text) for _, text in rows]] = embed_long_texts(encoder, there)
-                advance(len(rows))
-                yield block, _columns([key for key, _ in rows], vectors, [None] * len(rows))
-
-        yield make
 
 
 def embed_texts_of_rows(
@@ -92,7 +52,10 @@ def embed_texts_of_rows(
     here = encoder if isinstance(engine, ThisProcess) else None
     parameters = {"data": data, "version": VERSION, "model": encoder.identity(), "space": space}
     table = run.table("texts", f"{space}-{encoder.name}", parameters, embeddings_schema(encoder.dim))
-    making = engine.start(_TextEmbedding(dataset, usable, space, encoder.name, here), table.blocks)
+    load = partial(load_text_encoder, encoder.name)
+    making = engine.start(
+        EncoderWork(here, load, partial(_embed_blocks, dataset, usable, space)), table.blocks
+    )
     about: dict[str, Any] = {"label": "Embedding texts", "encoder": encoder.name}
     return fill(
         run,
@@ -104,6 +67,27 @@ def embed_texts_of_rows(
         shard=engine.shard,
         **about,
     )
+
+
+def _embed_blocks(
+    dataset: Dataset,
+    usable: npt.NDArray[np.bool_],
+    space: Space,
+    encoder: TextEncoder,
+    compute: Compute,
+    missing: list[int],
+    advance: Callable[[int], None],
+) -> Results[Columns]:
+    del compute
+    read = samples_of_blocks(dataset, usable, missing)
+    named = ((block, (one.id, row_text(one, space)) if one is not None else None) for block, one in read)
+    for block, rows in by_block(named):
+        texts = [text for _, text in rows]
+        vectors = np.full((len(rows), encoder.dim), np.nan, np.float32)
+        if there := [text for text in texts if text]:
+            vectors[[bool(text) for text in texts]] = embed_long_texts(encoder, there)
+        advance(len(rows))
+        yield block, _columns([key for key, _ in rows], vectors, [None] * len(rows))
 
 
 def row_text(sample: Sample, space: Space) -> str:

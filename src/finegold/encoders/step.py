@@ -4,20 +4,21 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from finegold.arrays import Vectors
-from finegold.encoders.base import Encoder, load_encoder
-from finegold.engines import Compute, Engine, HalvingBatches, Make, ThisProcess, Work, map_ordered
-from finegold.run import Blocks, Columns, PartTable, RunFolder, fill
+from finegold.encoders.base import Encoder, TextEncoder, load_encoder
+from finegold.engines import Compute, Engine, HalvingBatches, Make, Results, ThisProcess, Work, map_ordered
+from finegold.run import Columns, PartTable, RunFolder, fill
 from finegold.samples import Dataset, Sample
 from finegold.samples.images import with_image
 from finegold.samples.step import item_bytes, samples_of_blocks
 
+E = TypeVar("E", bound=TextEncoder)
 VERSION = 1
 """Raised when the same images and encoder would give other numbers."""
 
@@ -56,28 +57,25 @@ def embeddings_of(table: pa.Table) -> Vectors:
 
 
 @dataclass(frozen=True, slots=True)
-class _Embedding(Work[Columns]):
-    """Embedding the images of a dataset's usable rows.
+class EncoderWork(Work[Columns], Generic[E]):
+    """Blocks that an encoder makes.
 
     Attributes:
-        dataset: The dataset.
-        usable: One flag a dataset row.
-        name: Name of the encoder, for processes that load one of their own.
-        dtype: Its precision, likewise.
         encoder: The encoder, where it is used in this process.
+        load: Loads it in another process, for a device.
+        make: Makes the blocks of some numbers with an encoder and compute settings; tells done rows.
     """
 
-    dataset: Dataset
-    usable: npt.NDArray[np.bool_]
-    name: str
-    dtype: str
-    encoder: Encoder | None
+    encoder: E | None
+    load: Callable[..., E]
+    make: Callable[[E, Compute, list[int], Callable[[int], None]], Results[Columns]]
 
     @contextmanager
     def begin(self, compute: Compute) -> Iterator[Make[Columns]]:
-        encoder = self.encoder or load_encoder(self.name, device=compute.device, dtype=self.dtype)
+        """See `Work.begin`."""
+        encoder = self.encoder or self.load(device=compute.device)
         encoder.load()
-        yield partial(_embed_blocks, self.dataset, self.usable, encoder, compute)
+        yield partial(self.make, encoder, compute)
 
 
 def embed(
@@ -112,7 +110,8 @@ def embed(
     engine = engine or ThisProcess(Compute())
     here = encoder if isinstance(engine, ThisProcess) else None
     table = embeddings_table(run, encoder, data)
-    making = engine.start(_Embedding(dataset, usable, encoder.name, dtype, here), table.blocks)
+    load = partial(load_encoder, encoder.name, dtype=dtype)
+    making = engine.start(EncoderWork(here, load, partial(_embed_blocks, dataset, usable)), table.blocks)
     about: dict[str, Any] = {"label": "Embedding images", "encoder": encoder.name}
     return fill(
         run, table, making.make, usable=usable, step="embed", load=making.load, shard=engine.shard, **about
@@ -126,7 +125,7 @@ def _embed_blocks(
     compute: Compute,
     missing: list[int],
     advance: Callable[[int], None],
-) -> Blocks:
+) -> Results[Columns]:
     batch_size = compute.batch_size
     fitting = HalvingBatches("images")
 

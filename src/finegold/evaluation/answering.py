@@ -24,7 +24,6 @@ from finegold.samples.exclusions import ImageError
 from finegold.samples.images import Decoding, by_content, decode, decoded_bytes, image_sha256
 
 T = TypeVar("T")
-_FITTING = HalvingBatches("questions")
 
 CROP_SIDE = 224
 """Width and height of a cropped image."""
@@ -194,21 +193,22 @@ class _Answering(Work[list[Answer]]):
 
     @contextmanager
     def begin(self, compute: Compute) -> Iterator[Make[list[Answer]]]:
+        fitting = HalvingBatches("questions")
         if self.model is not None:
-            yield partial(self._answer_batches, self.model)
+            yield partial(self._answer_batches, self.model, fitting)
             return
         assert self.again is not None
         with self.again(device=compute.device) as model:
             model.use_template(self.options.chosen_profile().template)
-            yield partial(self._answer_batches, model)
+            yield partial(self._answer_batches, model, fitting)
 
     def _answer_batches(
-        self, model: Model, numbers: list[int], advance: Callable[[int], None]
+        self, model: Model, fitting: HalvingBatches, numbers: list[int], advance: Callable[[int], None]
     ) -> Results[list[Answer]]:
         todo = [self.batches[number] for number in numbers]
         shown = _with_pictures(todo, model.blind, self.options)
         for number, (batch, pictures) in zip(numbers, shown, strict=True):
-            answers = _answer(batch, pictures, model, self.prompt, self.options)
+            answers = _answer(batch, pictures, model, fitting, self.prompt, self.options)
             advance(len(batch))
             yield number, answers
 
@@ -241,18 +241,31 @@ def answer_items(
         ModelError: If the model gives a wrong number of answers.
     """
     with lock_beside(path, "give --out another folder, or --shard another part"):
-        return _answer_items(label, items, model, prompt, options, path, engine)
+        todo, kept = _left(label, items, model, prompt, options, path)
+        count = sum(map(len, todo))
+        begin = time.perf_counter()
+        engine, here = engine_of(model, engine)
+        making = engine.start(_Answering(todo, prompt, options, here, model.again), 0)
+        with (
+            LineFile(path) as file,
+            progress(f"Answering {label}", len(items), "items", done=len(items) - count) as advance,
+            closing(making.make(list(range(len(todo))), advance)) as made,
+        ):
+            for _, answers in made:
+                file.write(b"".join(answer.line() for answer in answers))
+                kept += answers
+        # The order of the items; answers of a longer earlier run stay behind them.
+        place = {item.id: position for position, item in enumerate(items)}
+        ordered = sorted(kept, key=lambda answer: place.get(answer.id, len(place)))
+        if ordered != kept:
+            write_answers(path, ordered)
+    return AnswerRun(count, time.perf_counter() - begin)
 
 
-def _answer_items(
-    label: str,
-    items: Sequence[Item],
-    model: Model,
-    prompt: Prompt,
-    options: EvaluationOptions,
-    path: Path,
-    engine: Engine | None,
-) -> AnswerRun:
+def _left(
+    label: str, items: Sequence[Item], model: Model, prompt: Prompt, options: EvaluationOptions, path: Path
+) -> tuple[list[Sequence[Item]], list[Answer]]:
+    """The batches that are not answered yet, and the answers of the file that stay, alone in it now."""
     saved = read_answer_file(path)
     earlier = {answer.id: answer for answer in saved}
     for item in items:
@@ -270,23 +283,7 @@ def _answer_items(
     kept = [answer for answer in saved if answer.id not in again]
     if len(kept) < len(saved):
         write_answers(path, kept)
-    begin = time.perf_counter()
-    engine, here = engine_of(model, engine)
-    making = engine.start(_Answering(todo, prompt, options, here, model.again), 0)
-    with (
-        LineFile(path) as file,
-        progress(f"Answering {label}", len(items), "items", done=len(items) - len(again)) as advance,
-        closing(making.make(list(range(len(todo))), advance)) as made,
-    ):
-        for _, answers in made:
-            file.write(b"".join(answer.line() for answer in answers))
-            kept += answers
-    # The order of the items; answers of a longer earlier run stay behind them.
-    place = {item.id: position for position, item in enumerate(items)}
-    ordered = sorted(kept, key=lambda answer: place.get(answer.id, len(place)))
-    if ordered != kept:
-        write_answers(path, ordered)
-    return AnswerRun(len(again), time.perf_counter() - begin)
+    return todo, kept
 
 
 def batches(items: Sequence[T], size: int) -> list[Sequence[T]]:
@@ -345,6 +342,7 @@ def _answer(
     batch: Sequence[Item],
     pictures: Sequence[_Picture],
     model: Model,
+    fitting: HalvingBatches,
     prompt: Prompt,
     options: EvaluationOptions,
 ) -> list[Answer]:
@@ -356,7 +354,7 @@ def _answer(
         pixels = list(images.values())
         sampling = options.profile.sampling(prompt.max_new_tokens, options.seed)
         drawn = model.batch_sampling(sampling, shown, pixels)
-        answers = _replies(model, [batch[row] for row in images], shown, pixels, drawn)
+        answers = _replies(model, fitting, [batch[row] for row in images], shown, pixels, drawn)
         for row, answer in zip(images, answers, strict=True):
             results[row] = _only_thinking(answer) or answer
     hashes = [picture.sha256 for picture in pictures]
@@ -365,6 +363,7 @@ def _answer(
 
 def _replies(
     model: Model,
+    fitting: HalvingBatches,
     items: Sequence[Item],
     prompts: Sequence[str],
     images: Sequence[Image.Image | None],
@@ -372,7 +371,7 @@ def _replies(
 ) -> list[str | Exclusion]:
     """Answers to a batch in one call, and behind earlier turns, if the model sees them, one by one."""
     single = [row for row, item in enumerate(items) if not (item.earlier and model.sees_turns())]
-    answers = _FITTING.apply(
+    answers = fitting.apply(
         lambda rows: model.answer([images[row] for row in rows], [prompts[row] for row in rows], sampling),
         single,
     )

@@ -33,7 +33,6 @@ from finegold.samples.images import Decoding, by_content, check_image, decode
 from finegold.samples.json_text import decode_line, detect_encoding, read_lines
 from finegold.samples.roots import ImageRoot
 
-_FITTING = HalvingBatches("questions")
 TEXT_KEYS = ("text", "instruction", "question")
 
 
@@ -107,19 +106,20 @@ class _Generating(Work[list[bytes]]):
 
     @contextmanager
     def begin(self, compute: Compute) -> Iterator[Make[list[bytes]]]:
+        fitting = HalvingBatches("questions")
         if self.model is not None:
-            yield partial(self._answer_groups, self.model)
+            yield partial(self._answer_groups, self.model, fitting)
             return
         assert self.again is not None
         with self.again(device=compute.device) as model:
-            yield partial(self._answer_groups, model)
+            yield partial(self._answer_groups, model, fitting)
 
     def _answer_groups(
-        self, model: Model, numbers: list[int], advance: Callable[[int], None]
+        self, model: Model, fitting: HalvingBatches, numbers: list[int], advance: Callable[[int], None]
     ) -> Results[list[bytes]]:
         for number in numbers:
             group = self.groups[number]
-            lines = _answer_lines(model, group, self.sampling, self.decoding, self.metadata)
+            lines = _answer_lines(model, fitting, group, self.sampling, self.decoding, self.metadata)
             advance(len(group))
             yield number, lines
 
@@ -238,6 +238,7 @@ def _whole_lines(part: Path) -> list[bytes]:
 
 def _answer_lines(
     model: Model,
+    fitting: HalvingBatches,
     group: Sequence[Question],
     sampling: Sampling,
     decoding: Decoding,
@@ -246,7 +247,7 @@ def _answer_lines(
     pictures = [None if q.image is None else decode(by_content(q.image), decoding=decoding) for q in group]
     drawn = sampling.for_batch([str(q.id) for q in group])
     lines = []
-    texts = _FITTING.apply(
+    texts = fitting.apply(
         lambda rows: model.answer([pictures[row] for row in rows], [group[row].text for row in rows], drawn),
         range(len(group)),
     )
