@@ -49,6 +49,11 @@ def test_the_object_says_what_the_lines_say(make_dataset: MakeDataset, tmp_path:
     scored = facts("score", folder, "--scorer", "detail")
     assert (scored["scorer"], scored["ok"], scored["failed"]) == ("detail", 20, 0)
     assert scored["lowest"] <= scored["median"] <= scored["highest"]
+    halves = [facts("score", folder, "--prepare", "hashes", "--shard", half) for half in ("1/2", "2/2")]
+    assert len({half["table"] for half in halves}) == 1
+    assert (folder / "hashes" / halves[0]["table"] / "done.json").exists()
+    refused = run("score", folder, "--prepare", "hashes", "--scorer", "detail")
+    assert (refused.exit_code, "give one of them" in str(refused.exception)) == (1, True)
     (tmp_path / "mine.csv").write_text("sample_id,mine\nr0001,1\n")
     column = facts("score", folder, "--column", tmp_path / "mine.csv")
     assert (column["name"], column["kind"], column["given"], column["missing"]) == ("mine", "scores", 1, 19)

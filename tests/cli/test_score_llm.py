@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -188,11 +189,29 @@ class Caller(Scorer):
 """
 
 
+def test_limits_hold_over_shards_of_answers(tmp_path: Path) -> None:
+    questions, replies = tmp_path / "q.jsonl", tmp_path / "cache.sqlite"
+    questions.write_text("".join(f'{{"question_id": {n}, "text": "Number {n}?"}}\n' for n in range(8)))
+    with FakeServer(lambda _: completion("Fine.")) as server:
+        given = ["--questions", questions, "--out", tmp_path / "g.jsonl", "--base-url", server.url]
+        given += ["--cache", replies, "--batch-size", 1, "--max-calls", 4]
+        for shard in ("1/2", "2/2"):
+            words = ["generate", "endpoint:m", *given, "--shard", shard]
+            assert CliRunner().invoke(app, list(map(str, words))).exit_code
+        assert len(server.asks) == 4
+
+
 def test_limits_hold_over_devices_and_shards(make_dataset: MakeDataset, tmp_path: Path) -> None:
     with FakeServer(lambda ask: completion(f"{_number(ask) % 100}\nFine.")) as server:
-        scored = _score(server, tmp_path, "--data", make_dataset(12), "--max-calls", 5, "--devices", "cpu*2")
+        data = make_dataset(12)
+        scored = _score(server, tmp_path, "--data", data, "--max-calls", 5, "--devices", "cpu*2")
         assert "stopped" in scored.stdout
         assert len(server.asks) <= 5
+        # Five answers are in the cache now. No cluster is started: the command itself asks.
+        ray = ("--engine", "ray") if find_spec("ray") else ()
+        scored = _score(server, tmp_path, "--data", data, "--max-calls", 5, *ray, run="ray")
+        assert "stopped" in scored.stdout
+        assert len(server.asks) <= 10
         # A part each: two calls for one of them, three for the other.
         asked, more = len(server.asks), make_dataset(300, name="more")
         for shard in ("1/2", "2/2"):

@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from tests.engines.works import Squares
+from tests.evaluation import made
+from tests.evaluation.models import Colour, answer, colour_again
 
 from finegold.engines import Compute
 from finegold.engines.ray_cluster import RayCluster
 from finegold.errors import DataError, FinegoldError
+from finegold.evaluation.questions import generate
 from finegold.workflow import Run
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'finegold[ray]'")
@@ -51,6 +55,30 @@ def test_the_tables_are_the_same_bytes_as_without_ray(
         tables = (run.score("length"), run.rows().hash_images())
         found.append([path.read_bytes() for table in tables for path in sorted(table.folder.iterdir())])
     assert found[0] == found[1]
+
+
+def test_answers_are_the_same_bytes_as_without_ray(engine: RayCluster, tmp_path: Path) -> None:
+    made.flickr30k(tmp_path, 8)
+    _, whole = answer(tmp_path, tmp_path / "here")
+    lent = Colour()
+    lent.again = colour_again
+    _, found = answer(tmp_path, tmp_path / "ray", model=lent, engine=engine)
+    assert found == whole
+    (tmp_path / "q.jsonl").write_text(
+        '{"text": "What?", "image": "i.png"}\n{"text": "Who?", "image": "i.png"}\n'
+    )
+    Image.new("RGB", (20, 20), "navy").save(tmp_path / "i.png")
+    for name, model in (("one", Colour()), ("two", lent)):
+        generate(
+            model,
+            questions=tmp_path / "q.jsonl",
+            images=tmp_path,
+            out=tmp_path / name,
+            batch_size=1,
+            engine=engine if model is lent else None,
+        )
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert not lent.calls
 
 
 def test_errors_of_actors_are_raised_here(engine: RayCluster) -> None:

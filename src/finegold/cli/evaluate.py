@@ -111,7 +111,7 @@ def evaluate(
     )
     engine = computing.on(loading.device)
     with output.printing() as facts:
-        with loading.load(model, endpoint, out / "audit.jsonl", retry=retry_failed) as answering:
+        with loading.load(model, endpoint, out / "audit.jsonl", retry=retry_failed, shard=shard) as answering:
             facts |= evaluate_model(
                 answering,
                 options.names(tasks),

@@ -41,7 +41,7 @@ def generate(
     sampling = tokens.sampling()
     engine = computing.on(loading.device)
     with output.printing() as facts:
-        with loading.load(model, endpoint, retry=retry_failed) as answering:
+        with loading.load(model, endpoint, retry=retry_failed, shard=shard) as answering:
             count = run(
                 answering,
                 questions=questions,

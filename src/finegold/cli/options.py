@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
-from functools import partial, wraps
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -27,6 +27,7 @@ from finegold.cli.dataset_options import Split as Split
 from finegold.cli.endpoint_options import EndpointOptions as EndpointOptions
 
 if TYPE_CHECKING:
+    from finegold.llm import Session
     from finegold.models import Model
     from finegold.models.prefix import Parts
     from finegold.workflow import SelectionFiles, SelectionSettings
@@ -265,7 +266,13 @@ class ModelOptions(PartsOptions):
     ] = "auto"
 
     def load(
-        self, name: str, endpoint: EndpointOptions, audit: Path | None = None, *, retry: bool = False
+        self,
+        name: str,
+        endpoint: EndpointOptions,
+        audit: Path | None = None,
+        *,
+        retry: bool = False,
+        shard: str | None = None,
     ) -> "Model":
         """The model of a name.
 
@@ -274,13 +281,19 @@ class ModelOptions(PartsOptions):
             endpoint: For a name such as `endpoint:NAME`; refused with any other.
             audit: Where the calls of an endpoint are written.
             retry: Whether calls are sent again whose replies hold no answer.
+            shard: The share of the limits of an endpoint, such as `2/8`; None for all.
         """
         from finegold.models import load_model
         from finegold.models.registry import ENDPOINT
+        from finegold.run import Shard
 
         if not name.startswith(ENDPOINT):
             endpoint.refuse(f"the model '{name}'")
-        session = partial(endpoint.session, audit, retry=retry)
+        own = Shard.parse(shard)
+
+        def session() -> "Session":
+            return endpoint.session(audit, retry=retry).share(own)
+
         return load_model(name, device=self.device, dtype=self.dtype, parts=self.parts(), session=session)
 
     def load_all(self, texts: Sequence[str], endpoint: EndpointOptions) -> list["Model"]:

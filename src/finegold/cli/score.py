@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -35,6 +35,14 @@ def score(
     name: Annotated[
         str | None, typer.Option(help="For --column: what to call it. [default: the column's name]")
     ] = None,
+    prepare: Annotated[
+        Literal["hashes", "image", "text", "instruction"] | None,
+        typer.Option(
+            help="Make what other commands read, in place of --scorer: hashes of the images (--dedup, "
+            "--without), or embeddings of the rows in a space (`finegold cluster --space`)."
+        ),
+    ] = None,
+    text_encoder: options.TextEncoder = "minilm",
     param: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="A parameter of the scorer; can be repeated."),
@@ -58,8 +66,8 @@ def score(
     shard: Annotated[
         str | None,
         typer.Option(
-            help="I/N: score one part of the rows, as one of N jobs that share the run folder; the last one "
-            "to end finishes the table. Limits of calls are divided by N."
+            help="I/N: make one part of the table, as one of N jobs that share the run folder; the last one "
+            "to end finishes it. Limits of calls are divided by N."
         ),
     ] = None,
     *,
@@ -88,15 +96,29 @@ def score(
     from finegold.workflow import Run
     from finegold.workflow.tables import find_encoder
 
-    if (scorer is None) == (column is None):
-        raise ConfigError("a score is computed with --scorer or brought with --column: give one of them")
+    if sum(one is not None for one in (scorer, column, prepare)) != 1:
+        raise ConfigError(
+            "a score is computed with --scorer or brought with --column, and --prepare makes other tables: "
+            "give one of them"
+        )
     parts = loading.parts()
+    source = None if data is None else dataset.source(data)
+    own, compute = Shard.parse(shard), replace(computing.compute(), shard=shard)
+    if prepare is not None:
+        endpoint.refuse("--prepare")
+        _refuse_parts(parts, "--prepare")
+        opened = Run.open(run, source, encoder=encoder, compute=compute, strict=strict)
+        table = opened.hash_images() if prepare == "hashes" else opened.embed(prepare, text_encoder)
+        with output.printing() as facts:
+            facts |= {"table": table.folder.name} if table.done else _show_shard(own, table)
+            if table.done:
+                say(f"{table.folder.name} has all rows")
+        return
     if column is not None:
         if shard is not None:
             raise ConfigError("--shard is for --scorer: a column is brought by one command")
         endpoint.refuse("--column")
         _refuse_parts(parts, "--column")
-        source = None if data is None else dataset.source(data)
         opened = Run.open(run, source, compute=computing.compute(), strict=strict)
         file, colon, part = column.rpartition(":")
         alone = not colon or Path(column).exists()
@@ -129,11 +151,8 @@ def score(
         endpoint.refuse(f"the scorer '{scorer}'")
     if not foreign and not issubclass(scorer_type, ModelScorer):
         _refuse_parts(parts, f"the scorer '{scorer}'")
-    source = None if data is None else dataset.source(data)
-    own = Shard.parse(shard)
     if shard is not None and (canary is not None or show_plan):
         raise ConfigError("--shard scores, and does not go with --canary or --plan: leave it out")
-    compute = replace(computing.compute(), shard=shard)
     opened = Run.open(run, source, encoder=encoder, compute=compute, strict=strict)
     share = None if canary is None else parse_share(canary)
     if share is not None and not issubclass(scorer_type, LlmScorer):
@@ -197,22 +216,28 @@ def _show_shard(shard: "Shard", table: "PartTable") -> dict[str, Any]:
 
 def _show(name: str, table: "PartTable") -> dict[str, Any]:
     """Print how many rows have a number, the range, and why rows failed; returns the same for programs."""
-    rows = table.read()
-    statuses = rows["status"].to_pylist()
-    say(", ".join(f"{statuses.count(one):,} {one}" for one in ("ok", "skipped", "failed")) + f" by {name}")
-    values = sorted(value for value in rows["value"].to_pylist() if value is not None)
-    if values:
-        say(f"  from {values[0]:.4g} to {values[-1]:.4g}, median {values[len(values) // 2]:.4g}")
-    reasons = zip(statuses, rows["reason"].to_pylist(), strict=True)
-    for reason, number in Counter(why for status, why in reasons if status == "failed").most_common(12):
+    import numpy as np
+    import pyarrow.compute as pc
+
+    rows = table.read(["value", "status", "reason"])
+    counts = {one: pc.sum(pc.equal(rows["status"], one)).as_py() or 0 for one in ("ok", "skipped", "failed")}
+    say(", ".join(f"{number:,} {one}" for one, number in counts.items()) + f" by {name}")
+    values = np.sort(rows["value"].drop_null().to_numpy())
+    places = (0, len(values) // 2, len(values) - 1)
+    lowest, median, highest = (float(values[one]) for one in places) if len(values) else (None, None, None)
+    if lowest is not None:
+        say(f"  from {lowest:.4g} to {highest:.4g}, median {median:.4g}")
+    failed = rows["reason"].filter(pc.equal(rows["status"], "failed"))
+    reasons = {one["values"]: one["counts"] for one in failed.value_counts().to_pylist()}
+    for reason, number in Counter(reasons).most_common(12):
         say(f"  failed: {number:>6,}  {reason}")
     return {
         "scorer": name,
         "table": table.folder.name,
-        **{one: statuses.count(one) for one in ("ok", "skipped", "failed")},
-        "lowest": values[0] if values else None,
-        "median": values[len(values) // 2] if values else None,
-        "highest": values[-1] if values else None,
-        "not_sent": sum(str(reason).startswith("not sent: ") for reason in rows["reason"].to_pylist()),
-        "scored": "ok" in statuses or "failed" not in statuses,
+        **counts,
+        "lowest": lowest,
+        "median": median,
+        "highest": highest,
+        "not_sent": pc.sum(pc.starts_with(rows["reason"], "not sent: ")).as_py() or 0,
+        "scored": counts["ok"] > 0 or not counts["failed"],
     }

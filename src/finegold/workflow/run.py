@@ -192,13 +192,17 @@ class Run:
         with self.folder.writing():
             return export_table(self.rows(), Path(out), table, format, selection)
 
-    def embed(self) -> PartTable:
-        """Embed the usable rows' images with the run's encoder, or find them embedded."""
-        with self.folder.writing():
-            return self._embed()
+    def embed(self, space: Space = "image", text_encoder: str = MINILM) -> PartTable:
+        """Embed the usable rows' images, or their texts in the space `text` or `instruction`."""
+        with beside_shards(self.folder, self.dataset, self.compute, self.rows) as rows:
+            if space != "image":
+                return rows.embed_texts(text_encoder, space)
+            return rows.embed(find_encoder(self.folder, self._encoder, "missing"))
 
-    def _embed(self) -> PartTable:
-        return self.rows().embed(find_encoder(self.folder, self._encoder, "missing"))
+    def hash_images(self) -> PartTable:
+        """Hash the usable rows' images, which `dedup` and `without` compare."""
+        with beside_shards(self.folder, self.dataset, self.compute, self.rows) as rows:
+            return rows.hash_images()
 
     def cluster(
         self,
