@@ -116,7 +116,7 @@ def join_spaces(run: RunFolder, images: PartTable, texts: PartTable) -> PartTabl
         image, text = images.read(), texts.read()
         vectors = np.hstack([_unit(embeddings_of(image)), _unit(embeddings_of(text))])
         vectors[~vectors.any(axis=1)] = np.nan
-        return _columns(image["sample_id"].to_pylist(), vectors, image["reason"].to_pylist())
+        return _columns(image["sample_id"], vectors, image["reason"])
 
     width = sum(_width(table) for table in (images, texts))
     table = run.table("texts", "both", parameters, embeddings_schema(width))
@@ -136,8 +136,8 @@ def _unit(vectors: Vectors) -> Vectors:
     return unit
 
 
-def _columns(ids: list[str], vectors: Vectors, reasons: list[str | None]) -> dict[str, Any]:
+def _columns(ids: Any, vectors: Vectors, reasons: Any) -> dict[str, Any]:
     column = pa.FixedSizeListArray.from_arrays(
         pa.array(vectors.reshape(-1).astype(np.float32)), vectors.shape[1]
     )
-    return {"sample_id": ids, "embedding": column, "reason": pa.array(reasons, pa.string())}
+    return {"sample_id": ids, "embedding": column, "reason": reasons}

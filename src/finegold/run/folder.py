@@ -155,7 +155,7 @@ class RunFolder:
             return False
         with self.writing():
             for table in self.tables("samples"):
-                if "ok" in table.read(["status"])["status"].to_pylist():
+                if "ok" in table.read(["status"])["status"].unique().to_pylist():
                     return False
             shutil.rmtree(self.path / "samples", ignore_errors=True)
             self.manifest = {**self.manifest, "data": dict(data), "layout": LAYOUTS[0]}

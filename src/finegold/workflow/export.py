@@ -1,21 +1,25 @@
 """A table of a run folder as one file: every row, one column an indicator."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from finegold.errors import ConfigError, did_you_mean
-from finegold.run import PartTable, RunFolder, arrow_file, atomic_path
+from finegold.run import PartTable, RunFolder, TextColumn, arrow_file, atomic_path
 from finegold.selection.manifest import MANIFEST, read_table
 from finegold.workflow.filters import COLUMNS
 from finegold.workflow.rows import Rows
 
 Table = Literal["scores", "selection"]
 Format = Literal["parquet", "csv"]
+_AT_ONCE = 1 << 20
 
 
 def _format_of(out: Path) -> Format:
@@ -87,29 +91,30 @@ def scores_of(rows: Rows) -> pa.Table:
     """
     run, sequence = rows.folder, rows.sequence
     table = rows.table.read([*COLUMNS, "status", "code", "reason", "content_hash"])
-    place = {
-        key: at
-        for at, (key, ok) in enumerate(zip(table["sample_id"].to_pylist(), rows.usable, strict=True))
-        if ok
-    }
-    reasons: list[list[str]] = [[one] if one else [] for one in table["reason"].to_pylist()]
+    usable = np.flatnonzero(rows.usable)
+    known = TextColumn(table["sample_id"].filter(pa.array(rows.usable)))
+
+    def spread(read: pa.Table) -> pa.Table:
+        """The rows of a table of scores or clusters at their places in the dataset, null elsewhere."""
+        place = known.find(TextColumn(read["sample_id"]))
+        at = np.full(len(table), -1)
+        at[usable[place[place >= 0]]] = np.flatnonzero(place >= 0)
+        return read.take(pa.array(at, mask=at < 0))
+
+    reasons = [_texts(table["reason"])]
     scores, clusters = run.tables("scores", data=sequence), run.tables("clusters", data=sequence)
-    columns: dict[str, pa.Array] = {}
+    columns: dict[str, pa.ChunkedArray] = {}
     for name, scored in named_tables(scores, "scorer").items():
-        read = scored.read().to_pydict()
-        columns[name] = _spread(read["sample_id"], read["value"], place, len(table), pa.float64())
-        for key, why in zip(read["sample_id"], read["reason"], strict=True):
-            if why and key in place:
-                reasons[place[key]].append(f"{name}: {why}")
+        found = spread(scored.read(["sample_id", "value", "reason"]))
+        columns[name] = found["value"]
+        reasons.append(pc.binary_join_element_wise(_large(f"{name}: "), _texts(found["reason"]), _large("")))
     for at, one in enumerate(clusters):
-        read = one.read(["sample_id", "cluster"]).to_pydict()
         name = "cluster" if len(clusters) == 1 else f"cluster {clusters[at].folder.name}"
-        columns[name] = _spread(read["sample_id"], read["cluster"], place, len(table), pa.int64())
+        columns[name] = spread(one.read(["sample_id", "cluster"]))["cluster"]
     for field in run.tables("attributes", samples=rows.table.fingerprint):
         if "column" in field.parameters:
-            columns[str(field.parameters["field"])] = field.read(["value"])["value"].combine_chunks()
-    written = [" | ".join(one) or None for one in reasons]
-    table = table.set_column(table.column_names.index("reason"), "reason", pa.array(written, pa.string()))
+            columns[str(field.parameters["field"])] = field.read(["value"])["value"]
+    table = table.set_column(table.column_names.index("reason"), "reason", _joined(reasons))
     for name, column in columns.items():
         table = table.append_column(name if name not in table.column_names else f"{name} (indicator)", column)
     return table
@@ -124,11 +129,23 @@ def named_tables(tables: list[PartTable], key: str) -> dict[str, PartTable]:
     }
 
 
-def _spread(
-    ids: list[str], values: list[float], place: dict[str, int], n: int, kind: pa.DataType
-) -> pa.Array:
-    column: list[float | None] = [None] * n
-    for key, value in zip(ids, values, strict=True):
-        if key in place:
-            column[place[key]] = value
-    return pa.array(column, kind)
+def _large(text: str | None) -> pa.Scalar:
+    return pa.scalar(text, pa.large_string())
+
+
+def _texts(column: pa.ChunkedArray) -> pa.Array:
+    """A column of texts in one piece, null for an empty one."""
+    texts = TextColumn(column).array
+    return pc.if_else(pc.equal(texts, ""), _large(None), texts)
+
+
+def _joined(columns: Sequence[pa.Array]) -> pa.ChunkedArray:
+    """The texts of each row that are not null, with bars between them; null where there is none."""
+    chunks = []
+    for start in range(0, len(columns[0]), _AT_ONCE):
+        joined, *others = (column.slice(start, _AT_ONCE) for column in columns)
+        for one in others:
+            both = pc.binary_join_element_wise(joined, one, _large(" | "))  # null if one of them is
+            joined = pc.coalesce(both, joined, one)
+        chunks.append(joined.cast(pa.string()))
+    return pa.chunked_array(chunks, pa.string())
