@@ -26,6 +26,7 @@ _SIDE = 32
 _FREQUENCIES = 11
 _FLAT = 2.0  # grey levels: below, the hash would describe noise
 _AT_ONCE = 4_096
+_MOST_PAIRS = 1 << 22
 
 
 def perceptual_hash(image: Image.Image) -> int | None:
@@ -101,12 +102,15 @@ def _nearest_better(codes: Codes, asked: Ints, radius: int) -> Ints:
 
 def _among(left: Ints, index: HashIndex, codes: Codes, asked: Ints, found: Ints) -> Ints:
     """Places of the rows that stay, best first; notes in `found` what stays in the place of the others."""
-    pairs = [np.empty((2, 0), np.int64)]
+    pairs = [np.empty(0, np.int64)]
     for query, key, _ in index.near(codes[left], asked[left]):
         earlier = key < query
-        pairs.append(np.stack([query[earlier], key[earlier]]))
+        pairs.append(query[earlier] * len(left) + key[earlier])
+        if sum(map(len, pairs)) > _MOST_PAIRS:  # a pair may come several times
+            pairs = [np.unique(np.concatenate(pairs))]
     stays = np.ones(len(left), np.bool_)
-    for worse, better in np.unique(np.concatenate(pairs, axis=1), axis=1).T.tolist():
+    for pair in np.unique(np.concatenate(pairs)).tolist():
+        worse, better = divmod(pair, len(left))
         if stays[worse] and stays[better]:
             stays[worse] = False
             found[left[worse]] = left[better]
