@@ -4,9 +4,9 @@
 
 Questions are made by rule from the captions of the held-out photos and balanced, at most 300 of a kind.
 Shapes are the part `test` of the package `easy_vqa`, with as many yes as no to each question, and once as
-they come. For each kind it prints the share of right answers, that
-of a blind model and that of the most common answer, and by how much a wrong image makes the right answer less
-likely; then ten answers to look at.
+they come. For each kind it prints the share of right answers, that of a blind model and that of the most
+common answer, and by how much a wrong image makes the right answer less likely; then five right and five
+wrong answers about photos.
 """
 
 import argparse
@@ -161,9 +161,15 @@ def report(
         mean = np.mean([gaps[at] for at in rows])
         usual = f"{count / len(rows):.3f} ({word})"
         print(f"{kind} | {len(rows)} | {right:.3f} | {guess:.3f} | {usual} | {mean:.3f}")
-    for at in random.Random(3).sample(range(len(items)), 16):
-        item = items[at]
-        print(f"{item.image.name} | {item.question} | {said[at]} | {item.answer}")
+    for wanted in (True, False):
+        places = [
+            at
+            for at, item in enumerate(items)
+            if item.kind in (*KINDS, "second turn") and (said[at] == item.answer) == wanted
+        ]
+        for at in random.Random(3).sample(places, min(5, len(places))):
+            item = items[at]
+            print(f"{item.image.name} | {item.question} | {said[at]} | {item.answer}")
 
 
 if __name__ == "__main__":
