@@ -89,6 +89,7 @@ def test_lmms_eval_measures_every_arm_and_its_failure_is_an_arms(
     change = {figure.arm: figure for figure in findings.questions[0].figures}["random"].difference
     assert change is not None
     assert "percentile bootstrap" in change.method
+    assert findings.machine["harness"]["lmms-eval"] == "0.7.3"
     (table,) = findings.tables
     assert (table.scoring, table.tasks) == ("lmms-eval", ("shapes", "more"))
     assert any("items of lmms-eval's tasks are not known" in note for note in findings.notes)

@@ -19,6 +19,7 @@ from finegold.study.arms import ArmRuns
 from finegold.study.clusters import gains, nearest_clusters
 from finegold.study.examples import largest_differences
 from finegold.study.folder import StudyFolder
+from finegold.study.harness import HarnessSpec
 from finegold.study.harness_metrics import read_harness_metrics
 from finegold.study.measure import Metric, outcome, read_metrics
 from finegold.study.mixtures import write_mixtures
@@ -144,7 +145,9 @@ def collect_findings(
         gains=found_gains,
         examples=tuple(examples),
         judgements=tuple(judgements),
-        machine=_machine(pool) | {"seconds of the last run": round(time.perf_counter() - begin, 1)},
+        machine=_machine(pool)
+        | _harness(prepared)
+        | {"seconds of the last run": round(time.perf_counter() - begin, 1)},
         notes=prepared.notes,
         tables=task_tables(metrics, study),
         overlaps=prepared.overlaps,
@@ -187,6 +190,12 @@ def _machine(pool: WorkerPool) -> dict[str, object]:
         "workers": list(pool.devices),
         "libraries": library_versions(),
     }
+
+
+def _harness(prepared: Prepared) -> dict[str, object]:
+    """Versions in the environment of the harness, if there is one."""
+    found = [spec.harness for spec in prepared.tasks.specs if isinstance(spec, HarnessSpec)]
+    return {"harness": found[0].versions()} if found else {}
 
 
 def _pairs(metric: Metric, prepared: Prepared) -> Iterator[MeasuredSubset]:
