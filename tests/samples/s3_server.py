@@ -26,12 +26,14 @@ class S3Server:
         requests: `METHOD PATH RANGE` of each request.
         silent: Whether requests get no answer.
         stalled: Whether the content of an object stops in its middle, and the connection stays open.
+        busy: How many of the next requests for an object are answered with 503 SlowDown.
     """
 
     buckets: dict[str, dict[str, bytes]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     silent: threading.Event = field(default_factory=threading.Event)
     stalled: bool = False
+    busy: int = 0
     url: str = ""
 
     def downloads(self) -> list[str]:
@@ -79,6 +81,9 @@ def serving_s3(server: S3Server) -> Iterator[S3Server]:
             if not key:
                 query = {name: values[0] for name, values in parse_qs(parts.query).items()}
                 return self._list(bucket, objects, query)
+            if server.busy:
+                server.busy -= 1
+                return self._error(503, "SlowDown")
             if key not in objects:
                 return self._error(404, "NoSuchKey")
             return self._object(objects[key])

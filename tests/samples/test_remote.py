@@ -169,7 +169,7 @@ def test_a_download_that_is_killed_goes_on_where_it_stopped(server: RemoteServer
     content = b"\n".join(json.dumps({**row, "pad": "x" * 1000}).encode() for row in json.loads(rows(30_000)))
     server.repositories["lab/big"] = {"data.jsonl": content}
     code = (
-        "import os, finegold.samples.stores as s\n"
+        "import os, finegold.run.stores as s\n"
         "real = s.RemoteStore._chunks\n"
         "def chunks(self, file, done, output):\n"
         "    for number, chunk in enumerate(real(self, file, done, output)):\n"
@@ -329,7 +329,7 @@ def test_a_dataset_info_on_the_hub_is_followed(server: RemoteServer, tmp_path: P
 def test_a_hub_that_takes_requests_and_does_not_answer_is_a_sentence(
     server: RemoteServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finegold.samples.stores.ANSWER_SECONDS", 1)
+    monkeypatch.setattr("finegold.run.stores.ANSWER_SECONDS", 1)
     silent = S3Server()
     silent.silent.set()
     with serving_s3(silent):

@@ -73,7 +73,7 @@ def test_rows_are_picked_with_their_images_from_the_store(
 
 def test_what_is_in_the_cache_is_not_downloaded_again_and_a_change_is_noticed(store: S3Server) -> None:
     source = DataSource.of("s3://lab/pool")
-    assert len(source.open()) == 5
+    assert finegold.inspect(source.open()).usable == 5
     store.requests.clear()
     s3fs.S3FileSystem.clear_instance_cache()
     assert finegold.inspect("s3://lab/pool").usable == 5
@@ -121,7 +121,7 @@ def test_a_store_that_is_away_is_a_sentence(store: S3Server, monkeypatch: pytest
 def test_a_store_that_takes_requests_and_does_not_answer_is_a_sentence(
     store: S3Server, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setattr("finegold.samples.stores.ANSWER_SECONDS", 1)
+    monkeypatch.setattr("finegold.run.stores.ANSWER_SECONDS", 1)
     store.silent.set()
     with pytest.raises(DataError, match=r"cannot be read .*check the address and the network"):
         open_dataset(address.format(url=store.url))
@@ -132,7 +132,7 @@ def test_a_store_that_falls_silent_in_a_download_is_a_sentence_and_the_download_
     store: S3Server, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     hub = RemoteServer({"lab/pool": {"train.json": hub_rows(4)}}, {"/data.json": hub_rows(4)})
-    monkeypatch.setattr("finegold.samples.stores.CHUNK_SECONDS", 1)
+    monkeypatch.setattr("finegold.run.stores.CHUNK_SECONDS", 1)
     with serving(hub):
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         store.stalled = hub.stalled = True

@@ -1,8 +1,9 @@
 """Options of the verbs that read a dataset."""
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -71,6 +72,14 @@ class DatasetOptions:
             help="Most that is downloaded of remote data, and again of its images. [default: 50GB]",
         ),
     ] = None
+    image_cache: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Most that images of remote folders take on this machine; the least recently read go "
+            "first. [default: FINEGOLD_IMAGE_CACHE, or 50GB]",
+        ),
+    ] = None
     columns: Annotated[
         str | None,
         typer.Option(
@@ -84,4 +93,14 @@ class DatasetOptions:
         """The dataset of a path."""
         from finegold.workflow import DataSource
 
-        return DataSource.of(data, **asdict(self))
+        return DataSource.of(data, **self.reading())
+
+    def reading(self) -> dict[str, Any]:
+        """The arguments of `open_dataset`; the limit of the image cache is set for the process."""
+        from finegold.samples.image_cache import LIMIT_VARIABLE, image_cache_limit
+
+        options = asdict(self)
+        if (limit := options.pop("image_cache")) is not None:
+            os.environ[LIMIT_VARIABLE] = limit  # for the processes of --devices too
+        image_cache_limit()  # a size that is none is refused at once
+        return options

@@ -1,6 +1,5 @@
 """`finegold replay`: the same subset again, or what differs."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,7 +42,7 @@ def replay(
     from finegold.workflow.replay import source_as_selected
 
     manifest = read_manifest(selection)
-    source = source_as_selected(manifest.dataset, data, **asdict(dataset))
+    source = source_as_selected(manifest.dataset, data, **dataset.reading())
     result = replay_rows(selection, source, out, link=link, workers=workers)
     with output.printing() as facts:
         facts |= {

@@ -10,10 +10,11 @@ from finegold.run.atomic import (
     write_text,
 )
 from finegold.run.buffers import arrow_file, file_buffer
+from finegold.run.caches import cache_folder
 from finegold.run.check import check_folder
 from finegold.run.filling import filled_folder
 from finegold.run.fingerprint import canonical_json, file_hashes, file_sha256, fingerprint
-from finegold.run.folder import ROWS, RunFolder, cache_folder, slug
+from finegold.run.folder import ROWS, RunFolder, slug
 from finegold.run.lines import LineFile, read_sealed_lines, replace_lines, sealed_line
 from finegold.run.lock import folder_lock, lock_beside, locked
 from finegold.run.progress import progress

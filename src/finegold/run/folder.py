@@ -26,7 +26,6 @@ RUN/
 
 import json
 import logging
-import os
 import re
 import shutil
 import time
@@ -256,13 +255,6 @@ def may_become_run(folder: Path) -> bool:
 def slug(name: str) -> str:
     """A name as it may stand in a file name: `openai/clip` gives `openai--clip`."""
     return re.sub(r"[^\w.=+-]", "-", name.replace("/", "--")).strip(".-")[-80:] or "unnamed"
-
-
-def cache_folder() -> Path:
-    """The user's cache folder: `$FINEGOLD_CACHE`, or `finegold` in `$XDG_CACHE_HOME` or `~/.cache`."""
-    if folder := os.environ.get("FINEGOLD_CACHE"):
-        return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finegold"
 
 
 def _now() -> str:

@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finegold.samples.exclusions import Exclusion, ImageError
+from finegold.samples.image_cache import is_remote
 from finegold.samples.images import ImageFacts, check_image
 from finegold.samples.order import find_order_problem
 from finegold.samples.records import canonical_record, without_id
 from finegold.samples.sample import IMAGE_PLACEHOLDER, ImageRef, Row, Sample
 
+REMOTE = "remote"
+"""`image_stamp` of an image of a remote folder, whose cache holds its hash."""
 RUN_ROWS, RUN_BYTES = 16, 1 << 20
 """Rows that a thread checks in one call, and their bytes."""
 
@@ -23,7 +26,7 @@ class Checked:
     Attributes:
         row: The row, with its `exclusion` if it cannot be used.
         images: Facts of the images that were read, in order; fewer than the sample has if one is bad.
-        stamps: `file_stamp` of each image of the sample.
+        stamps: `image_stamp` of each image of the sample.
         content_hash: Hex sha256 of the canonical record without its id and of the images' bytes; None
             unless usable.
     """
@@ -83,7 +86,7 @@ def check(row: Row, checks: ImageChecks | None = None) -> Checked:
     if sample is None:
         return Checked(row)
     exclusion = text_exclusion(sample)
-    stamps = tuple(file_stamp(ref.path) for ref in sample.images)
+    stamps = tuple(image_stamp(ref.path) for ref in sample.images)
     images: list[ImageFacts] = []
     for ref, stamp in zip(sample.images, stamps, strict=True):
         try:
@@ -132,6 +135,11 @@ def file_stamp(path: Path | None) -> str:
     except (OSError, ValueError):
         return "-"
     return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
+
+
+def image_stamp(path: Path | None) -> str:
+    """The `file_stamp` of an image; `REMOTE` for one of a remote folder, whether it is here or not."""
+    return REMOTE if path is not None and is_remote(path) else file_stamp(path)
 
 
 def content_may_be_equal(one: str, other: str) -> bool:

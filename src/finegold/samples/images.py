@@ -12,10 +12,10 @@ from typing import Literal, TypeVar, get_args
 
 from PIL import Image
 
-from finegold.run import cache_folder
 from finegold.samples.containers import find_excess, notes_excess, with_end_marker, without_large_notes
 from finegold.samples.exclusions import ImageError
 from finegold.samples.fetch import fetch
+from finegold.samples.image_cache import image_cache, is_remote
 from finegold.samples.memory_budget import MemoryBudget
 from finegold.samples.pixels import convert_alone, to_rgb
 
@@ -177,7 +177,7 @@ def decoded_bytes(ref: ImageRef) -> int:
 
     0 for an image that cannot be used; `decode` says why.
     """
-    if ref.url is not None:
+    if ref.url is not None or (ref.path is not None and is_remote(ref.path)):
         return 48_000_000
     try:
         file = io.BytesIO(ref.data or b"") if ref.path is None else ref.path
@@ -252,25 +252,26 @@ def _check_size(ref: ImageRef, size: int, limits: ImageLimits) -> None:
 
 
 def _file_size(path: Path | None) -> int:
-    """Bytes of a file; 0 if there is none."""
+    """Bytes of a file, also of one that has to be fetched; 0 if there is none."""
     try:
         return 0 if path is None else path.stat().st_size
     except (OSError, ValueError):
-        return 0
+        return image_cache().size(path) if path and is_remote(path) else 0
 
 
 def _read_file(ref: ImageRef, path: Path, limits: ImageLimits) -> bytes:
+    remote = is_remote(path)
+    _check_size(ref, _file_size(path), limits)
     try:
-        found = path.stat()
+        if remote and (data := image_cache().read(path)) is not None:
+            return data
         # Before opening: a named pipe would block, a device would not end.
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(path.stat().st_mode):
             raise _error(ref, "is a folder or device, not a file")
-        _check_size(ref, found.st_size, limits)
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        place = "beside the remote data" if path.is_relative_to(cache_folder() / "remote") else f"at {path}"
-        where = f"is not {place}: --images names the folder that images are in"
-        raise _error(ref, where, "missing-image") from None
+        place = "is not beside the remote data" if remote else f"is not at {path}"
+        raise _error(ref, f"{place}: --images names the folder that images are in", "missing-image") from None
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise _error(ref, f"cannot be read ({why})") from None
@@ -282,8 +283,7 @@ def _itself(image: Image.Image) -> Image.Image:
 
 def _with_bytes(ref: ImageRef, limits: ImageLimits, use: Callable[[bytes], T]) -> T:
     """Read the bytes of an image and use them; those of a large file while nothing else is decoded."""
-    size = len(ref.data) if ref.data is not None else _file_size(ref.path)
-    if size <= LARGE_FILE:
+    if (len(ref.data) if ref.data is not None else _file_size(ref.path)) <= LARGE_FILE:
         return use(read_bytes(ref, limits))
     with MEMORY.reserve(MEMORY.total):
         return use(read_bytes(ref, limits))

@@ -16,6 +16,7 @@ from finegold.samples.dataset import Dataset
 from finegold.samples.kinds import KindRules
 from finegold.samples.opening import open_dataset
 from finegold.samples.order import find_notes
+from finegold.samples.remote_images import fetch_ahead
 from finegold.samples.repeats import Repeats
 from finegold.samples.sample import Row
 
@@ -113,6 +114,7 @@ def inspect(data: Any, *, strict: bool = False, workers: int | None = None, **re
         DataError: If there is no dataset that can be understood.
     """
     dataset = data if isinstance(data, Dataset) else open_dataset(data, **reading)
+    fetch_ahead(dataset)
     with progress("Checking rows", len(dataset), "rows") as advance:
         judged = map(Repeats().judge, map_ordered(check, dataset.rows(), workers=workers, weigh=row_bytes))
         return inspect_rows(judged, dataset.kinds, strict=strict, advance=advance)

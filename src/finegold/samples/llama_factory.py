@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from finegold.errors import ConfigError, DataError, did_you_mean
-from finegold.samples.addresses import is_safe_name
+from finegold.run.addresses import is_safe_name
 from finegold.samples.columns import FieldMap, MappedFields, no_field
 from finegold.samples.exclusions import RowError
 from finegold.samples.image_fields import FieldImages, read_images

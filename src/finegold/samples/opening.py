@@ -10,7 +10,7 @@ from typing import Any
 
 from finegold.errors import ConfigError, DataError
 from finegold.run import cache_folder
-from finegold.samples.addresses import RemoteAddress, read_address
+from finegold.run.addresses import RemoteAddress, read_address
 from finegold.samples.dataset import FORMATS, DataFiles, Dataset, Ids
 from finegold.samples.exclusions import RowError
 from finegold.samples.kinds import kind_rules

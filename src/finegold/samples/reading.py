@@ -10,7 +10,7 @@ from pathlib import Path
 
 from finegold.errors import ConfigError, DataError
 from finegold.run import write_json, write_text
-from finegold.samples.addresses import read_address
+from finegold.run.addresses import read_address
 from finegold.samples.columns import Columns, FieldMap
 from finegold.samples.llama_factory import FILE, LlamaFactoryMap, NamedDataset, find_named, only_name
 from finegold.samples.remote import fetch_file

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finegold.errors import ConfigError, DataError
+from finegold.errors import DataError
 from finegold.run import slug, write_text
-from finegold.samples.addresses import RemoteAddress, is_safe_name, read_address
-from finegold.samples.stores import RemoteFile, RemoteStore, megabytes, remote_cache
+from finegold.run.addresses import RemoteAddress, is_safe_name, read_address
+from finegold.run.stores import RemoteFile, RemoteStore, megabytes, remote_cache, size_of
+from finegold.samples.image_cache import image_cache
 
 DOWNLOAD_LIMIT = "50GB"
 _SMALL = ("README.md", "dataset_info.json", "state.json", "dataset_dict.json")
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _MOST_SMALL = 1 << 20
 
 
@@ -44,10 +44,7 @@ class FetchedData:
 
 def download_bytes(limit: str | None) -> int:
     """The bytes of a limit such as `20GB`; raises ConfigError for another form."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", (limit or DOWNLOAD_LIMIT).strip(), re.IGNORECASE)
-    if found is None:
-        raise ConfigError(f"the limit of a download is '{limit}', expected a size such as 20GB")
-    return int(float(found[1]) * _UNITS[found[2].upper()])
+    return size_of(limit or DOWNLOAD_LIMIT, "the limit of a download")
 
 
 def fetch_data(
@@ -165,13 +162,16 @@ def _both_readings(address: RemoteAddress, error: DataError) -> DataError:
 def fetch_images(
     address: RemoteAddress, names: Iterable[str], limit: int, *, fetched: Path | None = None
 ) -> Path:
-    """Download the images that records name from a remote folder; what is not there stays missing.
+    """Look up the images that records name in a remote folder; each is downloaded when it is read.
 
     Args:
         address: The remote folder.
         names: Names relative to it. A name that would leave it is left out.
         limit: Most bytes that all images may have.
         fetched: Where they go; a folder of the cache if None.
+
+    Returns:
+        The folder in which they will lie; what the store does not have stays missing.
 
     Raises:
         DataError: If the folder cannot be reached, or the images are larger than the limit.
@@ -181,7 +181,8 @@ def fetch_images(
     folder.mkdir(parents=True, exist_ok=True)
     note = remote_cache() / "absent" / f"{_hash([address.url, address.revision])}.json"
     absent = set(_read(note) or ())
-    missing = [name for name in wanted if not (folder / name).is_file()]
+    cache = image_cache()
+    missing = [name for name in wanted if not cache.knows(folder / name)]
     asked_before = absent.issuperset(missing)
     if not missing or (asked_before and re.fullmatch("[0-9a-f]{40}", address.revision)):
         return folder
@@ -198,7 +199,7 @@ def fetch_images(
             found.append(file)
             size += file.size or 0
         check_size(address, size, limit)
-    store.download(found, folder)
+    cache.announce(store, folder, found)
     absent |= set(missing) - {file.name for file in found}
     note.parent.mkdir(parents=True, exist_ok=True)
     write_text(note, json.dumps(sorted(absent)))

@@ -1,12 +1,13 @@
-"""The images that the records of a dataset name, fetched from a remote folder: those alone."""
+"""The images that the records of a dataset name, looked up in a remote folder: those alone."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from finegold.samples.addresses import RemoteAddress, pattern_folder, read_address
+from finegold.run.addresses import RemoteAddress, pattern_folder, read_address
 from finegold.samples.dataset import Dataset
 from finegold.samples.exclusions import RowError
+from finegold.samples.image_cache import image_cache, image_is_there, is_remote
 from finegold.samples.image_fields import RawImage
 from finegold.samples.remote import FetchedData, fetch_images
 from finegold.samples.roots import ImageRoot
@@ -24,7 +25,7 @@ def remote_images(
     *,
     allow_urls: bool = False,
 ) -> ImageRoot | None:
-    """Download the images of a dataset, and say where they are.
+    """Look up the images of a dataset in their store, and say where they will be; see `image_cache`.
 
     Args:
         dataset: The dataset, its images not located yet.
@@ -40,7 +41,8 @@ def remote_images(
         DataError: If the remote folder cannot be reached, or the images are larger than the limit.
     """
     if images is not None:
-        return ImageRoot.at(fetch_images(images, _names(dataset), limit), allow_urls=allow_urls)
+        place = fetch_images(images, _names(dataset), limit)
+        return replace(ImageRoot.at(place, allow_urls=allow_urls), address=images.url)
     assert fetched is not None
     address = read_address(fetched.address)
     if address is not None and not address.repository and (folder := pattern_folder(address.url)):
@@ -60,12 +62,26 @@ def remote_images(
     for base in dict.fromkeys(bases):
         names = [_join(base, name) for name in first]
         fetch_images(address, names, limit, fetched=fetched.path)
-        held = sum((fetched.path / name).is_file() for name in names)
+        held = sum(image_is_there(fetched.path / name) for name in names)
         best, most = (base, held) if held > most else (best, most)
     if not most:
         return None
     fetch_images(address, (_join(best, name) for name in _names(dataset)), limit, fetched=fetched.path)
-    return ImageRoot.at(fetched.path / best, allow_urls=allow_urls)
+    (fetched.path / best).mkdir(parents=True, exist_ok=True)
+    return replace(ImageRoot.at(fetched.path / best, allow_urls=allow_urls), address=f"{address.url}/{best}")
+
+
+def fetch_ahead(dataset: Dataset) -> None:
+    """Fetch the images of a dataset that lie in stores before its rows are gone over, if they fit the cache.
+
+    Raises:
+        DataError: If a store cannot be read.
+    """
+    for part in dataset.parts:
+        fetch_ahead(part)
+    folder = dataset.root.folder
+    if folder is not None and is_remote(folder):
+        image_cache().fetch_all(folder)
 
 
 def _folders(dataset: Dataset) -> tuple[str, ...]:

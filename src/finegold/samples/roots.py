@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 from finegold.errors import DataError
 from finegold.samples.exclusions import RowError
+from finegold.samples.image_cache import image_is_there
 from finegold.samples.image_fields import RawImage
 from finegold.samples.images import check_image, read_bytes
 from finegold.samples.links import allowed_targets, is_inside, leaving_link, link_words
@@ -43,12 +44,14 @@ class ImageRoot:
         allow_urls: Whether a record may name a URL.
         former: The roots that a subset's absolute paths still name, and this root as the user named it.
         targets: The folders into which links may lead, see `allowed_targets`.
+        address: The remote folder whose images `folder` takes in; empty for a folder of this machine.
     """
 
     folder: Path | None
     allow_urls: bool = False
     former: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    address: str = ""
 
     @classmethod
     def at(cls, folder: Path, *, allow_urls: bool = False, allow_links: Path | None = None) -> "ImageRoot":
@@ -113,9 +116,9 @@ class ImageRoot:
         return Path(os.path.normpath(f"{self.folder}{os.sep}{name}"))
 
     def holds(self, name: str) -> bool:
-        """Whether a path means a file that is there and may be read."""
+        """Whether a path means a file that is there, or in its store, and may be read."""
         try:
-            return self.locate(name).is_file()
+            return image_is_there(self.locate(name))
         except (RowError, OSError, ValueError):
             return False
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from functools import lru_cache, partial
 from itertools import chain, count, groupby, islice
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -32,11 +33,15 @@ from finegold.samples.check import (
     check,
     content_may_be_equal,
     file_stamp,
+    image_stamp,
     row_bytes,
     together,
 )
+from finegold.samples.data_files import DataFiles
 from finegold.samples.dataset import Dataset
+from finegold.samples.image_cache import is_remote
 from finegold.samples.images import DEFAULT_LIMITS
+from finegold.samples.remote_images import fetch_ahead
 from finegold.samples.repeats import Repeats
 from finegold.samples.sample import Row, Sample
 
@@ -102,6 +107,7 @@ def ingest(
     repeats, first = _repeats_of(table, kept), kept * table.blocks
 
     def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
+        fetch_ahead(dataset)
         groups = together(dataset.rows(first * BLOCK_ROWS))
         checked = map_ordered(
             partial(_check_rows, ImageChecks()), groups, workers=workers, weigh=itemgetter(1)
@@ -239,7 +245,7 @@ def _stamped_images(part: pa.Table) -> list[tuple[str, str]]:
 
 def _change(dataset: Dataset, name: str, stamped: str) -> Literal["none", "touched", "changed"]:
     """What became of an image file since it was checked."""
-    now = file_stamp(dataset.locate(name))
+    now = image_stamp(dataset.locate(name))
     if now == stamped:
         return "none"
     return "touched" if content_may_be_equal(now, stamped) else "changed"
@@ -324,11 +330,16 @@ def stamp(dataset: Dataset) -> dict[str, Any]:
         "options": {"instruction": source.instruction, "ids": source.ids, "allow_urls": source.allow_urls},
         "source_field": source.source_field,
         "allow_links": None if source.allow_links is None else str(source.allow_links),
-        "image_root": None if dataset.root.folder is None else str(dataset.root.folder),
-        "files": [[file.name, file_stamp(file)] for file in dataset.files()],
+        "image_root": dataset.root.address or (dataset.root.folder and str(dataset.root.folder)),
+        "files": [[file.name, _data_stamp(file, source)] for file in dataset.files()],
         **({"columns": source.columns.text} if source.columns else {}),
         **({"parts": [stamp(part) for part in dataset.parts]} if dataset.parts else {}),
     }
+
+
+def _data_stamp(file: Path, source: DataFiles) -> str:
+    """A mark that changes with a data file; of a remote one its revision, which is the same everywhere."""
+    return source.revision if source.revision and is_remote(file) else file_stamp(file)
 
 
 def dataset_fingerprint(table: pa.Table) -> str:

@@ -10,8 +10,8 @@ from finegold.evaluation.evaluate import missing_files
 from finegold.evaluation.task import find_tasks
 from finegold.llm import Plan
 from finegold.models.prefix.storage import read_config
+from finegold.run.addresses import read_address
 from finegold.samples import open_dataset
-from finegold.samples.addresses import read_address
 from finegold.study.cost import Cost, count_runs, judging_line, plan_by_trials
 from finegold.study.counted import SIZES, Hours, Speed, count_hours, find_speed
 from finegold.study.study import ModelParts, Study

@@ -9,6 +9,7 @@ from PIL import Image
 
 from finegold.errors import DataError
 from finegold.samples.exclusions import ImageError, RowError
+from finegold.samples.image_cache import image_is_there
 from finegold.samples.image_fields import RawImage
 from finegold.samples.images import check_image, decode, read_bytes, with_image
 from finegold.samples.sample import ImageRef
@@ -80,7 +81,7 @@ class Pictures:
             path = dataset.locate(names[number])
             if path is not None and not dataset.parts:
                 path = dataset.locate_image(RawImage(names[number])).path
-            if path is not None and path.is_file():
+            if path is not None and image_is_there(path):
                 return ImageRef(names[number], path=path)
         sample = dataset[row].sample
         if sample is None or number >= len(sample.images):

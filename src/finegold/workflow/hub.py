@@ -9,11 +9,11 @@ from typing import Any
 from finegold.errors import ConfigError, DataError
 from finegold.extras import hub_address, hub_answers, require
 from finegold.run import write_text
+from finegold.run.addresses import RemoteAddress
+from finegold.run.store_errors import explained
 from finegold.samples import Dataset, WrittenSubset
-from finegold.samples.addresses import RemoteAddress
 from finegold.samples.formats.mix import MixDataset
 from finegold.samples.roots import MOVED_FROM
-from finegold.samples.stores import explained
 from finegold.selection.manifest import Manifest
 
 

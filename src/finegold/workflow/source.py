@@ -6,9 +6,9 @@ from typing import Any
 
 from finegold.errors import ConfigError
 from finegold.run import cache_folder, fingerprint, slug
+from finegold.run.addresses import read_address
 from finegold.run.cards import FieldCard
 from finegold.samples import Dataset, open_dataset
-from finegold.samples.addresses import read_address
 from finegold.samples.dataset import Ids
 from finegold.samples.formats.mix import pin_sources
 from finegold.samples.memory import is_path, store_rows

@@ -25,6 +25,7 @@ from finegold.run import Columns, PartTable, RunFolder, fill_once, read_sealed
 from finegold.samples import Dataset, Row
 from finegold.samples.check import row_bytes
 from finegold.samples.exclusions import ImageError
+from finegold.samples.image_cache import is_remote
 from finegold.samples.images import ImageRef, with_image
 from finegold.samples.thumbnails import thumbnail
 from finegold.selection.compare import PresetComparison
@@ -93,7 +94,7 @@ def _address(image: ImageRef, beside: Path) -> str:
         for folder in ("images", "image", "."):
             if _is_same(beside / folder / name, image):
                 return quote(os.fsencode((PurePosixPath(folder) / name.as_posix()).as_posix()))
-    return "" if image.path is None else image.path.absolute().as_uri()
+    return "" if image.path is None or is_remote(image.path) else image.path.absolute().as_uri()
 
 
 def _is_same(path: Path, image: ImageRef) -> bool:

@@ -5,7 +5,6 @@ image, also where a row has an `id` of its own. An image that has another extens
 have no instruction: the user's turn is `--instruction`, or MiniGPT-4's `Describe this image in detail.`
 """
 
-import os
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from finegold.samples.dataset import FORMATS
 from finegold.samples.exclusions import RowError
 from finegold.samples.formats.messages import JsonDataset
+from finegold.samples.image_cache import image_is_there
 from finegold.samples.image_fields import RawImage
 from finegold.samples.placeholders import before_question
 from finegold.samples.records import Parsed, record_id
@@ -66,8 +66,7 @@ class MiniGPT4Dataset(JsonDataset):
         stem = image.name.removesuffix(SUFFIXES[0])
         refs = (self.root.ref(RawImage(stem + suffix)) for suffix in SUFFIXES)
         first = next(refs)
-        # os.path: a name that is too long for a file is one that is not there.
-        there = (ref for ref in chain([first], refs) if ref.path is None or os.path.exists(ref.path))  # noqa: PTH110
+        there = (ref for ref in chain([first], refs) if ref.path is None or image_is_there(ref.path))
         return next(there, first)
 
     def locate(self, name: str) -> Path | None:

@@ -31,7 +31,7 @@ from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from finegold.errors import ConfigError, DataError, did_you_mean
 from finegold.registry import parse_toml
 from finegold.run import write_text
-from finegold.samples.addresses import RemoteAddress, read_address
+from finegold.run.addresses import RemoteAddress, read_address
 from finegold.samples.columns import Columns
 from finegold.samples.dataset import FORMATS, DataFiles, Dataset, Ids, WrittenSubset
 from finegold.samples.opening import found_revision, open_dataset

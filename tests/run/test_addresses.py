@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from finegold.samples.addresses import is_safe_name, pattern_folder, read_address
+from finegold.run.addresses import is_safe_name, pattern_folder, read_address
 
 
 @pytest.mark.parametrize("name", ["../a", "a/../b", "/a", "a//b", "C:/a", "a\\b", "a\nb", "", ".", "a\0b"])

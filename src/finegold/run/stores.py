@@ -7,36 +7,29 @@ change), so that a changed file is another file. A download that broke off goes 
 import hashlib
 import importlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finegold.errors import DataError, FinegoldError, MissingExtraError
+from finegold.errors import ConfigError, DataError
 from finegold.extras import hub_address, hub_answers, require
-from finegold.run import cache_folder, folder_lock, progress
-from finegold.samples.addresses import RemoteAddress, is_safe_name, pattern_folder
-from finegold.samples.silence import within
+from finegold.run.addresses import RemoteAddress, is_safe_name, pattern_folder
+from finegold.run.caches import cache_folder
+from finegold.run.lock import folder_lock
+from finegold.run.progress import progress
+from finegold.run.silence import within
+from finegold.run.store_errors import MissingRemoteError, explained, no_protocol, persistently, sentence
 
 _CHUNK = 4 << 20
 ANSWER_SECONDS, CHUNK_SECONDS = 30, 120
 """How long a store may take to answer, and to send a piece of `_CHUNK` bytes."""
 _THREADS = 8
-_PACKAGES = {
-    "s3": "s3fs",
-    "s3a": "s3fs",
-    "gs": "gcsfs",
-    "gcs": "gcsfs",
-    "az": "adlfs",
-    "abfs": "adlfs",
-    "abfss": "adlfs",
-    "sftp": "paramiko",
-    "ssh": "paramiko",
-    "oci": "ocifs",
-}
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _VERSIONS = (
     *("ETag", "etag", "blob_id", "md5Hash", "generation", "Content-MD5"),
     *("LastModified", "Last-Modified", "last_modified", "updated", "mtime", "created"),
@@ -98,7 +91,7 @@ class RemoteStore:
         try:
             self._system, self._root = fsspec.core.url_to_fs(self.url, **options)
         except (ImportError, ValueError) as error:
-            raise _no_protocol(address, error) from None
+            raise no_protocol(address, error) from None
         except Exception as error:
             raise sentence(address, error) from None
 
@@ -166,6 +159,20 @@ class RemoteStore:
         key = f"{place}\n{file.version}\n{file.size}"
         digest = file.sha256 or hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
         return remote_cache() / "files" / digest[:2] / digest
+
+    def content(self, name: str, path: str) -> bytes:
+        """The bytes of a small file.
+
+        Args:
+            name: Its name, for messages.
+            path: Its path as the store's file system takes it.
+
+        Raises:
+            MissingRemoteError: If it is not there.
+            DataError: If it cannot be read.
+        """
+        with explained(self.address, name):
+            return persistently(lambda: within(CHUNK_SECONDS, lambda: bytes(self._system.cat_file(path))))
 
     def download(self, files: list[RemoteFile], folder: Path) -> None:
         """Put files into a folder under their names; what is in the cache is not downloaded again.
@@ -280,8 +287,20 @@ def _place(kept: Path, target: Path) -> None:
     temporary.replace(target)
 
 
-class MissingRemoteError(DataError):
-    """There is nothing at an address."""
+def size_of(text: str, what: str) -> int:
+    """The bytes of a size such as `20GB`.
+
+    Args:
+        text: The size.
+        what: What has the size, for the message: "the limit of a download".
+
+    Raises:
+        ConfigError: If the text has another form.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise ConfigError(f"{what} is '{text}', expected a size such as 20GB")
+    return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
 def megabytes(size: int) -> str:
@@ -289,97 +308,11 @@ def megabytes(size: int) -> str:
     return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
 
 
-@contextmanager
-def explained(address: RemoteAddress, name: str = "", *, sending: bool = False) -> Iterator[None]:
-    """In the block, what a store or its library raises becomes one sentence."""
-    try:
-        yield
-    except FinegoldError:
-        raise
-    except Exception as error:
-        raise sentence(address, error, name, sending=sending) from None
-
-
-def sentence(
-    address: RemoteAddress, error: Exception, name: str = "", *, sending: bool = False
-) -> FinegoldError:
-    """What went wrong with a store, in the words of finegold."""
-    what = f"'{name}' of '{address.url}'" if name else f"'{address.url}'"
-    status = _status(error)
-    kind = type(error).__name__
-    if isinstance(error, ImportError):
-        return _no_protocol(address, error)
-    if kind == "RevisionNotFoundError":
-        return MissingRemoteError(
-            f"the hub's dataset '{address.repository}' has no revision '{address.revision}', expected a "
-            "branch, a tag or a commit"
-        )
-    if kind in ("GatedRepoError", "DisabledRepoError"):
-        return DataError(
-            f"the hub refuses access to the dataset '{address.repository}': accept its terms on its page and "
-            "log in with `hf auth login`, or set HF_TOKEN"
-        )
-    if kind == "RepositoryNotFoundError" or (address.repository and status == 401):
-        return MissingRemoteError(
-            f"the hub has no dataset '{address.repository}' that you may read: check the name; for a private "
-            "one log in with `hf auth login`, or set HF_TOKEN"
-        )
-    if status in (401, 403) or isinstance(error, PermissionError) or "Credentials" in kind:
-        return DataError(
-            f"access to {what} was refused: check your credentials for {address.scheme}:// and your rights"
-        )
-    cause = error.__cause__
-    web = isinstance(cause, OSError) or type(cause).__module__.startswith("aiohttp")
-    if isinstance(error, FileNotFoundError) and status is None and isinstance(cause, Exception) and web:
-        # fsspec calls a server that does not answer a missing file.
-        error, kind = cause, type(cause).__name__
-    if (
-        (isinstance(error, FileNotFoundError) and status in (None, 404))
-        or status in (404, 410)
-        or kind == "EntryNotFoundError"
-    ):
-        return MissingRemoteError(f"there is nothing at {what}: check the address")
-    if status is not None:
-        return DataError(f"the server of {what} answered with status {status}: try again later")
-    reason = " ".join(str(error).split())[:200] or kind
-    if sending:
-        return DataError(f"{what} was not sent ({reason}): check the network, then send it again")
-    return DataError(
-        f"{what} cannot be read ({reason}): check the address and the network, then run the command again; a "
-        "download goes on where it stopped"
-    )
-
-
 def _web_settings(stated: dict[str, Any]) -> dict[str, Any]:
     """The user's settings of aiohttp, with limits on silence in place of one on the length of a download."""
     aiohttp = require("aiohttp", extra="remote", why="a web address")
     limits = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_SECONDS, sock_read=ANSWER_SECONDS)
     return {"timeout": limits} | dict(stated.get("client_kwargs") or {})
-
-
-def _status(error: BaseException | None) -> int | None:
-    while error is not None:
-        for one in (error, getattr(error, "response", None)):
-            for key in ("status", "status_code"):
-                if isinstance(found := getattr(one, key, None), int):
-                    return found
-        error = error.__cause__
-    return None
-
-
-def _no_protocol(address: RemoteAddress, error: Exception) -> FinegoldError:
-    package = _PACKAGES.get(address.scheme) or ("aiohttp" if address.scheme in ("http", "https") else None)
-    if package is not None:
-        return MissingExtraError(
-            f"{address.scheme}:// needs the package '{package}', which is not installed: "
-            f"pip install 'finegold[remote]' {package}"
-        )
-    if "not known" in str(error):
-        return DataError(
-            f"'{address.url}' has the unknown protocol '{address.scheme}', expected one of fsspec such as "
-            "hf, s3, gs or https"
-        )
-    return DataError(f"'{address.url}' cannot be opened ({' '.join(str(error).split())[:200]})")
 
 
 def _commit(address: RemoteAddress) -> str:
