@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,7 +21,6 @@ def compare(desk: Path) -> None:
 
 
 def data_from_anywhere(desk: Path) -> None:
-    import_module("s3fs").S3FileSystem.clear_instance_cache()  # it keeps the store of an earlier test
     shutil.rmtree(desk / "subset")
     shutil.rmtree(desk / "subset.run")
 

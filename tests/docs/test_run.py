@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -78,6 +79,7 @@ def desk(pristine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     photos = {f"photos/{n}.jpg": (folder / "photos" / f"{n}.jpg").read_bytes() for n in range(1, 21)}
     store = S3Server({"bucket": {"pool/train.json": json.dumps(rows(20)).encode(), **photos}})
     hub = RemoteServer({"OWNER/NAME": files}, tags=("v1.0",))
+    import_module("s3fs").S3FileSystem.clear_instance_cache()  # it keeps the store of an earlier page
     with FakeServer(honest) as endpoint, serving(hub), serving_s3(store):
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         for name, value in access(store).items():

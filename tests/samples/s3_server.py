@@ -1,4 +1,4 @@
-"""A small S3-like store on loopback: signed GET, HEAD and paged listings, as s3fs asks for them."""
+"""A small S3-like store on loopback: signed requests, ranges, paged listings, conditional writes."""
 
 import hashlib
 import threading
@@ -27,6 +27,8 @@ class S3Server:
         silent: Whether requests get no answer.
         stalled: Whether the content of an object stops in its middle, and the connection stays open.
         busy: How many of the next requests for an object are answered with 503 SlowDown.
+        conditions: Whether `If-None-Match` is heeded.
+        broken_after: Number of objects that are taken until the connection of each further one is closed.
     """
 
     buckets: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -34,7 +36,11 @@ class S3Server:
     silent: threading.Event = field(default_factory=threading.Event)
     stalled: bool = False
     busy: int = 0
+    conditions: bool = True
+    broken_after: int | None = None
+    page: int = PAGE
     url: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def downloads(self) -> list[str]:
         """The requests for the content of an object."""
@@ -64,10 +70,17 @@ def serving_s3(server: S3Server) -> Iterator[S3Server]:
         def do_GET(self) -> None:
             self._answer()
 
+        def do_PUT(self) -> None:
+            self._answer()
+
+        def do_DELETE(self) -> None:
+            self._answer()
+
         def _answer(self) -> None:
             parts = urlsplit(self.path)
             path = unquote(parts.path)
             server.requests.append(f"{self.command} {path} {self.headers.get('Range', '')}".strip())
+            self.sent = self._body()
             if server.silent.is_set():
                 over.wait(60)
                 self.close_connection = True
@@ -84,9 +97,45 @@ def serving_s3(server: S3Server) -> Iterator[S3Server]:
             if server.busy:
                 server.busy -= 1
                 return self._error(503, "SlowDown")
+            if self.command == "PUT":
+                return self._put(objects, key)
+            if self.command == "DELETE":
+                objects.pop(key, None)
+                return self._xml(204, "")
             if key not in objects:
                 return self._error(404, "NoSuchKey")
             return self._object(objects[key])
+
+        def _body(self) -> bytes:
+            """The content of a request, which s3fs may send in signed pieces."""
+            content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if not self.headers.get("x-amz-content-sha256", "").startswith("STREAMING"):
+                return content
+            found, left = b"", content
+            while left:
+                head, _, left = left.partition(b"\r\n")
+                size = int(head.split(b";")[0], 16)
+                found, left = found + left[:size], left[size + 2 :]
+                if not size:
+                    break
+            return found
+
+        def _put(self, objects: dict[str, bytes], key: str) -> None:
+            if server.broken_after is not None:
+                if server.broken_after == 0:
+                    self.close_connection = True
+                    self.connection.close()
+                    return None
+                server.broken_after -= 1
+            with server.lock:
+                if server.conditions and self.headers.get("If-None-Match") == "*" and key in objects:
+                    return self._error(412, "PreconditionFailed")
+                objects[key] = self.sent
+            self.send_response(200)
+            self.send_header("ETag", f'"{hashlib.md5(self.sent).hexdigest()}"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return None
 
         def _object(self, content: bytes) -> None:
             start, end, wanted = 0, len(content), self.headers.get("Range")
@@ -111,13 +160,13 @@ def serving_s3(server: S3Server) -> Iterator[S3Server]:
         def _list(self, bucket: str, objects: dict[str, bytes], query: dict[str, str]) -> None:
             prefix, mark = query.get("prefix", ""), query.get("delimiter", "")
             names: dict[str, bool] = {}
-            for key in sorted(objects):
+            for key in tuple(sorted(objects)):
                 if key.startswith(prefix):
                     head, found, _ = key.removeprefix(prefix).partition(mark) if mark else ("", "", "")
                     names[prefix + head + found if found else key] = bool(found)
             after = query.get("continuation-token", query.get("start-after", ""))
             left = [name for name in names if name > after]
-            page = left[: min(PAGE, int(query.get("max-keys", PAGE)))]
+            page = left[: min(server.page, int(query.get("max-keys", server.page)))]
             items = "".join(
                 f"<CommonPrefixes><Prefix>{escape(name)}</Prefix></CommonPrefixes>"
                 if names[name]
@@ -139,12 +188,12 @@ def serving_s3(server: S3Server) -> Iterator[S3Server]:
             self._xml(status, f"<Error><Code>{code}</Code><Message>{code}</Message></Error>")
 
         def _xml(self, status: int, text: str) -> None:
-            content = f'<?xml version="1.0" encoding="UTF-8"?>{text}'.encode()
+            content = f'<?xml version="1.0" encoding="UTF-8"?>{text}'.encode() if text else b""
             self.send_response(status)
             self.send_header("Content-Type", "application/xml")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            if self.command == "GET":
+            if self.command != "HEAD":
                 self.wfile.write(content)
 
     with answering(Handler, over.set) as server.url:

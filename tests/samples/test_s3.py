@@ -71,6 +71,16 @@ def test_rows_are_picked_with_their_images_from_the_store(
     assert len(kept["revision"]) == 64
 
 
+def test_images_of_a_folder_in_which_many_are_wanted_are_found_by_its_list(
+    store: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finegold.run.stores.LISTED", 4)
+    store.buckets["lab"]["pool/data.jsonl"] = lines(9)  # of which two have no image
+    found = finegold.inspect("s3://lab/pool/data.jsonl", images="s3://lab/pool/images")
+    assert (found.usable, found.codes) == (7, {"missing-image": 2})
+    assert not [line for line in store.requests if line.startswith("HEAD") and ".jpg" in line]
+
+
 def test_what_is_in_the_cache_is_not_downloaded_again_and_a_change_is_noticed(store: S3Server) -> None:
     source = DataSource.of("s3://lab/pool")
     assert finegold.inspect(source.open()).usable == 5

@@ -31,8 +31,11 @@ def check(
     output: OutputOptions,
 ) -> None:
     """Compare every file with its hash. The exit code is 1 if something is damaged and not repaired."""
-    from finegold.run import check_folder
+    from finegold.run import check_folder, mirror_of
 
+    mirror = mirror_of(folder.resolve())
+    if mirror is not None:
+        mirror.fetch_parts()
     found = check_folder(folder)
     with output.printing() as facts:
         facts |= {
@@ -45,7 +48,7 @@ def check(
 
 
 def _show(folder: Path, found: "FolderCheck", *, repair: bool) -> None:
-    from finegold.run import folder_lock
+    from finegold.run import writing_to
 
     for damage in found.damages:
         say(f"damaged: {damage.path}: {damage.why}")
@@ -56,7 +59,7 @@ def _show(folder: Path, found: "FolderCheck", *, repair: bool) -> None:
     if not repair:
         say(f"`finegold check {folder} --repair` removes what is damaged")
         raise typer.Exit(1)
-    with folder_lock(folder, "repair it then"):
+    with writing_to(folder.resolve(), "repair it then"):
         for damage in found.damages:
             damage.repair()
     say("removed; run the command that made it again, and it makes the same again")

@@ -1,6 +1,5 @@
 """`finegold inspect`: what a dataset holds, and every row that cannot be used."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,7 +40,7 @@ def inspect(
     from finegold.samples import open_dataset
     from finegold.samples.inspect import inspect as inspect_dataset
 
-    dataset = open_dataset(data, **asdict(reading))
+    dataset = open_dataset(data, **reading.reading())
     found = inspect_dataset(dataset, strict=strict)
     with output.printing() as facts:
         facts |= found.as_json(dataset.format, [str(file) for file in dataset.files()])

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from finegold.models.prefix import Parts
     from finegold.workflow import SelectionFiles, SelectionSettings
 
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or its address such as s3://.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first bad row instead of excluding it.")]
 Link = Annotated[bool, typer.Option("--link", help="Hard-link image files instead of copying them.")]
 SubsetOut = Annotated[Path, typer.Option(help="Folder for the subset, selection.json, its table and report.")]

@@ -42,4 +42,6 @@ class OutputOptions:
 
     def _print(self, facts: dict[str, Any]) -> None:
         if self.as_json:
-            sys.stdout.write(json.dumps(facts, default=str) + "\n")
+            from finegold.run import with_addresses
+
+            sys.stdout.write(with_addresses(json.dumps(facts, default=str)) + "\n")

@@ -40,14 +40,17 @@ def pick(
     same command continues where a killed one stopped.
     """
     from finegold.cli.show import show_selection
+    from finegold.run import mirror_of
     from finegold.workflow import Run
     from finegold.workflow.output import output_lock
 
     settings = selection.settings(size, files, mixing, filters, scores=options.names(scores))
     if save_config is not None:
         write_config(context, save_config)
+    mirror = mirror_of(out.resolve())
+    beside = out.resolve().with_name(f"{out.resolve().name}.run") if mirror is None else f"{mirror.url}.run"
     opened = Run.open(
-        run or out.resolve().with_name(f"{out.resolve().name}.run"),
+        run or beside,
         dataset.source(data),
         encoder=encoder,
         compute=computing.compute(),

@@ -161,7 +161,7 @@ def score(
     if "encoder" in known:
         defaults["encoder"] = find_encoder(opened.folder, encoder, "missing")
     made = scorer_from_text(scorer, parameters, defaults)
-    audit = None if show_plan else run / "audit-llm.jsonl"
+    audit = None if show_plan else opened.folder.path / "audit-llm.jsonl"
     session = cache(lambda: endpoint.session(audit, sends=not show_plan).share(own))
     context = Context(retry=retry_failed, open_session=session, parts=parts)
     if not show_plan:

@@ -113,6 +113,10 @@ def show_table(
 
 def shown(path: Path) -> str:
     """A path relative to the working folder if it lies below it."""
+    from finegold.run import with_addresses
+
+    if (address := with_addresses(str(path.resolve()))) != str(path.resolve()):
+        return address
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
@@ -131,4 +135,8 @@ def say(text: str, *, error: bool = False) -> None:
         text: The lines.
         error: Whether they go to stderr.
     """
-    print(*map(printable, text.split("\n")), sep="\n", file=sys.stderr if error else sys.stdout)
+    from finegold.run import with_addresses
+
+    print(
+        *map(printable, with_addresses(text).split("\n")), sep="\n", file=sys.stderr if error else sys.stdout
+    )

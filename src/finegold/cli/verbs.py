@@ -37,6 +37,10 @@ GOES_ON = {
 }
 """How to go on after Ctrl-C, by verb; the other verbs begin again."""
 BEGINS_AGAIN = "no file is half written, and the same command begins again"
+RUNS = ("run", "folder", "folders")
+"""Options and arguments that may be run folders in a store."""
+SENDS = ("pick", "select", "tune", "evaluate")
+"""Verbs that write a folder, `--out`, which may be in a store."""
 _ANYWHERE = {"--debug": 1, "--log-level": 2}
 """Options of `finegold` itself that may also stand after the verb, with their number of words."""
 MOST = 2**32 - 1
@@ -64,7 +68,8 @@ class Verb(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """Run the verb; Ctrl-C ends it with a sentence on how to go on and the exit status 130."""
         try:
-            return super().invoke(ctx)
+            with _places_of_this_computer(str(self.name), ctx.params):
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             print(file=sys.stderr)
             say(f"finegold: interrupted: {GOES_ON.get(str(self.name), BEGINS_AGAIN)}", error=True)
@@ -103,6 +108,36 @@ class Verbs(TyperGroup):
             if getattr(one, "is_flag", False):
                 _without_placeholder(one)
         return _without_placeholder(super().get_help_option(ctx))
+
+
+@contextmanager
+def _places_of_this_computer(verb: str, given: dict[str, Any]) -> Iterator[None]:
+    """In the block, run folders and outputs in stores are copies on this computer, which are sent.
+
+    Raises:
+        ConfigError: If another file or folder is an address.
+    """
+    if not any(":/" in str(value) for value in given.values()):
+        yield
+        return
+    from finegold.run import local_file, lock_beside, mirror_of, working_copy
+
+    out = given.get("out")
+    for name, value in given.items():
+        copy_of = working_copy if name in RUNS or (name == "out" and verb in SENDS) else local_file
+        if isinstance(value, Path):
+            given[name] = copy_of(value)
+        elif name == "preset" and ":/" in value:  # a selection of a run folder
+            given[name] = str(local_file(Path(value)))
+        elif isinstance(value, list | tuple) and any(isinstance(one, Path) for one in value):
+            given[name] = [copy_of(one) for one in value]
+    mirror = mirror_of(given["out"]) if out != given.get("out") else None
+    if mirror is None:
+        yield
+        return
+    advice = "give --out another folder"
+    with lock_beside(mirror.path, advice, again=True), mirror.turn(advice):
+        yield
 
 
 @contextmanager

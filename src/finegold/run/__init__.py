@@ -33,6 +33,7 @@ from finegold.run.shards import WHOLE, Shard
 from finegold.run.steps import Blocks, Columns, fill, fill_once
 from finegold.run.tables import BLOCK_ROWS, PartTable, read_parquet, write_parquet
 from finegold.run.texts import TextColumn
+from finegold.run.working_copies import local_file, mirror_of, with_addresses, working_copy, writing_to
 
 __all__ = [
     "BLOCK_ROWS",
@@ -65,8 +66,10 @@ __all__ = [
     "from_json",
     "hidden_beside",
     "listed_files_are_there",
+    "local_file",
     "lock_beside",
     "locked",
+    "mirror_of",
     "progress",
     "read_parquet",
     "read_record",
@@ -78,6 +81,8 @@ __all__ = [
     "slug",
     "to_json",
     "unique_name",
+    "with_addresses",
+    "working_copy",
     "write_bytes",
     "write_json",
     "write_lines",
@@ -85,4 +90,5 @@ __all__ = [
     "write_record",
     "write_sealed",
     "write_text",
+    "writing_to",
 ]

@@ -75,6 +75,11 @@ def read_address(data: str | Path) -> RemoteAddress | None:
             return _hub_address(rest, text)
         if scheme in ("http", "https") and (page := _hub_page(scheme, rest)):
             return page
+        if re.match(r"[^/@]*:[^/@]*@", rest):
+            raise DataError(
+                f"the {scheme}:// address names a password, which would be written to run folders and logs: "
+                "give it in the settings of fsspec or of its package, and leave it out of the address"
+            )
         return RemoteAddress(scheme, f"{scheme}://{rest}")
     if (found := _HUB_ID.fullmatch(text)) and not _FILE.fullmatch(found["id"]):
         return _hub(found["id"], found["revision"] or "", "", guessed=True)

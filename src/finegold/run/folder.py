@@ -30,7 +30,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,9 +40,9 @@ import pyarrow as pa
 from finegold.errors import RunError
 from finegold.run.fingerprint import canonical_json, fingerprint
 from finegold.run.lines import LineFile
-from finegold.run.lock import folder_lock
 from finegold.run.seal import read_sealed, write_sealed
 from finegold.run.tables import BLOCK_ROWS, PartTable
+from finegold.run.working_copies import mirror_of, working_copy, writing_to
 from finegold.version import __version__
 
 LAYOUTS = (1, 2)
@@ -76,19 +76,19 @@ class RunFolder:
         self.manifest = manifest
 
     @classmethod
-    def create(cls, path: Path, data: Mapping[str, Any]) -> "RunFolder":
+    def create(cls, path: str | Path, data: Mapping[str, Any]) -> "RunFolder":
         """Open the folder for this dataset, making it if it is not there.
 
         Args:
-            path: The folder.
+            path: The folder, or its address in a store.
             data: How the dataset is opened: `path`, `images`, `format` and so on, JSON-able.
 
         Raises:
             RunError: If it holds a run of other data, or something else than a run.
         """
-        path = path.resolve()
+        path = working_copy(path).resolve()
         if (path / MANIFEST).exists():
-            run = cls.open(path)
+            run = cls._opened(path)
             if canonical_json(run.manifest["data"]) != canonical_json(dict(data)) and not run._rebind(data):
                 old = {key: value for key, value in run.manifest["data"].items() if value is not None}
                 raise RunError(
@@ -104,13 +104,16 @@ class RunFolder:
         return cls(path, manifest)
 
     @classmethod
-    def open(cls, path: Path) -> "RunFolder":
+    def open(cls, path: str | Path) -> "RunFolder":
         """Open an existing run folder.
 
         Raises:
             RunError: If there is none, or a newer finegold wrote it.
         """
-        path = path.resolve()
+        return cls._opened(working_copy(path).resolve())
+
+    @classmethod
+    def _opened(cls, path: Path) -> "RunFolder":
         try:
             manifest = read_sealed(path / MANIFEST)
         except (FileNotFoundError, NotADirectoryError):
@@ -222,8 +225,33 @@ class RunFolder:
         Raises:
             RunError: If another process holds it; says which.
         """
-        with folder_lock(self.path, "give --run another folder", wait=wait):
+        with writing_to(self.path, "give --run another folder", wait=wait):
+            if mirror_of(self.path) is not None:
+                self._read_again()
             yield
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Send parts to the store of the folder, if it is in one, while shards write beside one another."""
+        mirror = mirror_of(self.path)
+        with nullcontext() if mirror is None else mirror.sending():
+            yield
+
+    @property
+    def name(self) -> str:
+        """The address of a folder in a store, or the path."""
+        mirror = mirror_of(self.path)
+        return str(self.path) if mirror is None else mirror.url
+
+    def _read_again(self) -> None:
+        """Take over what another computer wrote to the manifest since the folder was opened."""
+        now = self._opened(self.path).manifest
+        if canonical_json(now["data"]) != canonical_json(self.manifest["data"]):
+            raise RunError(
+                f"the run folder {self.name} was begun with other data on another computer: give --run "
+                "another folder"
+            )
+        self.manifest = now
 
 
 def choose_part_rows(rows: int, size: int) -> int:

@@ -69,6 +69,8 @@ def sentence(
             f"the hub has no dataset '{address.repository}' that you may read: check the name; for a private "
             "one log in with `hf auth login`, or set HF_TOKEN"
         )
+    if "request time" in str(error):
+        return DataError(f"the store of {what} has another time than this computer: set the clock")
     if status in (401, 403) or isinstance(error, PermissionError) or "Credentials" in kind:
         return DataError(
             f"access to {what} was refused: check your credentials for {address.scheme}:// and your rights"

@@ -9,10 +9,12 @@ import importlib
 import os
 import re
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ _CHUNK = 4 << 20
 ANSWER_SECONDS, CHUNK_SECONDS = 30, 120
 """How long a store may take to answer, and to send a piece of `_CHUNK` bytes."""
 _THREADS = 8
+LISTED = 5_000
+"""Files wanted in one folder from which on it is listed, in place of a request for each."""
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _VERSIONS = (
     *("ETag", "etag", "blob_id", "md5Hash", "generation", "Content-MD5"),
@@ -56,8 +60,13 @@ class RemoteFile:
 
 
 def remote_cache() -> Path:
-    """The folder in finegold's cache folder that holds whatever was downloaded."""
-    return cache_folder() / "remote"
+    """The folder in finegold's cache folder that holds whatever was downloaded, without symbolic links."""
+    return _resolved(cache_folder()) / "remote"
+
+
+@lru_cache(maxsize=16)
+def _resolved(folder: Path) -> Path:
+    return folder.resolve()
 
 
 class RemoteStore:
@@ -132,9 +141,30 @@ class RemoteStore:
         return within(ANSWER_SECONDS, lambda: self._system.info(path))
 
     def find(self, names: list[str]) -> Iterator[RemoteFile | None]:
-        """The file of each name below the address; None where there is none."""
+        """The file of each name below the address, in any order; None where there is none.
+
+        Of a folder in which many are wanted the list is fetched, a thousand names in an answer.
+        """
+        by_folder: defaultdict[str, list[str]] = defaultdict(list)
+        for name in names:
+            by_folder[name.rpartition("/")[0]].append(name)
+        web = self.address.scheme in ("http", "https")
         with ThreadPoolExecutor(_THREADS) as pool:
-            yield from pool.map(self._find, names)
+            for folder, inside in by_folder.items():
+                if web or len(inside) < LISTED:
+                    yield from pool.map(self._find, inside)
+                else:
+                    yield from self._find_listed(folder, inside)
+
+    def _find_listed(self, folder: str, names: list[str]) -> Iterator[RemoteFile | None]:
+        place = f"{self._root.rstrip('/')}/{folder}".rstrip("/")
+        found: dict[str, dict[str, Any]] = {}
+        with explained(self.address), suppress(FileNotFoundError):
+            listed = persistently(lambda: self._system.ls(place, detail=True))
+            found = {one["name"].rpartition("/")[2]: one for one in listed if one["type"] != "directory"}
+        for name in names:
+            info = found.get(name.rpartition("/")[2])
+            yield None if info is None else self._file(name, info, f"{self._root.rstrip('/')}/{name}")
 
     def _find(self, name: str) -> RemoteFile | None:
         path = f"{self._root.rstrip('/')}/{name}"
@@ -146,7 +176,7 @@ class RemoteStore:
         return None if info.get("type") == "directory" else self._file(name, info, path)
 
     def _file(self, name: str, info: dict[str, Any], path: str) -> RemoteFile:
-        version = next((str(info[key]) for key in _VERSIONS if info.get(key)), "")
+        version = version_of(info)
         lfs = info.get("lfs") or {}
         sha256 = lfs.get("sha256", "") if isinstance(lfs, dict) else getattr(lfs, "sha256", "")
         size = info.get("size")
@@ -285,6 +315,11 @@ def _place(kept: Path, target: Path) -> None:
     except OSError:
         shutil.copyfile(kept, temporary)
     temporary.replace(target)
+
+
+def version_of(info: dict[str, Any]) -> str:
+    """What changes when the content of a file changes, as its store tells; empty if it does not tell."""
+    return next((str(info[key]) for key in _VERSIONS if info.get(key)), "")
 
 
 def size_of(text: str, what: str) -> int:

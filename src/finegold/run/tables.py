@@ -29,8 +29,10 @@ from finegold.run.buffers import arrow_file, file_buffer
 from finegold.run.cards import card
 from finegold.run.fingerprint import file_sha256
 from finegold.run.lines import LineFile
+from finegold.run.mirror import Mirror
 from finegold.run.seal import FILES, DamagedError, own_file_stamp, read_sealed, write_sealed
 from finegold.run.shards import WHOLE, Shard
+from finegold.run.working_copies import mirror_of
 
 BLOCK_ROWS = 256
 """Dataset rows of a block, the unit of work: block k holds what came of rows [256 k, 256 (k + 1)). A part,
@@ -131,7 +133,7 @@ class PartTable:
 
     def has(self, part: int) -> bool:
         """Whether the part is there, which means that it was written to its end."""
-        return self.part_path(part).exists()
+        return self._is_there(self.part_path(part))
 
     def conform(self, table: pa.Table | Mapping[str, Any]) -> pa.Table:
         """Columns in any order as a table of the schema, cast to it."""
@@ -168,7 +170,9 @@ class PartTable:
         """Whether a part is there and fits its hash: after a power cut a part may be empty or half there."""
         path = self.part_path(part)
         known = self.hashes.get(path.name)
-        return path.exists() and (not known or file_sha256(path) in known)
+        if not path.exists():
+            return self._is_there(path)  # what is fetched is compared then
+        return not known or file_sha256(path) in known
 
     def finish(self, parts: int) -> None:
         """Declare the table whole.
@@ -199,7 +203,8 @@ class PartTable:
         """Delete parts, so that the step makes them again; the table is no longer whole."""
         self._reopen()
         for part in parts:
-            self.part_path(part).unlink(missing_ok=True)
+            path = self.part_path(part)
+            path.unlink(missing_ok=True) if self._mirror is None else self._mirror.drop(path)
             self.journal_path(part).unlink(missing_ok=True)
 
     @property
@@ -218,11 +223,11 @@ class PartTable:
             raise DamagedError(self.folder / DONE, "it does not say how many parts there are")
         if files is None:  # of an earlier finegold
             return len(self.paths()) >= parts
-        return files.keys() <= {path.name for path in self.folder.iterdir()}
+        return files.keys() <= {path.name for path in (*self.folder.iterdir(), *self._away())}
 
     def paths(self) -> list[Path]:
         """Files of the parts that are there, in order."""
-        return sorted(self.folder.glob("part-*.parquet"))
+        return sorted({*self.folder.glob("part-*.parquet"), *self._away()})
 
     def part(self, part: int, columns: Sequence[str] | None = None) -> pa.Table:
         """One part, checked against its hash.
@@ -294,7 +299,26 @@ class PartTable:
 
     def _hash(self, name: str) -> str:
         known = self.hashes.get(name, set())
-        return next(iter(known)) if len(known) == 1 else file_sha256(self.folder / name)
+        if len(known) == 1:
+            return next(iter(known))
+        self._fetch(self.folder / name)
+        return file_sha256(self.folder / name)
+
+    @cached_property
+    def _mirror(self) -> Mirror | None:
+        """Where the table is in a store, if its folder is a working copy."""
+        return mirror_of(self.folder)
+
+    def _is_there(self, path: Path) -> bool:
+        return path.exists() or (self._mirror is not None and self._mirror.holds(path))
+
+    def _away(self) -> list[Path]:
+        """Parts that are in a store and were not fetched."""
+        return [] if self._mirror is None else self._mirror.listed(self.folder)
+
+    def _fetch(self, path: Path) -> None:
+        if self._mirror is not None:
+            self._mirror.fetch(path, self.hashes.get(path.name, ()))
 
     def _reopen(self) -> None:
         """Take back that the table is whole; the hashes stay."""
@@ -302,6 +326,7 @@ class PartTable:
         (self.folder / DONE).unlink(missing_ok=True)
 
     def _read(self, path: Path, columns: Sequence[str] | None) -> pa.Table:
+        self._fetch(path)
         try:
             return read_parquet(path, self.hashes.get(path.name, ()), columns)
         except (pa.ArrowException, OSError, KeyError) as error:

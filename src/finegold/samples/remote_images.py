@@ -41,8 +41,7 @@ def remote_images(
         DataError: If the remote folder cannot be reached, or the images are larger than the limit.
     """
     if images is not None:
-        place = fetch_images(images, _names(dataset), limit)
-        return replace(ImageRoot.at(place, allow_urls=allow_urls), address=images.url)
+        return ImageRoot.at(fetch_images(images, _names(dataset), limit), allow_urls=allow_urls)
     assert fetched is not None
     address = read_address(fetched.address)
     if address is not None and not address.repository and (folder := pattern_folder(address.url)):
@@ -68,7 +67,7 @@ def remote_images(
         return None
     fetch_images(address, (_join(best, name) for name in _names(dataset)), limit, fetched=fetched.path)
     (fetched.path / best).mkdir(parents=True, exist_ok=True)
-    return replace(ImageRoot.at(fetched.path / best, allow_urls=allow_urls), address=f"{address.url}/{best}")
+    return ImageRoot.at(fetched.path / best, allow_urls=allow_urls)
 
 
 def fetch_ahead(dataset: Dataset) -> None:

@@ -44,14 +44,12 @@ class ImageRoot:
         allow_urls: Whether a record may name a URL.
         former: The roots that a subset's absolute paths still name, and this root as the user named it.
         targets: The folders into which links may lead, see `allowed_targets`.
-        address: The remote folder whose images `folder` takes in; empty for a folder of this machine.
     """
 
     folder: Path | None
     allow_urls: bool = False
     former: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
-    address: str = ""
 
     @classmethod
     def at(cls, folder: Path, *, allow_urls: bool = False, allow_links: Path | None = None) -> "ImageRoot":

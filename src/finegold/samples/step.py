@@ -27,6 +27,7 @@ from finegold.run import (
     fill,
     fingerprint,
 )
+from finegold.run.stores import remote_cache
 from finegold.samples.check import (
     Checked,
     ImageChecks,
@@ -280,10 +281,8 @@ def _renew_stamps(table: PartTable, part: int, stamps: Mapping[int, list[str]]) 
 
 def _discard(table: PartTable, first: int) -> None:
     """Delete the parts from `first` on: the mark of a whole table first, the earliest part last."""
-    (table.folder / "done.json").unlink(missing_ok=True)
-    for path in reversed(table.paths()):
-        if path >= table.part_path(first):
-            path.unlink()
+    later = [path for path in table.paths() if path >= table.part_path(first)]
+    table.drop(int(path.stem.removeprefix("part-")) for path in reversed(later))
 
 
 def samples_of_blocks(
@@ -330,11 +329,16 @@ def stamp(dataset: Dataset) -> dict[str, Any]:
         "options": {"instruction": source.instruction, "ids": source.ids, "allow_urls": source.allow_urls},
         "source_field": source.source_field,
         "allow_links": None if source.allow_links is None else str(source.allow_links),
-        "image_root": dataset.root.address or (dataset.root.folder and str(dataset.root.folder)),
+        "image_root": None if dataset.root.folder is None else _root_stamp(dataset.root.folder),
         "files": [[file.name, _data_stamp(file, source)] for file in dataset.files()],
         **({"columns": source.columns.text} if source.columns else {}),
         **({"parts": [stamp(part) for part in dataset.parts]} if dataset.parts else {}),
     }
+
+
+def _root_stamp(folder: Path) -> str:
+    """The image folder; one of a store by its place in the cache, which is the same everywhere."""
+    return str(folder.relative_to(remote_cache()) if is_remote(folder) else folder)
 
 
 def _data_stamp(file: Path, source: DataFiles) -> str:

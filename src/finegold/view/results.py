@@ -17,7 +17,7 @@ from finegold.report.study.page import FINDINGS, example_answers, read_findings
 from finegold.report.study.task_tables import cells, describe_tasks, heads, title
 from finegold.report.study.words import about, arm_notes, facts, outcome_lines, summary
 from finegold.report.text import printable
-from finegold.run import RunFolder
+from finegold.run import RunFolder, working_copy
 from finegold.run.folder import MANIFEST
 from finegold.samples import ImageRef
 from finegold.samples.exclusions import ImageError
@@ -175,7 +175,7 @@ def sort_folders(folders: Sequence[str | Path]) -> tuple[Path | None, list[Path]
     run: Path | None = None
     studies: list[Path] = []
     judged: list[Path] = []
-    for folder in map(Path, folders):
+    for folder in map(working_copy, folders):
         if (folder / FINDINGS).is_file():
             studies.append(folder)
         elif (folder / JUDGE).is_file():

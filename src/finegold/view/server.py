@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from finegold.engines import Compute
 from finegold.errors import ConfigError, RunError
 from finegold.extras import require
-from finegold.run import lock_beside
+from finegold.run import lock_beside, mirror_of
 from finegold.view.browse import Browser
 from finegold.view.conversations import AskedModels
 from finegold.view.database import RowDatabase
@@ -129,7 +129,9 @@ def _opened(run: Run, asked: AskedModels, *, read_only: bool) -> Iterator["Answe
     lock: AbstractContextManager[None] = (
         nullcontext() if read_only else lock_beside(folder / MARKS, "look with --read-only")
     )
-    with _writable(lock, folder), tempfile.TemporaryDirectory(prefix="finegold-view-") as made:
+    mirror = None if read_only else mirror_of(folder)
+    turn = nullcontext() if mirror is None else mirror.turn("look with --read-only", kind="marks", only=MARKS)
+    with _writable(lock, folder), turn, tempfile.TemporaryDirectory(prefix="finegold-view-") as made:
         rows = checked_rows(run.folder, run.dataset, Compute())
         marks = Marks(folder / MARKS, read_only=read_only)
         pool = RowDatabase(rows, Path(made))

@@ -206,7 +206,8 @@ def beside_shards(
         except RunError:
             with folder.writing(wait=True):
                 rows = read()
-        yield rows
+        with folder.sending():
+            yield rows
 
 
 def _rows_of(folder: RunFolder, dataset: Dataset, compute: Compute, table: PartTable) -> Rows:

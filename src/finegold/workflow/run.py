@@ -12,7 +12,7 @@ from finegold.clustering.table import ClusterTable, cluster_run
 from finegold.encoders import MINILM, Space, load_text_encoder
 from finegold.engines import Compute
 from finegold.errors import ConfigError, RunError, with_article
-from finegold.run import ROWS, PartTable, RunFolder
+from finegold.run import ROWS, PartTable, RunFolder, local_file, working_copy
 from finegold.run.cards import card
 from finegold.samples import Dataset
 from finegold.samples.images import decode
@@ -88,7 +88,7 @@ class Run:
         """Open a run folder.
 
         Args:
-            path: The folder.
+            path: The folder, or its address in a store such as `s3://bucket/pool.run`.
             data: The dataset, if the folder may not be there yet; it is made then. A `DataSource`, or what
                 `open_dataset` takes. Rows in memory are kept in the folder.
             images: Folder of the images, if `data` is no `DataSource`.
@@ -101,12 +101,12 @@ class Run:
             DataError: If the dataset cannot be understood.
         """
         if data is None:
-            folder = RunFolder.open(Path(path))
+            folder = RunFolder.open(path)
             return cls(folder, DataSource(**folder.manifest["data"]).open(), encoder, compute, strict=strict)
-        kept = Path(path) / ROWS
-        source = data if isinstance(data, DataSource) else DataSource.of(data, images, rows=kept)
+        kept = working_copy(path)
+        source = data if isinstance(data, DataSource) else DataSource.of(data, images, rows=kept / ROWS)
         dataset = source.open()
-        folder = RunFolder.create(Path(path), source.to_json())
+        folder = RunFolder.create(kept, source.to_json())
         return cls(folder, dataset, encoder, compute, strict=strict)
 
     def rows(self) -> Rows:
@@ -190,7 +190,7 @@ class Run:
     ) -> pa.Table:
         """Write every row with its indicators to one file; see `export_table`."""
         with self.folder.writing():
-            return export_table(self.rows(), Path(out), table, format, selection)
+            return export_table(self.rows(), local_file(out), table, format, selection)
 
     def embed(self, space: Space = "image", text_encoder: str = MINILM) -> PartTable:
         """Embed the usable rows' images, or their texts in the space `text` or `instruction`."""
@@ -275,7 +275,7 @@ class Run:
 
     def _select(self, settings: SelectionSettings, making: Making, out: str | Path | None) -> Selection:
         if out is not None:
-            check_free(Path(out).resolve(), subset_names(self.dataset))
+            check_free(local_file(out).resolve(), subset_names(self.dataset))
         with self.folder.writing():
             # Before the hours of scoring, not after.
             parse_size(settings.size, int(self.rows().usable.sum()))
@@ -381,9 +381,10 @@ def pick(
         FinegoldError: If something is wrong with the data, the options or the models; one sentence.
     """
     asked = SelectionSettings.of(preset, size, weights, seed=seed, **settings)
-    target = None if out is None else Path(out).resolve()
+    target = None if out is None else local_file(out).resolve()
     if run is None and target is not None:
         run = target.with_name(target.name + ".run")
+    run = None if run is None else working_copy(run)
     kept = None if run is None else Path(run) / ROWS
     source = data if isinstance(data, DataSource) else DataSource.of(data, images, rows=kept)
     if run is None:

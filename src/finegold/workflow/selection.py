@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from finegold.errors import RunError
 from finegold.extras import to_frame
 from finegold.report.selection.collect import write_report
-from finegold.run import PartTable, RunFolder, atomic_path, write_parquet, write_text
+from finegold.run import PartTable, RunFolder, atomic_path, local_file, write_parquet, write_text
 from finegold.run.cards import card
 from finegold.samples import Dataset, WrittenSubset
 from finegold.samples.notebook import picture
@@ -123,7 +123,7 @@ class Selection:
         Raises:
             ConfigError: If `out` holds other things.
         """
-        out = Path(out).resolve()
+        out = local_file(out).resolve()
         positions = self.chosen()["row"].to_pylist()
         with (
             self.run.writing(),
@@ -167,9 +167,10 @@ class Selection:
 
     def report(self, path: str | Path, judged: Path | None = None) -> Path:
         """Draw the report to an HTML file; with `judged`, the verdicts of a judge's audit are shown too."""
+        path = local_file(path)
         with self.run.writing():
-            self._draw(Path(path), judged)
-        return Path(path)
+            self._draw(path, judged)
+        return path
 
     def _draw(self, path: Path, judged: Path | None = None) -> None:
         with self.run.step("report", path=str(path)):

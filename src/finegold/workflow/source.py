@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from finegold.errors import ConfigError
-from finegold.run import cache_folder, fingerprint, slug
+from finegold.errors import ConfigError, DataError
+from finegold.run import cache_folder, fingerprint, mirror_of, slug
 from finegold.run.addresses import read_address
 from finegold.run.cards import FieldCard
 from finegold.samples import Dataset, open_dataset
@@ -78,6 +78,11 @@ class DataSource(FieldCard):
         if ids not in ("record", "row"):
             raise ConfigError(f"ids come from 'record' or 'row', not from '{ids}'")
         if not is_path(data):
+            if rows is not None and mirror_of(rows) is not None:
+                raise DataError(
+                    "the rows are in memory and the run folder is in a store, where other computers look for "
+                    "them: write them to a file in the store first"
+                )
             data, images = store_rows(data, rows or cache_folder() / "rows"), images or Path.cwd()
         kept: Ids = "row" if ids == "row" else "record"
         rules = None if kinds is None else str(Path(kinds).absolute())

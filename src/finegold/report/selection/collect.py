@@ -21,7 +21,7 @@ from finegold.report.judge import judgement_section
 from finegold.report.selection.layout import layout
 from finegold.report.selection.page import render_report
 from finegold.report.selection.sections import RowContent, Section, comparison_section
-from finegold.run import Columns, PartTable, RunFolder, fill_once, read_sealed
+from finegold.run import Columns, PartTable, RunFolder, fill_once, read_sealed, with_addresses
 from finegold.samples import Dataset, Row
 from finegold.samples.check import row_bytes
 from finegold.samples.exclusions import ImageError
@@ -192,7 +192,7 @@ def select_command(run: RunFolder, manifest: Manifest) -> list[str]:
     for option, ids in (("include", made.include), ("exclude", made.exclude)):
         if ids is not None:
             words += [f"--{option}", str(run.path / "selectors" / f"{ids.sha256[:12]}.jsonl")]
-    return [*words, "--out", "AGAIN"]
+    return [*map(with_addresses, words), "--out", "AGAIN"]
 
 
 def _preset_name(run: RunFolder, manifest: Manifest, preset: Preset) -> str:
