@@ -114,6 +114,20 @@ def test_a_study_its_extension_and_its_files(
     assert mixtures[2].scores["flickr30k"] == pytest.approx((pairs[2].result + pairs[3].result) / 2)
     assert len(mixtures[0].draws["flickr30k"]) == 100
 
+    # Half of the images is measured by the same runs, and the other half held out; no image is in both.
+    halves = {
+        half: run_study(
+            load_study(str(study_file), {"evaluation": {"half": half}}), out, workers=1, device="cpu"
+        )
+        for half in ("a", "b")
+    }
+    assert count_runs_done(out) == 5
+    assert [halves[half].questions[0].images for half in "ab"] == [5, 1]
+    of_half = {half: read_pairs(out / f"shapes-half-{half}" / "pairs.jsonl") for half in "ab"}
+    assert [one.result for one in of_half["a"]] == [one.held_out for one in of_half["b"]]
+    assert [one.held_out for one in of_half["a"]] == [one.result for one in of_half["b"]]
+    assert [one.result for one in of_half["a"]] != [one.result for one in pairs]
+
     # The same again runs nothing; further arms and a further seed run these alone.
     assert found_fingerprint(run_study(_study(study_file), out, workers=1, device="cpu")) == (
         found_fingerprint(findings)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -102,6 +102,10 @@ def study(
         typer.Option(help="`greedy` or `ehub-2023`, as `finegold evaluate` takes it. [default: the study's]"),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use the first items of each benchmark.")] = None,
+    half: Annotated[
+        Literal["a", "b"] | None,
+        typer.Option(help="Measure half of the images: fit a selection on `a`, report results on `b`."),
+    ] = None,
     keep_overlap: Annotated[
         bool,
         typer.Option(
@@ -174,6 +178,7 @@ def study(
             "tasks": None if tasks is None else list(options.names(tasks)),
             "data": _text(task_data),
             "limit": limit,
+            "half": half,
             "prompts": prompts,
             "profile": profile,
             "overlap": "keep" if keep_overlap else None,
@@ -193,7 +198,7 @@ def study(
         else:
             findings = run_study(wanted, out, workers=workers, device=device)
             facts |= to_json(findings)
-            _show(findings, out / wanted.name)
+            _show(findings, out / wanted.results)
 
 
 def _text(path: str | Path | None) -> str | None:

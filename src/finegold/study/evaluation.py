@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from finegold.evaluation.answering import find_profile
+from finegold.evaluation.answering import Half, find_profile
 
 
 class StudyTable(BaseModel):
@@ -30,6 +30,8 @@ class Evaluation(StudyTable):
         profile: How questions are put, as `finegold evaluate` takes it.
         splits: Split of each task that does not use its first split.
         limit: Number of items of each task, the first ones; None for all.
+        half: Half of the images that is measured, to fit on `a` and report `b`; None for all. Every item is
+            answered, so that both halves take the same runs.
         losses: Whether losses of the reference captions are measured, with the right and with a wrong image.
         batch: Items of one forward pass.
         overlap: What becomes of rows that have an image or a text of an item: `exclude` takes them from every
@@ -46,6 +48,7 @@ class Evaluation(StudyTable):
     profile: str = "greedy"
     splits: dict[str, str] = {}
     limit: int | None = Field(default=None, ge=1)
+    half: Half | None = None
     losses: bool = True
     batch: int = Field(default=50, ge=1)
     overlap: Literal["exclude", "keep"] = "exclude"
@@ -60,7 +63,7 @@ class Evaluation(StudyTable):
 
     @model_validator(mode="after")
     def _of_one_program(self) -> Self:
-        ours = self.model_fields_set & {"prompts", "profile", "splits", "losses", "overlap", "data"}
+        ours = self.model_fields_set & {"prompts", "profile", "splits", "half", "losses", "overlap", "data"}
         theirs = [name for name in sorted(self.model_fields_set) if name.startswith("harness_")]
         if self.harness is not None and ours:
             raise ValueError(

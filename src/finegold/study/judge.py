@@ -69,7 +69,7 @@ def judge_arms(
     # One session: the limit holds for all arms together.
     session, judge = _session(settings), _judge(settings)
     for arm, place in where.items():
-        out = folder.results(study.name) / "judge" / place.name
+        out = folder.results(study.results) / "judge" / place.name
         # Verdicts of an earlier run come from the cache, so the audit is written anew each time.
         (out / "audit.jsonl").unlink(missing_ok=True)
         first = _answers(place, task.name, questions, arm)

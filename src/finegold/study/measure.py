@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from finegold.arrays import Floats
-from finegold.errors import RunError
+from finegold.errors import DataError, RunError
+from finegold.evaluation.answering import Half
 from finegold.evaluation.answers import Answer, read_all_answers
+from finegold.evaluation.evaluate import half_of
 from finegold.evaluation.scoring import SCORINGS, measures
 from finegold.evaluation.task import Task, find_tasks
 from finegold.report.study.findings import Better, Figure, Outcome, verdict
@@ -76,6 +78,31 @@ def read_metrics(folder: StudyFolder, study: Study, prepared: Prepared) -> list[
         folders = prepared.answers(folder, task.name)
         found += sorted(_scored(folders, task), key=lambda metric: metric.scoring != "strict")
         found += _losses(folders, task)
+    return found
+
+
+def on_half(metrics: Sequence[Metric], half: Half | None) -> list[Metric]:
+    """The metrics on the items whose images are in one half; all items for None.
+
+    Raises:
+        DataError: If a task has no image in that half.
+    """
+    if half is None:
+        return list(metrics)
+    found = []
+    for metric in metrics:
+        kept = [place for place, image in enumerate(metric.images) if half_of(image) == half]
+        if not kept:
+            raise DataError(
+                f"none of the {len(set(metric.images))} images of {metric.task} is in half {half}: measure "
+                "more items"
+            )
+        arms = {
+            arm: SeedMeasure(measure.statistics[:, kept], measure.combine)
+            for arm, measure in metric.arms.items()
+        }
+        items, images = (tuple(names[place] for place in kept) for names in (metric.items, metric.images))
+        found.append(replace(metric, items=items, images=images, arms=arms))
     return found
 
 

@@ -16,11 +16,11 @@ from finegold.run.cards import card
 from finegold.selection.learned import MeasuredMixture, MixtureModel, fit_mixture, read_mixtures
 from finegold.selection.shares import share_out
 from finegold.statistics import Estimate
-from finegold.study.mixtures import FILE
+from finegold.study.measured import AVERAGE
+from finegold.study.measured import MIXTURES as FILE
 
 SCHEMA = "finegold/mix/1"
 PROPORTIONAL = "proportional"
-AVERAGE = "average relative performance"
 MIN_SUBSETS, MIN_MIXTURES, MIN_RANGE = 8, 3, 0.05
 SCALE = 100.0
 

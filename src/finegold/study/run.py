@@ -3,7 +3,6 @@
 import os
 import platform
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from finegold.engines import Compute
@@ -14,15 +13,14 @@ from finegold.models.prefix import check_parts
 from finegold.report.study.findings import ArmResult, Example, Findings, Gain
 from finegold.report.study.page import write_findings
 from finegold.run import progress, write_sealed
-from finegold.selection.learned import MeasuredSubset, write_pairs
 from finegold.study.arms import ArmRuns
 from finegold.study.clusters import gains, nearest_clusters
 from finegold.study.examples import largest_differences
 from finegold.study.folder import StudyFolder
 from finegold.study.harness import HarnessSpec
 from finegold.study.harness_metrics import read_harness_metrics
-from finegold.study.measure import Metric, outcome, read_metrics
-from finegold.study.mixtures import write_mixtures
+from finegold.study.measure import Metric, on_half, outcome, read_metrics
+from finegold.study.measured import write_measured
 from finegold.study.prepare import Prepared, check_names, prepare_study, without_failed
 from finegold.study.study import ModelParts, Study, load_study
 from finegold.study.task_items import read_task_items
@@ -59,7 +57,7 @@ def run_study(
         prepared = prepare_study(folder, study, tasks, Compute(device=pool.devices[0]))
         prepared = without_failed(study, prepared, run_missing(folder, study, prepared, pool))
         findings = collect_findings(folder, study, prepared, pool, begin)
-        write_findings(findings, folder.results(study.name))
+        write_findings(findings, folder.results(study.results))
     return findings
 
 
@@ -100,7 +98,7 @@ def run_missing(folder: StudyFolder, study: Study, prepared: Prepared, pool: Wor
         ]
         for one in prepared.runs
     }
-    write_sealed(folder.results(study.name) / "runs.json", listing)
+    write_sealed(folder.results(study.results) / "runs.json", listing)
     return failed
 
 
@@ -113,7 +111,10 @@ def collect_findings(
         RunError: If runs are missing.
     """
     read = read_metrics if study.evaluation.harness is None else read_harness_metrics
-    metrics = read(folder, study, prepared)
+    every, half = read(folder, study, prepared), study.evaluation.half
+    metrics = on_half(every, half)
+    held_out = on_half(every, "b" if half == "a" else "a") if half else []
+    notes = prepared.notes if half is None else (*prepared.notes, f"Measured on half {half} of the images.")
     found_gains: tuple[Gain, ...] = ()
     examples: list[Example] = []
     judgements: list[dict[str, object]] = []
@@ -125,8 +126,7 @@ def collect_findings(
             clusters = nearest_clusters(folder.path, rows, prepared.encoder, device, items)
             found_gains = gains(main, study, clusters)
             examples += largest_differences(folder, study, prepared, main, items)
-        write_pairs(folder.results(study.name) / "pairs.jsonl", list(_pairs(main, prepared)))
-        write_mixtures(folder.results(study.name), metrics, prepared)
+        write_measured(folder.results(study.results), metrics, held_out, prepared)
     if study.judge is not None:
         from finegold.study.judge import judge_arms
 
@@ -134,7 +134,7 @@ def collect_findings(
         judgements += [one.as_json() for one in judged]
         examples += shown
     return Findings(
-        name=study.name,
+        name=study.results,
         about=study.about,
         baseline=study.baseline,
         model=study.model,
@@ -148,7 +148,7 @@ def collect_findings(
         machine=_machine(pool)
         | _harness(prepared)
         | {"seconds of the last run": round(time.perf_counter() - begin, 1)},
-        notes=prepared.notes,
+        notes=notes,
         tables=task_tables(metrics, study),
         overlaps=prepared.overlaps,
     )
@@ -196,19 +196,3 @@ def _harness(prepared: Prepared) -> dict[str, object]:
     """Versions in the environment of the harness, if there is one."""
     found = [spec.harness for spec in prepared.tasks.specs if isinstance(spec, HarnessSpec)]
     return {"harness": found[0].versions()} if found else {}
-
-
-def _pairs(metric: Metric, prepared: Prepared) -> Iterator[MeasuredSubset]:
-    """What every tuned arm and seed chose, and the main metric it led to; higher is better."""
-    for one in prepared.runs:
-        if not (one.subsets and one.jobs):
-            continue
-        results = metric.arms[one.arm.name].by_seed
-        for seed, (subset, result) in enumerate(zip(one.subsets, results, strict=True)):
-            yield MeasuredSubset(
-                sample_ids=subset.ids,
-                result=metric.sign * float(result),
-                metric=f"{metric.task} {metric.scoring} {metric.name}",
-                name=f"{one.arm.name}, seed {seed}",
-                seed=seed,
-            )

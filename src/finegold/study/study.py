@@ -182,6 +182,12 @@ class Study(StudyTable):
         return card(f"Study {self.name}", facts, ("arm", "preset", "size", "seeds"), rows)
 
     @property
+    def results(self) -> str:
+        """Name of the folder of its results: the study's, with the half that is measured."""
+        half = self.evaluation.half
+        return self.name if half is None else f"{self.name}-half-{half}"
+
+    @property
     def recipe_name(self) -> str:
         """The recipe of arms that name none."""
         return self.recipe or default_recipe(self.model)

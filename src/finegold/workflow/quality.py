@@ -11,7 +11,7 @@ from finegold.arrays import Floats
 from finegold.instructiongpt4 import FEATURES, mm_lima_quality
 from finegold.instructiongpt4.quality import RELEASED_MEANS
 from finegold.run import RunFolder, atomic_path, file_sha256
-from finegold.selection.learned import fit_learned, read_pairs
+from finegold.selection.learned import HELD_OUT, fit_learned, read_pairs
 from finegold.selection.preset import Preset
 from finegold.selection.table import Candidates
 from finegold.workflow.settings import SelectionFiles
@@ -83,7 +83,8 @@ def _learned(run: RunFolder, candidates: Candidates, pairs: Path) -> GivenQualit
         f"{name}={weight:.3g}" for name, weight in zip(learned.indicators, learned.weights, strict=True)
     )
     said = learned.warning() or (
-        f"Over {evidence.subsets} measured subsets the indicators predict a held-out result with R² "
+        f"Over {evidence.subsets} measured subsets the indicators predict a held-out result"
+        f"{HELD_OUT if evidence.held_out else ''} with R² "
         f"{evidence.r2:.2f} (permutation p {evidence.p_value:.3f})."
     )
     return GivenQuality(values, "learned quality", (said, f"Learnt weights: {weights}."), origin)

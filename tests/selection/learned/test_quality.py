@@ -139,3 +139,45 @@ def test_a_learned_quality_survives_json(columns: Any) -> None:
     quality = fit_learned(pairs, ids, columns)
 
     assert LearnedQuality.model_validate_json(quality.model_dump_json()) == quality
+
+
+def test_the_evidence_is_that_of_items_that_the_fit_did_not_see(columns: Any) -> None:
+    """A chance of the items that the fit sees is no signal for others, whose level may differ."""
+    rng = np.random.default_rng(6)
+    ids, pairs = measured(rng, columns, [0.5, 2.0], noise=0.05)
+    noise = [pair.model_copy(update={"held_out": 7 + rng.normal()}) for pair in pairs]
+    same = [pair.model_copy(update={"held_out": 7 + pair.result}) for pair in pairs]
+
+    plain, lost, kept = (fit_learned(one, ids, columns) for one in (pairs, noise, same))
+
+    assert plain.weights == lost.weights == kept.weights
+    assert not plain.evidence.held_out
+    assert lost.evidence.held_out
+    assert "on items that the fit did not see" in (lost.warning() or "")
+    assert kept.evidence.signal
+    assert kept.evidence.r2 == pytest.approx(plain.evidence.r2, abs=0.02)
+    some = [noise[0].model_copy(update={"held_out": None}), *noise[1:]]
+    assert not fit_learned(some, ids, columns).evidence.held_out
+
+
+def test_subsets_of_several_sizes_are_compared_with_those_of_their_size(columns: Any) -> None:
+    """Larger subsets do better here whatever their rows, and have longer answers: length seems to help."""
+    rng = np.random.default_rng(7)
+    order = np.argsort(columns["length"])
+    ids = [f"r{row}" for row in range(500)]
+    pairs = []
+    for number in range(30):
+        size = (20, 40)[number % 2]
+        among = order[:250] if size == 20 else order[250:]
+        rows = rng.choice(among, size, replace=False)
+        clip = columns["clip"][rows].mean()
+        result = size + clip + 0.05 * rng.normal()
+        pairs.append(MeasuredSubset(sample_ids=[ids[row] for row in rows], result=result, metric="accuracy"))
+    alone = MeasuredSubset(sample_ids=ids, result=1000.0, metric="accuracy")
+
+    quality = fit_learned([*pairs, alone], ids, columns)
+
+    assert quality.evidence.subsets == 30
+    assert quality.weights == pytest.approx((1, 0), abs=0.2)
+    expected = quality.score(np.array([[columns["clip"].mean(), columns["length"].mean()]]))
+    assert expected == pytest.approx(30 + columns["clip"].mean(), abs=1)

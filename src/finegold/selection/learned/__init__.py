@@ -4,6 +4,7 @@ from finegold.selection.learned.mixture_fit import MixtureFit, MixtureModel, fit
 from finegold.selection.learned.mixtures import MeasuredMixture, read_mixtures
 from finegold.selection.learned.pairs import MeasuredSubset, read_pairs, write_pairs
 from finegold.selection.learned.quality import (
+    HELD_OUT,
     Evidence,
     LearnedQuality,
     fit_learned,
@@ -14,6 +15,7 @@ from finegold.selection.learned.ridge import ALPHAS, fit_ridge, nested_predictio
 
 __all__ = [
     "ALPHAS",
+    "HELD_OUT",
     "Evidence",
     "LearnedQuality",
     "MeasuredMixture",

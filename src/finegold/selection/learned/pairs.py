@@ -24,6 +24,7 @@ class MeasuredSubset(BaseModel):
         metric: What the result is: "mean VQA accuracy". All pairs of a file have the same.
         name: Name of the subset, for people: "random, seed 3".
         seed: Seed of the training run.
+        held_out: The result on other items of the evaluation, which no fit may see; None if there is none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +34,7 @@ class MeasuredSubset(BaseModel):
     metric: str
     name: str | None = None
     seed: int | None = None
+    held_out: FiniteFloat | None = None
 
     @model_validator(mode="after")
     def _each_once(self) -> "MeasuredSubset":

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from finegold.arrays import Floats
+from finegold.arrays import Floats, Ints
 from finegold.errors import ConfigError, DataError
 from finegold.selection.learned.pairs import MeasuredSubset
 from finegold.selection.learned.ridge import fit_ridge, nested_predictions
@@ -18,6 +18,8 @@ from finegold.selection.learned.ridge import fit_ridge, nested_predictions
 MIN_SUBSETS = 5
 _PERMUTATIONS = 999
 _LEVEL = 0.05
+HELD_OUT = " on items that the fit did not see,"
+"""Stands in a sentence on the evidence where that is so."""
 
 
 class Evidence(BaseModel):
@@ -31,6 +33,7 @@ class Evidence(BaseModel):
             shrunk to a constant gives 0 or a little less.
         p_value: Share of permutations of the results with an r2 at least as high.
         seed: Seed of the permutations.
+        held_out: Whether both errors are those of results on items that the fit did not see.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,6 +44,7 @@ class Evidence(BaseModel):
     r2: float
     p_value: float
     seed: int
+    held_out: bool = False
 
     @property
     def signal(self) -> bool:
@@ -96,9 +100,11 @@ class LearnedQuality(BaseModel):
         evidence = self.evidence
         if evidence.signal:
             return None
+        on = HELD_OUT if evidence.held_out else ""
         return (
-            f"no signal: over {evidence.subsets} measured subsets the means of {', '.join(self.indicators)} "
-            f"predict a held-out result with mean squared error {evidence.error:.3g} where a constant has "
+            f"no signal: over {evidence.subsets} measured subsets the means of "
+            f"{', '.join(self.indicators)} predict a held-out result{on} with mean squared error "
+            f"{evidence.error:.3g} where a constant has "
             f"{evidence.constant_error:.3g} (R² {evidence.r2:.2f}, permutation p {evidence.p_value:.2f}), so "
             "this quality may rank rows by noise: measure more subsets or use the preset 'sound'"
         )
@@ -121,13 +127,16 @@ def fit_learned(
         DataError: If a pair names a row that the pool lacks, or no row of a subset has an indicator.
         ConfigError: If there are fewer than five different subsets or no indicator.
     """
-    measured: dict[frozenset[str], list[float]] = {}
+    measured: dict[frozenset[str], list[MeasuredSubset]] = {}
     for pair in pairs:
-        measured.setdefault(frozenset(pair.sample_ids), []).append(pair.result)
+        measured.setdefault(frozenset(pair.sample_ids), []).append(pair)
     values = np.column_stack([columns[name] for name in columns]) if columns else np.empty((len(ids), 0))
     means = subset_means(list(measured), ids, values, list(columns))
-    results = np.array([np.mean(found) for found in measured.values()])
-    return fit_subset_means(means, results, tuple(columns), seed=seed)
+    results = np.array([np.mean([pair.result for pair in found]) for found in measured.values()])
+    other = [[pair.held_out for pair in found if pair.held_out is not None] for found in measured.values()]
+    held_out = np.array([np.mean(found) for found in other]) if all(other) else None
+    sizes = np.array([len(subset) for subset in measured])
+    return fit_subset_means(means, results, tuple(columns), held_out=held_out, sizes=sizes, seed=seed)
 
 
 def subset_means(
@@ -159,19 +168,40 @@ def subset_means(
 
 
 def fit_subset_means(
-    means: Floats, results: Floats, indicators: tuple[str, ...], *, seed: int = 0
+    means: Floats,
+    results: Floats,
+    indicators: tuple[str, ...],
+    *,
+    held_out: Floats | None = None,
+    sizes: Ints | None = None,
+    seed: int = 0,
 ) -> LearnedQuality:
     """Fit ridge on subset means and test it on held-out subsets.
+
+    More rows give other results whatever they are, so subsets of several sizes are compared with those of
+    their size: each is taken less the mean of its size, and one that is alone with its size does not count.
 
     Args:
         means: Shape (m, p): mean indicators of each subset.
         results: Shape (m,).
         indicators: Names of the p columns.
+        held_out: Shape (m,): results on items that the fit must not see, which predictions are compared with;
+            None to compare them with `results`.
+        sizes: Shape (m,): rows of each subset; None for one size.
         seed: Seed of the permutation test.
 
     Raises:
         ConfigError: If there are fewer than five subsets or no indicator.
     """
+    target = results if held_out is None else held_out
+    groups = np.zeros(len(results), np.int64) if sizes is None else np.unique(sizes, return_inverse=True)[1]
+    level, center = 0.0, np.zeros(means.shape[1])
+    if groups.any():
+        kept = np.bincount(groups)[groups] > 1
+        groups = np.unique(groups[kept], return_inverse=True)[1]
+        level = float(results[kept].sum()) / max(1, kept.sum())
+        center = means[kept].sum(axis=0) / max(1, kept.sum())
+        means, results, target = (_less_means(one[kept], groups) for one in (means, results, target))
     count = len(results)
     if count < MIN_SUBSETS or not indicators:
         raise ConfigError(
@@ -179,11 +209,14 @@ def fit_subset_means(
             f"indicators: it needs at least {MIN_SUBSETS} subsets and one indicator"
         )
     rng = np.random.default_rng(seed)
-    shuffled = np.stack([rng.permutation(results) for _ in range(_PERMUTATIONS)], axis=1)
-    targets = np.column_stack([results, shuffled])
-    errors = ((nested_predictions(means, targets) - targets) ** 2).mean(axis=0)
+    orders = np.stack([np.arange(count), *(_shuffled(groups, rng) for _ in range(_PERMUTATIONS))], axis=1)
+    fitted, targets = results[orders], target[orders]
+    # Other items have another level: a prediction is moved by what the other subsets tell of it.
+    others = (targets - fitted).sum(axis=0) - (targets - fitted)
+    predictions = nested_predictions(means, fitted) + others / (count - 1)
+    errors = ((predictions - targets) ** 2).mean(axis=0)
     # The mean of the others misses by n / (n - 1) times the deviation; it is the same for every permutation.
-    constant_error = float(results.var() * (count / (count - 1)) ** 2)
+    constant_error = float(target.var() * (count / (count - 1)) ** 2)
     ridge = fit_ridge(means, results[:, None])
     evidence = Evidence(
         subsets=count,
@@ -192,11 +225,30 @@ def fit_subset_means(
         r2=float(1 - errors[0] / constant_error) if constant_error > 0 else 0.0,
         p_value=float((1 + (errors[1:] <= errors[0] * (1 + 1e-12)).sum()) / (1 + _PERMUTATIONS)),
         seed=seed,
+        held_out=held_out is not None,
     )
     return LearnedQuality(
         indicators=indicators,
-        intercept=float(ridge.intercept[0]),
+        intercept=level + float(ridge.intercept[0] - center @ ridge.coefficients[:, 0]),
         weights=tuple(ridge.coefficients[:, 0].tolist()),
         alpha=float(ridge.alpha[0]),
         evidence=evidence,
     )
+
+
+def _less_means(values: Floats, groups: Ints) -> Floats:
+    """Values less the mean of their group."""
+    totals = np.zeros((groups.max(initial=-1) + 1, *values.shape[1:]))
+    np.add.at(totals, groups, values)
+    counts = np.bincount(groups).reshape(-1, *[1] * (values.ndim - 1))
+    less: Floats = values - (totals / np.maximum(counts, 1))[groups]
+    return less
+
+
+def _shuffled(groups: Ints, rng: np.random.Generator) -> Ints:
+    """A permutation that leaves every place in its group."""
+    order = np.arange(len(groups))
+    for group in range(groups.max(initial=0) + 1):
+        places = np.flatnonzero(groups == group)
+        order[places] = rng.permutation(places)
+    return order
