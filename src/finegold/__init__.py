@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from finegold.models import Model, Sampling, load_model
     from finegold.samples import Dataset, Sample, inspect, open_dataset
     from finegold.selection import Preset, find_preset, preset_names
-    from finegold.study import fit_mixtures, load_study, read_findings, run_study
+    from finegold.study import fit_mixtures, load_study, merge_mixtures, read_findings, run_study
     from finegold.tuning import tune
     from finegold.workflow import (
         Compute,
@@ -32,7 +32,7 @@ _ROOMS = {
     "models": ("Model", "Sampling", "load_model"),
     "samples": ("Dataset", "Sample", "inspect", "open_dataset"),
     "selection": ("Preset", "find_preset", "preset_names"),
-    "study": ("fit_mixtures", "load_study", "read_findings", "run_study"),
+    "study": ("fit_mixtures", "load_study", "merge_mixtures", "read_findings", "run_study"),
     "tuning": ("tune",),
     "workflow": (
         *("Compute", "DataSource", "Run", "Selection", "SelectionFiles", "SelectionSettings"),
@@ -60,6 +60,7 @@ __all__ = [
     "judge",
     "load_model",
     "load_study",
+    "merge_mixtures",
     "open_dataset",
     "pick",
     "preset_names",

@@ -1,5 +1,6 @@
 """`finegold mix`: how much of each source?"""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,12 +13,37 @@ if TYPE_CHECKING:
     from finegold.study import MixtureFindings
 
 
+@dataclass(frozen=True)
+class MergingOptions:
+    """How averages of tuned projections are measured."""
+
+    tasks: Annotated[
+        str | None, typer.Option(help="For --merge: tasks, as `finegold evaluate` takes them.")
+    ] = None
+    task_data: Annotated[Path, typer.Option(help="Folder with a folder for each benchmark.")] = Path()
+    mixtures: Annotated[
+        int, typer.Option(min=0, help="For --merge: number of random mixtures, beside the usual ones.")
+    ] = 20
+    prompts: Annotated[
+        str | None, typer.Option(help="Wording, as `finegold evaluate` takes it. [default: direct]")
+    ] = None
+    limit: Annotated[int | None, typer.Option(min=1, help="Use the first items of each benchmark.")] = None
+    device: options.Device = "auto"
+
+
 @options.grouped
 def mix(
     study: Annotated[
-        Path,
+        Path | None,
         typer.Option(help="Folder of a study's results, or a file of measured mixtures."),
-    ],
+    ] = None,
+    merge: Annotated[
+        str | None,
+        typer.Option(
+            help="Folders that `finegold tune` wrote, each tuned on all rows of one source: "
+            "`captions=tuned/captions,vqa=tuned/vqa`. Averages of their projections are measured."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for mix.json and mix.md.")] = Path("mix"),
     task: Annotated[
         str | None, typer.Option(help="Task to be good at. [default: average relative performance over all]")
@@ -38,21 +64,58 @@ def mix(
     ] = 0.95,
     seed: options.Seed = 0,
     *,
+    merging: MergingOptions,
     output: OutputOptions,
 ) -> None:
-    """Fit how much of each source to train on, and say whether any mixture beats the proportional one.
+    """Find how much of each source to train on, and say whether any mixture beats the proportional one.
 
-    Intervals hold for all mixtures at once. The last line is the mixture to use, for `pick` and `select`.
+    With --study the results of its runs are fitted on their mixtures. With --merge nothing is trained:
+    projections that were tuned on one source each are averaged. The last line is the mixture to use, for
+    `pick` and `select`.
     """
+    from finegold.errors import ConfigError
     from finegold.run.records import to_json
-    from finegold.study import fit_mixtures
+    from finegold.study import fit_mixtures, merge_mixtures
     from finegold.study.mix import write_mixture
 
-    findings = fit_mixtures(study, task=task, choice=choice, fit=fit, level=level, seed=seed)
+    if (study is None) == (merge is None):
+        raise ConfigError("give --study or --merge: runs to fit, or tuned models to average")
+    if study is not None:
+        findings = fit_mixtures(study, task=task, choice=choice, fit=fit, level=level, seed=seed)
+    else:
+        if merging.tasks is None:
+            raise ConfigError("--merge measures models: name --tasks, as finegold evaluate takes them")
+        findings = merge_mixtures(
+            _folders(merge or ""),
+            tasks=options.names(merging.tasks),
+            task_data=merging.task_data,
+            out=out,
+            mixtures=merging.mixtures,
+            prompts=merging.prompts,
+            limit=merging.limit,
+            level=level,
+            seed=seed,
+            device=merging.device,
+        )
     write_mixture(findings, out)
     with output.printing() as facts:
         facts |= to_json(findings, mixture=findings.mixture)
         _show(findings, out)
+
+
+def _folders(text: str) -> dict[str, str]:
+    """Folders by source, from `captions=tuned/captions,vqa=tuned/vqa`."""
+    from finegold.errors import ConfigError
+
+    found: dict[str, str] = {}
+    for piece in text.split(","):
+        name, _, folder = (part.strip() for part in piece.partition("="))
+        if not name or not folder or name in found:
+            raise ConfigError(
+                f"--merge cannot be read at '{piece}': write it as captions=tuned/captions,vqa=tuned/vqa"
+            )
+        found[name] = folder
+    return found
 
 
 def _show(findings: "MixtureFindings", out: Path) -> None:

@@ -3,6 +3,7 @@
 from finegold.report.study.findings import Findings
 from finegold.report.study.page import read_findings
 from finegold.study.cost import Cost
+from finegold.study.merging import merge_mixtures
 from finegold.study.mix import MixtureFindings, fit_mixtures
 from finegold.study.plan import CountedCost, plan_study
 from finegold.study.run import run_study
@@ -16,6 +17,7 @@ __all__ = [
     "Study",
     "fit_mixtures",
     "load_study",
+    "merge_mixtures",
     "plan_study",
     "read_findings",
     "run_study",

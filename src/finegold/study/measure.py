@@ -81,6 +81,16 @@ def read_metrics(folder: StudyFolder, study: Study, prepared: Prepared) -> list[
     return found
 
 
+def first_strict(folders: Mapping[str, Sequence[Path]], task: Task) -> Metric | None:
+    """The first strict metric of a task; None if nothing is measured.
+
+    Args:
+        folders: Folders of the answers of each seed, by arm.
+        task: The task.
+    """
+    return next((metric for metric in _scored(folders, task) if metric.scoring == "strict"), None)
+
+
 def on_half(metrics: Sequence[Metric], half: Half | None) -> list[Metric]:
     """The metrics on the items whose images are in one half; all items for None.
 

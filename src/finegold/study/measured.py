@@ -137,8 +137,8 @@ def measured_mixtures(metrics: Sequence[Metric], prepared: Prepared) -> Iterator
             )
 
 
-def image_weights(images: Sequence[str]) -> Floats:
-    """Weight of each item in each of `DRAWS` draws, shape (draws, items): exponential with mean 1, above 0.
+def image_weights(images: Sequence[str], draws: int = DRAWS) -> Floats:
+    """Weight of each item in each draw, shape (draws, items): exponential with mean 1, above 0.
 
     A Bayesian bootstrap (Rubin 1981): every draw has every item, so that few items have a score in each.
 
@@ -147,7 +147,7 @@ def image_weights(images: Sequence[str]) -> Floats:
     known: dict[str, Floats] = {}
     for image in dict.fromkeys(images):
         seed = list(hashlib.sha256(image.encode()).digest()[:16])
-        known[image] = np.random.default_rng(seed).standard_exponential(DRAWS)
+        known[image] = np.random.default_rng(seed).standard_exponential(draws)
     return np.stack([known[image] for image in images], axis=1)
 
 

@@ -177,7 +177,7 @@ def fit_mixtures(
     tried = [
         TriedMixture(
             arm,
-            _named(sources, shares[labels == number].mean(axis=0)),
+            named_shares(sources, shares[labels == number].mean(axis=0)),
             int((labels == number).sum()),
             float(results[labels == number].mean()),
             found.tried[number],
@@ -190,12 +190,12 @@ def fit_mixtures(
             f"trained on and measured: {target}."
         ),
         target=target,
-        proportional=_named(sources, proportional),
+        proportional=named_shares(sources, proportional),
         tried=tuple(sorted(tried, key=lambda one: (-one.result, one.name))),
-        guess=_named(sources, found.guess),
+        guess=named_shares(sources, found.guess),
         guess_gain=found.guess_gain,
         verdict=verdict(found.gain or found.guess_gain, "higher", SCALE)[0],
-        best=None if found.gain is None else _named(sources, found.best),
+        best=None if found.gain is None else named_shares(sources, found.best),
         gain=found.gain,
         rank_correlation=found.rank_correlation,
         linear=found.linear,
@@ -301,7 +301,7 @@ def _shares(rows: Mapping[str, int], sources: Sequence[str]) -> list[float]:
     return [rows.get(name, 0) / total for name in sources]
 
 
-def _named(sources: Sequence[str], shares: Floats) -> dict[str, float]:
+def named_shares(sources: Sequence[str], shares: Floats) -> dict[str, float]:
     """Shares by name, in thousandths that sum to one."""
     room = np.full(len(sources), 1000, dtype=np.int64)
     parts = share_out(np.asarray(shares, dtype=np.float64), room, 1000)

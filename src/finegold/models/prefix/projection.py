@@ -1,5 +1,6 @@
 """The trained projection, and its two file formats: safetensors, and MiniGPT-4's `.pth` checkpoints."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,24 @@ def read_projection(path: Path) -> "tuple[torch.Tensor, torch.Tensor]":
             "expected (d, w) and (d,)"
         )
     return weight, bias
+
+
+def merge_projections(
+    parts: "Sequence[tuple[torch.Tensor, torch.Tensor]]", shares: Sequence[float]
+) -> "tuple[torch.Tensor, torch.Tensor]":
+    """Weighted average of projections of one shape; one share of 1 gives that projection to the bit.
+
+    Args:
+        parts: Weight and bias of each.
+        shares: Share of each; they sum to 1.
+    """
+    used = [(share, *part) for share, part in zip(shares, parts, strict=True) if share]
+    if len(used) == 1:
+        return used[0][1], used[0][2]
+    import torch
+
+    weights, biases = ([share * part[place] for share, *part in used] for place in (0, 1))
+    return torch.stack(weights).sum(dim=0), torch.stack(biases).sum(dim=0)
 
 
 def check_shape(weight: "torch.Tensor", inputs: int, outputs: int, source: str) -> None:
