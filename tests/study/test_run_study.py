@@ -126,8 +126,8 @@ def test_a_study_its_extension_and_its_files(
     of_half = {half: read_pairs(out / f"shapes-half-{half}" / "pairs.jsonl") for half in "ab"}
     assert [one.result for one in of_half["a"]] == [one.held_out for one in of_half["b"]]
     assert [one.held_out for one in of_half["a"]] == [one.result for one in of_half["b"]]
-    losses = [found.questions[-1].figures[0].value.value for found in (*halves.values(), findings)]
-    assert len(set(losses)) == 3
+    measured = [found.questions[-1].figures[0].value.value for found in (*halves.values(), findings)]
+    assert len(set(measured)) == 3
 
     # The same again runs nothing; further arms and a further seed run these alone.
     assert found_fingerprint(run_study(_study(study_file), out, workers=1, device="cpu")) == (
