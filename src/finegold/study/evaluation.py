@@ -63,7 +63,7 @@ class Evaluation(StudyTable):
 
     @model_validator(mode="after")
     def _of_one_program(self) -> Self:
-        ours = self.model_fields_set & {"prompts", "profile", "splits", "half", "losses", "overlap", "data"}
+        ours = self.model_fields_set & {"prompts", "profile", "splits", "half", "losses", "overlap"}
         theirs = [name for name in sorted(self.model_fields_set) if name.startswith("harness_")]
         if self.harness is not None and ours:
             raise ValueError(
