@@ -60,7 +60,7 @@ def test_the_index_finds_nearly_the_exact_neighbours_and_says_that_it_was_used()
     points = (centres[random.integers(0, 30, 3000)] + random.normal(size=(3000, 16))).astype(np.float32)
     exact = knn_graph(points, 10, method="exact")
     fast = knn_graph(points, 10, method="faiss")
-    assert (exact.method, fast.method) == ("exact", "faiss-ivf")
+    assert (exact.method, fast.method) == ("exact", "faiss-ivfpq")
     shared = [len(set(a) & set(b)) for a, b in zip(exact.neighbours, fast.neighbours, strict=True)]
     assert np.mean(shared) > 9.5
     assert (np.diff(fast.distances, axis=1) >= 0).all()
@@ -94,3 +94,19 @@ def test_a_restricted_graph_keeps_the_inner_edges_in_order() -> None:
     assert inner.distances.tolist() == [[3.0, 4.0], [1.5, np.inf], [3.0, np.inf]]
     strange = graph.restrict(np.array([-1, 1, 2]))
     assert strange.neighbours.tolist() == [[-1, -1], [2, -1], [-1, -1]]
+
+
+def test_short_codes_propose_nearly_the_exact_neighbours_of_wide_rows() -> None:
+    pytest.importorskip("faiss")
+    random = np.random.default_rng(0)
+    inner = random.normal(size=(20, 8))[random.integers(0, 20, 1500)] * 2 + random.normal(size=(1500, 8))
+    for width in (40, 301):  # of an odd width, and of more than codes are made of, principal components
+        noise = random.normal(size=(1500, width)) / 10
+        points = (inner @ random.normal(size=(8, width)) + noise + 50).astype(np.float32)
+        exact, fast = knn_graph(points, 10, method="exact"), knn_graph(points, 10, method="faiss")
+        shared = [len(set(a) & set(b)) for a, b in zip(exact.neighbours, fast.neighbours, strict=True)]
+        assert np.mean(shared) > 9.8
+    copies = np.repeat(random.normal(size=(15, 40)), 100, axis=0).astype(np.float32)
+    graph = knn_graph(copies, 7, method="faiss")
+    assert (graph.neighbours != np.arange(1500)[:, None]).all()
+    assert (graph.distances == 0).all()

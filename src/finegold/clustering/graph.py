@@ -19,7 +19,7 @@ class KnnGraph:
         distances: Shape (n, k), Euclidean, non-decreasing along a row; infinite where `neighbours` is -1.
             With metric `cosine` they are between rows scaled to length one, so cosine = 1 - distance² / 2.
         metric: How the rows were compared.
-        method: `exact`, or the approximate index that searched: `faiss-ivf`.
+        method: `exact`, or the approximate index that searched: `faiss-ivfpq`.
     """
 
     neighbours: Ints

@@ -28,7 +28,7 @@ def kmeans(
     Raises:
         DataError: If an embedding is not finite.
     """
-    points = finite_rows(embeddings, "cosine" if spherical else "euclidean")
+    points = finite_rows(embeddings, "cosine" if spherical else "euclidean", overwrite=overwrite)
     parameters = {"clusters": clusters, "spherical": spherical, "seed": seed}
     overwrite = overwrite or not np.shares_memory(points, embeddings)
     labels, sizes = renumber(_assign(points, min(clusters, len(points)), seed, overwrite))

@@ -1,22 +1,21 @@
 """The k nearest neighbours of every row: exact, or from a FAISS index where that would take too long."""
 
 from dataclasses import dataclass
-from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from finegold.arrays import Floats, Ints, Vectors
+from finegold.arrays import Flags, Floats, Ints, Vectors
+from finegold.clustering.approximate import CANDIDATES, ApproximateIndex, has_faiss
 from finegold.clustering.graph import KnnGraph, Metric
 from finegold.errors import ConfigError, DataError
-from finegold.extras import require
 
 EXACT_ROWS = 20_000
 """Above this many rows, and with `faiss` installed, the search is approximate by default."""
 BLOCK_BYTES = 64 * 2**20
-CHUNK = 65_536
-"""Rows whose nearest are looked up in an index at a time."""
+CHECKED = 16_384
+"""Rows that are checked and scaled at a time."""
 SPARE = 24
 """Candidates beyond k that the float32 search hands to the float64 one."""
 
@@ -41,8 +40,9 @@ def knn_graph(
         embeddings: Shape (n, d), finite.
         k: Neighbours a row; n - 1 of them if there are fewer.
         metric: `cosine` scales every row to length one first; a row of zeros stays as it is.
-        method: `auto` is exact up to 20,000 rows or without the extra `fast`; else FAISS, an inverted file
-            over about 4·sqrt(n) cells of which 16 are probed, whose candidates are then compared in float64.
+        method: `auto` is exact up to 20,000 rows or without the extra `fast`; else FAISS, an inverted file of
+            four-bit codes over about 4·sqrt(n) cells of which 64 are probed. Of the 60 or more rows that it
+            proposes the nearest are then found by their true distances.
         seed: For the FAISS index.
         block_bytes: Size of the block of float32 products held at once.
 
@@ -58,12 +58,9 @@ def knn_graph(
     k = min(k, max(n - 1, 0))
     if n < 2:
         return KnnGraph(np.empty((n, 0), dtype=np.int64), np.empty((n, 0)), metric)
-    approximate = method == "faiss" or (
-        method == "auto" and n > EXACT_ROWS and find_spec("faiss") is not None
-    )
-    if approximate:
+    if method == "faiss" or (method == "auto" and n > EXACT_ROWS and has_faiss()):
         neighbours, distances = _faiss_search(points, k, seed, block_bytes)
-        return KnnGraph(neighbours, distances, metric, "faiss-ivf")
+        return KnnGraph(neighbours, distances, metric, "faiss-ivfpq")
     neighbours, distances = _exact_graph(points, k, block_bytes)
     return KnnGraph(neighbours, distances, metric)
 
@@ -73,36 +70,48 @@ def nearest_landmarks(some: Vectors, points: Vectors, seed: int = 0) -> Ints:
 
     Above `EXACT_ROWS` rows to choose from, and with `faiss`, the search is approximate.
     """
-    nearest = np.empty(len(points), np.int64)
-    index = _faiss_index(some, seed) if len(some) > EXACT_ROWS and find_spec("faiss") is not None else None
+    nearest = np.full(len(points), -1, np.int64)
+    if len(some) > EXACT_ROWS and has_faiss():
+        for here, found in ApproximateIndex.of(some, seed).search(points, 20, 1):
+            nearest[here] = found[:, 0]
+    left = np.flatnonzero(nearest < 0)
     squares = np.einsum("ij,ij->i", some, some)
     step = max(1, BLOCK_BYTES // (4 * len(some)))
-    if index is not None:
-        nearest[:] = np.concatenate(
-            [
-                index.search(points[start : start + CHUNK], 1)[1][:, 0]
-                for start in range(0, len(points), CHUNK)
-            ]
-        )
-    left = np.arange(len(points)) if index is None else np.flatnonzero(nearest < 0)
     for start in range(0, len(left), step):
         rows = left[start : start + step]
         nearest[rows] = np.argmin(squares - 2 * (points[rows] @ some.T), axis=1)
     return nearest
 
 
-def finite_rows(embeddings: Vectors, metric: Metric) -> Vectors:
-    """Check that the rows are finite and scale them to length one for `cosine`; float32, shape (n, d)."""
+def finite_rows(embeddings: Vectors, metric: Metric, *, overwrite: bool = False) -> Vectors:
+    """Check that the rows are finite and scale them to length one for `cosine`; float32, shape (n, d).
+
+    Args:
+        embeddings: Shape (n, d).
+        metric: `euclidean` leaves the rows as they are.
+        overwrite: Whether `embeddings` may be scaled in place.
+    """
     points = np.ascontiguousarray(embeddings, dtype=np.float32)
     if points.ndim != 2:
         raise DataError(f"found embeddings of shape {points.shape}, expected a matrix (rows, width)")
-    if not np.isfinite(points).all():
-        bad = int((~np.isfinite(points).all(axis=1)).sum())
+    if bad := int((~finite_flags(points)).sum()):
         raise DataError(f"{bad} of {len(points)} embeddings hold NaN or infinity: exclude those rows first")
-    if metric == "cosine":
-        norms = np.linalg.norm(points.astype(np.float64), axis=1, keepdims=True)
-        points = (points / np.where(norms > 0, norms, 1.0)).astype(np.float32)
-    return points
+    if metric == "euclidean":
+        return points
+    scaled = points if overwrite else np.empty_like(points)
+    for start in range(0, len(points), CHECKED):
+        some = points[start : start + CHECKED].astype(np.float64)
+        norms = np.linalg.norm(some, axis=1, keepdims=True)
+        scaled[start : start + CHECKED] = some / np.where(norms > 0, norms, 1.0)
+    return scaled
+
+
+def finite_flags(embeddings: Vectors) -> Flags:
+    """Whether each row is finite, shape (n,)."""
+    flags = np.empty(len(embeddings), np.bool_)
+    for start in range(0, len(embeddings), CHECKED):
+        flags[start : start + CHECKED] = np.isfinite(embeddings[start : start + CHECKED]).all(axis=1)
+    return flags
 
 
 @dataclass(frozen=True)
@@ -216,9 +225,10 @@ def _exact_search(points: Vectors, queries: Ints, k: int, block_bytes: int) -> t
 
 
 def _nearest(points: Vectors, rows: Ints, candidates: Ints, k: int) -> tuple[Ints, Floats]:
-    """The k nearest of each row's candidates, by float64 distance and then by index."""
+    """The k nearest of each row's candidates, by float64 distance and then by index; -1 is none."""
     candidates = np.sort(candidates, axis=1).astype(np.int64)
     distances = pair_distances(points, rows, candidates)
+    distances[candidates < 0] = np.inf
     order = np.argsort(distances, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(candidates, order, axis=1), np.take_along_axis(distances, order, axis=1)
 
@@ -234,36 +244,19 @@ def pair_distances(points: Vectors, rows: Ints, others: Ints) -> Floats:
     return result
 
 
-def _faiss_index(points: Vectors, seed: int) -> Any:
-    faiss = require("faiss", extra="fast", why="an approximate neighbour search")
-    n, d = points.shape
-    cells = max(1, min(int(4 * np.sqrt(n)), n // 40))
-    index = faiss.IndexIVFFlat(faiss.IndexFlatL2(d), d, cells)
-    index.cp.seed = seed
-    index.cp.max_points_per_centroid = 64
-    index.train(points)
-    index.add(points)
-    index.nprobe = min(cells, 16)
-    return index
-
-
 def _faiss_search(points: Vectors, k: int, seed: int, block_bytes: int) -> tuple[Ints, Floats]:
-    index = _faiss_index(points, seed)
-    n, d = points.shape
-    _, raw = index.search(points, k + 1)
-    found: npt.NDArray[np.int64] = raw.astype(np.int64)
-    own = found == np.arange(n)[:, None]
-    # More than k duplicates can push a row out of its own answer: then its last neighbour goes instead.
-    own[~own.any(axis=1), -1] = True
-    candidates = found[~own].reshape(n, k)
-    short = np.flatnonzero((candidates < 0).any(axis=1))
-    candidates[short] = 0
+    n = len(points)
     neighbours = np.empty((n, k), dtype=np.int64)
     distances = np.empty((n, k))
-    step = max(1, block_bytes // (8 * d * k))
-    for start in range(0, n, step):
-        rows = np.arange(start, min(start + step, n))
-        neighbours[rows], distances[rows] = _nearest(points, rows, candidates[rows], k)
-    if len(short):
-        neighbours[short], distances[short] = _exact_search(points, short, k, block_bytes)
+    short: list[Ints] = []
+    # A few more than k, since the float32 order of the last may be another; the row itself is among them.
+    for here, found in ApproximateIndex.of(points, seed).search(points, max(CANDIDATES, 3 * k), k + 5):
+        rows = np.arange(here.start, here.stop)
+        found[found == rows[:, None]] = -1
+        found = np.take_along_axis(found, np.argsort(found < 0, axis=1, kind="stable"), axis=1)
+        short.append(rows[found[:, k - 1] < 0])
+        neighbours[here], distances[here] = _nearest(points, rows, found, k)
+    lost = np.concatenate(short)
+    if len(lost):
+        neighbours[lost], distances[lost] = _exact_search(points, lost, k, block_bytes)
     return neighbours, distances

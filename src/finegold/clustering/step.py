@@ -9,6 +9,7 @@ import numpy as np
 from finegold.arrays import Vectors
 from finegold.clustering.graph import KnnGraph, Metric
 from finegold.clustering.kmeans import kmeans
+from finegold.clustering.knn import finite_flags
 from finegold.clustering.result import Clustering
 from finegold.clustering.spectral import spectral
 from finegold.errors import ConfigError
@@ -27,6 +28,7 @@ def cluster_rows(
     metric: Metric = "euclidean",
     seed: int = 0,
     graph: KnnGraph | None = None,
+    overwrite: bool = False,
 ) -> Clustering:
     """Cluster rows by their image embeddings; the labels do not depend on the order of the rows.
 
@@ -41,6 +43,7 @@ def cluster_rows(
         seed: Seed of everything random.
         graph: Neighbour graph of the rows that have an image, sorted by id, if it is there already;
             `spectral` only.
+        overwrite: Whether `embeddings` may be changed; with rows that are sorted by id it saves a copy.
 
     Returns:
         Labels in the order of `ids`.
@@ -62,15 +65,22 @@ def cluster_rows(
             f"found {neighbours} neighbours, expected at least 2, the row itself counted: give more"
         )
     order = names.order()
-    has_image = np.asarray(np.isfinite(embeddings).all(axis=1))[order]
+    has_image = finite_flags(embeddings)[order]
     with_image = order[has_image]
-    points = embeddings[with_image]
+    as_given = len(with_image) == len(ids) and bool((with_image == np.arange(len(ids))).all())
+    points = embeddings if as_given else embeddings[with_image]
     if method == "spectral":
         inner = spectral(
             points, clusters=clusters, neighbours=neighbours, metric=metric, seed=seed, graph=graph
         )
     else:
-        inner = kmeans(points, clusters, spherical=method == "spherical-kmeans", seed=seed, overwrite=True)
+        inner = kmeans(
+            points,
+            clusters,
+            spherical=method == "spherical-kmeans",
+            seed=seed,
+            overwrite=overwrite or not as_given,
+        )
     labels = np.empty(len(ids), dtype=np.int64)
     labels[with_image] = inner.labels
     without = order[~has_image]

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from finegold.arrays import Ints, Vectors
 from finegold.clustering.graph import KnnGraph, Metric
-from finegold.clustering.knn import knn_graph
+from finegold.clustering.knn import finite_flags, knn_graph
 from finegold.clustering.spectral import LANDMARK_ROWS
 from finegold.clustering.step import Method, cluster_rows
 from finegold.encoders.step import embeddings_of
@@ -26,7 +26,7 @@ from finegold.run import (
 )
 from finegold.run.cards import card
 
-VERSION = 1
+VERSION = 2
 """Raised when the same embeddings and parameters would give other labels or neighbours."""
 NEIGHBOURS = 10
 """Neighbours a row in the graph that clustering and the pickers share."""
@@ -124,12 +124,19 @@ def cluster_run(
     table = run.table("clusters", method, parameters | _depends(embeddings), CLUSTER_SCHEMA)
 
     def make() -> Columns:
-        ids, vectors = read_embeddings(embeddings)
+        ids, vectors = read_embeddings(embeddings, by_id=True)
         graph = None
         if method == "spectral" and len(ids) <= LANDMARK_ROWS:
             graph = graph_run(run, embeddings, neighbours=max(neighbours - 1, NEIGHBOURS)).graph
         result = cluster_rows(
-            ids, vectors, method=method, clusters=clusters, neighbours=neighbours, seed=seed, graph=graph
+            ids,
+            vectors,
+            method=method,
+            clusters=clusters,
+            neighbours=neighbours,
+            seed=seed,
+            graph=graph,
+            overwrite=True,
         )
         eigenvalues = tuple(round(float(value), 9) for value in result.eigenvalues)
         summary = ClusterSummary(tuple(result.sizes.tolist()), result.components, eigenvalues, result.note)
@@ -148,10 +155,28 @@ def read_clusters(table: PartTable) -> ClusterTable:
     return ClusterTable(TextColumn(rows["sample_id"]), rows["cluster"].to_numpy(), parameters, summary, table)
 
 
-def read_embeddings(table: PartTable) -> tuple[TextColumn, Vectors]:
-    """Ids and vectors, shape (n, d), of a finished embedding table, in dataset order."""
-    rows = table.read(["sample_id", "embedding"])
-    return TextColumn(rows["sample_id"]), embeddings_of(rows)
+def read_embeddings(table: PartTable, *, by_id: bool = False) -> tuple[TextColumn, Vectors]:
+    """Ids and vectors, shape (n, d), of a finished embedding table; besides them one part is in memory.
+
+    Args:
+        table: The table.
+        by_id: Sort the rows by id; else they are in dataset order.
+    """
+    ids = TextColumn(table.read(["sample_id"])["sample_id"])
+    order = ids.order() if by_id else np.arange(len(ids))
+    places = np.empty_like(order)
+    places[order] = np.arange(len(ids))
+    vectors: Vectors = np.empty((len(ids), 0), np.float32)
+    start = 0
+    for part in table.parts(["embedding"]):
+        if not len(part):
+            continue
+        some = embeddings_of(part)
+        if not vectors.shape[1]:
+            vectors = np.empty((len(ids), some.shape[1]), some.dtype)
+        vectors[places[start : start + len(some)]] = some
+        start += len(some)
+    return ids.take(order), vectors
 
 
 def graph_run(
@@ -178,13 +203,13 @@ def graph_run(
     table = run.table("graphs", metric, parameters | _depends(embeddings), GRAPH_SCHEMA)
 
     def make() -> Columns:
-        ids, vectors = read_embeddings(embeddings)
-        order = ids.order()
-        order = order[np.asarray(np.isfinite(vectors).all(axis=1))[order]]
-        graph = knn_graph(vectors[order], neighbours, metric=metric, seed=seed)
+        ids, vectors = read_embeddings(embeddings, by_id=True)
+        rows = np.flatnonzero(finite_flags(vectors))
+        ids, vectors = ids.take(rows), vectors if len(rows) == len(vectors) else vectors[rows]
+        graph = knn_graph(vectors, neighbours, metric=metric, seed=seed)
         write_sealed(table.folder / "method.json", {"method": graph.method})
         lists = {"neighbours": _lists(graph.neighbours), "distances": _lists(graph.distances)}
-        return {"sample_id": ids.take(order).array.cast(pa.string()), **lists}
+        return {"sample_id": ids.array.cast(pa.string()), **lists}
 
     rows = fill_once(run, table, make, step="graph").read()
     method = read_sealed(table.folder / "method.json")["method"]
