@@ -42,6 +42,15 @@ def test_rows_beyond_the_landmarks_join_their_group(monkeypatch: pytest.MonkeyPa
     assert neighbours_of_own_group(places, labels) > 0.9
 
 
+def test_a_row_is_compared_with_the_landmarks_of_its_part_of_the_space(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ids, points, labels = groups(5, 80)
+    for name, value in (("LANDMARKS", 200), ("NEAR", 30), ("PARTS", 8), ("_CHUNK", 70)):
+        monkeypatch.setattr(module, name, value)
+    assert neighbours_of_own_group(layout(ids, points), labels) > 0.9
+
+
 def test_rows_without_an_image_have_no_place_and_move_nobody() -> None:
     ids, points, _ = groups(3, 20)
     alone = layout(ids, points)

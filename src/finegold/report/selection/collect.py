@@ -11,7 +11,7 @@ from urllib.parse import quote
 import numpy as np
 import pyarrow as pa
 
-from finegold.arrays import Floats
+from finegold.arrays import Floats, Vectors
 from finegold.clustering.table import read_embeddings
 from finegold.engines import map_ordered
 from finegold.errors import ConfigError, DataError
@@ -21,7 +21,15 @@ from finegold.report.judge import judgement_section
 from finegold.report.selection.layout import layout
 from finegold.report.selection.page import render_report
 from finegold.report.selection.sections import RowContent, Section, comparison_section
-from finegold.run import Columns, PartTable, RunFolder, fill_once, read_sealed, with_addresses
+from finegold.run import (
+    Columns,
+    PartTable,
+    RunFolder,
+    TextColumn,
+    fill_once,
+    read_sealed,
+    with_addresses,
+)
 from finegold.samples import Dataset, Row
 from finegold.samples.check import row_bytes
 from finegold.samples.exclusions import ImageError
@@ -67,7 +75,7 @@ def write_report(
     embedded = None
     if embeddings is not None:
         ids, vectors = read_embeddings(embeddings)
-        embedded = (ids, vectors, _map(run, embeddings))
+        embedded = (ids, vectors, _map(run, embeddings, ids, vectors))
     commands = [shlex.join(replay_command(run)), shlex.join(select_command(run, manifest))]
     sections = list(_comparisons(run, manifest))
     if judged is not None:
@@ -109,17 +117,16 @@ def _is_same(path: Path, image: ImageRef) -> bool:
     )
 
 
-def _map(run: RunFolder, embeddings: PartTable) -> Floats:
-    """Places on the map, shape (n, 2), in the order of an embedding table; computed once for it."""
+def _map(run: RunFolder, embeddings: PartTable, ids: TextColumn, vectors: Vectors) -> Floats:
+    """Places on the map, shape (n, 2), of the rows of an embedding table; computed once for it."""
     parameters = {"data": embeddings.parameters["data"], "embeddings": embeddings.fingerprint}
-    table = run.table("layout", "tsne", {**parameters, "version": 1, "seed": 0}, LAYOUT_SCHEMA)
+    table = run.table("layout", "tsne", {**parameters, "version": 2, "seed": 0}, LAYOUT_SCHEMA)
 
     def make() -> Columns:
-        ids, vectors = read_embeddings(embeddings)
         xy = layout(ids, vectors)
         return {"sample_id": ids, "x": xy[:, 0], "y": xy[:, 1]}
 
-    places = fill_once(run, table, make, step="layout").read()
+    places = fill_once(run, table, make, step="layout").read(["x", "y"])
     return np.stack([places["x"].to_numpy(), places["y"].to_numpy()], axis=1)
 
 

@@ -38,7 +38,8 @@ class PoolRows:
         quality: Shape (n,), higher is better, NaN where unknown; None if the preset ranks by no quality.
         labels: Shape (n,), cluster of each row, from 0; None without clusters.
         xy: Shape (n, 2), map coordinates in 0..1, NaN where a row has no image; None without embeddings.
-        vectors: Shape (n, d), the images' embeddings, NaN where a row has no image; None without embeddings.
+        vectors: Shape (m, d), embeddings of images, NaN where a row has no image; None without embeddings.
+        places: Shape (n,), which of the vectors is that of each row; None if there is one for each, in order.
         groups: Name of the group of each row; empty without groups.
     """
 
@@ -48,6 +49,7 @@ class PoolRows:
     labels: Ints | None = None
     xy: Floats | None = None
     vectors: Vectors | None = None
+    places: Ints | None = None
     groups: Sequence[str] = ()
 
     @classmethod
@@ -59,10 +61,10 @@ class PoolRows:
             embedded: Ids, embeddings and map coordinates of rows, among them all of the table.
         """
         ids = TextColumn(table["sample_id"])
-        xy = vectors = None
+        xy = vectors = places = None
         if embedded is not None:
-            order = TextColumn(embedded[0]).find(ids)
-            vectors, xy = embedded[1][order], embedded[2][order]
+            places = TextColumn(embedded[0]).find(ids)
+            vectors, xy = embedded[1], embedded[2][places]
         return cls(
             ids,
             table["rank"].fill_null(0).to_numpy().astype(np.int64),
@@ -70,6 +72,7 @@ class PoolRows:
             None if not ids or table["cluster"].null_count else table["cluster"].to_numpy().astype(np.int64),
             xy,
             vectors,
+            places,
             () if table["group"].null_count else TextColumn(table["group"]),
         )
 
@@ -87,9 +90,11 @@ class PoolRows:
     def examples(self, label: int) -> Ints:
         """The rows nearest to the mean of a cluster, one of each picture; without images the first ones."""
         members = np.flatnonzero(self.labels == label)
-        if self.vectors is None or not len(members) or not np.isfinite(self.vectors[members]).all():
+        if self.vectors is None or not len(members):
             return members[:EXAMPLES]
-        points = self.vectors[members]
+        points = self.vectors[members if self.places is None else self.places[members]]
+        if not np.isfinite(points).all():
+            return members[:EXAMPLES]
         nearest = np.argsort(((points - points.mean(axis=0)) ** 2).sum(axis=1), kind="stable")
         # The first few are enough, unless most of them are one picture.
         for some in (nearest[:MOST_NEAREST], nearest):
