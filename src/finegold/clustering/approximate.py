@@ -1,7 +1,7 @@
 """Candidates for the nearest rows of very many, from FAISS: an inverted file of short codes.
 
-Product quantisation is of Jégou et al. 2011, four-bit codes that are compared in registers of André et al. 2017.
-Codes only propose: who is nearest among the proposed rows is decided by their true distances.
+Product quantisation is of Jégou et al. 2011, four-bit codes compared in registers of André et al. 2017. Codes
+only propose: who is nearest among the proposed rows is decided by their true distances.
 """
 
 from collections.abc import Iterator
