@@ -10,6 +10,7 @@ the processor seconds between the smallest and the largest number of rows: 1 is 
     read     check every row and write the samples table
     select   choose one row in a hundred (at most 100,000) by two scores, and write the selection's table
     report   draw the page of that selection
+    map      the same with a map: every row has a place by an embedding of 64 numbers
     choose   choose one row in a hundred at random: what the next three cases do beside
     where    the same of the rows that meet a condition on texts and scores
     dedup    the same without duplicates by content and by perceptual hash: one image in ten is a copy
@@ -49,6 +50,8 @@ from finegold.workflow.rows import checked_rows
 
 PHOTOS = 7_000
 CHUNK = 65_536
+WIDTH = 64
+"""Numbers of an embedding."""
 WORDS = (
     *("a man", "two dogs", "the red boat", "an old woman", "a child in a coat", "seven sheep", "a train"),
     *("stands near", "runs past", "looks at", "lies beside", "waits behind", "is painted on", "hangs over"),
@@ -268,16 +271,40 @@ def select(folder: Path, rows: int) -> Callable[[], object]:
     return lambda: Run.open(path).select(size, preset="no-clusters", weights="length=1,detail=1")
 
 
-def report(folder: Path, rows: int) -> Callable[[], object]:
+def report(folder: Path, rows: int, embedded: bool = False) -> Callable[[], object]:
     run = Run.open(write_run(folder, rows))
     kept = next((run.folder.path / "selections").glob(f"*/{TABLE}")).with_name("selection.json")
     selection, page = run.selection(kept), folder / f"{rows}" / "report.html"
+    embeddings = write_embeddings(run.folder, rows) if embedded else None
 
     def draw() -> None:
-        write_report(run.folder, run.dataset, selection.manifest, selection.table, None, page)
+        write_report(run.folder, run.dataset, selection.manifest, selection.table, embeddings, page)
         print(f"{page.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
 
     return draw
+
+
+def with_map(folder: Path, rows: int) -> Callable[[], object]:
+    draw = report(folder, rows, embedded=True)
+    shutil.rmtree(folder / f"{rows}" / "scored.run" / "layout", ignore_errors=True)
+    return draw
+
+
+def write_embeddings(run: RunFolder, rows: int) -> PartTable:
+    """Made-up embeddings in 200 groups."""
+    table = run.table("embeddings", "made-up", {"data": "made-up"}, embeddings_schema(WIDTH))
+    middles = 2 * np.random.default_rng(0).standard_normal((200, WIDTH), np.float32)
+
+    def make(start: int, count: int) -> pa.Table:
+        rng = np.random.default_rng([2, start])
+        points = middles[rng.integers(0, 200, count)] + rng.standard_normal((count, WIDTH), np.float32)
+        vectors = pa.FixedSizeListArray.from_arrays(pa.array(points.ravel()), WIDTH)
+        columns = {"sample_id": Rows(start, count).ids, "embedding": vectors}
+        return pa.table({**columns, "reason": pa.nulls(count, pa.string())})
+
+    if not table.done:
+        _fill(table, rows, run.part_rows, make)
+    return table
 
 
 def choose(path: Path, rows: int, **options: str) -> Callable[[], object]:
@@ -294,6 +321,7 @@ CASES: dict[str, Callable[[Path, int], Callable[[], object]]] = {
     "read": read,
     "select": select,
     "report": report,
+    "map": with_map,
     "choose": lambda folder, rows: choose(write_run(folder, rows), rows),
     "where": lambda folder, rows: choose(write_run(folder, rows), rows, where=WHERE),
     "dedup": lambda folder, rows: choose(write_hashes(folder, rows), rows, dedup="exact,perceptual"),

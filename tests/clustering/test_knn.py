@@ -84,7 +84,8 @@ def test_rows_that_are_not_numbers_are_refused_with_their_count() -> None:
         knn_graph(np.ones((5, 3), dtype=np.float32), 0)
 
 
-def test_a_restricted_graph_keeps_the_inner_edges_in_order() -> None:
+def test_a_restricted_graph_keeps_the_inner_edges_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("finegold.clustering.graph.BLOCK", 2)
     graph = KnnGraph(
         np.array([[1, 2], [2, 0], [0, 3], [2, 1]]),
         np.array([[1.0, 2.0], [1.5, 2.0], [1.0, 3.0], [3.0, 4.0]]),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from finegold.arrays import Ints
 from finegold.errors import BudgetError, ConfigError
 from finegold.samples import Exclusion
-from finegold.selection import SelectionInputs, find_preset, select
+from finegold.selection import PICKERS, SelectionInputs, find_preset, select
 
 NAN = float("nan")
 SIMPLE = ["instructiongpt4", "no-clusters", "random", "stratified", "clip-only", "length-only"]
@@ -162,3 +162,22 @@ def test_the_picker_covers_what_pinned_rows_do_not() -> None:
     for name in ("facility-location", "sound"):
         preset = replace(find_preset(name), group_by=(), drop=0.0, clustering=None)
         assert {key[0] for key in select(inputs, preset, 6).ids} == set("012345")
+
+
+def test_a_picker_that_would_compare_too_many_rows_sees_a_sample_and_the_notes_say_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    points = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    ids = [f"{row:02}" for row in range(60)]
+    labels = np.repeat([0, 1], [50, 10])
+    inputs = SelectionInputs(ids, {}, labels, points, quality=np.ones(60), pinned=frozenset({"07"}))
+    preset = replace(find_preset("instructiongpt4"), pick="dpp", allocate="equal")
+    assert not any("sample" in note for note in select(inputs, preset, 6).notes)
+    few = replace(PICKERS["dpp"], most=40)
+    monkeypatch.setattr(PICKERS, "get", lambda _: few)
+    found = [select(inputs, preset, 6, seed=seed) for seed in (0, 0, 1)]
+    assert "07" in found[0].ids
+    assert [cluster.selected for cluster in found[0].clusters] == [3, 3]
+    assert found[0].ids == found[1].ids != found[2].ids
+    (note,) = (note for note in found[2].notes if "sample" in note)
+    assert "in one part of the pool it saw a sample, drawn with the seed 1: 21 of 50 rows" in note

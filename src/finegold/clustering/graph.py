@@ -8,6 +8,8 @@ import numpy as np
 from finegold.arrays import Floats, Ints
 
 Metric = Literal["euclidean", "cosine"]
+BLOCK = 65_536
+"""Rows whose edges are renumbered at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +47,22 @@ class KnnGraph:
             indices: Distinct rows; -1, any number of times, stands for a row that is not in this graph and so
                 has no neighbours.
         """
-        renumbered = np.full(len(self) + 1, -1, dtype=np.int64)
-        renumbered[indices] = np.arange(len(indices))
-        renumbered[-1] = -1
-        known = (indices >= 0)[:, None]
-        neighbours = np.where(known, renumbered[self.neighbours[indices]], -1)
-        lost = neighbours < 0
-        order = np.argsort(lost, axis=1, kind="stable")
-        distances = np.where(lost, np.inf, self.distances[indices])
-        return KnnGraph(
-            np.take_along_axis(neighbours, order, axis=1),
-            np.take_along_axis(distances, order, axis=1),
-            self.metric,
-            self.method,
-        )
+        if len(indices) == len(self) and bool((indices == np.arange(len(self))).all()):
+            return self
+        order = np.argsort(indices, kind="stable")
+        ascending = indices[order]
+        shape = (len(indices), self.neighbours.shape[1])
+        neighbours, distances = np.empty(shape, np.int64), np.empty(shape)
+        for start in range(0, len(indices), BLOCK):
+            here = slice(start, start + BLOCK)
+            rows = indices[here]
+            wanted = np.where((rows >= 0)[:, None], self.neighbours[rows], -1)
+            # A table of all rows would cost as much for a small part as for the whole.
+            place = np.minimum(np.searchsorted(ascending, wanted), len(indices) - 1)
+            lost = (wanted < 0) | (ascending[place] != wanted)
+            first = np.argsort(lost, axis=1, kind="stable")
+            inner = np.where(lost, -1, order[place])
+            gaps = np.where(lost, np.inf, self.distances[rows])
+            neighbours[here] = np.take_along_axis(inner, first, axis=1)
+            distances[here] = np.take_along_axis(gaps, first, axis=1)
+        return KnnGraph(neighbours, distances, self.metric, self.method)

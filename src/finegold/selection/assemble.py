@@ -6,6 +6,7 @@ import numpy as np
 
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering import KnnGraph, knn_graph
+from finegold.clustering.knn import finite_flags
 from finegold.errors import ConfigError
 from finegold.run import TextColumn
 from finegold.selection.plugins import ALLOCATORS, PICKERS
@@ -54,9 +55,13 @@ def assemble(
         return pool, set(), ()
     if inputs.embeddings is None:
         raise ConfigError(f"preset '{preset.name}' compares images, and none were embedded; embed them first")
-    finite = np.asarray(np.isfinite(inputs.embeddings).all(axis=1))
+    finite = finite_flags(inputs.embeddings)
     has_image = finite[rows]
-    embeddings = np.where(has_image[:, None], inputs.embeddings[rows], 0).astype(np.float32)
+    embeddings = np.asarray(inputs.embeddings, np.float32)
+    # Ten million rows are gigabytes: they are copied only if some go or change.
+    if not (len(rows) == len(embeddings) and has_image.all() and bool((np.diff(rows) == 1).all())):
+        embeddings = embeddings[rows]
+        embeddings[~has_image] = 0
     pool = replace(pool, embeddings=embeddings, labels=_split(labels, has_image))
     if "graph" in needs:
         pool = replace(pool, graph=_graph(inputs, inputs.embeddings, order[finite[order]], rows))

@@ -22,12 +22,15 @@ class Plugin:
         seeded: Whether another seed gives another answer.
         sees_pinned: Of a picker, whether its pool holds the rows of `Pool.pinned`, which it counts as chosen
             and does not choose again; any other picker is given the pool without them.
+        most: Of a picker whose cost grows with rows x budget, the largest product that it is given: of more
+            rows it sees a sample. None for a picker that sees all.
     """
 
     function: Callable[..., Any]
     needs: frozenset[Need] = frozenset()
     seeded: bool = False
     sees_pinned: bool = False
+    most: int | None = None
 
     def __call__(self, *arguments: Any, **parameters: Any) -> Any:
         """Call the function."""
@@ -35,20 +38,25 @@ class Plugin:
 
 
 def plugin(
-    *needs: Need, seeded: bool = False, sees_pinned: bool = False
+    *needs: Need, seeded: bool = False, sees_pinned: bool = False, most: int | None = None
 ) -> Callable[[Callable[..., Any]], Plugin]:
     """Decorate a function of another package that fills a slot and needs something."""
-    return lambda function: Plugin(function, frozenset(needs), seeded, sees_pinned)
+    return lambda function: Plugin(function, frozenset(needs), seeded, sees_pinned, most)
 
 
 def _checked(
-    name: str, found: object, needs: Iterable[Need] = (), seeded: bool = False, sees_pinned: bool = False
+    name: str,
+    found: object,
+    needs: Iterable[Need] = (),
+    seeded: bool = False,
+    sees_pinned: bool = False,
+    most: int | None = None,
 ) -> Plugin:
     if isinstance(found, Plugin):
         return found
     if not callable(found):
         raise ConfigError(f"the plug-in '{name}' is {found!r}, expected a function: repair its package")
-    return Plugin(found, frozenset(needs), seeded, sees_pinned)
+    return Plugin(found, frozenset(needs), seeded, sees_pinned, most)
 
 
 NORMALISERS = Registry("normaliser", "finegold.normalisers", "finegold.selection.normalise", check=_checked)

@@ -80,9 +80,9 @@ def select(
         pool = replace(pool, groups=groups.take(eligible).labels)
     if len(pinned):
         pool = replace(pool, pinned=tuple(np.flatnonzero(np.isin(eligible, pinned)).tolist()))
-    picked, quotas = _choose(pool, imageless, eligible, parts, preset, seed)
+    picked, quotas, sampled = _choose(pool, imageless, eligible, parts, preset, seed)
     chosen = eligible[picked]
-    notes = (*few, *mixed, *notes)
+    notes = (*few, *mixed, *notes, *_sampled_note(sampled, preset, seed))
     if left := len(rows.usable) - len(eligible):
         lowest = "row of lowest quality was" if left == 1 else f"{left:,} rows of lowest quality were"
         notes = (*notes, f"The {lowest} not chosen from.")
@@ -244,9 +244,10 @@ def _eligible(quality: Floats | None, part: _Part, drop: float) -> Ints:
 
 def _choose(
     pool: Pool, imageless: set[int], eligible: Ints, parts: list[_Part], preset: Preset, seed: int
-) -> tuple[Ints, Ints]:
-    """Positions in the pool that are chosen, and the quota of each cluster over all groups."""
+) -> tuple[Ints, Ints, list[tuple[int, int]]]:
+    """Positions in the pool that are chosen, the quota of each cluster over all groups, and the samples."""
     chosen: list[Ints] = []
+    sampled: list[tuple[int, int]] = []
     total = np.zeros(len(pool.sizes()), dtype=np.int64)
     for part in parts:
         whole = part.name is None
@@ -256,15 +257,23 @@ def _choose(
         if inner.pinned:
             pinned = inner.labels[list(inner.pinned)]
             quotas = quotas_with_pins(quotas, np.bincount(pinned, minlength=len(quotas)))
-        chosen.append(rows[_pick(inner, quotas, imageless, preset, part, seed)])
+        picked, seen = _pick(inner, quotas, imageless, preset, part, seed)
+        chosen.append(rows[picked])
+        sampled += seen
         total[: len(quotas)] += quotas
-    return np.concatenate(chosen), total
+    return np.concatenate(chosen), total, sampled
 
 
-def _pick(pool: Pool, quotas: Ints, imageless: set[int], preset: Preset, group: _Part, seed: int) -> Ints:
-    """Positions in the pool, part by part: the pinned rows, and what the picker chooses of the others."""
+def _pick(
+    pool: Pool, quotas: Ints, imageless: set[int], preset: Preset, group: _Part, seed: int
+) -> tuple[Ints, list[tuple[int, int]]]:
+    """Positions in the pool, part by part: the pinned rows, and what the picker chooses of the others.
+
+    With them, of each part that the picker saw a sample of: the rows that it saw, and those of the part.
+    """
     parts = np.split(np.argsort(pool.labels, kind="stable"), np.cumsum(pool.sizes())[:-1])
     picked: list[Ints] = []
+    sampled: list[tuple[int, int]] = []
     for part, quota in enumerate(quotas):
         if quota == 0:
             continue
@@ -278,9 +287,27 @@ def _pick(pool: Pool, quotas: Ints, imageless: set[int], preset: Preset, group: 
             rows = rows[~np.isin(rows, pool.pinned)]
         # One stream a part: how many numbers one part draws changes nothing in another.
         rng = np.random.default_rng(group.stream(seed, part))
+        if picker.most is not None and len(rows) * left > picker.most:
+            whole, size = len(rows), max(picker.most // left, 2 * left, len(fixed) + left)
+            if size < whole:
+                drawn = np.random.default_rng([*group.stream(seed, part), size]).choice(whole, size, False)
+                rows = np.union1d(rows[drawn], fixed if picker.sees_pinned else rows[:0])
+                sampled.append((len(rows), whole))
         parameters = {} if part in imageless else preset.pick_parameters
         picked.append(rows[picker(pool.subset(rows), left, rng, **parameters)])
-    return np.concatenate(picked)
+    return np.concatenate(picked), sampled
+
+
+def _sampled_note(sampled: list[tuple[int, int]], preset: Preset, seed: int) -> tuple[str, ...]:
+    """A note on the parts of which the picker saw a sample."""
+    if not sampled:
+        return ()
+    seen, whole = max(sampled, key=lambda one: one[1])
+    parts = "one part" if len(sampled) == 1 else f"{len(sampled):,} parts"
+    return (
+        f"The picker {preset.pick} compares every row with every chosen one, so in {parts} of the pool it "
+        f"saw a sample, drawn with the seed {seed}: {seen:,} of {whole:,} rows in the largest.",
+    )
 
 
 def _group_counts(groups: Groups, chosen: Ints, parts: list[_Part]) -> tuple[GroupCount, ...]:

@@ -166,8 +166,8 @@ def gather(
 
 
 def _aligned(table: PartTable, ids: TextColumn) -> Vectors:
-    names, vectors = read_embeddings(table)
-    return vectors[names.find(ids)]
+    names, vectors = read_embeddings(table, by_id=True)
+    return vectors if names == ids else vectors[names.find(ids)]
 
 
 def selection_table(

@@ -3,7 +3,7 @@
 t-SNE (van der Maaten and Hinton 2008, JMLR 9) from a PCA start, after Kobak and Berens 2019 (Nature
 Communications 10, 5416). Its cost grows faster than linearly, so beyond `LANDMARKS` rows it places an evenly
 spaced sample, and every other row goes to its nearest landmarks. A row is compared with the `NEAR` landmarks
-about its part of the space, so that ten million rows take a minute or two and not half an hour.
+about its part of the space, so that ten million rows take minutes and not half an hour.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from finegold.clustering.knn import finite_flags
 from finegold.run import TextColumn
 
 LANDMARKS = 5_000
-NEAR = 400
+NEAR = 800
 """Landmarks that a row is compared with; all of them if there are no more."""
 PARTS = 64
 """Parts of the space; each has its own `NEAR` landmarks."""

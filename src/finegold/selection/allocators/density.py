@@ -30,15 +30,15 @@ def density_transferability(pool: Pool, budget: int) -> Ints:
     """
     if pool.embeddings is None:
         raise ConfigError("allocation by density needs image embeddings; embed the images first")
-    units = unit_rows(pool.embeddings)
+    embeddings = pool.embeddings
     sizes = pool.sizes()
     members = np.split(np.argsort(pool.labels, kind="stable"), np.cumsum(sizes)[:-1])
-    centroids = np.zeros((len(sizes), units.shape[1]))
+    centroids = np.zeros((len(sizes), embeddings.shape[1]))
     density = np.ones(len(sizes))
     for part, rows in enumerate(members):
         if len(rows):
-            centroids[part] = units[rows].mean(axis=0, dtype=np.float64)
-            density[part] = _density(units[_evenly(rows)])
+            centroids[part] = unit_rows(embeddings[rows]).mean(axis=0, dtype=np.float64)
+            density[part] = _density(unit_rows(embeddings[_evenly(rows)]))
     filled = sizes > 0
     transferability = np.zeros(len(sizes))
     transferability[filled] = _transferability(centroids[filled])

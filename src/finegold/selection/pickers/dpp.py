@@ -11,7 +11,7 @@ NOTHING = 1e-5
 """A row whose remaining volume is below this is a copy of what was chosen, as far as float32 can tell."""
 
 
-@PICKERS.register("dpp", needs={"embeddings"}, sees_pinned=True)
+@PICKERS.register("dpp", needs={"embeddings"}, sees_pinned=True, most=2**28)
 def dpp(
     pool: Pool,
     budget: int,
@@ -25,7 +25,8 @@ def dpp(
     r_i = exp(quality_weight · q_i / 2) with quality scaled to [0, 1], and S_ij = exp((cos_ij - 1) / width²):
     a Gaussian kernel of unit vectors, which has full rank where plain cosines are exhausted after d rows.
     When only copies of chosen rows are left, the best of those follow. Cost O(n · budget · (d + budget)) and
-    memory O(n · budget): meant for clusters rather than a whole large pool.
+    memory O(n · budget): meant for clusters rather than a whole large pool. Of more than 2^28 rows x budget,
+    a gigabyte, `select` gives it a sample.
 
     Args:
         pool: Rows with embeddings.

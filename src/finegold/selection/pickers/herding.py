@@ -8,13 +8,13 @@ from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool
 
 
-@PICKERS.register("herding", needs={"embeddings"}, sees_pinned=True)
+@PICKERS.register("herding", needs={"embeddings"}, sees_pinned=True, most=2**31)
 def herding(pool: Pool, budget: int, rng: np.random.Generator) -> Ints:  # noqa: ARG001
     """Take argmax over x of mean_y k(x, y) - sum over chosen s of k(x, s) / (t + 1), t rows being chosen.
 
     The kernel is the cosine, so the means of the embeddings are matched; COINCIDE (arXiv 2406.10995) does
     this in each cluster. Quality is not looked at. Cost O(n · budget · d): meant for clusters rather than a
-    whole large pool.
+    whole large pool. Of more than 2^31 rows x budget `select` gives it a sample.
     """
     units = unit_rows(need_embeddings(pool))
     towards_mean = units @ units.mean(axis=0, dtype=np.float64).astype(np.float32)

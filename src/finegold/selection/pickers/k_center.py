@@ -8,14 +8,15 @@ from finegold.selection.plugins import PICKERS
 from finegold.selection.pool import Pool, by_quality
 
 
-@PICKERS.register("k-center", needs={"embeddings"}, sees_pinned=True)
+@PICKERS.register("k-center", needs={"embeddings"}, sees_pinned=True, most=2**31)
 def k_center(pool: Pool, budget: int, rng: np.random.Generator) -> Ints:  # noqa: ARG001
     """Start with the best row, then always add the row whose nearest chosen row is farthest (Euclidean).
 
     Pinned rows are chosen before that; with any, the first row too is the one farthest from them.
 
     At most twice the best possible covering radius. Outliers are the first to go in: leave the worst rows out
-    of the pool first. Cost O(n · budget · d): meant for clusters rather than a whole large pool.
+    of the pool first. Cost O(n · budget · d): meant for clusters rather than a whole large pool. Of
+    more than 2^31 rows x budget `select` gives it a sample.
     """
     points = need_embeddings(pool)
     points = points - points.mean(axis=0, dtype=np.float64).astype(np.float32)

@@ -52,9 +52,11 @@ def _best_of_groups(
     rows = np.flatnonzero(free & np.isfinite(values))
     rows = rows[by_quality(values[rows])]
     names, sizes = np.unique(groups[rows], return_counts=True)
+    starts = np.cumsum(sizes) - sizes
+    rows = rows[np.argsort(groups[rows], kind="stable")]
     left, taken = min(budget, len(rows)), [np.zeros(0, dtype=np.int64)]
     for done, group in enumerate(np.argsort(sizes, kind="stable")):
         quota = min(int(sizes[group]), left // (len(names) - done))
-        taken.append(rows[groups[rows] == names[group]][:quota])
+        taken.append(rows[starts[group] : starts[group] + quota])
         left -= quota
     return np.concatenate(taken)
