@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from PIL import Image, ImageDraw
 
+# No test fails because the machine is slow.
+settings.register_profile("finegold", deadline=None)
+settings.load_profile("finegold")
 COLOURS = ("red", "green", "blue", "orange", "purple", "black")
 SHAPES = ("circle", "square", "line")
 
