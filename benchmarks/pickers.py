@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -64,7 +65,7 @@ def write_pool(rows: int, width: int, folder: Path) -> None:
 
 def read_pool(folder: Path, *, mapped: bool) -> Pool:
     rng = np.random.default_rng(1)
-    mode = "r" if mapped else None
+    mode: Literal["r"] | None = "r" if mapped else None
     points = np.load(folder / "points.npy", mode)
     graph = KnnGraph(np.load(folder / "neighbours.npy", mode), np.load(folder / "distances.npy", mode))
     n = len(points)

@@ -100,7 +100,7 @@ class _Landmarks:
 
     def beside(self, embeddings: Vectors) -> Floats:
         """The mean place of the landmarks nearest to each row, the nearer the heavier; shape (n, 2)."""
-        points = (embeddings - self.mean) @ self.axes
+        points: Vectors = ((embeddings - self.mean) @ self.axes).astype(np.float32, copy=False)
         part = np.argmin(_squares(points, self.centres), axis=1)
         found = np.empty((len(points), 2))
         for one in np.unique(part):
