@@ -13,7 +13,7 @@ from finegold.study.harness import HarnessSpec
 from finegold.study.losses import FILE, write_losses
 from finegold.study.task_items import TaskSpec
 
-VERSION = 1
+VERSION = 2
 """Version of the trainings: raise it when the same inputs give other models."""
 WEIGHTS = frozenset({".safetensors", ".bin", ".json", ".pth", ".model"})
 
@@ -175,6 +175,7 @@ def _answer(folder: StudyFolder, job: Job, model: str, device: str) -> dict[str,
                 splits=() if spec.split is None else ((task.name, spec.split),),
                 limit=spec.limit,
                 profile=find_profile(spec.profile),
+                max_new_tokens=spec.max_new_tokens,
                 batch_size=spec.batch,
             )
             answer_task(task, Path(spec.data), where, answering, options)

@@ -14,7 +14,7 @@ from finegold.errors import ConfigError, RunError
 from finegold.models.crop import random_crop
 from finegold.models.prefix.features import FeatureCache
 from finegold.models.prefix.network import PrefixNetwork
-from finegold.models.prefix.template import encode_prompt
+from finegold.models.prefix.template import PromptTokens, encode_prompt
 from finegold.run import atomic_path, canonical_json, fingerprint
 from finegold.samples.images import decode
 from finegold.tuning.monitor import Monitor
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     Parameters = dict[str, torch.nn.Parameter]
 
 CHECKPOINT = "checkpoint.safetensors"
+PADDING = 24
+"""Most tokens of padding of a row on a CPU: more of them take longer than another pass."""
 _STATE = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -91,12 +93,15 @@ def train_prefix(
                 encode_prompt(model.tokenizer, model.template, row.instruction if common is None else common)
                 for row in part
             ]
-            batch = model.collate(prompts, [row.answer for row in part])
+            answers = [row.answer for row in part]
             features = _features(part, step, recipe, cache).to(model.device)
-            with torch.autocast(model.device.type, half, enabled=half is not None):
-                mean = model.token_losses(batch, features).sum() / sum(len(row.answer) for row in chosen)
-            torch.autograd.backward(scaler.scale(mean))
-            total = mean.detach().clone()
+            tokens, total = sum(len(row.answer) for row in chosen), torch.zeros((), device=model.device)
+            for places in _alike(prompts, answers, model.device.type):
+                batch = model.collate([prompts[i] for i in places], [answers[i] for i in places])
+                with torch.autocast(model.device.type, half, enabled=half is not None):
+                    mean = model.token_losses(batch, features[places]).sum() / tokens
+                torch.autograd.backward(scaler.scale(mean))
+                total += mean.detach()
             processes.sum([total, *(p.grad for p in parameters.values() if p.grad is not None)])
             scaler.unscale_(optimizer)
             norm = torch.nn.utils.clip_grad_norm_(parameters.values(), recipe.clip or math.inf)
@@ -115,6 +120,23 @@ def train_prefix(
                 save_checkpoint(out, ended, identity, parameters, optimizer, scaler)
     processes.wait()
     return recipe.steps - start
+
+
+def _alike(prompts: Sequence[PromptTokens], answers: Sequence[list[int]], device: str) -> list[list[int]]:
+    """Places of a batch's rows; on a CPU, where padding takes as long as tokens, by like length.
+
+    The gradients of the parts sum to that of the batch.
+    """
+    lengths = [len(one.after) + len(answer) for one, answer in zip(prompts, answers, strict=True)]
+    if device != "cpu":
+        return [list(range(len(lengths)))]
+    parts: list[list[int]] = []
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if parts and lengths[place] <= lengths[parts[-1][0]] + PADDING:
+            parts[-1].append(place)
+        else:
+            parts.append([place])
+    return parts
 
 
 def _features(rows: Sequence[TuningRow], step: int, recipe: Recipe, cache: FeatureCache) -> "torch.Tensor":
