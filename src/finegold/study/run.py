@@ -21,6 +21,7 @@ from finegold.study.harness import HarnessSpec
 from finegold.study.harness_metrics import read_harness_metrics
 from finegold.study.measure import Metric, on_half, outcome, read_metrics
 from finegold.study.measured import write_measured
+from finegold.study.power import study_power
 from finegold.study.prepare import Prepared, check_names, prepare_study, without_failed
 from finegold.study.study import ModelParts, Study, load_study
 from finegold.study.task_items import read_task_items
@@ -133,6 +134,8 @@ def collect_findings(
         judged, shown = judge_arms(folder, study, study.judge, prepared)
         judgements += [one.as_json() for one in judged]
         examples += shown
+    tables = task_tables(metrics, study)
+    whole = next((table.whole for table in tables), None)
     return Findings(
         name=study.results,
         about=study.about,
@@ -149,8 +152,9 @@ def collect_findings(
         | _harness(prepared)
         | {"seconds of the last run": round(time.perf_counter() - begin, 1)},
         notes=notes,
-        tables=task_tables(metrics, study),
+        tables=tables,
         overlaps=prepared.overlaps,
+        power=study_power(metrics, study, whole),
     )
 
 

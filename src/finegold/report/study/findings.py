@@ -142,6 +142,31 @@ class TaskTable:
 
 
 @dataclass(frozen=True, slots=True)
+class Power:
+    """How small a difference to the baseline a study can see in a question, and what a smaller one takes.
+
+    Attributes:
+        title: The question.
+        seeds: Seeds of an arm.
+        images: Images of the question.
+        smallest: The difference that is seen four times out of five, unscaled.
+        difference: A difference that is asked about, unscaled.
+        seeds_needed: Seeds of each arm that see it over these images; None if no number does.
+        images_needed: Images over which these seeds see it; None if no number does.
+        seeds_with_more: Seeds of each arm that see it over ten times as many images; None if no number does.
+    """
+
+    title: str
+    seeds: int
+    images: int
+    smallest: float
+    difference: float
+    seeds_needed: int | None
+    images_needed: int | None
+    seeds_with_more: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Gain:
     """What an arm gains over the baseline on the images of one cluster of the pool, in the first question.
 
@@ -237,6 +262,7 @@ class Findings:
         tables: All tasks in one table for each scoring; empty for a study of one task.
         overlaps: Rows of each dataset that items of the evaluation contain; empty if they were not looked
             for.
+        power: What it takes to see a difference of one point, for the first metric of each task.
     """
 
     name: str
@@ -254,6 +280,7 @@ class Findings:
     notes: tuple[str, ...] = ()
     tables: tuple[TaskTable, ...] = ()
     overlaps: tuple[PoolOverlap, ...] = ()
+    power: tuple[Power, ...] = ()
 
     def _repr_html_(self) -> str:
         rows = {arm.name: (arm.rows, arm.seeds) for arm in self.arms}

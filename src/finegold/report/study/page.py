@@ -14,12 +14,15 @@ from finegold.report.study.plots import difference_chart, gain_charts, size_char
 from finegold.report.study.tables import overlap_csv, study_csv, study_latex, study_markdown
 from finegold.report.study.task_tables import cells, describe_tasks, gain_cells, heads, tasks_csv, title
 from finegold.report.study.words import (
+    POWER_ABOUT,
+    POWER_HEADS,
     about,
     arm_notes,
     described,
     facts,
     others,
     outcome_lines,
+    power_lines,
     side_by_side,
     summary,
 )
@@ -133,6 +136,9 @@ def render_study(findings: Findings) -> str:
         overlaps=[one for one in findings.overlaps if one.rows],
         overlap_file=OVERLAP,
         notes=arm_notes(findings),
+        power=power_lines(findings),
+        power_heads=POWER_HEADS,
+        power_about=POWER_ABOUT,
     )
 
 

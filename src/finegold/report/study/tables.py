@@ -9,12 +9,15 @@ from finegold.report.study.findings import Findings, Outcome, TaskTable
 from finegold.report.study.task_tables import cells, describe_tasks, gain_cells, heads
 from finegold.report.study.task_tables import title as table_title
 from finegold.report.study.words import (
+    POWER_ABOUT,
+    POWER_HEADS,
     Line,
     about,
     arm_notes,
     introduction,
     others,
     outcome_lines,
+    power_lines,
     side_by_side,
     summary,
 )
@@ -55,6 +58,12 @@ def study_markdown(findings: Findings) -> str:
     for title, outcomes in others(findings):
         single = len(outcomes) == 1
         parts += _full(findings, outcomes[0]) if single else _compact(findings, title, outcomes)
+    if findings.power:
+        parts += [
+            "## What it takes to see one point",
+            _md_table(POWER_HEADS, power_lines(findings)),
+            POWER_ABOUT,
+        ]
     notes = arm_notes(findings)
     if notes:
         parts += ["## Notes", "\n".join(f"- {md_text(note)}" for note in notes)]

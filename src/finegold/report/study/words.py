@@ -8,6 +8,15 @@ from finegold.report.study.findings import ArmResult, Figure, Findings, Outcome,
 from finegold.report.text import duration, number
 from finegold.statistics import Estimate
 
+POWER_HEADS = (
+    *("question", "seeds", "images", "smallest difference seen"),
+    *("seeds for 1 point", "images for 1 point", "seeds for 1 point on 10 times the images"),
+)
+POWER_ABOUT = (
+    "The difference to the baseline, in points, that four studies of five would see, from the variances of "
+    "this study's arms: between seeds, between images, and of seeds on images. The full data's score counts "
+    "as known."
+)
 Kind = Literal["baseline", "better", "worse", "unclear", "missing"]
 
 
@@ -126,6 +135,24 @@ def arm_notes(findings: Findings) -> list[str]:
     known = [f"{arm.name}: {arm.note}" for arm in findings.arms if arm.note and arm.seeds]
     shared = [f"{one.summary} {' '.join(one.notes)}" for one in findings.overlaps]
     return known + shared + list(findings.notes)
+
+
+def power_lines(findings: Findings) -> list[tuple[str, ...]]:
+    """What it takes to see a point: question, seeds, images, the smallest difference seen, and needs."""
+
+    def needed(number: int | None) -> str:
+        return "none suffices" if number is None else f"{number:,}"
+
+    return [
+        (
+            one.title,
+            f"{one.seeds:,}",
+            f"{one.images:,}",
+            f"{one.smallest * 100:.1f}",
+            *map(needed, (one.seeds_needed, one.images_needed, one.seeds_with_more)),
+        )
+        for one in findings.power
+    ]
 
 
 def others(findings: Findings) -> list[tuple[str, list[Outcome]]]:
