@@ -144,5 +144,5 @@ def test_what_is_missing_is_named_with_its_option() -> None:
         load_study("size-sweep", {"evaluation": {"data": "x"}})
     with pytest.raises(ConfigError, match=r"lacks evaluation.data: .* --task-data"):
         load_study("size-sweep", {"data": {"path": "x"}})
-    with pytest.raises(ConfigError, match="give one of paper-table4, paper-table5"):
+    with pytest.raises(ConfigError, match="give one of mixture, mixture-noise, paper-table4"):
         load_study("table4")

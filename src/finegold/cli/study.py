@@ -54,7 +54,8 @@ def study(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="STUDY", help="paper-table4, paper-table5, size-sweep, presets, or a .toml file."
+            metavar="STUDY",
+            help="paper-table4, paper-table5, size-sweep, presets, mixture, mixture-noise, or a .toml file.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for all runs and results; studies may share one.")] = Path(

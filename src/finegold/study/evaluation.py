@@ -33,6 +33,7 @@ class Evaluation(StudyTable):
         half: Half of the images that is measured, to fit on `a` and report `b`; None for all. Every item is
             answered, so that both halves take the same runs.
         losses: Whether losses of the reference captions are measured, with the right and with a wrong image.
+        max_new_tokens: Number of tokens at which an answer is cut; None for that of each task's prompt.
         batch: Items of one forward pass.
         overlap: What becomes of rows that have an image or a text of an item: `exclude` takes them from every
             arm, `keep` does not look for them.
@@ -50,6 +51,7 @@ class Evaluation(StudyTable):
     limit: int | None = Field(default=None, ge=1)
     half: Half | None = None
     losses: bool = True
+    max_new_tokens: int | None = Field(default=None, ge=1)
     batch: int = Field(default=50, ge=1)
     overlap: Literal["exclude", "keep"] = "exclude"
 

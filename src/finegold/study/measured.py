@@ -148,7 +148,10 @@ def image_weights(images: Sequence[str], draws: int = DRAWS) -> Floats:
     for image in dict.fromkeys(images):
         seed = list(hashlib.sha256(image.encode()).digest()[:16])
         known[image] = np.random.default_rng(seed).standard_exponential(draws)
-    return np.stack([known[image] for image in images], axis=1)
+    found = np.stack([known[image] for image in images], axis=1)
+    # A draw of few items may take none, and has no score: it takes each once.
+    found[found.sum(axis=1) == 0] = 1.0
+    return found
 
 
 def _sources(prepared: Prepared) -> tuple[Mapping[str, str], dict[str, int]]:

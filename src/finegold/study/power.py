@@ -100,7 +100,7 @@ def contributions(metrics: Sequence[Metric], arm: str, factors: Sequence[float])
     for metric in metrics:
         for image in metric.images:
             places.setdefault(image, len(places))
-    total = 0.0
+    total: Floats = np.zeros((len(metrics[0].arms[arm].statistics), len(places)))
     for metric, factor in zip(metrics, factors, strict=True):
         measure = metric.arms[arm]
         own = list(dict.fromkeys(metric.images))
@@ -113,8 +113,8 @@ def contributions(metrics: Sequence[Metric], arm: str, factors: Sequence[float])
         added = (len(own) - 1) * (without.mean(axis=1, keepdims=True) - without) / len(own)
         found = np.repeat(whole[:, None], len(places), axis=1) * factor
         found[:, [places[image] for image in own]] += factor * added * len(places)
-        total = total + found
-    return np.asarray(total)
+        total += found
+    return total
 
 
 def study_power(metrics: Sequence[Metric], study: Study, whole: str | None) -> tuple[Power, ...]:
@@ -131,12 +131,14 @@ def study_power(metrics: Sequence[Metric], study: Study, whole: str | None) -> t
     for metric in metrics:
         if metric.scoring == "strict" and metric.scale != 1:
             first.setdefault(metric.task, metric)
-    asked = [(metric.title, [metric], [1.0]) for metric in first.values()]
+    asked = [
+        (f"{metric.task}, {metric.scoring}: {metric.name}", [metric], [1.0]) for metric in first.values()
+    ]
     if whole is not None and len(first) > 1:
         values = {metric.task: metric.arms[whole].value for metric in first.values()}
         used = [metric for metric in first.values() if values[metric.task] > 0]
         factors = [1 / (len(used) * values[metric.task]) for metric in used]
-        asked.append((f"relative to {whole}, %", used, factors))
+        asked += [(f"relative to {whole}, %", used, factors)] if used else []
     found = []
     for title, used, factors in asked:
         if one := _power(title, used, factors, study):

@@ -31,6 +31,7 @@ class TaskSpec:
         losses: Whether losses of the reference captions are measured, with the right and with a wrong image.
         items: Fingerprint of the items, with the hashes of their images.
         profile: How questions are put.
+        max_new_tokens: Number of tokens at which an answer is cut; None for the prompt's.
     """
 
     task: str
@@ -42,6 +43,7 @@ class TaskSpec:
     losses: bool
     items: str
     profile: str = "greedy"
+    max_new_tokens: int | None = None
 
     def fingerprint(self, model: str) -> str:
         """Name of the folder of a model's answers.
@@ -50,6 +52,7 @@ class TaskSpec:
             model: Fingerprint of the model's weights.
         """
         unused = {"data", "task"} | ({"profile"} if self.profile == "greedy" else set())
+        unused |= {"max_new_tokens"} if self.max_new_tokens is None else set()
         depends = {key: value for key, value in asdict(self).items() if key not in unused}
         depends |= {"task": self.name}
         return fingerprint({"model": model, "asked": depends, "version": VERSION})
@@ -129,6 +132,7 @@ def read_task_items(study: Study) -> TaskItems:
             losses,
             "",
             wanted.profile,
+            wanted.max_new_tokens,
         )
         found[name] = spec.read()
         # The answer to an item will say that its image cannot be read.

@@ -61,7 +61,7 @@ def study_markdown(findings: Findings) -> str:
     if findings.power:
         parts += [
             "## What it takes to see one point",
-            _md_table(POWER_HEADS, power_lines(findings)),
+            md_table(POWER_HEADS, power_lines(findings)),
             POWER_ABOUT,
         ]
     notes = arm_notes(findings)
