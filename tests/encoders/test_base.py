@@ -17,6 +17,7 @@ from finegold.errors import ConfigError, ModelError
 class Recorder:
     """Embeds a text as its length, and remembers what it was asked."""
 
+    name = "recorder"
     dim = 2
 
     def __init__(self) -> None:
