@@ -141,7 +141,9 @@ class Visit:
             elif not command.reason:
                 self._finegold(words[1:], command)
             elif words[1] == "study":
-                load_study(words[2], {"data": {"path": "-"}, "evaluation": {"data": "-"}})
+                in_the_clone = ROOT / words[2]
+                study = str(in_the_clone) if in_the_clone.is_file() else words[2]
+                load_study(study, {"data": {"path": "-"}, "evaluation": {"data": "-"}})
         elif not command.reason:
             self._program(words)
 
