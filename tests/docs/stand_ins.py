@@ -131,6 +131,7 @@ def mixtures(desk: Path) -> None:
         photo(desk / "minigpt4/image" / f"{number}.jpg", number)
         photo(desk / "vqa/pictures" / f"{number}.jpg", number)
     pool = {"captions": 4000, "vqa": 2000}
+    (desk / "studies").unlink()  # other pages find a study's folder there
     for folder in ("studies/mixture/mixtures.jsonl", "runs.jsonl"):
         lines = [
             {
