@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.samples.conftest import picture
-from tests.samples.s3_server import S3Server, access, serving_s3
+from tests.samples.s3_server import S3Server, reachable_s3
 from tests.samples.test_s3 import lines
 
 import finegold
@@ -39,12 +39,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]
     monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
     photos = {f"photos/{number}.jpg": picture(number) for number in range(ROWS)}
     one = S3Server({"lab": {"data.jsonl": lines(ROWS), **photos}}, page=1000)
-    with serving_s3(one):
-        for name, value in access(one).items():
-            monkeypatch.setenv(name, value)
-        s3fs.S3FileSystem.clear_instance_cache()
+    with reachable_s3(one, monkeypatch):
         yield one
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 @pytest.fixture

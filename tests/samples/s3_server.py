@@ -1,6 +1,7 @@
 """A small S3-like store on loopback: signed requests, ranges, paged listings, conditional writes."""
 
 import hashlib
+import importlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+import pytest
 from tests.loopback import answering
 
 KEY = "loopback"
@@ -51,6 +53,18 @@ def access(server: S3Server) -> dict[str, str]:
     """The environment in which s3fs asks a store that is served."""
     keys = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": "secret"}
     return {**keys, "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": server.url}
+
+
+@contextmanager
+def reachable_s3(server: S3Server, patch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    """The store, served, and found by s3fs in the environment."""
+    filesystem = importlib.import_module("s3fs").S3FileSystem
+    with serving_s3(server):
+        for name, value in access(server).items():
+            patch.setenv(name, value)
+        filesystem.clear_instance_cache()
+        yield server
+    filesystem.clear_instance_cache()
 
 
 @contextmanager

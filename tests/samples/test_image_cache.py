@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.samples.conftest import picture
-from tests.samples.s3_server import S3Server, access, serving_s3
+from tests.samples.s3_server import S3Server, reachable_s3
 from tests.samples.test_s3 import lines
 
 import finegold
@@ -28,12 +28,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]
     monkeypatch.setattr("finegold.run.store_errors.FIRST_WAIT", 0.01)
     photos = {f"pool/images/{number}.jpg": picture(number) for number in range(PHOTOS)}
     one = S3Server({"lab": {"pool/data.jsonl": lines(PHOTOS), **photos}})
-    with serving_s3(one):
-        for name, value in access(one).items():
-            monkeypatch.setenv(name, value)
-        s3fs.S3FileSystem.clear_instance_cache()
+    with reachable_s3(one, monkeypatch):
         yield one
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def here() -> list[Path]:

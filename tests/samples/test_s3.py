@@ -9,7 +9,7 @@ import pytest
 from tests.samples.conftest import picture
 from tests.samples.remote_server import RemoteServer, serving
 from tests.samples.remote_server import rows as hub_rows
-from tests.samples.s3_server import S3Server, access, serving_s3
+from tests.samples.s3_server import S3Server, reachable_s3
 
 import finegold
 from finegold.errors import DataError
@@ -37,12 +37,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]
     monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path / "cache"))
     photos = {f"pool/images/{number}.jpg": picture(number) for number in range(7)}
     one = S3Server({"lab": {"pool/data.jsonl": lines(5), **photos}})
-    with serving_s3(one):
-        for name, value in access(one).items():
-            monkeypatch.setenv(name, value)
-        s3fs.S3FileSystem.clear_instance_cache()
+    with reachable_s3(one, monkeypatch):
         yield one
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 @pytest.mark.parametrize(

@@ -100,3 +100,19 @@ def test_a_study_and_models_to_merge_are_not_given_together(tmp_path: Path) -> N
         done = finegold("mix", *words, "--out", str(tmp_path / "out"))
         assert done.status == 2
         assert "give --study or --merge" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--merge", "a=b,c=d", "--tasks", "x", "--task", "y"], "--task belongs to --study, and --merge"),
+        (
+            ["--study", "s", "--limit", "3", "--tasks", "x"],
+            "--tasks, --limit belongs to --merge, and --study",
+        ),
+    ],
+)
+def test_options_of_the_other_way_are_refused(words: list[str], named: str) -> None:
+    done = finegold("mix", *words)
+    assert done.status == 2
+    assert named in done.err

@@ -80,6 +80,7 @@ def mix(
 
     if (study is None) == (merge is None):
         raise ConfigError("give --study or --merge: runs to fit, or tuned models to average")
+    _refuse_others(study is not None, task=task, choice=choice, merging=merging)
     if study is not None:
         findings = fit_mixtures(study, task=task, choice=choice, fit=fit, level=level, seed=seed)
     else:
@@ -101,6 +102,17 @@ def mix(
     with output.printing() as facts:
         facts |= to_json(findings, mixture=findings.mixture)
         _show(findings, out)
+
+
+def _refuse_others(fits: bool, *, task: str | None, choice: str | None, merging: MergingOptions) -> None:
+    """Refuse options that nothing would read."""
+    from finegold.errors import ConfigError
+
+    other, way = ("--merge", "--study") if fits else ("--study", "--merge")
+    given = {"--tasks": merging.tasks, "--prompts": merging.prompts, "--limit": merging.limit}
+    given = given if fits else {"--task": task, "--choice": choice}
+    if unread := [name for name, value in given.items() if value is not None]:
+        raise ConfigError(f"{', '.join(unread)} belongs to {other}, and {way} does not read it: leave it out")
 
 
 def _folders(text: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import shlex
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -18,7 +19,7 @@ from typing import Any
 from finegold.errors import ConfigError, DataError, RunError
 from finegold.evaluation.files import json_lines
 from finegold.models.prefix.storage import is_prefix_name
-from finegold.run import fingerprint
+from finegold.run import file_sha256, fingerprint
 from finegold.samples.json_text import read_json
 
 LOG = "lmms_eval.log"
@@ -119,7 +120,7 @@ class Harness:
         """
         where.mkdir(parents=True, exist_ok=True)
         fresh = where / f"{FOLDER}.part"
-        _remove(fresh)
+        shutil.rmtree(fresh, ignore_errors=True)
         with (where / LOG).open("wb") as log:
             command = self.command(task, model, fresh, device)
             log.write(f"$ {shlex.join(command)}\n".encode())
@@ -144,7 +145,7 @@ class Harness:
             raise RunError(
                 f"lmms-eval gave no scores for {task} ({_last_words(where / LOG, status)}): see {where / LOG}"
             )
-        _remove(where / FOLDER)
+        shutil.rmtree(where / FOLDER, ignore_errors=True)
         fresh.rename(where / FOLDER)
 
 
@@ -300,7 +301,7 @@ def _files_sha256(folder: str | None) -> dict[str, str]:
     files = (
         file for file in sorted(Path(folder).rglob("*")) if file.suffix in (".yaml", ".yml", ".py", ".json")
     )
-    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    return {str(file.relative_to(folder)): file_sha256(file) for file in files}
 
 
 def _last_words(log: Path, status: int) -> str:
@@ -310,9 +311,3 @@ def _last_words(log: Path, status: int) -> str:
     lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]
     errors = [line for line in lines if "Error" in line]
     return str((told or errors or lines or [f"it ended with status {status}"])[-1])[:300]
-
-
-def _remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)

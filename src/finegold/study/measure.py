@@ -61,6 +61,15 @@ class Metric:
         value = self.arms[arm].value - (0.0 if baseline is None else self.arms[baseline].value)
         return normal(value, math.hypot(*(self.errors[name] for name in names)), len(self.items), level)
 
+    def at(self, places: Sequence[int]) -> "Metric":
+        """The metric on some of its items, by their places."""
+        arms = {
+            arm: SeedMeasure(measure.statistics[:, places], measure.combine)
+            for arm, measure in self.arms.items()
+        }
+        items, images = (tuple(names[place] for place in places) for names in (self.items, self.images))
+        return replace(self, items=items, images=images, arms=arms)
+
     def item_scores(self, arm: str, seed: int = 0) -> Floats:
         """Scores of the single items with one seed of an arm, shape (items,)."""
         measure = self.arms[arm]
@@ -91,6 +100,21 @@ def first_strict(folders: Mapping[str, Sequence[Path]], task: Task) -> Metric | 
     return next((metric for metric in _scored(folders, task) if metric.scoring == "strict"), None)
 
 
+def first_by_task(metrics: Sequence[Metric], *scorings: str) -> dict[str, Metric]:
+    """The first metric of each task that has one of the scorings, by the task's name."""
+    found: dict[str, Metric] = {}
+    for metric in metrics:
+        if metric.scoring in scorings:
+            found.setdefault(metric.task, metric)
+    return found
+
+
+def relative_by_seed(metrics: Sequence[Metric], arm: str, whole: str) -> Floats:
+    """Mean over the metrics of each seed's value over that of the arm of all rows, shape (seeds,)."""
+    found: Floats = np.mean([one.arms[arm].by_seed / one.arms[whole].value for one in metrics], axis=0)
+    return found
+
+
 def on_half(metrics: Sequence[Metric], half: Half | None) -> list[Metric]:
     """The metrics on the items whose images are in one half; all items for None.
 
@@ -107,12 +131,7 @@ def on_half(metrics: Sequence[Metric], half: Half | None) -> list[Metric]:
                 f"none of the {len(set(metric.images))} images of {metric.task} is in half {half}: measure "
                 "more items"
             )
-        arms = {
-            arm: SeedMeasure(measure.statistics[:, kept], measure.combine)
-            for arm, measure in metric.arms.items()
-        }
-        items, images = (tuple(names[place] for place in kept) for names in (metric.items, metric.images))
-        found.append(replace(metric, items=items, images=images, arms=arms))
+        found.append(metric.at(kept))
     return found
 
 
@@ -149,13 +168,7 @@ def _of_kinds(metric: Metric, kinds: Sequence[str]) -> Iterator[Metric]:
     names = sorted(set(kinds))
     for name in names if len(names) > 1 else ():
         places = [place for place, kind in enumerate(kinds) if kind == name]
-        arms = {
-            arm: SeedMeasure(measure.statistics[:, places], measure.combine)
-            for arm, measure in metric.arms.items()
-        }
-        items, images = ([column[place] for place in places] for column in (metric.items, metric.images))
-        shown = f"{metric.name}: {name}"
-        yield replace(metric, name=shown, items=tuple(items), images=tuple(images), arms=arms)
+        yield replace(metric.at(places), name=f"{metric.name}: {name}")
 
 
 def _answered_by_all(task: Task, runs: Sequence[Sequence[Answer]]) -> set[str]:

@@ -10,12 +10,13 @@ import numpy as np
 from finegold.arrays import Floats
 from finegold.selection.learned import MeasuredMixture, MeasuredSubset, write_pairs
 from finegold.study.arms import ArmRuns
-from finegold.study.measure import Metric
+from finegold.study.measure import Metric, first_by_task, relative_by_seed
 from finegold.study.prepare import Prepared
 from finegold.study.study import ArmSpec
 
 PAIRS, MIXTURES = "pairs.jsonl", "mixtures.jsonl"
 AVERAGE = "average relative performance"
+SCORINGS = ("strict", "lmms-eval")
 MIXING = {"group_by", "mixture"}
 """Fields of a preset that say what is mixed, and how."""
 DRAWS = 100
@@ -64,34 +65,15 @@ def measured_subsets(
 
 def _results(metrics: Sequence[Metric], prepared: Prepared) -> tuple[str, dict[str, Floats]]:
     """Name of the result, and the result of each seed of each arm."""
-    first = _first_of_each_task(metrics)
-    whole = next(
-        (one.arm.name for one in prepared.runs if one.subsets and one.jobs and is_whole(one.arm)), None
-    )
-    base = {task: metric.arms[whole].value for task, metric in first.items()} if whole else {}
-    if len(first) < 2 or not base or any(base[task] * first[task].sign <= 0 for task in base):
+    first = first_by_task(metrics, *SCORINGS)
+    whole = next((one.arm.name for one in prepared.runs if one.subsets and one.jobs and one.arm.whole), None)
+    used = [one for one in first.values() if whole is not None and one.arms[whole].value > 0]
+    if whole is None or len(first) < 2 or not used or any(one.sign < 0 for one in used):
         main = metrics[0]
         found = {arm: main.sign * measure.by_seed for arm, measure in main.arms.items()}
         return f"{main.task} {main.scoring} {main.name}", found
-    arms = [arm for arm in metrics[0].arms if all(arm in metric.arms for metric in first.values())]
-    return AVERAGE, {
-        arm: np.mean([metric.arms[arm].by_seed / base[task] for task, metric in first.items()], axis=0)
-        for arm in arms
-    }
-
-
-def _first_of_each_task(metrics: Sequence[Metric]) -> dict[str, Metric]:
-    """The first strict metric of each task, or the first of lmms-eval's."""
-    first: dict[str, Metric] = {}
-    for metric in metrics:
-        if metric.scoring in ("strict", "lmms-eval"):
-            first.setdefault(metric.task, metric)
-    return first
-
-
-def is_whole(arm: ArmSpec) -> bool:
-    """Whether an arm has all rows of the study's data."""
-    return arm.size.strip() == "100%" and arm.data is None and not arm.changes
+    arms = [arm for arm in metrics[0].arms if all(arm in metric.arms for metric in used)]
+    return AVERAGE, {arm: relative_by_seed(used, arm, whole) for arm in arms}
 
 
 def measured_mixtures(metrics: Sequence[Metric], prepared: Prepared) -> Iterator[MeasuredMixture]:
@@ -103,7 +85,7 @@ def measured_mixtures(metrics: Sequence[Metric], prepared: Prepared) -> Iterator
         metrics: Every metric of the study.
         prepared: The study's arms.
     """
-    first = _first_of_each_task(metrics)
+    first = first_by_task(metrics, *SCORINGS)
     source_of, pool = _sources(prepared)
     if len(pool) < 2 or not first:
         return
@@ -131,7 +113,7 @@ def measured_mixtures(metrics: Sequence[Metric], prepared: Prepared) -> Iterator
                 rows=dict(sorted(Counter(source_of[one] for one in ids).items())),
                 pool=pool,
                 scores={name: float(found.mean()) for name, found in scores.items()},
-                whole=is_whole(one.arm),
+                whole=one.arm.whole,
                 seeds=len(seeds),
                 draws={name: tuple(found.tolist()) for name, found in draws.items()},
             )
@@ -148,10 +130,7 @@ def image_weights(images: Sequence[str], draws: int = DRAWS) -> Floats:
     for image in dict.fromkeys(images):
         seed = list(hashlib.sha256(image.encode()).digest()[:16])
         known[image] = np.random.default_rng(seed).standard_exponential(draws)
-    found = np.stack([known[image] for image in images], axis=1)
-    # A draw of few items may take none, and has no score: it takes each once.
-    found[found.sum(axis=1) == 0] = 1.0
-    return found
+    return np.stack([known[image] for image in images], axis=1)
 
 
 def _sources(prepared: Prepared) -> tuple[Mapping[str, str], dict[str, int]]:

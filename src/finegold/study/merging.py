@@ -32,10 +32,9 @@ from finegold.selection.groups import SHARES
 from finegold.statistics import Estimate, percentile_estimate
 from finegold.study.measure import Metric, first_strict, on_half
 from finegold.study.measured import AVERAGE, image_weights
-from finegold.study.mix import SCALE, MixtureFindings, TriedMixture, named_shares
+from finegold.study.mix import PROPORTIONAL, SCALE, MixtureFindings, TriedMixture, named_shares
 
 DRAWS = 2000
-PROPORTIONAL = "proportional"
 
 
 def merge_mixtures(
@@ -167,7 +166,8 @@ def _findings(
     first, second = on_half(metrics, "a"), on_half(metrics, "b")
     chosen_by = {name: _result(name, first) for name in shares}
     best = max(shares, key=lambda name: (chosen_by[name], name == PROPORTIONAL, name))
-    gains = {name: _gain(name, second, level) for name in shares if name != PROPORTIONAL}
+    weights = [image_weights(metric.images, DRAWS) for metric in second]
+    gains = {name: _gain(name, second, weights, level) for name in shares if name != PROPORTIONAL}
     gain = gains.get(best, Estimate(0.0, 0.0, 0.0))
     helps = gain.low is not None and gain.low > 0
     tried = [
@@ -208,13 +208,19 @@ def _base(metric: Metric, metrics: Sequence[Metric]) -> float:
     return 1.0 if len(metrics) == 1 or value <= 0 else value
 
 
-def _gain(name: str, metrics: Sequence[Metric], level: float) -> Estimate:
-    """What a mixture gains over the proportional one; both see the same draws of images."""
+def _gain(name: str, metrics: Sequence[Metric], weights: Sequence[Floats], level: float) -> Estimate:
+    """What a mixture gains over the proportional one; both see the same draws of images.
+
+    Args:
+        name: The mixture.
+        metrics: A metric of each task.
+        weights: Weight of each item in each draw, by metric.
+        level: Share of the draws inside the interval.
+    """
     drawn = []
-    for metric in metrics:
-        weights = image_weights(metric.images, DRAWS)
+    for metric, weight in zip(metrics, weights, strict=True):
         mine, base = (
-            metric.arms[one].combine(weights @ metric.arms[one].statistics[0]) for one in (name, PROPORTIONAL)
+            metric.arms[one].combine(weight @ metric.arms[one].statistics[0]) for one in (name, PROPORTIONAL)
         )
         drawn.append(metric.sign * (mine - base) / _base(metric, metrics))
     values = np.mean(drawn, axis=0)

@@ -17,7 +17,7 @@ import numpy as np
 
 from finegold.arrays import Floats
 from finegold.report.study.findings import Power
-from finegold.study.measure import Metric
+from finegold.study.measure import Metric, first_by_task
 from finegold.study.study import Study
 
 CHANCE = 0.8
@@ -104,7 +104,8 @@ def contributions(metrics: Sequence[Metric], arm: str, factors: Sequence[float])
     for metric, factor in zip(metrics, factors, strict=True):
         measure = metric.arms[arm]
         own = list(dict.fromkeys(metric.images))
-        labels = np.array([{image: at for at, image in enumerate(own)}[image] for image in metric.images])
+        label = {image: at for at, image in enumerate(own)}
+        labels = np.array([label[image] for image in metric.images])
         sums = np.zeros((len(measure.statistics), len(own), measure.statistics.shape[2]))
         for seed, statistics in enumerate(measure.statistics):
             np.add.at(sums[seed], labels, statistics)
@@ -127,10 +128,7 @@ def study_power(metrics: Sequence[Metric], study: Study, whole: str | None) -> t
         study: The study.
         whole: Arm of the full data, which relative performance is over; None without one.
     """
-    first: dict[str, Metric] = {}
-    for metric in metrics:
-        if metric.scoring == "strict" and metric.scale != 1:
-            first.setdefault(metric.task, metric)
+    first = first_by_task(metrics, "strict")
     asked = [
         (f"{metric.task}, {metric.scoring}: {metric.name}", [metric], [1.0]) for metric in first.values()
     ]

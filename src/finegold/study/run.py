@@ -181,7 +181,7 @@ def _arm(folder: StudyFolder, one: ArmRuns) -> ArmResult:
         steps=int(trained[0]["steps"]) if trained else 0,
         seconds=sum(fact["train"] for fact in trained) / len(trained) if trained else 0.0,
         note=one.note,
-        whole=one.arm.size.strip() == "100%" and one.arm.data is None,
+        whole=one.arm.whole,
         series=one.arm.series,
     )
 

@@ -75,6 +75,12 @@ class ArmSpec(StudyTable):
             return value | {"size": str(value["size"])}
         return value
 
+    @property
+    def whole(self) -> bool:
+        """Whether it trains on all rows of the study's data."""
+        own = self.data is None and not self.changes
+        return self.preset is not None and own and self.size.strip() == "100%"
+
     def chosen_by(self) -> Preset:
         """The preset with the arm's changes.
 

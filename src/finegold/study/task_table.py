@@ -10,7 +10,7 @@ from finegold.evaluation.task import find_tasks
 from finegold.report.study.findings import Figure, Outcome, TaskLine, TaskTable, verdict
 from finegold.run import fingerprint
 from finegold.statistics import Estimate, HierarchicalBootstrap, percentile_estimate
-from finegold.study.measure import Metric
+from finegold.study.measure import Metric, first_by_task, relative_by_seed
 from finegold.study.study import Study
 
 SCALE = 100.0
@@ -28,10 +28,7 @@ def task_tables(metrics: Sequence[Metric], study: Study) -> tuple[TaskTable, ...
     """
     found = []
     for scoring in ("ehub", "strict", "lmms-eval"):
-        first: dict[str, Metric] = {}
-        for metric in metrics:
-            if metric.scoring == scoring:
-                first.setdefault(metric.task, metric)
+        first = first_by_task(metrics, scoring)
         if len(first) > 1:
             found.append(_table(scoring, list(first.values()), study))
     return tuple(found)
@@ -39,14 +36,7 @@ def task_tables(metrics: Sequence[Metric], study: Study) -> tuple[TaskTable, ...
 
 def _table(scoring: str, metrics: Sequence[Metric], study: Study) -> TaskTable:
     arms = [arm.name for arm in study.arms if all(arm.name in metric.arms for metric in metrics)]
-    whole = next(
-        (
-            arm.name
-            for arm in study.arms
-            if arm.name in arms and arm.preset is not None and arm.size.strip() == "100%" and arm.data is None
-        ),
-        None,
-    )
+    whole = next((arm.name for arm in study.arms if arm.name in arms and arm.whole), None)
     replicates, images = _replicates(metrics, arms, study)
     values = {arm: np.array([metric.arms[arm].value for metric in metrics]) for arm in arms}
     zero: tuple[str, ...] = ()
@@ -75,8 +65,8 @@ def _table(scoring: str, metrics: Sequence[Metric], study: Study) -> TaskTable:
             change = (
                 None if arm == base else _estimate(found[0] - found[1], drawn[0] - drawn[1], count, study)
             )
-            by_seed = [metrics[place].arms[arm].by_seed / values[whole][place] for place in used]
-            figures.append(_figure(arm, relative, change, np.mean(by_seed, axis=0)))
+            by_seed = relative_by_seed([metrics[place] for place in used], arm, whole)
+            figures.append(_figure(arm, relative, change, by_seed))
         lines.append(
             TaskLine(
                 arm=arm,
