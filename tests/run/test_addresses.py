@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.docs.desk import finegold
 
 from finegold.run.addresses import is_safe_name, pattern_folder, read_address
 
@@ -24,3 +25,22 @@ def test_a_pattern_begins_with_a_folder_and_a_host_in_brackets_is_none() -> None
     assert pattern_folder("http://[::1]:80/pool/*.json") == "http://[::1]:80/pool"
     for place in ("bucket/pool/", "http://[::1]:80/pool/"):
         assert pattern_folder(place) is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export", "pool.run", "--out", "s3://lab/exported"],
+        ["evaluate", "offline", "--task-data", "s3://lab/benchmarks", "--tasks", "vsr", "--out", "out"],
+        ["report", "pool.run", "--selection", "s3://lab/elsewhere/selection.json", "--out", "report.html"],
+    ],
+)
+def test_an_address_where_a_file_of_this_computer_belongs_is_refused_in_a_sentence(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    done = finegold(*words)
+    assert done.status == 2
+    assert "is an address, expected a file or folder of this computer" in done.err
+    assert list(tmp_path.iterdir()) == []
