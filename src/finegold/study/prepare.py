@@ -105,7 +105,8 @@ def prepare_study(folder: StudyFolder, study: Study, tasks: TaskItems, compute: 
         )
     pools = {"": StudyRows(folder, study.data, encoder, compute)}
     pools |= {arm.name: StudyRows(folder, arm.data, encoder, compute) for arm in study.arms if arm.data}
-    benchmarks = tasks.benchmarks() if study.evaluation.overlap == "exclude" else ()
+    compare = study.evaluation.overlap
+    benchmarks = () if compare == "keep" else tasks.benchmarks(files_only=compare == "same-files")
     if study.evaluation.harness is not None:
         notes.append(
             "The items of lmms-eval's tasks are not known before it runs, so rows that have an image or a "
@@ -128,9 +129,9 @@ def prepare_study(folder: StudyFolder, study: Study, tasks: TaskItems, compute: 
 
 def base_model(folder: StudyFolder, study: Study, compute: Compute) -> str:
     """The model that every run starts from; a model of parts is put together in a folder."""
-    if study.model not in NEW_MODELS:
-        return study.model
     parts = study.parts or ModelParts()
+    if study.model not in NEW_MODELS and not parts.from_scratch:
+        return study.model
     depends = {"model": study.model, **parts.model_dump(exclude={"from_scratch"})}
     if parts.projection is not None:
         depends["projection"] = file_sha256(Path(parts.projection))

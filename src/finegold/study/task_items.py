@@ -84,8 +84,8 @@ class TaskItems:
     specs: tuple[TaskSpec | HarnessSpec, ...]
     items: Mapping[str, list[Item]]
 
-    def benchmarks(self) -> tuple[Benchmark, ...]:
-        """The items of each task, for rows to be compared with."""
+    def benchmarks(self, *, files_only: bool) -> tuple[Benchmark, ...]:
+        """The items of each task, for rows to be compared with: all of it, or by image files alone."""
         found = []
         for spec in self.specs:
             if isinstance(spec, HarnessSpec):
@@ -93,7 +93,7 @@ class TaskItems:
             task = spec.open()
             folder = Path(spec.data).absolute() if task.data is None else Path(task.data).absolute()
             name = f"{task.name}/{task.split(spec.split).name}"
-            found.append(task_benchmark(name, folder, self.items[spec.task]))
+            found.append(task_benchmark(name, folder, self.items[spec.task], files_only=files_only))
         return tuple(found)
 
     def image_files(self) -> set[str]:

@@ -67,11 +67,14 @@ class Benchmark:
         name: Its name for people.
         where: How it was named, with an absolute path.
         items: Its items.
+        files_only: Whether only the bytes of image files are compared: drawings look alike, and short
+            questions are asked of many images.
     """
 
     name: str
     where: str
     items: tuple[BenchmarkItem, ...]
+    files_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +169,16 @@ def _read_task(name: str, folder: Path) -> Benchmark:
     return task_benchmark(f"{task.name}/{split.name}", folder, task.items(folder, split))
 
 
-def task_benchmark(name: str, folder: Path, items: Iterable[Item]) -> Benchmark:
+def task_benchmark(
+    name: str, folder: Path, items: Iterable[Item], *, files_only: bool = False
+) -> Benchmark:
     """Items of an evaluation task as a benchmark.
 
     Args:
         name: Task and split, as `flickr30k/all`.
         folder: Folder of the task's files.
         items: The items.
+        files_only: Whether only the bytes of image files are compared.
     """
     compared = (
         BenchmarkItem(
@@ -183,7 +189,7 @@ def task_benchmark(name: str, folder: Path, items: Iterable[Item]) -> Benchmark:
         for item in items
         if item.problem is None
     )
-    return Benchmark(name, f"{name}={folder}", tuple(compared))
+    return Benchmark(name, f"{name}={folder}", tuple(compared), files_only)
 
 
 def find_overlap(
@@ -225,19 +231,18 @@ def find_overlap(
         same, near = partial(image_overlap, items=shas), partial(perceptual_overlap, items=codes)
         files = (part["images"].combine_chunks() for part in hashes.parts(["images"]))
         coded = (from_hexadecimal(part["perceptual"]) for part in hashes.parts(["perceptual"]))
-        passes = [
-            _by_item(Overlaps.of_parts(files, same), owner),
-            _by_item(Overlaps.of_parts(coded, near), owner),
-        ]
-        if images and encoder is not None and row_vectors is not None:
-            alike = semantic_overlap(row_vectors, images.vectors(encoder))
-            passes.append(_by_item(replace(alike, rows=order[alike.rows]), owner))
-        passes.append(text_overlap(_texts(rows.table), [item.texts for item in bench.items]))
+        passes = [_by_item(Overlaps.of_parts(files, same), owner)]
+        if not bench.files_only:
+            passes.append(_by_item(Overlaps.of_parts(coded, near), owner))
+            if images and encoder is not None and row_vectors is not None:
+                alike = semantic_overlap(row_vectors, images.vectors(encoder))
+                passes.append(_by_item(replace(alike, rows=order[alike.rows]), owner))
+            passes.append(text_overlap(_texts(rows.table), [item.texts for item in bench.items]))
         fresh = np.zeros(len(ids), np.bool_)
         counts = Counter[int]()
         names_of_items = pa.array([item.name for item in bench.items], pa.string())
         for number, one in enumerate(passes):
-            counts[number == len(passes) - 1] += int((~fresh[one.rows]).sum())
+            counts[number == len(passes) - 1 > 0] += int((~fresh[one.rows]).sum())
             new = ~(fresh | known_rows)[one.rows]
             fresh[one.rows] = True
             item = names_of_items.take(pa.array(one.items[new]))
@@ -255,8 +260,8 @@ def find_overlap(
                     {
                         "items": [[item.name, list(item.texts)] for item in bench.items],
                         "images": [[at, sha] for at, (sha, _) in zip(owner, known, strict=True)],
-                        "encoder": compared and compared.parameters["model"],
-                        "compared": [NGRAM, SHARE, COMMON, RADIUS, THRESHOLD],
+                        "encoder": None if bench.files_only else compared and compared.parameters["model"],
+                        "compared": [] if bench.files_only else [NGRAM, SHARE, COMMON, RADIUS, THRESHOLD],
                     }
                 ),
                 rows=int(fresh.sum()),
@@ -264,9 +269,12 @@ def find_overlap(
         )
         unread = sum(sha is None for sha, _ in known)
         tail = f" {unread:,} of its images cannot be read, and were not compared." if unread else ""
+        how = f"{counts[0]:,} by their images and {counts[1]:,} by their texts alone"
+        if bench.files_only:
+            how = "which have the bytes of an image; nothing else was compared"
         notes.append(
             f"Excluded for overlap with the {len(bench.items):,} items of {bench.name}: {infos[-1].rows:,} "
-            f"rows, {counts[0]:,} by their images and {counts[1]:,} by their texts alone.{tail}"
+            f"rows, {how}.{tail}"
         )
     every = ExcludedRows.together(excluded)
     return FoundOverlap(ids.take(every.rows), every, tuple(infos), tuple(notes))

@@ -143,6 +143,8 @@ def test_two_starts_and_parts_of_other_models_are_refused(made: MadeParts) -> No
     for name in ("offline", "constant:Yes", "a/hub-model"):
         with pytest.raises(ConfigError, match="has its own parts"):
             load_model(name, parts=Parts(projection=made.released))
+    with pytest.raises(ConfigError, match="has its own parts"):
+        load_model("constant:Yes", parts=Parts(from_scratch=True))
     changes = {"model": "offline", "parts": {"projection": "x.pth"}, "evaluation": {"data": "x"}}
     with pytest.raises(ConfigError, match="has its own parts"):
         load_study("presets", changes | {"data": {"path": "x"}})

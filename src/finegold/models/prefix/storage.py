@@ -93,7 +93,8 @@ class Parts:
         vision_model: Folder or hub id of a BLIP-2 model; None for the model's usual one.
         projection: A `.safetensors` or `.pth` file: MiniGPT-4's stage-1 checkpoint, to run stage 2 from, or
             the released one, to evaluate.
-        from_scratch: Whether the projection is untrained, drawn at random, in place of a file.
+        from_scratch: Whether the projection is untrained, drawn at random, in place of a file, or of its own
+            in a model that finegold carries.
     """
 
     language_model: str | None = None
@@ -120,10 +121,11 @@ def check_parts(model: str, parts: Parts, *, there: bool = True) -> None:
         there: Whether the file of the projection must be there.
 
     Raises:
-        ConfigError: If not; an untrained projection is used only where `from_scratch` says so.
+        ConfigError: If not. An untrained projection is used only where `from_scratch` says so, which a model
+            that finegold carries may have too.
     """
     if model not in NEW_MODELS:
-        if parts != Parts():
+        if parts != Parts(from_scratch=parts.from_scratch and model in OFFLINE_MODELS):
             raise ConfigError(
                 f"the model '{model}' has its own parts: give them only with {' or '.join(NEW_MODELS)}"
             )
@@ -190,7 +192,8 @@ def load_network(
 
     Args:
         model: Name of the model.
-        parts: Parts of a model of `NEW_MODELS`, which needs a projection.
+        parts: Parts of a model of `NEW_MODELS`, which needs a projection; an untrained projection for one
+            that finegold carries.
         template: Prompt format that replaces the saved one.
         seed: Seed of a new projection.
         device: `auto`, `cpu`, `cuda`...
@@ -206,7 +209,8 @@ def load_network(
     parts = (parts or Parts()).located()
     check_parts(model, parts)
     config, folder = read_config(model), model_folder(model)
-    projection = parts.projection if folder is None else folder / PROJECTION
+    carried = None if folder is None or parts.from_scratch else folder / PROJECTION
+    projection = parts.projection or carried
     name = parts.language_model or config.language_model
     if folder is not None and name == LANGUAGE_MODEL:
         name = CARRIED + model if model in OFFLINE_MODELS else str((folder / LANGUAGE_MODEL).resolve())
