@@ -109,7 +109,11 @@ LanguageModel = Annotated[
 ]
 VisionModel = Annotated[str | None, typer.Option(help="BLIP-2 model of minigpt4-7b: a folder or hub id.")]
 FromScratch = Annotated[
-    bool, typer.Option("--from-scratch", help="Use an untrained projection in place of --projection.")
+    bool,
+    typer.Option(
+        "--from-scratch",
+        help="Use an untrained projection in place of --projection, or of an offline model's own.",
+    ),
 ]
 MODEL_HELP = (
     "`offline`, `offline-vqa`, `minigpt4-7b` with --projection, a folder that `finegold tune` wrote, a "

@@ -36,7 +36,7 @@ class Evaluation(StudyTable):
         max_new_tokens: Number of tokens at which an answer is cut; None for that of each task's prompt.
         batch: Items of one forward pass.
         overlap: What becomes of rows that have an image or a text of an item: `exclude` takes them from every
-            arm, `same-files` only those that have the bytes of an item's image, `keep` does not look for them.
+            arm, `same-files` only those with the bytes of an item's image, `keep` does not look for them.
     """
 
     tasks: tuple[str, ...] = Field(min_length=1)

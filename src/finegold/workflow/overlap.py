@@ -169,9 +169,7 @@ def _read_task(name: str, folder: Path) -> Benchmark:
     return task_benchmark(f"{task.name}/{split.name}", folder, task.items(folder, split))
 
 
-def task_benchmark(
-    name: str, folder: Path, items: Iterable[Item], *, files_only: bool = False
-) -> Benchmark:
+def task_benchmark(name: str, folder: Path, items: Iterable[Item], *, files_only: bool = False) -> Benchmark:
     """Items of an evaluation task as a benchmark.
 
     Args:
