@@ -1,14 +1,16 @@
 """Rows that repeat an earlier one are found, whether its hashes are in memory or in a file."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from finegold.samples.repeats import Repeats
 
 
-@pytest.mark.parametrize("in_memory", [1, 7, 100, 10_000])
-def test_every_repeat_names_the_first_row_wherever_that_is_kept(in_memory: int) -> None:
-    repeats = Repeats(in_memory)
+@pytest.mark.parametrize(("in_memory", "filter_bits"), [(3, 64), (40, 1 << 20), (500, 64), (10_000, 64)])
+def test_every_repeat_names_the_first_row_wherever_that_is_kept(in_memory: int, filter_bits: int) -> None:
+    repeats = Repeats(in_memory, filter_bits)
     random = np.random.default_rng(0)
     ids: dict[str, str] = {}
     contents: dict[str, str] = {}
@@ -32,3 +34,20 @@ def test_every_repeat_names_the_first_row_wherever_that_is_kept(in_memory: int) 
         else:
             assert found is None
             ids[key] = contents[content] = place
+
+
+def _peak(rows: int) -> int:
+    """Bytes in memory at the worst moment of adding rows, of which most are in files."""
+    tracemalloc.start()
+    try:
+        repeats = Repeats(400, 1 << 17)
+        for row in range(rows):
+            assert repeats.add(f"{row}", f"content {row}", "a.jsonl") is None
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_four_times_the_rows_take_no_more_memory() -> None:
+    _peak(200)
+    assert _peak(16_000) < 1.2 * _peak(4_000)

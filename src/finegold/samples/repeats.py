@@ -2,34 +2,48 @@
 
 import os
 import tempfile
-from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
+from itertools import chain
+from typing import Self, TypeAlias
 
 import numpy as np
 
-from finegold.arrays import Ints
+from finegold.run.lines import write_all
 from finegold.samples.check import Checked
 from finegold.samples.exclusions import Exclusion
 
-IN_MEMORY = 1 << 18
-"""Rows whose hashes are in memory, about 100 MB; those of earlier rows lie in temporary files."""
+IN_MEMORY = 1 << 16
+"""Rows whose hashes are in memory, 16 MB; those of earlier rows lie in temporary files."""
+FILTER_BITS = 1 << 27
+"""Bits of the filter of ids, and of that of contents: 16 MB each, from the first file on.
+
+Two keys in a hundred that are in no file are searched for among ten million rows, a third among 50 million.
+"""
 MERGED = 8
-"""Files of `IN_MEMORY` rows that are merged into one, so that there are few to search."""
+"""Files of about the same size that are merged into one, so that there are few to search."""
 _KEY = np.dtype([("high", "<u8"), ("low", "<u8"), ("place", "<i8")])
+_KeyRows: TypeAlias = np.ndarray[tuple[int], np.dtype[np.void]]
 
 
 class Repeats:
     """The ids and contents of the usable rows so far. Add rows in dataset order.
 
     Of two rows with the same id or the same content, the later is excluded. Two of them are the same if 128
-    bits of their hashes are.
+    bits of their hashes are. However many rows there are, at most 60 MB are in memory; temporary files hold 48
+    bytes a row and its place, and twice the hashes while files are merged.
     """
 
-    def __init__(self, in_memory: int = IN_MEMORY) -> None:
-        """Nothing was added."""
+    def __init__(self, in_memory: int = IN_MEMORY, filter_bits: int = FILTER_BITS) -> None:
+        """Nothing was added.
+
+        Args:
+            in_memory: Rows whose hashes are in memory.
+            filter_bits: Bits of each of two filters, a power of two.
+        """
         self._in_memory = in_memory
-        self._ids, self._contents = _Keys(), _Keys()
+        self._ids, self._contents = (_Keys(in_memory, filter_bits) for _ in range(2))
         self._places = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this lives
         self._end = 0
 
@@ -82,72 +96,120 @@ def _key(text: str) -> bytes:
 class _Keys:
     """Keys of 16 bytes with a number each: the newest in a dictionary, the others sorted in files."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int, filter_bits: int) -> None:
         self.recent: dict[bytes, int] = {}
-        self._small: list[_SortedFile] = []
-        self._large: list[_SortedFile] = []
+        self._at_once = at_once
+        self._filter = _Filter(filter_bits)
+        self._levels: list[list[_SortedFile]] = []
+        """Fewer than `MERGED` files each; those of a level hold `MERGED` times as many keys as those before."""
 
     def find(self, key: bytes) -> int | None:
         """The number of a key; None if it was not added."""
         found = self.recent.get(key)
-        if found is not None:
+        if found is not None or not self._levels:
             return found
-        for file in (*self._small, *self._large):
-            if (found := file.find(key)) is not None:
-                return found
+        high = int.from_bytes(key[:8], "little")
+        if self._filter.may_hold(high, int.from_bytes(key[8:], "little")):
+            for file in chain.from_iterable(self._levels):
+                if (found := file.find(key, high)) is not None:
+                    return found
         return None
 
     def spill(self) -> None:
         """Move what is in memory to a file."""
-        keys = np.frombuffer(b"".join(self.recent), np.uint64).reshape(-1, 2)
-        rows = np.empty(len(keys), _KEY)
-        rows["high"], rows["low"] = keys.T
-        rows["place"] = np.fromiter(self.recent.values(), np.int64, len(keys))
-        self._small.append(_SortedFile(rows))
+        rows = np.empty(len(self.recent), _KEY)
+        rows["high"], rows["low"] = np.frombuffer(b"".join(self.recent), np.uint64).reshape(-1, 2).T
+        rows["place"] = np.fromiter(self.recent.values(), np.int64, len(rows))
         self.recent = {}
-        if len(self._small) == MERGED:
-            self._large.append(_SortedFile(np.concatenate([file.rows() for file in self._small])))
-            self._small = []
+        self._filter.add(rows)
+        file = _SortedFile(len(rows), [rows])
+        for level in self._levels:
+            level.append(file)
+            if len(level) < MERGED:
+                return
+            file = _SortedFile.merge(level, self._at_once)
+            level.clear()
+        self._levels.append([file])
+
+
+class _Filter:
+    """A Bloom filter of a fixed size: it knows of most keys that are in no file that they are in none."""
+
+    def __init__(self, bits: int) -> None:
+        """An empty filter of a power of two of bits, at least 8; a key sets two."""
+        self._mask = bits - 1
+        self._bits = np.zeros(bits // 8, np.uint8)
+        self._bytes = memoryview(self._bits)
+
+    def add(self, rows: _KeyRows) -> None:
+        """Note keys."""
+        for half in ("high", "low"):
+            bits = (rows[half] & np.uint64(self._mask)).astype(np.int64)
+            np.bitwise_or.at(self._bits, bits >> 3, np.left_shift(1, bits & 7).astype(np.uint8))
+
+    def may_hold(self, high: int, low: int) -> bool:
+        """Whether a key may have been added."""
+        for half in (high, low):
+            bit = half & self._mask
+            if not self._bytes[bit >> 3] >> (bit & 7) & 1:
+                return False
+        return True
 
 
 class _SortedFile:
-    """Keys sorted in a temporary file; in memory are the first of each page, and a Bloom filter of all."""
+    """Keys in a temporary file, sorted by their first half; none of them is in memory.
 
-    PAGE = 256
-    """Keys of a page, 6 kB: what one search reads."""
-    BITS_A_KEY = 16
-    """Bits of the filter, of which a key sets two: 1.4 % of the keys that are not there are searched for."""
+    The first bits of a key are the number of its page. The file holds where each page starts, then the keys.
+    """
 
-    def __init__(self, rows: np.ndarray[tuple[int], np.dtype[np.void]]) -> None:
-        rows = rows[np.argsort(rows["high"], kind="stable")]
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this lives
-        self._file.write(rows.tobytes())
-        self._file.flush()
-        self._length = len(rows)
-        self._first = rows["high"][:: self.PAGE].tolist()
-        self._size = self.BITS_A_KEY * len(rows)
-        filled = np.zeros(self._size, np.bool_)
-        for half in ("high", "low"):
-            filled[(rows[half] % np.uint64(self._size)).astype(np.int64)] = True
-        self._filter = np.packbits(filled, bitorder="little").tobytes()
+    PAGE = 32
+    """Keys of a page, 768 bytes, on average: what one search reads."""
 
-    def rows(self) -> np.ndarray[tuple[int], np.dtype[np.void]]:
-        """All keys."""
-        return self._read(0, self._length)
+    def __init__(self, length: int, slices: Iterable[_KeyRows], cut: int = 0) -> None:
+        """Write `length` keys, which come in 2**`cut` slices by their first `cut` bits."""
+        self._bits = max(1, cut, (length // self.PAGE).bit_length())
+        self._head = 8 * ((1 << self._bits) + 1)
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - open as long as this lives
+        file = self._file.fileno()
+        self.length = 0
+        pages = np.arange(1 << (self._bits - cut), dtype=np.uint64)
+        for rows in slices:
+            rows = rows[np.argsort(rows["high"], kind="stable")]
+            page_of = rows["high"] >> np.uint64(64 - self._bits)
+            starts = self.length + np.searchsorted(page_of, pages)
+            self._file.seek(8 * int(pages[0]))
+            write_all(file, starts.astype("<i8").tobytes())
+            self._file.seek(self._head + self.length * _KEY.itemsize)
+            write_all(file, rows.tobytes())
+            self.length += len(rows)
+            pages += np.uint64(len(pages))
+        self._file.seek(self._head - 8)
+        write_all(file, self.length.to_bytes(8, "little"))
 
-    def find(self, key: bytes) -> int | None:
-        """The number of a key; None if it is not here."""
-        high, low = int.from_bytes(key[:8], "little"), int.from_bytes(key[8:], "little")
-        for bit in (high % self._size, low % self._size):
-            if not self._filter[bit >> 3] >> (bit & 7) & 1:
-                return None
-        # Equal first halves may go on over the end of a page.
-        begin = max(0, bisect_left(self._first, high) - 1) * self.PAGE
-        end = min(self._length, bisect_right(self._first, high) * self.PAGE)
-        page = self._read(begin, end)
-        found: Ints = np.flatnonzero((page["high"] == np.uint64(high)) & (page["low"] == np.uint64(low)))
-        return int(page["place"][found[0]]) if len(found) else None
+    @classmethod
+    def merge(cls, files: Sequence[Self], at_once: int) -> Self:
+        """The keys of several files in one, about `at_once` of them in memory at a time."""
+        length = sum(file.length for file in files)
+        cut = min(*(file._bits for file in files), (length // at_once).bit_length())
+        slices = (np.concatenate([file._slice(at, cut) for file in files]) for at in range(1 << cut))
+        return cls(length, slices, cut)
 
-    def _read(self, begin: int, end: int) -> np.ndarray[tuple[int], np.dtype[np.void]]:
-        data = os.pread(self._file.fileno(), (end - begin) * _KEY.itemsize, begin * _KEY.itemsize)
-        return np.frombuffer(data, _KEY)
+    def find(self, key: bytes, high: int) -> int | None:
+        """The number of a key with this first half; None if it is not here."""
+        page = self._read(high >> (64 - self._bits), 1)
+        at = page.find(key)
+        while at >= 0 and at % _KEY.itemsize:  # across two keys
+            at = page.find(key, at + 1)
+        return None if at < 0 else int.from_bytes(page[at + len(key) : at + _KEY.itemsize], "little")
+
+    def _slice(self, at: int, cut: int) -> _KeyRows:
+        """The keys whose first `cut` bits are the number `at`."""
+        pages = 1 << (self._bits - cut)
+        return np.frombuffer(self._read(at * pages, pages), _KEY)
+
+    def _read(self, page: int, pages: int) -> bytes:
+        """The keys on some pages."""
+        file = self._file.fileno()
+        starts = os.pread(file, 8 * pages + 8, 8 * page)
+        begin, end = int.from_bytes(starts[:8], "little"), int.from_bytes(starts[-8:], "little")
+        return os.pread(file, (end - begin) * _KEY.itemsize, self._head + begin * _KEY.itemsize)

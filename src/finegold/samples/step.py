@@ -129,7 +129,7 @@ def ingest(
                     why = {name: row[name] for name in ("place", "code", "reason")}
                     run.log("excluded", row=row["row"], id=row["sample_id"], **why)
 
-    every = np.ones(len(dataset), np.bool_)
+    every = np.broadcast_to(np.True_, len(dataset))  # no byte a row
     return fill(run, table, make, usable=every, step="ingest", label="Checking rows", by_block=False)
 
 
