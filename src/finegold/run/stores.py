@@ -61,12 +61,12 @@ class RemoteFile:
 
 def remote_cache() -> Path:
     """The folder in finegold's cache folder that holds whatever was downloaded, without symbolic links."""
-    return _resolved(cache_folder()) / "remote"
+    return _remote_folder(cache_folder())
 
 
 @lru_cache(maxsize=16)
-def _resolved(folder: Path) -> Path:
-    return folder.resolve()
+def _remote_folder(cache: Path) -> Path:
+    return cache.resolve() / "remote"
 
 
 class RemoteStore:

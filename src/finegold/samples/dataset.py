@@ -140,7 +140,7 @@ class Dataset(ABC):
         """The fields that a record carries, as a JSON-like object."""
         return record
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The name of the file or folder, without the ending of a file."""
         return (self.source.title or self.path.name) if self.path.is_dir() else self.path.stem

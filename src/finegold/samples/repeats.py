@@ -19,7 +19,7 @@ IN_MEMORY = 1 << 16
 FILTER_BITS = 1 << 27
 """Bits of the filter of ids, and of that of contents: 16 MB each, from the first file on.
 
-Two keys in a hundred that are in no file are searched for among ten million rows, a third among 50 million.
+Two keys in a hundred that are in no file are searched for among ten million rows, a quarter among 50 million.
 """
 MERGED = 8
 """Files of about the same size that are merged into one, so that there are few to search."""
@@ -31,8 +31,8 @@ class Repeats:
     """The ids and contents of the usable rows so far. Add rows in dataset order.
 
     Of two rows with the same id or the same content, the later is excluded. Two of them are the same if 128
-    bits of their hashes are. However many rows there are, at most 60 MB are in memory; temporary files hold 48
-    bytes a row and its place, and twice the hashes while files are merged.
+    bits of their hashes are. However many rows there are, at most 60 MB are in memory; temporary files hold
+    the place of each row and 48 bytes more, and these twice while files are merged.
     """
 
     def __init__(self, in_memory: int = IN_MEMORY, filter_bits: int = FILTER_BITS) -> None:
@@ -101,7 +101,7 @@ class _Keys:
         self._at_once = at_once
         self._filter = _Filter(filter_bits)
         self._levels: list[list[_SortedFile]] = []
-        """Fewer than `MERGED` files each; those of a level hold `MERGED` times as many keys as those before."""
+        """Fewer than `MERGED` files each; a file of a level has the keys of `MERGED` of the level before."""
 
     def find(self, key: bytes) -> int | None:
         """The number of a key; None if it was not added."""
@@ -139,7 +139,7 @@ class _Filter:
         """An empty filter of a power of two of bits, at least 8; a key sets two."""
         self._mask = bits - 1
         self._bits = np.zeros(bits // 8, np.uint8)
-        self._bytes = memoryview(self._bits)
+        self._bytes = self._bits.data
 
     def add(self, rows: _KeyRows) -> None:
         """Note keys."""

@@ -102,7 +102,6 @@ def read_turns(
     if (system := record.get("system")) is not None and system != "":
         turns.append(DraftTurn("system", [expect_text(system, "system")]))
     lists = [key for key in TURN_LISTS if record.get(key) is not None]
-    pairs = [pair for pair in PAIRS if all(record.get(key) is not None for key in pair)]
     if lists:
         if any(is_present(record[key]) and record[key] != record[lists[0]] for key in lists[1:]):
             raise _unclear(lists)
@@ -110,6 +109,7 @@ def read_turns(
             raise _unclear([lists[0], "history"])
         told, placed = read_turn_list(record[lists[0]], lists[0])
         return turns + told, not placed
+    pairs = [pair for pair in PAIRS if all(record.get(key) is not None for key in pair)]
     if pairs:
         if len({_shown(record[question], record[answer]) for question, answer in pairs}) > 1:
             raise _unclear([" and ".join(pair) for pair in pairs])
@@ -167,7 +167,7 @@ def read_turn_list(value: Any, key: str, names: TurnFields = TurnFields()) -> tu
     for number, item in enumerate(value, 1):
         where = f"turn {number} of '{key}'"
         expect_type(item, dict, where, "an object")
-        for field in _NOT_READ:
+        for field in () if item.keys().isdisjoint(_NOT_READ) else _NOT_READ:
             if is_present(item.get(field)):
                 raise RowError(f"{where} has '{field}', which is not read", "unsupported-media")
         told = names.role or ("from" if item.get("from") is not None else "role")
@@ -218,7 +218,10 @@ def _said(item: dict[str, Any], where: str, text: str | None) -> list[Part]:
     key = there[0] if there else keys[0]
     parts = read_content(item.get(key), f"{where}, {key}")
     own: list[Part] = [
-        image for field in ("image", "images") for image in read_images(item.get(field), f"{where}, {field}")
+        image
+        for field in ("image", "images")
+        if item.get(field) is not None
+        for image in read_images(item[field], f"{where}, {field}")
     ]
     if not own:
         return parts
