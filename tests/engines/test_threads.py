@@ -52,6 +52,20 @@ def test_an_exception_comes_where_its_result_would() -> None:
         next(results)
 
 
+def test_the_caller_works_on_quick_items_and_order_is_kept() -> None:
+    def work(number: int) -> tuple[int, bool]:
+        if number == 8:
+            raise ValueError("eight")
+        time.sleep(0.01 * (number % 2))
+        return number, threading.current_thread() is caller
+
+    caller = threading.current_thread()
+    results = map_ordered(work, range(10), workers=2, quick=lambda number: number % 2 == 0)
+    assert [next(results) for _ in range(8)] == [(number, number % 2 == 0) for number in range(8)]
+    with pytest.raises(ValueError, match="eight"):
+        next(results)
+
+
 def test_closing_early_leaves_no_thread_behind() -> None:
     before = threading.active_count()
     results = map_ordered(lambda number: number, range(1000), workers=3)

@@ -52,25 +52,30 @@ class ImageChecks:
 
     def __init__(self) -> None:
         """Nothing was looked at."""
-        self._found: dict[tuple[str, str, str], ImageFacts | ImageError] = {}
+        self._found: dict[tuple[str, str], tuple[str, ImageFacts | ImageError]] = {}
 
     def facts(self, ref: ImageRef, stamp: str) -> ImageFacts:
         """What `check_image` finds of an image whose file has this stamp; raises ImageError as it does."""
         if not stamp:
             return check_image(ref)
-        key = (ref.name, str(ref.path), stamp)
-        found = self._found.get(key)
-        if found is None:
+        key = (ref.name, str(ref.path))
+        known, found = self._found.get(key, ("", None))
+        if found is None or known != stamp:
             try:
                 found = check_image(ref)
             except ImageError as error:
                 found = error
             if len(self._found) >= self.MOST:
                 self._found = {}
-            self._found[key] = found
+            self._found[key] = (stamp, found)
         if isinstance(found, ImageError):
             raise found.with_traceback(None)
         return found
+
+    def knows(self, run: tuple[list[Row], int]) -> bool:
+        """Whether every image of some rows was looked at; threads do not make their check faster then."""
+        samples = (row.sample for row in run[0] if row.sample is not None)
+        return all((ref.name, str(ref.path)) in self._found for one in samples for ref in one.images)
 
 
 def check(row: Row, checks: ImageChecks | None = None) -> Checked:

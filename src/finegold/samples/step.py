@@ -109,9 +109,9 @@ def ingest(
 
     def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
         fetch_ahead(dataset)
-        groups = together(dataset.rows(first * BLOCK_ROWS))
+        groups, checks = together(dataset.rows(first * BLOCK_ROWS)), ImageChecks()
         checked = map_ordered(
-            partial(_check_rows, ImageChecks()), groups, workers=workers, weigh=itemgetter(1)
+            partial(_check_rows, checks), groups, workers=workers, weigh=itemgetter(1), quick=checks.knows
         )
         judged = map(repeats.judge, chain.from_iterable(checked))
         for block in count(first):
