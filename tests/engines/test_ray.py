@@ -13,7 +13,7 @@ from tests.evaluation.models import Colour, answer, colour_again
 
 from finegold.engines import Compute
 from finegold.engines.ray_cluster import RayCluster
-from finegold.errors import DataError, FinegoldError
+from finegold.errors import DataError, FinegoldError, RunError
 from finegold.evaluation.questions import generate
 from finegold.workflow import Run
 
@@ -87,6 +87,13 @@ def test_errors_of_actors_are_raised_here(engine: RayCluster) -> None:
             list(engine.start(Squares(bad=bad)).make([5], lambda _: None))
     with pytest.raises(DataError, match="no such model"):
         list(engine.start(Squares(unloadable=True)).make([5], lambda _: None))
+
+
+def test_a_model_that_ends_every_actor_stops_the_step(engine: RayCluster) -> None:
+    with pytest.raises(
+        RunError, match=r"^4 Ray actors ended while they loaded the model, the last with Actor"
+    ):
+        list(engine.start(Squares(fatal_load=True)).make([5], lambda _: None))
 
 
 def test_a_node_that_dies_is_said_and_its_blocks_are_made_elsewhere(

@@ -29,6 +29,7 @@ class Squares(Work[int]):
         kills: Kills after which the number is made after all.
         bad: Number that raises a DataError; the next one a PickyError, the one after it a KeyError.
         unloadable: Whether the model cannot be loaded.
+        fatal_load: Whether loading the model kills the process.
         seconds: How long each number takes.
     """
 
@@ -37,12 +38,15 @@ class Squares(Work[int]):
     kills: int = 0
     bad: int = -9
     unloadable: bool = False
+    fatal_load: bool = False
     seconds: float = 0.0
 
     @contextmanager
     def begin(self, compute: Compute) -> Iterator[Make[int]]:
         if self.unloadable:
             raise DataError("there is no such model")
+        if self.fatal_load:
+            os.kill(os.getpid(), signal.SIGKILL)
 
         def make(numbers: list[int], advance: Callable[[int], None]) -> Results[int]:
             for number in numbers:

@@ -120,6 +120,7 @@ class _MakingOnRay(Making[R]):
     def __init__(self, engine: RayCluster, work: Work[R], together: int) -> None:
         self._engine, self._work, self._together = engine, pickled(work), together
         self._seats: list[_Seat] = []
+        self._unstarted = 0
         self._began = False
         self._ray: Any = None
         self._start: Callable[[], _Seat]
@@ -189,13 +190,15 @@ class _MakingOnRay(Making[R]):
         try:
             if seat.starting is not None:
                 self._ray.get(seat.starting)
-                seat.starting = None
+                seat.starting, self._unstarted = None, 0
                 return None
             found = self._ray.get(next(seat.stream))
         except StopIteration:
             seat.stream = None
             return None
         except self._ray.exceptions.RayError as error:
+            if seat.starting is not None:
+                self._count_unstarted(error)
             self._replace(seat, left, deaths, type(error).__name__)
             return None
         if isinstance(found, BaseException):
@@ -203,6 +206,17 @@ class _MakingOnRay(Making[R]):
         number, rows, result, said = found
         sys.stderr.write(said)
         return number, rows, result
+
+    def _count_unstarted(self, error: Exception) -> None:
+        """Raise RunError if two actors for each seat have ended one after another before they had started."""
+        self._unstarted += 1
+        if self._unstarted == DEATHS * len(self._seats):
+            reason = str(error).strip().splitlines()[-1].strip()
+            raise RunError(
+                f"{self._unstarted} Ray actors ended while they loaded the model, the last with "
+                f"{type(error).__name__} ({reason}): check that the nodes have finegold and memory for the "
+                "model, then run the same command again"
+            )
 
     def _replace(self, seat: _Seat, left: deque[int], deaths: Counter[int], why: str) -> None:
         """Give the blocks of an actor that has ended to the others, and start another where there is room."""
