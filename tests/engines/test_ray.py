@@ -1,6 +1,7 @@
 """Blocks on a Ray cluster: two nodes on this computer, of which one is killed midway."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,13 +98,16 @@ def test_a_model_that_ends_every_actor_stops_the_step(engine: RayCluster) -> Non
 
 
 def test_a_node_that_dies_is_said_and_its_blocks_are_made_elsewhere(
-    cluster: Any, engine: RayCluster, capsys: pytest.CaptureFixture[str]
+    cluster: Any, engine: RayCluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = next(node for node in cluster.list_all_nodes() if not node.head)
     found: dict[int, int] = {}
     rows: list[int] = []
-    for number, square in engine.start(Squares(seconds=0.1)).make(list(NUMBERS), rows.append):
+    work = Squares(seconds=0.1, begun=tmp_path)
+    for number, square in engine.start(work).make(list(NUMBERS), rows.append):
         found[number] = square
+        while len(list(tmp_path.iterdir())) < 2:  # on a busy computer the other node may begin late
+            time.sleep(0.01)
         if len(found) == 6:
             cluster.remove_node(other, allow_graceful=False)
     assert found == SQUARES

@@ -31,6 +31,7 @@ class Squares(Work[int]):
         unloadable: Whether the model cannot be loaded.
         fatal_load: Whether loading the model kills the process.
         seconds: How long each number takes.
+        begun: Folder in which each process that has begun leaves a file.
     """
 
     fatal: int = -1
@@ -40,6 +41,7 @@ class Squares(Work[int]):
     unloadable: bool = False
     fatal_load: bool = False
     seconds: float = 0.0
+    begun: Path | None = None
 
     @contextmanager
     def begin(self, compute: Compute) -> Iterator[Make[int]]:
@@ -47,6 +49,8 @@ class Squares(Work[int]):
             raise DataError("there is no such model")
         if self.fatal_load:
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.begun is not None:
+            (self.begun / str(os.getpid())).touch()
 
         def make(numbers: list[int], advance: Callable[[int], None]) -> Results[int]:
             for number in numbers:
