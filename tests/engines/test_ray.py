@@ -90,9 +90,10 @@ def test_errors_of_actors_are_raised_here(engine: RayCluster) -> None:
         list(engine.start(Squares(unloadable=True)).make([5], lambda _: None))
 
 
-def test_a_model_that_ends_every_actor_stops_the_step(engine: RayCluster) -> None:
+def test_a_model_that_ends_every_actor_stops_the_step(cluster: Any) -> None:
+    engine = RayCluster(Compute(engine="ray"), actors=1)
     with pytest.raises(
-        RunError, match=r"^4 Ray actors ended while they loaded the model, the last with Actor"
+        RunError, match=r"^2 Ray actors ended while they loaded the model, the last with Actor"
     ):
         list(engine.start(Squares(fatal_load=True)).make([5], lambda _: None))
 
