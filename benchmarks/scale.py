@@ -8,6 +8,7 @@ alone. Each case runs in a process of its own; `peak` is the VmHWM of that proce
 the processor seconds between the smallest and the largest number of rows: 1 is linear.
 
     read     check every row and write the samples table
+    repeats  the part of it that needs all rows: find ids and contents that were there before
     select   choose one row in a hundred (at most 100,000) by two scores, and write the selection's table
     report   draw the page of that selection
     map      the same with a map: every row has a place by an embedding of 64 numbers
@@ -41,6 +42,7 @@ from finegold.engines import Compute
 from finegold.report.selection.collect import write_report
 from finegold.run import PartTable, RunFolder, write_record
 from finegold.samples.check import file_stamp
+from finegold.samples.repeats import Repeats
 from finegold.samples.step import SCHEMA, ingest, samples_table
 from finegold.scorers import make_scorer
 from finegold.scorers.step import scores_table
@@ -265,6 +267,15 @@ def read(folder: Path, rows: int) -> Callable[[], object]:
     return lambda: ingest(RunFolder.create(path, source.to_json()), source.open())
 
 
+def repeats(_: Path, rows: int) -> Callable[[], object]:
+    def note() -> None:
+        seen = Repeats()
+        for number in range(rows):
+            assert seen.add(f"{number}", f"{number:064x}", f"rows.jsonl line {number + 1}") is None
+
+    return note
+
+
 def select(folder: Path, rows: int) -> Callable[[], object]:
     path = write_run(folder, rows)
     size = min(100_000, rows // 100)
@@ -319,6 +330,7 @@ def compare(folder: Path, rows: int) -> Callable[[], object]:
 WHERE = 'length > -1 and kind == "short-caption" and sample_id != "7" and detail < quantile(detail, 0.9)'
 CASES: dict[str, Callable[[Path, int], Callable[[], object]]] = {
     "read": read,
+    "repeats": repeats,
     "select": select,
     "report": report,
     "map": with_map,
