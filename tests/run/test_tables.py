@@ -58,6 +58,19 @@ def test_a_damaged_part_is_named(tmp_path: Path) -> None:
         table.read()
 
 
+def test_a_table_that_another_command_made_anew_is_not_called_damaged(tmp_path: Path) -> None:
+    table, other = (PartTable(tmp_path / "t", SCHEMA, {}) for _ in range(2))
+    table.write(0, _part(0))
+    table.finish(1)
+    assert table.hashes
+    other.drop([0])
+    other.write(0, _part(1))
+    other.finish(1)
+    with pytest.raises(RunError, match="made anew by another command .* run the same command again"):
+        table.read()
+    assert table.read()["sample_id"].to_pylist() == ["1-a", "1-b"]
+
+
 def test_an_empty_table_keeps_its_columns(tmp_path: Path) -> None:
     table = PartTable(tmp_path / "t", SCHEMA, {})
     table.finish(0)

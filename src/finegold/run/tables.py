@@ -327,7 +327,16 @@ class PartTable:
 
     def _read(self, path: Path, columns: Sequence[str] | None) -> pa.Table:
         self._fetch(path)
+        known = self.hashes.get(path.name, ())
         try:
-            return read_parquet(path, self.hashes.get(path.name, ()), columns)
+            return read_parquet(path, known, columns)
+        except DamagedError:
+            self.__dict__.pop("hashes", None)
+            if self.hashes.get(path.name, ()) == known:
+                raise
+            raise RunError(
+                f"{self.folder} was made anew by another command while this one used it: run the same "
+                "command again"
+            ) from None
         except (pa.ArrowException, OSError, KeyError) as error:
             raise DamagedError(path, str(error)) from error
