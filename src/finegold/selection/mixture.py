@@ -1,7 +1,7 @@
 """The mixture of a selection: what sources, kinds and groups came in, and what was chosen of each."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -9,6 +9,9 @@ import pyarrow.compute as pc
 
 from finegold.selection.groups import skew
 from finegold.selection.table import EXCLUDED
+
+FEWEST, FAR = 20, 0.2
+"""Chosen yes-or-no answers from which on their balance is looked at, and a difference of shares to be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,35 @@ def mixture_tables(table: pa.Table, group_by: Sequence[str] = ()) -> list[Mixtur
     wanted |= {name: name for name in ("source", "kind") if name not in wanted}
     found = [_mixture(table, attribute, column) for attribute, column in wanted.items()]
     return [one for one in found if len(one.lines) > 1]
+
+
+def yes_note(table: pa.Table, samples: Iterable[pa.Table]) -> str | None:
+    """A sentence where far more, or far fewer, of the chosen yes-or-no answers are "yes" than of the usable ones.
+
+    Args:
+        table: The selection's table.
+        samples: The columns `kind` and `answer` of the run's samples table, part by part.
+    """
+    parts = [pa.array([], pa.bool_())]
+    for part in samples:
+        asked = pc.equal(part["kind"], "yes-no").combine_chunks().fill_null(False)
+        first = pc.list_element(part["answer"].filter(asked), 0)
+        yes = pc.match_substring_regex(first, r"^\W*(yes|yeah|true)\b", ignore_case=True)
+        parts.append(pc.replace_with_mask(pa.nulls(len(part), pa.bool_()), asked, yes.combine_chunks()))
+    said = pa.concat_arrays(parts)
+    usable = said.filter(pc.not_equal(table["status"], EXCLUDED).combine_chunks()).drop_null()
+    chosen = said.filter(pc.is_valid(table["rank"]).combine_chunks()).drop_null()
+    if len(chosen) < FEWEST:
+        return None
+    of_all, of_chosen = (pc.mean(one).as_py() for one in (usable, chosen))
+    if abs(of_chosen - of_all) < FAR:
+        return None
+    often = "yes" if of_chosen > of_all else "no"
+    return (
+        f"Of the {len(chosen):,} chosen answers to yes-or-no questions {of_chosen:.0%} are yes, of the usable "
+        f"ones {of_all:.0%}: a model that is tuned on them may learn to say {often}. Choose the rows of the "
+        "kind yes-no apart, with --preset random --where 'kind == \"yes-no\"'."
+    )
 
 
 def counts_of(column: pa.ChunkedArray) -> Counter[str]:

@@ -35,7 +35,7 @@ from finegold.selection.manifest import (
     read_manifest,
     read_table,
 )
-from finegold.selection.mixture import counts_of
+from finegold.selection.mixture import counts_of, yes_note
 from finegold.selection.selection import SelectedRows
 from finegold.selection.table import EXCLUDED, SCHEMA
 from finegold.version import __version__
@@ -250,6 +250,8 @@ def build_manifest(
         notes.append(targets.note())
     if clusters is not None and clusters.summary.note:
         notes.append(clusters.summary.note)
+    if told := yes_note(table, rows.table.parts(["kind", "answer"])):
+        notes.append(told)
     excluded = (
         table.filter(pc.equal(table["status"], EXCLUDED)).group_by("code").aggregate([([], "count_all")])
     )

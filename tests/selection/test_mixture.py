@@ -1,0 +1,46 @@
+"""Notes on what a selection did to the mixture of its rows."""
+
+import pyarrow as pa
+import pytest
+
+from finegold.selection.mixture import yes_note
+from finegold.selection.table import EXCLUDED, NOT_SELECTED, SELECTED
+
+
+def _note(chosen: list[str | None], others: list[str | None], excluded: int = 0) -> str | None:
+    """The note on answers to yes-or-no questions; None stands for a row of another kind."""
+    answers = [*chosen, *others, *["yes"] * excluded]
+    status = [SELECTED] * len(chosen) + [NOT_SELECTED] * len(others) + [EXCLUDED] * excluded
+    rank = [number + 1 if number < len(chosen) else None for number in range(len(answers))]
+    table = pa.table({"status": status, "rank": pa.array(rank, pa.int64())})
+    samples = pa.table(
+        {
+            "kind": [None if answer is None else "yes-no" for answer in answers],
+            "answer": pa.array([answer and [answer, "no"] for answer in answers], pa.list_(pa.string())),
+        }
+    )
+    return yes_note(table, (samples.slice(start, 7) for start in range(0, len(samples), 7)))
+
+
+@pytest.mark.parametrize(("chosen", "often"), [("Yes, it is.", "yes"), ("no", "no")])
+def test_a_choice_of_one_answer_is_told(chosen: str, often: str) -> None:
+    # 20 of one answer from 80 rows, half of them yes; what is excluded and other kinds do not count.
+    left = ["yes", "No."] * 20 + (["no"] if often == "yes" else ["yes"]) * 20
+    note = _note([chosen] * 20 + [None] * 5, [*left, None], excluded=9)
+    share = "100% are yes" if often == "yes" else "0% are yes"
+    assert note is not None
+    assert f"Of the 20 chosen answers to yes-or-no questions {share}, of the usable ones 50%" in note
+    assert f"may learn to say {often}." in note
+
+
+@pytest.mark.parametrize(
+    ("chosen", "others"),
+    [
+        (["yes"] * 13 + ["no"] * 8, ["yes", "no"] * 20),  # not far from the others
+        (["yes"] * 19, ["no"] * 40),  # too few to judge
+        ([None] * 30, [None] * 5),  # no such question
+        (["yes"] * 40, ["yes"] * 3),  # the pool has nothing else
+    ],
+)
+def test_a_balanced_choice_is_not(chosen: list[str | None], others: list[str | None]) -> None:
+    assert _note(chosen, others) is None
