@@ -66,7 +66,7 @@ def test_a_table_that_another_command_made_anew_is_not_called_damaged(tmp_path: 
     other.drop([0])
     other.write(0, _part(1))
     other.finish(1)
-    with pytest.raises(RunError, match="made anew by another command .* run the same command again"):
+    with pytest.raises(RunError, match=r"made anew by another command .* run the same command again"):
         table.read()
     assert table.read()["sample_id"].to_pylist() == ["1-a", "1-b"]
 

@@ -11,7 +11,7 @@ from finegold.selection.groups import skew
 from finegold.selection.table import EXCLUDED
 
 FEWEST, FAR = 20, 0.2
-"""Chosen yes-or-no answers from which on their balance is looked at, and a difference of shares to be told."""
+"""Chosen yes-or-no answers from which on their balance is looked at; the difference of shares that is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def mixture_tables(table: pa.Table, group_by: Sequence[str] = ()) -> list[Mixtur
 
 
 def yes_note(table: pa.Table, samples: Iterable[pa.Table]) -> str | None:
-    """A sentence where far more, or far fewer, of the chosen yes-or-no answers are "yes" than of the usable ones.
+    """A sentence where far more, or fewer, of the chosen yes-or-no answers are "yes" than of the usable ones.
 
     Args:
         table: The selection's table.
@@ -86,9 +86,9 @@ def yes_note(table: pa.Table, samples: Iterable[pa.Table]) -> str | None:
         return None
     often = "yes" if of_chosen > of_all else "no"
     return (
-        f"Of the {len(chosen):,} chosen answers to yes-or-no questions {of_chosen:.0%} are yes, of the usable "
-        f"ones {of_all:.0%}: a model that is tuned on them may learn to say {often}. Choose the rows of the "
-        "kind yes-no apart, with --preset random --where 'kind == \"yes-no\"'."
+        f"Of the {len(chosen):,} chosen answers to yes-or-no questions {of_chosen:.0%} are yes, of the "
+        f"usable ones {of_all:.0%}: a model that is tuned on them may learn to say {often}. Choose the rows "
+        "of the kind yes-no apart, with --preset random --where 'kind == \"yes-no\"'."
     )
 
 
