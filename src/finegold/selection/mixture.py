@@ -11,7 +11,7 @@ from finegold.selection.groups import skew
 from finegold.selection.table import EXCLUDED
 
 FEWEST, FAR = 20, 0.2
-"""Chosen yes-or-no answers from which on their balance is looked at; the difference of shares that is told."""
+"""Chosen yes-or-no answers from which on their balance is looked at; the difference of shares to tell."""
 
 
 @dataclass(frozen=True, slots=True)
