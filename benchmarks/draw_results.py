@@ -21,7 +21,8 @@ SHADES = ("#7fadd6", "#2f74b5", "#123a63")
 """Colours of the sizes, the smallest first."""
 COLOURS = (
     *("#1f6fb4", "#d1495b", "#2e8b57", "#8e5bb0", "#c77d1e", "#3aa0a8"),
-    *("#a0522d", "#6b7a00", "#c2439a", "#5c6f80", "#0f4c5c"),
+    *("#a0522d", "#6b7a00", "#c2439a", "#5c6f80", "#0f4c5c", "#1b1b8f"),
+    *("#9a8c00", "#e07b91"),
 )
 """Colours of the lines."""
 ROW, LABEL, PANEL, GAP, TOP, BOTTOM = 34, 170, 400, 20, 54, 46
