@@ -216,7 +216,7 @@ def _show(findings: "Findings", folder: Path) -> None:
     for table in findings.tables[:1]:
         rows = [tuple(task_cells(table, line)) for line in table.lines]
         show_table(table_title(table), task_heads(table), rows, 110)
-    for question in findings.questions[:1]:
+    if (question := findings.main) is not None:
         heads = ("arm", "rows", "seeds", f"mean, {findings.level:.0%} interval", f"to {findings.baseline}")
         lines = outcome_lines(findings, question)
         rows = [(line.arm.name, line.rows, line.seeds, line.mean, line.verdict) for line in lines]

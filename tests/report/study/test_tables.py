@@ -12,6 +12,7 @@ from tests.report.study.latex import BrokenTable, read_tables
 from finegold.report.study.findings import Findings, TaskTable
 from finegold.report.study.page import render_study
 from finegold.report.study.tables import study_csv, study_latex, study_markdown
+from finegold.report.study.words import summary
 
 Made = Callable[..., Findings]
 HOSTILE = ' <script>x</script> | a_b & 50% $1 #2 {c} ~^\\ *d* [e] `f` "g"\n| x\ud800'
@@ -187,6 +188,11 @@ def test_relative_performance_is_compared_and_drawn_as_a_question_is(plain: Find
     cells = {row[0]: row for row in rows(section.split("## ")[0])}
     assert cells["sound 200"][-1] == "better by 2.1 (1.0 to 3.2)"
     assert cells["random 200"][-2] == "baseline"
+    # The sentences begin with it, and count each single question among the others.
+    assert summary(findings)[0].startswith("On 3 tasks, strict: relative to all rows, % (")
+    assert summary(plain)[0].startswith(f"On {plain.questions[0].title} (")
+    counted = f"In the other {len(plain.questions)} questions, "
+    assert any(sentence.startswith(counted) for sentence in summary(findings))
     written = [row for row in csv.DictReader(StringIO(study_csv(findings))) if row["task"] == "3 tasks"]
     assert [row["arm"] for row in written] == [arm.name for arm in plain.arms]
     assert len(read_tables(study_latex(findings))) == len(read_tables(study_latex(plain))) + 2

@@ -284,6 +284,15 @@ class Findings:
     overlaps: tuple[PoolOverlap, ...] = ()
     power: tuple[Power, ...] = ()
 
+    @property
+    def main(self) -> Outcome | None:
+        """What the study is about: relative performance over its tasks by the last, strict scoring.
+
+        The first question where there is no relative performance; None if nothing was measured.
+        """
+        over_all = [table.performance for table in self.tables if table.performance is not None]
+        return over_all[-1] if over_all else next(iter(self.questions), None)
+
     def _repr_html_(self) -> str:
         rows = {arm.name: (arm.rows, arm.seeds) for arm in self.arms}
         lines = [

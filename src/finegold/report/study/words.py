@@ -1,6 +1,6 @@
 """Findings in words and numbers, the same in every table and on the page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -61,10 +61,11 @@ def outcome_lines(findings: Findings, outcome: Outcome) -> list[Line]:
 
 
 def summary(findings: Findings) -> list[str]:
-    """What was found, in sentences: the main question, then how often the others saw a difference."""
-    if not findings.questions:
+    """What was found, in sentences: the main outcome, then how often the others saw a difference."""
+    main, base = findings.main, findings.baseline
+    if main is None:
         return ["Nothing was measured."]
-    main, base = findings.questions[0], findings.baseline
+    others = [one for one in findings.questions if one is not main]
     found = outcome_lines(findings, main)
     reached = [f"{line.arm.name} reaches {line.mean}" for line in found if line.kind == "baseline"]
     says = f"On {main.title} ({main.images:,} images, {main.better} is better)"
@@ -90,7 +91,7 @@ def summary(findings: Findings) -> list[str]:
     ):
         if named:
             sentences.append(f"{words}: {', '.join(line.arm.name for line in named)}.")
-    return sentences + _others(findings)
+    return sentences + _others(findings, others)
 
 
 def facts(findings: Findings) -> list[tuple[str, str]]:
@@ -225,16 +226,16 @@ def _arm_words(arm: ArmResult) -> tuple[str, str, str]:
     return rows, seeds, f"{duration(arm.seconds)}, {arm.steps:,} steps"
 
 
-def _others(findings: Findings) -> list[str]:
+def _others(findings: Findings, others: Sequence[Outcome]) -> list[str]:
     kinds = [
         line.kind
-        for outcome in findings.questions[1:]
+        for outcome in others
         for line in outcome_lines(findings, outcome)
         if line.change is not None
     ]
     if not kinds:
         return []
-    better, worse, number_of = kinds.count("better"), kinds.count("worse"), len(findings.questions) - 1
+    better, worse, number_of = kinds.count("better"), kinds.count("worse"), len(others)
     where = "In the other question" if number_of == 1 else f"In the other {number_of} questions"
     return [
         f"{where}, {better + worse} of {len(kinds)} differences were seen: {better} better, {worse} worse."
