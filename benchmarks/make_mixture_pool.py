@@ -11,9 +11,10 @@ The pool is `OUT/mix.toml`, a mixture of four sources:
 
 No photo is in two rows, but for duplicates. Photos that finegold's offline models were kept from are not in
 the pool: what is in `OUT/evaluation` is about them, and about the drawings of easy_vqa's test split.
-`OUT/alignment.toml` has captions of the other photos, for a projection that knows no question yet. With
-`--noise 0.4`, 40 % of each source has one of the defects in `DEFECTS`, each about as often as another.
-`OUT/truth.json` says which row has which, and `OUT/good` is the pool without them: for measuring only.
+`OUT/alignment.toml` has captions of photos that may be in the pool too, for a projection that knows no
+question yet. With `--noise 0.4`, 40 % of each source has one of the defects in `DEFECTS`, each about as often
+as another. `OUT/truth.json` says which row has which, and `OUT/good` is the pool without them: for measuring
+only.
 """
 
 import argparse
@@ -298,9 +299,10 @@ def main() -> None:
     photos, held = ([photo for photo in every if is_held_out(photo.name) == out] for out in (False, True))
     images = options.images.resolve()
     found = make_rows(Sources(photos, read_shapes(easy, "train"), options.seed), options.rows, options.noise)
-    good = {source: [pair for pair in rows if pair[1] == "good"] for source, rows in found.items()}
-    for rows_of, folder in ((found, options.out), (good, options.out / "good")):
-        write_pool(rows_of, folder, images, easy / "train" / "images")
+    write_pool(found, options.out, images, easy / "train" / "images")
+    if options.noise:
+        good = {source: [pair for pair in rows if pair[1] == "good"] for source, rows in found.items()}
+        write_pool(good, options.out / "good", images, easy / "train" / "images")
     write_alignment(photos, options.out, images, options.seed)
     # Another seed than the pool's would measure other items; the pools' noise changes none of them.
     measured = Sources(held, read_shapes(easy, "test"), options.seed)

@@ -12,13 +12,10 @@ def _note(chosen: list[str | None], others: list[str | None], excluded: int = 0)
     answers = [*chosen, *others, *["yes"] * excluded]
     status = [SELECTED] * len(chosen) + [NOT_SELECTED] * len(others) + [EXCLUDED] * excluded
     rank = [number + 1 if number < len(chosen) else None for number in range(len(answers))]
-    table = pa.table({"status": status, "rank": pa.array(rank, pa.int64())})
-    samples = pa.table(
-        {
-            "kind": [None if answer is None else "yes-no" for answer in answers],
-            "answer": pa.array([answer and [answer, "no"] for answer in answers], pa.list_(pa.string())),
-        }
-    )
+    kinds = pa.array([None if answer is None else "yes-no" for answer in answers], pa.string())
+    table = pa.table({"status": status, "kind": kinds, "rank": pa.array(rank, pa.int64())})
+    texts = [answer and [answer, "no"] for answer in answers]
+    samples = pa.table({"answer": pa.array(texts, pa.list_(pa.string()))})
     return yes_note(table, (samples.slice(start, 7) for start in range(0, len(samples), 7)))
 
 
@@ -44,3 +41,9 @@ def test_a_choice_of_one_answer_is_told(chosen: str, often: str) -> None:
 )
 def test_a_balanced_choice_is_not(chosen: list[str | None], others: list[str | None]) -> None:
     assert _note(chosen, others) is None
+
+
+def test_answers_are_not_read_where_too_few_were_chosen() -> None:
+    table = pa.table({"status": [SELECTED], "kind": ["yes-no"], "rank": [1]})
+    samples = (pytest.fail("read") for _ in range(1))
+    assert yes_note(table, samples) is None

@@ -210,7 +210,7 @@ class _MakingOnRay(Making[R]):
     def _count_unstarted(self, error: Exception) -> None:
         """Raise RunError if two actors for each seat have ended one after another before they had started."""
         self._unstarted += 1
-        if self._unstarted == DEATHS * len(self._seats):
+        if self._unstarted >= DEATHS * len(self._seats):
             reason = str(error).strip().splitlines()[-1].strip()
             raise RunError(
                 f"{self._unstarted} Ray actors ended while they loaded the model, the last with "

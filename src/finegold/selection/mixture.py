@@ -68,25 +68,26 @@ def yes_note(table: pa.Table, samples: Iterable[pa.Table]) -> str | None:
 
     Args:
         table: The selection's table.
-        samples: The columns `kind` and `answer` of the run's samples table, part by part.
+        samples: The column `answer` of the run's samples table, part by part; read only if it is needed.
     """
-    parts = [pa.array([], pa.bool_())]
-    for part in samples:
-        asked = pc.equal(part["kind"], "yes-no").combine_chunks().fill_null(False)
-        first = pc.list_element(part["answer"].filter(asked), 0)
-        yes = pc.match_substring_regex(first, r"^\W*(yes|yeah|true)\b", ignore_case=True)
-        parts.append(pc.replace_with_mask(pa.nulls(len(part), pa.bool_()), asked, yes.combine_chunks()))
-    said = pa.concat_arrays(parts)
-    usable = said.filter(pc.not_equal(table["status"], EXCLUDED).combine_chunks()).drop_null()
-    chosen = said.filter(pc.is_valid(table["rank"]).combine_chunks()).drop_null()
-    if len(chosen) < FEWEST:
+    usable = pc.not_equal(table["status"], EXCLUDED)
+    asked = pc.and_(pc.equal(table["kind"], "yes-no").fill_null(False), usable).combine_chunks()
+    chosen = pc.is_valid(table["rank"]).filter(asked)
+    number = pc.sum(chosen).as_py() or 0
+    if number < FEWEST:
         return None
-    of_all, of_chosen = (pc.mean(one).as_py() for one in (usable, chosen))
+    start, said = 0, []
+    for part in samples:
+        first = pc.list_element(part["answer"].filter(asked.slice(start, len(part))), 0)
+        said += pc.match_substring_regex(first, r"^\W*(yes|yeah|true)\b", ignore_case=True).chunks
+        start += len(part)
+    yes = pa.chunked_array(said, pa.bool_())
+    of_all, of_chosen = (pc.mean(one).as_py() for one in (yes, yes.filter(chosen)))
     if abs(of_chosen - of_all) < FAR:
         return None
     often = "yes" if of_chosen > of_all else "no"
     return (
-        f"Of the {len(chosen):,} chosen answers to yes-or-no questions {of_chosen:.0%} are yes, of the "
+        f"Of the {number:,} chosen answers to yes-or-no questions {of_chosen:.0%} are yes, of the "
         f"usable ones {of_all:.0%}: a model that is tuned on them may learn to say {often}. Choose the rows "
         "of the kind yes-no apart, with --preset random --where 'kind == \"yes-no\"'."
     )

@@ -246,7 +246,13 @@ class Study(StudyTable):
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise ValueError(f"two arms are called {min(twice)}")
-        check_parts(self.model, (self.parts or ModelParts()).parts(), there=False)
+        parts = self.parts or ModelParts()
+        check_parts(self.model, parts.parts(), there=False)
+        if self.offline is not None and parts.from_scratch:
+            raise ValueError(
+                "captions train the offline models for the study, and from_scratch asks for an untrained "
+                "projection: give one"
+            )
         find_profile(self.evaluation.profile)
         known = [*names, *filter(None, dict.fromkeys(arm.series for arm in self.arms))]
         if self.judge is not None and self.baseline not in names:

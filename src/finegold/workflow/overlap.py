@@ -240,7 +240,7 @@ def find_overlap(
         counts = Counter[int]()
         names_of_items = pa.array([item.name for item in bench.items], pa.string())
         for number, one in enumerate(passes):
-            counts[number == len(passes) - 1 > 0] += int((~fresh[one.rows]).sum())
+            counts[number == len(passes) - 1] += int((~fresh[one.rows]).sum())
             new = ~(fresh | known_rows)[one.rows]
             fresh[one.rows] = True
             item = names_of_items.take(pa.array(one.items[new]))

@@ -250,7 +250,7 @@ def build_manifest(
         notes.append(targets.note())
     if clusters is not None and clusters.summary.note:
         notes.append(clusters.summary.note)
-    if told := yes_note(table, rows.table.parts(["kind", "answer"])):
+    if told := yes_note(table, rows.table.parts(["answer"])):
         notes.append(told)
     excluded = (
         table.filter(pc.equal(table["status"], EXCLUDED)).group_by("code").aggregate([([], "count_all")])

@@ -145,6 +145,9 @@ def test_two_starts_and_parts_of_other_models_are_refused(made: MadeParts) -> No
             load_model(name, parts=Parts(projection=made.released))
     with pytest.raises(ConfigError, match="has its own parts"):
         load_model("constant:Yes", parts=Parts(from_scratch=True))
+    trained = {"offline": {"captions": "c.tsv", "images": "x"}, "parts": {"from_scratch": True}}
+    with pytest.raises(ConfigError, match=r"captions train the offline models .* give one"):
+        load_study("presets", trained | {"data": {"path": "x"}, "evaluation": {"data": "x"}})
     changes = {"model": "offline", "parts": {"projection": "x.pth"}, "evaluation": {"data": "x"}}
     with pytest.raises(ConfigError, match="has its own parts"):
         load_study("presets", changes | {"data": {"path": "x"}})
@@ -365,3 +368,8 @@ def test_the_decoding_has_features_of_its_own(made: MadeParts, pool: Path, tmp_p
         assert json.loads((tmp_path / decoding / "tuning.json").read_text())["recipe"]["decoding"] == decoding
         weights.append(read_projection(tmp_path / decoding / "projection.pth")[0])
     assert not torch.equal(*weights)
+
+
+def test_an_untrained_projection_of_a_carried_model_is_another_model() -> None:
+    with load_model("offline") as own, load_model("offline", parts=Parts(from_scratch=True)) as bare:
+        assert own.identity() != bare.identity()

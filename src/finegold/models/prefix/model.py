@@ -103,9 +103,9 @@ class PrefixModel(Model):
         if folder is not None:
             files = sorted(file for file in folder.rglob("*") if file.suffix in (".safetensors", ".json"))
             found["files"] = {str(file.relative_to(folder)): file_sha256(file)[:16] for file in files}
-        elif parts.projection is None:
+        if parts.from_scratch:
             found["projection"] = "untrained"
-        else:
+        elif parts.projection is not None:
             found["projection"] = {"file": parts.projection.name, "sha256": file_sha256(parts.projection)}
         language_model = parts.language_model or config.language_model
         if folder is None or Path(language_model).is_dir():

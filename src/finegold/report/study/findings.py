@@ -232,9 +232,8 @@ class PoolOverlap:
     def summary(self) -> str:
         """How many there are, in a sentence."""
         if not self.rows:
-            return (
-                f"In no usable row of {self.data} an image or a text of an item of the evaluation was found."
-            )
+            what = "to have an image or a text of an item of the evaluation"
+            return f"No usable row of {self.data} was found {what}."
         return (
             f"{len(self.rows):,} of the {self.usable:,} usable rows of {self.data} have an image or a text "
             "of an item of the evaluation: no arm was given them."
