@@ -1,4 +1,4 @@
-"""Jobs side by side: one process for each device or core."""
+"""Jobs side by side: one process for each device or core; a single one on a CPU is this process."""
 
 import multiprocessing
 import os
@@ -15,6 +15,7 @@ from finegold.engines.processes import no_interrupts
 from finegold.engines.threads import default_workers
 from finegold.errors import ConfigError, RunError
 from finegold.evaluation.harness import RUNNING
+from finegold.study.harness import HarnessSpec
 from finegold.study.jobs import Job, run_job
 
 
@@ -56,14 +57,21 @@ class WorkerPool:
 def run_jobs(out: Path, jobs: Sequence[Job], pool: WorkerPool) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Run jobs, each once; yields each with its facts as it ends.
 
-    The workers end with this process, however it ends, and at once if it is interrupted or a job fails: an
-    unfinished training continues from its last checkpoint the next time.
+    Nothing runs beside a single worker on a CPU, so it is this process: another one would load all libraries
+    again. A worker on a GPU is a process of its own, which gives the memory of the GPU back. So is a worker
+    that starts a harness, which ends with it. Such workers end with this process, however it ends, and at
+    once if it is interrupted or a job fails: an unfinished training continues from its last checkpoint the
+    next time.
 
     Raises:
         FinegoldError: What a job raised.
         RunError: If a worker was killed.
     """
     if not jobs:
+        return
+    harnesses = any(isinstance(spec, HarnessSpec) for job in jobs for spec in job.specs)
+    if pool.devices == ("cpu",) and not harnesses:
+        yield from _run_here(out, jobs, pool.threads)
         return
     context = multiprocessing.get_context("spawn")
     free = context.SimpleQueue()
@@ -91,6 +99,18 @@ def run_jobs(out: Path, jobs: Sequence[Job], pool: WorkerPool) -> Iterator[tuple
         ) from None
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _run_here(out: Path, jobs: Sequence[Job], threads: int) -> Iterator[tuple[Job, dict[str, Any]]]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for job in jobs:
+            yield job, run_job(out, job, "cpu")
+    finally:
+        torch.set_num_threads(before)
 
 
 _device = "cpu"
