@@ -1,6 +1,7 @@
 """Evidence and foil: what the image bears out, turn by turn and word by word."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -104,6 +105,27 @@ def test_a_letter_is_judged_as_the_option_that_it_names() -> None:
     wrong = [row("a", ask, "A"), row("a", ask, "The answer is C.")]
     assert min(values(TurnEvidence(), right, [0] * 4)) > 0
     assert max(values(TurnEvidence(), wrong, [0] * 2)) < 0
+
+
+def test_a_drawing_is_compared_with_drawings_so_that_no_is_borne_out_where_it_is_right() -> None:
+    # Every drawing shows a little of each subject, the photos beside them no subject at all.
+    shown = [photo[0] for photo in photos(104)]
+    drawings = np.stack([image_of([*SUBJECTS, *SUBJECTS, *SUBJECTS, subject]) for subject in shown])
+    others = np.stack([image_of(photo[1:]) for photo in photos(320)])
+    names = [f"d{at:03d}" for at in range(len(drawings))] + [f"p{at:03d}" for at in range(len(others))]
+    sources = ["drawings"] * len(drawings) + ["photos"] * len(others)
+    pool = Corpus(names, [[]] * len(names), np.concatenate([drawings, others]), sources)
+
+    def asked(scorer: Scorer, answer: str, at: int, subject: str) -> float:
+        sample = replace(row("q", EXISTS.format(subject), answer), source="drawings")
+        found = scores_of(scorer, Batch([sample], image_embeddings=drawings[[at]]), corpus=pool)
+        return value_of(found[0])
+
+    for at in range(12):
+        there, absent = shown[at], _absent(at)
+        assert asked(TurnEvidence(), "Yes", at, there) > 0 > asked(TurnEvidence(), "No", at, there)
+        assert asked(TurnEvidence(), "No", at, absent) > 0 > asked(TurnEvidence(), "Yes", at, absent)
+        assert asked(TurnEvidence(by_source=False), "Yes", at, absent) > 0
 
 
 def test_one_wrong_turn_sinks_a_conversation_wherever_it_stands() -> None:

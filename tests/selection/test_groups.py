@@ -88,10 +88,24 @@ def test_the_weight_of_a_group_without_rows_goes_to_the_others() -> None:
         group_quotas({"b": 0.0}, groups, 1)
 
 
+@given(st.lists(st.integers(0, 40), min_size=24, max_size=24), st.integers(1, 60))
+def test_nested_quotas_keep_the_shares_of_the_first_attribute(sizes: list[int], budget: int) -> None:
+    names = [f"{kind}:s{source:02d}" for kind in ("caption", "short", "yes-no") for source in range(8)]
+    groups = Groups.of([name for name, size in zip(names, sizes, strict=True) for _ in range(size)], names)
+    budget = min(budget, sum(sizes))
+    quotas, _ = group_quotas("nested", groups, budget)
+    assert quotas.sum() == budget
+    assert (quotas <= groups.sizes()).all()
+    kinds = quotas.reshape(3, 8).sum(axis=1)
+    wanted = np.reshape(sizes, (3, 8)).sum(axis=1) * budget / max(1, sum(sizes))
+    assert (np.abs(kinds - wanted) < 1).all()
+
+
 def test_a_weight_is_that_of_all_groups_that_it_names() -> None:
     names, sizes = ["coco:caption", "coco:yes-no", "gqa:yes-no", "vg:yes-no"], np.array([30, 10, 5, 15])
-    weights = {"coco:*": 0.5, "coco:yes-no": 0.1, "*": 0.4}
-    assert group_shares(weights, names, sizes).tolist() == pytest.approx([0.5, 0.1, 0.1, 0.3])
+    for whole in ("coco:*", "coco"):
+        weights = {whole: 0.5, "coco:yes-no": 0.1, "*": 0.4}
+        assert group_shares(weights, names, sizes).tolist() == pytest.approx([0.5, 0.1, 0.1, 0.3])
     assert group_shares({"*:yes-no": 1}, names, sizes).tolist() == pytest.approx(
         [0, 10 / 30, 5 / 30, 15 / 30]
     )

@@ -160,7 +160,7 @@ def test_the_picker_covers_what_pinned_rows_do_not() -> None:
     ids = [f"{pair}{twin}" for pair in range(6) for twin in "ab"]
     inputs = SelectionInputs(ids, {}, None, spots, quality=np.ones(12), pinned=frozenset({"0b", "2a", "4b"}))
     for name in ("facility-location", "sound"):
-        preset = replace(find_preset(name), group_by=(), drop=0.0, clustering=None)
+        preset = replace(find_preset(name), group_by=(), mixture=None, drop=0.0, clustering=None)
         assert {key[0] for key in select(inputs, preset, 6).ids} == set("012345")
 
 

@@ -49,6 +49,7 @@ GOLDEN = {
     "self-filter": ("534b369a48545d1b", "23cc34239b512811"),
     "smallest-first": ("9294b3131ee5be38", "4228da505c6018e4"),
     "sound": ("776010e3807bdde8", "5cf668cb407975ef"),
+    "sound@2": ("776010e3807bdde8", "5cf668cb407975ef"),
     "sound@1": ("567432ba1cbbf301", "2c47d3c79bbb6659"),
     "stratified": ("41830095bb0070e2", "b995ffd737374529"),
     "typicality": ("653df168ac03705d", "7a2695e17060a5fe"),

@@ -45,6 +45,8 @@ def test_the_weights_of_the_sources_hold_and_the_subset_is_a_mix_again(mix: Path
     assert counts(picked.ids) == {"captions": 5, "questions": 15}
     groups = [(one.group, one.rows_in, one.quota, one.selected) for one in picked.manifest.groups]
     assert groups == [("captions", 40, 5, 5), ("questions", 30, 15, 15)]
+    inside = pick(mix, 20, run=tmp_path / "run", preset="random", group_by="kind,source")
+    assert counts(inside.ids) == {"captions": 5, "questions": 15}
     again = open_dataset(tmp_path / "out")
     assert {row.id for row in again.rows()} == set(picked.ids)
     assert replay(tmp_path / "out/selection.json", DataSource.of(mix), tmp_path / "same").differences == ()
@@ -99,6 +101,17 @@ def test_the_weight_of_a_source_without_rows_goes_to_the_others(mix: Path, tmp_p
     assert [one.group for one in picked(where="source == 'questions'").manifest.groups] == ["questions"]
     with pytest.raises(ConfigError, match="names 'vqa', and the groups are captions, questions"):
         picked(where="source == 'questions'", mixture="vqa=1")
+
+
+def test_yes_and_no_keep_their_shares_and_a_source_names_all_its_groups(mix: Path, tmp_path: Path) -> None:
+    def groups(**settings: Any) -> dict[str, int]:
+        found = pick(mix, 28, run=tmp_path / "run", preset="random", group_by="source,yes_no", **settings)
+        return dict(Counter(row["group"] for row in found.table.to_pylist() if row["rank"]))
+
+    # The "No" of the questions stands in a sentence. Without a mixture the weights of the sources hold.
+    assert groups(mixture="proportional") == {"captions:other": 16, "questions:yes": 8, "questions:other": 4}
+    assert groups() == {"captions:other": 7, "questions:yes": 14, "questions:other": 7}
+    assert groups(mixture="captions=1") == {"captions:other": 28}
 
 
 def test_a_preset_states_groups_in_the_words_of_the_options(mix: Path, tmp_path: Path) -> None:

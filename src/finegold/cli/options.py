@@ -185,7 +185,7 @@ class MixtureOptions:
     mixture: Annotated[
         str | None,
         typer.Option(
-            help="Shares of the groups: `proportional`, `square-root`, `equal`, weights such as "
+            help="Shares of the groups: `proportional`, `nested`, `square-root`, `equal`, weights such as "
             "captions=0.3,vqa=0.5,*=0.2, or `none`. [default: that of the preset, or proportional]"
         ),
     ] = None

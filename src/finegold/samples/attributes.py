@@ -1,4 +1,4 @@
-"""Attributes: what rows are grouped by - their source, kind or language, or a field of the record."""
+"""Attributes: what rows are grouped by - source, kind, language, yes or no, or a field of the record."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -13,11 +13,12 @@ from finegold.samples.dataset import Dataset
 from finegold.samples.exclusions import RowError
 from finegold.samples.languages import language_of
 from finegold.samples.sources import field_text
+from finegold.samples.yes_no import yes_or_no
 
 OWN = ("source", "kind")
 """Attributes that are columns of the samples table."""
-LANGUAGE = "language"
-"""Attribute that is told from the answer: see `languages.language_of`."""
+LANGUAGE, YES_NO = "language", "yes_no"
+"""Attributes that are told from the answer: see `languages.language_of`; and `yes`, `no` or `other`."""
 SCHEMA = pa.schema([("row", pa.int64()), ("value", pa.string())])
 
 
@@ -44,8 +45,8 @@ def read_attribute(run: RunFolder, dataset: Dataset, samples: PartTable, name: s
         run: Keeps the values of a field, which are read once.
         dataset: The dataset.
         samples: Its finished samples table.
-        name: `source`, `kind`, a column that was brought, `language`, or a field of the record as
-            `sources.field_text` finds it.
+        name: `source`, `kind`, a column that was brought, `language`, `yes_no`, or a field of the record
+            as `sources.field_text` finds it.
 
     Raises:
         ConfigError: If no row has the field.
@@ -55,8 +56,9 @@ def read_attribute(run: RunFolder, dataset: Dataset, samples: PartTable, name: s
     brought = brought_attribute(run, samples, name)
     if brought is not None:
         return brought.read(["value"])["value"]
-    if name == LANGUAGE:
-        return pa.chunked_array(map(_languages, samples.parts(["answer"])), pa.string())
+    if name in _TOLD:
+        told = (_of_answers(part["answer"], _TOLD[name]) for part in samples.parts(["answer"]))
+        return pa.chunked_array(told, pa.string())
     table = run.table("attributes", name, {"samples": samples.fingerprint, "field": name}, SCHEMA)
 
     def make(missing: list[int], advance: Callable[[int], None]) -> Blocks:
@@ -82,9 +84,17 @@ def read_attribute(run: RunFolder, dataset: Dataset, samples: PartTable, name: s
     return values
 
 
-def _languages(part: pa.Table) -> pa.Array:
-    """The language of each row of a part of the samples table."""
-    answers = part["answer"].to_pylist()
-    return pa.array(
-        [None if turns is None else language_of("\n".join(turns)) for turns in answers], pa.string()
-    )
+def _of_answers(column: pa.ChunkedArray, tell: Callable[[list[str]], str]) -> pa.Array:
+    """What is told from the answers of each row; null where a row has none."""
+    return pa.array([None if turns is None else tell(turns) for turns in column.to_pylist()], pa.string())
+
+
+def _language(answers: list[str]) -> str:
+    return language_of("\n".join(answers))
+
+
+def _yes_no(answers: list[str]) -> str:
+    return (yes_or_no(answers[0]) if len(answers) == 1 else None) or "other"
+
+
+_TOLD: dict[str, Callable[[list[str]], str]] = {LANGUAGE: _language, YES_NO: _yes_no}

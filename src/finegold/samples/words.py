@@ -45,6 +45,11 @@ def count_words(text: str) -> int:
     return sum(1 for _ in _word_pattern().finditer(unicodedata.normalize("NFC", text)))
 
 
+def word_count(text: str) -> int:
+    """Number of words, without punctuation marks."""
+    return sum(word[0].isalnum() for word in split_words(text))
+
+
 @cache
 def _word_pattern() -> re.Pattern[str]:
     """The expression of a word; made when the first text that is not ASCII comes."""

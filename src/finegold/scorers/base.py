@@ -148,11 +148,13 @@ class Corpus:
         ids: The n sample ids, in dataset order; what a scorer learns may not depend on the order.
         pairs: Questions and answers of each row: `Sample.pairs`.
         image_embeddings: Only if `image_embedding` is required: as in `Batch`, shape (n, d).
+        sources: Where each row comes from, `Sample.source`; empty if that does not matter.
     """
 
     ids: Sequence[str]
     pairs: Sequence[Sequence[Pair]]
     image_embeddings: Vectors | None = None
+    sources: Sequence[str] = ()
 
 
 def _no_corpus() -> Corpus:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from heapq import heappush, heapreplace
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ from finegold.scorers.statements import id_digest
 
 CORPUS_ROWS = 50_000
 """Rows that such a scorer learns from, at most."""
+_Row: TypeAlias = tuple[str, Sequence[Pair], str]
+"""Id, pairs and source."""
 
 
 def read_corpus(
@@ -41,9 +44,8 @@ def read_corpus(
         )
     rows = (row.sample for row in dataset.rows() if usable[row.index] and row.sample is not None)
     if usable.sum() <= most:
-        found = [(sample.id, sample.pairs) for sample in rows]
         vectors = None if embeddings is None else embeddings_of(embeddings.read(["embedding"]))
-        return Corpus([key for key, _ in found], [pairs for _, pairs in found], vectors)
+        return _corpus([(sample.id, sample.pairs, sample.source) for sample in rows], vectors)
     shown = None if embeddings is None else _finite(embeddings)
     every, pictured = _Smallest(most), _Smallest(REFERENCES)
     for place, sample in enumerate(rows):
@@ -53,7 +55,11 @@ def read_corpus(
             pictured.add(digest, place, sample)
     kept = dict(sorted({**every.kept(), **pictured.kept()}.items()))
     vectors = None if embeddings is None else _vectors_at(embeddings, np.array(list(kept), np.int64))
-    return Corpus([key for key, _ in kept.values()], [pairs for _, pairs in kept.values()], vectors)
+    return _corpus(list(kept.values()), vectors)
+
+
+def _corpus(rows: Sequence[_Row], vectors: Vectors | None) -> Corpus:
+    return Corpus([row[0] for row in rows], [row[1] for row in rows], vectors, [row[2] for row in rows])
 
 
 class _Smallest:
@@ -61,18 +67,18 @@ class _Smallest:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._heap: list[tuple[int, int, tuple[str, Sequence[Pair]]]] = []
+        self._heap: list[tuple[int, int, _Row]] = []
 
     def add(self, digest: bytes, place: int, sample: Sample) -> None:
         """Keep a row, if its hash is among the smallest so far."""
         largest_first = -int.from_bytes(digest)
         if len(self._heap) < self._most:
-            heappush(self._heap, (largest_first, place, (sample.id, sample.pairs)))
+            heappush(self._heap, (largest_first, place, (sample.id, sample.pairs, sample.source)))
         elif largest_first > self._heap[0][0]:
-            heapreplace(self._heap, (largest_first, place, (sample.id, sample.pairs)))
+            heapreplace(self._heap, (largest_first, place, (sample.id, sample.pairs, sample.source)))
 
-    def kept(self) -> dict[int, tuple[str, Sequence[Pair]]]:
-        """Id and pairs of each row that is kept, by its place."""
+    def kept(self) -> dict[int, _Row]:
+        """The rows that are kept, by their places."""
         return {place: row for _, place, row in self._heap}
 
 

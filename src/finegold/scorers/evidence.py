@@ -1,10 +1,12 @@
 """Evidence: does the image bear out every turn, sentences and short answers alike?
 
-Each turn is judged by itself, on one scale, in spreads over other images of the dataset (see `support`):
+Each turn is judged by itself, on one scale, in spreads over other images of the row's source (see `support`),
+or of the dataset where the source has fewer than 100 rows with an image:
 
 - a sentence by how far the row's image stands out for it, less one spread, which one wrong sentence in
   six reaches by chance
-- "yes" by how far the image stands out for the question, "no" by the contrary
+- "yes" by how far the image stands out for the question, less the standing at which yes and no are as likely,
+  "no" by the contrary
 - another short answer by how much better the question with it stands out than with the answers that other
   rows gave to like questions, or with the other options that it offers
 - an answer of a form that hardly any answers to like questions have ("Yes" to "How many dogs are there?") is
@@ -30,6 +32,7 @@ from finegold.samples import Sample
 from finegold.samples.languages import language_of
 from finegold.scorers.base import NO_ANSWER, Batch, Context, Score, ScoreBatch, fold
 from finegold.scorers.image_text import EncoderScorer
+from finegold.scorers.references import References
 from finegold.scorers.registry import SCORERS
 from finegold.scorers.statements import Forms, Statement
 from finegold.scorers.unreadable import JudgedRow, phrases, unread_languages
@@ -48,13 +51,21 @@ class TurnEvidence(EncoderScorer):
     """How far the weakest turn is borne out by the row's image, in spreads above the bar; 0 and less is not.
 
     A sample with several images is compared by their mean; one without an image is skipped.
+
+    Attributes:
+        by_source: Whether a row is compared with images of its source, where this has at least 100; False
+            takes those of the whole dataset. Beside photos any drawing stands out for "a circle".
+        yes_bar: Spreads by which the image stands out for a question of which yes and no are as likely.
     """
 
     name = "evidence"
-    version = "5"
+    version = "6"
     by_turn = True
     label = "Evidence for the weakest turn"
     value_unit = "spreads"
+
+    by_source: bool = True
+    yes_bar: float = 0.75
 
     def prepare(self, context: Context) -> ScoreBatch:
         """Learn what answers look like, which sentences say nothing and which languages are not read.
@@ -64,6 +75,7 @@ class TurnEvidence(EncoderScorer):
         """
         learnt = self.learn(context)
         corpus, references, forms = learnt.corpus, learnt.references, learnt.forms
+        own = References.by_source(corpus, self.name) if self.by_source else {}
         rows = [
             JudgedRow(corpus.ids[row], image.astype(np.float64), forms.statements(corpus.pairs[row]))
             for row in learnt.rows
@@ -81,6 +93,7 @@ class TurnEvidence(EncoderScorer):
             )
 
         def judge(sample: Sample, image: Floats, stated: Sequence[tuple[Statement, Floats]]) -> Score:
+            compared = own.get(sample.source, references)
             turns: dict[int, list[float | None]] = {}
             empty_ones: Counter[int] = Counter()
             for one, texts in stated:
@@ -89,7 +102,8 @@ class TurnEvidence(EncoderScorer):
                     empty_ones[one.turn] += 1
                     values.append(None)
                     continue
-                values.append(_value(one, references.standing(texts, image, sample.id).tolist()))
+                standing = compared.standing(texts, image, sample.id).tolist()
+                values.append(self._value(one, standing))
             scores = []
             for turn in range(len(sample.pairs)):
                 if turn not in turns:
@@ -127,22 +141,23 @@ class TurnEvidence(EncoderScorer):
 
         return score_batch
 
+    def _value(self, statement: Statement, standing: Sequence[float]) -> float:
+        """Value of a statement from the standing of its texts."""
+        if statement.form == "sentence":
+            return min(standing) - BAR
+        if not statement.expected:
+            short = NOT_EXPECTED
+        elif statement.form == "short":
+            short = standing[0] - (fmean(standing[1:]) if standing[1:] else BAR)
+        elif statement.form == "yes":
+            short = min(standing) - self.yes_bar
+        else:
+            short = self.yes_bar - max(standing)
+        return (short - SHORT_BAR) * SHORT_SCALE
+
 
 def _texts(statement: Statement, forms: Forms, encoder: Encoder) -> list[str]:
     """The texts that a statement is judged by, its own first."""
     if statement.form != "short":
         return encoder.windows(statement.text)
     return [f"{statement.question} {answer}" for answer in (statement.text, *forms.others(statement))]
-
-
-def _value(statement: Statement, standing: Sequence[float]) -> float:
-    """Value of a statement from the standing of its texts."""
-    if statement.form == "sentence":
-        return min(standing) - BAR
-    if not statement.expected:
-        short = NOT_EXPECTED
-    elif statement.form == "short":
-        short = standing[0] - (fmean(standing[1:]) if standing[1:] else BAR)
-    else:
-        short = min(standing) if statement.form == "yes" else -max(standing)
-    return (short - SHORT_BAR) * SHORT_SCALE

@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field, replace
 
 from finegold.samples import Sample
-from finegold.samples.words import sentences, split_words
+from finegold.samples.words import sentences, split_words, word_count
 from finegold.scorers.base import Context, Score, ScoreBatch, Scorer, TurnScore, no_answer
 from finegold.scorers.registry import SCORERS
-from finegold.scorers.statements import word_count
 
 SENTENCE = 4
 """Words from which on a sentence that comes again is no accident."""

@@ -1,11 +1,12 @@
 """The images that a text is compared with, to tell what stands out for one image from what fits all."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from finegold.arrays import Floats
+from finegold.arrays import Floats, Ints, Vectors
 from finegold.errors import ConfigError
 from finegold.scorers.base import Corpus
 from finegold.scorers.statements import smallest_hashes
@@ -13,6 +14,8 @@ from finegold.scorers.statements import smallest_hashes
 REFERENCES = 512
 """Number of reference images: those of the rows whose ids have the smallest hashes."""
 FEWEST = 8
+FEWEST_OF_SOURCE = 100
+"""Images of a source from which on its rows can be compared with these alone."""
 
 
 @dataclass(frozen=True)
@@ -34,20 +37,36 @@ class References:
         Raises:
             ConfigError: If the corpus has no embeddings, or fewer than 8 rows have an image.
         """
-        if corpus.image_embeddings is None:
-            raise ConfigError(
-                f"the scorer '{scorer}' got a dataset without image embeddings: embed the images"
-            )
-        there = np.flatnonzero(np.isfinite(corpus.image_embeddings).all(axis=1))
+        vectors, there = _with_image(corpus, scorer)
         if len(there) < FEWEST:
             raise ConfigError(
                 f"the scorer '{scorer}' compares images with one another and {len(there)} rows have one: "
                 f"give it at least {FEWEST}, or use another preset"
             )
-        ids = [corpus.ids[row] for row in there.tolist()]
+        return cls._among(corpus, vectors, there)
+
+    @classmethod
+    def by_source(cls, corpus: Corpus, scorer: str) -> "dict[str, References]":
+        """Choose them for each source that has at least 100 rows with an image.
+
+        Raises:
+            ConfigError: If the corpus has no embeddings.
+        """
+        vectors, there = _with_image(corpus, scorer)
+        rows: dict[str, list[int]] = defaultdict(list)
+        for row in there.tolist() if corpus.sources else ():
+            rows[corpus.sources[row]].append(row)
+        return {
+            source: cls._among(corpus, vectors, np.array(found, np.int64))
+            for source, found in rows.items()
+            if len(found) >= FEWEST_OF_SOURCE
+        }
+
+    @classmethod
+    def _among(cls, corpus: Corpus, vectors: Vectors, rows: Ints) -> "References":
+        ids = [corpus.ids[row] for row in rows.tolist()]
         chosen = smallest_hashes(ids, REFERENCES)
-        vectors = corpus.image_embeddings[there[chosen]].astype(np.float64)
-        return cls(tuple(ids[row] for row in chosen), unit(vectors))
+        return cls(tuple(ids[row] for row in chosen), unit(vectors[rows[chosen]].astype(np.float64)))
 
     @cached_property
     def place(self) -> dict[str, int]:
@@ -70,6 +89,14 @@ class References:
         mean, spread = cosines.mean(axis=1), np.maximum(cosines.std(axis=1), 1e-6)
         own = unit(texts) @ unit(image[None])[0]
         return (own - mean) / spread, (cosines.max(axis=1) - mean) / spread
+
+
+def _with_image(corpus: Corpus, scorer: str) -> tuple[Vectors, Ints]:
+    """The embeddings, and the rows that have one."""
+    vectors = corpus.image_embeddings
+    if vectors is None:
+        raise ConfigError(f"the scorer '{scorer}' got a dataset without image embeddings: embed the images")
+    return vectors, np.flatnonzero(np.isfinite(vectors).all(axis=1))
 
 
 def unit(vectors: Floats) -> Floats:

@@ -16,22 +16,21 @@ from heapq import nsmallest
 from typing import Literal, NamedTuple, TypeAlias
 
 from finegold.samples import Pair
-from finegold.samples.words import sentences, split_words, whole_sentences
+from finegold.samples.words import sentences, split_words, whole_sentences, word_count
+from finegold.samples.yes_no import yes_or_no
 from finegold.scorers.choices import choice_of, options_of
 
 Form: TypeAlias = Literal["sentence", "yes", "no", "short"]
 
 MOST_ROWS = 20_000
 """Rows that questions and sentences are learnt from, those of the smallest id hashes."""
-SHORT_WORDS, YES_NO_WORDS = 4, 3
+SHORT_WORDS = 4
 OTHERS = 8
 """Other answers to like questions that a short answer is compared with: the most frequent ones."""
 LIKE = 5
 """Answers to like questions from which on their form is known."""
 RARE = 3
 """A form that fewer than one in so many answers to like questions have is not expected."""
-YES = re.compile(r"^\W*(yes|yeah|yep|true|sí|ja|oui|sì|sim|да|是的?|有|はい)(?!\w)", re.IGNORECASE)
-NO = re.compile(r"^\W*(no|nope|false|nein|non|não|nee|нет|不是|否|没有|いいえ)(?!\w)", re.IGNORECASE)
 _YES_OR_NO = r"(?:yes\s*(?:or|/)\s*no|sí o no|ja oder nein|oui ou non)"
 _SHORTLY = (
     rf"(?:{_YES_OR_NO}|(?:an? |one )?(?:single|short|brief|few)? ?(?:words?|phrase|sentence|answer)"
@@ -183,19 +182,8 @@ def id_digest(sample_id: str) -> bytes:
     return sha256(sample_id.encode("utf-8", "surrogatepass")).digest()
 
 
-def word_count(text: str) -> int:
-    """Number of words, without punctuation marks."""
-    return sum(word[0].isalnum() for word in split_words(text))
-
-
 def _form(answer: str) -> Form:
-    words = word_count(answer)
-    if words <= YES_NO_WORDS:
-        if YES.match(answer):
-            return "yes"
-        if NO.match(answer):
-            return "no"
-    return "short" if words <= SHORT_WORDS else "sentence"
+    return yes_or_no(answer) or ("short" if word_count(answer) <= SHORT_WORDS else "sentence")
 
 
 @lru_cache(maxsize=1 << 14)

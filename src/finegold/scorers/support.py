@@ -18,12 +18,11 @@ import numpy as np
 from finegold.arrays import Floats
 from finegold.encoders import Encoder
 from finegold.samples import Pair, Sample
-from finegold.samples.words import SHORT, split_words, whole_sentences
+from finegold.samples.words import SHORT, split_words, whole_sentences, word_count
 from finegold.scorers.base import Context, Score, ScoreBatch, no_answer
 from finegold.scorers.image_text import ImageTextScorer
 from finegold.scorers.references import References
 from finegold.scorers.registry import SCORERS
-from finegold.scorers.statements import word_count
 
 
 @SCORERS.register("support")

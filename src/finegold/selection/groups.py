@@ -1,6 +1,6 @@
 """Groups of rows - sources, kinds, any field of the record - and how a selection is mixed of them."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -18,10 +18,12 @@ from finegold.selection.shares import share_out
 
 GroupQuality = Literal["none", "rank", "calibrated"]
 Mixture = str | Mapping[str, float]
-"""How the budget is shared among groups: a key of `SHARES`, `softmax`, `none`, or weights by name."""
+"""How a budget is shared among groups: a key of `SHARES`, `nested`, `softmax`, `none`, or weights by name."""
 JOINED = ":"
 """Stands between the attributes in the name of a group: `coco:yes-no`."""
 OTHERS = "*"
+NESTED = "nested"
+"""Mixture in proportion, among the values of one attribute after the other: see `nested_quotas`."""
 SOFTMAX = "softmax"
 """Mixture by the mean quality of the groups: see `softmax_shares`."""
 SHARES: dict[str, Callable[[Floats], Floats]] = {
@@ -91,7 +93,7 @@ def group_quotas(
     if mixture == SOFTMAX:
         shares = softmax_shares(groups, quality)
     else:
-        shares = group_shares(mixture, groups.names, sizes)
+        shares = group_shares("proportional" if mixture == NESTED else mixture, groups.names, sizes)
     if isinstance(mixture, Mapping):
         found = _weights_of(mixture, groups.names)
         filled = {name for name, size in zip(found, sizes, strict=True) if size}
@@ -102,7 +104,10 @@ def group_quotas(
     if allowed is not None:
         sizes = groups.take(allowed).sizes()
         shares = np.where(sizes > 0, shares, 0.0)
-    quotas = share_out(shares, sizes, budget)
+    if mixture == NESTED:
+        quotas = nested_quotas(groups.names, shares, sizes, budget)
+    else:
+        quotas = share_out(shares, sizes, budget)
     wanted = shares / (shares.sum() or 1.0) * budget
     short = [
         f"{name} ({size:,} rows, share {share:.0f})"
@@ -117,6 +122,40 @@ def group_quotas(
     if unasked:
         notes.append(f"Groups of share 0 that gave rows, since all others are empty: {', '.join(unasked)}.")
     return quotas, tuple(notes)
+
+
+def nested_quotas(names: Sequence[str], shares: Floats, sizes: Ints, budget: int) -> Ints:
+    """Share a budget among the values of the first attribute, then inside each among those of the next.
+
+    So the first attributes keep their shares, to the row, where groups are many and the budget is small. If
+    it were shared among all groups at once, the largest ones would get it.
+
+    Args:
+        names: Names of the groups, their attributes joined.
+        shares: Shape (groups,), as of `share_out`.
+        sizes: Shape (groups,), rows that each can give.
+        budget: Rows to share out.
+    """
+    quotas = np.zeros(len(names), np.int64)
+
+    def divide(members: Sequence[int], budget: int, depth: int) -> None:
+        if len(members) == 1:
+            quotas[members[0]] = budget
+            return
+        blocks: dict[str, list[int]] = defaultdict(list)
+        for member in members:
+            blocks[JOINED.join(names[member].split(JOINED)[: depth + 1])].append(member)
+        inside = list(blocks.values())
+        parts = share_out(
+            np.array([shares[block].sum() for block in inside]),
+            np.array([sizes[block].sum() for block in inside]),
+            budget,
+        )
+        for block, part in zip(inside, parts.tolist(), strict=True):
+            divide(block, part, depth + 1)
+
+    divide(range(len(names)), budget, 0)
+    return quotas
 
 
 def softmax_shares(groups: Groups, quality: Floats | None) -> Floats:
@@ -141,8 +180,9 @@ def group_shares(mixture: Mixture, names: Sequence[str], sizes: Ints) -> Floats:
     """The share of each group, in proportion.
 
     A weight is that of all groups that its name matches together; they divide it in proportion to their
-    rows. A name is that of a group, or a pattern such as `coco:*`. A group belongs to its own name, else to
-    the first pattern that matches it, else to `*`, else it has share 0.
+    rows. A name is that of a group, or of an attribute's value (`coco` for `coco:yes-no`), or a pattern such
+    as `coco:*`. A group belongs to its own name, else to the first other one that matches it, else to `*`,
+    else it has share 0.
 
     Raises:
         ConfigError: If a name matches no group, or every matching weight is 0.
@@ -167,7 +207,7 @@ def _weights_of(mixture: Mapping[str, float], names: Sequence[str]) -> list[str]
     """The name of the weight that each group has."""
     patterns = [name for name in mixture if name != OTHERS]
     found = [
-        name if name in mixture else next((one for one in patterns if fnmatchcase(name, one)), OTHERS)
+        name if name in mixture else next((one for one in patterns if _matches(name, one)), OTHERS)
         for name in names
     ]
     unmatched = sorted(set(patterns) - set(found))
@@ -179,14 +219,19 @@ def _weights_of(mixture: Mapping[str, float], names: Sequence[str]) -> list[str]
     return found
 
 
+def _matches(name: str, pattern: str) -> bool:
+    return fnmatchcase(name, pattern) or pattern in name.split(JOINED)
+
+
 def check_mixture(mixture: Mixture | None) -> None:
     """Raise ConfigError unless it is a mixture or None."""
     if isinstance(mixture, str):
-        if mixture not in ("none", SOFTMAX, *SHARES):
-            known = ("none", SOFTMAX, *SHARES)
+        known = ("none", NESTED, SOFTMAX, *SHARES)
+        if mixture not in known:
             raise ConfigError(
                 f"the mixture '{mixture}' is unknown{did_you_mean(mixture, known)}: give "
-                f"{', '.join(SHARES)}, {SOFTMAX}, none, or weights such as captions=0.3,vqa=0.5,*=0.2"
+                f"{', '.join((*SHARES, NESTED, SOFTMAX))}, none, or weights such as "
+                "captions=0.3,vqa=0.5,*=0.2"
             )
     elif mixture is not None:
         weights = list(mixture.values())

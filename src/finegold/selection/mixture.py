@@ -88,8 +88,8 @@ def yes_note(table: pa.Table, samples: Iterable[pa.Table]) -> str | None:
     often = "yes" if of_chosen > of_all else "no"
     return (
         f"Of the {number:,} chosen answers to yes-or-no questions {of_chosen:.0%} are yes, of the "
-        f"usable ones {of_all:.0%}: a model that is tuned on them may learn to say {often}. Choose the rows "
-        "of the kind yes-no apart, with --preset random --where 'kind == \"yes-no\"'."
+        f"usable ones {of_all:.0%}: a model that is tuned on them may learn to say {often}. With "
+        "--group-by source,kind,yes_no both keep their shares."
     )
 
 

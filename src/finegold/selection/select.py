@@ -227,9 +227,12 @@ def _parts(
         return [_Part(None, allowed, size)], ()
     quotas, notes = group_quotas(preset.mixture or "proportional", groups, size, quality, allowed)
     quotas = quotas_with_pins(quotas, groups.take(pinned).sizes())
+    labels = groups.labels[allowed]
+    by_group = allowed[np.argsort(labels, kind="stable")]
+    ends = np.cumsum(np.bincount(labels, minlength=len(groups.names)))
     parts = [
-        _Part(name, allowed[groups.labels[allowed] == at], int(quotas[at]))
-        for at, name in enumerate(groups.names)
+        _Part(name, rows, int(quota))
+        for name, rows, quota in zip(groups.names, np.split(by_group, ends[:-1]), quotas, strict=True)
     ]
     return [part for part in parts if part.quota], notes
 
@@ -251,7 +254,7 @@ def _choose(
     total = np.zeros(len(pool.sizes()), dtype=np.int64)
     for part in parts:
         whole = part.name is None
-        rows = np.arange(len(eligible)) if whole else np.flatnonzero(np.isin(eligible, part.rows))
+        rows = np.arange(len(eligible)) if whole else _places(eligible, part.rows)
         inner = pool.subset(rows)
         quotas = ALLOCATORS[preset.allocate](inner, part.quota)
         if inner.pinned:
@@ -262,6 +265,14 @@ def _choose(
         sampled += seen
         total[: len(quotas)] += quotas
     return np.concatenate(chosen), total, sampled
+
+
+def _places(eligible: Ints, rows: Ints) -> Ints:
+    """Where the rows, those of them that are there, stand in `eligible`; both ascending."""
+    places: Ints = np.searchsorted(eligible, rows)
+    places = places[places < len(eligible)]
+    there: Ints = places[eligible[places] == rows[: len(places)]]
+    return there
 
 
 def _pick(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pyarrow.compute as pc
 
-from finegold.selection.groups import JOINED
+from finegold.selection.groups import JOINED, NESTED
 from finegold.selection.options import parse_size
 from finegold.selection.preset import Preset
 from finegold.selection.select import select
@@ -20,16 +20,17 @@ from finegold.workflow.tables import SelectionTables
 
 
 def mixed_as_data(preset: Preset, rows: Rows) -> Preset:
-    """The preset, its groups inside the weighted sources of the data unless it states a mixture."""
+    """The preset, mixed by the weights of the data's sources unless it states a mixture."""
     weights = rows.dataset.weights
-    if weights is None or "source" in preset.group_by or preset.mixture is not None:
+    if weights is None or preset.mixture not in (None, NESTED):
         return preset
     read = rows.table.read(["source", "status"])
     there = set(read.filter(pc.field("status") == "ok")["source"].unique().to_pylist())
-    inner = f"{JOINED}*" if preset.group_by else ""
+    groups = preset.group_by if "source" in preset.group_by else ("source", *preset.group_by)
+    at = groups.index("source")
+    before, behind = f"*{JOINED}" * at, f"{JOINED}*" * (len(groups) > at + 1)
     return preset.mixed(
-        ("source", *preset.group_by),
-        {f"{name}{inner}": weight for name, weight in weights.items() if name in there},
+        groups, {f"{before}{name}{behind}": weight for name, weight in weights.items() if name in there}
     )
 
 

@@ -1,0 +1,17 @@
+"""Whether an answer is a yes or a no."""
+
+import re
+from typing import Literal
+
+from finegold.samples.words import word_count
+
+MOST_WORDS = 3
+_YES = re.compile(r"^\W*(yes|yeah|yep|true|sí|ja|oui|sì|sim|да|是的?|有|はい)(?!\w)", re.IGNORECASE)
+_NO = re.compile(r"^\W*(no|nope|false|nein|non|não|nee|нет|不是|否|没有|いいえ)(?!\w)", re.IGNORECASE)
+
+
+def yes_or_no(answer: str) -> Literal["yes", "no"] | None:
+    """What an answer of up to three words begins with: `yes`, `no` or, if it is neither, None."""
+    if word_count(answer) > MOST_WORDS:
+        return None
+    return "yes" if _YES.match(answer) else "no" if _NO.match(answer) else None
