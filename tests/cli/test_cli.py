@@ -1,4 +1,4 @@
-"""The command line as a person meets it: a fresh process each time."""
+"""The command line as a person meets it: a fresh process, but for help and for mistakes, which are many."""
 
 import json
 import os
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.docs import desk
 from tests.evaluation import made
 from tests.plugins import install
 
@@ -51,9 +52,9 @@ def test_importing_loads_no_model_library(statement: str) -> None:
 
 def test_every_verb_explains_itself() -> None:
     for verb in ("pick", "inspect", "score", "cluster", "select", "report", "replay", "compare", "presets"):
-        shown = finegold(verb, "--help")
-        assert shown.returncode == 0, shown.stderr
-        assert "Usage" in shown.stdout
+        shown = desk.finegold(verb, "--help")
+        assert shown.status == 0, shown.err
+        assert "Usage" in shown.out
 
 
 @pytest.mark.parametrize(
@@ -77,13 +78,14 @@ def test_every_verb_explains_itself() -> None:
     ],
 )
 def test_a_mistake_is_one_sentence_without_a_traceback(
-    make_dataset: MakeDataset, arguments: list[str], words: list[str]
+    make_dataset: MakeDataset, arguments: list[str], words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = make_dataset(6).parent
-    failed = finegold(*arguments, cwd=folder)
-    assert failed.returncode == 2
-    assert "Traceback" not in failed.stderr
-    lines = failed.stderr.strip().splitlines()
+    monkeypatch.chdir(folder)
+    failed = desk.finegold(*arguments)
+    assert failed.status == 2
+    assert "Traceback" not in failed.err
+    lines = failed.err.strip().splitlines()
     assert lines[-1].startswith("finegold: ")
     for word in words:
         assert word in lines[-1]

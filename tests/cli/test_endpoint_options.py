@@ -1,11 +1,13 @@
 """Limits, cache and audit hold on every way to an endpoint, or are refused where nothing reads them."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.test_cli import finegold
+from tests.cli.test_cli import finegold as process
+from tests.docs.desk import finegold
 from tests.evaluation import made
 from tests.llm.hostile import FAULTS
 from tests.llm.server import Answer, Ask, FakeServer, completion
@@ -66,6 +68,8 @@ def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FINEGOLD_LLM_MODEL", "rater")
     monkeypatch.setenv("FINEGOLD_LLM_API_KEY", "sk-a-very-secret-key")
     monkeypatch.setenv("FINEGOLD_LLM_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.delitem(sys.modules, "plugin", raising=False)
+    monkeypatch.chdir(tmp_path)
 
 
 def rates(ask: Ask) -> Answer:
@@ -81,28 +85,28 @@ def test_a_limit_holds_whatever_name_the_scorer_was_given_by(
     (tmp_path / "plugin.py").write_text(PLUGIN)
     data = make_dataset(12)
     with FakeServer(rates) as server:
-        where = ("--base-url", server.url, "--cache", "mine.sqlite", "--max-calls", 3)
-        done = finegold("score", "run", "--data", data, "--scorer", scorer, *where, cwd=tmp_path)
-        assert "3 ok, 0 skipped, 9 failed" in done.stdout, done.stdout + done.stderr
+        where = ("--base-url", server.url, "--cache", "mine.sqlite", "--max-calls", "3")
+        done = finegold("score", "run", "--data", str(data), "--scorer", scorer, *where)
+        assert "3 ok, 0 skipped, 9 failed" in done.out, done.out + done.err
         assert len(server.asks) == 3
     assert (tmp_path / "mine.sqlite").exists()
     assert len((tmp_path / "run" / "audit-llm.jsonl").read_text().splitlines()) == 3
     # A scorer of one's own may give another reason than that a call was not sent.
-    assert done.returncode == (0 if scorer == "plugin:Own" else 1)
+    assert done.status == (0 if scorer == "plugin:Own" else 1)
 
 
 def test_options_that_nothing_would_read_are_refused(make_dataset: MakeDataset, tmp_path: Path) -> None:
     (tmp_path / "plugin.py").write_text(PLUGIN)
     data = make_dataset(3)
-    run = ("score", "run", "--data", data, "--scorer")
+    run = ("score", "run", "--data", str(data), "--scorer")
     made.vsr(tmp_path / "bench")
-    bench = ("--task-data", tmp_path / "bench", "--out", tmp_path / "out")
-    questions = tmp_path / "q.jsonl"
-    questions.write_text('{"question_id": 0, "text": "?"}\n')
+    bench = ("--task-data", "bench", "--out", "out")
+    questions = "q.jsonl"
+    Path(questions).write_text('{"question_id": 0, "text": "?"}\n')
     refused = [
-        (*run, "length", "--max-calls", 3),
+        (*run, "length", "--max-calls", "3"),
         (*run, "length", "--model", "m"),
-        ("evaluate", "constant:Yes", *bench, "--max-usd", 1),
+        ("evaluate", "constant:Yes", *bench, "--max-usd", "1"),
         ("evaluate", *bench, "--rescore", "--cache", "c"),
         (
             "generate",
@@ -114,19 +118,19 @@ def test_options_that_nothing_would_read_are_refused(make_dataset: MakeDataset, 
             "--base-url",
             "http://h/v1",
         ),
-        ("chat", "constant:Yes", "--concurrency", 3),
-        ("judge", "--replay", questions, "--out", "judged", "--max-calls", 1),
+        ("chat", "constant:Yes", "--concurrency", "3"),
+        ("judge", "--replay", questions, "--out", "judged", "--max-calls", "1"),
     ]
     for command in refused:
-        done = finegold(*command, cwd=tmp_path)
-        assert done.returncode == 2, command
-        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-        assert "defect" not in done.stderr
+        done = finegold(*command)
+        assert done.status == 2, command
+        assert len(done.err.strip().splitlines()) == 1, done.err
+        assert "defect" not in done.err
     assert not (tmp_path / "run").exists()
-    quiet = finegold(*run, "plugin:Quiet", "--max-calls", 3, cwd=tmp_path)
-    assert quiet.returncode == 2
-    assert "--max-calls would have no effect" in quiet.stderr
-    assert "3 ok" in quiet.stdout
+    quiet = finegold(*run, "plugin:Quiet", "--max-calls", "3")
+    assert quiet.status == 2
+    assert "--max-calls would have no effect" in quiet.err
+    assert "3 ok" in quiet.out
 
 
 def test_an_empty_answer_is_asked_for_again_by_retry_failed_alone(tmp_path: Path) -> None:
@@ -143,22 +147,22 @@ def test_an_empty_answer_is_asked_for_again_by_retry_failed_alone(tmp_path: Path
             "--tasks",
             "vsr",
             "--task-data",
-            tmp_path,
+            ".",
             "--out",
-            tmp_path / "out",
+            "out",
         )
         where = ("--base-url", server.url)
         first = finegold(*command, *where)
-        assert first.returncode == 1
-        assert "vsr: 3 failed: the model called a tool instead of giving text: '[{" in first.stdout
-        assert "no item has an answer" in first.stdout
+        assert first.status == 1
+        assert "vsr: 3 failed: the model called a tool instead of giving text: '[{" in first.out
+        assert "no item has an answer" in first.out
         assert len(server.asks) == 3
         broken = False
-        assert finegold(*command, *where).returncode == 1
+        assert finegold(*command, *where).status == 1
         assert len(server.asks) == 3
         mended = finegold(*command, *where, "--retry-failed")
         assert len(server.asks) == 6
-    assert mended.returncode == 0, mended.stdout + mended.stderr
+    assert mended.status == 0, mended.out + mended.err
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     for scoring in ("ehub", "strict"):
         assert results["tasks"]["vsr"]["scores"][scoring][0]["value"] == 1.0
@@ -170,7 +174,7 @@ def test_a_secret_in_the_query_is_written_nowhere(make_dataset: MakeDataset, tmp
     for fault in ("malformed-header", "not-http", "malformed-location", "server-error", "cut-connection"):
         with FakeServer(lambda _, fault=fault: FAULTS[fault].answer("80")) as server:  # type: ignore[misc]
             url = f"{server.url}?api-version=2024-10-21&code={secret}"
-            done = finegold(
+            done = process(
                 *("score", fault, "--data", data, "--scorer", "llm", "--base-url", url, "--max-calls", 4),
                 cwd=tmp_path,
             )
@@ -199,7 +203,7 @@ def test_a_model_name_that_cannot_be_sent_is_refused_before_a_call(
                 *where,
             ),
         ):
-            done = finegold(*command, cwd=tmp_path)
+            done = process(*command, cwd=tmp_path)
             assert done.returncode == 2
             assert "surrogate pair" in done.stderr, done.stderr
         assert not server.asks

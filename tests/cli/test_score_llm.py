@@ -5,11 +5,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import chdir
 from importlib.util import find_spec
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
-from tests.cli.test_cli import finegold
+from tests.docs.desk import Done, finegold
 from tests.evaluation import made as evaluated
 from tests.llm.server import Answer, Ask, FakeServer, completion
 from tests.models.huggingface import made
@@ -23,26 +25,31 @@ pytest.importorskip("aiohttp")
 MakeDataset = Callable[..., Path]
 
 
-def _score(
-    server: FakeServer, folder: Path, *options: object, run: str = "run"
-) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(sys.path),
+def _words(options: tuple[object, ...], run: str) -> list[str]:
+    named = () if "--scorer" in options else ("--scorer", "llm")
+    cache = () if "--cache" in options else ("--cache", "cache.sqlite")
+    return ["score", run, *named, *map(str, options), *cache]
+
+
+def _endpoint(server: FakeServer) -> dict[str, str]:
+    return {
         "FINEGOLD_LLM_BASE_URL": server.url,
         "FINEGOLD_LLM_API_KEY": "sk-very-secret",
         "FINEGOLD_LLM_MODEL": "rater",
     }
-    named = () if "--scorer" in options else ("--scorer", "llm")
-    command = [sys.executable, "-m", "finegold", "score", run, *named, *map(str, options)]
-    return subprocess.run(
-        [*command, *(() if "--cache" in options else ("--cache", "cache.sqlite"))],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-        cwd=folder,
-    )
+
+
+def _score(server: FakeServer, folder: Path, *options: object) -> Done:
+    with patch.dict(os.environ, _endpoint(server)), chdir(folder):
+        return finegold(*_words(options, "run"))
+
+
+def _score_by_process(
+    server: FakeServer, folder: Path, *options: object, run: str = "run"
+) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **_endpoint(server)}
+    command = [sys.executable, "-m", "finegold", *_words(options, run)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder)
 
 
 def _number(ask: Ask) -> int:
@@ -62,28 +69,28 @@ def test_plan_limit_failure_and_retry(make_dataset: MakeDataset, tmp_path: Path)
     data = make_dataset(12)
     with FakeServer(script) as server:
         planned = _score(server, tmp_path, "--data", data, "--plan")
-        assert planned.returncode == 0, planned.stderr
-        assert "12" in planned.stdout
+        assert planned.status == 0, planned.err
+        assert "12" in planned.out
         assert not server.asks
 
         limited = _score(server, tmp_path, "--max-calls", 5)
-        assert limited.returncode == 1, limited.stderr
-        assert "stopped" in limited.stdout
+        assert limited.status == 1, limited.err
+        assert "stopped" in limited.out
         assert len(server.asks) <= 5
 
         prices = ("--usd-per-m-prompt", 10, "--usd-per-m-completion", 100)
         first = _score(server, tmp_path, "--retry-failed", *prices)
-        assert "; spent: $0.0" in first.stdout
-        assert "9 ok" in first.stdout
-        assert "3 failed" in first.stdout
+        assert "; spent: $0.0" in first.out
+        assert "9 ok" in first.out
+        assert "3 failed" in first.out
         asked = len(server.asks)
 
         confused = False
         second = _score(server, tmp_path, "--retry-failed")
-        assert "12 ok" in second.stdout, second.stdout + second.stderr
+        assert "12 ok" in second.out, second.out + second.err
         assert {_number(ask) for ask in server.asks[asked:]} == {0, 4, 8}
     for shown in (planned, limited, first, second):
-        assert "sk-very-secret" not in shown.stdout + shown.stderr
+        assert "sk-very-secret" not in shown.out + shown.err
     files = [path for path in tmp_path.rglob("*") if path.is_file() and "images" not in path.parts]
     assert not [path for path in files if b"sk-very-secret" in path.read_bytes()]
 
@@ -129,7 +136,10 @@ def test_a_plan_needs_no_endpoint_and_no_key(
     assert CliRunner().invoke(app, judged).exit_code == 0
 
 
-def test_what_was_spent_is_said_by_every_verb_that_calls(tmp_path: Path) -> None:
+def test_what_was_spent_is_said_by_every_verb_that_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     evaluated.vsr(tmp_path, [1, 0])
     (tmp_path / "q.jsonl").write_text('{"question_id": 1, "text": "What?"}\n')
     (tmp_path / "a.jsonl").write_text('{"question_id": 1, "text": "A dog."}\n')
@@ -141,10 +151,10 @@ def test_what_was_spent_is_said_by_every_verb_that_calls(tmp_path: Path) -> None
             ("generate endpoint:m --questions q.jsonl --out g.jsonl", 1),
             ("judge a.jsonl a.jsonl --questions q.jsonl --out judged --model m", 2),
         ):
-            done = finegold(*words.split(), *where, cwd=tmp_path)
-            assert done.returncode == 0, done.stderr
+            done = finegold(*words.split(), *where)
+            assert done.status == 0, done.err
             used = f"tokens: {100 * calls:,} sent, {10 * calls} received; spent: ${0.002 * calls:.4f}"
-            assert f"calls: {calls}; {used}" in done.stdout
+            assert f"calls: {calls}; {used}" in done.out
 
 
 def test_a_served_model_scores_within_the_limit_and_a_server_without_numbers_is_told(
@@ -156,20 +166,20 @@ def test_a_served_model_scores_within_the_limit_and_a_server_without_numbers_is_
         limited = _score(
             server, tmp_path, "--data", data, "--scorer", "necessity", *endpoint, "--max-calls", 5
         )
-        assert limited.returncode == 2
-        assert "the same command goes on from here" in limited.stderr
+        assert limited.status == 2
+        assert "the same command goes on from here" in limited.err
         assert len(server.asks) <= 5
         whole = _score(server, tmp_path, "--scorer", "necessity", *endpoint)
-        assert "3 ok" in whole.stdout, whole.stdout + whole.stderr
+        assert "3 ok" in whole.out, whole.out + whole.err
         assert set(server.charged.values()) == {1}
         local = _score(server, tmp_path, "--scorer", "difficulty", "--param", f"model={tmp_path}/model")
-        assert "would have no effect" in local.stderr
+        assert "would have no effect" in local.err
     with FakeServer(lambda _: completion("fine")) as server:
         told = _score(server, tmp_path, "--scorer", "difficulty", *endpoint, "--cache", "other.sqlite")
-        assert told.returncode == 2
-        assert "gives no log-probabilities: name an endpoint" in told.stderr
+        assert told.status == 2
+        assert "gives no log-probabilities: name an endpoint" in told.err
         by_sentence = _score(server, tmp_path, "--scorer", "gain", *endpoint)
-        assert "give --param fold=turn or fold=row" in by_sentence.stderr
+        assert "give --param fold=turn or fold=row" in by_sentence.err
 
 
 CALLER = """
@@ -204,23 +214,23 @@ def test_limits_hold_over_shards_of_answers(tmp_path: Path) -> None:
 def test_limits_hold_over_devices_and_shards(make_dataset: MakeDataset, tmp_path: Path) -> None:
     with FakeServer(lambda ask: completion(f"{_number(ask) % 100}\nFine.")) as server:
         data = make_dataset(12)
-        scored = _score(server, tmp_path, "--data", data, "--max-calls", 5, "--devices", "cpu*2")
+        scored = _score_by_process(server, tmp_path, "--data", data, "--max-calls", 5, "--devices", "cpu*2")
         assert "stopped" in scored.stdout
         assert len(server.asks) <= 5
         # Five answers are in the cache now. No cluster is started: the command itself asks.
         ray = ("--engine", "ray") if find_spec("ray") else ()
-        scored = _score(server, tmp_path, "--data", data, "--max-calls", 5, *ray, run="ray")
+        scored = _score_by_process(server, tmp_path, "--data", data, "--max-calls", 5, *ray, run="ray")
         assert "stopped" in scored.stdout
         assert len(server.asks) <= 10
         # A part each: two calls for one of them, three for the other.
         asked, more = len(server.asks), make_dataset(300, name="more")
         for shard in ("1/2", "2/2"):
             words = ("--data", more, "--max-calls", 5, "--shard", shard)
-            scored = _score(server, tmp_path, *words, "--param", "max_tokens=99", run="other")
+            scored = _score_by_process(server, tmp_path, *words, "--param", "max_tokens=99", run="other")
             assert "stopped" in scored.stdout
         assert len(server.asks) - asked <= 5
         (tmp_path / "caller.py").write_text(CALLER)
-        refused = _score(server, tmp_path, "--scorer", "caller:Caller", "--devices", "cpu*2")
+        refused = _score_by_process(server, tmp_path, "--scorer", "caller:Caller", "--devices", "cpu*2")
         assert refused.returncode == 2
         assert "calls are made by one process, so that their limits hold" in refused.stderr
-        assert "12 ok" in _score(server, tmp_path, "--scorer", "caller:Caller").stdout
+        assert "12 ok" in _score_by_process(server, tmp_path, "--scorer", "caller:Caller").stdout

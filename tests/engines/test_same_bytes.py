@@ -49,8 +49,15 @@ def _files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_the_tables_are_the_same_bytes_whoever_makes_them(data: Path, tmp_path: Path) -> None:
-    here = _tables(tmp_path / "here", data, Compute())
+@pytest.fixture(scope="module")
+def here(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of the tables that this process makes."""
+    return _tables(tmp_path_factory.mktemp("made") / "here", data, Compute())
+
+
+def test_the_tables_are_the_same_bytes_whoever_makes_them(
+    data: Path, here: dict[str, bytes], tmp_path: Path
+) -> None:
     assert len([name for name in here if name.endswith(".parquet")]) == 4 * 3
     run = tmp_path / "two"
     assert _tables(run, data, Compute(devices="cpu*2")) == here
@@ -62,13 +69,14 @@ def test_the_tables_are_the_same_bytes_whoever_makes_them(data: Path, tmp_path: 
     assert _tables(run, data, Compute()) == here
 
 
-def test_shards_make_the_same_bytes_and_the_last_one_finishes(data: Path, tmp_path: Path) -> None:
+def test_shards_make_the_same_bytes_and_the_last_one_finishes(
+    data: Path, here: dict[str, bytes], tmp_path: Path
+) -> None:
     def shard(number: int) -> bool:
         compute = Compute(shard=f"{number}/4")
         run = Run.open(tmp_path / "shards", data, images=data.parent, encoder="offline", compute=compute)
         return [run.score("clip").done, run.hash_images().done] == [True, True]
 
-    here = _tables(tmp_path / "here", data, Compute())
     assert [shard(number) for number in (3, 1, 4, 2)] == [False, False, False, True]
     found = _files(tmp_path / "shards")
     assert found == here

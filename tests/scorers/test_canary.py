@@ -7,7 +7,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from tests.cli.test_cli import finegold
+from tests.docs.desk import finegold
 from tests.llm.server import Answer, Ask, FakeServer, completion
 
 from finegold.errors import ConfigError
@@ -45,25 +45,23 @@ def test_the_report_says_whether_the_judge_obeys(
     caught: int,
 ) -> None:
     monkeypatch.setenv("FINEGOLD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
     with FakeServer(judge) as server:
         where = ("--base-url", server.url, "--model", "m")
-        data = make_dataset(12)
-        done = finegold(
-            "score", "run", "--data", data, "--scorer", "llm", "--canary", "25%", *where, cwd=tmp_path
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        data = str(make_dataset(12))
+        done = finegold("score", "run", "--data", data, "--scorer", "llm", "--canary", "25%", *where)
+        assert done.status == 0, done.out + done.err
         # Own and other answers of rows with one instruction are in the cache; each demand is one call.
         assert len(server.asks) == 12 + 3
     said = (
         f"Canaries of llm: the model obeyed {caught} of 3 planted demands for a score (0 believed, {caught} "
         "repeated and caught), and scored "
     )
-    assert said in done.stdout
+    assert said in done.out
     chosen = finegold(
-        *("select", "run", "--preset", "length-only", "--weights", "llm=1", "--size", 4, "--out", "out"),
-        cwd=tmp_path,
+        *("select", "run", "--preset", "length-only", "--weights", "llm=1", "--size", "4", "--out", "out"),
     )
-    assert chosen.returncode == 0, chosen.stderr
+    assert chosen.status == 0, chosen.err
     assert said in " ".join(json.loads((tmp_path / "out" / "selection.json").read_text())["notes"])
     page = unescape((tmp_path / "out" / "report.html").read_text())
     assert said in page
