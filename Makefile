@@ -41,8 +41,10 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format src tests benchmarks demo scripts
 	$(BIN)/ruff check --fix src tests benchmarks demo scripts
 
+# Compiled once: where PYTHONDONTWRITEBYTECODE is set, each of the hundreds of processes that tests start compiles all.
 # One thread for each of as many processes as there are cores: more threads wait for one another, at twice the cost.
 test: lint
+	$(BIN)/python -m compileall -q src
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 docs: $(VENV)/.dev
