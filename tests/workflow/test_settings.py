@@ -301,3 +301,16 @@ def test_what_is_missing_or_in_vain_is_said_before_any_row_is_read(
     with pytest.raises(ConfigError, match=words):
         pick(noise, size=2, out=tmp_path / "a", preset=preset, encoder="offline", files=given)
     assert not (tmp_path / "a.run" / "samples").exists()
+
+
+def test_a_run_says_that_a_selection_is_written_by_its_own_method(noise: Path, tmp_path: Path) -> None:
+    run = Run.open(tmp_path / "run", DataSource.of(noise))
+    for choose in (run.pick, run.select):
+        with pytest.raises(ConfigError, match=r"call write\('x'\) of the selection"):
+            choose(2, preset="random", out="x")
+    run.pick(2, preset="random", check_out=tmp_path / "x").write(tmp_path / "x")
+    assert (tmp_path / "x" / "selection.json").is_file()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("kept")
+    with pytest.raises(ConfigError, match=r"holds other files \(notes"):
+        run.select(2, preset="random", check_out=tmp_path / "mine")

@@ -57,4 +57,4 @@ def pick(
         strict=strict,
     )
     with output_lock(out), output.printing() as facts:
-        facts |= show_selection(opened.pick(settings, out), out, link=link)
+        facts |= show_selection(opened.pick(settings, check_out=out), out, link=link)

@@ -40,4 +40,6 @@ def select(
         size, files, mixing, filters, clustering=clustering, scores=options.names(scores)
     )
     with output_lock(out), output.printing() as facts:
-        facts |= show_selection(Run.open(run, encoder=encoder).select(settings, out), out, link=link)
+        facts |= show_selection(
+            Run.open(run, encoder=encoder).select(settings, check_out=out), out, link=link
+        )

@@ -237,7 +237,7 @@ class Run:
             )
 
     def pick(
-        self, size: SelectionSettings | int | str, out: str | Path | None = None, **options: Any
+        self, size: SelectionSettings | int | str, *, check_out: str | Path | None = None, **options: Any
     ) -> Selection:
         """Compute what the preset states, and choose rows.
 
@@ -245,7 +245,7 @@ class Run:
 
         Args:
             size: What is asked for: settings, or a number of rows or a share such as `6%`.
-            out: Where the selection will be written, if it is known: checked before hours of work.
+            check_out: Where `Selection.write` will write it, if that is known: checked before hours of work.
             options: Beside a size: `preset`, `weights`, `seed` and further attributes of `SelectionSettings`.
         """
         settings = SelectionSettings.asked(size, options)
@@ -256,10 +256,10 @@ class Run:
             # Before the hours of reading: a misspelt or missing model is found at once.
             name = find_encoder(self.folder, self._encoder, "stated")
             check_encoder(self.folder, name, self.compute.device)
-        return self._select(settings, "stated", out)
+        return self._select(settings, "stated", check_out)
 
     def select(
-        self, size: SelectionSettings | int | str, out: str | Path | None = None, **options: Any
+        self, size: SelectionSettings | int | str, *, check_out: str | Path | None = None, **options: Any
     ) -> Selection:
         """Choose rows by the scores and embeddings that the run folder holds; nothing is scored or embedded.
 
@@ -271,7 +271,7 @@ class Run:
         """
         settings = SelectionSettings.asked(size, options)
         check_indicator_names(self.folder, settings)
-        return self._select(settings, "nothing", out)
+        return self._select(settings, "nothing", check_out)
 
     def _select(self, settings: SelectionSettings, making: Making, out: str | Path | None) -> Selection:
         if out is not None:
@@ -393,6 +393,6 @@ def pick(
     if target is None:
         return opened.pick(asked)
     with output_lock(target):
-        selection = opened.pick(asked, target)
+        selection = opened.pick(asked, check_out=target)
         selection.write(target, link=link)
     return selection

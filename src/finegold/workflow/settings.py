@@ -166,6 +166,11 @@ class SelectionSettings(FieldCard):
         Raises:
             ConfigError: If options are given beside settings, or one is wrong.
         """
+        if "out" in options:
+            raise ConfigError(
+                "a run chooses and writes nothing, and out was given: call "
+                f"write({options['out']!r}) of the selection"
+            )
         if not isinstance(size, SelectionSettings):
             return cls.of(**{"preset": "sound", **options, "size": size})
         if options:
