@@ -11,7 +11,7 @@ from finegold.arrays import Floats, Ints
 from finegold.encoders.step import embeddings_of
 from finegold.errors import DataError
 from finegold.report.selection.layout import layout
-from finegold.run import PartTable
+from finegold.run import PartTable, TextColumn
 from finegold.view.database import RowDatabase
 from finegold.view.filters import RowFilter, inside
 from finegold.view.word_vectors import MOST_TEXTS, word_vectors
@@ -35,10 +35,14 @@ class Places:
         self._found: tuple[tuple[str, bytes], list[int]] | None = None
 
     @cached_property
-    def _row_of(self) -> dict[str, int]:
-        """Position of each row that can be used, by id."""
-        found = self._pool.query("SELECT sample_id, row FROM rows WHERE usable")
-        return {str(key): int(row) for key, row in found}
+    def _ids(self) -> TextColumn:
+        """Ids of the rows that can be used, in dataset order."""
+        return TextColumn(self._rows.table.read(["sample_id"])["sample_id"].filter(self._rows.usable))
+
+    def _rows_of(self, ids: TextColumn) -> Ints:
+        """Positions of the rows of some ids, all of which can be used."""
+        found: Ints = np.flatnonzero(self._rows.usable)[self._ids.find(ids)]
+        return found
 
     def table(self, layer: str) -> PartTable | None:
         """The table of embeddings behind a map: the first by name; None if there is none."""
@@ -52,7 +56,7 @@ class Places:
     def layers(self) -> list[str]:
         """The maps that can be drawn: those with embeddings, and that of the texts by their words."""
         found = self.embedded()
-        by_words = "text" not in found and 0 < len(self._row_of) <= MOST_TEXTS
+        by_words = "text" not in found and 0 < len(self._ids) <= MOST_TEXTS
         return [*found, "text"] if by_words else found
 
     def map(self, layer: str) -> Floats:
@@ -70,11 +74,11 @@ class Places:
                     raise DataError(f"the run folder has no embeddings for a map of the {layer}s")
                 found = np.full((len(self._rows.usable), 2), np.nan)
                 ids, places = self._placed(layer)
-                found[[self._row_of[key] for key in ids]] = places
+                found[self._rows_of(ids)] = places
                 self._maps[layer] = found
             return self._maps[layer]
 
-    def _placed(self, layer: str) -> tuple[list[str], Floats]:
+    def _placed(self, layer: str) -> tuple[TextColumn, Floats]:
         """Ids of rows, and the place of each."""
         table = self.table(layer)
         if table is None:
@@ -82,16 +86,15 @@ class Places:
                 "SELECT r.sample_id, concat_ws(chr(10), array_to_string(t.answers, chr(10)), "
                 "array_to_string(t.questions, chr(10))) FROM rows r JOIN texts t USING (row) WHERE r.usable"
             )
-            ids = [str(key) for key, _ in texts]
+            ids = TextColumn([str(key) for key, _ in texts])
             return ids, layout(ids, word_vectors([text for _, text in texts]))
         kept = self._rows.folder.tables("layout", embeddings=table.fingerprint)
         if kept:
             read = kept[0].read()
-            return read["sample_id"].to_pylist(), np.stack(
-                [read["x"].to_numpy(), read["y"].to_numpy()], axis=1
-            )
+            placed = np.stack([read["x"].to_numpy(), read["y"].to_numpy()], axis=1)
+            return TextColumn(read["sample_id"]), placed
         read = table.read(["sample_id", "embedding"])
-        ids = read["sample_id"].to_pylist()
+        ids = TextColumn(read["sample_id"])
         return ids, layout(ids, embeddings_of(read))
 
     def inside(self, wanted: RowFilter) -> list[int]:
@@ -128,19 +131,17 @@ class Places:
                 table = self.table(layer)
                 assert table is not None
                 path = self._folder / f"{layer}.vectors"
-                rows: list[int] = []
+                rows: list[Ints] = []
                 width = 0
                 with path.open("wb") as file:
                     for part in table.parts(["sample_id", "embedding"]):
-                        rows += [self._row_of[key] for key in part["sample_id"].to_pylist()]
+                        rows.append(self._rows_of(TextColumn(part["sample_id"])))
                         if len(part):
                             vectors = embeddings_of(part).astype(np.float32)
                             norms = np.linalg.norm(vectors, axis=1, keepdims=True)
                             file.write((vectors / np.where(norms > 0, norms, 1)).tobytes())
                             width = vectors.shape[1]
-                shape = (len(rows), width)
-                self._vectors[layer] = (
-                    np.array(rows, dtype=np.int64),
-                    np.memmap(path, np.float32, "r", shape=shape),
-                )
+                places = np.concatenate(rows)
+                mapped = np.memmap(path, np.float32, "r", shape=(len(places), width))
+                self._vectors[layer] = (places, mapped)
             return self._vectors[layer]
