@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +32,36 @@ def cluster() -> Iterator[Any]:
     root = Path(__file__).parents[2]
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(root / "src"), str(root), before)))
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # A dead node is noticed after 5 checks, as by default, but of every half second in place of every 3.
+    settings = {"health_check_period_ms": 500}
+    found = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 1, "include_dashboard": False, "_system_config": settings},
+    )
     found.add_node(num_cpus=1)
     ray.init(address=found.address, log_to_driver=False, logging_level="ERROR")
     yield found
     ray.shutdown()
     found.shutdown()
+    del os.environ["RAY_USAGE_STATS_ENABLED"]
     os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
 
 
-def _runs(process: int) -> bool:
+def _all_run(processes: list[int]) -> bool:
     try:
-        os.kill(process, 0)
+        for process in processes:
+            os.kill(process, 0)
     except ProcessLookupError:
         return False
     return True
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(12000):  # two minutes at most, for a busy computer
+        if condition():
+            break
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -101,9 +116,28 @@ def test_errors_of_actors_are_raised_here(engine: RayCluster) -> None:
 def test_a_model_that_ends_every_actor_stops_the_step(cluster: Any) -> None:
     engine = RayCluster(Compute(engine="ray"), actors=1)
     with pytest.raises(
-        RunError, match=r"^2 Ray actors ended while they loaded the model, the last with Actor"
+        RunError, match=r"^2 Ray actors ended while they loaded the model, the last on [\d.]+: check"
     ):
         list(engine.start(Squares(fatal_load=True)).make([5], lambda _: None))
+
+
+def test_a_block_that_ends_its_actor_twice_stops_the_step(cluster: Any, tmp_path: Path) -> None:
+    engine = RayCluster(Compute(engine="ray"), actors=1)
+    rows: list[int] = []
+    making = engine.start(Squares(fatal=1, marks=tmp_path, kills=9), 4)  # gives it three blocks together
+    with pytest.raises(
+        RunError, match=r"^block 1 ended 2 actors, the last on [\d.]+: .* with a smaller --batch-size$"
+    ):
+        list(making.make(list(range(12)), rows.append))
+    assert rows in ([], [0])
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_cluster_without_room_stops_the_step(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("finegold.engines.ray_cluster.PATIENCE", 0.4)
+    engine = RayCluster(Compute(engine="ray"), gpus=True)
+    with pytest.raises(RunError, match=r"^the Ray cluster had no room for an actor for 0 s: "):
+        list(engine.start(Squares()).make([5], lambda _: None))
 
 
 def test_a_node_that_dies_is_said_and_its_blocks_are_made_elsewhere(
@@ -112,18 +146,15 @@ def test_a_node_that_dies_is_said_and_its_blocks_are_made_elsewhere(
     other = next(node for node in cluster.list_all_nodes() if not node.head)
     found: dict[int, int] = {}
     rows: list[int] = []
-    work = Squares(seconds=0.1, begun=tmp_path)
+    work = Squares(gate=tmp_path, waits=12)
     for number, square in engine.start(work).make(list(NUMBERS), rows.append):
         found[number] = square
-        while len(list(tmp_path.iterdir())) < 2:  # on a busy computer the other node may begin late
-            time.sleep(0.01)
         if len(found) == 6:
+            _wait_until(lambda: len(list(tmp_path.iterdir())) == 2)  # each node's actor is at a block
             cluster.remove_node(other, allow_graceful=False)
-            # Its actor ends by itself, on a busy computer later than the last block would be made.
-            for _ in range(3000):
-                if not all(_runs(int(path.name)) for path in tmp_path.iterdir()):
-                    break
-                time.sleep(0.01)
+            # The actor of a dead node ends by itself.
+            _wait_until(lambda: not _all_run([int(path.name) for path in tmp_path.iterdir()]))
+            (tmp_path / "open").touch()
     assert found == SQUARES
     assert sum(rows) == sum(NUMBERS)
     assert "finegold: a Ray actor ended by itself (" in capsys.readouterr().err

@@ -31,7 +31,9 @@ class Squares(Work[int]):
         unloadable: Whether the model cannot be loaded.
         fatal_load: Whether loading the model kills the process.
         seconds: How long each number takes.
-        begun: Folder in which each process that has begun leaves a file.
+        gate: Folder in which a process that is at a number from `waits` on leaves a file, and waits for one
+            named `open`.
+        waits: See `gate`.
     """
 
     fatal: int = -1
@@ -41,7 +43,8 @@ class Squares(Work[int]):
     unloadable: bool = False
     fatal_load: bool = False
     seconds: float = 0.0
-    begun: Path | None = None
+    gate: Path | None = None
+    waits: int = 0
 
     @contextmanager
     def begin(self, compute: Compute) -> Iterator[Make[int]]:
@@ -49,12 +52,14 @@ class Squares(Work[int]):
             raise DataError("there is no such model")
         if self.fatal_load:
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.begun is not None:
-            (self.begun / str(os.getpid())).touch()
 
         def make(numbers: list[int], advance: Callable[[int], None]) -> Results[int]:
             for number in numbers:
                 time.sleep(self.seconds)
+                if self.gate is not None and number >= self.waits:
+                    (self.gate / str(os.getpid())).touch()
+                    while not (self.gate / "open").exists():
+                        time.sleep(0.01)
                 if number == self.fatal and len(list(self.marks.iterdir())) < self.kills:
                     (self.marks / str(os.getpid())).touch()
                     os.kill(os.getpid(), signal.SIGKILL)

@@ -1,31 +1,38 @@
-"""Blocks made on a Ray cluster, by one actor for each GPU, or for each core where there is no GPU.
+"""Blocks made on a Ray cluster by Ray Data, with one actor for each GPU, or for each core without a GPU.
 
 Each node reads the data and the run folder under the same paths, as on a file system that all share. An actor
 loads its model once and makes block after block; this process writes them to the run folder, so that the same
-command without Ray goes on where it stopped.
+command without Ray goes on where it stopped. Ray Data gives out the blocks, brings the results, and starts an
+actor again that has ended, as often as it ends: that some end for good is what `_Watch` finds.
 """
 
+import logging
 import os
+import pickle
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, redirect_stderr, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, redirect_stderr, suppress
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from finegold.engines.devices import Compute
 from finegold.engines.processes import DEATHS, pickled, sendable, torch_threads
 from finegold.engines.threads import own_cores
-from finegold.engines.work import Engine, Making, R, Results, Work, first_chunk
+from finegold.engines.work import Engine, Make, Making, R, Results, Work, first_chunk
 from finegold.errors import RunError
-from finegold.extras import require
+from finegold.extras import check_installed, require
 
 PATIENCE = 600.0
-"""Seconds after which a step gives up if no actor has started: the cluster has nothing to start one on."""
-AHEAD = 4
-"""Blocks that an actor makes before this process has taken them."""
+"""Seconds after which a step gives up if the cluster has no room for a single actor."""
+STANDSTILL = 24 * 3600.0
+"""Seconds without a finished block after which Ray Data gives up: a block may take an actor long."""
+LOADING = -1
+"""What an actor is at that has not loaded its model yet, in place of a block."""
 
 
 class RayCluster(Engine):
@@ -41,9 +48,10 @@ class RayCluster(Engine):
         """Take the settings; nothing is started yet.
 
         Raises:
-            MissingExtraError: If Ray is not installed.
+            MissingExtraError: If Ray, or pandas, which Ray Data imports, is not installed.
         """
         require("ray", extra="ray", why="--engine ray")
+        check_installed("pandas", extra="ray", why="--engine ray")
         self.compute, self.actors, self.gpus = compute, actors, gpus
 
     def start(self, work: Work[R], together: int = 1) -> Making[R]:
@@ -51,195 +59,238 @@ class RayCluster(Engine):
         return _MakingOnRay(self, work, together)
 
 
+class _Watch:
+    """What runs once on the cluster, beside the command: finds what ends one actor after another."""
+
+    def __init__(self, actors: int) -> None:
+        self._most = DEATHS * actors
+        self._last: dict[str, tuple[str, int | None]] = {}
+        self._deaths = Counter[int]()
+        self._unloaded = 0
+
+    def start(self, actor: str, place: str) -> tuple[str, str]:
+        """Note that an actor starts; what is to be said of its end before, and why it shall not go on."""
+        before, self._last[actor] = self._last.get(actor), (place, LOADING)
+        if before is None:
+            return "", ""
+        place, block = before
+        why = ""
+        if block == LOADING:
+            self._unloaded += 1
+            if self._unloaded >= self._most:
+                why = (
+                    f"{self._unloaded} Ray actors ended while they loaded the model, the last on {place}: "
+                    "check that the nodes have memory for the model, then run the same command again"
+                )
+        elif block is not None:
+            self._deaths[block] += 1
+            if self._deaths[block] >= DEATHS:
+                why = (
+                    f"block {block} ended {DEATHS} actors, the last on {place}: run the same command again, "
+                    "which goes on there, with a smaller --batch-size"
+                )
+        return f"finegold: a Ray actor ended by itself (on {place}); its blocks are made again\n", why
+
+    def at(self, actor: str, place: str, block: int | None) -> None:
+        """Note the block that an actor begins; None if it waits for one."""
+        self._last[actor], self._unloaded = (place, block), 0
+
+
 class _Actor:
-    """What runs on the cluster: the work, begun."""
+    """What Ray Data keeps in each of its actors: the work, begun."""
 
-    def __init__(self, work: bytes, compute: Compute, threads: int, folder: str) -> None:
-        import pickle
+    def __init__(self, work: bytes, compute: Compute, threads: int | None, folder: str, watch: Any) -> None:
+        import ray
 
+        self._wait, self._watch = ray.get, watch
+        self._names = ray.get_runtime_context().get_actor_id(), ray.util.get_node_ip_address()
+        self._said, self._close = StringIO(), ExitStack()
+        said, why = ray.get(watch.start.remote(*self._names))
+        self._said.write(said)
+        self._failure: Exception | None = RunError(why) if why else None
         sys.path.append(folder)  # where a plug-in may lie
         with suppress(OSError):  # names of models may be paths from there
             os.chdir(folder)
-        self._failure: Exception | None = None
-        self._close = ExitStack()
         try:
-            if compute.device == "cpu":
-                with suppress(ModuleNotFoundError):
-                    import torch
-
-                    torch.set_num_threads(threads)
-            found: Work[Any] = pickle.loads(work)
-            self._make = self._close.enter_context(found.begin(compute))
+            if self._failure is None:
+                with redirect_stderr(self._said):
+                    self._make = self._begin(work, compute, threads)
         except Exception as error:
             self._failure = sendable(error)
+        self._at(None)
 
-    def ready(self) -> bool:
-        """Say that it runs: an actor for which the cluster has no room waits."""
-        return True
+    def _begin(self, work: bytes, compute: Compute, threads: int | None) -> Make[Any]:
+        if threads is not None:
+            import torch
 
-    def make(self, numbers: list[int]) -> Iterator[Any]:
-        """Yield number, rows, content and what was said of each block, or the error that ended it."""
-        if self._failure is not None:
-            yield self._failure
-            return
+            torch.set_num_threads(threads)
+        found: Work[Any] = pickle.loads(work)
+        return self._close.enter_context(found.begin(compute))
+
+    def _at(self, block: int | None) -> None:
+        self._wait(self._watch.at.remote(*self._names, block))
+
+    def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
+        """Yield number, rows, content and what was said of each block, or the error that ended it, pickled.
+
+        An error takes the place of all blocks that are left: where an actor makes the same blocks again,
+        Ray passes over as many of its results as it had got before.
+        """
+        left = deque(range(batch["first"][0].as_py(), batch["last"][0].as_py() + 1))
         rows = 0
 
         def advance(count: int) -> None:
             nonlocal rows
             rows += count
 
-        said = StringIO()
         try:
-            with redirect_stderr(said):
-                for number, result in self._make(numbers, advance):
-                    yield number, rows, result, said.getvalue()
-                    rows = 0
-                    said.seek(0)
-                    said.truncate()
+            if self._failure is not None:
+                raise self._failure
+            with redirect_stderr(self._said):
+                self._at(left[0])
+                with closing(self._make(list(left), advance)) as made:
+                    for number, result in made:
+                        left.popleft()
+                        self._at(left[0] if left else None)
+                        yield _row((number, rows, result, self._said.getvalue()))
+                        rows = 0
+                        self._said.seek(0)
+                        self._said.truncate()
         except Exception as error:
-            yield sendable(error)
+            self._at(None)
+            for _ in left:
+                yield _row(sendable(error))
 
 
-class _Seat:
-    """An actor, and what it has to make."""
-
-    def __init__(self, actor: Any) -> None:
-        self.actor = actor
-        self.chunk: list[int] = []
-        self.stream: Any = None
-        self.starting: Any = actor.ready.remote()
-
-    def give(self, chunk: list[int]) -> None:
-        self.chunk = chunk
-        self.stream = self.actor.make.options(
-            num_returns="streaming", _generator_backpressure_num_objects=AHEAD
-        ).remote(chunk)
+def _row(content: object) -> pa.Table:
+    return pa.table({"content": pa.array([pickle.dumps(content)], pa.large_binary())})
 
 
 class _MakingOnRay(Making[R]):
     def __init__(self, engine: RayCluster, work: Work[R], together: int) -> None:
         self._engine, self._work, self._together = engine, pickled(work), together
-        self._seats: list[_Seat] = []
-        self._unstarted = 0
         self._began = False
-        self._ray: Any = None
-        self._start: Callable[[], _Seat]
 
     def load(self) -> None:
         import ray
 
-        self._ray = ray
-        if not ray.is_initialized():
-            # Without an address Ray would wait for the cluster that was the last one here, be it gone.
-            address = self._engine.compute.address or os.environ.get("RAY_ADDRESS") or "local"
-            try:
-                ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
-            except (ConnectionError, RuntimeError, ValueError) as error:
-                reason = str(error).splitlines()[0]
-                raise RunError(
-                    f"no Ray cluster answers at {address} ({reason}): give --address "
-                    "HOST:PORT of its head, or leave --engine out"
-                ) from None
-            self._began = True
+        if ray.is_initialized():
+            return
+        # Without an address Ray would wait for the cluster that was the last one here, be it gone.
+        address = self._engine.compute.address or os.environ.get("RAY_ADDRESS") or "local"
+        # Ray would print of each actor that it cannot be started again without what it was started with.
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise RunError(
+                f"no Ray cluster answers at {address} ({reason}): give --address "
+                "HOST:PORT of its head, or leave --engine out"
+            ) from None
+        self._began = True
+
+    def make(self, numbers: list[int], advance: Callable[[int], None]) -> Results[R]:
+        try:
+            self.load()
+            with closing(self._contents(numbers)) as contents:
+                for content in contents:
+                    found = pickle.loads(content)
+                    if isinstance(found, BaseException):
+                        raise found
+                    number, rows, result, said = found
+                    sys.stderr.write(said)
+                    advance(rows)
+                    yield number, result
+        finally:
+            if self._began:
+                import ray
+
+                ray.shutdown()
+                self._began = False
+
+    def _contents(self, numbers: list[int]) -> Generator[bytes, None, None]:
+        """What the actors yield, as it comes."""
+        import ray
+        import ray.data
+
         there = ray.cluster_resources()
         gpus = there.get("GPU", 0) > 0 if self._engine.gpus is None else self._engine.gpus
         count = self._engine.actors or int(there.get("GPU" if gpus else "CPU", 1)) or 1
-        threads = torch_threads() or int(os.environ.get("OMP_NUM_THREADS") or own_cores())
+        threads = os.environ.get("OMP_NUM_THREADS") or str(own_cores())
         compute = replace(
             self._engine.compute, device="cuda" if gpus else "cpu", devices=None, engine="local", address=None
         )
         # Ray gives an actor one thread; another number than here would change the last bits on a CPU.
-        variables = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
-        remote = ray.remote(_Actor).options(
-            num_cpus=1, num_gpus=int(gpus), runtime_env={"env_vars": variables}, max_restarts=0
-        )
-        self._start = lambda: _Seat(remote.remote(self._work, compute, threads, str(Path.cwd())))
-        self._seats = [self._start() for _ in range(count)]
-
-    def make(self, numbers: list[int], advance: Callable[[int], None]) -> Results[R]:
-        left, deaths = deque(numbers), Counter[int]()
+        variables = {"OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE"}
+        place: dict[str, Any] = {
+            "num_gpus" if gpus else "num_cpus": 1,
+            "runtime_env": {"env_vars": variables},
+        }
+        _check_room(place)
+        left, chunks = deque(numbers), list[dict[str, int]]()
+        while left:
+            chunk = first_chunk(left, count, self._together)
+            chunks.append({"first": chunk[0], "last": chunk[-1]})
+        count = min(count, len(chunks))
+        watch = _start_watch(count)
+        logger = logging.getLogger("ray.data")
+        level = logger.level
+        logger.setLevel(logging.CRITICAL)
         try:
-            if not self._seats:
-                self.load()
-            while left or any(seat.chunk for seat in self._seats):
-                for seat in self._seats:
-                    if left and seat.starting is None and seat.stream is None:
-                        seat.give(first_chunk(left, len(self._seats), self._together))
-                due = {seat.starting or seat.stream: seat for seat in self._seats}
-                due.pop(None, None)
-                ready, _ = self._ray.wait(list(due), timeout=PATIENCE)
-                # One that works may take longer for a block.
-                if not ready and all(seat.starting is not None for seat in self._seats):
-                    raise RunError(
-                        f"the Ray cluster started no actor for {PATIENCE:.0f} s: see `ray status` for nodes "
-                        "and resources, then run the same command again, which goes on where it stopped"
-                    )
-                for one in ready:
-                    seat = due[one]
-                    found = self._next(seat, left, deaths)
-                    if found is not None:
-                        number, rows, result = found
-                        seat.chunk.remove(number)
-                        advance(rows)
-                        yield number, result
-        finally:
-            self._end()
-
-    def _next(self, seat: _Seat, left: deque[int], deaths: Counter[int]) -> tuple[int, int, R] | None:
-        """The next block of an actor; None if it has only started, or made its chunk, or has ended."""
-        try:
-            if seat.starting is not None:
-                self._ray.get(seat.starting)
-                seat.starting, self._unstarted = None, 0
-                return None
-            found = self._ray.get(next(seat.stream))
-        except StopIteration:
-            seat.stream = None
-            return None
-        except self._ray.exceptions.RayError as error:
-            if seat.starting is not None:
-                self._count_unstarted(error)
-            self._replace(seat, left, deaths, type(error).__name__)
-            return None
-        if isinstance(found, BaseException):
-            raise found
-        number, rows, result, said = found
-        sys.stderr.write(said)
-        return number, rows, result
-
-    def _count_unstarted(self, error: Exception) -> None:
-        """Raise RunError if two actors for each seat have ended one after another before they had started."""
-        self._unstarted += 1
-        if self._unstarted >= DEATHS * len(self._seats):
+            found = ray.data.from_items(chunks, override_num_blocks=len(chunks)).map_batches(
+                _Actor,
+                batch_size=1,
+                batch_format="pyarrow",
+                compute=ray.data.ActorPoolStrategy(size=count, max_tasks_in_flight_per_actor=1),
+                fn_constructor_args=(self._work, compute, torch_threads(), str(Path.cwd()), watch),
+                **place,
+            )
+            found.context.enable_progress_bars = False
+            found.context.wait_for_min_actors_s = -1
+            found.context.target_max_block_size = 1  # bring each result when it is there
+            found.context.execution_no_progress_timeout_s = STANDSTILL
+            tables = found.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+            with closing(iter(tables)) as tables:
+                for table in tables:
+                    yield from table["content"].to_pylist()
+        except Exception as error:
             reason = str(error).strip().splitlines()[-1].strip()
             raise RunError(
-                f"{self._unstarted} Ray actors ended while they loaded the model, the last with "
-                f"{type(error).__name__} ({reason}): check that the nodes have finegold and memory for the "
-                "model, then run the same command again"
-            )
+                f"Ray Data could not go on ({type(error).__name__}: {reason}): check `ray status` and that "
+                "the nodes have finegold, then run the same command again, which goes on where it stopped"
+            ) from None
+        finally:
+            logger.setLevel(level)
+            ray.kill(watch)
 
-    def _replace(self, seat: _Seat, left: deque[int], deaths: Counter[int], why: str) -> None:
-        """Give the blocks of an actor that has ended to the others, and start another where there is room."""
-        self._seats.remove(seat)
-        with suppress(Exception):
-            self._ray.kill(seat.actor)
-        if seat.chunk:
-            block = seat.chunk[0]
-            deaths[block] += 1
-            if deaths[block] == DEATHS:
-                raise RunError(
-                    f"block {block} ended {DEATHS} actors, the last with {why}: run the same command again, "
-                    "which goes on there, with a smaller --batch-size"
-                )
-        left.extendleft(reversed(seat.chunk))
-        self._seats.append(self._start())
-        print(f"finegold: a Ray actor ended by itself ({why}); others go on with its blocks", file=sys.stderr)
 
-    def _end(self) -> None:
-        for seat in self._seats:
-            with suppress(Exception):
-                self._ray.kill(seat.actor)
-        self._seats = []
-        if self._began:
-            self._ray.shutdown()
-            self._began = False
+def _check_room(place: dict[str, Any]) -> None:
+    """Raise RunError if the cluster has no room for an actor: Ray Data would wait for it without end."""
+    import ray
+
+    if ray.available_resources().get("GPU" if "num_gpus" in place else "CPU", 0) >= 1:
+        return
+    probe = ray.remote(_nothing).options(**place).remote()
+    if not ray.wait([probe], timeout=PATIENCE)[0]:
+        ray.cancel(probe, force=True)
+        raise RunError(
+            f"the Ray cluster had no room for an actor for {PATIENCE:.0f} s: see `ray status` for nodes and "
+            "resources, then run the same command again, which goes on where it stopped"
+        )
+
+
+def _nothing() -> None:
+    """Takes a place on the cluster and leaves it."""
+
+
+def _start_watch(actors: int) -> Any:
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    # One that memory runs out for counts anew.
+    remote = ray.remote(_Watch).options(
+        num_cpus=0, scheduling_strategy=here, max_restarts=-1, max_task_retries=-1
+    )
+    return remote.remote(actors)
