@@ -42,7 +42,7 @@ def to_frame(table: Any) -> Any:
     """An Arrow table as a pandas frame.
 
     Raises:
-        MissingExtraError: If pandas, which no extra of finegold brings, is not installed.
+        MissingExtraError: If pandas, which finegold's core does not need, is not installed.
     """
     try:
         importlib.import_module("pandas")

@@ -30,7 +30,6 @@ class Squares(Work[int]):
         bad: Number that raises a DataError; the next one a PickyError, the one after it a KeyError.
         unloadable: Whether the model cannot be loaded.
         fatal_load: Whether loading the model kills the process.
-        seconds: How long each number takes.
         gate: Folder in which a process that is at a number from `waits` on leaves a file, and waits for one
             named `open`.
         waits: See `gate`.
@@ -42,7 +41,6 @@ class Squares(Work[int]):
     bad: int = -9
     unloadable: bool = False
     fatal_load: bool = False
-    seconds: float = 0.0
     gate: Path | None = None
     waits: int = 0
 
@@ -55,7 +53,6 @@ class Squares(Work[int]):
 
         def make(numbers: list[int], advance: Callable[[int], None]) -> Results[int]:
             for number in numbers:
-                time.sleep(self.seconds)
                 if self.gate is not None and number >= self.waits:
                     (self.gate / str(os.getpid())).touch()
                     while not (self.gate / "open").exists():

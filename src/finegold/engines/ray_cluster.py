@@ -12,7 +12,7 @@ import pickle
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, closing, redirect_stderr, suppress
+from contextlib import ExitStack, closing, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -181,7 +181,8 @@ class _MakingOnRay(Making[R]):
         # Ray would print of each actor that it cannot be started again without what it was started with.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         try:
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
+            with _silent():  # it prints even that it has read this
+                ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise RunError(
@@ -191,26 +192,34 @@ class _MakingOnRay(Making[R]):
         self._began = True
 
     def make(self, numbers: list[int], advance: Callable[[int], None]) -> Results[R]:
+        contents = self._contents(numbers)
         try:
             self.load()
-            with closing(self._contents(numbers)) as contents:
-                for content in contents:
-                    found = pickle.loads(content)
-                    if isinstance(found, BaseException):
-                        raise found
-                    number, rows, result, said = found
-                    sys.stderr.write(said)
-                    advance(rows)
-                    yield number, result
+            for content in contents:
+                found = pickle.loads(content)
+                if isinstance(found, BaseException):
+                    raise found
+                number, rows, result, said = found
+                sys.stderr.write(said)
+                advance(rows)
+                yield number, result
         finally:
-            if self._began:
-                import ray
+            # Ray prints of what it ends that it will be tried again, which it is not.
+            with redirect_stdout(StringIO()):
+                contents.close()
+                self._end()
 
-                ray.shutdown()
-                self._began = False
+    def _end(self) -> None:
+        if self._began:
+            import ray
+
+            ray.shutdown()
+            self._began = False
 
     def _contents(self, numbers: list[int]) -> Generator[bytes, None, None]:
         """What the actors yield, as it comes."""
+        if not numbers:
+            return
         import ray
         import ray.data
 
@@ -234,35 +243,68 @@ class _MakingOnRay(Making[R]):
             chunks.append({"first": chunk[0], "last": chunk[-1]})
         count = min(count, len(chunks))
         watch = _start_watch(count)
-        logger = logging.getLogger("ray.data")
-        level = logger.level
-        logger.setLevel(logging.CRITICAL)
         try:
-            found = ray.data.from_items(chunks, override_num_blocks=len(chunks)).map_batches(
-                _Actor,
-                batch_size=1,
-                batch_format="pyarrow",
-                compute=ray.data.ActorPoolStrategy(size=count, max_tasks_in_flight_per_actor=1),
-                fn_constructor_args=(self._work, compute, torch_threads(), str(Path.cwd()), watch),
-                **place,
-            )
-            found.context.enable_progress_bars = False
-            found.context.wait_for_min_actors_s = -1
-            found.context.target_max_block_size = 1  # bring each result when it is there
-            found.context.execution_no_progress_timeout_s = STANDSTILL
-            tables = found.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
-            with closing(iter(tables)) as tables:
-                for table in tables:
-                    yield from table["content"].to_pylist()
+            with _settings():
+                found = ray.data.from_items(chunks, override_num_blocks=len(chunks)).map_batches(
+                    _Actor,
+                    batch_size=1,
+                    batch_format="pyarrow",
+                    compute=ray.data.ActorPoolStrategy(size=count, max_tasks_in_flight_per_actor=1),
+                    fn_constructor_args=(self._work, compute, torch_threads(), str(Path.cwd()), watch),
+                    **place,
+                )
+                tables = found.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+                with closing(iter(tables)) as tables:
+                    for table in tables:
+                        yield from table["content"].to_pylist()
         except Exception as error:
-            reason = str(error).strip().splitlines()[-1].strip()
+            reason = (str(error).strip().splitlines() or [""])[-1].strip()
             raise RunError(
                 f"Ray Data could not go on ({type(error).__name__}: {reason}): check `ray status` and that "
                 "the nodes have finegold, then run the same command again, which goes on where it stopped"
             ) from None
         finally:
-            logger.setLevel(level)
             ray.kill(watch)
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """In the block, Ray Data prints nothing and brings each result when it is there."""
+    import ray.data
+
+    context, logger = ray.data.DataContext.get_current(), logging.getLogger("ray.data")
+    settings = {
+        "enable_progress_bars": False,
+        "target_max_block_size": 1,
+        "wait_for_min_actors_s": -1,
+        "execution_no_progress_timeout_s": STANDSTILL,
+    }
+    # Not each version of Ray has all of them.
+    before = {name: getattr(context, name) for name in settings if hasattr(context, name)}
+    level = logger.level
+    try:
+        logger.setLevel(logging.CRITICAL)
+        for name in before:
+            setattr(context, name, settings[name])
+        yield
+    finally:
+        logger.setLevel(level)
+        for name, value in before.items():
+            setattr(context, name, value)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """In the block, nothing reaches the terminal's stderr, from other languages than Python either."""
+    sys.stderr.flush()
+    before, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nowhere)
 
 
 def _check_room(place: dict[str, Any]) -> None:
