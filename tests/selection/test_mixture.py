@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from finegold.selection.mixture import yes_note
+from finegold.selection.mixture import poor_note, yes_note
 from finegold.selection.table import EXCLUDED, NOT_SELECTED, SELECTED
 
 
@@ -47,3 +47,22 @@ def test_answers_are_not_read_where_too_few_were_chosen() -> None:
     table = pa.table({"status": [SELECTED], "kind": ["yes-no"], "rank": [1]})
     samples = (pytest.fail("read") for _ in range(1))
     assert yes_note(table, samples) is None
+
+
+def _poor(**sources: tuple[int, int, int]) -> str | None:
+    """The note on sources; each has rows of quality 1, rows of quality 0, and a number of them is chosen."""
+    rows = [
+        {"status": SELECTED if at < chosen else NOT_SELECTED, "source": name, "quality": float(at < good)}
+        | {"rank": at + 1 if at < chosen else None}
+        for name, (good, bad, chosen) in sources.items()
+        for at in range(good + bad)
+    ]
+    return poor_note(pa.Table.from_pylist(rows))
+
+
+def test_a_source_whose_rows_are_mostly_of_quality_0_is_told() -> None:
+    note = _poor(web=(10, 30, 4), coco=(90, 10, 10), small=(0, 5, 1), left=(0, 30, 0))
+    assert note is not None
+    assert note.startswith("Sources most of whose rows have quality 0, as have 43% of all rows: web (75%). ")
+    assert _poor(web=(10, 30, 4), coco=(10, 30, 10)) is None  # all are alike
+    assert _poor(web=(20, 0, 4), coco=(90, 0, 10)) is None

@@ -11,7 +11,7 @@ from finegold.selection.groups import skew
 from finegold.selection.table import EXCLUDED
 
 FEWEST, FAR = 20, 0.2
-"""Chosen yes-or-no answers from which on their balance is looked at; the difference of shares to tell."""
+"""Rows from which on a share is looked at; the difference of shares of "yes" to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,33 @@ def yes_note(table: pa.Table, samples: Iterable[pa.Table]) -> str | None:
         f"Of the {number:,} chosen answers to yes-or-no questions {of_chosen:.0%} are yes, of the "
         f"usable ones {of_all:.0%}: a model that is tuned on them may learn to say {often}. With "
         "--group-by source,kind,yes_no both keep their shares."
+    )
+
+
+def poor_note(table: pa.Table) -> str | None:
+    """A sentence on sources most of whose rows have quality 0, where not most rows have, and that gave rows.
+
+    Args:
+        table: The selection's table.
+    """
+    usable = table.filter(pc.and_(pc.not_equal(table["status"], EXCLUDED), pc.is_valid(table["quality"])))
+    if not len(usable) or pc.min(usable["quality"]).as_py() != 0:
+        return None
+    poor, sources = pc.equal(usable["quality"], 0), usable["source"].fill_null("unknown")
+    of_all = pc.mean(poor).as_py()
+    zeros, rows = counts_of(sources.filter(poor)), counts_of(sources)
+    chosen = counts_of(sources.filter(pc.is_valid(usable["rank"])))
+    found = [
+        f"{name} ({zeros[name] / rows[name]:.0%})"
+        for name in sorted(chosen)
+        if rows[name] >= FEWEST and zeros[name] / rows[name] >= max(0.5, 1.5 * of_all)
+    ]
+    if not found:
+        return None
+    return (
+        f"Sources most of whose rows have quality 0, as have {of_all:.0%} of all rows: {', '.join(found)}. "
+        "Their rows are wrong, or the encoder does not see what they are about: look at them, or leave a source "
+        "out with --where."
     )
 
 

@@ -35,7 +35,7 @@ from finegold.selection.manifest import (
     read_manifest,
     read_table,
 )
-from finegold.selection.mixture import counts_of, yes_note
+from finegold.selection.mixture import counts_of, poor_note, yes_note
 from finegold.selection.selection import SelectedRows
 from finegold.selection.table import EXCLUDED, SCHEMA
 from finegold.version import __version__
@@ -250,8 +250,7 @@ def build_manifest(
         notes.append(targets.note())
     if clusters is not None and clusters.summary.note:
         notes.append(clusters.summary.note)
-    if told := yes_note(table, rows.table.parts(["answer"])):
-        notes.append(told)
+    notes += filter(None, (yes_note(table, rows.table.parts(["answer"])), poor_note(table)))
     excluded = (
         table.filter(pc.equal(table["status"], EXCLUDED)).group_by("code").aggregate([([], "count_all")])
     )
