@@ -115,8 +115,8 @@ def poor_note(table: pa.Table) -> str | None:
         return None
     return (
         f"Sources most of whose rows have quality 0, as have {of_all:.0%} of all rows: {', '.join(found)}. "
-        "Their rows are wrong, or the encoder does not see what they are about: look at them, or leave a source "
-        "out with --where."
+        "Their rows are wrong, or the encoder does not see what they are about: look at them, or leave a "
+        "source out with --where."
     )
 
 
