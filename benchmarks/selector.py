@@ -1,7 +1,7 @@
 """Measure presets on pools of known defects: bad share, skew of the good kinds, coverage.
 
     python -m benchmarks.selector POOL.json [POOL.json ...] --images DIR --encoder NAME --out RUNS
-        [--presets sound,sound@1,random] [--sizes 50,100,240] [--seeds 5]
+        [--presets sound,sound@2,random] [--sizes 50,100,240] [--seeds 5]
 
 The labels of `NAME.json` are in `NAME.labels.json` beside it (see make_pools.py), or, of `pool.json`, in
 `labels.json` with the good labels `detailed` and `brief`. Labels are for measuring only. The run folders in
@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--encoder", default="offline")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run folders")
-    parser.add_argument("--presets", default="sound,sound@1,random,stratified,clip-only,instructiongpt4,dpp")
+    parser.add_argument("--presets", default="sound,sound@2,sound@1,random,stratified,clip-only,instructiongpt4,dpp")
     parser.add_argument("--sizes", default="50,100,240")
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()
