@@ -95,7 +95,9 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--encoder", default="offline")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run folders")
-    parser.add_argument("--presets", default="sound,sound@2,sound@1,random,stratified,clip-only,instructiongpt4,dpp")
+    parser.add_argument(
+        "--presets", default="sound,sound@2,sound@1,random,stratified,clip-only,instructiongpt4,dpp"
+    )
     parser.add_argument("--sizes", default="50,100,240")
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()
