@@ -126,6 +126,10 @@ def test_a_drawing_is_compared_with_drawings_so_that_no_is_borne_out_where_it_is
         assert asked(TurnEvidence(), "Yes", at, there) > 0 > asked(TurnEvidence(), "No", at, there)
         assert asked(TurnEvidence(), "No", at, absent) > 0 > asked(TurnEvidence(), "Yes", at, absent)
         assert asked(TurnEvidence(by_source=False), "Yes", at, absent) > 0
+        # With a bar above all standings every "no" is borne out, with one below them every "yes".
+        for bar, answer in ((9.0, "No"), (-9.0, "Yes")):
+            found = [asked(TurnEvidence(yes_bar=bar), answer, at, subject) for subject in (there, absent)]
+            assert min(found) > 0
 
 
 def test_one_wrong_turn_sinks_a_conversation_wherever_it_stands() -> None:

@@ -114,6 +114,23 @@ def test_yes_and_no_keep_their_shares_and_a_source_names_all_its_groups(mix: Pat
     assert groups(mixture="captions=1") == {"captions:other": 28}
 
 
+def test_sound_keeps_the_shares_of_yes_and_no(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    data = make_dataset(60)
+    rows = json.loads(data.read_text())
+    for number, row in enumerate(rows):
+        row["conversations"][0]["value"] = f"<image>\nIs there a {('dog', 'house', 'car')[number % 3]}?"
+        row["conversations"][1]["value"] = "Yes" if number < 45 else "No"
+    data.write_text(json.dumps(rows))
+    picked = pick(data, 8, run=tmp_path / "run", encoder="offline")
+    assert Counter(row["group"].split(":")[1] for row in picked.table.to_pylist() if row["rank"]) == {
+        "yes": 6,
+        "no": 2,
+    }
+    other = pick(data, 8, run=tmp_path / "run", encoder="offline", preset="sound@2")
+    chosen = {row["sample_id"] for row in other.table.to_pylist() if row["rank"]}
+    assert sum(row["id"] in chosen for row in rows[45:]) != 2
+
+
 def test_a_preset_states_groups_in_the_words_of_the_options(mix: Path, tmp_path: Path) -> None:
     own = tmp_path / "mine.toml"
     own.write_text(

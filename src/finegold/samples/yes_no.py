@@ -12,6 +12,6 @@ _NO = re.compile(r"^\W*(no|nope|false|nein|non|não|nee|нет|不是|否|没有
 
 def yes_or_no(answer: str) -> Literal["yes", "no"] | None:
     """What an answer of up to three words begins with: `yes`, `no` or, if it is neither, None."""
-    if word_count(answer) > MOST_WORDS:
-        return None
-    return "yes" if _YES.match(answer) else "no" if _NO.match(answer) else None
+    # Words are counted last: most answers are long, and begin with neither.
+    found: Literal["yes", "no"] | None = "yes" if _YES.match(answer) else "no" if _NO.match(answer) else None
+    return found if found and word_count(answer) <= MOST_WORDS else None
