@@ -14,6 +14,7 @@ from finegold.tuning.offline.captioner import (
     caption_data,
     learn_from_reward,
     new_model,
+    products,
     sample,
 )
 from finegold.tuning.offline.network import BOS, END, IMAGE_TOKENS, CaptionerNetwork, TrainingBatch
@@ -131,3 +132,15 @@ def test_one_set_of_references_scores_as_many_captions_as_there_are() -> None:
     for captions in (["a dog", "a cat"], ["the dog runs", "a bird"]):
         together = cider_d([text.split() for text in captions], tokens)
         assert [metric.score(i, text.split()) for i, text in enumerate(captions)] == list(together)
+
+
+@pytest.mark.parametrize(
+    ("processor", "precision"),
+    [("AVX512", torch.bfloat16), ("AVX2", torch.float32), ("DEFAULT", torch.float32)],
+)
+def test_products_are_in_half_precision_only_where_the_processor_is_made_for_it(
+    processor: str, precision: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)
+    with products():
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == precision
