@@ -8,7 +8,8 @@ of memory is that of the process once the rows were made.
 
 `partition-10:100000x128` compares ten spectral clusters of the FAISS graph with those of the exact one, and
 `seeds-10:100000x128` the clusters of the exact graph with seeds 0, 1 and 2: the lowest adjusted Rand index of
-two of them, which is what an approximate graph can reach at best.
+two of them, which is what an approximate graph can reach at best. `graph-cuvs:1000000x128` needs a GPU and
+the extra `cuvs`.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import time
 import warnings
 from itertools import combinations
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -41,6 +43,11 @@ CASES = (
     "spectral:100000x128",
     "kmeans:100000x128",
 )
+GRAPHS: dict[str, Literal["exact", "faiss", "cuvs"]] = {
+    "graph-exact": "exact",
+    "graph-faiss": "faiss",
+    "graph-cuvs": "cuvs",
+}
 SAMPLE = 500
 """Rows whose neighbours are checked against an exact search."""
 
@@ -101,7 +108,7 @@ def run_case(case: str) -> None:
         agreement = partition_agreement(points, int(clusters), seeds=kind == "seeds")
         seconds, worked = time.perf_counter() - start, time.process_time() - worked
     elif what.startswith("graph"):
-        graph = knn_graph(points, 10, method="faiss" if what == "graph-faiss" else "exact")
+        graph = knn_graph(points, 10, method=GRAPHS[what])
         seconds, worked = time.perf_counter() - start, time.process_time() - worked
         agreement = share_found(points, graph.neighbours.tolist())
     elif what == "spectral-scikit-learn":

@@ -11,7 +11,8 @@ Random weights compute as fast as trained ones, so nothing is downloaded. The ta
 - CLIP ViT-L/14 and SigLIP So400m/14: images a second of finegold's step, of the bare forward pass, and
   one image at a time;
 - `hf-lora` on a model of Qwen2-VL-2B's shape: seconds a step;
-- losses of the same model with and without the image: answers a second.
+- losses of the same model with and without the image: answers a second;
+- the exact neighbour graph of 1,000,000 x 128 rows, if the extra `cuvs` is installed: seconds.
 
 Parts that do not start within the time limit are named and left for another run (`--only`). `--tiny` runs the
 same code on small shapes, on a CPU in a minute.
@@ -38,6 +39,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.models.conftest import llama_tokenizer
 from tests.models.huggingface.made import TEMPLATE, tokenizer
 
+from finegold.clustering import knn_graph
+from finegold.clustering.gpu import has_cuvs
 from finegold.encoders import load_encoder
 from finegold.encoders.step import embed
 from finegold.models import load_model
@@ -388,11 +391,24 @@ def losses(folder: Path, data: Path, options: argparse.Namespace, bound: float) 
             yield {"case": case, "answers_per_s": len(samples) / took}
 
 
+def graph(folder: Path, data: Path, options: argparse.Namespace, bound: float) -> Iterator[Row]:
+    """The neighbour graph from cuVS."""
+    del folder, data, bound
+    if not has_cuvs():
+        yield {"case": "not run: there is no GPU with the extra cuvs"}
+        return
+    rows = 5_000 if options.tiny else 1_000_000
+    points = np.random.default_rng(0).standard_normal((rows, 128), dtype=np.float32)
+    took = seconds(partial(knn_graph, points, 10, method="cuvs"), options.device)
+    yield {"case": f"exact graph of {rows:,} x 128", "s": took}
+
+
 PARTS: dict[str, Callable[[Path, Path, argparse.Namespace, float], Iterator[Row]]] = {
     "stage 2": stage2,
     "encoders": towers,
     "lora": lora,
     "losses": losses,
+    "graph": graph,
 }
 
 if __name__ == "__main__":

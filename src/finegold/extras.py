@@ -67,6 +67,7 @@ EXTRAS = {
     "aiohttp": "llm",
     "ray": "ray",
     "faiss": "fast",
+    "cuvs": "cuvs",
     **dict.fromkeys(("duckdb", "starlette", "uvicorn"), "view"),
 }
 """The extra that brings a package, by the package's top-level module."""

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from finegold.arrays import Floats, Ints, Vectors
 from finegold.clustering import KnnGraph, knn_graph
+from finegold.clustering.gpu import has_cuvs
 from finegold.clustering.knn import nearest_landmarks
-from finegold.errors import ConfigError, DataError
+from finegold.errors import ConfigError, DataError, MissingExtraError, ModelError
 
 
 def brute_force(points: Vectors, k: int) -> tuple[Ints, Floats]:
@@ -111,3 +112,48 @@ def test_short_codes_propose_nearly_the_exact_neighbours_of_wide_rows() -> None:
     graph = knn_graph(copies, 7, method="faiss")
     assert (graph.neighbours != np.arange(1500)[:, None]).all()
     assert (graph.distances == 0).all()
+
+
+def made_in_float32(points: Vectors, k: int) -> tuple[Vectors, Ints]:
+    """As a GPU gives them: the nearest by float32 distance, the row itself among them, ties in any order."""
+    squares = np.einsum("ij,ij->i", points, points)
+    near = squares[:, None] + squares[None] - 2 * points @ points.T
+    rows = np.argsort(near[:, ::-1], axis=1)[:, :k]
+    return np.take_along_axis(near[:, ::-1], rows, axis=1), len(points) - 1 - rows
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    n=st.integers(2, 90),
+    d=st.integers(1, 9),
+    k=st.integers(1, 12),
+    levels=st.sampled_from([1, 2, 3, 1000]),
+    offset=st.sampled_from([0.0, 5000.0]),
+    seed=st.integers(0, 2**16),
+)
+def test_what_a_gpu_proposes_is_decided_as_the_exact_search_decides(
+    n: int, d: int, k: int, levels: int, offset: float, seed: int
+) -> None:
+    points = (np.random.default_rng(seed).integers(0, levels, (n, d)) / 8 + offset).astype(np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("finegold.clustering.knn.nearest_on_gpu", made_in_float32)
+        graph = knn_graph(points, k, method="cuvs")
+    neighbours, distances = brute_force(points, min(k, n - 1))
+    np.testing.assert_array_equal(graph.neighbours, neighbours)
+    np.testing.assert_allclose(graph.distances, distances, rtol=1e-12)
+
+
+@pytest.mark.skipif(not has_cuvs(), reason="needs a GPU and the extra cuvs")
+def test_a_gpu_gives_the_exact_graph() -> None:
+    points = np.random.default_rng(0).standard_normal((3000, 64), dtype=np.float32)
+    points[100:200] = points[0]
+    exact, found = (knn_graph(points, 10, method=method) for method in ("exact", "cuvs"))
+    np.testing.assert_array_equal(found.neighbours, exact.neighbours)
+    np.testing.assert_array_equal(found.distances, exact.distances)
+
+
+@pytest.mark.skipif(has_cuvs(), reason="there is a GPU with cuvs")
+def test_without_a_gpu_a_sentence_says_what_to_do() -> None:
+    points = np.zeros((5, 3), dtype=np.float32)
+    with pytest.raises((MissingExtraError, ModelError), match=r"finegold\[cuvs\]|CUDA_VISIBLE_DEVICES"):
+        knn_graph(points, 2, method="cuvs")

@@ -2,17 +2,22 @@
 
 import csv
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.conftest import MakeDataset
 
 from finegold.errors import ConfigError, DataError
 from finegold.scorers import make_scorer
 from finegold.workflow import Run, SelectionSettings, pick
+from finegold.workflow.column_file import ColumnFile
+from finegold.workflow.columns import _scores
 
 
 @pytest.fixture
@@ -36,6 +41,55 @@ def test_a_text_may_hold_what_looks_like_a_line_end(opened: Run, tmp_path: Path,
     found = opened.bring_column(tmp_path / f"mine.{ending}")
     assert (found.kind, found.given, found.unknown) == ("attributes", 30, 0)
     assert set(found.table.read(["value"])["value"].to_pylist()) == {mood}
+
+
+CELLS = st.one_of(
+    st.none(),
+    st.floats(allow_infinity=True, allow_nan=True, width=32),
+    st.integers(-5, 5),
+    st.sampled_from(["", "n/a", "0.5", " 7 ", "nan", "inf", 'Wald, "grün"\nund', "1_0"]),
+)
+
+
+def said(cell: Any) -> tuple[Any, str]:
+    """What becomes of a cell, one at a time: a value, and its status."""
+    try:
+        number = None if cell is None else float(cell)
+    except ValueError:
+        return None, "failed"
+    if number is None or math.isnan(number):
+        return None, "skipped"
+    return (number, "ok") if math.isfinite(number) else (None, "failed")
+
+
+@settings(max_examples=40, deadline=None)
+@given(cells=st.lists(CELLS, min_size=30, max_size=30), block=st.sampled_from([1, 7, 100]))
+def test_a_column_is_the_same_from_every_kind_of_file_and_block_of_it(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[Any], block: int
+) -> None:
+    folder = tmp_path_factory.mktemp("column")
+    ids = [f"r{at:04}" for at in range(30)]
+    shown = [cell or None if isinstance(cell, str) else cell for cell in cells]  # an empty cell is nothing
+    (folder / "a.jsonl").write_text(
+        "".join(json.dumps({"id": key, "v": cell}) + "\n" for key, cell in zip(ids, shown, strict=True))
+    )
+    with (folder / "a.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("id", "v"), *zip(ids, cells, strict=True)])
+    numbers = [cell for cell in shown if not isinstance(cell, str)]
+    files = ["a.jsonl", "a.csv"]
+    if len(numbers) == len(shown):
+        floats = [None if cell is None else float(cell) for cell in numbers]
+        pq.write_table(pa.table({"id": ids, "v": pa.array(floats, pa.float64())}), folder / "a.parquet")
+        files.append("a.parquet")
+    for name in files:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("finegold.workflow.column_file.BLOCK", block)
+            found_ids, found = ColumnFile(folder / name).read("id", "v")
+        assert list(found_ids) == ids
+        assert found.is_value.tolist() == [said(cell)[1] != "skipped" for cell in shown]
+        told = [said(cell) for cell in shown]
+        assert list(_scores(found, "none")["value"].to_pylist()) == [one[0] for one in told]
+        assert _scores(found, "none")["status"].to_pylist() == [one[1] for one in told]
 
 
 def test_scores_from_elsewhere_count_like_any_other(opened: Run, tmp_path: Path) -> None:
@@ -99,6 +153,37 @@ def test_embeddings_from_elsewhere_are_clustered(opened: Run, tmp_path: Path) ->
     assert sorted(ids.index(key) % 3 for key in chosen.ids) == [0, 1, 2]
     assert chosen.manifest.configuration.encoder is not None
     assert chosen.manifest.configuration.encoder["file"] == "vectors.parquet"
+
+
+def test_embeddings_may_be_lists_of_any_kind_but_of_one_length_and_finite(
+    opened: Run, tmp_path: Path
+) -> None:
+    ids = ids_of(opened)
+    vectors: list[Any] = [None if at == 3 else [at, at / 2] for at in range(len(ids))]
+    (tmp_path / "a.jsonl").write_text(
+        "".join(json.dumps({"id": key, "v": one}) + "\n" for key, one in zip(ids, vectors, strict=True))
+    )
+    pq.write_table(
+        pa.table({"id": ids, "v": pa.array(vectors, pa.list_(pa.float16(), 2))}), tmp_path / "a.parquet"
+    )
+    first, second = (
+        opened.bring_column(tmp_path / name, name=name.replace(".", "-")).table.read()
+        for name in ("a.jsonl", "a.parquet")
+    )
+    assert [str(one) for one in first["embedding"].to_pylist()] == [
+        str(one) for one in second["embedding"].to_pylist()
+    ]
+    assert first["embedding"].to_pylist()[4] == [4.0, 2.0]
+    assert [one is not None for one in first["reason"].to_pylist()] == [at == 3 for at in range(len(ids))]
+    for odd in ([1], [1, "x"], [1, None], [1, math.inf], []):
+        vectors[5] = odd
+        (tmp_path / "odd.jsonl").write_text(
+            "".join(json.dumps({"id": key, "v": one}) + "\n" for key, one in zip(ids, vectors, strict=True))
+        )
+        with pytest.raises(
+            DataError, match=f"the embedding of id '{ids[5]}' in odd.jsonl is no list of 2 finite"
+        ):
+            opened.bring_column(tmp_path / "odd.jsonl")
 
 
 @pytest.mark.parametrize(

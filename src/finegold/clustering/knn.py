@@ -1,4 +1,7 @@
-"""The k nearest neighbours of every row: exact, or from a FAISS index where that would take too long."""
+"""The k nearest neighbours of every row: exact, or from a FAISS index where that would take too long.
+
+The exact search takes its candidates from products of the processor, or from a GPU by cuVS.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,11 +11,12 @@ import numpy.typing as npt
 
 from finegold.arrays import Flags, Floats, Ints, Vectors
 from finegold.clustering.approximate import CANDIDATES, ApproximateIndex, has_faiss
+from finegold.clustering.gpu import has_cuvs, nearest_on_gpu
 from finegold.clustering.graph import KnnGraph, Metric
 from finegold.errors import ConfigError, DataError
 
 EXACT_ROWS = 20_000
-"""Above this many rows, and with `faiss` installed, the search is approximate by default."""
+"""Above this many rows a GPU with cuVS searches; else, with `faiss` installed, the search is approximate."""
 BLOCK_BYTES = 64 * 2**20
 CHECKED = 16_384
 """Rows that are checked and scaled at a time."""
@@ -25,7 +29,7 @@ def knn_graph(
     k: int,
     *,
     metric: Metric = "euclidean",
-    method: Literal["auto", "exact", "faiss"] = "auto",
+    method: Literal["auto", "exact", "faiss", "cuvs"] = "auto",
     seed: int = 0,
     block_bytes: int = BLOCK_BYTES,
 ) -> KnnGraph:
@@ -40,16 +44,18 @@ def knn_graph(
         embeddings: Shape (n, d), finite.
         k: Neighbours a row; n - 1 of them if there are fewer.
         metric: `cosine` scales every row to length one first; a row of zeros stays as it is.
-        method: `auto` is exact up to 20,000 rows or without the extra `fast`; else FAISS, an inverted file of
-            four-bit codes over about 4·sqrt(n) cells of which 64 are probed. Of the 60 or more rows that it
-            proposes the nearest are then found by their true distances.
+        method: `auto` is exact up to 20,000 rows, or without the extras `cuvs` and `fast`. Beyond that it is
+            `cuvs` if a GPU is there, which proposes candidates for the same exact graph. Else it is FAISS, an
+            inverted file of four-bit codes over about 4·sqrt(n) cells of which 64 are probed. Of the 60 or
+            more rows that it proposes the nearest are then found by their true distances.
         seed: For the FAISS index.
         block_bytes: Size of the block of float32 products held at once.
 
     Raises:
         ConfigError: If k < 1.
         DataError: If an embedding is not finite.
-        MissingExtraError: If the method is `faiss` and it is not installed.
+        MissingExtraError: If the method is `faiss` or `cuvs` and it is not installed.
+        ModelError: If the GPU cannot do it.
     """
     if k < 1:
         raise ConfigError(f"found {k} neighbours for a graph, expected at least 1: give more")
@@ -58,10 +64,13 @@ def knn_graph(
     k = min(k, max(n - 1, 0))
     if n < 2:
         return KnnGraph(np.empty((n, 0), dtype=np.int64), np.empty((n, 0)), metric)
-    if method == "faiss" or (method == "auto" and n > EXACT_ROWS and has_faiss()):
+    if method == "auto":
+        many = n > EXACT_ROWS
+        method = "cuvs" if many and has_cuvs() else "faiss" if many and has_faiss() else "exact"
+    if method == "faiss":
         neighbours, distances = _faiss_search(points, k, seed, block_bytes)
         return KnnGraph(neighbours, distances, metric, "faiss-ivfpq")
-    neighbours, distances = _exact_graph(points, k, block_bytes)
+    neighbours, distances = _exact_graph(points, k, block_bytes, on_gpu=method == "cuvs")
     return KnnGraph(neighbours, distances, metric)
 
 
@@ -146,23 +155,12 @@ class _Shifted:
         return block
 
 
-def _exact_graph(points: Vectors, k: int, block_bytes: int) -> tuple[Ints, Floats]:
-    """Nearest k of all other points for each; a product serves the rows on both of its sides."""
+def _exact_graph(points: Vectors, k: int, block_bytes: int, *, on_gpu: bool) -> tuple[Ints, Floats]:
+    """Nearest k of all other points for each."""
     n = len(points)
     shifted = _Shifted.of(points)
     width = min(k + SPARE, n - 1)
-    near = np.full((n, width), np.inf, np.float32)
-    who = np.zeros((n, width), np.int32)
-    side = max(width + 1, int(np.sqrt(block_bytes / 4)))
-    tiles = [slice(start, min(start + side, n)) for start in range(0, n, side)]
-    for at, some in enumerate(tiles):
-        for others in tiles[at:]:
-            block = shifted.distances(some, others)
-            if some == others:
-                np.fill_diagonal(block, np.inf)
-            else:
-                _keep_nearest(near[others], who[others], block.T, some.start)
-            _keep_nearest(near[some], who[some], block, others.start)
+    near, who = _proposed_by_gpu(shifted, width) if on_gpu else _proposed(shifted, width, block_bytes)
     neighbours = np.empty((n, k), dtype=np.int64)
     distances = np.empty((n, k))
     step = max(1, block_bytes // (8 * points.shape[1] * width))
@@ -180,6 +178,33 @@ def _exact_graph(points: Vectors, k: int, block_bytes: int) -> tuple[Ints, Float
             lost = rows[unsure]
             neighbours[lost], distances[lost] = _exact_search(points, lost, k, block_bytes)
     return neighbours, distances
+
+
+def _proposed(shifted: _Shifted, width: int, block_bytes: int) -> tuple[Vectors, npt.NDArray[np.int32]]:
+    """Squared distances of the `width` nearest of each row, and which; a product serves both of its sides."""
+    n = len(shifted.rows)
+    near = np.full((n, width), np.inf, np.float32)
+    who = np.zeros((n, width), np.int32)
+    side = max(width + 1, int(np.sqrt(block_bytes / 4)))
+    tiles = [slice(start, min(start + side, n)) for start in range(0, n, side)]
+    for at, some in enumerate(tiles):
+        for others in tiles[at:]:
+            block = shifted.distances(some, others)
+            if some == others:
+                np.fill_diagonal(block, np.inf)
+            else:
+                _keep_nearest(near[others], who[others], block.T, some.start)
+            _keep_nearest(near[some], who[some], block, others.start)
+    return near, who
+
+
+def _proposed_by_gpu(shifted: _Shifted, width: int) -> tuple[Vectors, npt.NDArray[np.int32]]:
+    """The same from a GPU, where a row is among its own nearest unless too many others equal it."""
+    near, who = nearest_on_gpu(shifted.rows, width + 1)
+    near[who == np.arange(len(who))[:, None]] = np.inf
+    first = np.argsort(near, axis=1, kind="stable")[:, :width]
+    nearest: Vectors = np.take_along_axis(near, first, axis=1)
+    return nearest, np.take_along_axis(who, first, axis=1).astype(np.int32)
 
 
 def _keep_nearest(near: Vectors, who: npt.NDArray[np.int32], block: Vectors, first: int) -> None:

@@ -79,13 +79,13 @@ class IdList:
         return frozenset(self.ids)
 
 
-def csv_rows(text: str, suffix: str) -> "csv.DictReader[str]":
-    """The rows of a file `.csv` or `.tsv`; a cell in quotes may hold line ends.
+def csv_rows(lines: Iterable[str], suffix: str) -> "csv.DictReader[str]":
+    """The rows of a file `.csv` or `.tsv`, opened with `newline=""`: a cell in quotes may hold line ends.
 
     Raises:
         ValueError: If two columns have one name.
     """
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if suffix == ".tsv" else ",")
+    rows = csv.DictReader(lines, delimiter="\t" if suffix == ".tsv" else ",")
     refuse_twice(rows.fieldnames or ())
     return rows
 
@@ -104,11 +104,6 @@ def id_text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def filled_lines(text: str) -> list[str]:
-    """The lines that are not empty. Only a newline ends one: a JSON text may hold U+2028 or U+0085."""
-    return [line.strip() for line in text.split("\n") if line.strip()]
-
-
 def _read(path: Path, option: str) -> list[str]:
     if path.suffix == ".parquet":
         table = read_parquet_file(path)
@@ -117,10 +112,11 @@ def _read(path: Path, option: str) -> list[str]:
         return [text for one in found.to_pylist() if (text := id_text(one)) is not None]
     text = path.read_text(encoding="utf-8-sig")
     if path.suffix in (".csv", ".tsv"):
-        rows = csv_rows(text, path.suffix)
+        rows = csv_rows(io.StringIO(text, newline=""), path.suffix)
         column = _column(list(rows.fieldnames or ()), path, option)
         return [row[column] for row in rows if row[column]]
-    lines = filled_lines(text)
+    # Only a newline ends a line: a JSON text may hold U+2028 or U+0085.
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
     if path.suffix in (".jsonl", ".ndjson"):
         return [_of_record(json.loads(line), path, option) for line in lines]
     if path.suffix == ".json":

@@ -1,27 +1,25 @@
 """Columns that were computed elsewhere come in by id: scores, embeddings, or attributes."""
 
-import csv
-import json
 import math
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from finegold.arrays import Flags, Ints
 from finegold.encoders.step import embeddings_schema
 from finegold.errors import ConfigError, DataError, did_you_mean
-from finegold.run import BLOCK_ROWS, PartTable, file_sha256
+from finegold.run import BLOCK_ROWS, PartTable, TextColumn, file_sha256
 from finegold.run.cards import FieldCard
 from finegold.samples.attributes import SCHEMA as ATTRIBUTE_SCHEMA
-from finegold.samples.parquet_pages import read_parquet_file
 from finegold.scorers.step import SCHEMA as SCORE_SCHEMA
 from finegold.selection.id_list import COLUMNS as ID_COLUMNS
-from finegold.selection.id_list import csv_rows, filled_lines, id_text, refuse_twice
 from finegold.selection.table import SCHEMA as TABLE_SCHEMA
+from finegold.workflow.column_file import Cells, ColumnFile
 from finegold.workflow.filters import COLUMNS
 from finegold.workflow.rows import Rows
 
@@ -67,7 +65,8 @@ def bring_column(
         ConfigError: If there is no such column, or the name is taken.
     """
     path = Path(file)
-    columns = _read(path)
+    content = ColumnFile(path)
+    columns = content.names
     if not columns:
         raise DataError(f"{path} is empty, expected a column sample_id and a column of values")
     key = next((one for one in ID_COLUMNS if one in columns), None)
@@ -92,165 +91,140 @@ def bring_column(
             f"a column cannot be called '{name}', which is a name of finegold's own or has a sign that "
             "options use: give it another with --name"
         )
-    values = _by_id(columns[key], columns[column], path)
-    if not any(map(_is_value, values.values())):
+    ids, cells = content.read(key, column)
+    _check_ids(ids, path)
+    if not cells.is_value.any():
         raise DataError(f"the column '{column}' of {path} has no value: name another")
-    samples = rows.table.read(["row", "sample_id", "n_images"]).to_pydict()
-    usable = rows.usable.tolist()
-    ids = [one if ok else None for one, ok in zip(samples["sample_id"], usable, strict=True)]
-    known = {one for one in ids if one is not None}
-    given = sum(_is_value(values.get(one)) for one in known)
+    samples = rows.table.read(["sample_id", "n_images"])
+    names = TextColumn(samples["sample_id"])
+    place = np.where(rows.usable, ids.find(names), -1)
+    given = int(cells.is_value[place[place >= 0]].sum())
+    known = int(rows.usable.sum())
     if not given:
+        example = pc.min(samples["sample_id"].filter(pa.array(rows.usable)))
         raise DataError(
             f"no id of {path} with a value is a usable row of the data: its ids look like "
-            f"'{next(iter(values), '')}' and those of the data like '{min(known)}'"
+            f"'{next(iter(ids), '')}' and those of the data like '{example}'"
         )
     origin = {"file": path.name, "column": column, "sha256": file_sha256(path)}
-    kind, table = _write(rows, name, ids, values, samples["n_images"], origin)
+    _check_kinds(cells, origin)
+    joined = _Joined(ids, cells, place, names, samples["n_images"].to_numpy() > 0)
+    kind, table = _write(rows, name, joined, origin)
     rows.folder.log("column", name=name, kind=kind, **origin)
-    return BroughtColumn(name, kind, table, given, len(known) - given, len(set(values) - known))
+    unknown = len(ids) - int((place >= 0).sum())
+    return BroughtColumn(name, kind, table, given, known - given, unknown)
 
 
-def _write(
-    rows: Rows,
-    name: str,
-    ids: Sequence[str | None],
-    values: dict[str, Any],
-    images: Sequence[int | None],
-    origin: dict[str, str],
-) -> tuple[Kind, PartTable]:
-    some = [value for value in values.values() if value is not None]
-    table: PartTable
-    part: Callable[[Sequence[int]], dict[str, list[Any]]]
-    kind: Kind
-    lacking = f"{origin['file']} has no value of it for this id"
-    lists = [isinstance(value, list | np.ndarray) for value in some]
-    if (any(lists) and not all(lists)) or any(isinstance(value, dict) for value in some):
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """A file's column beside the run's rows.
+
+    Attributes:
+        ids: Ids of the file.
+        cells: The value of each.
+        place: For each row of the run its place in the file, or -1: it is not usable, or is not there.
+        names: Ids of the run's rows.
+        has_image: Whether each row has an image.
+    """
+
+    ids: TextColumn
+    cells: Cells
+    place: Ints
+    names: TextColumn
+    has_image: Flags
+
+
+def _check_ids(ids: TextColumn, path: Path) -> None:
+    if ids.repeated():
+        counts = ids.array.value_counts()
+        most = int(np.argmax(counts.field("counts").to_numpy()))
+        twice, number = counts.field("values")[most], counts.field("counts")[most]
+        raise DataError(f"{path} has {number} rows of id '{twice}': give each id one value")
+
+
+def _check_kinds(cells: Cells, origin: dict[str, str]) -> None:
+    lists = int(cells.is_list.sum())
+    if cells.objects or 0 < lists < int(cells.present.sum()):
         raise DataError(
             f"the column '{origin['column']}' of {origin['file']} holds objects, or lists beside other "
             "values, expected numbers, texts, or lists of numbers alone"
         )
-    if all(lists):
-        kind, dim = "embeddings", max(map(len, some))
-        odd = next(
-            (key for key, value in values.items() if value is not None and not _is_vector(value, dim)), None
-        )
-        if odd is not None:
-            raise DataError(
-                f"the embedding of id '{odd}' in {origin['file']} is no list of {dim} finite numbers: give "
-                "every id one of the same length"
-            )
-        table = rows.folder.table(
-            "embeddings",
-            name,
-            {"data": rows.sequence, "model": {"kind": "column", **origin}},
-            embeddings_schema(dim),
-        )
 
-        def part(places: Sequence[int]) -> dict[str, list[Any]]:
-            found = [values.get(ids[at] or "") for at in places]
+
+def _write(rows: Rows, name: str, joined: _Joined, origin: dict[str, str]) -> tuple[Kind, PartTable]:
+    cells = joined.cells
+    table: PartTable
+    part: Callable[[Ints], dict[str, Any]]
+    kind: Kind
+    lacking = f"{origin['file']} has no value of it for this id"
+    if cells.is_list.any():
+        kind, dim = "embeddings", _dimension(joined, origin["file"])
+        parameters: dict[str, Any] = {"data": rows.sequence, "model": {"kind": "column", **origin}}
+        table = rows.folder.table("embeddings", name, parameters, embeddings_schema(dim))
+
+        def part(places: Ints) -> dict[str, Any]:
+            found = cells.take(joined.place[places])
+            vectors = np.full((len(places), dim), np.nan, np.float32)
+            vectors[found.present] = found.vectors.flatten().to_numpy().reshape(-1, dim)
+            lack = ~found.present & joined.has_image[places]
             return {
-                "sample_id": [ids[at] for at in places],
-                "embedding": [[math.nan] * dim if one is None else list(one) for one in found],
-                "reason": [
-                    lacking if one is None and images[at] else None
-                    for at, one in zip(places, found, strict=True)
-                ],
+                "sample_id": joined.names.take(places).array.cast(pa.string()),
+                "embedding": pa.FixedSizeListArray.from_arrays(vectors.ravel(), dim),
+                "reason": pc.if_else(pa.array(lack), lacking, pa.scalar(None, pa.string())),
             }
 
-    elif _mostly_numbers(some):
+    elif int(cells.is_number.sum()) * 2 > int(cells.present.sum()):
         kind = "scores"
         parameters = {"scorer": name, "version": VERSION, "parameters": origin, "model": None}
         table = rows.folder.table("scores", name, {"data": rows.sequence, **parameters}, SCORE_SCHEMA)
 
-        def part(places: Sequence[int]) -> dict[str, list[Any]]:
-            found = [_score(values.get(ids[at] or ""), lacking) for at in places]
-            names = ("value", "status", "reason")
-            columns: dict[str, list[Any]] = {key: [one[at] for one in found] for at, key in enumerate(names)}
-            return {"sample_id": [ids[at] for at in places], **columns}
+        def part(places: Ints) -> dict[str, Any]:
+            names = joined.names.take(places).array.cast(pa.string())
+            return {"sample_id": names, **_scores(cells.take(joined.place[places]), lacking)}
 
     else:
         kind = "attributes"
         parameters = {"samples": rows.table.fingerprint, "field": name, "column": origin}
         table = rows.folder.table("attributes", name, parameters, ATTRIBUTE_SCHEMA)
 
-        def part(places: Sequence[int]) -> dict[str, list[Any]]:
-            texts = [values.get(ids[at] or "") for at in places]
-            return {"row": list(places), "value": [None if one is None else str(one) for one in texts]}
+        def part(places: Ints) -> dict[str, Any]:
+            texts = cells.take(joined.place[places]).texts
+            return {"row": pa.array(places), "value": texts.cast(pa.string())}
 
     if not table.done:
-        size = BLOCK_ROWS * table.blocks
-        for number, start in enumerate(range(0, len(ids), size)):
-            places = range(start, min(start + size, len(ids)))
-            table.write(number, part([at for at in places if kind == "attributes" or ids[at] is not None]))
-        table.finish(math.ceil(len(ids) / size))
+        size, number = BLOCK_ROWS * table.blocks, len(rows.usable)
+        for at, start in enumerate(range(0, number, size)):
+            places = np.arange(start, min(start + size, number))
+            table.write(at, part(places if kind == "attributes" else places[rows.usable[places]]))
+        table.finish(math.ceil(number / size))
     return kind, table
 
 
-def _is_value(value: Any) -> bool:
-    """Whether a cell says anything: neither nothing nor NaN."""
-    return value is not None and not (isinstance(value, float | str) and math.isnan(_number(value) or 0))
-
-
-def _is_vector(value: Any, dim: int) -> bool:
-    if not isinstance(value, list | np.ndarray) or len(value) != dim or dim == 0:
-        return False
-    return all(_number(one) is not None and math.isfinite(float(one)) for one in value)
-
-
-def _number(value: Any) -> float | None:
-    """The number that a value is; None for a text that is none."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
-
-
-def _mostly_numbers(values: Sequence[Any]) -> bool:
-    return sum(_number(value) is not None for value in values) * 2 > len(values)
-
-
-def _score(value: Any, lacking: str) -> tuple[float | None, str, str | None]:
-    """Value, status and reason; what is no finite number never becomes one."""
-    number = _number(value)
-    if value is None or (number is not None and math.isnan(number)):
-        return None, "skipped", lacking
-    if number is None or math.isinf(number):
-        return None, "failed", f"the value '{str(value)[:60]}' is no finite number"
-    return number, "ok", None
-
-
-def _by_id(ids: Sequence[Any], values: Sequence[Any], path: Path) -> dict[str, Any]:
-    texts = [id_text(key) for key in ids]
-    found = {key: value for key, value in zip(texts, values, strict=True) if key is not None}
-    if len(found) < sum(key is not None for key in texts):
-        twice, number = Counter(key for key in texts if key is not None).most_common(1)[0]
-        raise DataError(f"{path} has {number} rows of id '{twice}': give each id one value")
-    return found
-
-
-def _read(path: Path) -> dict[str, list[Any]]:
-    """Columns of a file; an empty cell is None."""
-    try:
-        if path.suffix == ".parquet":
-            found = read_parquet_file(path)
-            refuse_twice(found.column_names)
-            return {name: found[name].to_pylist() for name in found.column_names}
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix in (".csv", ".tsv"):
-            table = csv_rows(text, path.suffix)
-            lines = list(table)
-            if (long := next((at for at, line in enumerate(lines, 1) if None in line), None)) is not None:
-                raise ValueError(f"row {long} has more cells than the first line names")
-            return {name: [line[name] or None for line in lines] for name in table.fieldnames or ()}
-        array = path.suffix == ".json" and text.lstrip().startswith("[")
-        records = json.loads(text) if array else [json.loads(line) for line in filled_lines(text)]
-        if not all(isinstance(record, dict) for record in records):
-            raise ValueError("a line or an item is no JSON object")
-        names = list(dict.fromkeys(name for record in records for name in record))
-        return {name: [record.get(name) for record in records] for name in names}
-    except (OSError, ValueError, RecursionError, csv.Error, pa.ArrowException) as error:
-        why = error.strerror if isinstance(error, OSError) else error
+def _dimension(joined: _Joined, file: str) -> int:
+    """The length of all lists; DataError if one has another length, or holds what is no finite number."""
+    cells = joined.cells
+    lengths = pc.list_value_length(cells.vectors).fill_null(0).to_numpy(zero_copy_only=False)
+    dim = int(lengths.max(initial=0))
+    odd = cells.is_list & ((lengths != dim) | (dim == 0))
+    if not odd.any():
+        finite = np.isfinite(cells.vectors.flatten().to_numpy()).reshape(-1, dim).all(axis=1)
+        odd[np.flatnonzero(cells.is_list)[~finite]] = True
+    if odd.any():
+        key = joined.ids[int(np.argmax(odd))]
         raise DataError(
-            f"{path} cannot be read ({why}): give a CSV, JSON lines or Parquet file with a column sample_id"
-        ) from None
+            f"the embedding of id '{key}' in {file} is no list of {dim} finite numbers: give "
+            "every id one of the same length"
+        )
+    return dim
+
+
+def _scores(found: Cells, lacking: str) -> dict[str, Any]:
+    """Value, status and reason; what is no finite number never becomes one."""
+    none = ~found.is_value
+    ok = found.is_number & np.isfinite(found.numbers)
+    seen = pc.utf8_slice_codeunits(found.texts.cast(pa.string()), 0, 60)
+    odd = pc.binary_join_element_wise("the value '", seen, "' is no finite number", "")
+    reason = pc.if_else(pa.array(none), lacking, pc.if_else(pa.array(ok), None, odd))
+    status = pc.if_else(pa.array(none), "skipped", pc.if_else(pa.array(ok), "ok", "failed"))
+    value = pa.array(found.numbers, mask=~ok)
+    return {"value": value, "status": status, "reason": reason.cast(pa.string())}
