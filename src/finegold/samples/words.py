@@ -38,14 +38,14 @@ def split_words(text: str) -> list[str]:
     return [word.lower() for word in _word_pattern().findall(unicodedata.normalize("NFC", text))]
 
 
-def count_words(text: str) -> int:
-    """Number of words that `split_words` finds."""
+def count_words_and_marks(text: str) -> int:
+    """Number of words and punctuation marks that `split_words` finds."""
     if text.isascii():
         return sum(1 for _ in _ASCII_WORD.finditer(text))
     return sum(1 for _ in _word_pattern().finditer(unicodedata.normalize("NFC", text)))
 
 
-def word_count(text: str) -> int:
+def count_words(text: str) -> int:
     """Number of words, without punctuation marks."""
     return sum(word[0].isalnum() for word in split_words(text))
 
@@ -94,7 +94,7 @@ def whole_sentences(text: str) -> list[str]:
     joined: list[list[str]] = []
     words = 0  # of the last sentence
     for piece in sentences(text):
-        count = count_words(piece)
+        count = count_words_and_marks(piece)
         if joined and min(count, words) < SHORT:
             joined[-1].append(piece)
             words += count

@@ -10,7 +10,7 @@ from finegold.arrays import Floats
 from finegold.encoders import Encoder
 from finegold.errors import ConfigError, did_you_mean
 from finegold.samples import Pair, Sample
-from finegold.samples.words import count_words
+from finegold.samples.words import count_words_and_marks
 from finegold.scorers.base import Context, Score, ScoreBatch
 from finegold.scorers.image_text import ImageTextScorer
 from finegold.scorers.registry import SCORERS
@@ -57,7 +57,7 @@ class Clip(ImageTextScorer):
             cosines = _unit(texts) @ _unit(image[None])[0]
             if self.mode == "paper":
                 return Score.ok(round(100 * float(cosines.mean()), 4), _cut(encoder, pair.answer, pieces))
-            weights = np.array([max(1, count_words(piece)) for piece in pieces])
+            weights = np.array([max(1, count_words_and_marks(piece)) for piece in pieces])
             return Score.ok(round(100 * float(np.average(cosines, weights=weights)), 4))
 
         return self.score_pieces(context, score)

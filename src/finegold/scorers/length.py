@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from finegold.errors import ConfigError, did_you_mean
 from finegold.samples import Pair
-from finegold.samples.words import count_words
+from finegold.samples.words import count_words_and_marks
 from finegold.scorers.base import Context, Score, ScoreBatch, Scorer, score_pairs
 from finegold.scorers.registry import SCORERS
 
@@ -24,7 +24,7 @@ class Length(Scorer):
     Attributes:
         unit: `characters`: 10 * characters / 1009, the scale of InstructionGPT-4 (arXiv 2308.12067), not
             capped at 10; characters of the composed form (NFC). `tokens`: a count of words and punctuation
-            marks, see `count_words`.
+            marks, see `count_words_and_marks`.
     """
 
     name = "length"
@@ -51,7 +51,11 @@ class Length(Scorer):
         return [Score.ok(self._length(pair.answer)) for pair in pairs]
 
     def _length(self, answer: str) -> float:
-        return count_words(answer) if self.unit == "tokens" else 10 * _characters(answer) / LONGEST_CAPTION
+        return (
+            count_words_and_marks(answer)
+            if self.unit == "tokens"
+            else 10 * _characters(answer) / LONGEST_CAPTION
+        )
 
 
 def _characters(text: str) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from finegold.samples import Pair, Sample
-from finegold.samples.words import count_words
+from finegold.samples.words import count_words_and_marks
 from finegold.scorers.base import (
     NO_IMAGE,
     Batch,
@@ -186,4 +186,4 @@ class Words(TextMeasure):
 
 
 def _count_words(pairs: Sequence[Pair]) -> list[Score]:
-    return [Score.ok(count_words(pair.answer)) for pair in pairs]
+    return [Score.ok(count_words_and_marks(pair.answer)) for pair in pairs]

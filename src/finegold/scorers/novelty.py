@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from finegold.samples import Sample
-from finegold.samples.words import sentences, split_words, word_count
+from finegold.samples.words import count_words, sentences, split_words
 from finegold.scorers.base import Context, Score, ScoreBatch, Scorer, TurnScore, no_answer
 from finegold.scorers.registry import SCORERS
 
@@ -52,7 +52,7 @@ class Said:
         """The score of an answer behind what was said; it counts as said then."""
         words = split_words(answer)
         runs = list(zip(words, words[1:], words[2:], strict=False))
-        told = [" ".join(split_words(one)) for one in sentences(answer) if word_count(one) >= SENTENCE]
+        told = [" ".join(split_words(one)) for one in sentences(answer) if count_words(one) >= SENTENCE]
         new_runs = len(set(runs) - self.runs) / len(runs) if runs else 1.0
         new_sentences = len(set(told) - self.sentences) / len(told) if told else 1.0
         self.runs |= set(runs)

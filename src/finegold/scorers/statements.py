@@ -16,7 +16,7 @@ from heapq import nsmallest
 from typing import Literal, NamedTuple, TypeAlias
 
 from finegold.samples import Pair
-from finegold.samples.words import sentences, split_words, whole_sentences, word_count
+from finegold.samples.words import count_words, sentences, split_words, whole_sentences
 from finegold.samples.yes_no import yes_or_no
 from finegold.scorers.choices import choice_of, options_of
 
@@ -183,7 +183,7 @@ def id_digest(sample_id: str) -> bytes:
 
 
 def _form(answer: str) -> Form:
-    return yes_or_no(answer) or ("short" if word_count(answer) <= SHORT_WORDS else "sentence")
+    return yes_or_no(answer) or ("short" if count_words(answer) <= SHORT_WORDS else "sentence")
 
 
 @lru_cache(maxsize=1 << 14)
@@ -199,7 +199,7 @@ def what_is_asked(question: str) -> str:
     kept = " ".join(one for one in sentences(line) if not _ABOUT_THE_ANSWER.fullmatch(one))
     start = _BEFORE.match(kept)
     asked = _BEHIND.sub("?", kept[start.end() :] if start else kept)
-    return asked[:1].upper() + asked[1:] if word_count(asked) else line
+    return asked[:1].upper() + asked[1:] if count_words(asked) else line
 
 
 def _beginning(question: str) -> str:

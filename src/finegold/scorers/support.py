@@ -18,7 +18,7 @@ import numpy as np
 from finegold.arrays import Floats
 from finegold.encoders import Encoder
 from finegold.samples import Pair, Sample
-from finegold.samples.words import SHORT, split_words, whole_sentences, word_count
+from finegold.samples.words import SHORT, count_words, split_words, whole_sentences
 from finegold.scorers.base import Context, Score, ScoreBatch, no_answer
 from finegold.scorers.image_text import ImageTextScorer
 from finegold.scorers.references import References
@@ -93,13 +93,13 @@ class Support(ImageTextScorer):
 
     def reason_against(self, sample: Sample, pair: Pair) -> str | None:
         """An answer of one or two words says too little alone: beside a longer one it does not count."""
-        longer = any(word_count(one.answer) >= SHORT for one in sample.pairs)
-        if pair.answer and longer and word_count(pair.answer) < SHORT and not self._is_short(pair):
+        longer = any(count_words(one.answer) >= SHORT for one in sample.pairs)
+        if pair.answer and longer and count_words(pair.answer) < SHORT and not self._is_short(pair):
             return f"an answer of under {SHORT} words cannot be judged alone"
         return no_answer(pair)
 
     def _is_short(self, pair: Pair) -> bool:
-        return bool(pair.question) and word_count(pair.answer) <= self.short
+        return bool(pair.question) and count_words(pair.answer) <= self.short
 
 
 def _by_sentence(pair: Pair, pieces: list[str], z: Floats) -> tuple[float | None, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from finegold.samples.yes_no import BEGINS_WITH_YES
 from finegold.selection.groups import skew
 from finegold.selection.table import EXCLUDED
 
@@ -79,7 +80,7 @@ def yes_note(table: pa.Table, samples: Iterable[pa.Table]) -> str | None:
     start, said = 0, []
     for part in samples:
         first = pc.list_element(part["answer"].filter(asked.slice(start, len(part))), 0)
-        said += pc.match_substring_regex(first, r"^\W*(yes|yeah|true)\b", ignore_case=True).chunks
+        said += pc.match_substring_regex(first, BEGINS_WITH_YES).chunks
         start += len(part)
     yes = pa.chunked_array(said, pa.bool_())
     of_all, of_chosen = (pc.mean(one).as_py() for one in (yes, yes.filter(chosen)))
