@@ -39,7 +39,8 @@ def notebook_page(notebook: dict[str, Any]) -> str:
             shown = output.get("data", {})
             if "text/html" in shown:
                 html = re.sub(r"\n\s*", " ", "".join(shown["text/html"]))
-                parts.append(f'<div class="output">{html}</div>')
+                # A wide frame scrolls in its own box: on a phone it would widen the page.
+                parts.append(f'<div class="output" style="overflow-x: auto">{html}</div>')
             else:
                 plain = "".join(shown.get("text/plain") or output.get("text", ""))
                 parts.append(f"```text\n{plain.rstrip()}\n```")

@@ -22,7 +22,7 @@ def test_its_small_form_measures_every_part(tmp_path: Path) -> None:
     found = json.loads(out.read_text())
     assert [row["part"] for row in found["rows"]] == ["stage 2"] * 3 + ["encoders"] * 2 + ["lora"] + [
         "losses"
-    ] * 2
+    ] * 2 + ["graph"]
     cases = [row["case"] for row in found["rows"][:3]]
     assert cases == ["features from the cache", "features computed", "answers, 4 at a time"]
     assert all(value > 0 for row in found["rows"] for value in row.values() if isinstance(value, float))
