@@ -44,9 +44,8 @@ def nearest_on_gpu(points: Vectors, k: int) -> tuple[Vectors, Ints]:
         library.build(points, k, parameters, indices=rows, distances=distances)
     except MissingExtraError:
         raise
-    except (
-        Exception
-    ) as error:  # Those of cuVS, of CUDA and of what loads their libraries have no common class.
+    # Errors of cuVS, of CUDA and of what loads their libraries have no common class.
+    except Exception as error:
         why = (str(error).strip() or type(error).__name__).splitlines()[0].rpartition("Reason=")[2]
         raise ModelError(
             f"the GPU did not compare {len(points):,} rows of {points.shape[1]:,} numbers ({why}): "

@@ -78,9 +78,10 @@ class Cells:
     @classmethod
     def _of_numbers(cls, block: pa.Array) -> "Cells":
         present = _filled(block)
-        numbers = block.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        floats = block.cast(pa.float64(), safe=False)  # Arrow writes no float16 as a text
+        numbers = floats.to_numpy(zero_copy_only=False)
         return cls(
-            present, numbers, present, block.cast(pa.large_string()), *_no_lists(len(block)), objects=0
+            present, numbers, present, floats.cast(pa.large_string()), *_no_lists(len(block)), objects=0
         )
 
     @classmethod
@@ -89,7 +90,7 @@ class Cells:
         try:
             vectors = block.cast(VECTORS, safe=False)
         except pa.ArrowException:
-            return cls.of([cell if cell is None else list(cell) for cell in block.to_pylist()])
+            return cls.of(block.to_pylist())
         nothing = np.full(len(block), math.nan)
         texts = pa.nulls(len(block), pa.large_string())
         return cls(present, nothing, np.zeros(len(block), np.bool_), texts, vectors, present, objects=0)
