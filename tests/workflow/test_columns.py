@@ -196,7 +196,7 @@ def test_embeddings_may_be_lists_of_any_kind_but_of_one_length_and_finite(
         ("a.csv", "sample_id,kind\n1,2\n", "cannot be called 'kind'"),
         ("a.csv", "sample_id,x\n1,2\n1,3\n", "2 rows of id '1'"),
         ("a.csv", "sample_id,x\nnobody,2\n", "no id of"),
-        ("a.jsonl", "{", "cannot be read"),
+        ("a.jsonl", '{"sample_id": "1", "x": 2}\n{', "cannot be read .line 2 is no JSON"),
         ("a.jsonl", "[1]", "no JSON object"),
         ("a.parquet", "PAR1", "cannot be read"),
     ],

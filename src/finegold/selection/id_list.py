@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from finegold.errors import ConfigError
+from finegold.errors import ConfigError, why_unread
 from finegold.samples.parquet_pages import read_parquet_file
 
 COLUMNS = ("sample_id", "id")
@@ -52,10 +52,10 @@ class IdList:
             try:
                 found, name = _read(path, option), path.name
             except (OSError, ValueError, RecursionError, csv.Error, pa.ArrowException) as error:
-                why = error.strerror if isinstance(error, OSError) else error
                 raise ConfigError(
-                    f"{option} names {path}, which cannot be read ({why}): give a text file with one id a "
-                    f"line, or a CSV, JSON lines or Parquet file with a column {COLUMNS[0]}"
+                    f"{option} names {path}, which cannot be read ({why_unread(error)}): give a text "
+                    "file with one id a line, or a CSV, JSON lines or Parquet file with a column "
+                    f"{COLUMNS[0]}"
                 ) from None
         else:
             found, name = [str(one) for one in ids], ""

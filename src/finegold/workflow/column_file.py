@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from finegold.arrays import Flags, Floats, Ints
-from finegold.errors import DataError
+from finegold.errors import DataError, why_unread
 from finegold.run import TextColumn
 from finegold.samples.parquet_pages import open_parquet, read_parquet_file
 from finegold.selection.id_list import csv_rows, id_text, refuse_twice
@@ -193,13 +193,20 @@ class ColumnFile:
         with self._path.open(encoding="utf-8-sig", newline="\n") as file:
             array = self._path.suffix == ".json" and file.read(BLOCK).lstrip().startswith("[")
             file.seek(0)
-            records: Iterable[Any] = (
-                json.load(file) if array else (json.loads(line) for line in file if line.strip())
-            )
+            records: Iterable[Any] = json.load(file) if array else _json_lines(file)
             for record in records:
                 if not isinstance(record, dict):
                     raise ValueError("a line or an item is no JSON object")
                 yield record
+
+
+def _json_lines(lines: Iterable[str]) -> Iterator[Any]:
+    for number, line in enumerate(lines, 1):
+        try:
+            if line.strip():
+                yield json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"line {number} is no JSON: {error.msg.lower()}") from None
 
 
 @contextmanager
@@ -207,9 +214,9 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RecursionError, csv.Error, pa.ArrowException) as error:
-        why = error.strerror if isinstance(error, OSError) else error
         raise DataError(
-            f"{path} cannot be read ({why}): give a CSV, JSON lines or Parquet file with a column sample_id"
+            f"{path} cannot be read ({why_unread(error)}): give a CSV, JSON lines or Parquet file with a "
+            "column sample_id"
         ) from None
 
 
